@@ -1,0 +1,414 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/** Accounts, operations, deliveries, endpoints and files: the rows that own every state, timer and retry. */
+export class Foundation1763900000000 implements MigrationInterface {
+  name = 'Foundation1763900000000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      CREATE TABLE account (
+        id text PRIMARY KEY,
+        name text NOT NULL UNIQUE,
+        slots integer NOT NULL CHECK (slots > 0),
+        created_at timestamptz NOT NULL DEFAULT now()
+      );
+
+      CREATE TABLE api_key (
+        id text PRIMARY KEY,
+        account_id text NOT NULL REFERENCES account (id),
+        name text NOT NULL,
+        hash text NOT NULL UNIQUE,
+        scopes text[] NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        expires_at timestamptz,
+        revoked_at timestamptz
+      );
+      CREATE INDEX api_key_account ON api_key (account_id);
+
+      CREATE TABLE endpoint (
+        id text PRIMARY KEY,
+        account_id text NOT NULL REFERENCES account (id),
+        url text NOT NULL,
+        origin text NOT NULL,
+        description text NOT NULL,
+        events text[] NOT NULL,
+        headers text,
+        retry_schedule double precision[],
+        max_in_flight integer CHECK (max_in_flight > 0),
+        rate_per_s double precision CHECK (rate_per_s > 0),
+        signature_profile text NOT NULL,
+        disabled_at timestamptz,
+        disabled_reason text,
+        failing_since timestamptz,
+        rate_used_until timestamptz NOT NULL DEFAULT '-infinity',
+        created_at timestamptz NOT NULL DEFAULT now()
+      );
+      CREATE INDEX endpoint_account ON endpoint (account_id, id);
+      COMMENT ON COLUMN endpoint.failing_since IS 'first failure after the last success; null while attempts succeed';
+      COMMENT ON COLUMN endpoint.rate_used_until IS 'up to when the attempts already dispatched have used the rate up';
+
+      CREATE TABLE origin (
+        name text PRIMARY KEY,
+        proven_at timestamptz,
+        asked_at timestamptz[] NOT NULL DEFAULT '{}'
+      );
+      COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
+      COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
+
+      CREATE TABLE callback_host (
+        account_id text NOT NULL,
+        name text NOT NULL,
+        first_used_at timestamptz NOT NULL,
+        PRIMARY KEY (account_id, name)
+      );
+      CREATE INDEX callback_host_new ON callback_host (account_id, first_used_at);
+      COMMENT ON TABLE callback_host IS 'hosts of the callback URLs an account has given: a host that is not here is new, and new ones are bounded';
+
+      CREATE TABLE recovery (
+        id text PRIMARY KEY,
+        account_id text NOT NULL,
+        endpoint_id text NOT NULL REFERENCES endpoint (id) ON DELETE CASCADE,
+        since timestamptz NOT NULL,
+        until timestamptz NOT NULL,
+        reached bigint NOT NULL DEFAULT 0,
+        requeued integer NOT NULL DEFAULT 0,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        finished_at timestamptz
+      );
+      CREATE INDEX recovery_unfinished ON recovery (created_at) WHERE finished_at IS NULL;
+      COMMENT ON COLUMN recovery.reached IS 'the last delivery (seq) that was looked at: where it goes on after a crash';
+
+      CREATE TABLE signing_secret (
+        id text PRIMARY KEY,
+        account_id text NOT NULL REFERENCES account (id),
+        endpoint_id text REFERENCES endpoint (id) ON DELETE CASCADE,
+        kind text NOT NULL CHECK (kind IN ('hmac', 'ed25519')),
+        secret text NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        expires_at timestamptz
+      );
+      CREATE INDEX signing_secret_account ON signing_secret (account_id);
+      -- Per owner, an account or an endpoint, and kind: one secret signs; the others only co-sign until they expire.
+      CREATE UNIQUE INDEX signing_secret_current ON signing_secret (account_id, coalesce(endpoint_id, ''), kind) WHERE expires_at IS NULL;
+    `);
+
+    // No foreign keys to account from the hot tables: every insert would lock the account's row. Accounts are never deleted.
+    await runner.query(`
+      CREATE TABLE operation (
+        request_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        rid text NOT NULL CONSTRAINT operation_rid UNIQUE,
+        account_id text NOT NULL,
+        type text NOT NULL,
+        face text NOT NULL,
+        state text NOT NULL CHECK (state IN ('Waiting', 'Executing', 'Finished', 'Failed', 'Canceled')),
+        phase text CHECK (phase IN ('scheduled', 'ready', 'hinted', 'running')),
+        input text,
+        callback_url text,
+        callback_headers text,
+        correlation text,
+        priority smallint NOT NULL DEFAULT 0,
+        retention text NOT NULL,
+        tries integer NOT NULL,
+        timeout_s double precision NOT NULL,
+        attempt integer NOT NULL DEFAULT 0,
+        progress real NOT NULL DEFAULT 0,
+        status_text text NOT NULL,
+        result text,
+        custom text,
+        error_code text,
+        error_message text,
+        file_id text,
+        rerun_of text,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        started_at timestamptz,
+        finished_at timestamptz,
+        expires_at timestamptz,
+        run_at timestamptz,
+        due_at timestamptz,
+        epoch integer NOT NULL DEFAULT 0,
+        lease_token uuid,
+        CONSTRAINT operation_ended CHECK ((state IN ('Finished', 'Failed', 'Canceled')) = (due_at IS NULL)
+          AND (phase IS NULL) = (due_at IS NULL) AND (finished_at IS NULL) = (due_at IS NOT NULL))
+      ) WITH (fillfactor = 80);
+
+      COMMENT ON COLUMN operation.phase IS 'scheduled: due at run_at; ready: may be hinted; hinted: a slot is reserved until a worker claims it; running: leased until due_at; null: ended';
+      COMMENT ON COLUMN operation.due_at IS 'when this row next needs somebody';
+      COMMENT ON COLUMN operation.tries IS 'how often it may be claimed before it fails with attempts_exhausted';
+
+      CREATE INDEX operation_ready ON operation (account_id, priority DESC, request_id) WHERE phase = 'ready';
+      CREATE INDEX operation_due ON operation (due_at) WHERE phase IN ('scheduled', 'hinted', 'running');
+      CREATE INDEX operation_slots ON operation (account_id) WHERE phase IN ('hinted', 'running');
+      CREATE INDEX operation_account ON operation (account_id, request_id);
+
+      CREATE TABLE history_entry (
+        operation_id bigint NOT NULL,
+        id bigint GENERATED ALWAYS AS IDENTITY,
+        kind text NOT NULL CHECK (kind IN ('transition', 'progress', 'log')),
+        state text,
+        progress real,
+        text text NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+        PRIMARY KEY (operation_id, id)
+      );
+
+      CREATE TABLE idempotency_key (
+        account_id text NOT NULL,
+        key text NOT NULL,
+        fingerprint text NOT NULL,
+        rid text NOT NULL,
+        expires_at timestamptz NOT NULL,
+        PRIMARY KEY (account_id, key)
+      );
+    `);
+
+    await runner.query(`
+      CREATE TABLE delivery (
+        seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        id text NOT NULL CONSTRAINT delivery_id UNIQUE,
+        account_id text NOT NULL,
+        operation_id bigint,
+        operation_rid text,
+        endpoint_id text,
+        destination text NOT NULL,
+        event_type text NOT NULL,
+        url text NOT NULL,
+        origin text NOT NULL,
+        headers text,
+        body text NOT NULL,
+        state text NOT NULL DEFAULT 'Pending' CHECK (state IN ('Pending', 'Delivered', 'Exhausted', 'Canceled')),
+        phase text DEFAULT 'ready' CHECK (phase IN ('scheduled', 'ready', 'hinted', 'running', 'held')),
+        reason text,
+        attempt_count integer NOT NULL DEFAULT 0,
+        schedule_step integer NOT NULL DEFAULT 0,
+        trigger text NOT NULL DEFAULT 'schedule' CHECK (trigger IN ('schedule', 'manual', 'recovery', 'test')),
+        resume_at timestamptz,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        delivered_at timestamptz,
+        run_at timestamptz DEFAULT now(),
+        due_at timestamptz DEFAULT now(),
+        epoch integer NOT NULL DEFAULT 0,
+        lease_token uuid,
+        CONSTRAINT delivery_once UNIQUE (operation_id, destination, event_type),
+        lane text NOT NULL,
+        CONSTRAINT delivery_ended CHECK ((state = 'Pending') = (phase IS NOT NULL)
+          AND (due_at IS NULL) = (phase IS NULL OR phase = 'held'))
+      ) WITH (fillfactor = 80);
+
+      COMMENT ON COLUMN delivery.phase IS 'as of operations; held: its endpoint is disabled, so it is due never until that is enabled';
+      COMMENT ON COLUMN delivery.lane IS 'what takes turns: an endpoint, or the origin of callbacks that no endpoint has';
+      COMMENT ON COLUMN delivery.body IS 'the bytes of every attempt, serialised once';
+      COMMENT ON COLUMN delivery.schedule_step IS 'attempts of the retry schedule that were made';
+      COMMENT ON COLUMN delivery.resume_at IS 'after a redelivery by hand that fails: when the schedule goes on; null: exhausted';
+
+      CREATE INDEX delivery_ready ON delivery (lane, run_at, seq) WHERE phase = 'ready';
+      CREATE INDEX delivery_due ON delivery (due_at) WHERE phase IN ('scheduled', 'hinted', 'running');
+      CREATE INDEX delivery_in_flight ON delivery (origin) WHERE phase IN ('hinted', 'running');
+      CREATE INDEX delivery_lane_in_flight ON delivery (lane) WHERE phase IN ('hinted', 'running');
+      CREATE INDEX delivery_endpoint ON delivery (endpoint_id, seq) WHERE endpoint_id IS NOT NULL;
+      CREATE INDEX delivery_account ON delivery (account_id, seq);
+
+      CREATE TABLE attempt (
+        delivery_id text NOT NULL,
+        number integer NOT NULL,
+        id text NOT NULL,
+        trigger text NOT NULL,
+        outcome text NOT NULL CHECK (outcome IN ('started', 'delivered', 'failed', 'unknown')),
+        started_at timestamptz NOT NULL DEFAULT now(),
+        duration_ms real,
+        phases_ms text,
+        http_status integer,
+        error text,
+        request_headers text,
+        response_headers text,
+        response_body text,
+        response_truncated boolean,
+        retry_after_s integer,
+        next_attempt_at timestamptz,
+        PRIMARY KEY (delivery_id, number)
+      ) WITH (fillfactor = 80);
+
+      CREATE TABLE file (
+        id text PRIMARY KEY,
+        account_id text NOT NULL,
+        name text NOT NULL,
+        content_type text NOT NULL,
+        size bigint NOT NULL,
+        sha256 text NOT NULL,
+        created_at timestamptz NOT NULL DEFAULT now(),
+        expires_at timestamptz
+      );
+      CREATE INDEX file_account ON file (account_id);
+    `);
+
+    // A function, because each of its statements sees what was committed before it: the lock comes first, then the count.
+    // In one plain statement, two dispatchers could both count the same free slots.
+    await runner.query(`
+      CREATE FUNCTION dispatch_operations(most integer, redispatch interval)
+      RETURNS TABLE (request_id bigint, epoch integer) LANGUAGE plpgsql AS $$
+      #variable_conflict use_column
+      BEGIN
+        -- A dispatch that a crash forgets is made again, so nobody waits for the disk. (What a later commit waits for includes it.)
+        PERFORM set_config('synchronous_commit', 'off', true);
+        PERFORM pg_advisory_xact_lock(7164225002);
+
+        -- Runs whose worker went silent wait again. Those without a try left stay for the undertaker.
+        WITH lost AS (
+          SELECT o.request_id FROM operation o
+          WHERE o.phase = 'running' AND o.due_at <= now() AND o.attempt < o.tries
+          ORDER BY o.due_at LIMIT most FOR UPDATE SKIP LOCKED
+        ), freed AS (
+          UPDATE operation o SET state = 'Waiting', phase = 'ready', due_at = now(), lease_token = NULL, status_text = 'Waiting...'
+          FROM lost WHERE o.request_id = lost.request_id RETURNING o.request_id
+        )
+        INSERT INTO history_entry (operation_id, kind, state, text)
+        SELECT freed.request_id, 'transition', 'Waiting', 'The worker went silent; waiting for another' FROM freed;
+
+        WITH timely AS (
+          SELECT o.request_id FROM operation o WHERE o.phase = 'scheduled' AND o.due_at <= now()
+          ORDER BY o.due_at LIMIT most FOR UPDATE SKIP LOCKED
+        )
+        UPDATE operation o SET phase = 'ready' FROM timely WHERE o.request_id = timely.request_id;
+
+        RETURN QUERY
+        WITH RECURSIVE waiting AS (
+          (SELECT o.account_id FROM operation o WHERE o.phase = 'ready' ORDER BY o.account_id LIMIT 1)
+          UNION ALL
+          SELECT (SELECT o.account_id FROM operation o WHERE o.phase = 'ready' AND o.account_id > w.account_id ORDER BY o.account_id LIMIT 1)
+          FROM waiting w WHERE w.account_id IS NOT NULL
+        ), room AS (
+          SELECT a.id, a.slots - (SELECT count(*) FROM operation o WHERE o.account_id = a.id AND o.phase IN ('hinted', 'running')) AS free
+          FROM waiting w JOIN account a ON a.id = w.account_id
+        ), turns AS (
+          SELECT next.request_id, next.turn FROM room CROSS JOIN LATERAL (
+            SELECT o.request_id, row_number() OVER (ORDER BY o.priority DESC, o.request_id) AS turn
+            FROM operation o WHERE o.account_id = room.id AND o.phase = 'ready'
+            ORDER BY o.priority DESC, o.request_id LIMIT least(greatest(room.free, 0), most)
+          ) next
+        ), lost AS (
+          SELECT o.request_id FROM operation o WHERE o.phase = 'hinted' AND o.due_at <= now()
+          ORDER BY o.due_at LIMIT most FOR UPDATE SKIP LOCKED
+        ), due AS (
+          (SELECT t.request_id FROM turns t ORDER BY t.turn, t.request_id LIMIT most) UNION ALL SELECT l.request_id FROM lost l
+        ), hinted AS (
+          UPDATE operation o SET phase = 'hinted', epoch = o.epoch + 1, due_at = now() + redispatch
+          FROM due WHERE o.request_id = due.request_id AND o.phase IN ('ready', 'hinted')
+          RETURNING o.request_id, o.epoch, o.priority
+        )
+        SELECT h.request_id, h.epoch FROM hinted h ORDER BY h.priority DESC, h.request_id;
+      END $$;
+
+      CREATE FUNCTION dispatch_deliveries(most integer, redispatch interval, in_flight integer)
+      RETURNS TABLE (id text, epoch integer) LANGUAGE plpgsql AS $$
+      #variable_conflict use_column
+      BEGIN
+        PERFORM set_config('synchronous_commit', 'off', true);
+        PERFORM pg_advisory_xact_lock(7164225003);
+
+        -- An attempt whose worker went silent has an unknown outcome; the receiver may have seen it.
+        WITH lost AS (
+          SELECT d.id FROM delivery d WHERE d.phase = 'running' AND d.due_at <= now()
+          ORDER BY d.due_at LIMIT most FOR UPDATE SKIP LOCKED
+        ), freed AS (
+          UPDATE delivery d SET phase = 'ready', due_at = now(), run_at = now(), lease_token = NULL
+          FROM lost WHERE d.id = lost.id RETURNING d.id, d.attempt_count
+        )
+        UPDATE attempt a SET outcome = 'unknown', error = 'worker_lost'
+        FROM freed WHERE a.delivery_id = freed.id AND a.number = freed.attempt_count AND a.outcome = 'started';
+
+        WITH timely AS (
+          SELECT d.seq FROM delivery d WHERE d.phase = 'scheduled' AND d.due_at <= now()
+          ORDER BY d.due_at LIMIT most FOR UPDATE SKIP LOCKED
+        )
+        UPDATE delivery d SET phase = 'ready' FROM timely WHERE d.seq = timely.seq;
+
+        RETURN QUERY
+        WITH RECURSIVE waiting AS (
+          (SELECT d.lane FROM delivery d WHERE d.phase = 'ready' ORDER BY d.lane LIMIT 1)
+          UNION ALL
+          SELECT (SELECT d.lane FROM delivery d WHERE d.phase = 'ready' AND d.lane > w.lane ORDER BY d.lane LIMIT 1)
+          FROM waiting w WHERE w.lane IS NOT NULL
+        ), lanes AS (
+          SELECT w.lane, coalesce(e.origin, w.lane) AS origin, e.rate_per_s,
+            -- What the rate allows now, at most a second's worth at once.
+            CASE WHEN e.rate_per_s IS NULL THEN most
+              ELSE floor(least(extract(epoch FROM now() - greatest(e.rate_used_until, now() - interval '1 day')) * e.rate_per_s, greatest(e.rate_per_s, 1)))::integer END AS allowance,
+            coalesce(e.max_in_flight, in_flight)
+              - CASE WHEN e.max_in_flight IS NULL THEN 0 ELSE (SELECT count(*) FROM delivery d WHERE d.lane = w.lane AND d.phase IN ('hinted', 'running')) END AS free
+          FROM waiting w LEFT JOIN endpoint e ON e.id = w.lane WHERE w.lane IS NOT NULL
+        ), origins AS (
+          SELECT l.origin,
+            -- Unproven: one at once and 60 a minute.
+            CASE WHEN k.proven_at IS NOT NULL THEN in_flight
+              WHEN cardinality(k.asked_at) = 60 AND k.asked_at[1] > now() - interval '1 minute' THEN 0 ELSE 1 END - (SELECT count(*) FROM delivery d WHERE d.origin = l.origin AND d.phase IN ('hinted', 'running')) AS free
+          FROM (SELECT DISTINCT lanes.origin FROM lanes) l LEFT JOIN origin k ON k.name = l.origin
+        ), turns AS (
+          SELECT next.seq, next.turn, o.origin, o.free, row_number() OVER (PARTITION BY o.origin ORDER BY next.turn, next.seq) AS place
+          FROM lanes l JOIN origins o ON o.origin = l.origin CROSS JOIN LATERAL (
+            SELECT d.seq, row_number() OVER (ORDER BY d.run_at, d.seq) AS turn
+            FROM delivery d WHERE d.lane = l.lane AND d.phase = 'ready'
+            ORDER BY d.run_at, d.seq LIMIT least(greatest(least(l.free, l.allowance, o.free), 0), most)
+          ) next
+        ), lost AS (
+          SELECT d.seq FROM delivery d WHERE d.phase = 'hinted' AND d.due_at <= now()
+          ORDER BY d.due_at LIMIT most FOR UPDATE SKIP LOCKED
+        ), chosen AS (
+          SELECT t.seq FROM turns t WHERE t.place <= t.free ORDER BY t.turn, t.seq LIMIT most
+        ), due AS (
+          SELECT c.seq FROM chosen c UNION ALL SELECT l.seq FROM lost l
+        ), hinted AS (
+          UPDATE delivery d SET phase = 'hinted', epoch = d.epoch + 1, due_at = now() + redispatch
+          FROM due WHERE d.seq = due.seq AND d.phase IN ('ready', 'hinted')
+          RETURNING d.id, d.epoch, d.lane, d.origin
+        ), used AS (
+          UPDATE endpoint e SET rate_used_until = greatest(e.rate_used_until, now() - make_interval(secs => greatest(1, 1 / e.rate_per_s))) + make_interval(secs => n.count / e.rate_per_s)
+          FROM (SELECT h.lane, count(*) AS count FROM hinted h GROUP BY h.lane) n
+          WHERE e.id = n.lane AND e.rate_per_s IS NOT NULL
+        ), asked AS (
+          INSERT INTO origin (name, asked_at)
+          SELECT DISTINCT h.origin, ARRAY[now()] FROM hinted h
+          WHERE NOT EXISTS (SELECT FROM origin k WHERE k.name = h.origin AND k.proven_at IS NOT NULL)
+          ON CONFLICT (name) DO UPDATE SET asked_at = (origin.asked_at || now())[greatest(1, cardinality(origin.asked_at) - 58):]
+        )
+        SELECT h.id, h.epoch FROM hinted h;
+      END $$;
+
+      CREATE FUNCTION admit_callback_hosts(accounts text[], names text[], most integer)
+      RETURNS TABLE (place integer, retry_after_s integer) LANGUAGE plpgsql AS $$
+      #variable_conflict use_column
+      BEGIN
+        IF EXISTS (
+          SELECT FROM unnest(accounts, names) AS g (account_id, name)
+          WHERE NOT EXISTS (SELECT FROM callback_host k WHERE k.account_id = g.account_id AND k.name = g.name)
+        ) THEN
+          PERFORM pg_advisory_xact_lock(7164225004);
+          INSERT INTO callback_host (account_id, name, first_used_at)
+          SELECT n.account_id, n.name, clock_timestamp() FROM (
+            SELECT g.account_id, g.name, row_number() OVER (PARTITION BY g.account_id ORDER BY min(g.place)) AS turn
+            FROM unnest(accounts, names) WITH ORDINALITY AS g (account_id, name, place)
+            WHERE NOT EXISTS (SELECT FROM callback_host k WHERE k.account_id = g.account_id AND k.name = g.name)
+            GROUP BY g.account_id, g.name
+          ) n
+          WHERE n.turn <= most - (
+            SELECT count(*) FROM callback_host k WHERE k.account_id = n.account_id AND k.first_used_at > clock_timestamp() - interval '1 minute');
+        END IF;
+
+        RETURN QUERY
+        SELECT g.place::integer, CASE WHEN k.name IS NULL THEN greatest(1, ceil(extract(epoch FROM (
+            SELECT min(y.first_used_at) FROM callback_host y
+            WHERE y.account_id = g.account_id AND y.first_used_at > clock_timestamp() - interval '1 minute'
+          ) + interval '1 minute' - clock_timestamp())))::integer END
+        FROM unnest(accounts, names) WITH ORDINALITY AS g (account_id, name, place)
+        LEFT JOIN callback_host k ON k.account_id = g.account_id AND k.name = g.name;
+      END $$;
+    `);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      DROP FUNCTION admit_callback_hosts(text[], text[], integer);
+      DROP FUNCTION dispatch_deliveries(integer, interval, integer);
+      DROP FUNCTION dispatch_operations(integer, interval);
+      DROP TABLE file, attempt, delivery, idempotency_key, history_entry, operation, signing_secret, recovery, callback_host, origin, endpoint, api_key, account;
+    `);
+  }
+}

@@ -1,0 +1,55 @@
+import { DataSource } from 'typeorm';
+import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
+import { Foundation1763900000000 } from './migrations/1763900000000-foundation.js';
+import { AccountEntity, ApiKeyEntity } from './src/accounts/account.entity.js';
+import { givenDatabaseUrl } from './src/config/env.js';
+import { AttemptEntity, DeliveryEntity } from './src/deliveries/delivery.entity.js';
+import { CallbackHostEntity } from './src/egress/callback-host.entity.js';
+import { EndpointEntity, OriginEntity, RecoveryEntity } from './src/endpoints/endpoint.entity.js';
+import { FileEntity } from './src/files/file.entity.js';
+import {
+  HistoryEntryEntity,
+  IdempotencyKeyEntity,
+  OperationEntity,
+} from './src/operations/operation.entity.js';
+import { SigningSecretEntity } from './src/signing/signing-secret.entity.js';
+
+/** How Ringback connects: the same for the service, the tests and the migration command. */
+export function dataSourceOptions(url: string, poolSize: number): PostgresDataSourceOptions {
+  return {
+    type: 'postgres',
+    url,
+    poolSize,
+    applicationName: 'ringback',
+    connectTimeoutMS: 5_000,
+    entities: [
+      AccountEntity,
+      ApiKeyEntity,
+      SigningSecretEntity,
+      OperationEntity,
+      HistoryEntryEntity,
+      IdempotencyKeyEntity,
+      DeliveryEntity,
+      AttemptEntity,
+      FileEntity,
+      EndpointEntity,
+      OriginEntity,
+      CallbackHostEntity,
+      RecoveryEntity,
+    ],
+    migrations: [Foundation1763900000000],
+    // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
+    poolErrorHandler: () => undefined,
+    extra: {
+      keepAlive: true,
+      // A process that froze inside a transaction must not keep its locks from the others.
+      idle_in_transaction_session_timeout: 10_000,
+      statement_timeout: 20_000,
+      // A server that froze must not keep a caller waiting for ever.
+      query_timeout: 25_000,
+    },
+  };
+}
+
+/** For the migration command (`npx typeorm migration:show -d dist/ormconfig.js`). */
+export default new DataSource(dataSourceOptions(givenDatabaseUrl(), 2));

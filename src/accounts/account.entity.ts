@@ -1,0 +1,47 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { Scope } from './scopes.js';
+
+/** A tenant: owns keys, operations and deliveries. */
+@Entity('account')
+export class AccountEntity {
+  @PrimaryColumn({ name: 'id', type: 'text' })
+  id: string;
+
+  @Column({ name: 'name', type: 'text', unique: true })
+  name: string;
+
+  /** How many of its operations may be Executing at once. */
+  @Column({ name: 'slots', type: 'integer' })
+  slots: number;
+
+  @Column({ name: 'created_at', type: 'timestamptz' })
+  createdAt: Date;
+}
+
+/** A key of an account; only its SHA-256 is kept. */
+@Entity('api_key')
+export class ApiKeyEntity {
+  @PrimaryColumn({ name: 'id', type: 'text' })
+  id: string;
+
+  @Column({ name: 'account_id', type: 'text' })
+  accountId: string;
+
+  @Column({ name: 'name', type: 'text' })
+  name: string;
+
+  @Column({ name: 'hash', type: 'text', unique: true })
+  hash: string;
+
+  @Column({ name: 'scopes', type: 'text', array: true })
+  scopes: Scope[];
+
+  @Column({ name: 'created_at', type: 'timestamptz' })
+  createdAt: Date;
+
+  @Column({ name: 'expires_at', type: 'timestamptz', nullable: true })
+  expiresAt: Date | null;
+
+  @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true })
+  revokedAt: Date | null;
+}

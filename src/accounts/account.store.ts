@@ -1,0 +1,109 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../database/database.js';
+import { sqlState } from '../database/database-errors.js';
+import { Rows } from '../database/rows.js';
+import { AccountEntity, ApiKeyEntity } from './account.entity.js';
+import type { Scope } from './scopes.js';
+
+/** A key that was found valid, and whose it is. */
+export interface KeyHolder {
+  readonly keyId: string;
+  readonly accountId: string;
+  readonly scopes: readonly Scope[];
+}
+
+const UNIQUE_VIOLATION = '23505';
+
+/** Every statement on accounts and keys. */
+@Injectable()
+export class AccountStore {
+  constructor(
+    private readonly database: Database,
+    private readonly rows: Rows,
+  ) {}
+
+  /** Null when the name is taken. */
+  async create(account: { id: string; name: string; slots: number }): Promise<AccountEntity | null> {
+    const [row] = await this.database.query<object>(
+      'INSERT INTO account (id, name, slots) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING RETURNING *',
+      [account.id, account.name, account.slots],
+    );
+    return row ? this.rows.to(AccountEntity, row) : null;
+  }
+
+  async find(id: string): Promise<AccountEntity | null> {
+    const [row] = await this.database.query<object>('SELECT * FROM account WHERE id = $1', [id]);
+    return row ? this.rows.to(AccountEntity, row) : null;
+  }
+
+  async findByName(name: string): Promise<AccountEntity | null> {
+    const [row] = await this.database.query<object>('SELECT * FROM account WHERE name = $1', [name]);
+    return row ? this.rows.to(AccountEntity, row) : null;
+  }
+
+  async list(after: string, limit: number): Promise<AccountEntity[]> {
+    const rows = await this.database.query<object>(
+      'SELECT * FROM account WHERE id > $1 ORDER BY id LIMIT $2',
+      [after, limit],
+    );
+    return rows.map((row) => this.rows.to(AccountEntity, row));
+  }
+
+  /** Null when there is no such account. */
+  async change(
+    id: string,
+    change: { name?: string | undefined; slots?: number | undefined },
+  ): Promise<AccountEntity | 'name-taken' | null> {
+    try {
+      const [row] = await this.database.query<object>(
+        'UPDATE account SET name = coalesce($2, name), slots = coalesce($3, slots) WHERE id = $1 RETURNING *',
+        [id, change.name ?? null, change.slots ?? null],
+      );
+      return row ? this.rows.to(AccountEntity, row) : null;
+    } catch (error) {
+      if (sqlState(error) === UNIQUE_VIOLATION) return 'name-taken';
+      throw error;
+    }
+  }
+
+  /** Stores a key; one with the same id is replaced. */
+  async saveKey(
+    key: Pick<ApiKeyEntity, 'id' | 'accountId' | 'name' | 'hash' | 'scopes' | 'expiresAt'>,
+  ): Promise<ApiKeyEntity> {
+    const [row] = await this.database.query<object>(
+      `INSERT INTO api_key (id, account_id, name, hash, scopes, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
+       ON CONFLICT (id) DO UPDATE SET hash = EXCLUDED.hash, account_id = EXCLUDED.account_id, revoked_at = NULL RETURNING *`,
+      [key.id, key.accountId, key.name, key.hash, key.scopes, key.expiresAt],
+    );
+    return this.rows.to(ApiKeyEntity, row!);
+  }
+
+  async listKeys(accountId: string, after: string, limit: number): Promise<ApiKeyEntity[]> {
+    const rows = await this.database.query<object>(
+      'SELECT * FROM api_key WHERE account_id = $1 AND id > $2 AND revoked_at IS NULL ORDER BY id LIMIT $3',
+      [accountId, after, limit],
+    );
+    return rows.map((row) => this.rows.to(ApiKeyEntity, row));
+  }
+
+  async revokeKey(accountId: string, id: string): Promise<boolean> {
+    const rows = await this.database.query(
+      'UPDATE api_key SET revoked_at = now() WHERE account_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING id',
+      [accountId, id],
+    );
+    return rows.length > 0;
+  }
+
+  async hasKeys(): Promise<boolean> {
+    return (await this.database.query('SELECT 1 FROM api_key LIMIT 1')).length > 0;
+  }
+
+  /** The holder of a key that is neither expired nor revoked. */
+  async holderOf(hash: string): Promise<KeyHolder | null> {
+    const [row] = await this.database.query<{ id: string; account_id: string; scopes: Scope[] }>(
+      'SELECT id, account_id, scopes FROM api_key WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())',
+      [hash],
+    );
+    return row ? { keyId: row.id, accountId: row.account_id, scopes: row.scopes } : null;
+  }
+}

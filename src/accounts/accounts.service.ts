@@ -1,0 +1,96 @@
+import { createHash, randomBytes, randomInt } from 'node:crypto';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { AccountConfig } from '../config/config.js';
+import { SigningSecrets } from '../signing/signing-secrets.store.js';
+import type { AccountEntity, ApiKeyEntity } from './account.entity.js';
+import { AccountStore, type KeyHolder } from './account.store.js';
+import type { Scope } from './scopes.js';
+
+const DEFAULT_ACCOUNT = 'default';
+/** The id of the key that RINGBACK_API_KEY gives: changing the variable replaces the key. */
+const GIVEN_KEY_ID = 'key_environment';
+/** How long a valid key is remembered: the longest a revocation takes. */
+const KEY_CACHE_MS = 3_000;
+const MOST_CACHED = 10_000;
+const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+/** Accounts and their API keys. */
+@Injectable()
+export class AccountsService implements OnModuleInit {
+  private readonly cache = new Map<string, { until: number; holder: Promise<KeyHolder | null> }>();
+  /** The first admin key, if this process has just made it: printed once, never again. */
+  firstKey: string | null = null;
+
+  constructor(
+    private readonly store: AccountStore,
+    private readonly secrets: SigningSecrets,
+    private readonly config: AccountConfig,
+  ) {}
+
+  /** Sees to the default account and the first admin key. */
+  async onModuleInit(): Promise<void> {
+    const account =
+      (await this.create(DEFAULT_ACCOUNT, undefined)) ?? (await this.store.findByName(DEFAULT_ACCOUNT))!;
+    await this.secrets.ensure(account.id);
+    if (this.config.firstKey !== undefined) {
+      await this.store.saveKey({
+        id: GIVEN_KEY_ID,
+        accountId: account.id,
+        name: 'RINGBACK_API_KEY',
+        hash: digest(this.config.firstKey),
+        scopes: ['admin'],
+        expiresAt: null,
+      });
+    } else if (!(await this.store.hasKeys())) {
+      this.firstKey = (
+        await this.createKey(account.id, { name: 'first admin key', scopes: ['admin'], expiresAt: null })
+      ).key;
+    }
+  }
+
+  /** Null when the name is taken. */
+  async create(name: string, slots: number | undefined): Promise<AccountEntity | null> {
+    const account = await this.store.create({
+      id: `acc_${randomBytes(16).toString('hex')}`,
+      name,
+      slots: slots ?? this.config.slots,
+    });
+    if (account) await this.secrets.ensure(account.id);
+    return account;
+  }
+
+  /** A new key: `rb_<id>_<32 bytes base62>`. The only time its text is seen. */
+  async createKey(
+    accountId: string,
+    key: { name: string; scopes: Scope[]; expiresAt: Date | null },
+  ): Promise<{ entity: ApiKeyEntity; key: string }> {
+    const id = randomBytes(8).toString('hex');
+    // 43 base62 digits hold 256 bits.
+    const text = `rb_${id}_${Array.from({ length: 43 }, () => BASE62[randomInt(62)]).join('')}`;
+    const entity = await this.store.saveKey({ id: `key_${id}`, accountId, hash: digest(text), ...key });
+    return { entity, key: text };
+  }
+
+  async revokeKey(accountId: string, keyId: string): Promise<boolean> {
+    const revoked = await this.store.revokeKey(accountId, keyId);
+    this.cache.clear();
+    return revoked;
+  }
+
+  /** Who holds this key; null when it is unknown, expired or revoked. */
+  holderOf(key: string): Promise<KeyHolder | null> {
+    // Looked up by digest: nothing of a guessed key's text takes part in a comparison whose time could tell.
+    const hash = digest(key);
+    const cached = this.cache.get(hash);
+    if (cached && cached.until > performance.now()) return cached.holder;
+    const holder = this.store.holderOf(hash);
+    if (this.cache.size >= MOST_CACHED) this.cache.clear();
+    this.cache.set(hash, { until: performance.now() + KEY_CACHE_MS, holder });
+    holder.catch(() => this.cache.delete(hash));
+    return holder;
+  }
+}
+
+function digest(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}

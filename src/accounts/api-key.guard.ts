@@ -1,0 +1,56 @@
+import {
+  applyDecorators,
+  type CanActivate,
+  createParamDecorator,
+  type ExecutionContext,
+  Injectable,
+  SetMetadata,
+  UseGuards,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { ApiBearerAuth } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { Problem } from '../http/problem.js';
+import { AccountsService } from './accounts.service.js';
+import type { KeyHolder } from './account.store.js';
+import type { Scope } from './scopes.js';
+
+const SCOPE = 'ringback:scope';
+
+type WithHolder = FastifyRequest & { holder?: KeyHolder };
+
+/** Lets requests with a valid API key of the needed scope pass. */
+@Injectable()
+export class ApiKeyGuard implements CanActivate {
+  constructor(
+    private readonly accounts: AccountsService,
+    private readonly reflector: Reflector,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<WithHolder>();
+    const key = /^Bearer +(rb_[A-Za-z0-9_-]{1,300})$/i.exec(request.headers.authorization ?? '')?.[1];
+    const holder = key === undefined ? null : await this.accounts.holderOf(key);
+    if (!holder) {
+      throw new Problem(401, 'unauthorized', 'send a valid API key: Authorization: Bearer rb_…', {
+        headers: { 'www-authenticate': 'Bearer' },
+      });
+    }
+    const scope = this.reflector.getAllAndOverride<Scope>(SCOPE, [context.getHandler(), context.getClass()]);
+    if (!holder.scopes.includes('admin') && !holder.scopes.includes(scope)) {
+      throw new Problem(403, 'forbidden', `this API key lacks the scope ${scope}`);
+    }
+    request.holder = holder;
+    return true;
+  }
+}
+
+/** The route needs an API key with this scope (or `admin`). */
+export function NeedsScope(scope: Scope): MethodDecorator & ClassDecorator {
+  return applyDecorators(SetMetadata(SCOPE, scope), UseGuards(ApiKeyGuard), ApiBearerAuth());
+}
+
+/** The id of the account whose key the request carries. */
+export const AccountId = createParamDecorator((_: unknown, context: ExecutionContext): string => {
+  return context.switchToHttp().getRequest<WithHolder>().holder!.accountId;
+});

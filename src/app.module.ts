@@ -1,0 +1,41 @@
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
+import { AccountsModule } from './accounts/accounts.module.js';
+import type { RingbackConfig } from './config/config.js';
+import { ConfigModule } from './config/config.module.js';
+import { DatabaseModule } from './database/database.module.js';
+import { DeliveriesModule } from './deliveries/deliveries.module.js';
+import { DeliveriesWorkerModule } from './deliveries/deliveries.worker.module.js';
+import { LroModule } from './faces/lro/lro.module.js';
+import { NativeModule } from './faces/native/native.module.js';
+import { EndpointsModule } from './endpoints/endpoints.module.js';
+import { NativePresenterModule } from './faces/native/native.presenter.module.js';
+import { HealthModule } from './health/health.module.js';
+import { OperationsModule } from './operations/operations.module.js';
+import { OperationsWorkerModule } from './operations/operations.worker.module.js';
+import { QueuesModule } from './queues/queues.module.js';
+
+/** The only list of all modules: a process's roles choose among them. */
+@Module({})
+export class AppModule {
+  /** `handlers` are Nest modules that bring operation handlers. */
+  static forRoot(config: RingbackConfig, handlers: readonly (Type | DynamicModule)[] = []): DynamicModule {
+    const { roles } = config.process;
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forRoot(config),
+        DatabaseModule,
+        QueuesModule,
+        AccountsModule,
+        OperationsModule,
+        DeliveriesModule,
+        EndpointsModule,
+        NativePresenterModule,
+        HealthModule,
+        ...handlers,
+        ...(roles.has('api') ? [NativeModule, LroModule] : []),
+        ...(roles.has('worker') ? [OperationsWorkerModule, DeliveriesWorkerModule] : []),
+      ],
+    };
+  }
+}

@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { DynamicModule, Type } from '@nestjs/common';
+import type { RingbackConfig } from './config/config.js';
+import type { Env } from './config/env.js';
+import { SettingError } from './config/settings.js';
+import { parseRetrySchedule } from './deliveries/retry-schedule.js';
+
+/** Seconds by which a lease outlives the longest attempt it covers. */
+const LEASE_MARGIN_S = 5;
+
+/** The configuration that an environment means, on the database at `databaseUrl`. Refuses what could lose work. */
+export function toConfig(env: Env, databaseUrl: string, port: number): RingbackConfig {
+  const embedded = env.DATABASE_URL === undefined;
+  const production = env.NODE_ENV === 'production';
+  const host = env.HOST ?? (production ? '0.0.0.0' : '127.0.0.1');
+  if (env.RINGBACK_LEASE_S < env.RINGBACK_CALLBACK_TIMEOUT_S + LEASE_MARGIN_S) {
+    throw new SettingError(
+      `RINGBACK_LEASE_S (${env.RINGBACK_LEASE_S}) must be at least RINGBACK_CALLBACK_TIMEOUT_S (${env.RINGBACK_CALLBACK_TIMEOUT_S}) + ${LEASE_MARGIN_S}: raise it, or lower the timeout`,
+    );
+  }
+  const timing = {
+    leaseS: env.RINGBACK_LEASE_S,
+    redispatchS: env.RINGBACK_REDISPATCH_S,
+    pollMs: env.RINGBACK_POLL_MS,
+  };
+  return {
+    http: {
+      host,
+      port,
+      publicUrl: (env.RINGBACK_PUBLIC_URL ?? `http://${host}:${port}`).replace(/\/+$/, ''),
+    },
+    database: { url: databaseUrl, poolSize: env.RINGBACK_DATABASE_POOL },
+    queue: { redisUrls: env.REDIS_URL ?? [] },
+    process: {
+      roles: env.RINGBACK_ROLE,
+      handlers: env.RINGBACK_HANDLERS,
+      shutdownGraceS: env.RINGBACK_SHUTDOWN_GRACE_S,
+    },
+    operations: { ...timing, concurrency: env.RINGBACK_CONCURRENCY, retention: env.RINGBACK_RETENTION },
+    deliveries: {
+      ...timing,
+      concurrency: env.RINGBACK_DELIVERY_CONCURRENCY,
+      originInFlight: env.RINGBACK_ORIGIN_IN_FLIGHT,
+      timeoutS: env.RINGBACK_CALLBACK_TIMEOUT_S,
+      schedule: parseRetrySchedule(env.RINGBACK_RETRY_SCHEDULE),
+    },
+    egress: {
+      allowedPrivate: env.RINGBACK_ALLOWED_PRIVATE ?? (embedded && !production ? '127.0.0.0/8,::1/128' : ''),
+      allowHttp: env.RINGBACK_ALLOW_HTTP,
+      httpHosts: env.RINGBACK_HTTP_HOSTS,
+      newHostsPerMinute: env.RINGBACK_NEW_HOSTS_PER_MINUTE,
+    },
+    secrets: { keys: secretKeys(env, embedded, production) },
+    accounts: { slots: env.RINGBACK_SLOTS, firstKey: env.RINGBACK_API_KEY },
+    files: {
+      folder:
+        env.RINGBACK_FILES_URL === undefined
+          ? join(env.RINGBACK_DATA_DIR, 'files')
+          : fileURLToPath(env.RINGBACK_FILES_URL),
+    },
+  };
+}
+
+function secretKeys(env: Env, embedded: boolean, production: boolean): string {
+  if (env.RINGBACK_SECRET_KEYS !== undefined) return env.RINGBACK_SECRET_KEYS;
+  if (!embedded || production) {
+    throw new SettingError(
+      `RINGBACK_SECRET_KEYS is missing; set it to the output of: node -p "'k1:'+crypto.randomBytes(32).toString('base64')"`,
+    );
+  }
+  const path = join(env.RINGBACK_DATA_DIR, 'secret-keys');
+  if (!existsSync(path)) {
+    mkdirSync(env.RINGBACK_DATA_DIR, { recursive: true });
+    writeFileSync(path, `k1:${randomBytes(32).toString('base64')}`, { mode: 0o600, flag: 'wx' });
+  }
+  return readFileSync(path, 'utf8').trim();
+}
+
+/** Imports the modules that RINGBACK_HANDLERS names. */
+export async function loadHandlers(paths: readonly string[]): Promise<(Type | DynamicModule)[]> {
+  return Promise.all(
+    paths.map(async (path) => {
+      const loaded = (await import(pathToFileURL(resolve(path)).href)) as { default?: Type | DynamicModule };
+      if (loaded.default === undefined)
+        throw new SettingError(`RINGBACK_HANDLERS: ${path} has no default export; export a Nest module`);
+      return loaded.default;
+    }),
+  );
+}

@@ -1,0 +1,91 @@
+import type { Role } from './env.js';
+
+// Abstract classes, so that a slice is its own injection token and a constructor names just what it needs.
+
+/** Where this process listens and how it is reached from outside. */
+export abstract class HttpConfig {
+  abstract readonly host: string;
+  abstract readonly port: number;
+  /** Base of absolute links, without a trailing slash. */
+  abstract readonly publicUrl: string;
+}
+
+/** The PostgreSQL that owns every row. */
+export abstract class DatabaseConfig {
+  abstract readonly url: string;
+  abstract readonly poolSize: number;
+}
+
+/** The BullMQ backend: Redis where URLs are given, else PostgreSQL. */
+export abstract class QueueConfig {
+  abstract readonly redisUrls: readonly string[];
+}
+
+/** What this process runs. */
+export abstract class ProcessConfig {
+  abstract readonly roles: ReadonlySet<Role>;
+  abstract readonly handlers: readonly string[];
+  abstract readonly shutdownGraceS: number;
+}
+
+/** The engine's timings and limits for operations. Durations are seconds unless the name says ms. */
+export abstract class OperationConfig {
+  abstract readonly concurrency: number;
+  abstract readonly leaseS: number;
+  abstract readonly redispatchS: number;
+  abstract readonly pollMs: number;
+  /** Retention class → seconds. */
+  abstract readonly retention: ReadonlyMap<string, number>;
+}
+
+/** The engine's timings and limits for callbacks. Durations are seconds unless the name says ms. */
+export abstract class DeliveryConfig {
+  abstract readonly concurrency: number;
+  abstract readonly originInFlight: number;
+  abstract readonly leaseS: number;
+  abstract readonly redispatchS: number;
+  abstract readonly pollMs: number;
+  abstract readonly timeoutS: number;
+  /** Seconds before attempt 2, 3, … */
+  abstract readonly schedule: readonly number[];
+}
+
+/** What requests that leave for a user's URL may reach. */
+export abstract class EgressConfig {
+  abstract readonly allowedPrivate: string;
+  abstract readonly allowHttp: boolean;
+  abstract readonly httpHosts: readonly string[] | undefined;
+  /** Host names an account may bring up a minute with its callback URLs. */
+  abstract readonly newHostsPerMinute: number;
+}
+
+/** Keys that encrypt at rest, as RINGBACK_SECRET_KEYS holds them. */
+export abstract class SecretConfig {
+  abstract readonly keys: string;
+}
+
+/** Accounts' defaults and the first admin key. */
+export abstract class AccountConfig {
+  abstract readonly slots: number;
+  /** RINGBACK_API_KEY; without one, a key is made when the database has none. */
+  abstract readonly firstKey: string | undefined;
+}
+
+/** Where files are stored. */
+export abstract class FilesConfig {
+  abstract readonly folder: string;
+}
+
+/** All slices together, as `ConfigModule.forRoot` takes them. */
+export interface RingbackConfig {
+  http: HttpConfig;
+  database: DatabaseConfig;
+  queue: QueueConfig;
+  process: ProcessConfig;
+  operations: OperationConfig;
+  deliveries: DeliveryConfig;
+  egress: EgressConfig;
+  secrets: SecretConfig;
+  accounts: AccountConfig;
+  files: FilesConfig;
+}

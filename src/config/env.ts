@@ -1,0 +1,205 @@
+import { resolve } from 'node:path';
+import {
+  boolean,
+  commaList,
+  number,
+  oneOf,
+  optional,
+  retentionClasses,
+  setting,
+  SettingError,
+  text,
+  url,
+} from './settings.js';
+
+/** Every environment variable that Ringback reads. docs/configuration.md and .env.example are generated from this table. */
+export const SETTINGS = {
+  NODE_ENV: setting(
+    'development',
+    'With `production`, Ringback listens on every interface by default and refuses to boot without RINGBACK_SECRET_KEYS or on an embedded database.',
+    text,
+  ),
+  PORT: setting('8080', 'Port of the main listener; 0 takes a free one.', number(0, 65_535)),
+  HOST: optional('127.0.0.1 (0.0.0.0 in production)', 'Address of the main listener.', text),
+  DATABASE_URL: optional(
+    'an embedded PostgreSQL in RINGBACK_DATA_DIR',
+    'PostgreSQL 14 or newer, `postgres://user:password@host:5432/database`.',
+    url('postgres:', 'postgresql:'),
+  ),
+  RINGBACK_DATABASE_POOL: setting(
+    '20',
+    'Connections to PostgreSQL per process, for rows (the PostgreSQL queue backend has a pool of its own of the same size).',
+    number(4, 200),
+  ),
+  REDIS_URL: optional(
+    'none: BullMQ runs on PostgreSQL',
+    'Redis, Valkey or Dragonfly, `redis://host:6379`; a comma list of URLs is a Redis Cluster.',
+    commaList,
+  ),
+  RINGBACK_DATA_DIR: setting(
+    '.ringback',
+    'Folder of the embedded database, stored files and generated keys.',
+    (value) => resolve(value),
+  ),
+  RINGBACK_ROLE: setting('all', 'What this process does: `all`, or a comma list of `api`, `worker`.', roles),
+  RINGBACK_API_KEY: optional(
+    'made and printed once',
+    'The first admin key: `rb_` and at least 24 more characters.',
+    apiKey,
+  ),
+  RINGBACK_PUBLIC_URL: optional(
+    'http://HOST:PORT',
+    'Base of the absolute links in answers and callbacks.',
+    url('http:', 'https:'),
+  ),
+  RINGBACK_SECRET_KEYS: optional(
+    'made once when the database is embedded',
+    'Keys that encrypt signing secrets and callback headers at rest: `id:base64(32 bytes),…`. The first one encrypts, all decrypt.',
+    text,
+  ),
+  RINGBACK_ALLOWED_PRIVATE: optional(
+    'loopback when the database is embedded, else none',
+    'Private addresses that callbacks may reach: `cidr[:port],…`. Set but empty = none.',
+    text,
+  ),
+  RINGBACK_ALLOW_HTTP: setting(
+    'false',
+    'Allow `http:` callback URLs everywhere; without it only to what RINGBACK_ALLOWED_PRIVATE names.',
+    boolean,
+  ),
+  RINGBACK_NEW_HOSTS_PER_MINUTE: setting(
+    '60',
+    'Host names that an account may bring up a minute with its callback URLs. One it used before is not new, and what RINGBACK_ALLOWED_PRIVATE names is not counted.',
+    number(1, 1_000_000),
+  ),
+  RINGBACK_HTTP_HOSTS: optional(
+    'any public host',
+    'Hosts that `http.request` may call: a comma list, `*.example.com` allowed.',
+    commaList,
+  ),
+  RINGBACK_HANDLERS: setting(
+    '',
+    'ES modules with operation handlers, a comma list relative to the working directory. The default export of each is a Nest module.',
+    commaList,
+    'none',
+  ),
+  RINGBACK_CONCURRENCY: setting('50', 'Operations that run at once in this process.', number(1, 10_000)),
+  RINGBACK_DELIVERY_CONCURRENCY: setting(
+    '100',
+    'Callback attempts in flight at once in this process.',
+    number(1, 10_000),
+  ),
+  RINGBACK_SLOTS: setting(
+    '20',
+    'Default slots of an account: how many of its operations may be Executing at once, over all processes.',
+    number(1, 100_000),
+  ),
+  RINGBACK_ORIGIN_IN_FLIGHT: setting(
+    '10',
+    'Callback attempts in flight at once to one origin (scheme, host and port), over all processes.',
+    number(1, 10_000),
+  ),
+  RINGBACK_LEASE_S: setting(
+    '30',
+    'Seconds until the work of a worker that went silent is given to another; at least RINGBACK_CALLBACK_TIMEOUT_S + 5.',
+    number(0.5, 3600, false),
+  ),
+  RINGBACK_REDISPATCH_S: setting(
+    '15',
+    'Seconds until a hint that the queue lost is sent again.',
+    number(0.1, 3600, false),
+  ),
+  RINGBACK_POLL_MS: setting(
+    '750',
+    'How often the dispatcher looks for due rows when nothing wakes it, in milliseconds, ± 25 %.',
+    number(10, 60_000),
+  ),
+  RINGBACK_RETRY_SCHEDULE: setting(
+    '5,300,1800,7200,18000,36000,50400,72000,86400',
+    'Seconds before callback attempt 2, 3, …, each ± 20 %; fractions allowed.',
+    text,
+  ),
+  RINGBACK_CALLBACK_TIMEOUT_S: setting(
+    '15',
+    'Seconds for one callback attempt, the response body included.',
+    number(0.05, 600, false),
+  ),
+  RINGBACK_SHUTDOWN_GRACE_S: setting(
+    '3',
+    'Seconds that running handlers get to finish on SIGTERM before their AbortSignal fires.',
+    number(0, 3600, false),
+  ),
+  RINGBACK_FILES_URL: optional(
+    'the folder `files` in RINGBACK_DATA_DIR',
+    'Where results and uploads are stored: `file:///path`.',
+    url('file:'),
+  ),
+  RINGBACK_RETENTION: setting(
+    'keep1d=1d,keep1w=7d,keep1m=30d',
+    'Retention classes and how long each keeps an ended operation; `keep1m` is the default class.',
+    retentionClasses,
+  ),
+  RINGBACK_LOG_LEVEL: setting(
+    'info',
+    'Least level that is logged.',
+    oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+  ),
+} as const;
+
+type Settings = typeof SETTINGS;
+
+/** The environment, read and typed. */
+export type Env = { readonly [K in keyof Settings]: ReturnType<Settings[K]['read']> };
+
+/** The parts of Ringback that a process can be. */
+export type Role = 'api' | 'worker';
+
+function roles(value: string): ReadonlySet<Role> {
+  const known: readonly string[] = ['api', 'worker'];
+  const asked = commaList(value);
+  if (asked.includes('all')) return new Set<Role>(['api', 'worker']);
+  const wrong = asked.find((role) => !known.includes(role));
+  if (wrong !== undefined || asked.length === 0)
+    throw new SettingError(`"${wrong ?? value}" is none of all, ${known.join(', ')}`);
+  return new Set(asked as Role[]);
+}
+
+function apiKey(value: string): string {
+  if (!/^rb_[A-Za-z0-9_-]{24,200}$/.test(value)) {
+    throw new SettingError('it must be rb_ and at least 24 more letters, digits, _ or -');
+  }
+  return value;
+}
+
+/**
+ * Reads the environment, or throws one `SettingError` that lists every variable that is wrong.
+ * An empty variable counts as unset, but for RINGBACK_ALLOWED_PRIVATE, where empty means "none".
+ */
+export function readEnv(source: Record<string, string | undefined> = process.env): Env {
+  const wrong: string[] = [];
+  const env: Record<string, unknown> = {};
+  for (const [name, { fallback, read }] of Object.entries(SETTINGS)) {
+    const given = source[name];
+    const value =
+      given === undefined || (given === '' && name !== 'RINGBACK_ALLOWED_PRIVATE') ? fallback : given;
+    try {
+      env[name] = value === undefined ? undefined : (read as (text: string) => unknown)(value);
+    } catch (error) {
+      if (!(error instanceof SettingError)) throw error;
+      wrong.push(`${name}: ${error.message}`);
+    }
+  }
+  if (wrong.length > 0)
+    throw new SettingError(`The environment is wrong; mend it and start again.\n  ${wrong.join('\n  ')}`);
+  return env as unknown as Env;
+}
+
+/** Variables that look like Ringback's and aren't: a typing error that would otherwise pass in silence. */
+export function unknownVariables(source: Record<string, string | undefined> = process.env): string[] {
+  return Object.keys(source).filter((name) => name.startsWith('RINGBACK_') && !(name in SETTINGS));
+}
+
+/** DATABASE_URL as it stands, for the migration command, which needs nothing else. */
+export function givenDatabaseUrl(): string {
+  return process.env.DATABASE_URL ?? 'postgres://localhost/ringback';
+}

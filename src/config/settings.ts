@@ -1,0 +1,92 @@
+/** One environment variable: its name, its default as text, what it is for, and how its text is read. */
+export interface Setting<T> {
+  readonly fallback: string | undefined;
+  /** How the default reads in the documentation, where it isn't simply `fallback`. */
+  readonly fallbackNote?: string;
+  readonly description: string;
+  /** Reads the text; throws a `SettingError` that says what would be right. */
+  readonly read: (text: string) => T;
+}
+
+/** Thrown at boot: names the variable, what is wrong with it and the remedy. */
+export class SettingError extends Error {
+  override readonly name = 'SettingError';
+}
+
+/** A setting that has a default. */
+export function setting<T>(
+  fallback: string,
+  description: string,
+  read: (text: string) => T,
+  fallbackNote?: string,
+): Setting<T> {
+  return { fallback, description, read, ...(fallbackNote === undefined ? {} : { fallbackNote }) };
+}
+
+/** A setting that may be absent: reads as `undefined` then. */
+export function optional<T>(
+  fallbackNote: string,
+  description: string,
+  read: (text: string) => T,
+): Setting<T | undefined> {
+  return { fallback: undefined, fallbackNote, description, read };
+}
+
+export const text = (value: string): string => value;
+
+export const commaList = (value: string): string[] =>
+  value
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+
+/** A number within bounds; `whole` refuses fractions. */
+export function number(min: number, max: number, whole = true): (value: string) => number {
+  return (value) => {
+    const parsed = value.trim() === '' ? Number.NaN : Number(value);
+    if (!Number.isFinite(parsed) || parsed < min || parsed > max || (whole && !Number.isInteger(parsed))) {
+      throw new SettingError(`"${value}" is not a${whole ? ' whole' : ''} number from ${min} to ${max}`);
+    }
+    return parsed;
+  };
+}
+
+export function boolean(value: string): boolean {
+  if (/^(true|1|yes)$/i.test(value)) return true;
+  if (/^(false|0|no|)$/i.test(value)) return false;
+  throw new SettingError(`"${value}" is neither true nor false`);
+}
+
+export function oneOf<const V extends string>(...values: V[]): (value: string) => V {
+  return (value) => {
+    const found = values.find((candidate) => candidate === value);
+    if (found === undefined) throw new SettingError(`"${value}" is none of ${values.join(', ')}`);
+    return found;
+  };
+}
+
+/** An absolute URL of one of the given schemes (`['http:', 'https:']`). */
+export function url(...schemes: string[]): (value: string) => string {
+  return (value) => {
+    if (!URL.canParse(value) || !schemes.includes(new URL(value).protocol)) {
+      throw new SettingError(`it is not a URL that starts with ${schemes.join(' or ')}`);
+    }
+    return value;
+  };
+}
+
+const UNIT_SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
+
+/** Retention classes: `keep1d=1d,keep1w=7d` as a map from name to seconds. */
+export function retentionClasses(value: string): Map<string, number> {
+  const classes = new Map<string, number>();
+  for (const entry of commaList(value)) {
+    const match = /^([A-Za-z0-9_-]{1,32})=(\d{1,6})([smhd])$/.exec(entry);
+    if (!match) throw new SettingError(`"${entry}" is not of the form name=7d (units s, m, h, d)`);
+    const unit = match[3] as keyof typeof UNIT_SECONDS;
+    classes.set(match[1]!, Number(match[2]) * UNIT_SECONDS[unit]);
+  }
+  if (!classes.has('keep1m'))
+    throw new SettingError('the class keep1m is missing: it is the default of every operation');
+  return classes;
+}

@@ -1,0 +1,28 @@
+import type { ValidationError, ValidatorOptions } from 'class-validator';
+
+/** How every request and every operation's input is validated: what isn't declared is refused. */
+export const VALIDATION: ValidatorOptions = {
+  whitelist: true,
+  forbidNonWhitelisted: true,
+  forbidUnknownValues: true,
+  stopAtFirstError: true,
+};
+
+/** One field that is wrong: `callback.headers.0.key`, and what would be right. */
+export interface FieldError {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Flattens class-validator's tree into paths. */
+export function fieldErrors(errors: readonly ValidationError[], parent = ''): FieldError[] {
+  return errors.flatMap(({ property, constraints, children }) => {
+    const path = parent === '' ? property : `${parent}.${property}`;
+    const own = Object.entries(constraints ?? {}).map(([rule, message]) => ({
+      path,
+      message:
+        rule === 'whitelistValidation' ? 'is not a known field: remove it or check its spelling' : message,
+    }));
+    return [...own, ...fieldErrors(children ?? [], path)];
+  });
+}

@@ -1,0 +1,44 @@
+import { Logger } from '@nestjs/common';
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { SettingError } from '../config/settings.js';
+
+/** Any constant: names the lock that lets one process at a time migrate. */
+const MIGRATION_LOCK = 7_164_225_001;
+const OLDEST_POSTGRES = 14;
+
+/**
+ * Connects and applies pending migrations. Several processes may start at once: they wait for each other.
+ */
+export async function connect(options: DataSourceOptions): Promise<DataSource> {
+  const dataSource = new DataSource(options);
+  await dataSource.initialize();
+  await checkServer(dataSource);
+  const runner = dataSource.createQueryRunner();
+  try {
+    await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    try {
+      if (await dataSource.showMigrations()) await dataSource.runMigrations({ transaction: 'each' });
+    } finally {
+      await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    }
+  } finally {
+    await runner.release();
+  }
+  return dataSource;
+}
+
+/** Refuses a server that lacks what the statements need, or that may forget what it has committed. */
+async function checkServer(dataSource: DataSource): Promise<void> {
+  const [server] = await dataSource.query<[{ version: string; fsync: string }]>(
+    `SELECT current_setting('server_version_num') AS version, current_setting('fsync') AS fsync`,
+  );
+  const major = Math.floor(Number(server.version) / 10_000);
+  if (major < OLDEST_POSTGRES) {
+    throw new SettingError(`DATABASE_URL: PostgreSQL ${major} is too old; use ${OLDEST_POSTGRES} or newer`);
+  }
+  if (server.fsync === 'off') {
+    new Logger('Database').warn(
+      'this PostgreSQL runs with fsync = off: a crash of its machine loses what was acknowledged; switch fsync on',
+    );
+  }
+}

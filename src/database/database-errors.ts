@@ -1,0 +1,40 @@
+/** PostgreSQL's SQLSTATE of an error, also when TypeORM has wrapped it. */
+export function sqlState(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { code, driverError } = error as { code?: unknown; driverError?: { code?: unknown } };
+  const state = driverError?.code ?? code;
+  return typeof state === 'string' && /^[0-9A-Z]{5}$/.test(state) ? state : undefined;
+}
+
+/** The statement failed because of the data of some row (class 22 data exception, 23 integrity). */
+export function isRowFault(error: unknown): boolean {
+  return /^2[23]/.test(sqlState(error) ?? '');
+}
+
+/** The transaction was chosen as a victim and may be repeated as it is (40001, 40P01). */
+export function isDeadlock(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === '40P01' || state === '40001';
+}
+
+/** PostgreSQL cannot be reached or cannot commit now; what was asked may or may not have happened. */
+export class DatabaseUnavailableError extends Error {
+  override readonly name = 'DatabaseUnavailableError';
+  readonly code = 'database-unavailable';
+
+  constructor(cause: unknown) {
+    super('PostgreSQL cannot be reached or cannot commit now; try again in a moment', { cause });
+  }
+}
+
+/**
+ * What a failed statement's error means: an outage, or a fault of the statement itself.
+ * Classes 08 (connection), 53 (resources), 57P (shutdown, crash, cannot connect now) and 25006 (read-only standby) are
+ * outages; so is an error without SQLSTATE, since the server never judged the statement.
+ */
+export function asDatabaseError(error: unknown): unknown {
+  const state = sqlState(error);
+  return state === undefined || /^(08|53|57P)/.test(state) || state === '25006'
+    ? new DatabaseUnavailableError(error)
+    : error;
+}

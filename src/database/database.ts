@@ -1,0 +1,50 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource, type QueryRunner } from 'typeorm';
+import { asDatabaseError } from './database-errors.js';
+
+/** Runs one statement and answers its rows. */
+export interface Queryable {
+  query<Row>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
+}
+
+/** Raw statements over TypeORM's connection, for stores. An outage is a `DatabaseUnavailableError`. */
+@Injectable()
+export class Database implements Queryable {
+  constructor(private readonly dataSource: DataSource) {}
+
+  async query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
+    const runner = this.dataSource.createQueryRunner();
+    try {
+      return await records<Row>(runner, sql, parameters);
+    } catch (error) {
+      throw asDatabaseError(error);
+    } finally {
+      await runner.release();
+    }
+  }
+
+  /** Several statements, one commit. */
+  async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+    const runner = this.dataSource.createQueryRunner();
+    try {
+      await runner.startTransaction();
+      const result = await work({ query: (sql, parameters = []) => records(runner, sql, parameters) });
+      await runner.commitTransaction();
+      return result;
+    } catch (error) {
+      if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
+      throw error instanceof Error && 'driverError' in error ? asDatabaseError(error) : error;
+    } finally {
+      await runner.release();
+    }
+  }
+}
+
+async function records<Row>(
+  runner: QueryRunner,
+  sql: string,
+  parameters: readonly unknown[],
+): Promise<Row[]> {
+  const result = await runner.query(sql, [...parameters], true);
+  return (result.records ?? []) as Row[];
+}

@@ -1,0 +1,290 @@
+import { setMaxListeners } from 'node:events';
+import { Injectable, Logger } from '@nestjs/common';
+import { DeliveryConfig } from '../config/config.js';
+import { DatabaseUnavailableError } from '../database/database-errors.js';
+import type { Hint } from '../queues/hint.js';
+import { after, HintFollower } from '../queues/hint-follower.js';
+import { SecretBox } from '../signing/secret-box.js';
+import { signatureHeaders } from '../signing/signature.js';
+import { type SigningKeys, SigningSecrets } from '../signing/signing-secrets.store.js';
+import { DeliveryDispatcher } from './delivery.dispatcher.js';
+import type { DeliveryEntity } from './delivery.entity.js';
+import { type AttemptRecord, type DeliveryClaim, DeliveryStore, type Recorded } from './delivery.store.js';
+import { EndpointHealthStore } from './endpoint-health.store.js';
+import { nextDelay } from './retry-schedule.js';
+import { type Verdict, verdict } from './verdict.js';
+import { type AttemptResult, WebhookClient } from './webhook.client.js';
+
+const MOST_HEADERS_TEXT = 16 * 1024;
+/** Request headers that the log shows; the others are secrets: the signature and the caller's own. */
+const SHOWN_HEADERS = new Set([
+  'content-type',
+  'webhook-id',
+  'webhook-timestamp',
+  'ringback-operation',
+  'ringback-attempt',
+]);
+/** Shorter header values are no secrets, and taking them out would garble a response's text. */
+const LEAST_SECRET = 6;
+/** What becomes of an attempt that our shutdown cut off: the receiver may have seen it, and it is made again. */
+const INTERRUPTED = {
+  outcome: 'unknown',
+  interrupted: true,
+  state: 'Pending',
+  reason: null,
+  delayS: 0,
+  exhaustedBody: null,
+  error: 'interrupted',
+} as const;
+const NOT_MADE: AttemptResult = {
+  kind: 'error',
+  code: 'unknown',
+  durationMs: 0,
+  phasesMs: { dns: null, connect: null, tls: null, first_byte: null },
+};
+
+/** Makes attempts: claims what hints name, POSTs, judges and records. */
+@Injectable()
+export class DeliveryAttempts {
+  private readonly logger = new Logger('Deliveries');
+  private readonly follower: HintFollower;
+  private readonly shutdown = new AbortController();
+
+  constructor(
+    private readonly store: DeliveryStore,
+    private readonly health: EndpointHealthStore,
+    private readonly client: WebhookClient,
+    private readonly secrets: SigningSecrets,
+    private readonly box: SecretBox,
+    private readonly dispatcher: DeliveryDispatcher,
+    private readonly config: DeliveryConfig,
+  ) {
+    this.follower = new HintFollower({
+      name: 'Deliveries',
+      concurrency: config.concurrency,
+      act: (hint) => this.claimAndAttempt(hint),
+      giveBack: (hint) => store.returnHint(hint),
+    });
+    // Every attempt in flight listens.
+    setMaxListeners(0, this.shutdown.signal);
+  }
+
+  /** Follows hints; resolves when all that they named has been attempted or turned out to be somebody else's. */
+  follow(hints: readonly Hint[]): Promise<void> {
+    return this.follower.follow(hints);
+  }
+
+  /** Stops claiming, lets attempts finish for `graceS`, then cuts off and gives back those still in flight. */
+  drain(graceS: number): Promise<void> {
+    return this.follower.drain(graceS, () => this.shutdown.abort());
+  }
+
+  private async claimAndAttempt(hint: Hint): Promise<void> {
+    const claim = await this.store.claim(hint);
+    if (!claim) return;
+    const { delivery } = claim;
+    const { headers, result } = await this.attempt(claim);
+    const judged = verdict(result, new Date(claim.claimedAt.getTime() + result.durationMs));
+    const interrupted = result.kind === 'error' && result.code === 'aborted';
+    const record = { ...this.record(claim, headers, result, judged), ...(interrupted ? INTERRUPTED : {}) };
+    const recorded = await this.keep(record);
+    if (recorded) {
+      this.log(delivery, record);
+      await this.judgeEndpoint(delivery, judged, recorded);
+    }
+    // The origin has room for the next one.
+    this.dispatcher.wake();
+  }
+
+  /** Disables the endpoint where its receiver asked for it, or where it has failed for days. */
+  private async judgeEndpoint(
+    { endpointId }: DeliveryEntity,
+    judged: Verdict,
+    recorded: Recorded,
+  ): Promise<void> {
+    if (endpointId === null) return;
+    const asked = 'disableEndpoint' in judged && judged.disableEndpoint;
+    if (!asked && !recorded.failedForDays) return;
+    const gone = judged.outcome === 'failed' && !judged.retry && judged.reason === 'gone';
+    const reason = gone ? 'gone' : asked ? 'asked_by_receiver' : 'failing_for_5_days';
+    if (await this.health.disable(endpointId, reason))
+      this.logger.warn({ msg: 'endpoint disabled', endpoint: endpointId, reason });
+  }
+
+  private async attempt(
+    claim: DeliveryClaim,
+  ): Promise<{ headers: Record<string, string>; result: AttemptResult }> {
+    const { delivery } = claim;
+    try {
+      const secrets = await this.secrets.of(delivery.accountId, delivery.endpointId);
+      const headers = this.headers(claim, secrets);
+      const request = { url: delivery.url, headers, body: delivery.body };
+      return { headers, result: await this.client.attempt(request, this.shutdown.signal) };
+    } catch (error) {
+      if (error instanceof DatabaseUnavailableError) throw error;
+      // For instance a header sealed with a key that is gone: it must show in the log and end, not be tried for ever.
+      this.logger.error({ msg: 'an attempt could not be made', delivery: delivery.id, error: String(error) });
+      return { headers: {}, result: NOT_MADE };
+    }
+  }
+
+  private headers(claim: DeliveryClaim, secrets: SigningKeys): Record<string, string> {
+    const { delivery, claimedAt, endpoint } = claim;
+    const timestamp = Math.floor(claimedAt.getTime() / 1000);
+    return {
+      ...this.ownHeaders(claim),
+      'content-type': 'application/json',
+      ...signatureHeaders(endpoint?.profile ?? 'standard', {
+        ...secrets,
+        id: delivery.id,
+        timestamp,
+        body: delivery.body,
+      }),
+      ...(delivery.operationRid === null ? {} : { 'ringback-operation': delivery.operationRid }),
+      'ringback-attempt': String(delivery.attemptCount),
+    };
+  }
+
+  /** Those that the caller gave with the operation, or with the endpoint. */
+  private ownHeaders({ delivery, endpoint }: DeliveryClaim): Record<string, string> {
+    const sealed = endpoint ? endpoint.headers : delivery.headers;
+    const row = endpoint ? delivery.endpointId : delivery.operationRid;
+    if (sealed === null || row === null) return {};
+    const place = {
+      account: delivery.accountId,
+      row,
+      column: endpoint ? 'endpoint_headers' : 'callback_headers',
+    };
+    const given = JSON.parse(this.box.open(sealed, place)) as { key: string; value: string }[];
+    return Object.fromEntries(given.map(({ key, value }) => [key.toLowerCase(), value]));
+  }
+
+  private record(
+    claim: DeliveryClaim,
+    headers: Record<string, string>,
+    result: AttemptResult,
+    judged: Verdict,
+  ): AttemptRecord {
+    const { delivery } = claim;
+    const next = this.next(claim, judged);
+    const response = result.kind === 'response' ? result : null;
+    return {
+      deliveryId: delivery.id,
+      leaseToken: claim.leaseToken,
+      number: delivery.attemptCount,
+      ...next,
+      outcome: judged.outcome,
+      interrupted: false,
+      counts: delivery.trigger === 'schedule',
+      exhaustedBody: next.state === 'Exhausted' ? exhaustedBody(claim, next.reason) : null,
+      durationMs: result.durationMs,
+      phasesMs: JSON.stringify(result.phasesMs),
+      httpStatus: response?.status ?? null,
+      error: judged.outcome === 'failed' ? judged.error : null,
+      requestHeaders: JSON.stringify(redacted(headers)),
+      responseHeaders: response ? withoutSecrets(headersText(response.headers), headers) : null,
+      responseBody: response ? withoutSecrets(response.body, headers) : null,
+      responseTruncated: response?.truncated ?? null,
+      retryAfterS: judged.outcome === 'failed' && judged.retry ? judged.retryAfterS : null,
+    };
+  }
+
+  /** The delivery's next state. A redelivery by hand is one attempt: after it the schedule goes on where it was, if it was on. */
+  private next(
+    { delivery, claimedAt, endpoint }: DeliveryClaim,
+    judged: Verdict,
+  ): Pick<AttemptRecord, 'state' | 'reason' | 'delayS'> {
+    if (judged.outcome === 'delivered') return { state: 'Delivered', reason: null, delayS: null };
+    if (!judged.retry) return { state: 'Exhausted', reason: judged.reason, delayS: null };
+    const delayS =
+      delivery.trigger === 'schedule'
+        ? nextDelay({
+            schedule: endpoint?.schedule ?? this.config.schedule,
+            attemptsMade: delivery.scheduleStep,
+            retryAfterS: judged.retryAfterS,
+            random: Math.random(),
+          })
+        : delivery.resumeAt && Math.max(0, (delivery.resumeAt.getTime() - claimedAt.getTime()) / 1000);
+    return delayS === null
+      ? { state: 'Exhausted', reason: 'schedule_spent', delayS }
+      : { state: 'Pending', reason: null, delayS };
+  }
+
+  /** Rides out an outage: what a receiver has seen must not be forgotten because PostgreSQL was away for a moment. */
+  private async keep(record: AttemptRecord): Promise<Recorded | null> {
+    for (;;) {
+      try {
+        return await this.store.record(record);
+      } catch (error) {
+        if (!(error instanceof DatabaseUnavailableError) || this.follower.stopping) throw error;
+        await after(250);
+      }
+    }
+  }
+
+  private log(delivery: DeliveryEntity, record: AttemptRecord): void {
+    this.logger.log({
+      msg: `callback ${record.outcome}`,
+      delivery: delivery.id,
+      operation: delivery.operationRid,
+      event: delivery.eventType,
+      attempt: record.number,
+      status: record.httpStatus,
+      duration_ms: Math.round(record.durationMs),
+      state: record.state,
+      ...(record.error === null ? {} : { error: record.error }),
+      ...(record.delayS === null ? {} : { next_in_s: Math.round(record.delayS) }),
+    });
+  }
+}
+
+/** The event `delivery.exhausted`, for the account's other endpoints. Exhausted notices of that kind cause no further ones. */
+function exhaustedBody({ delivery, claimedAt }: DeliveryClaim, reason: string | null): string | null {
+  if (!delivery.eventType.startsWith('operation.')) return null;
+  return JSON.stringify({
+    type: 'delivery.exhausted',
+    timestamp: claimedAt.toISOString(),
+    data: {
+      id: delivery.id,
+      operation_id: delivery.operationRid,
+      endpoint_id: delivery.endpointId,
+      event: delivery.eventType,
+      attempt_count: delivery.attemptCount,
+      created_at: delivery.createdAt.toISOString(),
+      reason,
+    },
+  });
+}
+
+/** What the log may show: the caller's own headers and the signature are secrets. */
+function redacted(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => name !== 'webhook-signature')
+      .map(([name, value]) => [name, SHOWN_HEADERS.has(name) ? value : '[redacted]']),
+  );
+}
+
+/** Some receivers echo what they get: what is secret in a request must not come into the log by its response. */
+function withoutSecrets(text: string, headers: Record<string, string>): string {
+  const secrets = Object.entries(headers)
+    .filter(([name]) => !SHOWN_HEADERS.has(name))
+    .flatMap(([name, value]) => (name === 'webhook-signature' ? value.split(/[ ,]/) : [value]))
+    .filter((secret) => secret.length >= LEAST_SECRET);
+  return secrets.reduce(
+    (shown, secret) =>
+      shown.replaceAll(secret, '[redacted]').replaceAll(JSON.stringify(secret).slice(1, -1), '[redacted]'),
+    text,
+  );
+}
+
+function headersText(headers: object): string {
+  const kept = Object.entries(headers).map(([name, value]) => [
+    name,
+    name === 'set-cookie' ? '[redacted]' : value,
+  ]);
+  const text = JSON.stringify(Object.fromEntries(kept));
+  return text.length <= MOST_HEADERS_TEXT
+    ? text
+    : JSON.stringify({ truncated: `${text.length} characters of headers` });
+}

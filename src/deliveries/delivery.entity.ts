@@ -1,0 +1,149 @@
+import { Column, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
+import type { DeliveryState } from './delivery.state.js';
+
+/** Why an attempt was made. */
+export type AttemptTrigger = 'schedule' | 'manual' | 'recovery' | 'test';
+
+/** One event owed to one destination. */
+@Entity('delivery')
+export class DeliveryEntity {
+  @PrimaryGeneratedColumn('identity', { name: 'seq', type: 'bigint' })
+  seq: string;
+
+  @Column({ name: 'id', type: 'text', unique: true })
+  id: string;
+
+  @Column({ name: 'account_id', type: 'text' })
+  accountId: string;
+
+  @Column({ name: 'operation_id', type: 'bigint', nullable: true })
+  operationId: string | null;
+
+  @Column({ name: 'operation_rid', type: 'text', nullable: true })
+  operationRid: string | null;
+
+  @Column({ name: 'endpoint_id', type: 'text', nullable: true })
+  endpointId: string | null;
+
+  /** `callback`, or the endpoint's id. */
+  @Column({ name: 'destination', type: 'text' })
+  destination: string;
+
+  @Column({ name: 'event_type', type: 'text' })
+  eventType: string;
+
+  @Column({ name: 'url', type: 'text' })
+  url: string;
+
+  @Column({ name: 'origin', type: 'text' })
+  origin: string;
+
+  /** What takes turns: the endpoint, or the origin of callbacks that no endpoint has. */
+  @Column({ name: 'lane', type: 'text' })
+  lane: string;
+
+  /** Sealed JSON of `[{ key, value }]`. */
+  @Column({ name: 'headers', type: 'text', nullable: true })
+  headers: string | null;
+
+  /** The bytes of every attempt, serialised once. */
+  @Column({ name: 'body', type: 'text' })
+  body: string;
+
+  @Column({ name: 'state', type: 'text' })
+  state: DeliveryState;
+
+  @Column({ name: 'phase', type: 'text', nullable: true })
+  phase: 'scheduled' | 'ready' | 'hinted' | 'running' | 'held' | null;
+
+  @Column({ name: 'reason', type: 'text', nullable: true })
+  reason: string | null;
+
+  @Column({ name: 'attempt_count', type: 'integer' })
+  attemptCount: number;
+
+  /** Attempts of the retry schedule that were made. */
+  @Column({ name: 'schedule_step', type: 'integer' })
+  scheduleStep: number;
+
+  @Column({ name: 'trigger', type: 'text' })
+  trigger: AttemptTrigger;
+
+  /** After a redelivery by hand that fails: when the schedule goes on; null: exhausted. */
+  @Column({ name: 'resume_at', type: 'timestamptz', nullable: true })
+  resumeAt: Date | null;
+
+  @Column({ name: 'created_at', type: 'timestamptz' })
+  createdAt: Date;
+
+  @Column({ name: 'delivered_at', type: 'timestamptz', nullable: true })
+  deliveredAt: Date | null;
+
+  /** When the next attempt is planned; null when none is. */
+  @Column({ name: 'run_at', type: 'timestamptz', nullable: true })
+  runAt: Date | null;
+
+  /** When this row next needs somebody; null once it has ended. */
+  @Column({ name: 'due_at', type: 'timestamptz', nullable: true })
+  dueAt: Date | null;
+
+  @Column({ name: 'epoch', type: 'integer' })
+  epoch: number;
+
+  @Column({ name: 'lease_token', type: 'uuid', nullable: true })
+  leaseToken: string | null;
+}
+
+/** One HTTP POST of a delivery. */
+@Entity('attempt')
+export class AttemptEntity {
+  @PrimaryColumn({ name: 'delivery_id', type: 'text' })
+  deliveryId: string;
+
+  @PrimaryColumn({ name: 'number', type: 'integer' })
+  number: number;
+
+  @Column({ name: 'id', type: 'text' })
+  id: string;
+
+  @Column({ name: 'trigger', type: 'text' })
+  trigger: AttemptTrigger;
+
+  @Column({ name: 'outcome', type: 'text' })
+  outcome: 'started' | 'delivered' | 'failed' | 'unknown';
+
+  @Column({ name: 'started_at', type: 'timestamptz' })
+  startedAt: Date;
+
+  @Column({ name: 'duration_ms', type: 'real', nullable: true })
+  durationMs: number | null;
+
+  /** JSON text of `{ dns, connect, tls, first_byte }`, milliseconds each. */
+  @Column({ name: 'phases_ms', type: 'text', nullable: true })
+  phasesMs: string | null;
+
+  @Column({ name: 'http_status', type: 'integer', nullable: true })
+  httpStatus: number | null;
+
+  @Column({ name: 'error', type: 'text', nullable: true })
+  error: string | null;
+
+  /** JSON text; values that are secret are redacted, the signature is never stored. */
+  @Column({ name: 'request_headers', type: 'text', nullable: true })
+  requestHeaders: string | null;
+
+  @Column({ name: 'response_headers', type: 'text', nullable: true })
+  responseHeaders: string | null;
+
+  @Column({ name: 'response_body', type: 'text', nullable: true })
+  responseBody: string | null;
+
+  @Column({ name: 'response_truncated', type: 'boolean', nullable: true })
+  responseTruncated: boolean | null;
+
+  @Column({ name: 'retry_after_s', type: 'integer', nullable: true })
+  retryAfterS: number | null;
+
+  @Column({ name: 'next_attempt_at', type: 'timestamptz', nullable: true })
+  nextAttemptAt: Date | null;
+}

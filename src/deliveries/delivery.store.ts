@@ -1,0 +1,344 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { DeliveryConfig } from '../config/config.js';
+import { Database } from '../database/database.js';
+import { GroupCommit } from '../database/group-commit.js';
+import { Rows } from '../database/rows.js';
+import type { Hint } from '../queues/hint.js';
+import type { SignatureProfile } from '../signing/signature.js';
+import { AttemptEntity, DeliveryEntity } from './delivery.entity.js';
+import type { DeliveryState } from './delivery.state.js';
+import { ENDPOINT_COLUMNS, ENDPOINT_VALUES } from './owed.js';
+
+/** An endpoint that has done nothing but fail for so long, seconds, is disabled: 5 days. */
+const FORGIVEN_S = 5 * 86_400;
+
+/** A delivery leased to this worker, with its attempt `attemptCount` already in the log as started. */
+export interface DeliveryClaim {
+  readonly delivery: DeliveryEntity;
+  readonly leaseToken: string;
+  /** PostgreSQL's clock at the claim. */
+  readonly claimedAt: Date;
+  /** What its endpoint asks for; null for an operation's own callback. */
+  readonly endpoint: {
+    /** Sealed for the row of the endpoint. */
+    readonly headers: string | null;
+    /** Seconds before attempt 2, 3, …; null: the setting's. */
+    readonly schedule: number[] | null;
+    readonly profile: SignatureProfile;
+  } | null;
+}
+
+interface ClaimRow {
+  readonly lease_token: string;
+  readonly claimed_at: Date;
+  readonly endpoint_headers: string | null;
+  readonly retry_schedule: number[] | null;
+  readonly signature_profile: SignatureProfile | null;
+}
+
+/** An attempt that was recorded by us. */
+export interface Recorded {
+  /** The endpoint has failed without a success for as long as is forgiven. */
+  readonly failedForDays: boolean;
+}
+
+/** How an attempt ended, and what becomes of its delivery. */
+export interface AttemptRecord {
+  readonly deliveryId: string;
+  readonly leaseToken: string;
+  readonly number: number;
+  readonly outcome: 'delivered' | 'failed' | 'unknown';
+  /** True where the attempt was cut off by us: it is made again at once and uses up nothing. */
+  readonly interrupted: boolean;
+  /** Whether it tells of the endpoint's health: a redelivery by hand or a test doesn't. */
+  readonly counts: boolean;
+  /** For the account's other endpoints when the delivery is exhausted: the event's body. */
+  readonly exhaustedBody: string | null;
+  readonly state: DeliveryState;
+  readonly reason: string | null;
+  /** Seconds until the next attempt; null when none is planned. */
+  readonly delayS: number | null;
+  readonly durationMs: number;
+  readonly phasesMs: string | null;
+  readonly httpStatus: number | null;
+  readonly error: string | null;
+  readonly requestHeaders: string | null;
+  readonly responseHeaders: string | null;
+  readonly responseBody: string | null;
+  readonly responseTruncated: boolean | null;
+  readonly retryAfterS: number | null;
+}
+
+export interface DeliveryFilter {
+  readonly status?: DeliveryState | undefined;
+  readonly endpoint?: string | undefined;
+  /** Request id of an operation. */
+  readonly operationId?: string | undefined;
+  readonly since?: Date | undefined;
+  readonly until?: Date | undefined;
+  /** Sequence number to go on after. */
+  readonly after: string;
+  readonly limit: number;
+}
+
+/** Every statement on deliveries and attempts. Times are decided by PostgreSQL's `now()`. */
+@Injectable()
+export class DeliveryStore {
+  private readonly claims = new GroupCommit((hints: Hint[]) => this.claimMany(hints));
+  private readonly returns = new GroupCommit((hints: Hint[]) => this.returnMany(hints));
+  private readonly recordings = new GroupCommit((records: AttemptRecord[]) => this.recordAttempts(records));
+
+  constructor(
+    private readonly database: Database,
+    private readonly rows: Rows,
+    private readonly config: DeliveryConfig,
+  ) {}
+
+  /** Leases a delivery and logs its attempt as started, in one commit; null when somebody else has it. */
+  claim(hint: Hint): Promise<DeliveryClaim | null> {
+    return this.claims.add(hint);
+  }
+
+  /** Logs how an attempt ended together with the delivery's next state; null when the lease was lost. */
+  record(record: AttemptRecord): Promise<Recorded | null> {
+    return this.recordings.add(record);
+  }
+
+  /** Makes a hint that this process won't follow due at once, for others. */
+  returnHint(hint: Hint): Promise<void> {
+    return this.returns.add(hint);
+  }
+
+  private async claimMany(hints: Hint[]): Promise<(DeliveryClaim | null)[]> {
+    const tokens = hints.map(() => randomUUID());
+    const rows = await this.database.query<ClaimRow>(
+      `WITH wanted AS (
+         SELECT w.*, d.endpoint_id FROM unnest($1::text[], $2::integer[], $3::uuid[], $4::text[]) AS w (id, epoch, token, attempt_id)
+         JOIN delivery d USING (id)
+       ), claimed AS (
+         UPDATE delivery d SET phase = 'running', attempt_count = attempt_count + 1, lease_token = w.token,
+           due_at = now() + make_interval(secs => $5),
+           schedule_step = schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
+         FROM wanted w LEFT JOIN endpoint e ON e.id = w.endpoint_id
+         WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND e.disabled_at IS NULL
+         RETURNING d.*, w.attempt_id, e.headers AS endpoint_headers, e.retry_schedule, e.signature_profile
+       ), held AS (
+         -- Hinted before its endpoint was disabled.
+         UPDATE delivery d SET phase = 'held', due_at = NULL
+         FROM wanted w JOIN endpoint e ON e.id = w.endpoint_id
+         WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND e.disabled_at IS NOT NULL
+       ), started AS (
+         INSERT INTO attempt (delivery_id, number, id, trigger, outcome)
+         SELECT id, attempt_count, attempt_id, trigger, 'started' FROM claimed
+       )
+       SELECT *, clock_timestamp() AS claimed_at FROM claimed`,
+      [
+        hints.map((h) => h.id),
+        hints.map((h) => h.epoch),
+        tokens,
+        hints.map(() => `att_${randomBytes(16).toString('hex')}`),
+        this.config.leaseS,
+      ],
+    );
+    const claimed = new Map(rows.map((row) => [row.lease_token, row]));
+    return tokens.map((token) => {
+      const row = claimed.get(token);
+      return row
+        ? {
+            delivery: this.rows.to(DeliveryEntity, row),
+            leaseToken: token,
+            claimedAt: row.claimed_at,
+            endpoint: row.signature_profile && {
+              headers: row.endpoint_headers,
+              schedule: row.retry_schedule,
+              profile: row.signature_profile,
+            },
+          }
+        : null;
+    });
+  }
+
+  private async recordAttempts(records: AttemptRecord[]): Promise<(Recorded | null)[]> {
+    const rows = await this.database.query<{ id: string; failed_for_days: boolean | null }>(
+      `WITH record AS (
+         SELECT * FROM unnest($1::text[], $2::uuid[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::real[],
+           $9::text[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::text[], $15::boolean[], $16::integer[], $17::boolean[],
+           $18::boolean[], $19::text[])
+         AS r (id, token, number, outcome, state, reason, delay_s, duration_ms, phases_ms, http_status, error,
+           request_headers, response_headers, response_body, response_truncated, retry_after_s, interrupted, counts, exhausted_body)
+       ), moved AS (
+         UPDATE delivery d SET state = r.state, reason = r.reason, lease_token = NULL,
+           trigger = CASE WHEN r.interrupted THEN d.trigger ELSE 'schedule' END,
+           resume_at = CASE WHEN r.interrupted THEN d.resume_at END,
+           schedule_step = d.schedule_step - CASE WHEN r.interrupted AND d.trigger = 'schedule' THEN 1 ELSE 0 END,
+           phase = CASE WHEN r.delay_s IS NULL THEN NULL WHEN r.delay_s > 0 THEN 'scheduled' ELSE 'ready' END,
+           due_at = now() + make_interval(secs => r.delay_s), run_at = now() + make_interval(secs => r.delay_s),
+           delivered_at = CASE WHEN r.state = 'Delivered' THEN now() END
+         FROM record r WHERE d.id = r.id AND d.lease_token = r.token AND d.phase = 'running'
+         RETURNING d.id, d.run_at, d.endpoint_id, d.origin, d.account_id, r.outcome, r.counts, r.exhausted_body,
+           r.http_status IS NULL AND r.outcome = 'failed' AS silent
+       ), logged AS (
+         UPDATE attempt a SET outcome = r.outcome, duration_ms = r.duration_ms, phases_ms = r.phases_ms,
+           http_status = r.http_status, error = r.error, request_headers = r.request_headers,
+           response_headers = r.response_headers, response_body = r.response_body,
+           response_truncated = r.response_truncated, retry_after_s = r.retry_after_s, next_attempt_at = m.run_at
+         FROM record r JOIN moved m USING (id) WHERE a.delivery_id = r.id AND a.number = r.number
+       ), proven AS (
+         INSERT INTO origin (name, proven_at)
+         SELECT DISTINCT m.origin, now() FROM moved m LEFT JOIN origin k ON k.name = m.origin
+         WHERE m.outcome = 'delivered' AND k.proven_at IS NULL
+         ON CONFLICT (name) DO UPDATE SET proven_at = coalesce(origin.proven_at, now())
+       ), doubted AS (
+         -- One that takes connections and never answers would fill every worker up to its cap: it has to prove itself anew.
+         UPDATE origin k SET proven_at = NULL
+         FROM (SELECT m.origin FROM moved m GROUP BY m.origin HAVING bool_or(m.silent) AND NOT bool_or(m.outcome = 'delivered')) n
+         WHERE k.name = n.origin AND k.proven_at IS NOT NULL
+       ), health AS (
+         -- Only where it turns: an endpoint's row is not written with every attempt.
+         UPDATE endpoint e SET failing_since = CASE WHEN n.succeeded THEN NULL ELSE now() END
+         FROM (
+           SELECT m.endpoint_id, bool_or(m.outcome = 'delivered') AS succeeded FROM moved m
+           WHERE m.endpoint_id IS NOT NULL AND m.counts AND m.outcome <> 'unknown' GROUP BY m.endpoint_id
+         ) n
+         WHERE e.id = n.endpoint_id AND (e.failing_since IS NOT NULL) = n.succeeded
+       ), told AS (
+         INSERT INTO delivery (account_id, event_type, body, ${ENDPOINT_COLUMNS})
+         SELECT m.account_id, 'delivery.exhausted', m.exhausted_body, ${ENDPOINT_VALUES}
+         FROM moved m JOIN endpoint e ON e.account_id = m.account_id AND 'delivery.exhausted' = ANY (e.events)
+           AND e.id IS DISTINCT FROM m.endpoint_id
+         WHERE m.exhausted_body IS NOT NULL
+       )
+       SELECT m.id, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - make_interval(secs => $20) AS failed_for_days
+       FROM moved m LEFT JOIN endpoint e ON e.id = m.endpoint_id`,
+      [
+        records.map((r) => r.deliveryId),
+        records.map((r) => r.leaseToken),
+        records.map((r) => r.number),
+        records.map((r) => r.outcome),
+        records.map((r) => r.state),
+        records.map((r) => r.reason),
+        records.map((r) => r.delayS),
+        records.map((r) => r.durationMs),
+        records.map((r) => r.phasesMs),
+        records.map((r) => r.httpStatus),
+        records.map((r) => r.error),
+        records.map((r) => r.requestHeaders),
+        records.map((r) => r.responseHeaders),
+        records.map((r) => r.responseBody),
+        records.map((r) => r.responseTruncated),
+        records.map((r) => r.retryAfterS),
+        records.map((r) => r.interrupted),
+        records.map((r) => r.counts),
+        records.map((r) => r.exhaustedBody),
+        FORGIVEN_S,
+      ],
+    );
+    const moved = new Map(rows.map((row) => [row.id, row]));
+    return records.map(({ deliveryId }) => {
+      const row = moved.get(deliveryId);
+      return row ? { failedForDays: row.failed_for_days === true } : null;
+    });
+  }
+
+  /** Finds due deliveries within their origins' caps and answers the hints to send. */
+  async dispatch(most: number): Promise<Hint[]> {
+    return this.database.query<Hint>('SELECT * FROM dispatch_deliveries($1, make_interval(secs => $2), $3)', [
+      most,
+      this.config.redispatchS,
+      this.config.originInFlight,
+    ]);
+  }
+
+  private async returnMany(hints: Hint[]): Promise<void[]> {
+    await this.database.query(
+      `UPDATE delivery d SET due_at = now() FROM unnest($1::text[], $2::integer[]) AS h (id, epoch)
+       WHERE d.id = h.id AND d.epoch = h.epoch AND d.phase = 'hinted'`,
+      [hints.map((hint) => hint.id), hints.map((hint) => hint.epoch)],
+    );
+    return hints.map(() => undefined);
+  }
+
+  /**
+   * One attempt now, of an Exhausted delivery or a waiting Pending one. A Pending one's schedule goes on afterwards.
+   * Null when the delivery is in no state for it.
+   */
+  async redeliver(
+    accountId: string,
+    id: string,
+    trigger: 'manual' | 'recovery',
+  ): Promise<DeliveryEntity | null> {
+    const [row] = await this.database.query<object>(
+      `UPDATE delivery d SET state = 'Pending', reason = NULL, phase = 'ready', due_at = now(), run_at = now(), trigger = $3,
+         resume_at = CASE WHEN d.state = 'Exhausted' THEN NULL WHEN d.trigger = 'schedule' THEN d.run_at ELSE d.resume_at END
+       WHERE d.account_id = $1 AND d.id = $2
+         AND (d.state = 'Exhausted' OR (d.state = 'Pending' AND d.phase IN ('scheduled', 'ready')))
+       RETURNING d.*`,
+      [accountId, id, trigger],
+    );
+    return row ? this.rows.to(DeliveryEntity, row) : null;
+  }
+
+  /** Gives a Pending delivery up, also one in flight (its attempt's outcome is then unknown); null when it isn't Pending. */
+  async cancel(accountId: string, id: string): Promise<DeliveryEntity | null> {
+    const [row] = await this.database.query<object>(
+      `WITH canceled AS (
+         UPDATE delivery SET state = 'Canceled', phase = NULL, due_at = NULL, run_at = NULL, lease_token = NULL, reason = 'canceled'
+         WHERE account_id = $1 AND id = $2 AND state = 'Pending' RETURNING *
+       ), cut AS (
+         UPDATE attempt a SET outcome = 'unknown', error = 'canceled' FROM canceled c WHERE a.delivery_id = c.id AND a.outcome = 'started'
+       )
+       SELECT * FROM canceled`,
+      [accountId, id],
+    );
+    return row ? this.rows.to(DeliveryEntity, row) : null;
+  }
+
+  /** A sample for an endpoint: one attempt, no retries. */
+  async addTest(
+    test: Pick<DeliveryEntity, 'id' | 'accountId' | 'endpointId' | 'url' | 'origin' | 'body'>,
+  ): Promise<void> {
+    await this.database.query(
+      `INSERT INTO delivery (id, account_id, endpoint_id, lane, destination, event_type, url, origin, body, trigger)
+       VALUES ($1, $2, $3, $3, $3, 'endpoint.test', $4, $5, $6, 'test')`,
+      [test.id, test.accountId, test.endpointId, test.url, test.origin, test.body],
+    );
+  }
+
+  async find(accountId: string, id: string): Promise<DeliveryEntity | null> {
+    const [row] = await this.database.query<object>(
+      'SELECT * FROM delivery WHERE account_id = $1 AND id = $2',
+      [accountId, id],
+    );
+    return row ? this.rows.to(DeliveryEntity, row) : null;
+  }
+
+  /** The log of one delivery, oldest attempt first. */
+  async attempts(deliveryId: string): Promise<AttemptEntity[]> {
+    const rows = await this.database.query<object>(
+      'SELECT * FROM attempt WHERE delivery_id = $1 ORDER BY number',
+      [deliveryId],
+    );
+    return rows.map((row) => this.rows.to(AttemptEntity, row));
+  }
+
+  async list(accountId: string, filter: DeliveryFilter): Promise<DeliveryEntity[]> {
+    const parameters: unknown[] = [accountId, filter.after, filter.limit];
+    const conditions = ['account_id = $1', 'seq > $2'];
+    const add = (condition: string, value: unknown): void => {
+      if (value === undefined) return;
+      parameters.push(value);
+      conditions.push(`${condition} $${parameters.length}`);
+    };
+    add('state =', filter.status);
+    add('endpoint_id =', filter.endpoint);
+    add('operation_id =', filter.operationId);
+    add('created_at >=', filter.since);
+    add('created_at <', filter.until);
+    const rows = await this.database.query<object>(
+      `SELECT * FROM delivery WHERE ${conditions.join(' AND ')} ORDER BY seq LIMIT $3`,
+      parameters,
+    );
+    return rows.map((row) => this.rows.to(DeliveryEntity, row));
+  }
+}

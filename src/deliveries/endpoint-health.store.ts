@@ -1,0 +1,48 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../database/database.js';
+import { ENDPOINT_COLUMNS, ENDPOINT_VALUES } from './owed.js';
+
+/** Disables and enables endpoints together with the deliveries that wait for them. */
+@Injectable()
+export class EndpointHealthStore {
+  constructor(private readonly database: Database) {}
+
+  /** Holds the endpoint's deliveries and tells the account's other endpoints; false when it was disabled already. */
+  async disable(endpointId: string, reason: string): Promise<boolean> {
+    const rows = await this.database.query(
+      `WITH disabled AS (
+         UPDATE endpoint SET disabled_at = now(), disabled_reason = $2 WHERE id = $1 AND disabled_at IS NULL RETURNING *
+       ), held AS (
+         UPDATE delivery d SET phase = 'held', due_at = NULL FROM disabled x
+         WHERE d.endpoint_id = x.id AND d.phase IN ('scheduled', 'ready', 'hinted')
+       ), told AS (
+         INSERT INTO delivery (account_id, event_type, body, ${ENDPOINT_COLUMNS})
+         SELECT x.account_id, 'endpoint.disabled', json_build_object(
+             'type', 'endpoint.disabled', 'timestamp', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+             'data', json_build_object('id', x.id, 'description', x.description, 'disabled_reason', x.disabled_reason,
+               'disabled_at', to_char(x.disabled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))::text,
+           ${ENDPOINT_VALUES}
+         FROM disabled x JOIN endpoint e ON e.account_id = x.account_id AND e.id <> x.id AND 'endpoint.disabled' = ANY (e.events)
+       )
+       SELECT id FROM disabled`,
+      [endpointId, reason],
+    );
+    return rows.length > 0;
+  }
+
+  /** Sends what was held; its health starts anew. False when it wasn't disabled. */
+  async enable(endpointId: string): Promise<boolean> {
+    const rows = await this.database.query(
+      `WITH enabled AS (
+         UPDATE endpoint SET disabled_at = NULL, disabled_reason = NULL, failing_since = NULL
+         WHERE id = $1 AND disabled_at IS NOT NULL RETURNING id
+       ), sent AS (
+         UPDATE delivery d SET phase = 'ready', due_at = now(), run_at = now() FROM enabled
+         WHERE d.endpoint_id = enabled.id AND d.phase = 'held'
+       )
+       SELECT id FROM enabled`,
+      [endpointId],
+    );
+    return rows.length > 0;
+  }
+}

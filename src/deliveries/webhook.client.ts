@@ -1,0 +1,194 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { StringDecoder } from 'node:string_decoder';
+import type { Request, Response } from 'got';
+import { classifyEgressError, type Egress, type EgressErrorCode } from '../egress/egress.js';
+
+/** Milliseconds of each phase; null: not reached, or not needed (a kept connection, no TLS). */
+export interface AttemptPhases {
+  dns: number | null;
+  connect: number | null;
+  tls: number | null;
+  first_byte: number | null;
+}
+
+/** What one attempt came to: a response of any status, or the class of the fault that left none. */
+export type AttemptResult =
+  | {
+      kind: 'response';
+      status: number;
+      headers: IncomingHttpHeaders;
+      /** The first 16 KiB as text; NUL and invalid UTF-8 are replaced by U+FFFD, so that PostgreSQL can store it. */
+      body: string;
+      /** There was more than `body` holds, or the body was cut off. */
+      truncated: boolean;
+      durationMs: number;
+      phasesMs: AttemptPhases;
+    }
+  | { kind: 'error'; code: EgressErrorCode; durationMs: number; phasesMs: AttemptPhases };
+
+/** One POST; header names in any case. */
+export interface AttemptRequest {
+  url: string;
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** `timeoutMs` bounds a whole attempt, the response's body included. */
+export interface WebhookClientOptions {
+  timeoutMs: number;
+  userAgent: string;
+}
+
+/** How much of a response's body is read before the connection is dropped; bytes. */
+const MAX_READ = 64 * 1024;
+/** How much of it is kept; bytes. */
+const MAX_KEPT = 16 * 1024;
+
+/** Makes single webhook attempts; a receiver's fault, whatever it is, is a result and never an exception. */
+export class WebhookClient {
+  private readonly timeoutMs: number;
+  private readonly defaultHeaders: Record<string, string>;
+
+  constructor(
+    private readonly egress: Egress,
+    options: WebhookClientOptions,
+  ) {
+    this.timeoutMs = options.timeoutMs;
+    this.defaultHeaders = { 'content-type': 'application/json', 'user-agent': options.userAgent };
+  }
+
+  /** POSTs the body once; a 2xx head decides, and what its body does afterwards is only cut off. */
+  async attempt(request: AttemptRequest, signal?: AbortSignal): Promise<AttemptResult> {
+    const startedAt = performance.now();
+    const first = await this.post(request, startedAt, 'kept', signal);
+    // A receiver that closes an idle connection while we write to it has seen no fault of its own: it is our keeping
+    // the connection that lost the race. Same id, same bytes, so a receiver that did see it can tell.
+    if (first !== 'stale') return first;
+    const second = await this.post(request, startedAt, 'fresh', signal);
+    return second === 'stale' ? failure('connection_reset', startedAt) : second;
+  }
+
+  private async post(
+    request: AttemptRequest,
+    startedAt: number,
+    connection: 'kept' | 'fresh',
+    signal: AbortSignal | undefined,
+  ): Promise<AttemptResult | 'stale'> {
+    const timeoutMs = Math.max(1, this.timeoutMs - (performance.now() - startedAt));
+    try {
+      const stream = this.egress.open({
+        url: request.url,
+        method: 'POST',
+        headers: { ...this.defaultHeaders, ...request.headers },
+        body: request.body,
+        timeoutMs,
+        connection,
+        signal,
+      });
+      return await new Reading(stream, startedAt).result;
+    } catch (error) {
+      return failure(classifyEgressError(error), startedAt);
+    }
+  }
+}
+
+/** Follows one response to its end, its cap or its fault, whichever comes first. */
+class Reading {
+  readonly result: Promise<AttemptResult | 'stale'>;
+  private settle!: (result: AttemptResult | 'stale') => void;
+  private head: Response | undefined;
+  private readonly chunks: Uint8Array[] = [];
+  private received = 0;
+
+  constructor(
+    private readonly stream: Request,
+    private readonly startedAt: number,
+  ) {
+    this.result = new Promise((resolve) => {
+      this.settle = resolve;
+    });
+    stream.on('response', (head: Response) => {
+      this.head = head;
+    });
+    stream.on('data', (chunk: Uint8Array) => {
+      this.take(chunk);
+    });
+    stream.on('end', () => {
+      this.finish(true);
+    });
+    // Stays attached: a late error of a settled attempt must not end the process.
+    stream.on('error', (error: unknown) => {
+      this.fail(error);
+    });
+    stream.on('close', () => {
+      this.finish(false);
+    });
+  }
+
+  private take(chunk: Uint8Array): void {
+    if (this.received < MAX_KEPT) this.chunks.push(chunk);
+    this.received += chunk.byteLength;
+    if (this.received <= MAX_READ) return;
+    this.finish(false);
+    this.stream.destroy();
+  }
+
+  private finish(complete: boolean): void {
+    const { head } = this;
+    if (head === undefined) {
+      // Closed by an abort that carries no error.
+      this.settle(failure('connection_reset', this.startedAt, this.stream));
+      return;
+    }
+    this.settle({
+      kind: 'response',
+      status: head.statusCode,
+      headers: head.headers,
+      body: storableText(this.chunks),
+      truncated: !complete || this.received > MAX_KEPT,
+      durationMs: elapsed(this.startedAt),
+      phasesMs: phasesOf(this.stream),
+    });
+  }
+
+  private fail(error: unknown): void {
+    if (this.head !== undefined) {
+      this.finish(false);
+      return;
+    }
+    const code = classifyEgressError(error);
+    const isStale = code === 'connection_reset' && this.stream.reusedSocket === true;
+    this.settle(isStale ? 'stale' : failure(code, this.startedAt, this.stream));
+  }
+}
+
+function failure(code: EgressErrorCode, startedAt: number, stream?: Request): AttemptResult {
+  return { kind: 'error', code, durationMs: elapsed(startedAt), phasesMs: phasesOf(stream) };
+}
+
+function elapsed(startedAt: number): number {
+  return Math.round(performance.now() - startedAt);
+}
+
+function phasesOf(stream: Request | undefined): AttemptPhases {
+  const phases = stream?.timings?.phases;
+  // got repeats a kept connection's phases on every later request: they cost this attempt nothing.
+  const connection = stream?.reusedSocket === true ? undefined : phases;
+  return {
+    dns: connection?.dns ?? null,
+    connect: connection?.tcp ?? null,
+    tls: connection?.tls ?? null,
+    first_byte: phases?.firstByte ?? null,
+  };
+}
+
+function storableText(chunks: readonly Uint8Array[]): string {
+  if (chunks.length === 0) return '';
+  const bytes = Buffer.concat(chunks);
+  // The decoder keeps back a character that the cut runs through.
+  const text =
+    bytes.length > MAX_KEPT
+      ? new StringDecoder('utf8').write(bytes.subarray(0, MAX_KEPT))
+      : bytes.toString('utf8');
+  return text.includes('\0') ? text.replaceAll('\0', '\uFFFD') : text;
+}

@@ -1,0 +1,163 @@
+import { AbortError, TimeoutError } from 'got';
+
+/** Why a request got no usable response: all that integrators are told, never an address. */
+export type EgressErrorCode =
+  | 'blocked_destination'
+  | 'dns_error'
+  | 'dns_timeout'
+  | 'connect_refused'
+  | 'connect_timeout'
+  | 'tls_error'
+  | 'connection_reset'
+  | 'response_timeout'
+  | 'request_timeout'
+  | 'response_too_large'
+  | 'response_invalid'
+  | 'aborted'
+  | 'unknown';
+
+const DESCRIPTIONS: Record<EgressErrorCode, string> = {
+  blocked_destination: 'the destination is not allowed',
+  dns_error: 'the host name could not be resolved',
+  dns_timeout: 'the host name was not resolved in time',
+  connect_refused: 'the connection was refused, or the host cannot be reached',
+  connect_timeout: 'the connection was not established in time',
+  tls_error: 'the TLS handshake failed: check the certificate, its chain and its host name',
+  connection_reset: 'the connection was closed before the response was complete',
+  response_timeout: 'the request was sent, and no response came in time',
+  request_timeout: 'the request was not completed in time',
+  response_too_large: 'the response is larger than the limit',
+  response_invalid: 'the response is not valid HTTP, or its headers are too large',
+  aborted: 'the request was canceled',
+  unknown: 'the request failed',
+};
+
+/** A text for people that says what a code means and names no address. */
+export function describeEgressError(code: EgressErrorCode): string {
+  return DESCRIPTIONS[code];
+}
+
+/** A fault that Ringback itself found on the way out; told apart by class and `code`. */
+export class EgressError extends Error {
+  override readonly name: string = 'EgressError';
+  constructor(
+    readonly code: EgressErrorCode,
+    options?: ErrorOptions,
+  ) {
+    super(describeEgressError(code), options);
+  }
+}
+
+/** The URL, a literal address, a DNS answer or the connected peer is one that must not be called. */
+export class BlockedDestinationError extends EgressError {
+  override readonly name = 'BlockedDestinationError';
+  constructor() {
+    super('blocked_destination');
+  }
+}
+
+/** DNS answered with an error, or with no address. */
+export class DnsError extends EgressError {
+  override readonly name = 'DnsError';
+  constructor(cause?: unknown) {
+    super('dns_error', { cause });
+  }
+}
+
+/** DNS did not answer in time. */
+export class DnsTimeoutError extends EgressError {
+  override readonly name = 'DnsTimeoutError';
+  constructor() {
+    super('dns_timeout');
+  }
+}
+
+/** TCP and, for https, TLS were not established in time. */
+export class ConnectTimeoutError extends EgressError {
+  override readonly name = 'ConnectTimeoutError';
+  constructor() {
+    super('connect_timeout');
+  }
+}
+
+/** The response is larger than the caller's cap. */
+export class ResponseTooLargeError extends EgressError {
+  override readonly name = 'ResponseTooLargeError';
+  constructor() {
+    super('response_too_large');
+  }
+}
+
+/** The response cannot be used as one, such as a switch to another protocol that nobody asked for. */
+export class InvalidResponseError extends EgressError {
+  override readonly name = 'InvalidResponseError';
+  constructor() {
+    super('response_invalid');
+  }
+}
+
+const CODES: Readonly<Record<string, EgressErrorCode>> = {
+  ECONNREFUSED: 'connect_refused',
+  EHOSTUNREACH: 'connect_refused',
+  EHOSTDOWN: 'connect_refused',
+  ENETUNREACH: 'connect_refused',
+  ENETDOWN: 'connect_refused',
+  EADDRNOTAVAIL: 'connect_refused',
+  EACCES: 'connect_refused',
+  ETIMEDOUT: 'connect_timeout',
+  ERR_SOCKET_CONNECTION_TIMEOUT: 'connect_timeout',
+  ECONNRESET: 'connection_reset',
+  ECONNABORTED: 'connection_reset',
+  EPIPE: 'connection_reset',
+  ERR_SOCKET_CLOSED: 'connection_reset',
+  ERR_STREAM_PREMATURE_CLOSE: 'connection_reset',
+  // got's word for a connection that was closed before the promised length had come.
+  ERR_HTTP_CONTENT_LENGTH_MISMATCH: 'connection_reset',
+  EPROTO: 'tls_error',
+  HOSTNAME_MISMATCH: 'tls_error',
+  INVALID_CA: 'tls_error',
+  INVALID_PURPOSE: 'tls_error',
+  ABORT_ERR: 'aborted',
+  ERR_ABORTED: 'aborted',
+};
+
+/** Node's TLS errors and the X.509 verdicts of OpenSSL, which are codes of their own (`CERT_HAS_EXPIRED`). */
+const TLS_CODE =
+  /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|CRL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|PATH_LENGTH_|ERROR_IN_)/;
+
+/** Gives any error of a request its class, reading classes and codes only, never a message. */
+export function classifyEgressError(error: unknown): EgressErrorCode {
+  // got wraps what the agent throws; a few levels are enough, and a loop cannot hang us.
+  let current: unknown = error;
+  for (let depth = 0; depth < 5 && current instanceof Error; depth += 1) {
+    const code = classifyOne(current);
+    if (code !== undefined) return code;
+    current = current.cause;
+  }
+  return 'unknown';
+}
+
+function classifyOne(error: Error & { code?: unknown }): EgressErrorCode | undefined {
+  if (error instanceof EgressError) return error.code;
+  // got takes over the code of the error it wraps: ask the original first.
+  if (error.cause instanceof EgressError) return error.cause.code;
+  if (error instanceof TimeoutError) return classifyTimeout(error);
+  if (error instanceof AbortError) return 'aborted';
+  if (typeof error.code !== 'string') return undefined;
+  if (error.code.startsWith('HPE_')) return 'response_invalid';
+  return Object.hasOwn(CODES, error.code)
+    ? CODES[error.code]
+    : TLS_CODE.test(error.code)
+      ? 'tls_error'
+      : undefined;
+}
+
+/** got's one clock for everything: if the request had left and no head came, it is the receiver that is slow. */
+function classifyTimeout(error: TimeoutError): EgressErrorCode {
+  const { timings, event } = error;
+  if (event === 'response') return 'response_timeout';
+  if (timings.connect === undefined && timings.lookup !== undefined) return 'connect_timeout';
+  return timings.upload !== undefined && timings.response === undefined
+    ? 'response_timeout'
+    : 'request_timeout';
+}

@@ -1,0 +1,155 @@
+import { isIP } from 'node:net';
+import { isPublicAddress, type AllowedPrivate } from './public-address.js';
+
+/** What an operator allows outgoing URLs to name. */
+export interface UrlPolicyOptions {
+  /** `RINGBACK_ALLOWED_PRIVATE`. */
+  allowedPrivate: AllowedPrivate;
+  /** `RINGBACK_ALLOW_HTTP`: `http:` to every destination, not only to those `allowedPrivate` names. */
+  allowHttp: boolean;
+  /** `RINGBACK_HTTP_HOSTS`: the only hosts that may be named, `*.` for any subdomain; undefined is any host. */
+  hosts?: readonly string[] | undefined;
+}
+
+/** The answer to "may this URL be called?"; `reason` is for the person who gave the URL. */
+export type UrlVerdict =
+  | { accepted: true; href: string; origin: string }
+  | { accepted: false; code: 'blocked_destination' | 'invalid_url'; reason: string };
+
+/** A `hosts` entry that can match nothing; the message names the entry and the remedy. */
+export class UrlPolicyError extends Error {
+  override readonly name = 'UrlPolicyError';
+  readonly code = 'malformed_host';
+}
+
+/** The longest URL that is accepted, in characters, as given and as normalised. */
+export const MAX_URL_LENGTH = 2048;
+
+/** Names that mean this machine or this network whatever DNS says. `localhost` itself has a rule of its own. */
+const LOCAL_SUFFIXES = ['.localhost', '.local', '.internal', '.cluster.local', '.localdomain', '.home.arpa'];
+
+/** Labels that DNS can hold: WHATWG URL lets many more characters through, and no public host has them. */
+const HOST_NAME =
+  /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
+
+/**
+ * Ports of well-known services that are not HTTP: "bad ports" of the Fetch Standard (https://fetch.spec.whatwg.org/#bad-port).
+ * A request sent there may be read as another protocol's commands (SMTP, IRC). Every other port may be called.
+ */
+export const BAD_PORTS: ReadonlySet<number> = new Set([
+  0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104,
+  109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515,
+  526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049,
+  3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+]);
+
+/**
+ * Says which URLs may be called, from their text alone: no DNS, no connection, no clock.
+ * Asked when a URL is given, when it is changed and before every attempt. Callers keep `href` and use only that.
+ */
+export class UrlPolicy {
+  private readonly allowedPrivate: AllowedPrivate;
+  private readonly allowHttp: boolean;
+  private readonly hosts: readonly string[] | undefined;
+
+  constructor(options: UrlPolicyOptions) {
+    this.allowedPrivate = options.allowedPrivate;
+    this.allowHttp = options.allowHttp;
+    this.hosts = options.hosts?.map(normaliseHostPattern);
+  }
+
+  /** Judges one URL; an accepted one still passes the guarded agent, which judges the resolved addresses. */
+  check(text: string): UrlVerdict {
+    // Measured before it is parsed, so that a huge text costs nothing.
+    if (text.length > MAX_URL_LENGTH) return invalid(`the URL is longer than ${MAX_URL_LENGTH} characters`);
+    const url = URL.parse(text);
+    if (url === null) return invalid('this is not an absolute URL');
+    const refusal = checkForm(url) ?? this.checkDestination(url);
+    return refusal ?? { accepted: true, href: url.href, origin: url.origin };
+  }
+
+  private checkDestination(url: URL): UrlVerdict | undefined {
+    const host = bareHost(url);
+    const port = portOf(url);
+    if (BAD_PORTS.has(port)) return blocked(`port ${port} belongs to a service that is not HTTP`);
+    const named = this.isNamedByOperator(host, port);
+    const refusal = named ? undefined : isIP(host) === 0 ? checkName(host) : checkLiteral(host);
+    if (refusal !== undefined) return refusal;
+    if (url.protocol === 'http:' && !this.allowHttp && !named)
+      return invalid('http: is not allowed: use https:');
+    if (this.hosts !== undefined && !this.hosts.some((pattern) => matchesHost(pattern, host))) {
+      return blocked('the host is not one of RINGBACK_HTTP_HOSTS');
+    }
+    return undefined;
+  }
+
+  /** An address that RINGBACK_ALLOWED_PRIVATE names, or `localhost` when it names a loopback address of that port. */
+  private isNamedByOperator(host: string, port: number): boolean {
+    const addresses = host === 'localhost' ? ['127.0.0.1', '::1'] : isIP(host) === 0 ? [] : [host];
+    return addresses.some((address) => this.allowedPrivate.allows(address, port));
+  }
+}
+
+function checkForm(url: URL): UrlVerdict | undefined {
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return invalid('the scheme is not https:');
+  if (url.username !== '' || url.password !== '')
+    return invalid('the URL holds a user name or a password: use a header');
+  // An empty fragment leaves `hash` empty, but its # in `href`.
+  if (url.href.includes('#')) return invalid('the URL has a fragment, which is never sent: leave it out');
+  if (url.href.length > MAX_URL_LENGTH) return invalid(`the URL is longer than ${MAX_URL_LENGTH} characters`);
+  return undefined;
+}
+
+function checkLiteral(address: string): UrlVerdict | undefined {
+  return isPublicAddress(address) ? undefined : blocked('the address is not public');
+}
+
+function checkName(host: string): UrlVerdict | undefined {
+  if (host.endsWith('.')) return invalidOrLocal(host, 'the host ends in a dot: leave it out');
+  if (host === 'localhost' || LOCAL_SUFFIXES.some((suffix) => host.endsWith(suffix))) {
+    return blocked('the host is a local name');
+  }
+  if (!HOST_NAME.test(host)) return invalid('the host is not a name that DNS can hold');
+  return host.includes('.') ? undefined : blocked('the host is a bare word: use its full name');
+}
+
+/** `localhost.` is as blocked as `localhost`; of other names only the spelling is at fault. */
+function invalidOrLocal(host: string, reason: string): UrlVerdict {
+  const verdict = checkName(host.replace(/\.+$/, '') || 'localhost');
+  return verdict ?? invalid(reason);
+}
+
+function matchesHost(pattern: string, host: string): boolean {
+  return pattern.startsWith('*.') ? host.endsWith(pattern.slice(1)) : host === pattern;
+}
+
+function normaliseHostPattern(pattern: string): string {
+  const wildcard = pattern.startsWith('*.');
+  const text = wildcard ? pattern.slice(2) : pattern;
+  const url = URL.parse(`https://${text}/`);
+  const host = url === null ? '' : bareHost(url);
+  const isPlain = url !== null && url.href === `https://${url.hostname}/` && !text.includes('*');
+  if (!isPlain || (isIP(host) === 0 && !HOST_NAME.test(host)) || (wildcard && isIP(host) !== 0)) {
+    throw new UrlPolicyError(
+      `RINGBACK_HTTP_HOSTS: "${pattern}" is no host: write api.example.com or *.example.com`,
+    );
+  }
+  return wildcard ? `*.${host}` : host;
+}
+
+function bareHost(url: URL): string {
+  return url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
+}
+
+function portOf(url: URL): number {
+  if (url.port !== '') return Number(url.port);
+  return url.protocol === 'http:' ? 80 : 443;
+}
+
+function blocked(reason: string): UrlVerdict {
+  return { accepted: false, code: 'blocked_destination', reason };
+}
+
+function invalid(reason: string): UrlVerdict {
+  return { accepted: false, code: 'invalid_url', reason };
+}

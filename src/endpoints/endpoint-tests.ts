@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { DeliveryConfig } from '../config/config.js';
+import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
+import type { DeliveryEntity } from '../deliveries/delivery.entity.js';
+import { DeliveryStore } from '../deliveries/delivery.store.js';
+import type { EndpointEntity } from './endpoint.entity.js';
+import { EndpointRefusedError } from './endpoint.errors.js';
+
+const LOOK_MS = 50;
+/** How long a test may wait for its turn beyond the attempt's own timeout. */
+const PATIENCE_MS = 5_000;
+
+/** Sends a sample to an endpoint, by the same way as every delivery: one attempt, which tells nothing of its health. */
+@Injectable()
+export class EndpointTests {
+  constructor(
+    private readonly deliveries: DeliveryStore,
+    private readonly dispatcher: DeliveryDispatcher,
+    private readonly config: DeliveryConfig,
+  ) {}
+
+  /** The sample's delivery once its attempt has ended. */
+  async send(endpoint: EndpointEntity): Promise<DeliveryEntity> {
+    if (endpoint.disabledAt !== null) {
+      throw new EndpointRefusedError('endpoint-disabled', [
+        { path: 'id', message: 'is disabled: enable it first' },
+      ]);
+    }
+    const id = `dlv_${randomBytes(16).toString('hex')}`;
+    const body = JSON.stringify({
+      type: 'endpoint.test',
+      timestamp: new Date().toISOString(),
+      data: { endpoint_id: endpoint.id },
+    });
+    await this.deliveries.addTest({
+      id,
+      accountId: endpoint.accountId,
+      endpointId: endpoint.id,
+      url: endpoint.url,
+      origin: endpoint.origin,
+      body,
+    });
+    this.dispatcher.wake();
+    const until = performance.now() + this.config.timeoutS * 1000 + PATIENCE_MS;
+    for (;;) {
+      const delivery = await this.deliveries.find(endpoint.accountId, id);
+      if (delivery && delivery.state !== 'Pending') return delivery;
+      if (performance.now() > until) {
+        await this.deliveries.cancel(endpoint.accountId, id);
+        throw new EndpointRefusedError('endpoint-busy', [
+          { path: 'id', message: 'had no room for a test within its cap and rate: try again' },
+        ]);
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+}

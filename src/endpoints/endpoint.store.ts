@@ -1,0 +1,189 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Queryable } from '../database/database.js';
+import { Rows } from '../database/rows.js';
+import { EndpointEntity, RecoveryEntity } from './endpoint.entity.js';
+
+/** The settings of an endpoint, as they are stored. */
+export type EndpointSettings = Pick<
+  EndpointEntity,
+  | 'url'
+  | 'origin'
+  | 'description'
+  | 'events'
+  | 'headers'
+  | 'retrySchedule'
+  | 'maxInFlight'
+  | 'ratePerS'
+  | 'signatureProfile'
+>;
+
+/** An hour of an endpoint's attempts. Durations are milliseconds. */
+export interface HourOfAttempts {
+  readonly hour: Date;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly p95_ms: number | null;
+}
+
+/** Deliveries that one step of a recovery looks at. */
+const RECOVERY_STEP = 100;
+/** Recovered deliveries that may wait at once: a recovery goes on as they are sent. */
+const MOST_RECOVERING = 200;
+
+/** Every statement on endpoints and their recoveries. */
+@Injectable()
+export class EndpointStore {
+  constructor(
+    private readonly database: Database,
+    private readonly rows: Rows,
+  ) {}
+
+  /** Makes an endpoint unless the account has `most` already; null then. `also` runs in the same commit. */
+  async create(
+    accountId: string,
+    id: string,
+    settings: EndpointSettings,
+    most: number,
+    also: (tx: Queryable) => Promise<void>,
+  ): Promise<EndpointEntity | null> {
+    return this.database.transaction(async (tx) => {
+      // One at a time per account, so that the cap holds.
+      await tx.query('SELECT id FROM account WHERE id = $1 FOR UPDATE', [accountId]);
+      const [row] = await tx.query<object>(
+        `INSERT INTO endpoint (id, account_id, url, origin, description, events, headers, retry_schedule, max_in_flight, rate_per_s, signature_profile)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 WHERE (SELECT count(*) FROM endpoint WHERE account_id = $2) < $12
+         RETURNING *`,
+        [id, accountId, ...values(settings), most],
+      );
+      if (!row) return null;
+      await also(tx);
+      return this.rows.to(EndpointEntity, row);
+    });
+  }
+
+  async find(accountId: string, id: string): Promise<EndpointEntity | null> {
+    const [row] = await this.database.query<object>(
+      'SELECT * FROM endpoint WHERE account_id = $1 AND id = $2',
+      [accountId, id],
+    );
+    return row ? this.rows.to(EndpointEntity, row) : null;
+  }
+
+  async list(accountId: string, after: string, limit: number): Promise<EndpointEntity[]> {
+    const rows = await this.database.query<object>(
+      'SELECT * FROM endpoint WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3',
+      [accountId, after, limit],
+    );
+    return rows.map((row) => this.rows.to(EndpointEntity, row));
+  }
+
+  /** Replaces the settings; deliveries that still wait go where the endpoint is now. */
+  async change(accountId: string, id: string, settings: EndpointSettings): Promise<EndpointEntity | null> {
+    const [row] = await this.database.query<object>(
+      `WITH changed AS (
+         UPDATE endpoint SET url = $3, origin = $4, description = $5, events = $6, headers = $7, retry_schedule = $8,
+           max_in_flight = $9, rate_per_s = $10, signature_profile = $11
+         WHERE id = $1 AND account_id = $2 RETURNING *
+       ), moved AS (
+         UPDATE delivery d SET url = c.url, origin = c.origin FROM changed c
+         WHERE d.endpoint_id = c.id AND d.phase IN ('scheduled', 'ready', 'held') AND d.url <> c.url
+       )
+       SELECT * FROM changed`,
+      [id, accountId, ...values(settings)],
+    );
+    return row ? this.rows.to(EndpointEntity, row) : null;
+  }
+
+  /** Deletes an endpoint and cancels what was still owed to it; the log of its deliveries stays. */
+  async remove(accountId: string, id: string): Promise<boolean> {
+    const rows = await this.database.query(
+      `WITH removed AS (
+         DELETE FROM endpoint WHERE id = $1 AND account_id = $2 RETURNING id
+       ), canceled AS (
+         UPDATE delivery d SET state = 'Canceled', phase = NULL, due_at = NULL, run_at = NULL, lease_token = NULL, reason = 'endpoint_deleted'
+         FROM removed r WHERE d.endpoint_id = r.id AND d.state = 'Pending'
+       )
+       SELECT id FROM removed`,
+      [id, accountId],
+    );
+    return rows.length > 0;
+  }
+
+  /** Attempts by hour over the last `hours`, and what is pending now. */
+  async stats(
+    accountId: string,
+    id: string,
+    hours: number,
+  ): Promise<{ pending: number; hours: HourOfAttempts[] }> {
+    const byHour = await this.database.query<HourOfAttempts>(
+      `SELECT date_trunc('hour', a.started_at) AS hour,
+         count(*) FILTER (WHERE a.outcome = 'delivered')::integer AS succeeded,
+         count(*) FILTER (WHERE a.outcome = 'failed')::integer AS failed,
+         percentile_cont(0.95) WITHIN GROUP (ORDER BY a.duration_ms) AS p95_ms
+       FROM delivery d JOIN attempt a ON a.delivery_id = d.id
+       WHERE d.account_id = $1 AND d.endpoint_id = $2 AND a.started_at > now() - make_interval(hours => $3)
+       GROUP BY 1 ORDER BY 1`,
+      [accountId, id, hours],
+    );
+    const [pending] = await this.database.query<{ count: number }>(
+      `SELECT count(*)::integer AS count FROM delivery WHERE account_id = $1 AND endpoint_id = $2 AND state = 'Pending'`,
+      [accountId, id],
+    );
+    return { pending: pending!.count, hours: byHour };
+  }
+
+  async startRecovery(
+    recovery: Pick<RecoveryEntity, 'id' | 'accountId' | 'endpointId' | 'since' | 'until'>,
+  ): Promise<RecoveryEntity> {
+    const [row] = await this.database.query<object>(
+      'INSERT INTO recovery (id, account_id, endpoint_id, since, until) VALUES ($1, $2, $3, $4, $5) RETURNING *',
+      [recovery.id, recovery.accountId, recovery.endpointId, recovery.since, recovery.until],
+    );
+    return this.rows.to(RecoveryEntity, row!);
+  }
+
+  /**
+   * Takes the oldest unfinished recovery one step further, in one commit: a crash repeats or loses no delivery.
+   * False when there is nothing to do, or when enough recovered deliveries wait already.
+   */
+  async stepRecovery(): Promise<boolean> {
+    const [row] = await this.database.query<{ looked: number }>(
+      `WITH current AS (
+         SELECT * FROM recovery r WHERE finished_at IS NULL
+           AND (SELECT count(*) FROM (SELECT FROM delivery d WHERE d.endpoint_id = r.endpoint_id AND d.state = 'Pending' AND d.trigger = 'recovery' LIMIT $2) w) < $2
+         ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED
+       ), step AS (
+         SELECT d.seq FROM current c JOIN delivery d ON d.endpoint_id = c.endpoint_id AND d.seq > c.reached
+         WHERE d.state = 'Exhausted' AND d.created_at >= c.since AND d.created_at < c.until
+         ORDER BY d.seq LIMIT $1 FOR UPDATE OF d
+       ), requeued AS (
+         UPDATE delivery d SET state = 'Pending', reason = NULL, trigger = 'recovery', resume_at = NULL, run_at = now(),
+           phase = CASE WHEN e.disabled_at IS NULL THEN 'ready' ELSE 'held' END, due_at = CASE WHEN e.disabled_at IS NULL THEN now() END
+         FROM step, current c JOIN endpoint e ON e.id = c.endpoint_id
+         WHERE d.seq = step.seq AND d.state = 'Exhausted' RETURNING d.seq
+       ), went AS (
+         UPDATE recovery r SET reached = coalesce((SELECT max(seq) FROM step), r.reached),
+           requeued = r.requeued + (SELECT count(*) FROM requeued),
+           finished_at = CASE WHEN (SELECT count(*) FROM step) < $1 THEN now() END
+         FROM current c WHERE r.id = c.id
+       )
+       SELECT (SELECT count(*) FROM step)::integer AS looked FROM current`,
+      [RECOVERY_STEP, MOST_RECOVERING],
+    );
+    return row !== undefined && row.looked > 0;
+  }
+}
+
+function values(settings: EndpointSettings): unknown[] {
+  return [
+    settings.url,
+    settings.origin,
+    settings.description,
+    settings.events,
+    settings.headers,
+    settings.retrySchedule,
+    settings.maxInFlight,
+    settings.ratePerS,
+    settings.signatureProfile,
+  ];
+}

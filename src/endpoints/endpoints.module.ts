@@ -1,0 +1,17 @@
+import { Module } from '@nestjs/common';
+import { DeliveriesModule } from '../deliveries/deliveries.module.js';
+import { EgressModule } from '../egress/egress.module.js';
+import { SigningModule } from '../signing/signing.module.js';
+import { EndpointStore } from './endpoint.store.js';
+import { EndpointTests } from './endpoint-tests.js';
+import { EndpointsService } from './endpoints.service.js';
+import { OwnershipHandshake } from './ownership-handshake.js';
+import { RecoveryLoop } from './recovery.loop.js';
+
+/** Registered callback URLs: their settings, secrets, health and recovery. */
+@Module({
+  imports: [DeliveriesModule, EgressModule, SigningModule],
+  providers: [EndpointStore, EndpointsService, EndpointTests, OwnershipHandshake, RecoveryLoop],
+  exports: [EndpointStore, EndpointsService, EndpointTests],
+})
+export class EndpointsModule {}

@@ -1,0 +1,219 @@
+import { randomBytes } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { FieldError } from '../config/validation.js';
+import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
+import { EndpointHealthStore } from '../deliveries/endpoint-health.store.js';
+import { checkRetrySchedule, RetryScheduleError } from '../deliveries/retry-schedule.js';
+import { CallbackHosts } from '../egress/callback-hosts.js';
+import { checkHeaders, type GivenHeader } from '../egress/header-rules.js';
+import { UrlPolicy } from '../egress/url-policy.js';
+import { SecretBox } from '../signing/secret-box.js';
+import { publicKeyOf, type SignatureProfile } from '../signing/signature.js';
+import { SigningSecrets } from '../signing/signing-secrets.store.js';
+import type { EndpointEntity, RecoveryEntity } from './endpoint.entity.js';
+import { EndpointNotFoundError, EndpointRefusedError } from './endpoint.errors.js';
+import { type EndpointSettings, EndpointStore } from './endpoint.store.js';
+import type { EventType } from './events.js';
+import { OwnershipHandshake } from './ownership-handshake.js';
+import { RecoveryLoop } from './recovery.loop.js';
+
+/** Endpoints one account may have. */
+const MOST_ENDPOINTS = 50;
+
+/** An endpoint as a caller describes it. */
+export interface EndpointDescription {
+  readonly url: string;
+  readonly description: string;
+  readonly events: EventType[];
+  /** `undefined` keeps what is stored. */
+  readonly headers: readonly GivenHeader[] | undefined;
+  readonly retrySchedule: number[] | null;
+  readonly maxInFlight: number | null;
+  readonly ratePerS: number | null;
+  readonly signatureProfile: SignatureProfile;
+  /** Ask the receiver first whether it wants callbacks (CloudEvents' abuse protection). */
+  readonly handshake: boolean;
+}
+
+/** What accounts can do with their endpoints. Refusals are errors of `endpoint.errors.ts`. */
+@Injectable()
+export class EndpointsService {
+  constructor(
+    private readonly store: EndpointStore,
+    private readonly health: EndpointHealthStore,
+    private readonly secrets: SigningSecrets,
+    private readonly box: SecretBox,
+    private readonly policy: UrlPolicy,
+    private readonly hosts: CallbackHosts,
+    private readonly handshake: OwnershipHandshake,
+    private readonly dispatcher: DeliveryDispatcher,
+    private readonly recoveries: RecoveryLoop,
+  ) {}
+
+  /** A new endpoint with its own signing secret, which is told along. */
+  async create(
+    accountId: string,
+    description: EndpointDescription,
+  ): Promise<{ endpoint: EndpointEntity; secret: string }> {
+    const id = `ep_${randomBytes(16).toString('hex')}`;
+    const settings = await this.settings(accountId, id, description, null);
+    const endpoint = await this.store.create(accountId, id, settings, MOST_ENDPOINTS, async (tx) => {
+      await this.secrets.ensure(accountId, id, tx);
+      if (settings.signatureProfile === 'standard+ed25519')
+        await this.secrets.ensureKeyPair(accountId, id, tx);
+    });
+    if (!endpoint) {
+      const message = `an account has at most ${MOST_ENDPOINTS} endpoints: delete one that is no longer used`;
+      throw new EndpointRefusedError('too-many-endpoints', [{ path: 'url', message }]);
+    }
+    return { endpoint, secret: await this.secret(accountId, id) };
+  }
+
+  async find(accountId: string, id: string): Promise<EndpointEntity> {
+    const endpoint = await this.store.find(accountId, id);
+    if (!endpoint) throw new EndpointNotFoundError(`there is no endpoint ${id.slice(0, 60)} in this account`);
+    return endpoint;
+  }
+
+  /** Changes what is given; `change` gets the endpoint as it stands. */
+  async change(
+    accountId: string,
+    id: string,
+    change: (endpoint: EndpointEntity) => EndpointDescription,
+  ): Promise<EndpointEntity> {
+    const current = await this.find(accountId, id);
+    const settings = await this.settings(accountId, id, change(current), current);
+    if (settings.signatureProfile === 'standard+ed25519') await this.secrets.ensureKeyPair(accountId, id);
+    const changed = await this.store.change(accountId, id, settings);
+    if (!changed) throw new EndpointNotFoundError(`there is no endpoint ${id.slice(0, 60)} in this account`);
+    return changed;
+  }
+
+  async remove(accountId: string, id: string): Promise<void> {
+    if (!(await this.store.remove(accountId, id)))
+      throw new EndpointNotFoundError(`there is no endpoint ${id.slice(0, 60)} in this account`);
+  }
+
+  /** The `whsec_…` that signs now. */
+  async secret(accountId: string, id: string): Promise<string> {
+    await this.find(accountId, id);
+    return (await this.secrets.of(accountId, id)).secrets[0]!;
+  }
+
+  /** The `whpk_…` of every endpoint that has the profile `standard+ed25519`. */
+  async publicKeys(): Promise<{ endpointId: string; publicKey: string }[]> {
+    const owners = await this.secrets.keyPairOwners();
+    return owners.map(({ endpointId, privateKey }) => ({ endpointId, publicKey: publicKeyOf(privateKey) }));
+  }
+
+  /** Names of the headers that are sent along; their values are secrets. */
+  headerNames(endpoint: EndpointEntity): string[] {
+    if (endpoint.headers === null) return [];
+    const opened = this.box.open(endpoint.headers, {
+      account: endpoint.accountId,
+      row: endpoint.id,
+      column: 'endpoint_headers',
+    });
+    return (JSON.parse(opened) as GivenHeader[]).map(({ key }) => key);
+  }
+
+  async rotate(accountId: string, id: string, overlapS: number): Promise<string> {
+    await this.find(accountId, id);
+    return this.secrets.rotate(accountId, id, overlapS);
+  }
+
+  /** Holds its deliveries from now on. */
+  async disable(accountId: string, id: string): Promise<EndpointEntity> {
+    await this.find(accountId, id);
+    await this.health.disable(id, 'disabled_by_hand');
+    return this.find(accountId, id);
+  }
+
+  /** Sends what was held. */
+  async enable(accountId: string, id: string): Promise<EndpointEntity> {
+    await this.find(accountId, id);
+    await this.health.enable(id);
+    this.dispatcher.wake();
+    return this.find(accountId, id);
+  }
+
+  /** Sends the exhausted deliveries of a time span again, as a job that survives a crash; a disabled endpoint is enabled. */
+  async recover(accountId: string, id: string, since: Date, until: Date): Promise<RecoveryEntity> {
+    if (until <= since)
+      throw new EndpointRefusedError('invalid-request', [{ path: 'until', message: 'must be after since' }]);
+    await this.enable(accountId, id);
+    const recovery = await this.store.startRecovery({
+      id: `rec_${randomBytes(16).toString('hex')}`,
+      accountId,
+      endpointId: id,
+      since,
+      until,
+    });
+    this.recoveries.wake();
+    return recovery;
+  }
+
+  private async settings(
+    accountId: string,
+    id: string,
+    given: EndpointDescription,
+    current: EndpointEntity | null,
+  ): Promise<EndpointSettings> {
+    const checked = this.policy.check(given.url);
+    if (!checked.accepted)
+      throw new EndpointRefusedError(checked.code, [{ path: 'url', message: checked.reason }]);
+    const errors = [...headerErrors(given.headers ?? []), ...scheduleErrors(given.retrySchedule)];
+    if (errors.length > 0) throw new EndpointRefusedError('invalid-request', errors);
+    await this.admitHost(accountId, checked.href);
+    let { ratePerS } = given;
+    if (given.handshake && checked.href !== current?.url) {
+      const allowed = await this.handshake.ask(checked.href);
+      ratePerS = allowed.ratePerS === null ? ratePerS : Math.min(ratePerS ?? Infinity, allowed.ratePerS);
+    }
+    return {
+      url: checked.href,
+      origin: checked.origin,
+      description: given.description,
+      events: given.events,
+      headers:
+        given.headers === undefined ? (current?.headers ?? null) : this.seal(accountId, id, given.headers),
+      retrySchedule: given.retrySchedule,
+      maxInFlight: given.maxInFlight,
+      ratePerS,
+      signatureProfile: given.signatureProfile,
+    };
+  }
+
+  private async admitHost(accountId: string, url: string): Promise<void> {
+    const retryAfterS = await this.hosts.admit(accountId, url);
+    if (retryAfterS === null) return;
+    const message = `names one host too many: this account has brought up as many new ones as it may in a minute; try again in ${retryAfterS} s`;
+    throw new EndpointRefusedError('too-many-new-hosts', [{ path: 'url', message }], retryAfterS);
+  }
+
+  private seal(accountId: string, id: string, headers: readonly GivenHeader[]): string | null {
+    if (headers.length === 0) return null;
+    return this.box.seal(JSON.stringify(headers), {
+      account: accountId,
+      row: id,
+      column: 'endpoint_headers',
+    });
+  }
+}
+
+function headerErrors(headers: readonly GivenHeader[]): FieldError[] {
+  return checkHeaders(headers).map(({ path, message }) => ({
+    path: path.replace(/\[(\d+)\]/g, '.$1'),
+    message,
+  }));
+}
+
+function scheduleErrors(schedule: number[] | null): FieldError[] {
+  try {
+    if (schedule) checkRetrySchedule(schedule);
+    return [];
+  } catch (error) {
+    if (error instanceof RetryScheduleError) return [{ path: 'retry_schedule', message: error.message }];
+    throw error;
+  }
+}

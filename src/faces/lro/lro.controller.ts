@@ -1,0 +1,26 @@
+import { Controller, Get, Param, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { isTerminal } from '../../operations/operation.state.js';
+import { OperationsService } from '../../operations/operations.service.js';
+import { LroOperationResponse } from './lro.response.js';
+
+@ApiTags('lro')
+@Controller('lro/operations')
+export class LroController {
+  constructor(private readonly operations: OperationsService) {}
+
+  /** What `Operation-Location` names: the status monitor that Azure's clients poll. */
+  @Get(':id')
+  @NeedsScope('operations:read')
+  async read(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<LroOperationResponse> {
+    const { operation } = await this.operations.find(accountId, id);
+    if (!isTerminal(operation.state)) void reply.header('retry-after', '1');
+    return LroOperationResponse.from(operation);
+  }
+}

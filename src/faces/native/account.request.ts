@@ -1,0 +1,68 @@
+import {
+  ArrayNotEmpty,
+  ArrayUnique,
+  IsArray,
+  IsIn,
+  IsInt,
+  IsNumber,
+  IsOptional,
+  IsString,
+  Matches,
+  Max,
+  Min,
+} from 'class-validator';
+import { type Scope, SCOPES } from '../../accounts/scopes.js';
+import { IsInstant } from '../../http/instant.js';
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,99}$/;
+const NAME_MESSAGE = 'name must be 1 to 100 letters, digits, spaces or . _ @ -';
+
+export class CreateAccountRequest {
+  @Matches(NAME, { message: NAME_MESSAGE })
+  name: string;
+
+  /** How many of its operations may be Executing at once; RINGBACK_SLOTS by default. */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(100_000)
+  slots?: number;
+}
+
+export class ChangeAccountRequest {
+  @IsOptional()
+  @Matches(NAME, { message: NAME_MESSAGE })
+  name?: string;
+
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(100_000)
+  slots?: number;
+}
+
+export class CreateKeyRequest {
+  @Matches(NAME, { message: NAME_MESSAGE })
+  name: string;
+
+  @IsArray()
+  @ArrayNotEmpty()
+  @ArrayUnique()
+  @IsString({ each: true })
+  @IsIn(SCOPES, { each: true })
+  scopes: Scope[];
+
+  /** RFC 3339; never by default. */
+  @IsOptional()
+  @IsInstant()
+  expires_at?: string | null;
+}
+
+export class RotateSecretRequest {
+  /** Seconds for which the old secret co-signs, 0 to 7 days; a day by default. */
+  @IsOptional()
+  @IsNumber()
+  @Min(0)
+  @Max(604_800)
+  overlap_s?: number;
+}

@@ -1,0 +1,40 @@
+import type { AccountEntity, ApiKeyEntity } from '../../accounts/account.entity.js';
+import type { Scope } from '../../accounts/scopes.js';
+
+export class AccountResponse {
+  id: string;
+  name: string;
+  slots: number;
+  created_at: string;
+
+  static from({ id, name, slots, createdAt }: AccountEntity): AccountResponse {
+    return { id, name, slots, created_at: createdAt.toISOString() };
+  }
+}
+
+export class ApiKeyResponse {
+  id: string;
+  name: string;
+  scopes: Scope[];
+  created_at: string;
+  expires_at: string | null;
+  /** Only in the answer that creates it. */
+  key?: string;
+
+  static from({ id, name, scopes, createdAt, expiresAt }: ApiKeyEntity, key?: string): ApiKeyResponse {
+    return {
+      id,
+      name,
+      scopes,
+      created_at: createdAt.toISOString(),
+      expires_at: expiresAt?.toISOString() ?? null,
+      ...(key === undefined ? {} : { key }),
+    };
+  }
+}
+
+/** The secret that signs the callbacks of an account's operations. */
+export class SigningSecretResponse {
+  /** `whsec_…`: give it to a Standard Webhooks verifier as it is. */
+  secret: string;
+}

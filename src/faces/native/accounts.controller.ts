@@ -1,0 +1,116 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { AccountEntity } from '../../accounts/account.entity.js';
+import { AccountStore } from '../../accounts/account.store.js';
+import { AccountsService } from '../../accounts/accounts.service.js';
+import { NeedsScope } from '../../accounts/api-key.guard.js';
+import { ApiPage, ApiProblem } from '../../http/api-answers.js';
+import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
+import { Problem } from '../../http/problem.js';
+import { ChangeAccountRequest, CreateAccountRequest, CreateKeyRequest } from './account.request.js';
+import { AccountResponse, ApiKeyResponse } from './account.response.js';
+import { dateOf, limitOf, PageQuery } from './operation.request.js';
+
+@ApiTags('admin')
+@Controller('v1/accounts')
+@NeedsScope('admin')
+export class AccountsController {
+  constructor(
+    private readonly accounts: AccountsService,
+    private readonly store: AccountStore,
+  ) {}
+
+  @Post()
+  @HttpCode(201)
+  @ApiProblem(409, 'Another account has this name')
+  async create(@Body() request: CreateAccountRequest): Promise<AccountResponse> {
+    const account = await this.accounts.create(request.name, request.slots);
+    if (!account) throw nameTaken();
+    return AccountResponse.from(account);
+  }
+
+  @Get()
+  @ApiPage(AccountResponse)
+  async list(@Query() query: PageQuery): Promise<Page<AccountResponse>> {
+    const limit = limitOf(query);
+    const rows = await this.store.list(decodeCursor(query.cursor, '', TEXT_KEY), limit + 1);
+    return toPage(
+      rows,
+      limit,
+      (account) => account.id,
+      (account) => AccountResponse.from(account),
+    );
+  }
+
+  @Get(':id')
+  async read(@Param('id') id: string): Promise<AccountResponse> {
+    return AccountResponse.from(await this.find(id));
+  }
+
+  /** Changes the name or the slots; slots hold from the next dispatch on. */
+  @Patch(':id')
+  @ApiProblem(409, 'Another account has this name')
+  async change(@Param('id') id: string, @Body() request: ChangeAccountRequest): Promise<AccountResponse> {
+    const account = await this.store.change(id, request);
+    if (account === 'name-taken') throw nameTaken();
+    if (!account) throw notFound('account', id);
+    return AccountResponse.from(account);
+  }
+
+  /** A new API key; `key` is shown this once. */
+  @Post(':id/keys')
+  @HttpCode(201)
+  async createKey(@Param('id') id: string, @Body() request: CreateKeyRequest): Promise<ApiKeyResponse> {
+    const account = await this.find(id);
+    const expiresAt = dateOf(request.expires_at) ?? null;
+    if (expiresAt !== null && expiresAt.getTime() <= Date.now()) {
+      throw new Problem(422, 'invalid-request', 'expires_at must be in the future', {
+        errors: [{ path: 'expires_at', message: 'must be in the future' }],
+      });
+    }
+    const { entity, key } = await this.accounts.createKey(account.id, {
+      name: request.name,
+      scopes: request.scopes,
+      expiresAt,
+    });
+    return ApiKeyResponse.from(entity, key);
+  }
+
+  @Get(':id/keys')
+  @ApiPage(ApiKeyResponse)
+  async listKeys(@Param('id') id: string, @Query() query: PageQuery): Promise<Page<ApiKeyResponse>> {
+    await this.find(id);
+    const limit = limitOf(query);
+    const rows = await this.store.listKeys(id, decodeCursor(query.cursor, '', TEXT_KEY), limit + 1);
+    return toPage(
+      rows,
+      limit,
+      (key) => key.id,
+      (key) => ApiKeyResponse.from(key),
+    );
+  }
+
+  /** Revokes a key; it is refused everywhere within 5 s. */
+  @Delete(':id/keys/:key')
+  @HttpCode(204)
+  async revokeKey(@Param('id') id: string, @Param('key') key: string): Promise<void> {
+    if (!(await this.accounts.revokeKey(id, key))) throw notFound('key', key);
+  }
+
+  private async find(id: string): Promise<AccountEntity> {
+    const account = await this.store.find(id);
+    if (!account) throw notFound('account', id);
+    return account;
+  }
+}
+
+function nameTaken(): Problem {
+  return new Problem(409, 'name-taken', 'another account has this name', {
+    errors: [{ path: 'name', message: 'is taken: choose another' }],
+  });
+}
+
+function notFound(what: string, id: string): Problem {
+  const message = `there is no ${what} ${id.slice(0, 60)}`;
+  return new Problem(404, `${what}-not-found`, message, { errors: [{ path: 'id', message }] });
+}

@@ -1,0 +1,44 @@
+import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { HttpConfig } from '../../config/config.js';
+import { RequestValidationPipe } from '../../http/validation.pipe.js';
+import { OperationsService } from '../../operations/operations.service.js';
+import { BatchRequest } from './batch.request.js';
+import { BatchResponse, type BatchItemResponse } from './batch.response.js';
+import { SubmitOperationRequest } from './operation.request.js';
+import { OperationResponse } from './operation.response.js';
+import { toProblem } from './problem.filter.js';
+import { toSubmission } from './submission.js';
+
+const validation = new RequestValidationPipe();
+
+@ApiTags('operations')
+@Controller('v1/operations/batch')
+export class BatchController {
+  constructor(
+    private readonly operations: OperationsService,
+    private readonly http: HttpConfig,
+  ) {}
+
+  /** Submits many operations at once; one that is refused doesn't stop the others. */
+  @Post()
+  @HttpCode(200)
+  @NeedsScope('operations:write')
+  async submit(@AccountId() accountId: string, @Body() request: BatchRequest): Promise<BatchResponse> {
+    // Together, so that they share their statements and commits.
+    return { data: await Promise.all(request.operations.map((item) => this.submitOne(accountId, item))) };
+  }
+
+  private async submitOne(accountId: string, item: unknown): Promise<BatchItemResponse> {
+    try {
+      const metadata = { type: 'body', metatype: SubmitOperationRequest } as const;
+      const request = (await validation.transform(item, metadata)) as SubmitOperationRequest;
+      const { view } = await this.operations.accept(toSubmission(accountId, request, null));
+      return { status: 202, operation: OperationResponse.from(view, this.http.publicUrl) };
+    } catch (error) {
+      const problem = toProblem(error);
+      return { status: problem.status, problem: problem.toBody() as never };
+    }
+  }
+}

@@ -1,0 +1,15 @@
+import { OperationResponse } from './operation.response.js';
+import { ProblemResponse } from '../../http/problem.response.js';
+
+/** What became of one operation of a batch. */
+export class BatchItemResponse {
+  /** 202, or the status of the problem. */
+  status: number;
+  operation?: OperationResponse;
+  problem?: ProblemResponse;
+}
+
+/** In the order of the request. */
+export class BatchResponse {
+  data: BatchItemResponse[];
+}

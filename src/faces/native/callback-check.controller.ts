@@ -1,0 +1,23 @@
+import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { NeedsScope } from '../../accounts/api-key.guard.js';
+import { UrlPolicy } from '../../egress/url-policy.js';
+import { CallbackCheckRequest } from './callback-check.request.js';
+import { CallbackCheckResponse } from './callback-check.response.js';
+
+@ApiTags('deliveries')
+@Controller('v1/callback-check')
+@NeedsScope('operations:write')
+export class CallbackCheckController {
+  constructor(private readonly policy: UrlPolicy) {}
+
+  /** Whether a callback URL would be accepted; nothing is sent. */
+  @Post()
+  @HttpCode(200)
+  check(@Body() request: CallbackCheckRequest): CallbackCheckResponse {
+    const checked = this.policy.check(request.url);
+    return checked.accepted
+      ? { accepted: true, code: null, reason: null }
+      : { accepted: false, code: checked.code, reason: checked.reason };
+  }
+}

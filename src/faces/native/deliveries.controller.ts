@@ -1,0 +1,110 @@
+import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { DeliveryDispatcher } from '../../deliveries/delivery.dispatcher.js';
+import { DeliveryStore } from '../../deliveries/delivery.store.js';
+import { ApiPage, ApiProblem } from '../../http/api-answers.js';
+import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
+import { Problem } from '../../http/problem.js';
+import { OperationReads } from '../../operations/operation-reads.store.js';
+import { AttemptResponse, DeliveryDetailsResponse, DeliveryResponse } from './delivery.response.js';
+import { ListDeliveriesQuery } from './delivery.request.js';
+import { dateOf, limitOf } from './operation.request.js';
+
+@ApiTags('deliveries')
+@Controller('v1/deliveries')
+export class DeliveriesController {
+  constructor(
+    private readonly deliveries: DeliveryStore,
+    private readonly dispatcher: DeliveryDispatcher,
+    private readonly operations: OperationReads,
+  ) {}
+
+  /** The log: every delivery of the account, oldest first. */
+  @Get()
+  @NeedsScope('operations:read')
+  @ApiPage(DeliveryResponse)
+  async list(
+    @AccountId() accountId: string,
+    @Query() query: ListDeliveriesQuery,
+  ): Promise<Page<DeliveryResponse>> {
+    const limit = limitOf(query);
+    const after = decodeCursor(query.cursor, '0', NUMBER_KEY);
+    const operation =
+      query.operation === undefined ? undefined : await this.operations.find(accountId, query.operation);
+    if (operation === null) return { data: [], next_cursor: null };
+    const rows = await this.deliveries.list(accountId, {
+      status: query.status,
+      endpoint: query.endpoint,
+      operationId: operation?.operation.requestId,
+      since: dateOf(query.since),
+      until: dateOf(query.until),
+      after,
+      limit: limit + 1,
+    });
+    return toPage(
+      rows,
+      limit,
+      (delivery) => delivery.seq,
+      (delivery) => DeliveryResponse.from(delivery),
+    );
+  }
+
+  /** One delivery with its bytes and every attempt. */
+  @Get(':id')
+  @NeedsScope('operations:read')
+  async read(@AccountId() accountId: string, @Param('id') id: string): Promise<DeliveryDetailsResponse> {
+    const delivery = await this.deliveries.find(accountId, id);
+    if (!delivery) throw notFound(id);
+    const attempts = await this.deliveries.attempts(id);
+    return {
+      ...DeliveryResponse.from(delivery),
+      body: delivery.body,
+      attempts: attempts.map((attempt) => AttemptResponse.from(attempt)),
+    };
+  }
+
+  /** One attempt now, with the same id and bytes and a new signature. */
+  @Post(':id/redeliver')
+  @HttpCode(202)
+  @NeedsScope('deliveries:redeliver')
+  @ApiProblem(409, 'Neither Exhausted nor Pending without an attempt in flight')
+  async redeliver(@AccountId() accountId: string, @Param('id') id: string): Promise<DeliveryResponse> {
+    const delivery = await this.deliveries.redeliver(accountId, id, 'manual');
+    if (!delivery)
+      throw await this.refusal(
+        accountId,
+        id,
+        'redelivered: it must be Exhausted, or Pending with no attempt in flight',
+      );
+    this.dispatcher.wake();
+    return DeliveryResponse.from(delivery);
+  }
+
+  /** Gives a Pending delivery up. */
+  @Post(':id/cancel')
+  @HttpCode(200)
+  @NeedsScope('deliveries:redeliver')
+  @ApiProblem(409, 'Not Pending')
+  async cancel(@AccountId() accountId: string, @Param('id') id: string): Promise<DeliveryResponse> {
+    const delivery = await this.deliveries.cancel(accountId, id);
+    if (!delivery) throw await this.refusal(accountId, id, 'canceled: only a Pending one can');
+    return DeliveryResponse.from(delivery);
+  }
+
+  private async refusal(accountId: string, id: string, what: string): Promise<Problem> {
+    const delivery = await this.deliveries.find(accountId, id);
+    if (!delivery) return notFound(id);
+    const flight = delivery.state === 'Pending' ? ', with an attempt in flight' : '';
+    return new Problem(
+      409,
+      'delivery-state',
+      `the delivery is ${delivery.state}${flight} and cannot be ${what}`,
+    );
+  }
+}
+
+function notFound(id: string): Problem {
+  const message = `there is no delivery ${id.slice(0, 60)} in this account`;
+  return new Problem(404, 'delivery-not-found', message, { errors: [{ path: 'id', message }] });
+}

@@ -1,0 +1,95 @@
+import type { AttemptEntity, AttemptTrigger, DeliveryEntity } from '../../deliveries/delivery.entity.js';
+import type { DeliveryState } from '../../deliveries/delivery.state.js';
+import { ApiObject } from '../../http/api-answers.js';
+import { withoutQuery } from './operation.response.js';
+
+/** One event owed to one destination. */
+export class DeliveryResponse {
+  /** The `webhook-id` of every attempt. */
+  id: string;
+  operation_id: string | null;
+  endpoint_id: string | null;
+  /** A query string is not shown. */
+  url: string;
+  event: string;
+  status: DeliveryState;
+  attempt_count: number;
+  next_attempt_at: string | null;
+  created_at: string;
+  delivered_at: string | null;
+  /** Why it was given up; null otherwise. */
+  reason: string | null;
+
+  static from(delivery: DeliveryEntity): DeliveryResponse {
+    return {
+      id: delivery.id,
+      operation_id: delivery.operationRid,
+      endpoint_id: delivery.endpointId,
+      url: withoutQuery(delivery.url),
+      event: delivery.eventType,
+      status: delivery.state,
+      attempt_count: delivery.attemptCount,
+      next_attempt_at: delivery.state === 'Pending' ? (delivery.runAt?.toISOString() ?? null) : null,
+      created_at: delivery.createdAt.toISOString(),
+      delivered_at: delivery.deliveredAt?.toISOString() ?? null,
+      reason: delivery.reason,
+    };
+  }
+}
+
+/** One HTTP POST of a delivery. */
+export class AttemptResponse {
+  id: string;
+  number: number;
+  trigger: AttemptTrigger;
+  /** `started`: in flight; `unknown`: its worker died, the receiver may have seen it. */
+  outcome: 'started' | 'delivered' | 'failed' | 'unknown';
+  started_at: string;
+  duration_ms: number | null;
+  /** Milliseconds: `{ dns, connect, tls, first_byte }`; a reused connection has no first three. */
+  @ApiObject()
+  phases_ms: unknown;
+  http_status: number | null;
+  error: string | null;
+  /** Secrets redacted; the signature is never stored. */
+  @ApiObject()
+  request_headers: unknown;
+  @ApiObject()
+  response_headers: unknown;
+  /** The first 16 KiB. */
+  response_body: string | null;
+  response_truncated: boolean | null;
+  retry_after_s: number | null;
+  next_attempt_at: string | null;
+
+  static from(attempt: AttemptEntity): AttemptResponse {
+    return {
+      id: attempt.id,
+      number: attempt.number,
+      trigger: attempt.trigger,
+      outcome: attempt.outcome,
+      started_at: attempt.startedAt.toISOString(),
+      duration_ms: attempt.durationMs,
+      phases_ms: parsed(attempt.phasesMs),
+      http_status: attempt.httpStatus,
+      error: attempt.error,
+      request_headers: parsed(attempt.requestHeaders),
+      response_headers: parsed(attempt.responseHeaders),
+      response_body: attempt.responseBody,
+      response_truncated: attempt.responseTruncated,
+      retry_after_s: attempt.retryAfterS,
+      next_attempt_at: attempt.nextAttemptAt?.toISOString() ?? null,
+    };
+  }
+}
+
+/** One delivery with its bytes and its log. */
+export class DeliveryDetailsResponse extends DeliveryResponse {
+  /** The bytes of every attempt. */
+  body: string;
+  attempts: AttemptResponse[];
+}
+
+function parsed(text: string | null): unknown {
+  return text === null ? null : (JSON.parse(text) as unknown);
+}

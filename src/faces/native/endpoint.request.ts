@@ -1,0 +1,104 @@
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  ArrayUnique,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsISO8601,
+  IsNumber,
+  IsOptional,
+  IsString,
+  Length,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import { EVENT_TYPES, type EventType } from '../../endpoints/events.js';
+import type { SignatureProfile } from '../../signing/signature.js';
+import { CallbackHeaderRequest } from './operation.request.js';
+
+const PROFILES: SignatureProfile[] = ['standard', 'standard+ed25519', 'github', 'stripe'];
+
+class EndpointSettingsRequest {
+  @IsOptional()
+  @IsString()
+  @MaxLength(500)
+  description?: string;
+
+  /** What is told; the ends of operations by default. */
+  @IsOptional()
+  @IsArray()
+  @ArrayMinSize(1)
+  @ArrayUnique()
+  @IsIn(EVENT_TYPES, { each: true })
+  events?: EventType[];
+
+  /** Headers sent with every attempt. Stored encrypted; their values are never shown. */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(20)
+  @ValidateNested({ each: true })
+  @Type(() => CallbackHeaderRequest)
+  headers?: CallbackHeaderRequest[];
+
+  /** Seconds before attempt 2, 3, …: at most 50 steps and 30 days in all. Null: the service's own. */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(50)
+  @IsNumber({}, { each: true })
+  @Min(0, { each: true })
+  retry_schedule?: number[] | null;
+
+  /** Attempts in flight at once; null: the service's own cap. */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(1000)
+  max_in_flight?: number | null;
+
+  /** Attempts a second; null: as fast as they come. */
+  @IsOptional()
+  @IsNumber()
+  @Min(0.001)
+  @Max(10_000)
+  rate_per_s?: number | null;
+
+  @IsOptional()
+  @IsIn(PROFILES)
+  signature_profile?: SignatureProfile;
+
+  /** Ask the receiver first (OPTIONS with WebHook-Request-Origin, CloudEvents) and refuse a URL that doesn't consent. */
+  @IsOptional()
+  @IsBoolean()
+  handshake?: boolean;
+}
+
+export class CreateEndpointRequest extends EndpointSettingsRequest {
+  /** Where events are sent: an absolute https URL. */
+  @IsString()
+  @Length(1, 2048)
+  url: string;
+}
+
+export class ChangeEndpointRequest extends EndpointSettingsRequest {
+  /** Where events are sent from now on. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 2048)
+  url?: string;
+}
+
+export class RecoverRequest {
+  /** Deliveries made at or after this time (RFC 3339). */
+  @IsISO8601({ strict: true })
+  since: string;
+
+  /** Deliveries made before this time; now by default. */
+  @IsOptional()
+  @IsISO8601({ strict: true })
+  until?: string;
+}

@@ -1,0 +1,107 @@
+import type { EndpointEntity, RecoveryEntity } from '../../endpoints/endpoint.entity.js';
+import type { HourOfAttempts } from '../../endpoints/endpoint.store.js';
+import type { EventType } from '../../endpoints/events.js';
+import type { SignatureProfile } from '../../signing/signature.js';
+
+export class EndpointHeaderResponse {
+  key: string;
+  /** Always `[redacted]`. */
+  value: string;
+}
+
+/** A callback URL that an account registered. */
+export class EndpointResponse {
+  id: string;
+  url: string;
+  description: string;
+  events: EventType[];
+  headers: EndpointHeaderResponse[];
+  retry_schedule: number[] | null;
+  max_in_flight: number | null;
+  rate_per_s: number | null;
+  signature_profile: SignatureProfile;
+  disabled_at: string | null;
+  disabled_reason: string | null;
+  created_at: string;
+  /** `whsec_…`; only in the answer that creates it. */
+  secret?: string;
+
+  static from(endpoint: EndpointEntity, headerNames: readonly string[], secret?: string): EndpointResponse {
+    return {
+      id: endpoint.id,
+      url: endpoint.url,
+      description: endpoint.description,
+      events: endpoint.events,
+      headers: headerNames.map((key) => ({ key, value: '[redacted]' })),
+      retry_schedule: endpoint.retrySchedule,
+      max_in_flight: endpoint.maxInFlight,
+      rate_per_s: endpoint.ratePerS,
+      signature_profile: endpoint.signatureProfile,
+      disabled_at: endpoint.disabledAt?.toISOString() ?? null,
+      disabled_reason: endpoint.disabledReason,
+      created_at: endpoint.createdAt.toISOString(),
+      ...(secret === undefined ? {} : { secret }),
+    };
+  }
+}
+
+/** A job that sends exhausted deliveries again. */
+export class RecoveryResponse {
+  id: string;
+  endpoint_id: string;
+  since: string;
+  until: string;
+  created_at: string;
+
+  static from(recovery: RecoveryEntity): RecoveryResponse {
+    return {
+      id: recovery.id,
+      endpoint_id: recovery.endpointId,
+      since: recovery.since.toISOString(),
+      until: recovery.until.toISOString(),
+      created_at: recovery.createdAt.toISOString(),
+    };
+  }
+}
+
+export class EndpointHourResponse {
+  /** Start of the hour. */
+  hour: string;
+  succeeded: number;
+  failed: number;
+  /** Milliseconds that 95 % of the attempts took at most. */
+  p95_ms: number | null;
+}
+
+/** How an endpoint has done in the last 24 hours. */
+export class EndpointStatsResponse {
+  succeeded: number;
+  failed: number;
+  pending: number;
+  hours: EndpointHourResponse[];
+
+  static from({ pending, hours }: { pending: number; hours: HourOfAttempts[] }): EndpointStatsResponse {
+    const sum = (of: (hour: HourOfAttempts) => number): number =>
+      hours.reduce((total, hour) => total + of(hour), 0);
+    return {
+      succeeded: sum((hour) => hour.succeeded),
+      failed: sum((hour) => hour.failed),
+      pending,
+      hours: hours.map((hour) => ({
+        ...hour,
+        hour: hour.hour.toISOString(),
+        p95_ms: hour.p95_ms === null ? null : Math.round(hour.p95_ms),
+      })),
+    };
+  }
+}
+
+export class WebhookKeyResponse {
+  endpoint_id: string;
+  /** `whpk_…` */
+  public_key: string;
+}
+
+export class WebhookKeysResponse {
+  keys: WebhookKeyResponse[];
+}

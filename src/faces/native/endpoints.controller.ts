@@ -1,0 +1,165 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { DeliveryStore } from '../../deliveries/delivery.store.js';
+import type { EndpointEntity } from '../../endpoints/endpoint.entity.js';
+import { EndpointStore } from '../../endpoints/endpoint.store.js';
+import { type EndpointDescription, EndpointsService } from '../../endpoints/endpoints.service.js';
+import { DEFAULT_EVENTS } from '../../endpoints/events.js';
+import { EndpointTests } from '../../endpoints/endpoint-tests.js';
+import { ApiPage } from '../../http/api-answers.js';
+import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
+import { RotateSecretRequest } from './account.request.js';
+import { SigningSecretResponse } from './account.response.js';
+import { AttemptResponse } from './delivery.response.js';
+import { ChangeEndpointRequest, CreateEndpointRequest, RecoverRequest } from './endpoint.request.js';
+import { EndpointResponse, EndpointStatsResponse, RecoveryResponse } from './endpoint.response.js';
+import { limitOf, PageQuery } from './operation.request.js';
+
+const DAY_S = 86_400;
+
+@ApiTags('endpoints')
+@Controller('v1/endpoints')
+export class EndpointsController {
+  constructor(
+    private readonly endpoints: EndpointsService,
+    private readonly store: EndpointStore,
+    private readonly deliveries: DeliveryStore,
+    private readonly tests: EndpointTests,
+  ) {}
+
+  /** Registers a URL for the account's events; `secret` is told along. */
+  @Post()
+  @HttpCode(201)
+  @NeedsScope('endpoints:write')
+  async create(
+    @AccountId() accountId: string,
+    @Body() request: CreateEndpointRequest,
+  ): Promise<EndpointResponse> {
+    const { endpoint, secret } = await this.endpoints.create(accountId, describe(request, null));
+    return this.shown(endpoint, secret);
+  }
+
+  @Get()
+  @NeedsScope('operations:read')
+  @ApiPage(EndpointResponse)
+  async list(@AccountId() accountId: string, @Query() query: PageQuery): Promise<Page<EndpointResponse>> {
+    const limit = limitOf(query);
+    const rows = await this.store.list(accountId, decodeCursor(query.cursor, '', TEXT_KEY), limit + 1);
+    return toPage(
+      rows,
+      limit,
+      (endpoint) => endpoint.id,
+      (endpoint) => this.shown(endpoint),
+    );
+  }
+
+  @Get(':id')
+  @NeedsScope('operations:read')
+  async read(@AccountId() accountId: string, @Param('id') id: string): Promise<EndpointResponse> {
+    return this.shown(await this.endpoints.find(accountId, id));
+  }
+
+  /** Changes what is given; deliveries that still wait go to the new URL. */
+  @Patch(':id')
+  @NeedsScope('endpoints:write')
+  async change(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @Body() request: ChangeEndpointRequest,
+  ): Promise<EndpointResponse> {
+    return this.shown(await this.endpoints.change(accountId, id, (current) => describe(request, current)));
+  }
+
+  /** Deletes it and cancels what was still owed to it; the log stays. */
+  @Delete(':id')
+  @HttpCode(204)
+  @NeedsScope('endpoints:write')
+  async remove(@AccountId() accountId: string, @Param('id') id: string): Promise<void> {
+    await this.endpoints.remove(accountId, id);
+  }
+
+  @Get(':id/secret')
+  @NeedsScope('endpoints:write')
+  async secret(@AccountId() accountId: string, @Param('id') id: string): Promise<SigningSecretResponse> {
+    return { secret: await this.endpoints.secret(accountId, id) };
+  }
+
+  /** A new secret signs from now on; the old one co-signs for `overlap_s`. */
+  @Post(':id/rotate-secret')
+  @HttpCode(200)
+  @NeedsScope('endpoints:write')
+  async rotate(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @Body() request: RotateSecretRequest,
+  ): Promise<SigningSecretResponse> {
+    return { secret: await this.endpoints.rotate(accountId, id, request.overlap_s ?? DAY_S) };
+  }
+
+  /** Sends a signed sample now and answers with the attempt. */
+  @Post(':id/test')
+  @HttpCode(200)
+  @NeedsScope('endpoints:write')
+  async test(@AccountId() accountId: string, @Param('id') id: string): Promise<AttemptResponse> {
+    const delivery = await this.tests.send(await this.endpoints.find(accountId, id));
+    const [attempt] = await this.deliveries.attempts(delivery.id);
+    return AttemptResponse.from(attempt!);
+  }
+
+  @Post(':id/enable')
+  @HttpCode(200)
+  @NeedsScope('endpoints:write')
+  async enable(@AccountId() accountId: string, @Param('id') id: string): Promise<EndpointResponse> {
+    return this.shown(await this.endpoints.enable(accountId, id));
+  }
+
+  @Post(':id/disable')
+  @HttpCode(200)
+  @NeedsScope('endpoints:write')
+  async disable(@AccountId() accountId: string, @Param('id') id: string): Promise<EndpointResponse> {
+    return this.shown(await this.endpoints.disable(accountId, id));
+  }
+
+  /** Sends the exhausted deliveries of a time span again, at the endpoint's own pace; survives a crash. */
+  @Post(':id/recover')
+  @HttpCode(202)
+  @NeedsScope('deliveries:redeliver')
+  async recover(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @Body() request: RecoverRequest,
+  ): Promise<RecoveryResponse> {
+    await this.endpoints.find(accountId, id);
+    const until = request.until === undefined ? new Date() : new Date(request.until);
+    return RecoveryResponse.from(await this.endpoints.recover(accountId, id, new Date(request.since), until));
+  }
+
+  /** Attempts by hour over the last day. */
+  @Get(':id/stats')
+  @NeedsScope('operations:read')
+  async stats(@AccountId() accountId: string, @Param('id') id: string): Promise<EndpointStatsResponse> {
+    await this.endpoints.find(accountId, id);
+    return EndpointStatsResponse.from(await this.store.stats(accountId, id, 24));
+  }
+
+  private shown(endpoint: EndpointEntity, secret?: string): EndpointResponse {
+    return EndpointResponse.from(endpoint, this.endpoints.headerNames(endpoint), secret);
+  }
+}
+
+/** What is given over what stands, over the defaults. */
+function describe(request: ChangeEndpointRequest, current: EndpointEntity | null): EndpointDescription {
+  return {
+    url: request.url ?? current!.url,
+    description: request.description ?? current?.description ?? '',
+    events: request.events ?? current?.events ?? DEFAULT_EVENTS,
+    headers: request.headers,
+    retrySchedule:
+      request.retry_schedule === undefined ? (current?.retrySchedule ?? null) : request.retry_schedule,
+    maxInFlight: request.max_in_flight === undefined ? (current?.maxInFlight ?? null) : request.max_in_flight,
+    ratePerS: request.rate_per_s === undefined ? (current?.ratePerS ?? null) : request.rate_per_s,
+    signatureProfile: request.signature_profile ?? current?.signatureProfile ?? 'standard',
+    handshake: request.handshake ?? false,
+  };
+}

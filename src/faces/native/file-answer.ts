@@ -1,0 +1,58 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FileEntity } from '../../files/file.entity.js';
+import type { ByteRange } from '../../files/file-storage.js';
+import type { FilesService } from '../../files/files.service.js';
+import { Problem } from '../../http/problem.js';
+
+/** Sends a stored file with its own content type; honours one `Range` (RFC 9110, 14). */
+export async function sendFile(
+  file: FileEntity,
+  files: FilesService,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  disposition: 'attachment' | 'inline',
+): Promise<void> {
+  const size = Number(file.size);
+  const range = request.headers['if-range'] === undefined ? rangeOf(request.headers.range, size) : null;
+  if (range === 'unsatisfiable') {
+    throw new Problem(416, 'range-not-satisfiable', `the file has ${size} bytes`, {
+      headers: { 'content-range': `bytes */${size}` },
+    });
+  }
+  void reply.headers({
+    'content-type': file.contentType,
+    'content-length': range ? range.end - range.start + 1 : size,
+    'content-disposition': contentDisposition(disposition, file.name),
+    'accept-ranges': 'bytes',
+    etag: `"${file.sha256}"`,
+    // A stored file is a caller's data: no browser may run it as a page of ours.
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': "default-src 'none'; sandbox",
+    ...(range ? { 'content-range': `bytes ${range.start}-${range.end}/${size}` } : {}),
+  });
+  await reply.status(range ? 206 : 200).send(size === 0 ? '' : files.open(file, range ?? undefined));
+}
+
+/** One byte range; null when there is none or it is of a kind that may be ignored (several ranges, other units). */
+export function rangeOf(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | null {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? '');
+  if (!match || (match[1] === '' && match[2] === '')) return null;
+  const [first, last] = [match[1]!, match[2]!];
+  if (first === '') {
+    const length = Math.min(Number(last), size);
+    return length === 0 ? 'unsatisfiable' : { start: size - length, end: size - 1 };
+  }
+  if (last !== '' && Number(last) < Number(first)) return null;
+  if (Number(first) >= size) return 'unsatisfiable';
+  return { start: Number(first), end: last === '' ? size - 1 : Math.min(Number(last), size - 1) };
+}
+
+/** RFC 6266 with an ASCII fallback and the real name in UTF-8. */
+function contentDisposition(kind: string, name: string): string {
+  const ascii = name.replace(/[^\x20-\x7e]/g, '_').replace(/["\\]/g, '_');
+  const encoded = encodeURIComponent(name).replace(
+    /['()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return `${kind}; filename="${ascii}"; filename*=UTF-8''${encoded}`;
+}

@@ -1,0 +1,42 @@
+import { Module } from '@nestjs/common';
+import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { DeliveriesModule } from '../../deliveries/deliveries.module.js';
+import { EndpointsModule } from '../../endpoints/endpoints.module.js';
+import { EgressModule } from '../../egress/egress.module.js';
+import { FilesModule } from '../../files/files.module.js';
+import { RequestValidationPipe } from '../../http/validation.pipe.js';
+import { OperationsModule } from '../../operations/operations.module.js';
+import { SigningModule } from '../../signing/signing.module.js';
+import { AccountsController } from './accounts.controller.js';
+import { BatchController } from './batch.controller.js';
+import { CallbackCheckController } from './callback-check.controller.js';
+import { DeliveriesController } from './deliveries.controller.js';
+import { EndpointsController } from './endpoints.controller.js';
+import { FilesController } from './files.controller.js';
+import { OperationTypesController } from './operation-types.controller.js';
+import { OperationsController } from './operations.controller.js';
+import { ProblemFilter } from './problem.filter.js';
+import { SigningSecretController } from './signing-secret.controller.js';
+import { WebhookKeysController } from './webhook-keys.controller.js';
+
+/** The native face: `/v1`. */
+@Module({
+  imports: [OperationsModule, DeliveriesModule, FilesModule, EndpointsModule, EgressModule, SigningModule],
+  controllers: [
+    BatchController,
+    OperationsController,
+    OperationTypesController,
+    DeliveriesController,
+    FilesController,
+    AccountsController,
+    SigningSecretController,
+    CallbackCheckController,
+    EndpointsController,
+    WebhookKeysController,
+  ],
+  providers: [
+    { provide: APP_FILTER, useClass: ProblemFilter },
+    { provide: APP_PIPE, useClass: RequestValidationPipe },
+  ],
+})
+export class NativeModule {}

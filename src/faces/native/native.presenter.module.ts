@@ -1,0 +1,23 @@
+import { Injectable, Module, type OnModuleInit } from '@nestjs/common';
+import { HttpConfig } from '../../config/config.js';
+import { CallbackPresenters } from '../../operations/callback-presenters.js';
+import { OperationsModule } from '../../operations/operations.module.js';
+import { nativeCallbackBody } from './operation.response.js';
+
+@Injectable()
+class NativePresenter implements OnModuleInit {
+  constructor(
+    private readonly presenters: CallbackPresenters,
+    private readonly http: HttpConfig,
+  ) {}
+
+  onModuleInit(): void {
+    this.presenters.register('native', (operation, eventType) =>
+      nativeCallbackBody(operation, eventType, this.http.publicUrl),
+    );
+  }
+}
+
+/** Lets any process that ends operations speak the native dialect in callbacks. */
+@Module({ imports: [OperationsModule], providers: [NativePresenter] })
+export class NativePresenterModule {}

@@ -1,0 +1,17 @@
+import type { RegisteredType } from '../../operations/operation-types.js';
+import { inputSchema } from './input-schema.js';
+
+/** An operation type, and the JSON Schema of its input. */
+export class OperationTypeResponse {
+  name: string;
+  title: string;
+  /** Route of the trm face under `/api/`; null when it has none. */
+  path: string | null;
+  timeout_s: number;
+  /** JSON Schema (draft 2020-12) of `input`. */
+  input_schema: Record<string, unknown>;
+
+  static from({ name, title, path, timeoutS, input }: RegisteredType): OperationTypeResponse {
+    return { name, title, path, timeout_s: timeoutS, input_schema: inputSchema(input) };
+  }
+}

@@ -1,0 +1,154 @@
+import { Transform, Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  IsArray,
+  IsIn,
+  IsInt,
+  IsNumber,
+  IsObject,
+  IsOptional,
+  IsString,
+  Length,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import { ApiJson } from '../../http/api-answers.js';
+import { IsInstant } from '../../http/instant.js';
+import { OPERATION_STATES, type OperationState } from '../../operations/operation.state.js';
+
+/** Text without NUL and without half surrogate pairs: what PostgreSQL gives back as it was. */
+const STORABLE = /^[^\u0000\ud800-\udfff]*$/u;
+
+export class CallbackHeaderRequest {
+  @IsString()
+  @Length(1, 64)
+  key: string;
+
+  @IsString()
+  @MaxLength(1024)
+  value: string;
+}
+
+export class CallbackRequest {
+  /** Where the operation's end is told: an absolute https URL. */
+  @IsString()
+  @Length(1, 2048)
+  url: string;
+
+  /** Headers sent with every attempt, for instance a token of yours. Stored encrypted, never shown. */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(20)
+  @ValidateNested({ each: true })
+  @Type(() => CallbackHeaderRequest)
+  headers?: CallbackHeaderRequest[];
+}
+
+export class SubmitOperationRequest {
+  /** Name of an operation type, as `GET /v1/operation-types` lists them. */
+  @IsString()
+  @Length(1, 100)
+  type: string;
+
+  /** What the type's JSON Schema describes. */
+  @IsOptional()
+  // As it came: class-transformer drops keys that every object inherits, such as toString.
+  @Transform(({ obj }: { obj: { input?: unknown } }) => obj.input)
+  @ApiJson()
+  input?: unknown;
+
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => CallbackRequest)
+  callback?: CallbackRequest | null;
+
+  /** Yours, echoed in every answer and callback. */
+  @IsOptional()
+  @IsString()
+  @MaxLength(512)
+  @Matches(STORABLE, { message: 'correlation must be Unicode text without NUL' })
+  correlation?: string | null;
+
+  /** Higher goes first among the account's own waiting operations. */
+  @IsOptional()
+  @IsInt()
+  @Min(-100)
+  @Max(100)
+  priority?: number;
+
+  /** Not before this time (RFC 3339), at most a year ahead. */
+  @IsOptional()
+  @IsInstant()
+  run_at?: string | null;
+
+  /** Seconds a run may take; at most what the type allows. */
+  @IsOptional()
+  @IsNumber()
+  @Min(0.001)
+  @Max(604_800)
+  timeout_s?: number | null;
+
+  /** Retention class: how long the ended operation is kept. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 32)
+  retention?: string | null;
+}
+
+export class WaitQuery {
+  /** Seconds to hold the answer until the operation has ended, 0 to 60. */
+  @IsOptional()
+  @Matches(/^([0-5]?\d(\.\d+)?|60(\.0+)?)$/, { message: 'wait must be a number of seconds from 0 to 60' })
+  wait?: string;
+}
+
+export class PageQuery {
+  /** `next_cursor` of the page before. */
+  @IsOptional()
+  @IsString()
+  @Length(1, 200)
+  cursor?: string;
+
+  /** Rows a page, 1 to 250; 50 by default. */
+  @IsOptional()
+  @Matches(/^([1-9]\d?|1\d\d|2[0-4]\d|250)$/, { message: 'limit must be a whole number from 1 to 250' })
+  limit?: string;
+}
+
+export class ListOperationsQuery extends PageQuery {
+  @IsOptional()
+  @IsIn(OPERATION_STATES)
+  status?: OperationState;
+
+  @IsOptional()
+  @IsString()
+  @Length(1, 100)
+  type?: string;
+
+  @IsOptional()
+  @IsInstant()
+  created_after?: string;
+
+  @IsOptional()
+  @IsInstant()
+  finished_after?: string;
+
+  /** `true`: only operations of which a callback has not been delivered. */
+  @IsOptional()
+  @IsIn(['true', 'false'])
+  undelivered?: 'true' | 'false';
+}
+
+/** Rows of a page, as the query asks. */
+export function limitOf(query: PageQuery): number {
+  return Number(query.limit ?? 50);
+}
+
+/** A time of a query or body that validation has let through. */
+export function dateOf(text: string | null | undefined): Date | undefined {
+  return text === null || text === undefined ? undefined : new Date(text);
+}

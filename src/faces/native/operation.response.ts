@@ -1,0 +1,154 @@
+import type { DeliveryState } from '../../deliveries/delivery.state.js';
+import { ApiJson } from '../../http/api-answers.js';
+import type { HistoryEntryEntity, OperationEntity } from '../../operations/operation.entity.js';
+import { isTerminal, type OperationState } from '../../operations/operation.state.js';
+import type { OperationView } from '../../operations/operation-reads.store.js';
+
+export class OperationErrorResponse {
+  code: string;
+  message: string;
+}
+
+export class OperationCallbackResponse {
+  /** Where the end is told; a query string is not shown. */
+  url: string;
+  state: DeliveryState;
+}
+
+export class OperationLinksResponse {
+  self: string;
+  history: string;
+  result: string;
+  deliveries: string;
+  cancel: string;
+}
+
+/** An operation, as polling shows it and as the webhook's `data` carries it. */
+export class OperationResponse {
+  /** 32 hex digits, unguessable. */
+  id: string;
+  /** Strictly increasing; the order of acceptance. */
+  request_id: number;
+  type: string;
+  status: OperationState;
+  /** One line for people. */
+  status_text: string;
+  /** Why it failed; null otherwise. */
+  status_info: string | null;
+  /** 0 to 100. */
+  progress: number;
+  attempt: number;
+  correlation: string | null;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+  /** When the ended operation may be deleted. */
+  expires_at: string | null;
+  /** JSON of the handler; only when Finished. */
+  @ApiJson()
+  result: unknown;
+  /** JSON of the handler; only when Finished. */
+  @ApiJson()
+  custom: unknown;
+  error: OperationErrorResponse | null;
+  /** Id of the stored result, as `GET /v1/files/:id` knows it. */
+  file: string | null;
+  callback: OperationCallbackResponse | null;
+  /** Id of the operation that this one repeats. */
+  rerun_of: string | null;
+  links: OperationLinksResponse;
+
+  static from({ operation, callbackState }: OperationView, publicUrl: string): OperationResponse {
+    const finished = operation.state === 'Finished';
+    const self = `${publicUrl}/v1/operations/${operation.rid}`;
+    return {
+      id: operation.rid,
+      request_id: Number(operation.requestId),
+      type: operation.type,
+      status: operation.state,
+      status_text: operation.statusText,
+      status_info: operation.errorMessage,
+      progress: round(operation.progress),
+      attempt: operation.attempt,
+      correlation: operation.correlation,
+      created_at: operation.createdAt.toISOString(),
+      started_at: operation.startedAt?.toISOString() ?? null,
+      finished_at: operation.finishedAt?.toISOString() ?? null,
+      expires_at: operation.expiresAt?.toISOString() ?? null,
+      result: finished && operation.result !== null ? (JSON.parse(operation.result) as unknown) : null,
+      custom: finished && operation.custom !== null ? (JSON.parse(operation.custom) as unknown) : null,
+      error:
+        operation.errorCode === null
+          ? null
+          : { code: operation.errorCode, message: operation.errorMessage ?? operation.errorCode },
+      file: operation.fileId,
+      callback:
+        operation.callbackUrl === null
+          ? null
+          : { url: withoutQuery(operation.callbackUrl), state: callbackState ?? 'Pending' },
+      rerun_of: operation.rerunOf,
+      links: {
+        self,
+        history: `${self}/history`,
+        result: `${self}/result`,
+        deliveries: `${self}/deliveries`,
+        cancel: `${self}/cancel`,
+      },
+    };
+  }
+}
+
+/** The largest body that is sent whole, bytes; above it `result` is left to `links.result`. */
+const MOST_CALLBACK_BYTES = 256 * 1024;
+
+/** The body of a native callback, serialised once for all attempts. */
+export function nativeCallbackBody(operation: OperationEntity, eventType: string, publicUrl: string): string {
+  const data = OperationResponse.from({ operation, callbackState: 'Pending' }, publicUrl);
+  const body = (thin: Partial<OperationResponse>): string =>
+    JSON.stringify({ type: eventType, timestamp: data.finished_at, data: { ...data, ...thin } });
+  const whole = body({});
+  if (Buffer.byteLength(whole) <= MOST_CALLBACK_BYTES) return whole;
+  const thin = body({ result: null });
+  return Buffer.byteLength(thin) <= MOST_CALLBACK_BYTES ? thin : body({ result: null, custom: null });
+}
+
+/** One row of an operation's history. */
+export class HistoryEntryResponse {
+  /** Increasing within the operation. */
+  id: number;
+  kind: 'transition' | 'progress' | 'log';
+  /** The state moved to; only of transitions. */
+  status: OperationState | null;
+  progress: number | null;
+  text: string;
+  created_at: string;
+
+  static from(entry: HistoryEntryEntity): HistoryEntryResponse {
+    return {
+      id: Number(entry.id),
+      kind: entry.kind,
+      status: entry.state,
+      progress: entry.progress === null ? null : round(entry.progress),
+      text: entry.text,
+      created_at: entry.createdAt.toISOString(),
+    };
+  }
+}
+
+/** Integer seconds after which asking again makes sense; undefined once it has ended. */
+export function retryAfter(operation: OperationEntity): string | undefined {
+  if (isTerminal(operation.state)) return undefined;
+  const aheadS = operation.runAt === null ? 0 : (operation.runAt.getTime() - Date.now()) / 1000;
+  return String(Math.min(60, Math.max(1, Math.ceil(operation.state === 'Waiting' ? aheadS : 0))));
+}
+
+/** Query strings often hold tokens. */
+export function withoutQuery(url: string): string {
+  const { origin, pathname, search } = new URL(url);
+  return `${origin}${pathname}${search === '' ? '' : '?[redacted]'}`;
+}
+
+/** PostgreSQL's `real` has seven digits; two after the point are plenty for a percentage. */
+function round(percent: number): number {
+  return Math.round(percent * 100) / 100;
+}

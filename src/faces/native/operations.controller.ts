@@ -1,0 +1,259 @@
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { ApiAcceptedResponse, ApiHeader, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { HttpConfig } from '../../config/config.js';
+import { DeliveryStore } from '../../deliveries/delivery.store.js';
+import { FilesService } from '../../files/files.service.js';
+import { ApiBytes, ApiPage, ApiProblem } from '../../http/api-answers.js';
+import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
+import { Problem } from '../../http/problem.js';
+import { HistoryStore } from '../../operations/history.store.js';
+import type { OperationEntity } from '../../operations/operation.entity.js';
+import { isTerminal } from '../../operations/operation.state.js';
+import { OperationReads } from '../../operations/operation-reads.store.js';
+import { OperationsService } from '../../operations/operations.service.js';
+import { DeliveryResponse } from './delivery.response.js';
+import { sendFile } from './file-answer.js';
+import {
+  dateOf,
+  limitOf,
+  ListOperationsQuery,
+  PageQuery,
+  SubmitOperationRequest,
+  WaitQuery,
+} from './operation.request.js';
+import { HistoryEntryResponse, OperationResponse, retryAfter } from './operation.response.js';
+import { preferences } from './prefer.js';
+import { toSubmission } from './submission.js';
+
+@ApiTags('operations')
+@Controller('v1/operations')
+export class OperationsController {
+  constructor(
+    private readonly operations: OperationsService,
+    private readonly reads: OperationReads,
+    private readonly history: HistoryStore,
+    private readonly deliveries: DeliveryStore,
+    private readonly files: FilesService,
+    private readonly http: HttpConfig,
+  ) {}
+
+  /** Submits an operation. When this answers, it is stored durably and will run. */
+  @Post()
+  @HttpCode(202)
+  @NeedsScope('operations:write')
+  @ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description: 'At most 255 characters; kept for 24 h',
+  })
+  @ApiHeader({
+    name: 'Prefer',
+    required: false,
+    description: 'respond-async, or wait=N (seconds, at most 60); RFC 7240',
+  })
+  @ApiOkResponse({
+    type: OperationResponse,
+    description: 'It has ended already: `Prefer: wait`, or a repeated key',
+  })
+  @ApiAcceptedResponse({
+    type: OperationResponse,
+    description: 'Stored; `Location` and `Operation-Location` are where to poll',
+  })
+  async submit(
+    @AccountId() accountId: string,
+    @Body() request: SubmitOperationRequest,
+    @Headers('idempotency-key') key: string | undefined,
+    @Headers('prefer') prefer: string | undefined,
+    @Req() incoming: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<OperationResponse> {
+    const wanted = preferences(prefer);
+    const idempotency =
+      key === undefined ? null : { key: checkedKey(key), body: JSON.stringify(incoming.body) };
+    const accepted = await this.operations.accept(toSubmission(accountId, request, idempotency));
+    if (accepted.replayed) void reply.header('idempotent-replayed', 'true');
+    let { view } = accepted;
+    if (wanted.waitS !== null) {
+      view = await this.operations.await(accountId, view.operation.rid, wanted.waitS * 1000, gone(reply));
+    }
+    if (wanted.applied !== null) void reply.header('preference-applied', wanted.applied);
+    this.describe(reply, view.operation);
+    void reply.status(isTerminal(view.operation.state) ? 200 : 202);
+    return OperationResponse.from(view, this.http.publicUrl);
+  }
+
+  /** The account's operations, oldest first. */
+  @Get()
+  @NeedsScope('operations:read')
+  @ApiPage(OperationResponse)
+  async list(
+    @AccountId() accountId: string,
+    @Query() query: ListOperationsQuery,
+  ): Promise<Page<OperationResponse>> {
+    const limit = limitOf(query);
+    const views = await this.reads.list(accountId, {
+      status: query.status,
+      type: query.type,
+      createdAfter: dateOf(query.created_after),
+      finishedAfter: dateOf(query.finished_after),
+      undelivered: query.undelivered === 'true',
+      after: decodeCursor(query.cursor, '0', NUMBER_KEY),
+      limit: limit + 1,
+    });
+    return toPage(
+      views,
+      limit,
+      (view) => view.operation.requestId,
+      (view) => OperationResponse.from(view, this.http.publicUrl),
+    );
+  }
+
+  /** One operation; with `wait`, held until it has ended or the time is up. */
+  @Get(':id')
+  @NeedsScope('operations:read')
+  async read(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @Query() query: WaitQuery,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<OperationResponse> {
+    const view = await this.operations.await(accountId, id, Number(query.wait ?? 0) * 1000, gone(reply));
+    const again = retryAfter(view.operation);
+    if (again !== undefined) void reply.header('retry-after', again);
+    return OperationResponse.from(view, this.http.publicUrl);
+  }
+
+  /** Ends a live operation as Canceled; 409 when it has ended already. */
+  @Post(':id/cancel')
+  @HttpCode(200)
+  @NeedsScope('operations:write')
+  @ApiProblem(409, 'It has ended already')
+  async cancel(@AccountId() accountId: string, @Param('id') id: string): Promise<OperationResponse> {
+    return OperationResponse.from(await this.operations.cancel(accountId, id), this.http.publicUrl);
+  }
+
+  /** Submits the same once more, as a new operation that names this one in `rerun_of`. */
+  @Post(':id/rerun')
+  @HttpCode(202)
+  @NeedsScope('operations:write')
+  async rerun(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<OperationResponse> {
+    const { view } = await this.operations.rerun(accountId, id);
+    this.describe(reply, view.operation);
+    return OperationResponse.from(view, this.http.publicUrl);
+  }
+
+  /** What happened to the operation, in order. */
+  @Get(':id/history')
+  @NeedsScope('operations:read')
+  @ApiPage(HistoryEntryResponse)
+  async entries(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @Query() query: PageQuery,
+  ): Promise<Page<HistoryEntryResponse>> {
+    const { operation } = await this.operations.find(accountId, id);
+    const limit = limitOf(query);
+    const entries = await this.history.list(
+      operation.requestId,
+      decodeCursor(query.cursor, '0', NUMBER_KEY),
+      limit + 1,
+    );
+    return toPage(
+      entries,
+      limit,
+      (entry) => entry.id,
+      (entry) => HistoryEntryResponse.from(entry),
+    );
+  }
+
+  /** The callbacks that the operation's end owes. */
+  @Get(':id/deliveries')
+  @NeedsScope('operations:read')
+  @ApiPage(DeliveryResponse)
+  async owed(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @Query() query: PageQuery,
+  ): Promise<Page<DeliveryResponse>> {
+    const { operation } = await this.operations.find(accountId, id);
+    const limit = limitOf(query);
+    const after = decodeCursor(query.cursor, '0', NUMBER_KEY);
+    const deliveries = await this.deliveries.list(accountId, {
+      operationId: operation.requestId,
+      after,
+      limit: limit + 1,
+    });
+    return toPage(
+      deliveries,
+      limit,
+      (delivery) => delivery.seq,
+      (delivery) => DeliveryResponse.from(delivery),
+    );
+  }
+
+  /** The stored bytes of the result with their own content type; JSON where the handler stored no file. */
+  @Get(':id/result')
+  @NeedsScope('operations:read')
+  @ApiBytes()
+  @ApiProblem(404, 'Unknown, without a result, or not ended yet: then with Retry-After')
+  @ApiProblem(410, 'Kept as long as its retention class says, and gone')
+  async result(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @Req() incoming: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const { operation } = await this.operations.find(accountId, id);
+    if (!isTerminal(operation.state)) {
+      throw new Problem(404, 'result-not-ready', 'the operation has not ended yet', {
+        headers: { 'retry-after': retryAfter(operation) ?? '1' },
+      });
+    }
+    if (operation.expiresAt !== null && operation.expiresAt.getTime() <= Date.now()) {
+      throw new Problem(
+        410,
+        'result-expired',
+        'the result was kept as long as its retention class says, and is gone',
+      );
+    }
+    const file = operation.fileId === null ? null : await this.files.find(accountId, operation.fileId);
+    if (operation.fileId !== null && !file)
+      throw new Problem(410, 'result-expired', 'the stored result has been deleted');
+    if (file) return sendFile(file, this.files, incoming, reply, 'attachment');
+    if (operation.state !== 'Finished')
+      throw new Problem(404, 'no-result', `the operation is ${operation.state} and has no result`);
+    await reply.type('application/json').send(operation.result ?? 'null');
+  }
+
+  private describe(reply: FastifyReply, operation: OperationEntity): void {
+    const again = retryAfter(operation);
+    void reply.headers({
+      location: `${this.http.publicUrl}/v1/operations/${operation.rid}`,
+      'operation-location': `${this.http.publicUrl}/lro/operations/${operation.rid}`,
+      'operation-id': operation.rid,
+      ...(again === undefined ? {} : { 'retry-after': again }),
+    });
+  }
+}
+
+function checkedKey(key: string): string {
+  if (key.length >= 1 && key.length <= 255) return key;
+  const message = 'must have 1 to 255 characters';
+  throw new Problem(422, 'invalid-request', `Idempotency-Key ${message}`, {
+    errors: [{ path: 'Idempotency-Key', message }],
+  });
+}
+
+/** Fires when the answer is out, or the caller has closed the connection: nobody waits for it any more. */
+function gone(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  // The response's, not the socket's: a kept connection carries many requests and would collect their listeners.
+  reply.raw.once('close', () => controller.abort());
+  return controller.signal;
+}

@@ -1,0 +1,28 @@
+/** The preferences of RFC 7240 that are known here: how long to hold the answer, and what was honoured. */
+export interface Preferences {
+  /** Seconds to wait for the end, at most 60; null: don't. */
+  readonly waitS: number | null;
+  /** Value for `Preference-Applied`; null when nothing was asked that is known. */
+  readonly applied: string | null;
+}
+
+const MOST_WAIT_S = 60;
+
+/** Reads a `Prefer` header; what isn't known or isn't well-formed is ignored, as the RFC wants. */
+export function preferences(header: string | undefined): Preferences {
+  let waitS: number | null = null;
+  const applied: string[] = [];
+  for (const preference of (header ?? '').split(',')) {
+    const [name = '', value = ''] = preference
+      .split(';')[0]!
+      .split('=')
+      .map((part) => part.trim());
+    if (name.toLowerCase() === 'respond-async') applied.push('respond-async');
+    const seconds = /^"?(\d{1,6})"?$/.exec(value)?.[1];
+    if (name.toLowerCase() === 'wait' && seconds !== undefined && waitS === null) {
+      waitS = Math.min(MOST_WAIT_S, Number(seconds));
+      applied.push(`wait=${waitS}`);
+    }
+  }
+  return { waitS, applied: applied.length > 0 ? applied.join(', ') : null };
+}

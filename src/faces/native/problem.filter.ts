@@ -1,0 +1,119 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { DatabaseUnavailableError } from '../../database/database-errors.js';
+import { EndpointNotFoundError, EndpointRefusedError } from '../../endpoints/endpoint.errors.js';
+import { FileTooLargeError } from '../../files/files.service.js';
+import { Problem, sendProblem } from '../../http/problem.js';
+import {
+  IdempotencyMismatchError,
+  OperationEndedError,
+  OperationNotFoundError,
+  OperationRefusedError,
+} from '../../operations/operation.errors.js';
+
+/** Turns everything that goes wrong into problem+json: callers' faults into 4xx, ours into 5xx that tell nothing inner. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  private readonly logger = new Logger('HTTP');
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const reply = http.getResponse<FastifyReply>();
+    const request = http.getRequest<FastifyRequest>();
+    const problem = toProblem(error);
+    if (problem.status >= 500) {
+      this.logger.error({
+        msg: 'request failed',
+        method: request.method,
+        route: request.routeOptions?.url,
+        request_id: request.id,
+        error: String(error),
+        stack: error instanceof Error ? error.stack : undefined,
+      });
+    }
+    if (reply.sent || reply.raw.headersSent) {
+      reply.raw.destroy();
+      return;
+    }
+    sendProblem(reply, problem);
+  }
+}
+
+/** The problem that an error is, whatever threw it. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof OperationRefusedError) return refused(422, error);
+  if (error instanceof OperationNotFoundError)
+    return new Problem(404, error.code, error.message, { errors: [{ path: 'id', message: error.message }] });
+  if (error instanceof OperationEndedError)
+    return new Problem(409, error.code, error.message, { members: { status_of_operation: error.state } });
+  if (error instanceof IdempotencyMismatchError) {
+    return new Problem(422, error.code, error.message, {
+      errors: [{ path: 'Idempotency-Key', message: error.message }],
+    });
+  }
+  if (error instanceof EndpointRefusedError)
+    return refused(error.code === 'endpoint-disabled' ? 409 : 422, error);
+  if (error instanceof EndpointNotFoundError) {
+    return new Problem(404, error.code, error.message, { errors: [{ path: 'id', message: error.message }] });
+  }
+  if (error instanceof FileTooLargeError)
+    return new Problem(413, error.code, error.message, {
+      errors: [{ path: 'file', message: error.message }],
+    });
+  if (error instanceof DatabaseUnavailableError)
+    return new Problem(503, error.code, error.message, { headers: { 'retry-after': '2' } });
+  return ofFramework(error);
+}
+
+/** 429 where it may be asked again later. */
+function refused(status: number, error: OperationRefusedError | EndpointRefusedError): Problem {
+  const { code, message, errors, retryAfterS } = error;
+  return retryAfterS === null
+    ? new Problem(status, code, message, { errors })
+    : new Problem(429, code, message, { errors, headers: { 'retry-after': String(retryAfterS) } });
+}
+
+const CODES: Record<number, string> = {
+  400: 'bad-request',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not-found',
+  405: 'method-not-allowed',
+  408: 'request-timeout',
+  409: 'conflict',
+  413: 'body-too-large',
+  414: 'uri-too-long',
+  415: 'unsupported-media-type',
+  422: 'invalid-request',
+  429: 'too-many-requests',
+  431: 'headers-too-large',
+};
+
+function ofFramework(error: unknown): Problem {
+  const status =
+    error instanceof HttpException
+      ? error.getStatus()
+      : (error as { statusCode?: unknown } | null)?.statusCode;
+  if (typeof status !== 'number' || status < 400 || status > 499) {
+    return new Problem(
+      500,
+      'internal-error',
+      'something went wrong here; the log has the details under this request id',
+    );
+  }
+  const detail = error instanceof Error ? error.message : 'the request was refused';
+  if (status === 400)
+    return new Problem(400, 'malformed-body', `the body could not be read: ${detail}`, {
+      errors: [{ path: 'body', message: detail }],
+    });
+  if (status === 413)
+    return new Problem(413, CODES[413]!, 'the body is too large; the limit is 1 MiB, uploads 64 MiB', {
+      errors: [{ path: 'body', message: 'is too large' }],
+    });
+  if (status === 415)
+    return new Problem(415, CODES[415]!, 'this content type is not understood here; send application/json', {
+      errors: [{ path: 'Content-Type', message: detail }],
+    });
+  return new Problem(status, CODES[status] ?? 'bad-request', detail);
+}

@@ -1,0 +1,32 @@
+import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { SigningSecrets } from '../../signing/signing-secrets.store.js';
+import { RotateSecretRequest } from './account.request.js';
+import { SigningSecretResponse } from './account.response.js';
+
+const DAY_S = 86_400;
+
+@ApiTags('deliveries')
+@Controller('v1/signing-secret')
+@NeedsScope('endpoints:write')
+export class SigningSecretController {
+  constructor(private readonly secrets: SigningSecrets) {}
+
+  /** The secret that signs the callbacks of this account's operations. */
+  @Get()
+  async read(@AccountId() accountId: string): Promise<SigningSecretResponse> {
+    const { secrets } = await this.secrets.of(accountId);
+    return { secret: secrets[0]! };
+  }
+
+  /** A new secret signs from now on; the old one co-signs for `overlap_s`. */
+  @Post('rotate')
+  @HttpCode(200)
+  async rotate(
+    @AccountId() accountId: string,
+    @Body() request: RotateSecretRequest,
+  ): Promise<SigningSecretResponse> {
+    return { secret: await this.secrets.rotate(accountId, null, request.overlap_s ?? DAY_S) };
+  }
+}

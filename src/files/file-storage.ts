@@ -1,0 +1,57 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Injectable } from '@nestjs/common';
+import { FilesConfig } from '../config/config.js';
+
+/** A part of a file: first and last byte, both included. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Where the bytes of files are. Names are ids made by us, never a caller's text. */
+export abstract class FileStorage {
+  /** Stores all of the stream, or nothing. */
+  abstract write(id: string, stream: Readable): Promise<void>;
+  abstract read(id: string, range?: ByteRange): Readable;
+  /** Removes; what isn't there counts as removed. */
+  abstract remove(id: string): Promise<void>;
+}
+
+/** Files in a local folder, spread over sub-folders by the first digits of their id. */
+@Injectable()
+export class LocalFileStorage extends FileStorage {
+  constructor(private readonly config: FilesConfig) {
+    super();
+  }
+
+  async write(id: string, stream: Readable): Promise<void> {
+    const path = this.path(id);
+    const unfinished = `${path}.part`;
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    try {
+      // Flushed before the rename: a row must never name a file that a power cut took.
+      await pipeline(stream, createWriteStream(unfinished, { mode: 0o600, flush: true }));
+      await rename(unfinished, path);
+    } catch (error) {
+      await rm(unfinished, { force: true });
+      throw error;
+    }
+  }
+
+  read(id: string, range?: ByteRange): Readable {
+    return createReadStream(this.path(id), range);
+  }
+
+  async remove(id: string): Promise<void> {
+    await rm(this.path(id), { force: true });
+  }
+
+  private path(id: string): string {
+    const digits = id.slice(id.indexOf('_') + 1);
+    return join(this.config.folder, digits.slice(0, 2), digits.slice(2, 4), id);
+  }
+}

@@ -1,0 +1,30 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** What is known of a stored file; its bytes are in the file storage under the same id. */
+@Entity('file')
+export class FileEntity {
+  @PrimaryColumn({ name: 'id', type: 'text' })
+  id: string;
+
+  @Column({ name: 'account_id', type: 'text' })
+  accountId: string;
+
+  @Column({ name: 'name', type: 'text' })
+  name: string;
+
+  @Column({ name: 'content_type', type: 'text' })
+  contentType: string;
+
+  /** Bytes. */
+  @Column({ name: 'size', type: 'bigint' })
+  size: string;
+
+  @Column({ name: 'sha256', type: 'text' })
+  sha256: string;
+
+  @Column({ name: 'created_at', type: 'timestamptz' })
+  createdAt: Date;
+
+  @Column({ name: 'expires_at', type: 'timestamptz', nullable: true })
+  expiresAt: Date | null;
+}

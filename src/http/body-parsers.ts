@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import multipart from '@fastify/multipart';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { checkJsonShape } from './json-shape.js';
+import { Problem, sendProblem } from './problem.js';
+
+/** The largest upload, bytes. */
+export const MOST_UPLOAD_BYTES = 64 * 1024 * 1024;
+/** The largest JSON body, bytes. */
+export const MOST_BODY_BYTES = 1024 * 1024;
+
+/** How long a body other than an upload may take to arrive. */
+const BODY_MS = 30_000;
+
+/** Stands for whatever a raw upload's content type is, so that no parser touches its bytes. No caller can name it. */
+const RAW_UPLOAD = `application/x-ringback-${randomUUID()}`;
+const UPLOAD_ROUTE = /^\/v1\/files\/?(\?|$)/;
+const MULTIPART = /^multipart\/form-data/i;
+
+const rawTypes = new WeakMap<object, string>();
+
+/** JSON everywhere, streams where files are uploaded, 415 for the rest. */
+export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
+  await app.register(multipart, {
+    limits: { files: 1, fields: 20, fileSize: MOST_UPLOAD_BYTES + 1 },
+    throwFileSizeLimit: false,
+  });
+  app.addHook('onRequest', (request, _reply, done) => {
+    const given = request.headers['content-type'] ?? 'application/octet-stream';
+    const upload = request.method === 'POST' && UPLOAD_ROUTE.test(request.url);
+    if (MULTIPART.test(given)) return done(upload ? undefined : notUnderstood(given));
+    if (upload) {
+      rawTypes.set(request.raw, given);
+      request.headers['content-type'] = RAW_UPLOAD;
+    }
+    done();
+  });
+  const parseJson = app.getDefaultJsonParser('error', 'error');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    // Many clients name the type also where they send nothing.
+    if (body === '') return done(null, undefined);
+    void parseJson(request, body as string, done);
+  });
+  // Fastify's own: a body of plain text is wanted nowhere.
+  app.removeContentTypeParser('text/plain');
+  app.addContentTypeParser(RAW_UPLOAD, (_request, payload, done) => done(null, payload));
+  app.addHook('preParsing', (request, reply, payload, done) => {
+    const comes =
+      Number(request.headers['content-length'] ?? 0) > 0 || 'transfer-encoding' in request.headers;
+    if (comes && !UPLOAD_ROUTE.test(request.url)) {
+      const timer = setTimeout(() => {
+        reply.raw.once('finish', () => request.raw.socket.destroy());
+        sendProblem(
+          reply,
+          new Problem(408, 'request-timeout', `the body did not arrive within ${BODY_MS / 1000} s`),
+        );
+      }, BODY_MS);
+      payload.once('close', () => clearTimeout(timer)).once('end', () => clearTimeout(timer));
+    }
+    done(null, payload);
+  });
+  app.addHook('preValidation', (request, _reply, done) => {
+    if (typeof request.body === 'object' && !(request.headers['content-type'] === RAW_UPLOAD))
+      checkJsonShape(request.body);
+    done();
+  });
+}
+
+function notUnderstood(contentType: string): Problem {
+  return new Problem(
+    415,
+    'unsupported-media-type',
+    'this content type is not understood here; send application/json',
+    {
+      errors: [{ path: 'Content-Type', message: `${contentType.slice(0, 100)} is not understood here` }],
+    },
+  );
+}
+
+/** The content type that a raw upload came with. */
+export function rawContentType(request: FastifyRequest): string {
+  return rawTypes.get(request.raw) ?? 'application/octet-stream';
+}

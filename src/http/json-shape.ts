@@ -1,0 +1,34 @@
+import { Problem } from './problem.js';
+
+const MOST_DEPTH = 32;
+const MOST_KEYS = 10_000;
+const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** Refuses JSON that is deep, huge or poisonous before anything walks it: 400 with the path. */
+export function checkJsonShape(value: unknown): void {
+  let keys = 0;
+  const refuse = (path: string, message: string): never => {
+    throw new Problem(400, 'malformed-body', `${path} ${message}`, { errors: [{ path, message }] });
+  };
+  const walk = (current: unknown, path: string, depth: number): void => {
+    if (typeof current !== 'object' || current === null) return;
+    if (depth > MOST_DEPTH) refuse(shorten(path), `is nested deeper than ${MOST_DEPTH} levels`);
+    if (Array.isArray(current)) {
+      keys += current.length;
+      if (keys > MOST_KEYS) refuse('body', `has more than ${MOST_KEYS} keys and items`);
+      current.forEach((item, index) => walk(item, `${path}.${index}`, depth + 1));
+      return;
+    }
+    for (const [key, inner] of Object.entries(current)) {
+      if (++keys > MOST_KEYS) refuse('body', `has more than ${MOST_KEYS} keys and items`);
+      if (FORBIDDEN.has(key)) refuse(shorten(`${path}.${key}`), 'is a name that is not allowed');
+      walk(inner, path === '' ? key : `${path}.${key}`, depth + 1);
+    }
+  };
+  walk(value, '', 1);
+}
+
+function shorten(path: string): string {
+  const trimmed = path.replace(/^\./, '');
+  return trimmed.length > 120 ? `${trimmed.slice(0, 120)}…` : trimmed;
+}

@@ -1,0 +1,18 @@
+/** A field that is wrong, and what would be right. */
+export class FieldErrorResponse {
+  path: string;
+  message: string;
+}
+
+/** RFC 9457 problem details; the body of every error. */
+export class ProblemResponse {
+  /** Always `about:blank`: `code` tells problems apart. */
+  type: string;
+  title: string;
+  status: number;
+  /** Stable, for programs. */
+  code: string;
+  /** For people: what is wrong and the remedy. */
+  detail: string;
+  errors?: FieldErrorResponse[];
+}

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < 22 || (major === 22 && minor < 13)) {
+  console.error(
+    `Ringback needs Node 22.13 or newer, and this is ${process.versions.node}: start it with "npm start", which brings its own.`,
+  );
+  process.exit(1);
+}
+
+await import('reflect-metadata');
+const { serve } = await import('./serve.js');
+await serve();
+
+export {};

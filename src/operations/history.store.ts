@@ -1,0 +1,77 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../database/database.js';
+import { GroupCommit } from '../database/group-commit.js';
+import { Rows } from '../database/rows.js';
+import { HistoryEntryEntity } from './operation.entity.js';
+
+/** What a running handler has told since the last record. */
+export interface Report {
+  readonly requestId: string;
+  readonly leaseToken: string;
+  /** The newest progress and status text, or null when only lines were logged. */
+  readonly progress: { readonly percent: number; readonly text: string } | null;
+  readonly entries: readonly {
+    readonly kind: 'progress' | 'log';
+    readonly progress: number | null;
+    readonly text: string;
+  }[];
+}
+
+/** The history of operations: what happened, in order. */
+@Injectable()
+export class HistoryStore {
+  private readonly records = new GroupCommit((reports: Report[]) => this.recordMany(reports), { lanes: 1 });
+
+  constructor(
+    private readonly database: Database,
+    private readonly rows: Rows,
+  ) {}
+
+  /** Records progress and log lines of a run; false when the run is no longer the lease's holder. */
+  record(report: Report): Promise<boolean> {
+    return this.records.add(report);
+  }
+
+  private async recordMany(reports: Report[]): Promise<boolean[]> {
+    const entries = reports.flatMap((report) =>
+      report.entries.map((entry) => ({ ...entry, requestId: report.requestId })),
+    );
+    const rows = await this.database.query<{ request_id: string }>(
+      `WITH report AS (
+         SELECT r.* FROM unnest($1::bigint[], $2::uuid[], $3::real[], $4::text[]) AS r (request_id, token, progress, text)
+         JOIN operation o USING (request_id) WHERE o.lease_token = r.token AND o.phase = 'running'
+         ORDER BY request_id FOR UPDATE OF o
+       ), told AS (
+         UPDATE operation o SET progress = r.progress, status_text = r.text
+         FROM report r WHERE o.request_id = r.request_id AND r.text IS NOT NULL
+       ), noted AS (
+         INSERT INTO history_entry (operation_id, kind, progress, text)
+         SELECT e.request_id, e.kind, e.progress, e.text
+         FROM unnest($5::bigint[], $6::text[], $7::real[], $8::text[]) WITH ORDINALITY AS e (request_id, kind, progress, text, place)
+         JOIN report r USING (request_id) ORDER BY e.place
+       )
+       SELECT request_id FROM report`,
+      [
+        reports.map((r) => r.requestId),
+        reports.map((r) => r.leaseToken),
+        reports.map((r) => r.progress?.percent ?? null),
+        reports.map((r) => r.progress?.text ?? null),
+        entries.map((e) => e.requestId),
+        entries.map((e) => e.kind),
+        entries.map((e) => e.progress),
+        entries.map((e) => e.text),
+      ],
+    );
+    const held = new Set(rows.map((row) => row.request_id));
+    return reports.map((report) => held.has(report.requestId));
+  }
+
+  /** Entries of an operation after entry `after`, oldest first. */
+  async list(operationId: string, after: string, limit: number): Promise<HistoryEntryEntity[]> {
+    const rows = await this.database.query<object>(
+      'SELECT * FROM history_entry WHERE operation_id = $1 AND id > $2 ORDER BY id LIMIT $3',
+      [operationId, after, limit],
+    );
+    return rows.map((row) => this.rows.to(HistoryEntryEntity, row));
+  }
+}

@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
+import { OperationConfig } from '../config/config.js';
+import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
+import type { Owed } from '../deliveries/owed.js';
+import { CallbackPresenters } from './callback-presenters.js';
+import type { OperationEntity } from './operation.entity.js';
+import { EVENT_OF } from './operation.state.js';
+import { type Claim, OperationStore } from './operation.store.js';
+import { OperationWaits } from './operation-waits.js';
+
+/** How an operation ends. JSON texts are as the handler gave them. */
+export type How =
+  | {
+      readonly state: 'Finished';
+      readonly statusText: string;
+      readonly result: string | null;
+      readonly custom: string | null;
+      readonly fileId: string | null;
+    }
+  | { readonly state: 'Failed'; readonly code: string; readonly message: string }
+  | { readonly state: 'Canceled'; readonly message: string };
+
+/** Ends operations: the one place where a terminal state, its history and what it owes are put together. */
+@Injectable()
+export class OperationEnder {
+  private readonly logger = new Logger('Operations');
+
+  constructor(
+    private readonly store: OperationStore,
+    private readonly presenters: CallbackPresenters,
+    private readonly deliveries: DeliveryDispatcher,
+    private readonly waits: OperationWaits,
+    private readonly config: OperationConfig,
+  ) {}
+
+  /** Ends the operation and answers it as it stands then; null when the lease was lost, which ends nothing. */
+  async end(claim: Claim, how: How, finishedAt: Date): Promise<OperationEntity | null> {
+    const operation = this.ended(claim.operation, how, finishedAt);
+    const eventType = EVENT_OF[how.state];
+    const owed = this.owed(operation, eventType);
+    const settled = await this.store.settle({
+      requestId: operation.requestId,
+      leaseToken: claim.leaseToken,
+      state: how.state,
+      statusText: operation.statusText,
+      progress: operation.progress,
+      result: operation.result,
+      custom: operation.custom,
+      errorCode: operation.errorCode,
+      errorMessage: operation.errorMessage,
+      fileId: operation.fileId,
+      finishedAt,
+      expiresAt: operation.expiresAt!,
+      owed,
+      event: {
+        operationId: operation.requestId,
+        operationRid: operation.rid,
+        accountId: operation.accountId,
+        eventType,
+        body: this.presenters.event(operation, eventType),
+      },
+    });
+    if (!settled) return null;
+    if (settled.owes) this.deliveries.wake();
+    this.waits.ended(operation.requestId);
+    this.logger.log({
+      msg: 'operation ended',
+      operation: operation.rid,
+      request_id: operation.requestId,
+      type: operation.type,
+      state: operation.state,
+      attempt: operation.attempt,
+      tries: operation.tries,
+      duration_ms: finishedAt.getTime() - (operation.startedAt ?? operation.createdAt).getTime(),
+      ...(operation.errorCode === null ? {} : { error: operation.errorCode }),
+    });
+    return operation;
+  }
+
+  private ended(operation: OperationEntity, how: How, finishedAt: Date): OperationEntity {
+    const keptS = this.config.retention.get(operation.retention) ?? this.config.retention.get('keep1m')!;
+    const ended = Object.assign(
+      Object.create(Object.getPrototypeOf(operation) as object) as OperationEntity,
+      operation,
+      {
+        state: how.state,
+        phase: null,
+        dueAt: null,
+        leaseToken: null,
+        finishedAt,
+        expiresAt: new Date(finishedAt.getTime() + keptS * 1000),
+      },
+    );
+    switch (how.state) {
+      case 'Finished':
+        return Object.assign(ended, {
+          statusText: how.statusText,
+          progress: 100,
+          result: how.result,
+          custom: how.custom,
+          fileId: how.fileId,
+        });
+      case 'Failed':
+        return Object.assign(ended, { statusText: 'Failed', errorCode: how.code, errorMessage: how.message });
+      case 'Canceled':
+        return Object.assign(ended, { statusText: how.message });
+      default:
+        return how satisfies never;
+    }
+  }
+
+  private owed(operation: OperationEntity, eventType: string): Owed[] {
+    if (operation.callbackUrl === null) return [];
+    return [
+      {
+        id: `dlv_${randomBytes(16).toString('hex')}`,
+        accountId: operation.accountId,
+        operationId: operation.requestId,
+        operationRid: operation.rid,
+        endpointId: null,
+        destination: 'callback',
+        eventType,
+        url: operation.callbackUrl,
+        origin: new URL(operation.callbackUrl).origin,
+        headers: operation.callbackHeaders,
+        body: this.presenters.body(operation, eventType),
+      },
+    ];
+  }
+}

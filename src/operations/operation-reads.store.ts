@@ -1,0 +1,105 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../database/database.js';
+import { Rows } from '../database/rows.js';
+import type { DeliveryState } from '../deliveries/delivery.state.js';
+import { OperationEntity } from './operation.entity.js';
+import type { OperationState } from './operation.state.js';
+
+/** An operation with the state of its own callback's delivery, which moves on after the operation has ended. */
+export interface OperationView {
+  readonly operation: OperationEntity;
+  /** Null where no callback was asked for. */
+  readonly callbackState: DeliveryState | null;
+}
+
+export interface OperationFilter {
+  readonly status?: OperationState | undefined;
+  readonly type?: string | undefined;
+  readonly createdAfter?: Date | undefined;
+  readonly finishedAfter?: Date | undefined;
+  readonly undelivered?: boolean | undefined;
+  /** Request id to go on after. */
+  readonly after: string;
+  readonly limit: number;
+}
+
+const VIEW = `SELECT o.*, d.state AS callback_state FROM operation o
+  LEFT JOIN delivery d ON d.operation_id = o.request_id AND d.destination = 'callback'`;
+
+/** Every read of operations by their account; another account's are as if they weren't there. */
+@Injectable()
+export class OperationReads {
+  constructor(
+    private readonly database: Database,
+    private readonly rows: Rows,
+  ) {}
+
+  async find(accountId: string, rid: string): Promise<OperationView | null> {
+    const [row] = await this.database.query<Row>(`${VIEW} WHERE o.account_id = $1 AND o.rid = $2`, [
+      accountId,
+      rid,
+    ]);
+    return row ? this.toView(row) : null;
+  }
+
+  /** Which of these have ended: many waiting callers, one statement. */
+  async ended(requestIds: readonly string[]): Promise<string[]> {
+    const rows = await this.database.query<{ request_id: string }>(
+      'SELECT request_id FROM operation WHERE request_id = ANY($1::bigint[]) AND due_at IS NULL',
+      [requestIds],
+    );
+    return rows.map((row) => row.request_id);
+  }
+
+  async list(accountId: string, filter: OperationFilter): Promise<OperationView[]> {
+    const parameters: unknown[] = [accountId, filter.after, filter.limit];
+    const conditions = ['o.account_id = $1', 'o.request_id > $2'];
+    const add = (condition: string, value: unknown): void => {
+      parameters.push(value);
+      conditions.push(condition.replace('?', `$${parameters.length}`));
+    };
+    if (filter.status !== undefined) add('o.state = ?', filter.status);
+    if (filter.type !== undefined) add('o.type = ?', filter.type);
+    if (filter.createdAfter !== undefined) add('o.created_at > ?', filter.createdAfter);
+    if (filter.finishedAfter !== undefined) add('o.finished_at > ?', filter.finishedAfter);
+    if (filter.undelivered === true) {
+      conditions.push(
+        `EXISTS (SELECT FROM delivery u WHERE u.operation_id = o.request_id AND u.state <> 'Delivered')`,
+      );
+    }
+    const rows = await this.database.query<Row>(
+      `${VIEW} WHERE ${conditions.join(' AND ')} ORDER BY o.request_id LIMIT $3`,
+      parameters,
+    );
+    return rows.map((row) => this.toView(row));
+  }
+
+  /** The operation that an idempotency key made, and the fingerprint of the body it came with. */
+  async findByKey(accountId: string, key: string): Promise<{ rid: string; fingerprint: string } | null> {
+    const [row] = await this.database.query<{ rid: string; fingerprint: string }>(
+      'SELECT rid, fingerprint FROM idempotency_key WHERE account_id = $1 AND key = $2 AND expires_at > now()',
+      [accountId, key],
+    );
+    return row ?? null;
+  }
+
+  /** Frees a key whose day has passed, so that it can be used anew. */
+  async dropExpiredKey(accountId: string, key: string): Promise<void> {
+    await this.database.query(
+      'DELETE FROM idempotency_key WHERE account_id = $1 AND key = $2 AND expires_at <= now()',
+      [accountId, key],
+    );
+  }
+
+  private toView(row: Row): OperationView {
+    const operation = this.rows.to(OperationEntity, row);
+    return {
+      operation,
+      callbackState: operation.callbackUrl === null ? null : (row.callback_state ?? 'Pending'),
+    };
+  }
+}
+
+interface Row {
+  callback_state: DeliveryState | null;
+}

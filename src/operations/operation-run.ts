@@ -1,0 +1,143 @@
+import type { Readable } from 'node:stream';
+import type { FilesService, StoredFile } from '../files/files.service.js';
+import type { HistoryStore, Report } from './history.store.js';
+import { type OperationContext, OperationError } from './operation-context.js';
+import type { Claim } from './operation.store.js';
+
+/** Why a run's signal fired. */
+export class RunAborted extends Error {
+  override readonly name = 'RunAborted';
+
+  constructor(override readonly cause: 'timeout' | 'lease-lost' | 'shutdown') {
+    super(`the run was aborted: ${cause}`);
+  }
+}
+
+const FLUSH_MS = 200;
+const MOST_LINE = 4_000;
+const MOST_BUFFERED = 1_000;
+
+/** One run of an operation in this process: its context, its abort signal and what it has told but not yet recorded. */
+export class OperationRun implements OperationContext {
+  private readonly controller = new AbortController();
+  private readonly startedAt = performance.now();
+  private entries: Report['entries'][number][] = [];
+  private told: Report['progress'] = null;
+  private timer: NodeJS.Timeout | undefined;
+  private recording: Promise<unknown> = Promise.resolve();
+  private over = false;
+
+  constructor(
+    readonly claim: Claim,
+    private readonly history: HistoryStore,
+    private readonly files: FilesService,
+  ) {}
+
+  get id(): string {
+    return this.claim.operation.rid;
+  }
+
+  get requestId(): string {
+    return this.claim.operation.requestId;
+  }
+
+  get accountId(): string {
+    return this.claim.operation.accountId;
+  }
+
+  get attempt(): number {
+    return this.claim.operation.attempt;
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  /** PostgreSQL's time now, from its clock at the claim and this process's monotonic one: no trust in the local date. */
+  now(): Date {
+    return new Date(this.claim.claimedAt.getTime() + performance.now() - this.startedAt);
+  }
+
+  abort(cause: RunAborted['cause']): void {
+    this.controller.abort(new RunAborted(cause));
+  }
+
+  progress(percent: number, text?: string): void {
+    if (this.over) return;
+    const bounded = Math.min(100, Math.max(0, Number.isFinite(percent) ? percent : 0));
+    const line = storable(text ?? this.claim.operation.statusText);
+    this.told = { percent: bounded, text: line };
+    Object.assign(this.claim.operation, { progress: bounded, statusText: line });
+    // Steps between two flushes are one entry: a handler may tell every item.
+    if (this.entries.at(-1)?.kind === 'progress') this.entries.pop();
+    this.note({ kind: 'progress', progress: bounded, text: line });
+  }
+
+  log(line: string): void {
+    if (!this.over) this.note({ kind: 'log', progress: null, text: storable(line) });
+  }
+
+  saveFile(stream: Readable, about: { name: string; contentType: string }): Promise<StoredFile> {
+    return this.files.save(stream, { accountId: this.accountId, ...about }).catch((error: unknown) => {
+      // Nobody reads on: what feeds the stream, perhaps a connection, must not be left hanging.
+      stream.destroy();
+      throw error;
+    });
+  }
+
+  async openFile(id: string): Promise<StoredFile & { stream: Readable }> {
+    const file = await this.files.find(this.accountId, id);
+    if (!file)
+      throw new OperationError(
+        'file_not_found',
+        `there is no file ${JSON.stringify(id)}: upload it first, or check its id`,
+      );
+    return {
+      id: file.id,
+      name: file.name,
+      contentType: file.contentType,
+      size: Number(file.size),
+      sha256: file.sha256,
+      stream: this.files.open(file),
+    };
+  }
+
+  fail(code: string, message: string): never {
+    throw new OperationError(code, message);
+  }
+
+  /** Records what is still buffered; nothing is taken afterwards. */
+  async finish(): Promise<void> {
+    this.over = true;
+    clearTimeout(this.timer);
+    await this.recording;
+    await this.flush();
+  }
+
+  private note(entry: Report['entries'][number]): void {
+    if (this.entries.length >= MOST_BUFFERED) return;
+    this.entries.push(entry);
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.recording = this.flush();
+    }, FLUSH_MS);
+  }
+
+  private async flush(): Promise<void> {
+    if (this.entries.length === 0) return;
+    const { entries, told } = this;
+    this.entries = [];
+    this.told = null;
+    const { requestId, leaseToken } = { requestId: this.requestId, leaseToken: this.claim.leaseToken };
+    // Best effort: what an outage swallows here is told again by the next step, and the ending carries the last one.
+    const held = await this.history
+      .record({ requestId, leaseToken, progress: told, entries })
+      .catch(() => true);
+    if (!held) this.abort('lease-lost');
+  }
+}
+
+/** PostgreSQL's text holds neither NUL nor lone surrogates. */
+export function storable(text: string): string {
+  return text.slice(0, MOST_LINE).replaceAll('\u0000', '\ufffd').toWellFormed();
+}

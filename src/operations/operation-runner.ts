@@ -1,0 +1,207 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { OperationConfig } from '../config/config.js';
+import { DatabaseUnavailableError } from '../database/database-errors.js';
+import { FilesService } from '../files/files.service.js';
+import type { Hint } from '../queues/hint.js';
+import { after, HintFollower } from '../queues/hint-follower.js';
+import { HistoryStore } from './history.store.js';
+import { OperationError } from './operation-context.js';
+import { OperationDispatcher } from './operation.dispatcher.js';
+import { type How, OperationEnder } from './operation-ender.js';
+import { OperationRun, RunAborted, storable } from './operation-run.js';
+import { type Claim, OperationStore, type Release } from './operation.store.js';
+import type { OperationOutcome } from './operation-type.js';
+import { OperationTypes, type RegisteredType } from './operation-types.js';
+import { OperationWaits } from './operation-waits.js';
+
+/** What becomes of a run. */
+type Verdict =
+  | { readonly kind: 'end'; readonly how: How }
+  | { readonly kind: 'release'; readonly delayS: number; readonly counts: boolean; readonly text: string }
+  | { readonly kind: 'lost' };
+
+/** How long a handler gets to react to its signal before its run is decided without it. */
+const ABORT_GRACE_MS = 500;
+const MOST_JSON = 1024 * 1024;
+
+/** Runs operations: claims what hints name, runs the handler, settles. */
+@Injectable()
+export class OperationRunner {
+  private readonly logger = new Logger('Operations');
+  private readonly follower: HintFollower;
+  private readonly runs = new Map<string, OperationRun>();
+  private renewal: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly store: OperationStore,
+    private readonly types: OperationTypes,
+    private readonly ender: OperationEnder,
+    private readonly history: HistoryStore,
+    private readonly files: FilesService,
+    private readonly dispatcher: OperationDispatcher,
+    waits: OperationWaits,
+    private readonly config: OperationConfig,
+  ) {
+    this.follower = new HintFollower({
+      name: 'Operations',
+      concurrency: config.concurrency,
+      act: (hint) => this.claimAndRun(hint),
+      giveBack: (hint) => store.returnHint(hint),
+    });
+    // Canceled, or ended by another part of this process: its handler needn't wait for the next renewal to learn it.
+    waits.onEnded((requestId) => this.runs.get(requestId)?.abort('lease-lost'));
+  }
+
+  /** Follows hints; resolves when all that they named has been run or turned out to be somebody else's. */
+  follow(hints: readonly Hint[]): Promise<void> {
+    return this.follower.follow(hints);
+  }
+
+  /** Stops claiming, lets runs finish for `graceS`, then fires their signals and gives back what is still running. */
+  async drain(graceS: number): Promise<void> {
+    await this.follower.drain(graceS, () => {
+      for (const run of this.runs.values()) run.abort('shutdown');
+    });
+    clearInterval(this.renewal);
+  }
+
+  private async claimAndRun(hint: Hint): Promise<void> {
+    const claim = await this.store.claim(hint);
+    if (!claim) return;
+    const run = new OperationRun(claim, this.history, this.files);
+    this.runs.set(run.requestId, run);
+    this.renewal ??= setInterval(() => void this.renew(), (this.config.leaseS * 1000) / 3).unref();
+    try {
+      if (this.follower.stopping) run.abort('shutdown');
+      const verdict = await this.run(claim, run);
+      await run.finish();
+      await this.settle(claim, run, verdict);
+    } finally {
+      if (this.runs.get(run.requestId) === run) this.runs.delete(run.requestId);
+      this.dispatcher.wake();
+    }
+  }
+
+  private async run(claim: Claim, run: OperationRun): Promise<Verdict> {
+    const { operation } = claim;
+    const type = this.types.get(operation.type);
+    if (!type)
+      return {
+        kind: 'release',
+        delayS: 5,
+        counts: false,
+        text: `This worker has no handler for ${operation.type}; waiting for one that has`,
+      };
+    const timeout = setTimeout(() => run.abort('timeout'), Math.min(operation.timeoutS * 1000, 2 ** 31 - 1));
+    try {
+      const input = await this.types.check(
+        type,
+        operation.input === null ? null : JSON.parse(operation.input),
+      );
+      const outcome = await Promise.race([type.handler.run(input, run), aborted(run.signal)]);
+      return this.finished(outcome ?? {});
+    } catch (error) {
+      return this.failed(claim, type, run, error);
+    } finally {
+      clearTimeout(timeout);
+    }
+  }
+
+  private finished(outcome: OperationOutcome): Verdict {
+    const result = json(outcome.result);
+    const custom = json(outcome.custom);
+    if ((result?.length ?? 0) + (custom?.length ?? 0) > MOST_JSON) {
+      throw new OperationError(
+        'result_too_large',
+        'result and custom are over 1 MiB: store them with context.saveFile',
+      );
+    }
+    const statusText = storable(outcome.statusText ?? 'Finished');
+    return {
+      kind: 'end',
+      how: { state: 'Finished', statusText, result, custom, fileId: outcome.file ?? null },
+    };
+  }
+
+  private failed({ operation }: Claim, type: RegisteredType, run: OperationRun, error: unknown): Verdict {
+    const abort = run.signal.aborted ? (run.signal.reason as RunAborted).cause : null;
+    const spent = operation.attempt >= operation.tries;
+    if (abort === 'lease-lost') return { kind: 'lost' };
+    if (abort === 'shutdown') {
+      return operation.tries > 1
+        ? { kind: 'release', delayS: 0, counts: false, text: 'The worker shut down; waiting for another' }
+        : end('interrupted', 'the worker shut down, and this type is never tried twice');
+    }
+    if (abort === 'timeout') return end('timeout', `the run took longer than ${operation.timeoutS} s`);
+    const { code, message, retry } =
+      error instanceof OperationError
+        ? error
+        : { code: 'handler_error', message: describe(error), retry: true };
+    if (!retry || spent) return end(code, message);
+    const delayS = type.backoffS[Math.min(operation.attempt - 1, type.backoffS.length - 1)]!;
+    return {
+      kind: 'release',
+      delayS,
+      counts: true,
+      text: storable(`Attempt ${operation.attempt} failed (${code}): ${message}`),
+    };
+  }
+
+  /** Rides out an outage: what was run must not be run again because PostgreSQL was away for a moment. */
+  private async settle(claim: Claim, run: OperationRun, verdict: Verdict): Promise<void> {
+    if (verdict.kind === 'lost') return;
+    const { requestId } = claim.operation;
+    const finishedAt = run.now();
+    for (;;) {
+      try {
+        if (verdict.kind === 'end') await this.ender.end(claim, verdict.how, finishedAt);
+        else
+          await this.store.release({ ...verdict, requestId, leaseToken: claim.leaseToken } satisfies Release &
+            Verdict);
+        return;
+      } catch (error) {
+        if (!(error instanceof DatabaseUnavailableError) || this.follower.stopping) throw error;
+        await after(250);
+      }
+    }
+  }
+
+  private async renew(): Promise<void> {
+    const runs = [...this.runs.values()];
+    if (runs.length === 0) return;
+    try {
+      const held = await this.store.renew(
+        runs.map((run) => ({ requestId: run.requestId, leaseToken: run.claim.leaseToken })),
+      );
+      for (const run of runs) {
+        if (!held.has(run.requestId) && this.runs.get(run.requestId) === run) run.abort('lease-lost');
+      }
+    } catch (error) {
+      // No answer isn't a miss: the fence decides when PostgreSQL is back.
+      this.logger.warn(`leases could not be renewed: ${String(error)}`);
+    }
+  }
+}
+
+/** Rejects some time after the signal fired: a handler that reacts to it decides its own end first. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const fire = (): void => void setTimeout(() => reject(signal.reason as Error), ABORT_GRACE_MS).unref();
+    if (signal.aborted) fire();
+    else signal.addEventListener('abort', fire, { once: true });
+  });
+}
+
+function end(code: string, message: string): Verdict {
+  return { kind: 'end', how: { state: 'Failed', code, message: storable(message) } };
+}
+
+function json(value: unknown): string | null {
+  return value === undefined ? null : (JSON.stringify(value) ?? null);
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error && error.message !== ''
+    ? error.message
+    : 'the handler failed without a message';
+}

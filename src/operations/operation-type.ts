@@ -1,0 +1,51 @@
+import { applyDecorators, Injectable, SetMetadata, type Type } from '@nestjs/common';
+import type { FieldError } from '../config/validation.js';
+import type { OperationContext } from './operation-context.js';
+
+/** How an operation type is named, checked and retried. */
+export interface OperationTypeOptions<Input extends object = object> {
+  /** The name callers submit: dotted lower case, `segments.export`. */
+  readonly name: string;
+  /** One line for people. */
+  readonly title: string;
+  /** A class-validator class that the input must pass; without one, any JSON is taken as it is. */
+  readonly input?: Type<Input>;
+  /**
+   * How often the operation may be tried, first try included; 3 by default. With 1 it is never run again by itself, not
+   * even when its worker dies or shuts down.
+   */
+  readonly tries?: number | ((input: Input) => number);
+  /** Seconds before try 2, 3, …; the last one repeats. 1 and 4 by default. */
+  readonly backoffS?: readonly number[];
+  /** Seconds a run may take before it fails with `timeout`; 3600 by default. A caller may ask for less. */
+  readonly timeoutS?: number;
+  /** Route of the trm face: `resources/segments/view/export`. */
+  readonly path?: string;
+}
+
+/** What a handler gives back when it is done. All of it is optional. */
+export interface OperationOutcome {
+  /** JSON, at most 1 MiB; larger results belong into a file. */
+  readonly result?: unknown;
+  /** JSON, at most 1 MiB: what a caller needs to go on, such as `{ fileref, filename }`. */
+  readonly custom?: unknown;
+  /** Id of a file that `context.saveFile` stored: what `GET …/result` serves. */
+  readonly file?: string;
+  /** Last line shown to people; `Finished` by default. */
+  readonly statusText?: string;
+}
+
+/** The code that runs operations of a type. Mark the class with `@OperationType`. */
+export interface OperationHandler<Input = unknown> {
+  run(input: Input, context: OperationContext): Promise<OperationOutcome | void>;
+  /** What the input class cannot say: faults found here refuse the operation at submit. Paths begin with `input.`. */
+  check?(input: Input): readonly FieldError[] | Promise<readonly FieldError[]>;
+}
+
+/** Metadata key of `@OperationType`. */
+export const OPERATION_TYPE = 'ringback:operation-type';
+
+/** Makes a provider the handler of an operation type. */
+export function OperationType<Input extends object>(options: OperationTypeOptions<Input>): ClassDecorator {
+  return applyDecorators(Injectable(), SetMetadata(OPERATION_TYPE, options));
+}

@@ -1,0 +1,99 @@
+import { Injectable, type OnModuleInit, type Type } from '@nestjs/common';
+import { DiscoveryService, Reflector } from '@nestjs/core';
+import { type ClassConstructor, plainToInstance } from 'class-transformer';
+import { validate } from 'class-validator';
+import { type FieldError, fieldErrors, VALIDATION } from '../config/validation.js';
+import { OperationRefusedError } from './operation.errors.js';
+import { OPERATION_TYPE, type OperationHandler, type OperationTypeOptions } from './operation-type.js';
+
+/** A type with its defaults filled in, and the handler that runs it. */
+export interface RegisteredType {
+  readonly name: string;
+  readonly title: string;
+  readonly path: string | null;
+  readonly input: Type<object> | null;
+  readonly timeoutS: number;
+  readonly backoffS: readonly number[];
+  readonly handler: OperationHandler;
+  tries(input: unknown): number;
+}
+
+const NAME = /^[a-z][a-z0-9]*([._-][a-z0-9]+)*$/;
+
+/** Every operation type of this process, found by `@OperationType`. Wrong or doubled ones stop the boot. */
+@Injectable()
+export class OperationTypes implements OnModuleInit {
+  private readonly types = new Map<string, RegisteredType>();
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly reflector: Reflector,
+  ) {}
+
+  onModuleInit(): void {
+    const seen = new Set<unknown>();
+    for (const { instance, metatype } of this.discovery.getProviders()) {
+      if (typeof metatype !== 'function' || !instance || seen.has(instance)) continue;
+      const options = this.reflector.get<OperationTypeOptions | undefined>(OPERATION_TYPE, metatype);
+      if (!options) continue;
+      seen.add(instance);
+      this.register(options, instance as OperationHandler, metatype.name);
+    }
+    if (this.types.size === 0)
+      throw new Error('no operation type is registered: name handlers in RINGBACK_HANDLERS');
+  }
+
+  all(): RegisteredType[] {
+    return [...this.types.values()].sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  get(name: string): RegisteredType | undefined {
+    return this.types.get(name);
+  }
+
+  /** The input as its class, or an `OperationRefusedError` with the path of every field that is wrong. */
+  async check(type: RegisteredType, input: unknown): Promise<unknown> {
+    const instance = type.input ? await this.toInstance(type, type.input, input) : input;
+    const faults = await type.handler.check?.(instance);
+    if (faults && faults.length > 0) throw new OperationRefusedError('invalid-input', faults);
+    return instance;
+  }
+
+  private async toInstance(type: RegisteredType, inputClass: Type<object>, input: unknown): Promise<object> {
+    if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+      throw new OperationRefusedError('invalid-input', [
+        { path: 'input', message: `must be an object, as ${type.name} describes it` },
+      ]);
+    }
+    const instance = plainToInstance(inputClass as ClassConstructor<object>, input);
+    const errors: FieldError[] = fieldErrors(await validate(instance, VALIDATION), 'input');
+    if (errors.length > 0) throw new OperationRefusedError('invalid-input', errors);
+    return instance;
+  }
+
+  private register(options: OperationTypeOptions, handler: OperationHandler, className: string): void {
+    const { name, title, input, tries = 3, backoffS = [1, 4], timeoutS = 3600, path } = options;
+    if (!NAME.test(name))
+      throw new Error(
+        `operation type "${name}" of ${className}: use dotted lower case, like segments.export`,
+      );
+    if (typeof handler.run !== 'function')
+      throw new Error(`operation type "${name}": ${className} has no method run(input, context)`);
+    if (this.types.has(name)) throw new Error(`two handlers for operation type "${name}": rename one`);
+    const taken = path === undefined ? undefined : this.all().find((type) => type.path === path);
+    if (taken)
+      throw new Error(
+        `operation types "${taken.name}" and "${name}" have the same path "${path}": change one`,
+      );
+    this.types.set(name, {
+      name,
+      title,
+      handler,
+      timeoutS,
+      path: path ?? null,
+      input: input ?? null,
+      backoffS: backoffS.length > 0 ? backoffS : [1],
+      tries: (given) => Math.max(1, typeof tries === 'number' ? tries : tries(given as object)),
+    });
+  }
+}

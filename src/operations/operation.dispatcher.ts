@@ -1,0 +1,77 @@
+import {
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type BeforeApplicationShutdown,
+} from '@nestjs/common';
+import { OperationConfig } from '../config/config.js';
+import { DispatchLoop } from '../queues/dispatch-loop.js';
+import { OperationHints } from '../queues/queues.module.js';
+import { OperationEnder } from './operation-ender.js';
+import { OperationStore } from './operation.store.js';
+
+/** Rows one round takes at the most. */
+const MOST = 200;
+
+/**
+ * Finds operations that are due and hints workers to them. First dispatch, retry, a lost hint and a dead worker are all the
+ * same to it: a row whose `due_at` has passed. Any number of processes may run one.
+ */
+@Injectable()
+export class OperationDispatcher implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger('Operations');
+  private readonly loop: DispatchLoop;
+  private readonly pollMs: number;
+  private buriedAt = -Infinity;
+
+  constructor(
+    private readonly store: OperationStore,
+    private readonly hints: OperationHints,
+    private readonly ender: OperationEnder,
+    config: OperationConfig,
+  ) {
+    this.pollMs = config.pollMs;
+    this.loop = new DispatchLoop({ name: 'operations', pollMs: config.pollMs, round: () => this.round() });
+  }
+
+  onApplicationBootstrap(): void {
+    this.loop.start();
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.loop.stop();
+  }
+
+  /** Looks for due operations now. */
+  wake(): void {
+    this.loop.wake();
+  }
+
+  private async round(): Promise<boolean> {
+    if (performance.now() - this.buriedAt >= this.pollMs / 2) await this.bury();
+    if (!this.hints.hasRoom) return false;
+    const hints = await this.store.dispatch(MOST);
+    await this.hints.send(hints);
+    return hints.length >= MOST;
+  }
+
+  /** Ends operations that killed their worker with every try: no worker is left that could. */
+  private async bury(): Promise<void> {
+    this.buriedAt = performance.now();
+    for (const claim of await this.store.seizeSpent(MOST)) {
+      const { attempt, tries } = claim.operation;
+      const message = `the worker went silent during attempt ${attempt} of ${tries}`;
+      const ended = await this.ender.end(
+        claim,
+        { state: 'Failed', code: 'attempts_exhausted', message },
+        claim.claimedAt,
+      );
+      if (ended)
+        this.logger.warn({
+          msg: 'operation failed with its workers',
+          operation: ended.rid,
+          type: ended.type,
+        });
+    }
+  }
+}

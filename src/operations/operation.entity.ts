@@ -1,0 +1,154 @@
+import { Column, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
+import type { OperationState } from './operation.state.js';
+
+/** The dialect in which an operation was submitted, and in which its own callback speaks. */
+export type Face = 'native' | 'trm' | 'bgrs';
+
+/** One piece of background work. The row is the truth and the outbox; the queue only holds hints to it. */
+@Entity('operation')
+export class OperationEntity {
+  @PrimaryGeneratedColumn('identity', { name: 'request_id', type: 'bigint' })
+  requestId: string;
+
+  @Column({ name: 'rid', type: 'text', unique: true })
+  rid: string;
+
+  @Column({ name: 'account_id', type: 'text' })
+  accountId: string;
+
+  @Column({ name: 'type', type: 'text' })
+  type: string;
+
+  @Column({ name: 'face', type: 'text' })
+  face: Face;
+
+  @Column({ name: 'state', type: 'text' })
+  state: OperationState;
+
+  @Column({ name: 'phase', type: 'text', nullable: true })
+  phase: 'scheduled' | 'ready' | 'hinted' | 'running' | null;
+
+  /** JSON text, as it came. */
+  @Column({ name: 'input', type: 'text', nullable: true })
+  input: string | null;
+
+  @Column({ name: 'callback_url', type: 'text', nullable: true })
+  callbackUrl: string | null;
+
+  /** Sealed JSON of `[{ key, value }]`. */
+  @Column({ name: 'callback_headers', type: 'text', nullable: true })
+  callbackHeaders: string | null;
+
+  @Column({ name: 'correlation', type: 'text', nullable: true })
+  correlation: string | null;
+
+  @Column({ name: 'priority', type: 'smallint' })
+  priority: number;
+
+  @Column({ name: 'retention', type: 'text' })
+  retention: string;
+
+  @Column({ name: 'tries', type: 'integer' })
+  tries: number;
+
+  @Column({ name: 'timeout_s', type: 'double precision' })
+  timeoutS: number;
+
+  @Column({ name: 'attempt', type: 'integer' })
+  attempt: number;
+
+  @Column({ name: 'progress', type: 'real' })
+  progress: number;
+
+  @Column({ name: 'status_text', type: 'text' })
+  statusText: string;
+
+  /** JSON text, as the handler gave it. */
+  @Column({ name: 'result', type: 'text', nullable: true })
+  result: string | null;
+
+  /** JSON text, as the handler gave it. */
+  @Column({ name: 'custom', type: 'text', nullable: true })
+  custom: string | null;
+
+  @Column({ name: 'error_code', type: 'text', nullable: true })
+  errorCode: string | null;
+
+  @Column({ name: 'error_message', type: 'text', nullable: true })
+  errorMessage: string | null;
+
+  @Column({ name: 'file_id', type: 'text', nullable: true })
+  fileId: string | null;
+
+  @Column({ name: 'rerun_of', type: 'text', nullable: true })
+  rerunOf: string | null;
+
+  @Column({ name: 'created_at', type: 'timestamptz' })
+  createdAt: Date;
+
+  @Column({ name: 'started_at', type: 'timestamptz', nullable: true })
+  startedAt: Date | null;
+
+  @Column({ name: 'finished_at', type: 'timestamptz', nullable: true })
+  finishedAt: Date | null;
+
+  @Column({ name: 'expires_at', type: 'timestamptz', nullable: true })
+  expiresAt: Date | null;
+
+  @Column({ name: 'run_at', type: 'timestamptz', nullable: true })
+  runAt: Date | null;
+
+  /** When this row next needs somebody; null once it has ended. */
+  @Column({ name: 'due_at', type: 'timestamptz', nullable: true })
+  dueAt: Date | null;
+
+  @Column({ name: 'epoch', type: 'integer' })
+  epoch: number;
+
+  @Column({ name: 'lease_token', type: 'uuid', nullable: true })
+  leaseToken: string | null;
+}
+
+/** One row of an operation's history: a transition, a progress step or a log line. */
+@Entity('history_entry')
+export class HistoryEntryEntity {
+  @PrimaryColumn({ name: 'operation_id', type: 'bigint' })
+  operationId: string;
+
+  @PrimaryGeneratedColumn('identity', { name: 'id', type: 'bigint' })
+  id: string;
+
+  @Column({ name: 'kind', type: 'text' })
+  kind: 'transition' | 'progress' | 'log';
+
+  @Column({ name: 'state', type: 'text', nullable: true })
+  state: OperationState | null;
+
+  @Column({ name: 'progress', type: 'real', nullable: true })
+  progress: number | null;
+
+  @Column({ name: 'text', type: 'text' })
+  text: string;
+
+  @Column({ name: 'created_at', type: 'timestamptz' })
+  createdAt: Date;
+}
+
+/** Remembers which operation an `Idempotency-Key` made, and for which body. */
+@Entity('idempotency_key')
+export class IdempotencyKeyEntity {
+  @PrimaryColumn({ name: 'account_id', type: 'text' })
+  accountId: string;
+
+  @PrimaryColumn({ name: 'key', type: 'text' })
+  key: string;
+
+  @Column({ name: 'fingerprint', type: 'text' })
+  fingerprint: string;
+
+  @Column({ name: 'rid', type: 'text' })
+  rid: string;
+
+  @Column({ name: 'expires_at', type: 'timestamptz' })
+  expiresAt: Date;
+}

@@ -1,0 +1,38 @@
+import type { FieldError } from '../config/validation.js';
+import type { OperationState } from './operation.state.js';
+
+/** What a caller asked for is refused; nothing was stored. */
+export class OperationRefusedError extends Error {
+  override readonly name = 'OperationRefusedError';
+
+  constructor(
+    readonly code: string,
+    readonly errors: readonly FieldError[],
+    /** Seconds after which the same would be accepted; null where it never will be. */
+    readonly retryAfterS: number | null = null,
+  ) {
+    super(errors.map(({ path, message }) => `${path} ${message}`).join('; '));
+  }
+}
+
+/** There is no such operation in this account. */
+export class OperationNotFoundError extends Error {
+  override readonly name = 'OperationNotFoundError';
+  readonly code = 'operation-not-found';
+}
+
+/** The operation has ended, and what was asked needs a live one. */
+export class OperationEndedError extends Error {
+  override readonly name = 'OperationEndedError';
+  readonly code = 'operation-ended';
+
+  constructor(readonly state: OperationState) {
+    super(`the operation is already ${state}`);
+  }
+}
+
+/** The idempotency key was used with another body. */
+export class IdempotencyMismatchError extends Error {
+  override readonly name = 'IdempotencyMismatchError';
+  readonly code = 'idempotency-key-reused';
+}

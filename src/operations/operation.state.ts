@@ -1,0 +1,26 @@
+/** Every legal move of an operation. docs/state-machines.md is generated from this table. */
+export const OPERATION_MOVES = {
+  Waiting: ['Executing', 'Canceled', 'Finished', 'Failed'],
+  Executing: ['Waiting', 'Finished', 'Failed', 'Canceled'],
+  Finished: [],
+  Failed: [],
+  Canceled: [],
+} as const satisfies Record<string, readonly string[]>;
+
+export type OperationState = keyof typeof OPERATION_MOVES;
+
+/** The states that end an operation; they never change. */
+export type TerminalState = 'Finished' | 'Failed' | 'Canceled';
+
+export const OPERATION_STATES = Object.keys(OPERATION_MOVES) as OperationState[];
+
+export function isTerminal(state: OperationState): state is TerminalState {
+  return OPERATION_MOVES[state].length === 0;
+}
+
+/** The event that an ending tells. */
+export const EVENT_OF = {
+  Finished: 'operation.finished',
+  Failed: 'operation.failed',
+  Canceled: 'operation.canceled',
+} as const satisfies Record<TerminalState, string>;

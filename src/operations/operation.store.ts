@@ -1,0 +1,360 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { OperationConfig } from '../config/config.js';
+import { Database } from '../database/database.js';
+import { GroupCommit } from '../database/group-commit.js';
+import { Rows } from '../database/rows.js';
+import {
+  owedEventParameters,
+  owedParameters,
+  type Owed,
+  type OwedEvent,
+  oweEventsStatement,
+  oweStatement,
+} from '../deliveries/owed.js';
+import type { Hint } from '../queues/hint.js';
+import { type Face, OperationEntity } from './operation.entity.js';
+import type { TerminalState } from './operation.state.js';
+
+/** What is stored of a new operation; the database adds ids and times. */
+export interface NewOperation {
+  readonly rid: string;
+  readonly accountId: string;
+  readonly type: string;
+  readonly face: Face;
+  readonly input: string | null;
+  readonly callbackUrl: string | null;
+  readonly callbackHeaders: string | null;
+  readonly correlation: string | null;
+  readonly priority: number;
+  readonly retention: string;
+  readonly tries: number;
+  readonly timeoutS: number;
+  readonly runAt: Date | null;
+  readonly rerunOf: string | null;
+  readonly idempotency: { readonly key: string; readonly fingerprint: string } | null;
+}
+
+/** A claimed operation: ours while `leaseToken` stands. `claimedAt` is PostgreSQL's clock at the claim. */
+export interface Claim {
+  readonly operation: OperationEntity;
+  readonly leaseToken: string;
+  readonly claimedAt: Date;
+}
+
+/** How an operation ends, and what that owes to whom. */
+export interface Ending {
+  readonly requestId: string;
+  readonly leaseToken: string;
+  readonly state: TerminalState;
+  readonly statusText: string;
+  readonly progress: number;
+  readonly result: string | null;
+  readonly custom: string | null;
+  readonly errorCode: string | null;
+  readonly errorMessage: string | null;
+  readonly fileId: string | null;
+  readonly finishedAt: Date;
+  readonly expiresAt: Date;
+  readonly owed: readonly Owed[];
+  /** For the account's endpoints. */
+  readonly event: OwedEvent;
+}
+
+/** An operation that was ended by us. */
+export interface Settled {
+  /** Whether deliveries were made. */
+  readonly owes: boolean;
+}
+
+/** A run given back: it waits again, at once or after `delayS`. */
+export interface Release {
+  readonly requestId: string;
+  readonly leaseToken: string;
+  readonly delayS: number;
+  /** False where the run was no fault of the operation's (a shutdown): the try isn't used up. */
+  readonly counts: boolean;
+  readonly text: string;
+}
+
+/** Every hot statement on operations, each for many rows. Times are decided by PostgreSQL's `now()`. */
+@Injectable()
+export class OperationStore {
+  // One lane, so that ids follow the order in which this process was asked.
+  private readonly accepts = new GroupCommit((items: NewOperation[]) => this.acceptMany(items), {
+    lanes: 1,
+    most: 250,
+  });
+  private readonly claims = new GroupCommit((hints: Hint[]) => this.claimMany(hints));
+  private readonly settles = new GroupCommit((endings: Ending[]) => this.settleMany(endings));
+  private readonly returns = new GroupCommit((hints: Hint[]) => this.returnMany(hints));
+  private readonly releases = new GroupCommit((items: Release[]) => this.releaseMany(items));
+
+  constructor(
+    private readonly database: Database,
+    private readonly rows: Rows,
+    private readonly config: OperationConfig,
+  ) {}
+
+  /** Commits a new operation; null when its idempotency key was taken. */
+  accept(operation: NewOperation): Promise<OperationEntity | null> {
+    return this.accepts.add(operation);
+  }
+
+  /** Leases an operation to this worker; null when somebody else has it. */
+  claim(hint: Hint): Promise<Claim | null> {
+    return this.claims.add(hint);
+  }
+
+  /** Ends an operation and owes what it tells, in one commit; null when the lease was lost. */
+  settle(ending: Ending): Promise<Settled | null> {
+    return this.settles.add(ending);
+  }
+
+  /** Gives a run back; false when the lease was lost. */
+  release(item: Release): Promise<boolean> {
+    return this.releases.add(item);
+  }
+
+  /** Makes a hint that this process won't follow due at once, for others. */
+  returnHint(hint: Hint): Promise<void> {
+    return this.returns.add(hint);
+  }
+
+  private async acceptMany(items: NewOperation[]): Promise<(OperationEntity | null)[]> {
+    const rows = await this.database.query<{ rid: string }>(
+      `WITH incoming AS (
+         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+           $9::smallint[], $10::text[], $11::integer[], $12::float8[], $13::timestamptz[], $14::text[], $15::text[], $16::text[])
+         WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
+           priority, retention, tries, timeout_s, run_at, rerun_of, key, fingerprint, place)
+       ), kept AS (
+         INSERT INTO idempotency_key (account_id, key, fingerprint, rid, expires_at)
+         SELECT account_id, key, fingerprint, rid, now() + interval '24 hours' FROM incoming WHERE key IS NOT NULL
+         ORDER BY account_id, key ON CONFLICT DO NOTHING RETURNING rid
+       ), accepted AS (
+         INSERT INTO operation (rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
+           retention, tries, timeout_s, run_at, rerun_of, state, phase, status_text, due_at)
+         SELECT rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
+           retention, tries, timeout_s, run_at, rerun_of, 'Waiting', CASE WHEN run_at > now() THEN 'scheduled' ELSE 'ready' END,
+           'Waiting...', greatest(run_at, now())
+         FROM incoming WHERE key IS NULL OR rid IN (SELECT rid FROM kept) ORDER BY place
+         RETURNING request_id, rid, created_at, due_at, phase
+       ), noted AS (
+         INSERT INTO history_entry (operation_id, kind, state, text)
+         SELECT request_id, 'transition', 'Waiting', 'Accepted' FROM accepted
+       )
+       SELECT * FROM accepted`,
+      [
+        items.map((o) => o.rid),
+        items.map((o) => o.accountId),
+        items.map((o) => o.type),
+        items.map((o) => o.face),
+        items.map((o) => o.input),
+        items.map((o) => o.callbackUrl),
+        items.map((o) => o.callbackHeaders),
+        items.map((o) => o.correlation),
+        items.map((o) => o.priority),
+        items.map((o) => o.retention),
+        items.map((o) => o.tries),
+        items.map((o) => o.timeoutS),
+        items.map((o) => o.runAt),
+        items.map((o) => o.rerunOf),
+        items.map((o) => o.idempotency?.key ?? null),
+        items.map((o) => o.idempotency?.fingerprint ?? null),
+      ],
+    );
+    const accepted = new Map(rows.map((row) => [row.rid, row]));
+    return items.map((item) => {
+      const row = accepted.get(item.rid);
+      return row ? fresh(item, this.rows.to(OperationEntity, row)) : null;
+    });
+  }
+
+  private async claimMany(hints: Hint[]): Promise<(Claim | null)[]> {
+    const tokens = hints.map(() => randomUUID());
+    const rows = await this.database.query<{ request_id: string; claimed_at: Date; lease_token: string }>(
+      `WITH wanted AS (
+         SELECT * FROM unnest($1::bigint[], $2::integer[], $3::uuid[]) AS w (request_id, epoch, token)
+       ), claimed AS (
+         UPDATE operation o SET state = 'Executing', phase = 'running', attempt = attempt + 1, lease_token = w.token,
+           due_at = now() + make_interval(secs => $4), started_at = coalesce(started_at, now()),
+           status_text = 'Executing...', progress = 0
+         FROM wanted w WHERE o.request_id = w.request_id AND o.epoch = w.epoch AND o.phase = 'hinted' AND o.state = 'Waiting'
+         RETURNING o.*
+       ), noted AS (
+         INSERT INTO history_entry (operation_id, kind, state, text)
+         SELECT request_id, 'transition', 'Executing', 'Attempt ' || attempt || ' of ' || tries FROM claimed
+       )
+       SELECT *, clock_timestamp() AS claimed_at FROM claimed`,
+      [hints.map((hint) => hint.id), hints.map((hint) => hint.epoch), tokens, this.config.leaseS],
+    );
+    const claimed = new Map(rows.map((row) => [row.lease_token, row]));
+    return tokens.map((token) => {
+      const row = claimed.get(token);
+      return row ? this.toClaim(row) : null;
+    });
+  }
+
+  private async settleMany(endings: Ending[]): Promise<(Settled | null)[]> {
+    const rows = await this.database.query<{ request_id: string; told: boolean }>(
+      `WITH ending AS (
+         SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::real[], $6::text[], $7::text[], $8::text[],
+           $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[])
+         AS e (request_id, token, state, status_text, progress, result, custom, error_code, error_message, file_id, finished_at, expires_at)
+       ), settled AS (
+         UPDATE operation o SET state = e.state, phase = NULL, due_at = NULL, lease_token = NULL, status_text = e.status_text,
+           progress = e.progress, result = e.result, custom = e.custom, error_code = e.error_code, error_message = e.error_message,
+           file_id = e.file_id, finished_at = e.finished_at, expires_at = e.expires_at
+         FROM ending e WHERE o.request_id = e.request_id AND o.lease_token = e.token AND o.phase = 'running'
+         RETURNING o.request_id
+       ), noted AS (
+         INSERT INTO history_entry (operation_id, kind, state, progress, text)
+         SELECT request_id, 'transition', e.state, e.progress, coalesce(e.error_message, e.status_text) FROM ending e JOIN settled USING (request_id)
+       ), owed AS (${oweStatement(13)}), told AS (${oweEventsStatement(24)} RETURNING operation_id)
+       SELECT request_id, EXISTS (SELECT FROM told t WHERE t.operation_id = settled.request_id) AS told FROM settled`,
+      [
+        endings.map((e) => e.requestId),
+        endings.map((e) => e.leaseToken),
+        endings.map((e) => e.state),
+        endings.map((e) => e.statusText),
+        endings.map((e) => e.progress),
+        endings.map((e) => e.result),
+        endings.map((e) => e.custom),
+        endings.map((e) => e.errorCode),
+        endings.map((e) => e.errorMessage),
+        endings.map((e) => e.fileId),
+        endings.map((e) => e.finishedAt),
+        endings.map((e) => e.expiresAt),
+        ...owedParameters(endings.flatMap((e) => e.owed)),
+        ...owedEventParameters(endings.map((e) => e.event)),
+      ],
+    );
+    const settled = new Map(rows.map((row) => [row.request_id, row]));
+    return endings.map((ending) => {
+      const row = settled.get(ending.requestId);
+      return row ? { owes: row.told || ending.owed.length > 0 } : null;
+    });
+  }
+
+  private async releaseMany(items: Release[]): Promise<boolean[]> {
+    const rows = await this.database.query<{ request_id: string }>(
+      `WITH given AS (
+         SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::float8[], $4::boolean[], $5::text[])
+         AS g (request_id, token, delay_s, counts, text)
+       ), released AS (
+         UPDATE operation o SET state = 'Waiting', phase = CASE WHEN g.delay_s > 0 THEN 'scheduled' ELSE 'ready' END,
+           due_at = now() + make_interval(secs => g.delay_s),
+           run_at = CASE WHEN g.delay_s > 0 THEN now() + make_interval(secs => g.delay_s) ELSE o.run_at END,
+           lease_token = NULL, status_text = 'Waiting...', tries = CASE WHEN g.counts THEN o.tries ELSE o.tries + 1 END
+         FROM given g WHERE o.request_id = g.request_id AND o.lease_token = g.token AND o.state = 'Executing'
+         RETURNING o.request_id
+       ), noted AS (
+         INSERT INTO history_entry (operation_id, kind, state, text)
+         SELECT request_id, 'transition', 'Waiting', g.text FROM given g JOIN released USING (request_id)
+       )
+       SELECT request_id FROM released`,
+      [
+        items.map((i) => i.requestId),
+        items.map((i) => i.leaseToken),
+        items.map((i) => i.delayS),
+        items.map((i) => i.counts),
+        items.map((i) => i.text),
+      ],
+    );
+    const released = new Set(rows.map((row) => row.request_id));
+    return items.map((item) => released.has(item.requestId));
+  }
+
+  /** Renews leases; answers the request ids that are still ours. */
+  async renew(leases: readonly { requestId: string; leaseToken: string }[]): Promise<Set<string>> {
+    const rows = await this.database.query<{ request_id: string }>(
+      `UPDATE operation o SET due_at = now() + make_interval(secs => $3)
+       FROM (
+         SELECT l.request_id, l.token FROM unnest($1::bigint[], $2::uuid[]) AS l (request_id, token)
+         JOIN operation USING (request_id) ORDER BY request_id FOR UPDATE OF operation
+       ) l WHERE o.request_id = l.request_id AND o.lease_token = l.token AND o.phase = 'running' RETURNING o.request_id`,
+      [leases.map((l) => l.requestId), leases.map((l) => l.leaseToken), this.config.leaseS],
+    );
+    return new Set(rows.map((row) => row.request_id));
+  }
+
+  /** Finds due operations, reserves their slots and answers the hints to send. */
+  async dispatch(most: number): Promise<Hint[]> {
+    const rows = await this.database.query<{ request_id: string; epoch: number }>(
+      'SELECT * FROM dispatch_operations($1, make_interval(secs => $2))',
+      [most, this.config.redispatchS],
+    );
+    return rows.map(({ request_id, epoch }) => ({ id: request_id, epoch }));
+  }
+
+  private async returnMany(hints: Hint[]): Promise<void[]> {
+    await this.database.query(
+      `UPDATE operation o SET due_at = now() FROM unnest($1::bigint[], $2::integer[]) AS h (request_id, epoch)
+       WHERE o.request_id = h.request_id AND o.epoch = h.epoch AND o.phase = 'hinted'`,
+      [hints.map((hint) => hint.id), hints.map((hint) => hint.epoch)],
+    );
+    return hints.map(() => undefined);
+  }
+
+  /** Takes over runs whose last try's worker went silent, so that they can be ended. */
+  async seizeSpent(most: number): Promise<Claim[]> {
+    return this.seize(
+      `SELECT request_id FROM operation WHERE phase = 'running' AND state = 'Executing' AND due_at <= now() AND attempt >= tries
+       ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED`,
+      [most],
+    );
+  }
+
+  /** Takes over a live operation of the account, so that it can be canceled; null when it has ended or isn't theirs. */
+  async seizeLive(accountId: string, rid: string): Promise<Claim | null> {
+    const claims = await this.seize(
+      'SELECT request_id FROM operation WHERE account_id = $3 AND rid = $4 AND due_at IS NOT NULL FOR UPDATE',
+      [accountId, rid],
+    );
+    return claims[0] ?? null;
+  }
+
+  private async seize(which: string, parameters: unknown[]): Promise<Claim[]> {
+    const rows = await this.database.query<{ lease_token: string; claimed_at: Date }>(
+      `WITH which AS (${which})
+       UPDATE operation o SET phase = 'running', lease_token = $1, due_at = now() + make_interval(secs => $2)
+       FROM which WHERE o.request_id = which.request_id RETURNING o.*, clock_timestamp() AS claimed_at`,
+      [randomUUID(), this.config.leaseS, ...parameters],
+    );
+    return rows.map((row) => this.toClaim(row));
+  }
+
+  private toClaim(row: { lease_token: string; claimed_at: Date }): Claim {
+    return {
+      operation: this.rows.to(OperationEntity, row),
+      leaseToken: row.lease_token,
+      claimedAt: row.claimed_at,
+    };
+  }
+}
+
+function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
+  const { idempotency: _, ...given } = item;
+  return Object.assign(new OperationEntity(), {
+    state: 'Waiting',
+    attempt: 0,
+    progress: 0,
+    statusText: 'Waiting...',
+    result: null,
+    custom: null,
+    errorCode: null,
+    errorMessage: null,
+    fileId: null,
+    startedAt: null,
+    finishedAt: null,
+    expiresAt: null,
+    epoch: 0,
+    leaseToken: null,
+    ...given,
+    requestId: stored.requestId,
+    createdAt: stored.createdAt,
+    dueAt: stored.dueAt,
+    phase: stored.phase,
+  } satisfies OperationEntity);
+}

@@ -1,0 +1,48 @@
+import { Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { DeliveriesModule } from '../deliveries/deliveries.module.js';
+import { EgressModule } from '../egress/egress.module.js';
+import { FilesModule } from '../files/files.module.js';
+import { SigningModule } from '../signing/signing.module.js';
+import { CallbackPresenters } from './callback-presenters.js';
+import { HistoryStore } from './history.store.js';
+import { OperationDispatcher } from './operation.dispatcher.js';
+import { OperationEnder } from './operation-ender.js';
+import { OperationReads } from './operation-reads.store.js';
+import { OperationStore } from './operation.store.js';
+import { OperationTypes } from './operation-types.js';
+import { OperationWaits } from './operation-waits.js';
+import { OperationsService } from './operations.service.js';
+import { HttpRequestHandler } from './types/http-request.js';
+import { EchoHandler, SleepHandler } from './types/trials.js';
+
+/** Operations: their rows, their types, their dispatcher, and what callers can do with them. */
+@Module({
+  imports: [DiscoveryModule, DeliveriesModule, EgressModule, FilesModule, SigningModule],
+  providers: [
+    OperationStore,
+    OperationReads,
+    HistoryStore,
+    OperationTypes,
+    CallbackPresenters,
+    OperationEnder,
+    OperationDispatcher,
+    OperationWaits,
+    OperationsService,
+    HttpRequestHandler,
+    EchoHandler,
+    SleepHandler,
+  ],
+  exports: [
+    OperationStore,
+    OperationReads,
+    HistoryStore,
+    OperationTypes,
+    CallbackPresenters,
+    OperationEnder,
+    OperationDispatcher,
+    OperationWaits,
+    OperationsService,
+  ],
+})
+export class OperationsModule {}

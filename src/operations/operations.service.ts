@@ -1,0 +1,219 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { OperationConfig } from '../config/config.js';
+import type { FieldError } from '../config/validation.js';
+import { CallbackHosts } from '../egress/callback-hosts.js';
+import { checkHeaders, type GivenHeader } from '../egress/header-rules.js';
+import { UrlPolicy } from '../egress/url-policy.js';
+import { SecretBox } from '../signing/secret-box.js';
+import { OperationDispatcher } from './operation.dispatcher.js';
+import type { Face } from './operation.entity.js';
+import { OperationEnder } from './operation-ender.js';
+import {
+  IdempotencyMismatchError,
+  OperationEndedError,
+  OperationNotFoundError,
+  OperationRefusedError,
+} from './operation.errors.js';
+import { OperationReads, type OperationView } from './operation-reads.store.js';
+import { type NewOperation, OperationStore } from './operation.store.js';
+import { OperationTypes, type RegisteredType } from './operation-types.js';
+import { OperationWaits } from './operation-waits.js';
+
+/** An operation as a caller submits it, whatever the face. */
+export interface Submission {
+  readonly accountId: string;
+  readonly face: Face;
+  readonly type: string;
+  readonly input: unknown;
+  readonly callback: { readonly url: string; readonly headers: readonly GivenHeader[] } | null;
+  readonly correlation: string | null;
+  readonly priority: number;
+  readonly runAt: Date | null;
+  readonly timeoutS: number | null;
+  readonly retention: string | null;
+  readonly rerunOf?: string | null;
+  /** With the text whose digest tells whether a repeated key comes with the same body. */
+  readonly idempotency: { readonly key: string; readonly body: string } | null;
+}
+
+export interface Accepted {
+  readonly view: OperationView;
+  /** True when an idempotency key answered an operation accepted before. */
+  readonly replayed: boolean;
+}
+
+/** What callers can do with operations. Refusals are errors of `operation.errors.ts`. */
+@Injectable()
+export class OperationsService {
+  constructor(
+    private readonly store: OperationStore,
+    private readonly reads: OperationReads,
+    private readonly types: OperationTypes,
+    private readonly policy: UrlPolicy,
+    private readonly hosts: CallbackHosts,
+    private readonly box: SecretBox,
+    private readonly dispatcher: OperationDispatcher,
+    private readonly ender: OperationEnder,
+    private readonly waits: OperationWaits,
+    private readonly config: OperationConfig,
+  ) {}
+
+  /** Accepts an operation: when this resolves, it is committed and will run. */
+  async accept(submission: Submission): Promise<Accepted> {
+    const operation = await this.admit(submission);
+    const accepted = await this.store.accept(operation);
+    if (!accepted) return this.replay(submission, operation);
+    this.dispatcher.wake();
+    return {
+      view: { operation: accepted, callbackState: accepted.callbackUrl === null ? null : 'Pending' },
+      replayed: false,
+    };
+  }
+
+  async find(accountId: string, rid: string): Promise<OperationView> {
+    const view = await this.reads.find(accountId, rid);
+    if (!view) throw new OperationNotFoundError(`there is no operation ${rid} in this account`);
+    return view;
+  }
+
+  /** The operation once it has ended, or as it stands after `waitMs` or when the caller has gone. */
+  async await(accountId: string, rid: string, waitMs: number, signal?: AbortSignal): Promise<OperationView> {
+    const view = await this.find(accountId, rid);
+    if (waitMs <= 0 || view.operation.dueAt === null) return view;
+    await this.waits.wait(view.operation.requestId, waitMs, signal);
+    return this.find(accountId, rid);
+  }
+
+  /** Ends a live operation as Canceled, and its handler's signal with it. */
+  async cancel(accountId: string, rid: string): Promise<OperationView> {
+    const claim = await this.store.seizeLive(accountId, rid);
+    if (!claim) throw new OperationEndedError((await this.find(accountId, rid)).operation.state);
+    await this.ender.end(claim, { state: 'Canceled', message: 'Canceled by the caller' }, claim.claimedAt);
+    return this.find(accountId, rid);
+  }
+
+  /** Accepts the same operation once more, in whatever state it is. */
+  async rerun(accountId: string, rid: string): Promise<Accepted> {
+    const { operation } = await this.find(accountId, rid);
+    const place = { account: accountId, row: rid, column: 'callback_headers' };
+    const headers =
+      operation.callbackHeaders === null ? '[]' : this.box.open(operation.callbackHeaders, place);
+    return this.accept({
+      accountId,
+      face: operation.face,
+      type: operation.type,
+      input: operation.input === null ? undefined : JSON.parse(operation.input),
+      callback:
+        operation.callbackUrl === null
+          ? null
+          : { url: operation.callbackUrl, headers: JSON.parse(headers) as GivenHeader[] },
+      correlation: operation.correlation,
+      priority: operation.priority,
+      runAt: null,
+      timeoutS: operation.timeoutS,
+      retention: operation.retention,
+      rerunOf: rid,
+      idempotency: null,
+    });
+  }
+
+  private async admit(submission: Submission): Promise<NewOperation> {
+    const rid = randomBytes(16).toString('hex');
+    const type = this.type(submission.type);
+    const callbackUrl = this.callbackUrl(submission.callback);
+    const errors = [...this.checkCallbackHeaders(submission.callback), ...this.checkOptions(submission)];
+    if (errors.length > 0) throw new OperationRefusedError('invalid-request', errors);
+    const input = await this.types.check(type, submission.input);
+    if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl);
+    const { callback, accountId, idempotency } = submission;
+    return {
+      rid,
+      accountId,
+      face: submission.face,
+      type: type.name,
+      input: submission.input === undefined ? null : JSON.stringify(submission.input),
+      callbackUrl,
+      callbackHeaders:
+        callback && callback.headers.length > 0
+          ? this.box.seal(JSON.stringify(callback.headers), {
+              account: accountId,
+              row: rid,
+              column: 'callback_headers',
+            })
+          : null,
+      correlation: submission.correlation,
+      priority: submission.priority,
+      retention: submission.retention ?? 'keep1m',
+      tries: type.tries(input),
+      timeoutS: Math.min(submission.timeoutS ?? type.timeoutS, type.timeoutS),
+      runAt: submission.runAt,
+      rerunOf: submission.rerunOf ?? null,
+      idempotency: idempotency && {
+        key: idempotency.key,
+        fingerprint: createHash('sha256').update(idempotency.body).digest('hex'),
+      },
+    };
+  }
+
+  private type(name: string): RegisteredType {
+    const type = this.types.get(name);
+    if (type) return type;
+    throw new OperationRefusedError('unknown-operation-type', [
+      {
+        path: 'type',
+        message: `"${name.slice(0, 100)}" is no operation type: GET /v1/operation-types lists them`,
+      },
+    ]);
+  }
+
+  /** The URL as it will be called; a destination that the policy refuses is refused here. */
+  private callbackUrl(callback: Submission['callback']): string | null {
+    if (!callback) return null;
+    const checked = this.policy.check(callback.url);
+    if (checked.accepted) return checked.href;
+    throw new OperationRefusedError(checked.code, [{ path: 'callback.url', message: checked.reason }]);
+  }
+
+  /** Last of the checks: what is refused for another reason uses nothing up. */
+  private async admitHost(accountId: string, url: string): Promise<void> {
+    const retryAfterS = await this.hosts.admit(accountId, url);
+    if (retryAfterS === null) return;
+    const message = `names one host too many: this account has brought up as many new ones as it may in a minute; try again in ${retryAfterS} s`;
+    throw new OperationRefusedError('too-many-new-hosts', [{ path: 'callback.url', message }], retryAfterS);
+  }
+
+  private checkCallbackHeaders(callback: Submission['callback']): FieldError[] {
+    return checkHeaders(callback?.headers ?? []).map(({ path, message }) => ({
+      path: `callback.${path.replace(/\[(\d+)\]/g, '.$1')}`,
+      message,
+    }));
+  }
+
+  private checkOptions({ retention, runAt }: Submission): FieldError[] {
+    const errors: FieldError[] = [];
+    if (retention !== null && !this.config.retention.has(retention)) {
+      errors.push({
+        path: 'retention',
+        message: `must be one of ${[...this.config.retention.keys()].join(', ')}`,
+      });
+    }
+    const ahead = runAt === null ? 0 : runAt.getTime() - Date.now();
+    if (ahead < -60_000) errors.push({ path: 'run_at', message: 'must not be in the past' });
+    if (ahead > 366 * 86_400_000) errors.push({ path: 'run_at', message: 'must be at most a year ahead' });
+    return errors;
+  }
+
+  private async replay(submission: Submission, refused: NewOperation): Promise<Accepted> {
+    const { accountId } = submission;
+    const { key, fingerprint } = refused.idempotency!;
+    const first = await this.reads.findByKey(accountId, key);
+    if (!first) {
+      await this.reads.dropExpiredKey(accountId, key);
+      return this.accept(submission);
+    }
+    if (first.fingerprint !== fingerprint)
+      throw new IdempotencyMismatchError('this Idempotency-Key came with another body before: use a new key');
+    return { view: await this.find(accountId, first.rid), replayed: true };
+  }
+}

@@ -1,0 +1,9 @@
+import { Module } from '@nestjs/common';
+import { FilesModule } from '../files/files.module.js';
+import { OperationProcessor } from './operation.processor.js';
+import { OperationRunner } from './operation-runner.js';
+import { OperationsModule } from './operations.module.js';
+
+/** Runs operations in this process. */
+@Module({ imports: [OperationsModule, FilesModule], providers: [OperationRunner, OperationProcessor] })
+export class OperationsWorkerModule {}

@@ -1,0 +1,179 @@
+import { pipeline, type Readable, Transform } from 'node:stream';
+import { Transform as TransformValue } from 'class-transformer';
+import { IsIn, IsInt, IsObject, IsOptional, IsString, Length, Max, Min } from 'class-validator';
+import type { FieldError } from '../../config/validation.js';
+import { HttpRequestEgress } from '../../egress/egress.module.js';
+import { classifyEgressError, describeEgressError, type EgressResponse } from '../../egress/egress.js';
+import type { OperationContext } from '../operation-context.js';
+import { OperationError } from '../operation-context.js';
+import { type OperationHandler, type OperationOutcome, OperationType } from '../operation-type.js';
+
+/** Methods that may be repeated (RFC 9110, 9.2.2). */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+const METHODS = ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+/** The largest text that is given back inline, bytes. */
+const MOST_INLINE = 64 * 1024;
+const MOST_RESPONSE = 1024 * 1024 * 1024;
+/** The operation's own timeout rules; this one is never first. */
+const REQUEST_MS = 7 * 86_400_000;
+
+export class HttpRequestInput {
+  @IsIn(METHODS)
+  method: (typeof METHODS)[number];
+
+  /** Absolute http or https URL. */
+  @IsString()
+  @Length(1, 2048)
+  url: string;
+
+  /** Header name → value. */
+  @IsOptional()
+  @IsObject()
+  headers?: Record<string, string>;
+
+  /** Sent as it is when a string, else as JSON. */
+  @IsOptional()
+  // As it came: class-transformer drops keys that every object inherits, such as toString.
+  @TransformValue(({ obj }: { obj: { body?: unknown } }) => obj.body)
+  body?: string | object;
+
+  /** How often to try when the transport fails; 3 for idempotent methods, 1 for the others. */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(10)
+  tries?: number;
+}
+
+/** Makes any HTTP request in the background and keeps the response. A 4xx or 5xx is a response like any other. */
+@OperationType<HttpRequestInput>({
+  name: 'http.request',
+  title: 'Make an HTTP request and keep its response',
+  input: HttpRequestInput,
+  tries: (input) => input.tries ?? (IDEMPOTENT.has(input.method) ? 3 : 1),
+  backoffS: [1, 4],
+})
+export class HttpRequestHandler implements OperationHandler<HttpRequestInput> {
+  constructor(private readonly egress: HttpRequestEgress) {}
+
+  check(input: HttpRequestInput): FieldError[] {
+    const errors: FieldError[] = [];
+    const checked = this.egress.policy.check(input.url);
+    if (!checked.accepted) errors.push({ path: 'input.url', message: checked.reason });
+    for (const [name, value] of Object.entries(input.headers ?? {})) {
+      if (!/^[A-Za-z0-9_-]{1,64}$/.test(name))
+        errors.push({ path: `input.headers.${name.slice(0, 64)}`, message: 'is not a header name' });
+      else if (typeof value !== 'string' || !/^[\x20-\x7e\t]{0,8192}$/.test(value)) {
+        errors.push({ path: `input.headers.${name}`, message: 'must be printable ASCII of at most 8 KiB' });
+      }
+    }
+    if (
+      input.body !== undefined &&
+      typeof input.body !== 'string' &&
+      (typeof input.body !== 'object' || input.body === null)
+    ) {
+      errors.push({ path: 'input.body', message: 'must be a string or an object' });
+    }
+    return errors;
+  }
+
+  async run(input: HttpRequestInput, context: OperationContext): Promise<OperationOutcome> {
+    context.progress(0, `${input.method} ${new URL(input.url).origin}`);
+    try {
+      const response = await this.send(input, context);
+      context.progress(50, `${response.status} ${response.statusText}`.trim());
+      return await this.keep(response, input, context);
+    } catch (error) {
+      if (context.signal.aborted || error instanceof OperationError) throw error;
+      const code = classifyEgressError(error);
+      // "unknown" is no fault of the transport that this code knows: storage, for instance. It is ours, and may be tried again.
+      throw new OperationError(
+        code,
+        describeEgressError(code),
+        code !== 'blocked_destination' && code !== 'response_too_large',
+      );
+    }
+  }
+
+  private send(input: HttpRequestInput, context: OperationContext): Promise<EgressResponse> {
+    const json = typeof input.body === 'object';
+    const named = Object.keys(input.headers ?? {}).some((name) => name.toLowerCase() === 'content-type');
+    return this.egress.request({
+      url: input.url,
+      method: input.method,
+      headers: { ...(json && !named ? { 'content-type': 'application/json' } : {}), ...input.headers },
+      body:
+        input.body === undefined
+          ? undefined
+          : typeof input.body === 'string'
+            ? input.body
+            : JSON.stringify(input.body),
+      timeoutMs: REQUEST_MS,
+      signal: context.signal,
+      maxResponseBytes: MOST_RESPONSE,
+    });
+  }
+
+  private async keep(
+    response: EgressResponse,
+    input: HttpRequestInput,
+    context: OperationContext,
+  ): Promise<OperationOutcome> {
+    const contentType = response.headers['content-type'] ?? 'application/octet-stream';
+    const { stream, text } = teeText(response.body, contentType);
+    const name = new URL(input.url).pathname.split('/').at(-1) || 'response';
+    const file = await context.saveFile(stream, { name, contentType });
+    const body = inlineBody(text(), contentType);
+    return {
+      file: file.id,
+      result: {
+        status: response.status,
+        content_type: contentType,
+        ...(body === undefined ? {} : { body }),
+        file: file.id,
+      },
+      statusText: `${input.method} answered ${response.status}`,
+    };
+  }
+}
+
+/** Passes a stream on and remembers its text, as long as it is text and small. */
+function teeText(
+  source: Readable,
+  contentType: string,
+): { stream: Readable; text: () => string | undefined } {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const wanted = /^(text\/|application\/([\w.+-]+\+)?(json|xml)\b)/i.test(contentType);
+  const tee = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      size += chunk.length;
+      if (wanted && size <= MOST_INLINE) chunks.push(chunk);
+      done(null, chunk);
+    },
+  });
+  // Ends both ways: a response that breaks off ends the file, a file that cannot be stored ends the response.
+  pipeline(source, tee, () => undefined);
+  return {
+    stream: tee,
+    text: () => (wanted && size <= MOST_INLINE ? decode(Buffer.concat(chunks)) : undefined),
+  };
+}
+
+/** Only valid UTF-8 is given back inline: other bytes would be changed on the way, and are in the file. */
+function decode(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function inlineBody(text: string | undefined, contentType: string): unknown {
+  if (text === undefined || !/json/i.test(contentType)) return text;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}

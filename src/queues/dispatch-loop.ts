@@ -1,0 +1,72 @@
+import { Logger } from '@nestjs/common';
+
+export interface DispatchLoopOptions {
+  readonly name: string;
+  /** Milliseconds between rounds when nothing wakes the loop, ± 25 %. */
+  readonly pollMs: number;
+  /** One round; answers true when there may be more to do at once. */
+  readonly round: () => Promise<boolean>;
+}
+
+/**
+ * Runs rounds one after another: on a timer, and at once after `wake`. A round that fails is logged and tried again at the
+ * next tick: the rows are still due.
+ */
+export class DispatchLoop {
+  private readonly logger: Logger;
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private woken = false;
+  private stopped = true;
+
+  constructor(private readonly options: DispatchLoopOptions) {
+    this.logger = new Logger(`Dispatcher ${options.name}`);
+  }
+
+  start(): void {
+    this.stopped = false;
+    this.wake();
+  }
+
+  /** Asks for a round now, or right after the one that runs. */
+  wake(): void {
+    this.woken = true;
+    if (!this.stopped && !this.running) this.run();
+  }
+
+  /** Resolves when no round runs any more. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.running;
+  }
+
+  private run(): void {
+    clearTimeout(this.timer);
+    this.running = this.rounds().then((failed) => {
+      this.running = undefined;
+      if (this.stopped) return;
+      // A wake that came between the last round and here; after a failure it waits for the next tick.
+      if (this.woken && !failed) this.run();
+      else this.timer = setTimeout(() => this.wake(), this.options.pollMs * (0.75 + Math.random() / 2));
+    });
+  }
+
+  /** Runs rounds while somebody asks for one; answers true when one failed. */
+  private async rounds(): Promise<boolean> {
+    // Callers that were woken by the same event share the round.
+    await new Promise(setImmediate);
+    while (this.woken && !this.stopped) {
+      this.woken = false;
+      try {
+        if (await this.options.round()) this.woken = true;
+      } catch (error) {
+        this.logger.warn(
+          `a round failed and is tried again: ${error instanceof Error ? error.message : String(error)}`,
+        );
+        return true;
+      }
+    }
+    return false;
+  }
+}

@@ -1,0 +1,68 @@
+import { Logger } from '@nestjs/common';
+import pLimit from 'p-limit';
+import type { Hint } from './hint.js';
+
+export interface HintFollowerOptions {
+  /** What the log calls it. */
+  readonly name: string;
+  /** Hints that are acted on at once. */
+  readonly concurrency: number;
+  /** Claims what the hint names and does the work. */
+  readonly act: (hint: Hint) => Promise<void>;
+  /** Makes the row due for others. */
+  readonly giveBack: (hint: Hint) => Promise<void>;
+}
+
+/** How long work that was cut off gets to give its lease back. */
+const CUT_OFF_MS = 4_000;
+
+/** Acts on hints within the process's concurrency, and stops in order. */
+export class HintFollower {
+  private readonly logger: Logger;
+  private readonly limit: ReturnType<typeof pLimit>;
+  private readonly work = new Set<Promise<void>>();
+  private stopped = false;
+
+  constructor(private readonly options: HintFollowerOptions) {
+    this.logger = new Logger(options.name);
+    this.limit = pLimit(options.concurrency);
+  }
+
+  /** True once `drain` has begun: nothing new is claimed. */
+  get stopping(): boolean {
+    return this.stopped;
+  }
+
+  /** Resolves when all that the hints name has been done or turned out to be somebody else's. */
+  async follow(hints: readonly Hint[]): Promise<void> {
+    await Promise.all(hints.map((hint) => this.limit(() => this.followOne(hint))));
+  }
+
+  /** Stops claiming, lets work finish for `graceS`, then cuts it off and waits a little until it has been given back. */
+  async drain(graceS: number, cutOff: () => void): Promise<void> {
+    this.stopped = true;
+    const idle = this.idle();
+    await Promise.race([idle, after(graceS * 1000)]);
+    cutOff();
+    await Promise.race([idle, after(CUT_OFF_MS)]);
+  }
+
+  private async idle(): Promise<void> {
+    while (this.work.size > 0) await Promise.all(this.work);
+  }
+
+  private followOne(hint: Hint): Promise<void> {
+    const { act, giveBack } = this.options;
+    const work = (this.stopped ? giveBack(hint) : act(hint)).catch((error: unknown) => {
+      // The row is still due or leased: the dispatcher comes back to it.
+      this.logger.warn({ msg: 'a hint could not be followed', id: hint.id, error: String(error) });
+    });
+    this.work.add(work);
+    return work.finally(() => this.work.delete(work));
+  }
+}
+
+/** Resolves after `ms`, and keeps no process alive for it. */
+export function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

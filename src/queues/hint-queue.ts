@@ -1,0 +1,97 @@
+import { Logger } from '@nestjs/common';
+import { Queue, type QueueOptions } from 'bullmq';
+import type { Hint } from './hint.js';
+
+/** What a job of a hint queue carries. */
+export type HintJob = readonly Hint[];
+
+/** Names our keys in Redis; the braces keep them on one node of a cluster. */
+export const QUEUE_PREFIX = '{ringback}';
+/** How long telling the queue may take; a hint that didn't make it is sent again by the dispatcher. */
+const SEND_MS = 500;
+/** Jobs that are added one by one at the most, where that is cheaper. */
+const MOST_SINGLE_ADDS = 8;
+/** Jobs that may wait in the queue before the dispatcher pauses: the backlog stays in PostgreSQL. */
+const MOST_WAITING_JOBS = 200;
+
+/** Sends hints: best effort by design, since a lost hint costs only time. */
+export class HintQueue {
+  private readonly logger: Logger;
+  private readonly queue: Queue;
+  private waitingJobs = 0;
+  private counting = false;
+
+  constructor(
+    readonly name: string,
+    /** `op` or `dlv`: begins every job id. */
+    private readonly prefix: string,
+    /** Hints one job carries at the most. */
+    private readonly perJob: number,
+    private readonly addsOneByOne: boolean,
+    options: QueueOptions,
+  ) {
+    this.logger = new Logger(`Queue ${name}`);
+    this.queue = new Queue(name, {
+      ...options,
+      prefix: QUEUE_PREFIX,
+      defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
+    });
+    this.queue.on('error', (error) => this.logger.debug(`the queue's connection failed: ${error.message}`));
+  }
+
+  /** False while so many jobs wait that more would only pile up. */
+  get hasRoom(): boolean {
+    this.count();
+    return this.waitingJobs < MOST_WAITING_JOBS;
+  }
+
+  /** Sends hints in as few jobs as the backend likes best; never rejects. */
+  async send(hints: readonly Hint[]): Promise<void> {
+    if (hints.length === 0) return;
+    const jobs = [];
+    for (let start = 0; start < hints.length; start += this.perJob) {
+      const data = hints.slice(start, start + this.perJob);
+      // BullMQ drops an add whose id still exists, so an id is never used twice: the epoch grows with every dispatch.
+      jobs.push({
+        name: this.prefix,
+        data,
+        opts: { jobId: `${this.prefix}-${data[0]!.id}-${data[0]!.epoch}` },
+      });
+    }
+    await this.bestEffort(this.adding(jobs));
+  }
+
+  async close(): Promise<void> {
+    await Promise.race([this.queue.close().catch(() => undefined), deadline(1000)]);
+  }
+
+  /** On PostgreSQL BullMQ's bulk add makes temporary tables each time: a few single adds cost less than half. */
+  private adding(jobs: { name: string; data: Hint[]; opts: { jobId: string } }[]): Promise<unknown> {
+    const single = this.addsOneByOne && jobs.length <= MOST_SINGLE_ADDS;
+    return single
+      ? Promise.all(jobs.map(({ name, data, opts }) => this.queue.add(name, data, opts)))
+      : this.queue.addBulk(jobs);
+  }
+
+  private async bestEffort(sending: Promise<unknown>): Promise<void> {
+    const late = deadline(SEND_MS);
+    await Promise.race([
+      sending.catch((error: Error) => this.logger.debug(`hints were not sent: ${error.message}`)),
+      late,
+    ]);
+  }
+
+  private count(): void {
+    if (this.counting) return;
+    this.counting = true;
+    void this.queue
+      .getJobCounts('waiting')
+      .then(({ waiting = 0 }) => (this.waitingJobs = waiting))
+      .catch(() => (this.waitingJobs = 0))
+      .finally(() => setTimeout(() => (this.counting = false), 250).unref());
+  }
+}
+
+function deadline(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

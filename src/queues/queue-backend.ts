@@ -1,0 +1,140 @@
+import { Logger, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  createPostgresBackend,
+  createRedisBackend,
+  type QueueOptions,
+  runMigrations,
+  setDefaultBackendFactory,
+} from 'bullmq';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import pg from 'pg';
+import { DatabaseConfig, QueueConfig } from '../config/config.js';
+
+/** BullMQ's own schema in the same database. */
+const SCHEMA = 'bullmq';
+const MIGRATION_TRIES = 30;
+
+type Connection = QueueOptions['connection'];
+
+/**
+ * The BullMQ backend of this process: PostgreSQL, or Redis where URLs are given.
+ * Both carry only hints, so neither needs durability; PostgreSQL's pool commits asynchronously for that reason.
+ */
+export class QueueBackend implements OnApplicationShutdown {
+  private readonly logger = new Logger('Queues');
+  private readonly pool: pg.Pool | undefined;
+  private readonly clients: (Redis | Cluster)[] = [];
+  /** For `Queue`: fails fast, never keeps a caller waiting. */
+  readonly producer: Connection;
+  /** For `Worker`: waits out an outage. */
+  readonly worker: Connection;
+  /** Hints per job: on PostgreSQL a job costs more than what it carries. */
+  readonly hintsPerJob: number;
+
+  private constructor(
+    private readonly config: QueueConfig,
+    private readonly database: DatabaseConfig,
+  ) {
+    if (config.redisUrls.length > 0) {
+      this.hintsPerJob = 10;
+      this.producer = this.redis({ enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 500 });
+      this.worker = this.redis({ maxRetriesPerRequest: null });
+      setDefaultBackendFactory(createRedisBackend);
+    } else {
+      this.hintsPerJob = 25;
+      this.pool = this.postgres();
+      // BullMQ takes a pool here at run time; its types only know Redis.
+      this.producer = this.worker = this.pool as unknown as Connection;
+      setDefaultBackendFactory(createPostgresBackend);
+    }
+  }
+
+  /** What readiness shows: `postgresql` or `redis`. */
+  get kind(): 'postgresql' | 'redis' {
+    return this.pool ? 'postgresql' : 'redis';
+  }
+
+  /** A backend whose schema is there before the first queue looks for it. */
+  static async connect(config: QueueConfig, database: DatabaseConfig): Promise<QueueBackend> {
+    const backend = new QueueBackend(config, database);
+    if (backend.pool) await backend.migrate(backend.pool, MIGRATION_TRIES);
+    return backend;
+  }
+
+  /** Null when the queue can be trusted with hints, else what is wrong and the remedy. */
+  async trouble(): Promise<string | null> {
+    try {
+      if (this.pool) {
+        await this.pool.query('SELECT 1');
+        return null;
+      }
+      const [client] = this.clients;
+      const node = client instanceof Cluster ? client.nodes('master')[0] : client;
+      const [, policy] = (await node!.config('GET', 'maxmemory-policy')) as [string, string];
+      return policy === 'noeviction' || policy === undefined
+        ? null
+        : `Redis evicts keys (maxmemory-policy ${policy}): set it to noeviction`;
+    } catch {
+      return 'the queue cannot be reached; operations are still accepted and start when it is back';
+    }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    for (const client of this.clients) client.disconnect();
+    await Promise.race([
+      this.pool?.end().catch(() => undefined),
+      new Promise((resolve) => setTimeout(resolve, 1000).unref()),
+    ]);
+  }
+
+  private redis(options: RedisOptions): Connection {
+    const urls = this.config.redisUrls;
+    const shared: RedisOptions = {
+      ...options,
+      retryStrategy: (times) => Math.min(times * 50, 1000),
+      connectTimeout: 5000,
+    };
+    const client =
+      urls.length === 1
+        ? new Redis(urls[0]!, shared)
+        : new Cluster([...urls], {
+            redisOptions: shared,
+            enableOfflineQueue: options.enableOfflineQueue ?? true,
+            clusterRetryStrategy: (times) => Math.min(times * 50, 1000),
+          });
+    client.on('error', (error) => this.logger.debug(`Redis: ${error.message}`));
+    this.clients.push(client);
+    return client;
+  }
+
+  private postgres(): pg.Pool {
+    const pool = new pg.Pool({
+      connectionString: this.database.url,
+      max: this.database.poolSize,
+      keepAlive: true,
+      application_name: 'ringback-queue',
+      connectionTimeoutMillis: 5000,
+      // The rows are the truth: a hint that a PostgreSQL crash forgets is sent again.
+      options: `-c search_path=${SCHEMA} -c synchronous_commit=off`,
+    });
+    pool.on('error', (error) => this.logger.debug(`PostgreSQL queue pool: ${error.message}`));
+    // Every queue and worker adds listeners to the one pool.
+    pool.setMaxListeners(0);
+    return pool;
+  }
+
+  private async migrate(pool: pg.Pool, triesLeft: number): Promise<void> {
+    try {
+      const client = await pool.connect();
+      try {
+        await runMigrations(client, SCHEMA);
+      } finally {
+        client.release();
+      }
+    } catch (error) {
+      if (triesLeft <= 1) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await this.migrate(pool, triesLeft - 1);
+    }
+  }
+}

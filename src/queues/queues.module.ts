@@ -1,0 +1,75 @@
+import { BullModule } from '@nestjs/bullmq';
+import { Global, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { DatabaseConfig, QueueConfig } from '../config/config.js';
+import { HintQueue, QUEUE_PREFIX } from './hint-queue.js';
+import { QueueBackend } from './queue-backend.js';
+
+export const OPERATIONS_QUEUE = 'operations';
+export const DELIVERIES_QUEUE = 'deliveries';
+/** The configuration that every `@Processor` names, so that workers get connections that wait out an outage. */
+export const WORKERS = 'workers';
+/** For every `@Processor`: they run once the whole application is up, and forgive a queue that stalls. */
+export const WORKER_OPTIONS = {
+  autorun: false,
+  lockDuration: 30_000,
+  stalledInterval: 5_000,
+  maxStalledCount: 10,
+} as const;
+
+/** Hints to operations that are due. */
+@Injectable()
+export class OperationHints extends HintQueue implements OnApplicationShutdown {
+  constructor(backend: QueueBackend) {
+    super(OPERATIONS_QUEUE, 'op', backend.hintsPerJob, backend.kind === 'postgresql', {
+      connection: backend.producer,
+    });
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.close();
+  }
+}
+
+/** Hints to deliveries that are due. */
+@Injectable()
+export class DeliveryHints extends HintQueue implements OnApplicationShutdown {
+  constructor(backend: QueueBackend) {
+    super(DELIVERIES_QUEUE, 'dlv', backend.hintsPerJob, backend.kind === 'postgresql', {
+      connection: backend.producer,
+    });
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.close();
+  }
+}
+
+@Global()
+@Module({
+  providers: [
+    {
+      provide: QueueBackend,
+      inject: [QueueConfig, DatabaseConfig],
+      useFactory: (queue: QueueConfig, database: DatabaseConfig) => QueueBackend.connect(queue, database),
+    },
+  ],
+  exports: [QueueBackend],
+})
+class QueueBackendModule {}
+
+/** BullMQ: the backend, the queues that producers write to and the connections of the workers. */
+@Global()
+@Module({
+  imports: [
+    QueueBackendModule,
+    BullModule.forRootAsync(WORKERS, {
+      inject: [QueueBackend],
+      useFactory: (backend: QueueBackend) => ({ connection: backend.worker, prefix: QUEUE_PREFIX }),
+    }),
+    // Registers no queue of its own: it brings in what finds the processors.
+    BullModule.registerQueue(),
+  ],
+  providers: [OperationHints, DeliveryHints],
+  exports: [OperationHints, DeliveryHints, QueueBackendModule],
+})
+export class QueuesModule {}

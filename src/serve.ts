@@ -1,0 +1,121 @@
+import { createServer } from 'node:net';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AccountsService } from './accounts/accounts.service.js';
+import { AppModule } from './app.module.js';
+import { loadHandlers, toConfig } from './boot.js';
+import type { RingbackConfig } from './config/config.js';
+import { type Env, readEnv, unknownVariables } from './config/env.js';
+import { SettingError } from './config/settings.js';
+import {
+  DataFolderInUseError,
+  EmbeddedPostgres,
+  EmbeddedPostgresError,
+} from './database/embedded-postgres.js';
+import { createApp } from './http/create-app.js';
+import { JsonLogger } from './http/json-logger.js';
+
+/** How long the whole shutdown may take beyond the handlers' grace, seconds. */
+const SHUTDOWN_MARGIN_S = 5;
+
+/** Runs Ringback as this process's environment says, until a signal ends it. */
+export async function serve(): Promise<void> {
+  let database: EmbeddedPostgres | undefined;
+  try {
+    const env = readEnv();
+    const logger = new JsonLogger(env.RINGBACK_LOG_LEVEL);
+    for (const name of unknownVariables())
+      logger.warn(`${name} is no setting of Ringback's: check its spelling in docs/configuration.md`, 'Boot');
+    const port = env.PORT === 0 ? await freePort(env.HOST) : env.PORT;
+    // Before anything is started, so that a wrong setting costs nothing.
+    toConfig(env, env.DATABASE_URL ?? 'postgres://embedded', port);
+    database = await embedded(env, logger);
+    const config = toConfig(env, env.DATABASE_URL ?? database!.url, port);
+    const app = await createApp(
+      AppModule.forRoot(config, await loadHandlers(config.process.handlers)),
+      logger,
+    );
+    await app.listen(port, config.http.host);
+    announce(app, config, database !== undefined);
+    endOnSignal(app, config, database, logger);
+  } catch (error) {
+    await database?.stop();
+    const expected =
+      error instanceof SettingError ||
+      error instanceof DataFolderInUseError ||
+      error instanceof EmbeddedPostgresError;
+    console.error(expected ? `\n${error.message}\n` : error);
+    process.exit(1);
+  }
+}
+
+async function embedded(env: Env, logger: JsonLogger): Promise<EmbeddedPostgres | undefined> {
+  if (env.DATABASE_URL !== undefined) return undefined;
+  if (env.NODE_ENV === 'production') {
+    throw new SettingError(
+      'DATABASE_URL is missing: with NODE_ENV=production the embedded PostgreSQL is refused; name a PostgreSQL 14 or newer',
+    );
+  }
+  return EmbeddedPostgres.start({
+    dataDir: env.RINGBACK_DATA_DIR,
+    log: (line) => logger.debug(line, 'PostgreSQL'),
+  });
+}
+
+function announce(app: NestFastifyApplication, { http, egress }: RingbackConfig, isEmbedded: boolean): void {
+  const { firstKey } = app.get(AccountsService);
+  const lines = ['', `Ringback is ready: ${http.publicUrl} (docs at ${http.publicUrl}/docs)`];
+  if (isEmbedded && egress.allowedPrivate !== '')
+    lines.push(`Callbacks may reach ${egress.allowedPrivate} here; production allows public addresses only.`);
+  if (firstKey !== null) lines.push('', `Your first API key, shown this once: ${firstKey}`);
+  lines.push(
+    '',
+    'Submit an operation that calls back (npm run receiver shows what arrives on port 9000):',
+    '',
+    `  curl -sS ${http.publicUrl}/v1/operations -H 'Authorization: Bearer ${firstKey ?? 'rb_YOUR_KEY'}' -H 'Content-Type: application/json' \\`,
+    `    -d '{"type":"echo","input":{"hello":"world"},"callback":{"url":"http://127.0.0.1:9000/"}}'`,
+    '',
+  );
+  console.log(lines.join('\n'));
+}
+
+function endOnSignal(
+  app: NestFastifyApplication,
+  config: RingbackConfig,
+  database: EmbeddedPostgres | undefined,
+  logger: JsonLogger,
+): void {
+  let ending = false;
+  const end = async (code: number): Promise<void> => {
+    if (ending) return;
+    ending = true;
+    // Closing may hang while Redis is down; what it would still do is in the rows for others.
+    const late = new Promise((resolve) =>
+      setTimeout(resolve, (config.process.shutdownGraceS + SHUTDOWN_MARGIN_S) * 1000).unref(),
+    );
+    await Promise.race([
+      app.close().catch((error: unknown) => logger.error(`closing failed: ${String(error)}`, 'Shutdown')),
+      late,
+    ]);
+    await database?.stop();
+    process.exit(code);
+  };
+  process.on('SIGTERM', () => void end(0));
+  process.on('SIGINT', () => void end(0));
+  void database?.exited.then((exit) => {
+    logger.fatal(
+      `the embedded PostgreSQL ended (${exit.signal ?? exit.code}); start Ringback again, it recovers`,
+      'PostgreSQL',
+    );
+    void end(1);
+  });
+}
+
+function freePort(host = '127.0.0.1'): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once('error', reject);
+    probe.listen(0, host, () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}

@@ -1,0 +1,180 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+
+/** One named 256-bit key. The name is written into what it seals, so that it can be found again after a rotation. */
+export interface SecretKey {
+  id: string;
+  key: Buffer;
+}
+
+/** The place a secret is stored in. A sealed value moved to another account, row or column does not open. */
+export interface SecretPlace {
+  account: string;
+  row: string;
+  column: string;
+}
+
+/** Keys that cannot be used (`RINGBACK_SECRET_KEYS`); the message names the entry and the remedy, never the key. */
+export class SecretKeysError extends Error {
+  override readonly name = 'SecretKeysError';
+  readonly code = 'malformed_secret_keys';
+}
+
+/**
+ * A sealed value that does not open. `unknown_key`: the key that sealed it is not configured;
+ * `malformed`: it is no sealed value; `not_authentic`: it was changed, moved, or sealed with another key of that name.
+ */
+export class SecretBoxError extends Error {
+  override readonly name = 'SecretBoxError';
+  constructor(
+    readonly code: 'unknown_key' | 'malformed' | 'not_authentic',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+const CIPHER = 'aes-256-gcm';
+const KEY_BYTES = 32;
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+/** No dot: it separates the parts of a sealed value. */
+const KEY_ID = /^[A-Za-z0-9_-]{1,64}$/;
+const KEY_TEXT = /^[A-Za-z0-9+/]+={0,2}$/;
+
+/** Reads `id:base64(32 bytes),…`; the first key is the one that encrypts. Throws `SecretKeysError`. */
+export function parseSecretKeys(text: string): SecretKey[] {
+  const entries = text.split(',').map((entry) => entry.trim());
+  if (entries.every((entry) => entry === '')) {
+    throw new SecretKeysError(
+      'no secret key given: write id:base64(32 bytes), made with "openssl rand -base64 32"',
+    );
+  }
+  const keys = entries.map(parseSecretKey);
+  refuseDoubledIds(keys);
+  return keys;
+}
+
+function parseSecretKey(entry: string, index: number): SecretKey {
+  const colon = entry.indexOf(':');
+  const at = `secret key ${index + 1}`;
+  if (colon < 1) throw new SecretKeysError(`${at} has no name: write id:base64(32 bytes)`);
+  const id = entry.slice(0, colon);
+  if (!KEY_ID.test(id)) {
+    throw new SecretKeysError(`${at} has an unusable name: use 1 to 64 letters, digits, "_" or "-"`);
+  }
+  const encoded = entry.slice(colon + 1).trim();
+  const key = Buffer.from(encoded, 'base64');
+  if (!KEY_TEXT.test(encoded) || key.length !== KEY_BYTES) {
+    const found = KEY_TEXT.test(encoded) ? `${key.length} bytes` : 'something else';
+    throw new SecretKeysError(
+      `secret key "${id}" must be the base64 of ${KEY_BYTES} bytes, and is ${found}: make one with "openssl rand -base64 32"`,
+    );
+  }
+  return { id, key };
+}
+
+function refuseDoubledIds(keys: readonly SecretKey[]): void {
+  const seen = new Set<string>();
+  for (const { id } of keys) {
+    if (seen.has(id)) throw new SecretKeysError(`two secret keys are named "${id}": rename one`);
+    seen.add(id);
+  }
+}
+
+/**
+ * Seals secrets at rest with AES-256-GCM, bound to their place. The first key seals, every key opens:
+ * to rotate, put a new key in front and drop the old one when nothing `isStale` any more.
+ */
+export class SecretBox {
+  readonly #first: SecretKey;
+  readonly #keys: ReadonlyMap<string, Buffer>;
+
+  constructor(keys: readonly SecretKey[]) {
+    const [first] = keys;
+    if (first === undefined) throw new SecretKeysError('a secret box needs a key: set RINGBACK_SECRET_KEYS');
+    for (const { id, key } of keys) {
+      if (!KEY_ID.test(id))
+        throw new SecretKeysError(`the secret key name "${id}" is unusable: use letters, digits, "_" or "-"`);
+      if (key.length !== KEY_BYTES)
+        throw new SecretKeysError(`secret key "${id}" must have ${KEY_BYTES} bytes, not ${key.length}`);
+    }
+    refuseDoubledIds(keys);
+    this.#first = first;
+    this.#keys = new Map(keys.map(({ id, key }) => [id, key]));
+  }
+
+  /** Encrypts for one place: `v1.<key id>.<iv>.<ciphertext>.<tag>`, the last three base64url. */
+  seal(plain: string, place: SecretPlace): string {
+    const { id, key } = this.#first;
+    // NIST SP 800-38D: random 96-bit IVs are safe for 2^32 seals under one key, far above what rotations need.
+    const iv = randomBytes(IV_BYTES);
+    const cipher = createCipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES });
+    cipher.setAAD(associatedData(id, place));
+    const sealed = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
+    return ['v1', id, ...[iv, sealed, cipher.getAuthTag()].map((part) => part.toString('base64url'))].join(
+      '.',
+    );
+  }
+
+  /** Decrypts what `seal` made for the same place; throws `SecretBoxError` otherwise. */
+  open(sealed: string, place: SecretPlace): string {
+    const { id, iv, ciphertext, tag } = parseSealed(sealed);
+    const key = this.#keys.get(id);
+    if (key === undefined) {
+      throw new SecretBoxError(
+        'unknown_key',
+        `${place.column} was sealed with the key "${id}", which is not configured: add it to RINGBACK_SECRET_KEYS`,
+      );
+    }
+    const decipher = createDecipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES });
+    decipher.setAAD(associatedData(id, place));
+    decipher.setAuthTag(tag);
+    const plain = decipher.update(ciphertext);
+    try {
+      return Buffer.concat([plain, decipher.final()]).toString('utf8');
+    } catch (cause) {
+      const error = new SecretBoxError(
+        'not_authentic',
+        `${place.column} does not open with the key "${id}": it was changed or moved, or another key has that name now; restore the key, or rotate the secret`,
+      );
+      error.cause = cause;
+      throw error;
+    }
+  }
+
+  /** Tells whether a sealed value was sealed with another key than the one that seals now, and should be sealed anew. */
+  isStale(sealed: string): boolean {
+    return parseSealed(sealed).id !== this.#first.id;
+  }
+}
+
+function parseSealed(sealed: string): { id: string; iv: Buffer; ciphertext: Buffer; tag: Buffer } {
+  const [version, id = '', ...rest] = sealed.split('.');
+  const [iv, ciphertext, tag] = rest.map(decodePart);
+  // GCM itself accepts a shorter tag, which is easier to forge: lengths are checked here.
+  if (
+    version !== 'v1' ||
+    !KEY_ID.test(id) ||
+    rest.length !== 3 ||
+    iv?.length !== IV_BYTES ||
+    tag?.length !== TAG_BYTES ||
+    !ciphertext
+  ) {
+    throw new SecretBoxError(
+      'malformed',
+      'this is no sealed secret: expected v1.<key id>.<iv>.<ciphertext>.<tag>',
+    );
+  }
+  return { id, iv, ciphertext, tag };
+}
+
+/** Buffer.from skips what it can't read, so two texts would open to one secret: only the canonical text counts. */
+function decodePart(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, 'base64url');
+  return bytes.toString('base64url') === text ? bytes : undefined;
+}
+
+/** JSON keeps the parts apart: joined by a bare separator, ("a:b", "c") and ("a", "b:c") would be the same place. */
+function associatedData(keyId: string, { account, row, column }: SecretPlace): Buffer {
+  return Buffer.from(JSON.stringify(['v1', keyId, account, row, column]));
+}

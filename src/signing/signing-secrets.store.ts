@@ -1,0 +1,130 @@
+import { randomBytes } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { Database, type Queryable } from '../database/database.js';
+import { SecretBox } from './secret-box.js';
+import { newSigningKeyPair, newSigningSecret } from './signature.js';
+
+/** Old secrets that may co-sign at once. */
+const MOST_OLD = 10;
+const CACHE_MS = 5_000;
+const MOST_CACHED = 10_000;
+
+interface SecretRow {
+  id: string;
+  kind: 'hmac' | 'ed25519';
+  secret: string;
+}
+
+/** What signs now: every `whsec_…` that is valid, newest first, and the `whsk_…` of owners that have one. */
+export interface SigningKeys {
+  readonly secrets: string[];
+  readonly privateKey: string | undefined;
+}
+
+/**
+ * The secrets that sign an account's callbacks, or an endpoint's: one signs, replaced ones co-sign until they expire.
+ * Sealed at rest.
+ */
+@Injectable()
+export class SigningSecrets {
+  private readonly cache = new Map<string, { until: number; keys: Promise<SigningKeys> }>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly box: SecretBox,
+  ) {}
+
+  /** What signs now, of the account or of its endpoint. Other processes' rotations are seen within 5 s. */
+  of(accountId: string, endpointId: string | null = null): Promise<SigningKeys> {
+    const owner = endpointId ?? accountId;
+    const cached = this.cache.get(owner);
+    if (cached && cached.until > performance.now()) return cached.keys;
+    if (this.cache.size >= MOST_CACHED) this.cache.clear();
+    const keys = this.load(accountId, endpointId);
+    this.cache.set(owner, { until: performance.now() + CACHE_MS, keys });
+    keys.catch(() => this.cache.delete(owner));
+    return keys;
+  }
+
+  /** Makes the owner's first secret if it has none. Within a transaction where one is given. */
+  async ensure(
+    accountId: string,
+    endpointId: string | null = null,
+    tx: Queryable = this.database,
+  ): Promise<void> {
+    await this.insert(tx, accountId, endpointId, 'hmac', newSigningSecret());
+  }
+
+  /** Gives the owner an Ed25519 key if it has none. */
+  async ensureKeyPair(
+    accountId: string,
+    endpointId: string | null,
+    tx: Queryable = this.database,
+  ): Promise<void> {
+    await this.insert(tx, accountId, endpointId, 'ed25519', newSigningKeyPair().privateKey);
+    this.cache.delete(endpointId ?? accountId);
+  }
+
+  /** A new secret signs from now on; the one before co-signs for `overlapS` seconds. Answers the new one. */
+  async rotate(accountId: string, endpointId: string | null, overlapS: number): Promise<string> {
+    const secret = newSigningSecret();
+    await this.database.transaction(async (tx) => {
+      await tx.query('SELECT id FROM account WHERE id = $1 FOR UPDATE', [accountId]);
+      await tx.query(
+        `UPDATE signing_secret SET expires_at = now() + make_interval(secs => $3)
+         WHERE account_id = $1 AND endpoint_id IS NOT DISTINCT FROM $2 AND kind = 'hmac' AND expires_at IS NULL`,
+        [accountId, endpointId, overlapS],
+      );
+      await tx.query(
+        `DELETE FROM signing_secret WHERE account_id = $1 AND endpoint_id IS NOT DISTINCT FROM $2 AND kind = 'hmac'
+           AND (expires_at <= now() OR id NOT IN (
+             SELECT id FROM signing_secret WHERE account_id = $1 AND endpoint_id IS NOT DISTINCT FROM $2 AND kind = 'hmac'
+             ORDER BY expires_at DESC LIMIT $3))`,
+        [accountId, endpointId, MOST_OLD],
+      );
+      await this.insert(tx, accountId, endpointId, 'hmac', secret);
+    });
+    this.cache.delete(endpointId ?? accountId);
+    return secret;
+  }
+
+  /** Every endpoint's Ed25519 key. */
+  async keyPairOwners(): Promise<{ endpointId: string; privateKey: string }[]> {
+    const rows = await this.database.query<SecretRow & { account_id: string; endpoint_id: string }>(
+      `SELECT id, account_id, endpoint_id, secret FROM signing_secret WHERE kind = 'ed25519' AND endpoint_id IS NOT NULL ORDER BY endpoint_id`,
+    );
+    return rows.map(({ id, account_id, endpoint_id, secret }) => ({
+      endpointId: endpoint_id,
+      privateKey: this.box.open(secret, { account: account_id, row: id, column: 'secret' }),
+    }));
+  }
+
+  private async insert(
+    tx: Queryable,
+    accountId: string,
+    endpointId: string | null,
+    kind: SecretRow['kind'],
+    secret: string,
+  ): Promise<void> {
+    const id = `sec_${randomBytes(16).toString('hex')}`;
+    const sealed = this.box.seal(secret, { account: accountId, row: id, column: 'secret' });
+    await tx.query(
+      'INSERT INTO signing_secret (id, account_id, endpoint_id, kind, secret) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING',
+      [id, accountId, endpointId, kind, sealed],
+    );
+  }
+
+  private async load(accountId: string, endpointId: string | null): Promise<SigningKeys> {
+    const rows = await this.database.query<SecretRow>(
+      `SELECT id, kind, secret FROM signing_secret
+       WHERE account_id = $1 AND endpoint_id IS NOT DISTINCT FROM $2 AND (expires_at IS NULL OR expires_at > now())
+       ORDER BY expires_at DESC NULLS FIRST`,
+      [accountId, endpointId],
+    );
+    const opened = (kind: SecretRow['kind']): string[] =>
+      rows
+        .filter((row) => row.kind === kind)
+        .map(({ id, secret }) => this.box.open(secret, { account: accountId, row: id, column: 'secret' }));
+    return { secrets: opened('hmac'), privateKey: opened('ed25519')[0] };
+  }
+}

@@ -1,0 +1,18 @@
+import { Module } from '@nestjs/common';
+import { SecretConfig } from '../config/config.js';
+import { parseSecretKeys, SecretBox } from './secret-box.js';
+import { SigningSecrets } from './signing-secrets.store.js';
+
+/** Signatures, and what is encrypted at rest. */
+@Module({
+  providers: [
+    {
+      provide: SecretBox,
+      inject: [SecretConfig],
+      useFactory: (config: SecretConfig) => new SecretBox(parseSecretKeys(config.keys)),
+    },
+    SigningSecrets,
+  ],
+  exports: [SecretBox, SigningSecrets],
+})
+export class SigningModule {}

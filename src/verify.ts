@@ -1,0 +1,150 @@
+/**
+ * `ringback/verify`: verifies callbacks where they arrive, by Standard Webhooks (`v1` HMAC-SHA256, `v1a` Ed25519).
+ * Only web-standard APIs and no dependency: it runs in Node, Deno, Bun, workers and edge functions.
+ * https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+ */
+
+/** Why a callback was refused, or could not be checked; stable. */
+export type WebhookVerificationCode =
+  /** `webhook-id`, `webhook-timestamp` or `webhook-signature` is absent or empty. */
+  | 'missing_header'
+  /** `webhook-timestamp` is not a whole number of seconds. */
+  | 'malformed_timestamp'
+  /** It was signed longer ago than the tolerance: a replay, or this clock is ahead. */
+  | 'too_old'
+  /** It was signed further ahead than the tolerance: this clock is behind. */
+  | 'too_new'
+  /** No signature is one of the given secrets' or keys': forged, changed, or signed with another secret. */
+  | 'no_match'
+  /** The signature is right, and the body is no JSON. */
+  | 'malformed_body'
+  /** Your own fault: no secret or key was given. */
+  | 'no_secret'
+  /** Your own fault: a secret is not `whsec_…`, or a key not `whpk_…` of 32 bytes. */
+  | 'malformed_secret';
+
+/** The only error that `verify` rejects with. Answer 401, and never act on the body. */
+export class WebhookVerificationError extends Error {
+  override readonly name = 'WebhookVerificationError';
+  constructor(
+    readonly code: WebhookVerificationCode,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** A `Headers`, or a record whose names may be in any case, such as Node's `request.headers`. */
+export type WebhookHeaders =
+  { get(name: string): string | null } | Readonly<Record<string, string | readonly string[] | undefined>>;
+
+export interface VerifyOptions {
+  /** Seconds that `webhook-timestamp` may differ from now, either way; 300 by default. */
+  toleranceS?: number;
+  /** Now, in milliseconds since 1970; `Date.now()` by default. */
+  now?: number;
+}
+
+interface VerifyingKey {
+  /** `v1` or `v1a`. */
+  scheme: string;
+  algorithm: 'HMAC' | 'Ed25519';
+  key: CryptoKey;
+}
+type CryptoKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
+const HMAC_PREFIX = 'whsec_';
+const PUBLIC_PREFIX = 'whpk_';
+
+/**
+ * Resolves with the parsed body of a callback that one of the secrets (`whsec_…`) or public keys (`whpk_…`) signed.
+ * `body` must be what arrived, byte for byte: not parsed and written again. Rejects with `WebhookVerificationError`.
+ */
+export async function verify<T = unknown>(
+  body: string | Uint8Array,
+  headers: WebhookHeaders,
+  secretOrKeys: string | readonly string[],
+  options: VerifyOptions = {},
+): Promise<T> {
+  const keys = await importKeys(typeof secretOrKeys === 'string' ? [secretOrKeys] : secretOrKeys);
+  const id = header(headers, 'webhook-id');
+  const timestamp = header(headers, 'webhook-timestamp');
+  const signatures = header(headers, 'webhook-signature').split(' ');
+  checkTimestamp(timestamp, options);
+  const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
+  if (!(await signedByOne(signatures, keys, signedContent(`${id}.${timestamp}.`, bytes)))) {
+    throw new WebhookVerificationError('no_match', 'no signature matches: was the body changed before this?');
+  }
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as T;
+  } catch {
+    throw new WebhookVerificationError('malformed_body', 'the signature is right, but the body is no JSON');
+  }
+}
+
+function header(headers: WebhookHeaders, name: string): string {
+  const value = isHeaders(headers)
+    ? headers.get(name)
+    : Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1];
+  if (typeof value === 'string' && value !== '') return value;
+  throw new WebhookVerificationError('missing_header', `there is no ${name} header`);
+}
+
+function isHeaders(headers: WebhookHeaders): headers is { get(name: string): string | null } {
+  return typeof headers.get === 'function';
+}
+
+function checkTimestamp(timestamp: string, { toleranceS = 300, now = Date.now() }: VerifyOptions): void {
+  if (!/^\d{1,15}$/.test(timestamp)) {
+    throw new WebhookVerificationError('malformed_timestamp', 'webhook-timestamp is no number of seconds');
+  }
+  const ageS = Math.floor(now / 1000) - Number(timestamp);
+  if (ageS > toleranceS) throw new WebhookVerificationError('too_old', `it was signed ${ageS} s ago`);
+  if (-ageS > toleranceS) throw new WebhookVerificationError('too_new', `it was signed ${-ageS} s ahead`);
+}
+
+/** Constant-time: `subtle.verify` compares, never this code. */
+async function signedByOne(signatures: string[], keys: VerifyingKey[], content: Uint8Array<ArrayBuffer>) {
+  for (const { scheme, algorithm, key } of keys) {
+    for (const signature of signatures) {
+      const comma = signature.indexOf(',');
+      const given = signature.slice(0, comma) === scheme ? decode(signature.slice(comma + 1)) : undefined;
+      if (given && (await crypto.subtle.verify(algorithm, key, given, content))) return true;
+    }
+  }
+  return false;
+}
+
+function signedContent(head: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
+  const start = new TextEncoder().encode(head);
+  const content = new Uint8Array(start.length + body.length);
+  content.set(start);
+  content.set(body, start.length);
+  return content;
+}
+
+function importKeys(texts: readonly string[]): Promise<VerifyingKey[]> {
+  if (texts.length > 0) return Promise.all(texts.map(importKey));
+  return Promise.reject(new WebhookVerificationError('no_secret', 'give a whsec_… secret or a whpk_… key'));
+}
+
+async function importKey(text: string): Promise<VerifyingKey> {
+  const isPublic = text.startsWith(PUBLIC_PREFIX);
+  const prefix = isPublic ? PUBLIC_PREFIX : HMAC_PREFIX;
+  const raw = text.startsWith(prefix) ? decode(text.slice(prefix.length)) : undefined;
+  // The message never shows the secret: it ends up in logs.
+  if (!raw?.length || (isPublic && raw.length !== 32)) {
+    throw new WebhookVerificationError('malformed_secret', 'expected whsec_… or whpk_… and base64');
+  }
+  const algorithm = isPublic ? 'Ed25519' : { name: 'HMAC', hash: 'SHA-256' };
+  const key = await crypto.subtle.importKey('raw', raw, algorithm, false, ['verify']);
+  return { scheme: isPublic ? 'v1a' : 'v1', algorithm: isPublic ? 'Ed25519' : 'HMAC', key };
+}
+
+function decode(base64: string): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
+}
