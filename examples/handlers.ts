@@ -1,0 +1,96 @@
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { Module } from '@nestjs/common';
+import { IsString, Length, ValidateBy } from 'class-validator';
+import { type OperationContext, type OperationHandler, type OperationOutcome, OperationType } from 'ringback';
+import { MAX_FILE_BYTES, readSegments } from './segments/read-segments.js';
+import { type Segment, UnreadableFileError } from './segments/segment.js';
+import { writeXliff } from './segments/write-xliff.js';
+
+/** A BCP 47 language tag, such as `en`, `pt-BR` or `zh-Hans`. */
+function IsLanguageTag(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isLanguageTag',
+    validator: {
+      validate: isLanguageTag,
+      defaultMessage: () => 'must be a BCP 47 language tag, such as en, pt-BR or zh-Hans',
+    },
+  });
+}
+
+function isLanguageTag(value: unknown): boolean {
+  if (typeof value !== 'string' || value.length > 64) return false;
+  try {
+    return Intl.getCanonicalLocales(value).length === 1;
+  } catch {
+    return false;
+  }
+}
+
+export class SegmentsExportInput {
+  /** Id of an uploaded JSON, CSV or gettext PO file. */
+  @IsString()
+  @Length(1, 200)
+  file: string;
+
+  /** BCP 47 tag of the sources: `en`. */
+  @IsLanguageTag()
+  source_language: string;
+
+  /** BCP 47 tag of the translations: `fr`. */
+  @IsLanguageTag()
+  target_language: string;
+}
+
+/** Exports an uploaded bilingual file as XLIFF 1.2. */
+@OperationType<SegmentsExportInput>({
+  name: 'segments.export',
+  title: 'Export segments as XLIFF',
+  path: 'resources/segments/view/export',
+  input: SegmentsExportInput,
+  // A broken file fails for good below; another try is for a disk or a database that was away.
+  tries: 3,
+  backoffS: [1, 5],
+  timeoutS: 600,
+})
+export class SegmentsExportHandler implements OperationHandler<SegmentsExportInput> {
+  async run(input: SegmentsExportInput, context: OperationContext): Promise<OperationOutcome> {
+    const { name, segments } = await read(input.file, context);
+    const chunks = writeXliff(segments, {
+      original: name,
+      sourceLanguage: input.source_language,
+      targetLanguage: input.target_language,
+      signal: context.signal,
+      onProgress: (done, total) => context.progress((100 * done) / total, `Exporting ${done} of ${total}`),
+    });
+    const file = await context.saveFile(Readable.from(chunks), {
+      name: `${name.replace(/\.[^.]+$/, '')}.${input.target_language}.xlf`,
+      contentType: 'application/xliff+xml',
+    });
+    context.log(`Exported ${segments.length} segments of ${name}`);
+    return {
+      file: file.id,
+      custom: { fileref: file.id, filename: file.name, segments: segments.length },
+      statusText: `Exported ${segments.length} segments`,
+    };
+  }
+}
+
+async function read(id: string, context: OperationContext): Promise<{ name: string; segments: Segment[] }> {
+  const { stream, name, size, contentType } = await context.openFile(id);
+  if (size > MAX_FILE_BYTES) {
+    // Asked before a byte is read: the file must not be held in memory to find out.
+    stream.destroy();
+    context.fail('unreadable_file', `${name}: the file is larger than ${MAX_FILE_BYTES} bytes: split it`);
+  }
+  try {
+    return { name, segments: readSegments({ name, bytes: await buffer(stream), contentType }) };
+  } catch (error) {
+    if (error instanceof UnreadableFileError) context.fail(error.code, error.message);
+    throw error;
+  }
+}
+
+/** What `RINGBACK_HANDLERS=dist/examples/handlers.js` loads. */
+@Module({ providers: [SegmentsExportHandler] })
+export default class ExampleHandlersModule {}
