@@ -1,0 +1,199 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { App } from './support/app.js';
+import { Receiver, verify } from './support/receiver.js';
+
+let app: App;
+
+beforeAll(async () => {
+  app = await App.start();
+});
+afterAll(() => app[Symbol.asyncDispose]());
+
+describe('an operation', () => {
+  it('is accepted, run and polled to its end', async () => {
+    const answer = await app.client.post('/v1/operations', {
+      type: 'echo',
+      input: { a: [1, 'ü\u0000'] },
+      correlation: 'mine',
+    });
+    expect(answer.status).toBe(202);
+    expect(answer.headers.get('location')).toBe(`${app.client.url}/v1/operations/${answer.body.id}`);
+    expect(answer.headers.get('operation-id')).toBe(answer.body.id);
+    expect(answer.headers.get('retry-after')).toBe('1');
+    expect(answer.body).toMatchObject({
+      status: 'Waiting',
+      status_text: 'Waiting...',
+      progress: 0,
+      correlation: 'mine',
+      result: null,
+    });
+    const ended = await app.client.ended(answer.body.id);
+    expect(ended).toMatchObject({
+      status: 'Finished',
+      progress: 100,
+      attempt: 1,
+      result: { a: [1, 'ü\u0000'] },
+      error: null,
+      callback: null,
+    });
+  });
+
+  it('calls back, signed, with exactly what polling shows', async () => {
+    await using receiver = await Receiver.answering(200);
+    const operation = await app.client.submit({
+      type: 'echo',
+      input: 1,
+      callback: { url: `${receiver.url}?token=s%20cret`, headers: [{ key: 'Auth', value: 'x' }] },
+    });
+    const [received] = await receiver.received(1);
+    const event = verify(await app.client.signingSecret(), received!);
+    const shown = await app.client.ended(operation.id);
+    expect(event.type).toBe('operation.finished');
+    expect({ ...event.data, callback: null }).toEqual({ ...shown, callback: null });
+    expect(event.data.callback).toEqual({ url: `${receiver.url}?[redacted]`, state: 'Pending' });
+    expect(received!.path).toBe('/callback?token=s%20cret');
+    expect(received!.headers).toMatchObject({
+      auth: 'x',
+      'content-type': 'application/json',
+      'ringback-operation': operation.id,
+      'ringback-attempt': '1',
+    });
+    await expect.poll(async () => (await app.client.deliveries(operation.id))[0].status).toBe('Delivered');
+    expect((await app.client.ended(operation.id)).callback.state).toBe('Delivered');
+  });
+
+  it('is answered terminal when the caller prefers to wait', async () => {
+    const answer = await app.client.post(
+      '/v1/operations',
+      { type: 'echo', input: 'x' },
+      { prefer: 'wait=10' },
+    );
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('preference-applied')).toBe('wait=10');
+    expect(answer.body.status).toBe('Finished');
+  });
+
+  it('is held by ?wait no longer than asked', async () => {
+    const operation = await app.client.submit({ type: 'sleep', input: { seconds: 30 } });
+    const answer = await app.client.get(`/v1/operations/${operation.id}?wait=0.2`);
+    expect(['Waiting', 'Executing']).toContain(answer.body.status);
+    expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+    await app.client.post(`/v1/operations/${operation.id}/cancel`);
+  });
+
+  it('can be canceled while it runs, and only once', async () => {
+    const operation = await app.client.submit({ type: 'sleep', input: { seconds: 30 } });
+    await expect.poll(async () => (await app.client.ended(operation.id, 0)).status).toBe('Executing');
+    const canceled = await app.client.post(`/v1/operations/${operation.id}/cancel`);
+    expect(canceled.body).toMatchObject({ status: 'Canceled', error: null, result: null });
+    const again = await app.client.post(`/v1/operations/${operation.id}/cancel`);
+    expect(again.status).toBe(409);
+    expect(again.body.code).toBe('operation-ended');
+  });
+
+  it('keeps a history of transitions and progress', async () => {
+    const operation = await app.client.submit({ type: 'sleep', input: { seconds: 0.5 } });
+    await app.client.ended(operation.id);
+    const { body } = await app.client.get(`/v1/operations/${operation.id}/history`);
+    const kinds = body.data.map((entry: { kind: string; status: string }) => entry.status ?? entry.kind);
+    expect(kinds).toEqual(['Waiting', 'Executing', 'progress', 'Finished']);
+  });
+
+  it('fails with timeout when it runs longer than timeout_s', async () => {
+    const operation = await app.client.submit({ type: 'sleep', input: { seconds: 30 }, timeout_s: 0.1 });
+    expect(await app.client.ended(operation.id)).toMatchObject({
+      status: 'Failed',
+      error: { code: 'timeout' },
+    });
+  });
+
+  it('waits until run_at', async () => {
+    const run_at = new Date(Date.now() + 700).toISOString();
+    const operation = await app.client.submit({ type: 'echo', run_at });
+    const ended = await app.client.ended(operation.id);
+    expect(ended.status).toBe('Finished');
+    expect(Date.parse(ended.started_at)).toBeGreaterThanOrEqual(Date.parse(run_at));
+  });
+
+  it('is made once for one Idempotency-Key, also by parallel submits', async () => {
+    const submits = Array.from({ length: 50 }, () =>
+      app.client.post('/v1/operations', { type: 'echo', input: 7 }, { 'idempotency-key': 'once' }),
+    );
+    const answers = await Promise.all(submits);
+    expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
+    expect(answers.filter(({ headers }) => headers.get('idempotent-replayed') === 'true')).toHaveLength(49);
+    const other = await app.client.post(
+      '/v1/operations',
+      { type: 'echo', input: 8 },
+      { 'idempotency-key': 'once' },
+    );
+    expect(other.status).toBe(422);
+    expect(other.body.code).toBe('idempotency-key-reused');
+  });
+
+  it('can be submitted in a batch, in which one bad item stops no other', async () => {
+    const operations = [
+      { type: 'echo', input: 1 },
+      { type: 'nothing' },
+      5,
+      { type: 'echo', input: 2, priority: 1000 },
+      { type: 'echo', input: 3 },
+    ];
+    const { status, body } = await app.client.post('/v1/operations/batch', { operations });
+    expect(status).toBe(200);
+    expect(body.data.map((item: { status: number }) => item.status)).toEqual([202, 422, 422, 422, 202]);
+    expect(body.data[1].problem).toMatchObject({
+      code: 'unknown-operation-type',
+      errors: [{ path: 'type' }],
+    });
+    expect((await app.client.ended(body.data[4].operation.id)).result).toBe(3);
+    const many = await app.client.post('/v1/operations/batch', {
+      operations: Array.from({ length: 501 }, () => ({ type: 'echo' })),
+    });
+    expect(many).toMatchObject({ status: 422, body: { errors: [{ path: 'operations' }] } });
+    const full = await app.client.post('/v1/operations/batch', {
+      operations: Array.from({ length: 500 }, (_, input) => ({ type: 'echo', input })),
+    });
+    const ids = full.body.data.map(
+      ({ operation }: { operation: { request_id: number } }) => operation.request_id,
+    );
+    expect(ids).toEqual(ids.toSorted((a: number, b: number) => a - b));
+  });
+
+  it('can be run once more as a new operation that names it, with its callback', async () => {
+    await using receiver = await Receiver.answering(200);
+    const callback = { url: receiver.url, headers: [{ key: 'Auth', value: 'secret' }] };
+    const first = await app.client.submit({ type: 'echo', input: { again: true }, callback });
+    await receiver.received(1);
+    const again = await app.client.post(`/v1/operations/${first.id}/rerun`);
+    expect(again).toMatchObject({ status: 202, body: { rerun_of: first.id, type: 'echo' } });
+    expect(again.body.id).not.toBe(first.id);
+    const [, second] = await receiver.received(2);
+    expect(second!.headers).toMatchObject({ auth: 'secret', 'ringback-operation': again.body.id });
+    expect((await app.client.ended(again.body.id)).result).toEqual({ again: true });
+  });
+
+  it('is listed by its account alone, page by page, in the order of acceptance', async () => {
+    const alone = await app.account('lists');
+    const ids: string[] = [];
+    for (let count = 0; count < 5; count++) ids.push((await alone.submit({ type: 'echo', input: count })).id);
+    const first = (await alone.get('/v1/operations?limit=3')).body;
+    const second = (await alone.get(`/v1/operations?limit=3&cursor=${first.next_cursor}`)).body;
+    expect([...first.data, ...second.data].map(({ id }: { id: string }) => id)).toEqual(ids);
+    expect(second.next_cursor).toBeNull();
+    expect((await app.client.get(`/v1/operations/${ids[0]}`)).status).toBe(404);
+  });
+
+  it('runs at most as many at once as its account has slots', async () => {
+    const narrow = await app.account('narrow', 2);
+    const submitted = await Promise.all(
+      Array.from({ length: 6 }, () => narrow.submit({ type: 'sleep', input: { seconds: 0.2 } })),
+    );
+    const spans = (await Promise.all(submitted.map(({ id }) => narrow.ended(id)))).map(
+      ({ started_at, finished_at }) => [Date.parse(started_at), Date.parse(finished_at)],
+    );
+    for (const [start] of spans) {
+      expect(spans.filter(([s, f]) => s! <= start! && start! < f!).length).toBeLessThanOrEqual(2);
+    }
+  });
+});

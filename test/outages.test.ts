@@ -1,0 +1,134 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { EmbeddedPostgres } from '../src/database/embedded-postgres.js';
+import { freePort } from './support/app.js';
+import { newDatabase, redisUrls } from './support/database.js';
+import { Door } from './support/door.js';
+import { expectNothingLost, Load } from './support/load.js';
+import { Receiver } from './support/receiver.js';
+import { Service, temporaryFolder } from './support/service.js';
+
+describe('a service whose PostgreSQL crashes and comes back', { timeout: 120_000 }, () => {
+  it('needs no restart, answers 503 meanwhile, and loses nothing that it acknowledged', async () => {
+    await using folder = await temporaryFolder();
+    await using receiver = await Receiver.answering(200);
+    const dataDir = join(folder.path, 'data');
+    let server = await EmbeddedPostgres.start({ dataDir });
+    await using door = await Door.to(Number(new URL(server.url).port));
+    const url = new URL(server.url);
+    url.port = String(door.port);
+    const [redis] = await redisUrls();
+    {
+      await using service = await Service.start({
+        DATABASE_URL: url.href,
+        ...(redis === undefined ? {} : { REDIS_URL: redis }),
+      });
+      const load = new Load(service.client, receiver.url);
+      await load.reached(100);
+      // Immediate shutdown: as a crash would leave it.
+      process.kill(server.pid, 'SIGQUIT');
+      await server.exited;
+      door.close();
+      await server.stop();
+      const refused = await service.client.post('/v1/operations', { type: 'echo' });
+      expect(refused.status).toBe(503);
+      expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
+      expect((await service.client.get('/health/ready')).status).toBe(503);
+      expect((await service.client.get('/health/live')).status).toBe(200);
+      server = await EmbeddedPostgres.start({ dataDir });
+      door.target = Number(new URL(server.url).port);
+      const before = load.acknowledged.length;
+      await load.reached(before + 100);
+      await expectNothingLost(server.url, await load.stop(), receiver);
+      await expect
+        .poll(async () => (await service.client.get('/health/ready')).status, { timeout: 10_000 })
+        .toBe(200);
+      expect(service.process.exitCode).toBeNull();
+    }
+    await server.stop();
+  });
+});
+
+const onRedis = describe.runIf(process.env.RINGBACK_TEST_REDIS_URL);
+
+onRedis('a service whose Redis', { timeout: 120_000 }, () => {
+  it('is emptied under load loses nothing', async () => {
+    const database = await newDatabase();
+    await using receiver = await Receiver.answering(200);
+    await using redis = await RedisServer.start();
+    await using service = await Service.start({ DATABASE_URL: database, REDIS_URL: redis.url });
+    const load = new Load(service.client, receiver.url);
+    for (let round = 1; round <= 3; round++) {
+      await load.reached(round * 60);
+      await redis.command('FLUSHALL');
+    }
+    await expectNothingLost(database, await load.stop(), receiver);
+  });
+
+  it('is killed and restarted under load keeps accepting and loses nothing', async () => {
+    const database = await newDatabase();
+    await using receiver = await Receiver.answering(200);
+    let redis = await RedisServer.start();
+    await using service = await Service.start({ DATABASE_URL: database, REDIS_URL: redis.url });
+    const load = new Load(service.client, receiver.url);
+    await load.reached(60);
+    await redis[Symbol.asyncDispose]();
+    const before = load.acknowledged.length;
+    await load.reached(before + 40);
+    expect((await service.client.get('/health/ready')).status).toBe(503);
+    redis = await RedisServer.start(redis.port);
+    await expectNothingLost(database, await load.stop(), receiver);
+    await redis[Symbol.asyncDispose]();
+    // Redis is down: ending must not wait for it.
+    const asked = performance.now();
+    expect(await service.end('SIGTERM')).toBe(0);
+    expect(performance.now() - asked).toBeLessThan(10_000);
+  });
+});
+
+/** A Redis of the test's own, to be killed. */
+class RedisServer implements AsyncDisposable {
+  private constructor(
+    private readonly process: ReturnType<typeof spawn>,
+    readonly port: number,
+  ) {}
+
+  static async start(port?: number): Promise<RedisServer> {
+    const chosen = port ?? (await freePort());
+    const child = spawn(
+      'redis-server',
+      ['--port', String(chosen), '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'],
+      { stdio: 'ignore' },
+    );
+    const server = new RedisServer(child, chosen);
+    await expect.poll(() => server.command('PING').catch(() => null), { timeout: 10_000 }).toBe('PONG');
+    return server;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  async command(name: string): Promise<unknown> {
+    const { Redis } = await import('ioredis');
+    const client = new Redis(this.url, {
+      maxRetriesPerRequest: 0,
+      retryStrategy: () => null,
+      lazyConnect: true,
+    });
+    client.on('error', () => undefined);
+    try {
+      return await client.call(name);
+    } finally {
+      client.disconnect();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
+    this.process.kill('SIGKILL');
+    await once(this.process, 'exit');
+  }
+}

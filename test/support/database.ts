@@ -1,0 +1,48 @@
+import { randomBytes } from 'node:crypto';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { inject } from 'vitest';
+
+const TEMPLATE = 'ringback_template';
+
+/** A migrated, empty database of its own. */
+export async function newDatabase(): Promise<string> {
+  const url = new URL(inject('postgresUrl'));
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  const admin = new pg.Client({ connectionString: url.href });
+  await admin.connect();
+  try {
+    await admin.query(`CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`);
+  } finally {
+    await admin.end();
+  }
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+/** Rows of a statement, on a connection of its own. */
+export async function rowsOf<Row = Record<string, unknown>>(
+  databaseUrl: string,
+  sql: string,
+  parameters: unknown[] = [],
+): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    return (await client.query(sql, parameters)).rows as Row[];
+  } finally {
+    await client.end();
+  }
+}
+
+/** Where RINGBACK_TEST_REDIS_URL names a Redis, the URL of an emptied database of this worker on it; else nothing. */
+export async function redisUrls(): Promise<string[]> {
+  const given = process.env.RINGBACK_TEST_REDIS_URL;
+  if (given === undefined || given === '') return [];
+  const url = new URL(given);
+  url.pathname = `/${process.env.VITEST_POOL_ID ?? '1'}`;
+  const client = new Redis(url.href);
+  await client.flushdb();
+  await client.quit();
+  return [url.href];
+}

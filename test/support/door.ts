@@ -1,0 +1,54 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+
+/** A port that stays while the server behind it comes and goes. */
+export class Door implements AsyncDisposable {
+  private readonly sockets = new Set<Socket>();
+
+  private constructor(
+    private readonly server: Server,
+    /** Port of the server behind; null while there is none. */
+    public target: number | null,
+  ) {}
+
+  static async to(target: number): Promise<Door> {
+    const server = createServer();
+    const door = new Door(server, target);
+    server.on('connection', (socket) => door.pass(socket));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return door;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** Breaks every connection; new ones are refused until there is a target again. */
+  close(): void {
+    this.target = null;
+    for (const socket of this.sockets) socket.resetAndDestroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private pass(socket: Socket): void {
+    if (this.target === null) return void socket.resetAndDestroy();
+    const behind = connect(this.target, '127.0.0.1');
+    for (const [one, other] of [
+      [socket, behind],
+      [behind, socket],
+    ] as const) {
+      this.sockets.add(one);
+      one
+        .on('error', () => other.destroy())
+        .on('close', () => {
+          this.sockets.delete(one);
+          other.destroy();
+        });
+      one.pipe(other);
+    }
+  }
+}

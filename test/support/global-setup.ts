@@ -1,0 +1,43 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runMigrations } from 'bullmq';
+import pg from 'pg';
+import type { TestProject } from 'vitest/node';
+import 'reflect-metadata';
+import { dataSourceOptions } from '../../ormconfig.js';
+import { connect } from '../../src/database/connection.js';
+import { EmbeddedPostgres } from '../../src/database/embedded-postgres.js';
+
+/** The database that every test file copies. */
+export const TEMPLATE = 'ringback_template';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Of a server that all test files share; each makes databases of its own on it. */
+    postgresUrl: string;
+  }
+}
+
+/** Starts one PostgreSQL for all test files and prepares the database they copy. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'ringback-tests-'));
+  const server = await EmbeddedPostgres.start({ dataDir, settings: { max_connections: '400' } });
+  const template = new URL(server.url);
+  const admin = new pg.Client({ connectionString: server.url });
+  await admin.connect();
+  await admin.query(`CREATE DATABASE ${TEMPLATE}`);
+  await admin.end();
+  template.pathname = `/${TEMPLATE}`;
+  const dataSource = await connect(dataSourceOptions(template.href, 2));
+  await dataSource.destroy();
+  const queue = new pg.Client({ connectionString: template.href });
+  await queue.connect();
+  await runMigrations(queue, 'bullmq');
+  await queue.end();
+  project.provide('postgresUrl', server.url);
+  return async () => {
+    await server.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+}

@@ -1,0 +1,76 @@
+import { expect } from 'vitest';
+import type { Client } from './client.js';
+import { rowsOf } from './database.js';
+import type { Receiver } from './receiver.js';
+
+/** Submits operations without pause until stopped, and remembers which were acknowledged. */
+export class Load {
+  readonly acknowledged: string[] = [];
+  private readonly submitters: Promise<void>[];
+  private stopped = false;
+
+  constructor(
+    private readonly client: Client,
+    private readonly callbackUrl: string,
+    concurrency = 8,
+    private readonly type: Record<string, unknown> = { type: 'sleep', input: { seconds: 0.02 } },
+  ) {
+    this.submitters = Array.from({ length: concurrency }, () => this.submit());
+  }
+
+  /** Resolves once so many were acknowledged. */
+  async reached(count: number): Promise<void> {
+    await expect
+      .poll(() => this.acknowledged.length, { timeout: 30_000, interval: 10 })
+      .toBeGreaterThanOrEqual(count);
+  }
+
+  async stop(): Promise<string[]> {
+    this.stopped = true;
+    await Promise.all(this.submitters);
+    return this.acknowledged;
+  }
+
+  private async submit(): Promise<void> {
+    while (!this.stopped) {
+      try {
+        const answer = await this.client.post('/v1/operations', {
+          ...this.type,
+          callback: { url: this.callbackUrl },
+        });
+        if (answer.status === 202) this.acknowledged.push(answer.body.id as string);
+        else await new Promise((resolve) => setImmediate(resolve));
+      } catch {
+        // The service is down: what wasn't acknowledged isn't owed.
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+  }
+}
+
+/** Every acknowledged operation is Finished, its callback delivered, and seen by the receiver. */
+export async function expectNothingLost(
+  databaseUrl: string,
+  acknowledged: string[],
+  receiver: Receiver,
+  timeout = 60_000,
+): Promise<void> {
+  const pending = async (): Promise<number> => {
+    const [row] = await rowsOf<{ count: string }>(
+      databaseUrl,
+      `SELECT count(*) FROM unnest($1::text[]) AS a (rid) WHERE NOT EXISTS (
+         SELECT FROM operation o JOIN delivery d ON d.operation_id = o.request_id
+         WHERE o.rid = a.rid AND o.state = 'Finished' AND d.state = 'Delivered')`,
+      [acknowledged],
+    ).catch(() => [{ count: '-1' }]);
+    return Number(row!.count);
+  };
+  await expect.poll(pending, { timeout, interval: 200 }).toBe(0);
+  const seen = new Set(receiver.all.map(({ headers }) => headers['ringback-operation']));
+  expect(acknowledged.filter((id) => !seen.has(id))).toEqual([]);
+  const twice = await rowsOf(
+    databaseUrl,
+    `SELECT operation_id FROM history_entry WHERE kind = 'transition' AND state IN ('Finished', 'Failed', 'Canceled') GROUP BY 1 HAVING count(*) > 1`,
+  );
+  expect(twice).toEqual([]);
+}
