@@ -1,0 +1,57 @@
+import { SETTINGS } from '../../src/config/env.js';
+import type { Setting } from '../../src/config/settings.js';
+
+const settings = Object.entries(SETTINGS) as [string, Setting<unknown>][];
+
+/** docs/configuration.md: every environment variable, its default and what it is for. */
+export function configurationPage(): string {
+  const rows = settings.map(
+    ([name, setting]) => `| \`${name}\` | ${cell(fallbackOf(setting))} | ${cell(setting.description)} |`,
+  );
+  return [
+    '<!-- Generated from src/config/env.ts by `npm run generate`; change it there. -->',
+    '',
+    '# Configuration',
+    '',
+    'Ringback is configured by environment variables and by nothing else. All of them are read at boot: a wrong value ends',
+    'the start with a message that names every variable that is wrong. An empty variable counts as unset, but for',
+    '`RINGBACK_ALLOWED_PRIVATE`, where empty means none.',
+    '',
+    '| variable | default | what it is for |',
+    '| --- | --- | --- |',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+/** .env.example: the same, as a file to copy. */
+export function envExample(): string {
+  const entries = settings.map(([name, setting]) => {
+    const note = setting.fallback === undefined ? ` Default: ${setting.fallbackNote ?? 'none'}.` : '';
+    return [...wrapped(setting.description + note), `#${name}=${setting.fallback ?? ''}`, ''].join('\n');
+  });
+  return [
+    '# Generated from src/config/env.ts by `npm run generate`; change it there.',
+    '# Every setting with its default. Copy to .env, uncomment what you change, and start with `node --env-file=.env`.',
+    '',
+    ...entries,
+  ].join('\n');
+}
+
+function fallbackOf({ fallback, fallbackNote }: Setting<unknown>): string {
+  return fallbackNote ?? `\`${fallback}\``;
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
+
+/** Comment lines of at most 110 characters. */
+function wrapped(text: string): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    if (`# ${lines.at(-1)} ${word}`.length > 110) lines.push('');
+    lines[lines.length - 1] = `${lines.at(-1)} ${word}`;
+  }
+  return lines.map((line) => `#${line}`);
+}
