@@ -1,0 +1,43 @@
+# syntax=docker/dockerfile:1
+
+FROM node:24-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+COPY tools/node/package.json tools/node/
+# Optional are the embedded PostgreSQL, the checkout's own Node and native speed-ups: none is needed here or at runtime.
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=optional
+COPY tsconfig.json tsconfig.build.json nest-cli.json ormconfig.ts ./
+COPY src src
+COPY migrations migrations
+COPY examples examples
+COPY scripts scripts
+RUN npm run build
+
+FROM node:24-bookworm-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+COPY tools/node/package.json tools/node/
+RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --omit=optional
+
+FROM node:24-bookworm-slim
+# Signals reach Ringback, and orphans are reaped.
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends tini \
+  && rm -rf /var/lib/apt/lists/* \
+  && install -d -o node -g node /var/lib/ringback
+WORKDIR /app
+COPY package.json LICENSE ./
+COPY --from=dependencies /app/node_modules node_modules
+COPY --from=build /app/dist/src dist/src
+COPY --from=build /app/dist/migrations dist/migrations
+COPY --from=build /app/dist/examples dist/examples
+COPY --from=build /app/dist/ormconfig.* dist/
+# In production Ringback listens on every interface, and refuses to boot without DATABASE_URL and RINGBACK_SECRET_KEYS.
+ENV NODE_ENV=production PORT=8080 RINGBACK_DATA_DIR=/var/lib/ringback
+USER node
+VOLUME /var/lib/ringback
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/ready`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["tini", "--", "node", "--enable-source-maps", "dist/src/main.js"]
