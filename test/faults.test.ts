@@ -69,7 +69,7 @@ describe('an acknowledged operation', { timeout: 120_000 }, () => {
     await using api = await Service.start({ ...shared, RINGBACK_ROLE: 'api' });
     const operation = await api.client.submit({ type: 'test.die', callback: { url: receiver.url } });
     for (let death = 1; death <= 2; death++)
-      await (await Service.start({ ...shared, RINGBACK_ROLE: 'worker' })).exited();
+      await (await Service.spawn({ ...shared, RINGBACK_ROLE: 'worker' })).exited();
     await using _survivor = await Service.start({ ...shared, RINGBACK_ROLE: 'worker' });
     const [received] = await receiver.received(1);
     const event = verify(await api.client.signingSecret(), received!);

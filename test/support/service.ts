@@ -37,6 +37,21 @@ export class Service implements AsyncDisposable {
 
   /** Starts `dist/src/main.js` and resolves once it is ready. */
   static async start(environment: Record<string, string>): Promise<Service> {
+    const service = await Service.spawn(environment);
+    // Closed, not only exited: then all that it said has been read.
+    const died = once(service.process, 'close').then(() =>
+      Promise.reject(new Error(`the service ended: ${service.output()}`)),
+    );
+    died.catch(() => undefined);
+    await Promise.race([
+      expect.poll(() => service.ready(), { timeout: 30_000, interval: 50 }).toBe(true),
+      died,
+    ]);
+    return service;
+  }
+
+  /** Starts `dist/src/main.js`, which may well end before anybody has seen it ready. */
+  static async spawn(environment: Record<string, string>): Promise<Service> {
     const port = Number(environment['PORT'] ?? (await freePort()));
     const child = spawn(process.execPath, ['--enable-source-maps', MAIN], {
       env: { PATH: process.env.PATH, ...QUICK, PORT: String(port), ...environment },
@@ -46,15 +61,7 @@ export class Service implements AsyncDisposable {
     child.stdout!.on('data', (chunk: Buffer) => (output += chunk.toString()));
     child.stderr!.on('data', (chunk: Buffer) => (output += chunk.toString()));
     if (process.env.RINGBACK_TEST_LOG) child.stdout!.pipe(process.stderr);
-    const service = new Service(child, new Client(`http://127.0.0.1:${port}`, TEST_KEY), () => output);
-    // Closed, not only exited: then all that it said has been read.
-    const died = once(child, 'close').then(() => Promise.reject(new Error(`the service ended: ${output}`)));
-    died.catch(() => undefined);
-    await Promise.race([
-      expect.poll(() => service.ready(), { timeout: 30_000, interval: 50 }).toBe(true),
-      died,
-    ]);
-    return service;
+    return new Service(child, new Client(`http://127.0.0.1:${port}`, TEST_KEY), () => output);
   }
 
   get pid(): number {
