@@ -205,6 +205,8 @@ export class Foundation1763900000000 implements MigrationInterface {
       CREATE INDEX delivery_in_flight ON delivery (origin) WHERE phase IN ('hinted', 'running');
       CREATE INDEX delivery_lane_in_flight ON delivery (lane) WHERE phase IN ('hinted', 'running');
       CREATE INDEX delivery_endpoint ON delivery (endpoint_id, seq) WHERE endpoint_id IS NOT NULL;
+      CREATE INDEX delivery_endpoint_pending ON delivery (endpoint_id, trigger) WHERE state = 'Pending' AND endpoint_id IS NOT NULL;
+      CREATE INDEX delivery_held ON delivery (endpoint_id, seq) WHERE phase = 'held';
       CREATE INDEX delivery_account ON delivery (account_id, seq);
 
       CREATE TABLE attempt (
@@ -246,6 +248,7 @@ export class Foundation1763900000000 implements MigrationInterface {
       CREATE FUNCTION dispatch_operations(most integer, redispatch interval)
       RETURNS TABLE (request_id bigint, epoch integer) LANGUAGE plpgsql AS $$
       #variable_conflict use_column
+      DECLARE moved integer;
       BEGIN
         -- A dispatch that a crash forgets is made again, so nobody waits for the disk. (What a later commit waits for includes it.)
         PERFORM set_config('synchronous_commit', 'off', true);
@@ -263,11 +266,16 @@ export class Foundation1763900000000 implements MigrationInterface {
         INSERT INTO history_entry (operation_id, kind, state, text)
         SELECT freed.request_id, 'transition', 'Waiting', 'The worker went silent; waiting for another' FROM freed;
 
-        WITH timely AS (
-          SELECT o.request_id FROM operation o WHERE o.phase = 'scheduled' AND o.due_at <= now()
-          ORDER BY o.due_at LIMIT most FOR UPDATE SKIP LOCKED
-        )
-        UPDATE operation o SET phase = 'ready' FROM timely WHERE o.request_id = timely.request_id;
+        -- Many at once, and again while there are more: a herd of one account's must not hold up the others'.
+        LOOP
+          WITH timely AS (
+            SELECT o.request_id FROM operation o WHERE o.phase = 'scheduled' AND o.due_at <= now()
+            ORDER BY o.due_at LIMIT 25 * most FOR UPDATE SKIP LOCKED
+          )
+          UPDATE operation o SET phase = 'ready' FROM timely WHERE o.request_id = timely.request_id;
+          GET DIAGNOSTICS moved = ROW_COUNT;
+          EXIT WHEN moved < 25 * most OR clock_timestamp() > now() + interval '1 second';
+        END LOOP;
 
         RETURN QUERY
         WITH RECURSIVE waiting AS (
@@ -288,10 +296,14 @@ export class Foundation1763900000000 implements MigrationInterface {
           SELECT o.request_id FROM operation o WHERE o.phase = 'hinted' AND o.due_at <= now()
           ORDER BY o.due_at LIMIT most FOR UPDATE SKIP LOCKED
         ), due AS (
-          (SELECT t.request_id FROM turns t ORDER BY t.turn, t.request_id LIMIT most) UNION ALL SELECT l.request_id FROM lost l
+          -- A row that somebody else has locked is left for the next round: nobody else's turn waits for it.
+          SELECT o.request_id FROM (
+            (SELECT t.request_id FROM turns t ORDER BY t.turn, t.request_id LIMIT most) UNION ALL SELECT l.request_id FROM lost l
+          ) c JOIN operation o ON o.request_id = c.request_id
+          WHERE o.phase IN ('ready', 'hinted') FOR UPDATE OF o SKIP LOCKED
         ), hinted AS (
           UPDATE operation o SET phase = 'hinted', epoch = o.epoch + 1, due_at = now() + redispatch
-          FROM due WHERE o.request_id = due.request_id AND o.phase IN ('ready', 'hinted')
+          FROM due WHERE o.request_id = due.request_id
           RETURNING o.request_id, o.epoch, o.priority
         )
         SELECT h.request_id, h.epoch FROM hinted h ORDER BY h.priority DESC, h.request_id;
@@ -300,6 +312,7 @@ export class Foundation1763900000000 implements MigrationInterface {
       CREATE FUNCTION dispatch_deliveries(most integer, redispatch interval, in_flight integer)
       RETURNS TABLE (id text, epoch integer) LANGUAGE plpgsql AS $$
       #variable_conflict use_column
+      DECLARE moved integer;
       BEGIN
         PERFORM set_config('synchronous_commit', 'off', true);
         PERFORM pg_advisory_xact_lock(7164225003);
@@ -315,11 +328,35 @@ export class Foundation1763900000000 implements MigrationInterface {
         UPDATE attempt a SET outcome = 'unknown', error = 'worker_lost'
         FROM freed WHERE a.delivery_id = freed.id AND a.number = freed.attempt_count AND a.outcome = 'started';
 
-        WITH timely AS (
-          SELECT d.seq FROM delivery d WHERE d.phase = 'scheduled' AND d.due_at <= now()
-          ORDER BY d.due_at LIMIT most FOR UPDATE SKIP LOCKED
+        LOOP
+          WITH timely AS (
+            SELECT d.seq FROM delivery d WHERE d.phase = 'scheduled' AND d.due_at <= now()
+            ORDER BY d.due_at LIMIT 25 * most FOR UPDATE SKIP LOCKED
+          )
+          UPDATE delivery d SET phase = 'ready' FROM timely WHERE d.seq = timely.seq;
+          GET DIAGNOSTICS moved = ROW_COUNT;
+          EXIT WHEN moved < 25 * most OR clock_timestamp() > now() + interval '1 second';
+        END LOOP;
+
+        -- What was held for an endpoint that is enabled again is sent; what was held for one that is gone is owed no more.
+        -- Here and nowhere else, so that a delivery made while the endpoint was being enabled or deleted isn't held for ever.
+        WITH RECURSIVE holding AS (
+          (SELECT d.endpoint_id FROM delivery d WHERE d.phase = 'held' ORDER BY d.endpoint_id LIMIT 1)
+          UNION ALL
+          SELECT (SELECT d.endpoint_id FROM delivery d WHERE d.phase = 'held' AND d.endpoint_id > h.endpoint_id ORDER BY d.endpoint_id LIMIT 1)
+          FROM holding h WHERE h.endpoint_id IS NOT NULL
+        ), freed AS (
+          SELECT r.seq, e.id IS NULL AS gone
+          FROM holding h LEFT JOIN endpoint e ON e.id = h.endpoint_id CROSS JOIN LATERAL (
+            SELECT d.seq FROM delivery d WHERE d.phase = 'held' AND d.endpoint_id = h.endpoint_id
+            ORDER BY d.seq LIMIT most FOR UPDATE SKIP LOCKED
+          ) r
+          WHERE e.disabled_at IS NULL
         )
-        UPDATE delivery d SET phase = 'ready' FROM timely WHERE d.seq = timely.seq;
+        UPDATE delivery d SET state = CASE WHEN f.gone THEN 'Canceled' ELSE d.state END,
+          reason = CASE WHEN f.gone THEN 'endpoint_deleted' END, phase = CASE WHEN f.gone THEN NULL ELSE 'ready' END,
+          due_at = CASE WHEN f.gone THEN NULL ELSE now() END, run_at = CASE WHEN f.gone THEN NULL ELSE now() END
+        FROM freed f WHERE d.seq = f.seq;
 
         RETURN QUERY
         WITH RECURSIVE waiting AS (
@@ -351,13 +388,16 @@ export class Foundation1763900000000 implements MigrationInterface {
         ), lost AS (
           SELECT d.seq FROM delivery d WHERE d.phase = 'hinted' AND d.due_at <= now()
           ORDER BY d.due_at LIMIT most FOR UPDATE SKIP LOCKED
-        ), chosen AS (
-          SELECT t.seq FROM turns t WHERE t.place <= t.free ORDER BY t.turn, t.seq LIMIT most
         ), due AS (
-          SELECT c.seq FROM chosen c UNION ALL SELECT l.seq FROM lost l
+          SELECT d.seq, d.endpoint_id FROM (
+            (SELECT t.seq FROM turns t WHERE t.place <= t.free ORDER BY t.turn, t.seq LIMIT most) UNION ALL SELECT l.seq FROM lost l
+          ) c JOIN delivery d ON d.seq = c.seq
+          WHERE d.phase IN ('ready', 'hinted') FOR UPDATE OF d SKIP LOCKED
         ), hinted AS (
-          UPDATE delivery d SET phase = 'hinted', epoch = d.epoch + 1, due_at = now() + redispatch
-          FROM due WHERE d.seq = due.seq AND d.phase IN ('ready', 'hinted')
+          -- To where the endpoint is now: its headers are meant for that host, and its origin is what the caps count.
+          UPDATE delivery d SET phase = 'hinted', epoch = d.epoch + 1, due_at = now() + redispatch,
+            url = coalesce(e.url, d.url), origin = coalesce(e.origin, d.origin)
+          FROM due LEFT JOIN endpoint e ON e.id = due.endpoint_id WHERE d.seq = due.seq
           RETURNING d.id, d.epoch, d.lane, d.origin
         ), used AS (
           UPDATE endpoint e SET rate_used_until = greatest(e.rate_used_until, now() - make_interval(secs => greatest(1, 1 / e.rate_per_s))) + make_interval(secs => n.count / e.rate_per_s)

@@ -62,6 +62,28 @@ describe('an acknowledged operation', { timeout: 120_000 }, () => {
     await expectNothingLost(database, [...acknowledged, long.id], receiver);
   });
 
+  it('is given back within the grace time while a callback hangs, and nothing is claimed after SIGTERM', async () => {
+    const database = await newDatabase();
+    const shared = await sharedBy(database);
+    await using receiver = await Receiver.answering(() => undefined);
+    const service = await Service.start({
+      ...shared,
+      RINGBACK_CALLBACK_TIMEOUT_S: '20',
+      RINGBACK_LEASE_S: '60',
+      RINGBACK_SHUTDOWN_GRACE_S: '3',
+    });
+    await service.client.submit({ type: 'echo', callback: { url: receiver.url } });
+    const long = await service.client.submit({ type: 'sleep', input: { seconds: 60 } });
+    await receiver.received(1);
+    const rows = (): Promise<unknown[]> =>
+      rowsOf(database, 'SELECT state, phase FROM operation WHERE rid = $1', [long.id]);
+    await expect.poll(rows).toEqual([{ state: 'Executing', phase: 'running' }]);
+    expect(await service.end('SIGTERM')).toBe(0);
+    expect(await rows()).toEqual([{ state: 'Waiting', phase: 'ready' }]);
+    const live = await rowsOf(database, 'SELECT state, phase FROM delivery');
+    expect(live).toEqual([{ state: 'Pending', phase: 'ready' }]);
+  });
+
   it('ends as Failed, and calls back, when every try kills its worker', async () => {
     const database = await newDatabase();
     const shared = await sharedBy(database);

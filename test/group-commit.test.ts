@@ -50,12 +50,18 @@ describe('group commit', () => {
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   });
 
-  it('sends a statement again that was the victim of a deadlock', async () => {
-    let deadlocks = 1;
-    const group = new GroupCommit((items: number[]) =>
-      deadlocks-- > 0 ? Promise.reject(new RowFault('40P01')) : Promise.resolve(items),
+  it('gives entries about the same row to statements of their own, in order', async () => {
+    const statements: string[][] = [];
+    const group = new GroupCommit(
+      (items: string[]) => {
+        statements.push(items);
+        return Promise.resolve(items);
+      },
+      { lanes: 1, rowOf: (item) => item[0]! },
     );
-    expect(await group.add(1)).toBe(1);
+    const results = await Promise.all(['a1', 'b1', 'a2', 'a3', 'c1'].map((item) => group.add(item)));
+    expect(results).toEqual(['a1', 'b1', 'a2', 'a3', 'c1']);
+    expect(statements).toEqual([['a1', 'b1', 'c1'], ['a2'], ['a3']]);
   });
 
   it('rejects every caller when the database is away', async () => {

@@ -29,12 +29,13 @@ export class DatabaseUnavailableError extends Error {
 
 /**
  * What a failed statement's error means: an outage, or a fault of the statement itself.
- * Classes 08 (connection), 53 (resources), 57P (shutdown, crash, cannot connect now) and 25006 (read-only standby) are
- * outages; so is an error without SQLSTATE, since the server never judged the statement.
+ * Classes 08 (connection), 53 (resources), 57 (operator intervention: shutdown, crash, a statement's time limit), 55P03
+ * (a lock could not be had) and 25006 (read-only standby) are outages; so is an error without SQLSTATE, since the server
+ * never judged the statement.
  */
 export function asDatabaseError(error: unknown): unknown {
   const state = sqlState(error);
-  return state === undefined || /^(08|53|57P)/.test(state) || state === '25006'
+  return state === undefined || /^(08|53|57)/.test(state) || state === '55P03' || state === '25006'
     ? new DatabaseUnavailableError(error)
     : error;
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type QueryRunner } from 'typeorm';
-import { asDatabaseError } from './database-errors.js';
+import { asDatabaseError, isDeadlock } from './database-errors.js';
 
 /** Runs one statement and answers its rows. */
 export interface Queryable {
@@ -12,7 +12,18 @@ export interface Queryable {
 export class Database implements Queryable {
   constructor(private readonly dataSource: DataSource) {}
 
+  /** A deadlock's victim was rolled back whole, so its statement is sent again. */
   async query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
+    for (let tries = 3; ; tries--) {
+      try {
+        return await this.once<Row>(sql, parameters);
+      } catch (error) {
+        if (!isDeadlock(error) || tries === 1) throw error;
+      }
+    }
+  }
+
+  private async once<Row>(sql: string, parameters: readonly unknown[]): Promise<Row[]> {
     const runner = this.dataSource.createQueryRunner();
     try {
       return await records<Row>(runner, sql, parameters);

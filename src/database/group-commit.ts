@@ -1,4 +1,4 @@
-import { isDeadlock, isRowFault } from './database-errors.js';
+import { isRowFault } from './database-errors.js';
 
 interface Entry<T, R> {
   readonly item: T;
@@ -6,11 +6,13 @@ interface Entry<T, R> {
   readonly reject: (error: unknown) => void;
 }
 
-export interface GroupCommitOptions {
+export interface GroupCommitOptions<T> {
   /** Entries one statement takes at the most. */
   readonly most?: number;
   /** Statements that may be under way at once; while all are, entries collect. */
   readonly lanes?: number;
+  /** The row that an entry is about: two about the same one never share a statement. */
+  readonly rowOf?: (item: T) => string;
 }
 
 /**
@@ -18,11 +20,13 @@ export interface GroupCommitOptions {
  *
  * The first caller's statement goes out in the same turn of the event loop's callers; what arrives while all lanes are
  * busy collects and goes out together when one is free. So an idle service adds no delay, and a busy one groups by itself.
- * `flush` answers one result per entry, in order. When a statement fails because of one entry's data, the entries are
+ * `flush` answers one result per entry, in order. Two entries about the same row (`rowOf`) never share a statement: a
+ * statement sees a row once, so it could not tell which of the two has won it. When a statement fails because of one entry's data, the entries are
  * tried alone, so that only the bad one is rejected.
  */
 export class GroupCommit<T, R> {
   private readonly waiting: Entry<T, R>[] = [];
+  private readonly rowOf: ((item: T) => string) | undefined;
   private readonly most: number;
   private readonly lanes: number;
   private busy = 0;
@@ -30,8 +34,9 @@ export class GroupCommit<T, R> {
 
   constructor(
     private readonly flush: (items: T[]) => Promise<R[]>,
-    { most = 100, lanes = 2 }: GroupCommitOptions = {},
+    { most = 100, lanes = 2, rowOf }: GroupCommitOptions<T> = {},
   ) {
+    this.rowOf = rowOf;
     this.most = most;
     this.lanes = lanes;
   }
@@ -50,31 +55,46 @@ export class GroupCommit<T, R> {
     // One turn of the event loop collects callers that were woken by the same socket read.
     setImmediate(() => {
       this.scheduled = false;
-      const entries = this.waiting.splice(0, this.most);
+      const entries = this.take();
       if (entries.length > 0) void this.commit(entries);
       this.schedule();
     });
   }
 
+  /** The next entries, each about another row; the rest keeps its order. */
+  private take(): Entry<T, R>[] {
+    const { rowOf } = this;
+    if (!rowOf) return this.waiting.splice(0, this.most);
+    const rows = new Set<string>();
+    const taken: Entry<T, R>[] = [];
+    const left = this.waiting.filter((entry) => {
+      const row = rowOf(entry.item);
+      if (taken.length >= this.most || rows.has(row)) return true;
+      rows.add(row);
+      taken.push(entry);
+      return false;
+    });
+    this.waiting.splice(0, this.waiting.length, ...left);
+    return taken;
+  }
+
   private async commit(entries: Entry<T, R>[]): Promise<void> {
     this.busy++;
     try {
-      await this.settle(entries, 3);
+      await this.settle(entries);
     } finally {
       this.busy--;
       this.schedule();
     }
   }
 
-  private async settle(entries: Entry<T, R>[], tries: number): Promise<void> {
+  private async settle(entries: Entry<T, R>[]): Promise<void> {
     try {
       const results = await this.flush(entries.map((entry) => entry.item));
       entries.forEach((entry, index) => entry.resolve(results[index] as R));
     } catch (error) {
-      // A deadlock's victim was rolled back whole: the same statement may simply be sent again.
-      if (isDeadlock(error) && tries > 1) return this.settle(entries, tries - 1);
       if (entries.length > 1 && isRowFault(error)) {
-        for (const entry of entries) await this.settle([entry], tries);
+        for (const entry of entries) await this.settle([entry]);
         return;
       }
       for (const entry of entries) entry.reject(error);

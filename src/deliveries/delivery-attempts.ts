@@ -175,7 +175,9 @@ export class DeliveryAttempts {
       ...next,
       outcome: judged.outcome,
       interrupted: false,
-      counts: delivery.trigger === 'schedule',
+      counts:
+        delivery.trigger === 'schedule' ||
+        (delivery.trigger === 'recovery' && judged.outcome === 'delivered'),
       exhaustedBody: next.state === 'Exhausted' ? exhaustedBody(claim, next.reason) : null,
       durationMs: result.durationMs,
       phasesMs: JSON.stringify(result.phasesMs),

@@ -1,4 +1,4 @@
-import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DeliveryConfig } from '../config/config.js';
 import { DispatchLoop } from '../queues/dispatch-loop.js';
 import { DeliveryHints } from '../queues/queues.module.js';
@@ -9,7 +9,7 @@ const MOST = 200;
 
 /** Finds deliveries that are due and hints workers to them; the same for first attempts, retries and dead workers. */
 @Injectable()
-export class DeliveryDispatcher implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class DeliveryDispatcher implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly loop: DispatchLoop;
 
   constructor(
@@ -24,7 +24,7 @@ export class DeliveryDispatcher implements OnApplicationBootstrap, BeforeApplica
     this.loop.start();
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
+  async onModuleDestroy(): Promise<void> {
     await this.loop.stop();
   }
 

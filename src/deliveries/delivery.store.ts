@@ -51,7 +51,7 @@ export interface AttemptRecord {
   readonly outcome: 'delivered' | 'failed' | 'unknown';
   /** True where the attempt was cut off by us: it is made again at once and uses up nothing. */
   readonly interrupted: boolean;
-  /** Whether it tells of the endpoint's health: a redelivery by hand or a test doesn't. */
+  /** Whether it tells of the endpoint's health: a redelivery by hand or a test doesn't, a recovery only by its success. */
   readonly counts: boolean;
   /** For the account's other endpoints when the delivery is exhausted: the event's body. */
   readonly exhaustedBody: string | null;
@@ -87,7 +87,9 @@ export interface DeliveryFilter {
 export class DeliveryStore {
   private readonly claims = new GroupCommit((hints: Hint[]) => this.claimMany(hints));
   private readonly returns = new GroupCommit((hints: Hint[]) => this.returnMany(hints));
-  private readonly recordings = new GroupCommit((records: AttemptRecord[]) => this.recordAttempts(records));
+  private readonly recordings = new GroupCommit((records: AttemptRecord[]) => this.recordAttempts(records), {
+    rowOf: (record) => record.deliveryId,
+  });
 
   constructor(
     private readonly database: Database,
@@ -122,12 +124,18 @@ export class DeliveryStore {
            schedule_step = schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
          FROM wanted w LEFT JOIN endpoint e ON e.id = w.endpoint_id
          WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND e.disabled_at IS NULL
+           AND (w.endpoint_id IS NULL OR e.id IS NOT NULL)
          RETURNING d.*, w.attempt_id, e.headers AS endpoint_headers, e.retry_schedule, e.signature_profile
        ), held AS (
          -- Hinted before its endpoint was disabled.
          UPDATE delivery d SET phase = 'held', due_at = NULL
          FROM wanted w JOIN endpoint e ON e.id = w.endpoint_id
          WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND e.disabled_at IS NOT NULL
+       ), orphaned AS (
+         -- Owed by an ending that did not see yet that the endpoint had been deleted.
+         UPDATE delivery d SET state = 'Canceled', phase = NULL, due_at = NULL, run_at = NULL, reason = 'endpoint_deleted'
+         FROM wanted w LEFT JOIN endpoint e ON e.id = w.endpoint_id
+         WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND w.endpoint_id IS NOT NULL AND e.id IS NULL
        ), started AS (
          INSERT INTO attempt (delivery_id, number, id, trigger, outcome)
          SELECT id, attempt_count, attempt_id, trigger, 'started' FROM claimed
@@ -273,6 +281,7 @@ export class DeliveryStore {
          resume_at = CASE WHEN d.state = 'Exhausted' THEN NULL WHEN d.trigger = 'schedule' THEN d.run_at ELSE d.resume_at END
        WHERE d.account_id = $1 AND d.id = $2
          AND (d.state = 'Exhausted' OR (d.state = 'Pending' AND d.phase IN ('scheduled', 'ready')))
+         AND (d.endpoint_id IS NULL OR EXISTS (SELECT FROM endpoint e WHERE e.id = d.endpoint_id))
        RETURNING d.*`,
       [accountId, id, trigger],
     );

@@ -30,17 +30,11 @@ export class EndpointHealthStore {
     return rows.length > 0;
   }
 
-  /** Sends what was held; its health starts anew. False when it wasn't disabled. */
+  /** Its health starts anew, and the dispatcher sends what was held. False when it wasn't disabled. */
   async enable(endpointId: string): Promise<boolean> {
     const rows = await this.database.query(
-      `WITH enabled AS (
-         UPDATE endpoint SET disabled_at = NULL, disabled_reason = NULL, failing_since = NULL
-         WHERE id = $1 AND disabled_at IS NOT NULL RETURNING id
-       ), sent AS (
-         UPDATE delivery d SET phase = 'ready', due_at = now(), run_at = now() FROM enabled
-         WHERE d.endpoint_id = enabled.id AND d.phase = 'held'
-       )
-       SELECT id FROM enabled`,
+      `UPDATE endpoint SET disabled_at = NULL, disabled_reason = NULL, failing_since = NULL
+       WHERE id = $1 AND disabled_at IS NOT NULL RETURNING id`,
       [endpointId],
     );
     return rows.length > 0;

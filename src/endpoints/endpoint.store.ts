@@ -77,18 +77,12 @@ export class EndpointStore {
     return rows.map((row) => this.rows.to(EndpointEntity, row));
   }
 
-  /** Replaces the settings; deliveries that still wait go where the endpoint is now. */
+  /** Replaces the settings; deliveries that still wait go where the endpoint is when they are dispatched. */
   async change(accountId: string, id: string, settings: EndpointSettings): Promise<EndpointEntity | null> {
     const [row] = await this.database.query<object>(
-      `WITH changed AS (
-         UPDATE endpoint SET url = $3, origin = $4, description = $5, events = $6, headers = $7, retry_schedule = $8,
-           max_in_flight = $9, rate_per_s = $10, signature_profile = $11
-         WHERE id = $1 AND account_id = $2 RETURNING *
-       ), moved AS (
-         UPDATE delivery d SET url = c.url, origin = c.origin FROM changed c
-         WHERE d.endpoint_id = c.id AND d.phase IN ('scheduled', 'ready', 'held') AND d.url <> c.url
-       )
-       SELECT * FROM changed`,
+      `UPDATE endpoint SET url = $3, origin = $4, description = $5, events = $6, headers = $7, retry_schedule = $8,
+         max_in_flight = $9, rate_per_s = $10, signature_profile = $11
+       WHERE id = $1 AND account_id = $2 RETURNING *`,
       [id, accountId, ...values(settings)],
     );
     return row ? this.rows.to(EndpointEntity, row) : null;
@@ -101,7 +95,9 @@ export class EndpointStore {
          DELETE FROM endpoint WHERE id = $1 AND account_id = $2 RETURNING id
        ), canceled AS (
          UPDATE delivery d SET state = 'Canceled', phase = NULL, due_at = NULL, run_at = NULL, lease_token = NULL, reason = 'endpoint_deleted'
-         FROM removed r WHERE d.endpoint_id = r.id AND d.state = 'Pending'
+         FROM removed r WHERE d.endpoint_id = r.id AND d.state = 'Pending' RETURNING d.id
+       ), cut AS (
+         UPDATE attempt a SET outcome = 'unknown', error = 'canceled' FROM canceled c WHERE a.delivery_id = c.id AND a.outcome = 'started'
        )
        SELECT id FROM removed`,
       [id, accountId],

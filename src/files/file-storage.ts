@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -36,6 +36,7 @@ export class LocalFileStorage extends FileStorage {
       // Flushed before the rename: a row must never name a file that a power cut took.
       await pipeline(stream, createWriteStream(unfinished, { mode: 0o600, flush: true }));
       await rename(unfinished, path);
+      await flushFolder(dirname(path));
     } catch (error) {
       await rm(unfinished, { force: true });
       throw error;
@@ -54,4 +55,11 @@ export class LocalFileStorage extends FileStorage {
     const digits = id.slice(id.indexOf('_') + 1);
     return join(this.config.folder, digits.slice(0, 2), digits.slice(2, 4), id);
   }
+}
+
+/** Makes a rename last through a power cut. Windows has no such flush, and needs none. */
+async function flushFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  await using folder = await open(path);
+  await folder.sync();
 }

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { type Readable, Transform } from 'node:stream';
+import { pipeline, type Readable, Transform } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { FileEntity } from './file.entity.js';
 import { type ByteRange, FileStorage } from './file-storage.js';
@@ -55,10 +55,11 @@ export class FilesService {
         done(size > mostBytes ? new FileTooLargeError(mostBytes) : null, chunk);
       },
     });
-    // It may break before the storage listens, and an error that nobody hears would end the process.
-    measured.on('error', () => undefined);
-    stream.once('error', (error) => measured.destroy(error));
-    await this.storage.write(id, stream.pipe(measured));
+    // A stream that breaks, or is destroyed without an error, ends the other; the storage hears of it.
+    await this.storage.write(
+      id,
+      pipeline(stream, measured, () => undefined),
+    );
     const file = {
       id,
       name: cleanName(description.name),

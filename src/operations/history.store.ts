@@ -20,7 +20,10 @@ export interface Report {
 /** The history of operations: what happened, in order. */
 @Injectable()
 export class HistoryStore {
-  private readonly records = new GroupCommit((reports: Report[]) => this.recordMany(reports), { lanes: 1 });
+  private readonly records = new GroupCommit((reports: Report[]) => this.recordMany(reports), {
+    lanes: 1,
+    rowOf: (report) => report.requestId,
+  });
 
   constructor(
     private readonly database: Database,

@@ -7,6 +7,7 @@ import { after, HintFollower } from '../queues/hint-follower.js';
 import { HistoryStore } from './history.store.js';
 import { OperationError } from './operation-context.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
+import type { OperationEntity } from './operation.entity.js';
 import { type How, OperationEnder } from './operation-ender.js';
 import { OperationRun, RunAborted, storable } from './operation-run.js';
 import { type Claim, OperationStore, type Release } from './operation.store.js';
@@ -20,6 +21,15 @@ type Verdict =
   | { readonly kind: 'release'; readonly delayS: number; readonly counts: boolean; readonly text: string }
   | { readonly kind: 'lost' };
 
+/** What becomes of a run whose claim came back after the shutdown had begun: its handler is not started. */
+const NOT_BEGUN: Verdict = {
+  kind: 'release',
+  delayS: 0,
+  counts: false,
+  text: 'The worker shut down before it began; waiting for another',
+};
+/** Rounds, seconds apart, in which a worker that has the type's handler may turn up: half an hour in all. */
+const MOST_ROUNDS_WITHOUT_HANDLER = 35;
 /** How long a handler gets to react to its signal before its run is decided without it. */
 const ABORT_GRACE_MS = 500;
 const MOST_JSON = 1024 * 1024;
@@ -72,8 +82,7 @@ export class OperationRunner {
     this.runs.set(run.requestId, run);
     this.renewal ??= setInterval(() => void this.renew(), (this.config.leaseS * 1000) / 3).unref();
     try {
-      if (this.follower.stopping) run.abort('shutdown');
-      const verdict = await this.run(claim, run);
+      const verdict = this.follower.stopping ? NOT_BEGUN : await this.run(claim, run);
       await run.finish();
       await this.settle(claim, run, verdict);
     } finally {
@@ -85,13 +94,7 @@ export class OperationRunner {
   private async run(claim: Claim, run: OperationRun): Promise<Verdict> {
     const { operation } = claim;
     const type = this.types.get(operation.type);
-    if (!type)
-      return {
-        kind: 'release',
-        delayS: 5,
-        counts: false,
-        text: `This worker has no handler for ${operation.type}; waiting for one that has`,
-      };
+    if (!type) return withoutHandler(operation);
     const timeout = setTimeout(() => run.abort('timeout'), Math.min(operation.timeoutS * 1000, 2 ** 31 - 1));
     try {
       const input = await this.types.check(
@@ -190,6 +193,21 @@ function aborted(signal: AbortSignal): Promise<never> {
     if (signal.aborted) fire();
     else signal.addEventListener('abort', fire, { once: true });
   });
+}
+
+/** During an upgrade only some workers may know a type; one that no worker knows must end all the same, and tell so. */
+function withoutHandler({ type, attempt }: OperationEntity): Verdict {
+  if (attempt >= MOST_ROUNDS_WITHOUT_HANDLER)
+    return end(
+      'no_handler',
+      `no worker has a handler for ${type}: start one that has, and rerun this operation`,
+    );
+  return {
+    kind: 'release',
+    delayS: Math.min(5 * attempt, 60),
+    counts: false,
+    text: `This worker has no handler for ${type}; waiting for one that has`,
+  };
 }
 
 function end(code: string, message: string): Verdict {

@@ -1,9 +1,4 @@
-import {
-  Injectable,
-  Logger,
-  type OnApplicationBootstrap,
-  type BeforeApplicationShutdown,
-} from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import { DispatchLoop } from '../queues/dispatch-loop.js';
 import { OperationHints } from '../queues/queues.module.js';
@@ -18,7 +13,7 @@ const MOST = 200;
  * same to it: a row whose `due_at` has passed. Any number of processes may run one.
  */
 @Injectable()
-export class OperationDispatcher implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class OperationDispatcher implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Operations');
   private readonly loop: DispatchLoop;
   private readonly pollMs: number;
@@ -38,7 +33,7 @@ export class OperationDispatcher implements OnApplicationBootstrap, BeforeApplic
     this.loop.start();
   }
 
-  async beforeApplicationShutdown(): Promise<void> {
+  async onModuleDestroy(): Promise<void> {
     await this.loop.stop();
   }
 

@@ -1,5 +1,10 @@
 import { Processor, WorkerHost } from '@nestjs/bullmq';
-import { type BeforeApplicationShutdown, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
 import type { Job } from 'bullmq';
 import { OperationConfig, ProcessConfig } from '../config/config.js';
 import type { HintJob } from '../queues/hint-queue.js';
@@ -11,8 +16,9 @@ import { OperationRunner } from './operation-runner.js';
 @Processor({ name: OPERATIONS_QUEUE, configKey: WORKERS }, WORKER_OPTIONS)
 export class OperationProcessor
   extends WorkerHost
-  implements OnApplicationBootstrap, BeforeApplicationShutdown
+  implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown
 {
+  private drained: Promise<unknown> | undefined;
   private readonly logger = new Logger('Operations queue');
 
   constructor(
@@ -31,9 +37,13 @@ export class OperationProcessor
     startWorker(this.worker, this.config.concurrency, this.logger);
   }
 
+  /** Begins here, where nobody waits, so that operations and deliveries have the same grace time and not one after the other. */
+  onModuleDestroy(): void {
+    const { shutdownGraceS } = this.process_;
+    this.drained = Promise.all([closeWorker(this.worker, shutdownGraceS), this.runner.drain(shutdownGraceS)]);
+  }
+
   async beforeApplicationShutdown(): Promise<void> {
-    const closing = closeWorker(this.worker, this.process_.shutdownGraceS);
-    await this.runner.drain(this.process_.shutdownGraceS);
-    await closing;
+    await this.drained;
   }
 }

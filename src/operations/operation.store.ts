@@ -86,9 +86,13 @@ export class OperationStore {
     most: 250,
   });
   private readonly claims = new GroupCommit((hints: Hint[]) => this.claimMany(hints));
-  private readonly settles = new GroupCommit((endings: Ending[]) => this.settleMany(endings));
+  private readonly settles = new GroupCommit((endings: Ending[]) => this.settleMany(endings), {
+    rowOf: (ending) => ending.requestId,
+  });
   private readonly returns = new GroupCommit((hints: Hint[]) => this.returnMany(hints));
-  private readonly releases = new GroupCommit((items: Release[]) => this.releaseMany(items));
+  private readonly releases = new GroupCommit((items: Release[]) => this.releaseMany(items), {
+    rowOf: (item) => item.requestId,
+  });
 
   constructor(
     private readonly database: Database,

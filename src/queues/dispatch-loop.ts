@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { after } from './hint-follower.js';
 
 export interface DispatchLoopOptions {
   readonly name: string;
@@ -16,6 +17,8 @@ export class DispatchLoop {
   private readonly logger: Logger;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
+  /** Milliseconds that the last round took, and when it ended. */
+  private lastRound = { took: 0, endedAt: -Infinity };
   private woken = false;
   private stopped = true;
 
@@ -52,12 +55,22 @@ export class DispatchLoop {
     });
   }
 
+  /** Leaves as long a gap as the last round took: rounds lock each other out, and what is due meanwhile shares the next. */
+  private async breathe(): Promise<void> {
+    const { took, endedAt } = this.lastRound;
+    const gap = Math.min(endedAt + took - performance.now(), this.options.pollMs);
+    if (gap > 1) await after(gap);
+  }
+
   /** Runs rounds while somebody asks for one; answers true when one failed. */
   private async rounds(): Promise<boolean> {
     // Callers that were woken by the same event share the round.
     await new Promise(setImmediate);
     while (this.woken && !this.stopped) {
+      await this.breathe();
+      if (this.stopped) break;
       this.woken = false;
+      const startedAt = performance.now();
       try {
         if (await this.options.round()) this.woken = true;
       } catch (error) {
@@ -65,6 +78,9 @@ export class DispatchLoop {
           `a round failed and is tried again: ${error instanceof Error ? error.message : String(error)}`,
         );
         return true;
+      } finally {
+        const endedAt = performance.now();
+        this.lastRound = { took: endedAt - startedAt, endedAt };
       }
     }
     return false;
