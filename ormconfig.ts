@@ -1,7 +1,7 @@
 import { DataSource } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { Foundation1763900000000 } from './migrations/1763900000000-foundation.js';
-import { AccountEntity, ApiKeyEntity } from './src/accounts/account.entity.js';
+import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { AttemptEntity, DeliveryEntity } from './src/deliveries/delivery.entity.js';
 import { CallbackHostEntity } from './src/egress/callback-host.entity.js';
@@ -25,6 +25,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
     entities: [
       AccountEntity,
       ApiKeyEntity,
+      AuthTokenEntity,
       SigningSecretEntity,
       OperationEntity,
       HistoryEntryEntity,

@@ -46,6 +46,14 @@ CREATE TABLE attempt (
   CONSTRAINT attempt_outcome_check CHECK (outcome = ANY (ARRAY['started'::text, 'delivered'::text, 'failed'::text, 'unknown'::text]))
 ) WITH (fillfactor=80);
 
+CREATE TABLE auth_token (
+  hash text NOT NULL,
+  key_id text NOT NULL,
+  used_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT auth_token_pkey PRIMARY KEY (hash),
+  CONSTRAINT auth_token_key_id_fkey FOREIGN KEY (key_id) REFERENCES api_key(id) ON DELETE CASCADE
+);
+
 CREATE TABLE callback_host (
   account_id text NOT NULL,
   name text NOT NULL,
@@ -170,6 +178,7 @@ CREATE TABLE operation (
   error_message text,
   file_id text,
   rerun_of text,
+  silent boolean DEFAULT false NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   started_at timestamp with time zone,
   finished_at timestamp with time zone,
@@ -221,6 +230,7 @@ CREATE TABLE signing_secret (
 );
 
 CREATE INDEX api_key_account ON api_key USING btree (account_id);
+CREATE INDEX auth_token_used ON auth_token USING btree (used_at);
 CREATE INDEX callback_host_new ON callback_host USING btree (account_id, first_used_at);
 CREATE INDEX delivery_account ON delivery USING btree (account_id, seq);
 CREATE INDEX delivery_due ON delivery USING btree (due_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'hinted'::text, 'running'::text]));
@@ -442,6 +452,7 @@ AS $function$
         SELECT h.request_id, h.epoch FROM hinted h ORDER BY h.priority DESC, h.request_id;
       END $function$;
 
+COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';
 COMMENT ON TABLE callback_host IS 'hosts of the callback URLs an account has given: a host that is not here is new, and new ones are bounded';
 COMMENT ON COLUMN delivery.body IS 'the bytes of every attempt, serialised once';
 COMMENT ON COLUMN delivery.phase IS 'as of operations; held: its endpoint is disabled, so it is due never until that is enabled';
@@ -452,6 +463,7 @@ COMMENT ON COLUMN endpoint.failing_since IS 'first failure after the last succes
 COMMENT ON COLUMN endpoint.rate_used_until IS 'up to when the attempts already dispatched have used the rate up';
 COMMENT ON COLUMN operation.phase IS 'scheduled: due at run_at; ready: may be hinted; hinted: a slot is reserved until a worker claims it; running: leased until due_at; null: ended';
 COMMENT ON COLUMN operation.tries IS 'how often it may be claimed before it fails with attempts_exhausted';
+COMMENT ON COLUMN operation.silent IS 'an end while this is set owes its own callback nothing: the submit, which still waits, tells it';
 COMMENT ON COLUMN operation.due_at IS 'when this row next needs somebody';
 COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';

@@ -1,10 +1,11 @@
 import { Readable } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
 import { Module } from '@nestjs/common';
 import { IsString, Length, ValidateBy } from 'class-validator';
 import { type OperationContext, type OperationHandler, type OperationOutcome, OperationType } from 'ringback';
-import { MAX_FILE_BYTES, readSegments } from './segments/read-segments.js';
-import { type Segment, UnreadableFileError } from './segments/segment.js';
+import { CheckDocumentsHandler } from './documents/check-documents.js';
+import { ZipOrderHandler } from './orders/zip-order.js';
+import { EditSegmentsHandler } from './segments/edit-segments.js';
+import { readOrFail } from './segments/read-uploaded.js';
 import { writeXliff } from './segments/write-xliff.js';
 
 /** A BCP 47 language tag, such as `en`, `pt-BR` or `zh-Hans`. */
@@ -55,7 +56,7 @@ export class SegmentsExportInput {
 })
 export class SegmentsExportHandler implements OperationHandler<SegmentsExportInput> {
   async run(input: SegmentsExportInput, context: OperationContext): Promise<OperationOutcome> {
-    const { name, segments } = await read(input.file, context);
+    const { name, segments } = await readOrFail(input.file, context);
     const chunks = writeXliff(segments, {
       original: name,
       sourceLanguage: input.source_language,
@@ -76,21 +77,8 @@ export class SegmentsExportHandler implements OperationHandler<SegmentsExportInp
   }
 }
 
-async function read(id: string, context: OperationContext): Promise<{ name: string; segments: Segment[] }> {
-  const { stream, name, size, contentType } = await context.openFile(id);
-  if (size > MAX_FILE_BYTES) {
-    // Asked before a byte is read: the file must not be held in memory to find out.
-    stream.destroy();
-    context.fail('unreadable_file', `${name}: the file is larger than ${MAX_FILE_BYTES} bytes: split it`);
-  }
-  try {
-    return { name, segments: readSegments({ name, bytes: await buffer(stream), contentType }) };
-  } catch (error) {
-    if (error instanceof UnreadableFileError) context.fail(error.code, error.message);
-    throw error;
-  }
-}
-
 /** What `RINGBACK_HANDLERS=dist/examples/handlers.js` loads. */
-@Module({ providers: [SegmentsExportHandler] })
+@Module({
+  providers: [SegmentsExportHandler, EditSegmentsHandler, CheckDocumentsHandler, ZipOrderHandler],
+})
 export default class ExampleHandlersModule {}

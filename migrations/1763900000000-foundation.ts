@@ -25,6 +25,14 @@ export class Foundation1763900000000 implements MigrationInterface {
       );
       CREATE INDEX api_key_account ON api_key (account_id);
 
+      CREATE TABLE auth_token (
+        hash text PRIMARY KEY,
+        key_id text NOT NULL REFERENCES api_key (id) ON DELETE CASCADE,
+        used_at timestamptz NOT NULL DEFAULT now()
+      );
+      CREATE INDEX auth_token_used ON auth_token (used_at);
+      COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';
+
       CREATE TABLE endpoint (
         id text PRIMARY KEY,
         account_id text NOT NULL REFERENCES account (id),
@@ -119,6 +127,7 @@ export class Foundation1763900000000 implements MigrationInterface {
         error_message text,
         file_id text,
         rerun_of text,
+        silent boolean NOT NULL DEFAULT false,
         created_at timestamptz NOT NULL DEFAULT now(),
         started_at timestamptz,
         finished_at timestamptz,
@@ -132,6 +141,7 @@ export class Foundation1763900000000 implements MigrationInterface {
       ) WITH (fillfactor = 80);
 
       COMMENT ON COLUMN operation.phase IS 'scheduled: due at run_at; ready: may be hinted; hinted: a slot is reserved until a worker claims it; running: leased until due_at; null: ended';
+      COMMENT ON COLUMN operation.silent IS 'an end while this is set owes its own callback nothing: the submit, which still waits, tells it';
       COMMENT ON COLUMN operation.due_at IS 'when this row next needs somebody';
       COMMENT ON COLUMN operation.tries IS 'how often it may be claimed before it fails with attempts_exhausted';
 
@@ -448,7 +458,7 @@ export class Foundation1763900000000 implements MigrationInterface {
       DROP FUNCTION admit_callback_hosts(text[], text[], integer);
       DROP FUNCTION dispatch_deliveries(integer, interval, integer);
       DROP FUNCTION dispatch_operations(integer, interval);
-      DROP TABLE file, attempt, delivery, idempotency_key, history_entry, operation, signing_secret, recovery, callback_host, origin, endpoint, api_key, account;
+      DROP TABLE file, attempt, delivery, idempotency_key, history_entry, operation, signing_secret, recovery, callback_host, origin, endpoint, auth_token, api_key, account;
     `);
   }
 }

@@ -10,6 +10,8 @@ import { NativeModule } from './faces/native/native.module.js';
 import { EndpointsModule } from './endpoints/endpoints.module.js';
 import { NativePresenterModule } from './faces/native/native.presenter.module.js';
 import { HealthModule } from './health/health.module.js';
+import { TrmModule } from './faces/trm/trm.module.js';
+import { TrmPresenterModule } from './faces/trm/trm.presenter.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { OperationsWorkerModule } from './operations/operations.worker.module.js';
 import { QueuesModule } from './queues/queues.module.js';
@@ -31,9 +33,10 @@ export class AppModule {
         DeliveriesModule,
         EndpointsModule,
         NativePresenterModule,
+        TrmPresenterModule,
         HealthModule,
         ...handlers,
-        ...(roles.has('api') ? [NativeModule, LroModule] : []),
+        ...(roles.has('api') ? [NativeModule, LroModule, TrmModule] : []),
         ...(roles.has('worker') ? [OperationsWorkerModule, DeliveriesWorkerModule] : []),
       ],
     };

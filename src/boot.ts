@@ -55,6 +55,11 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
     },
     secrets: { keys: secretKeys(env, embedded, production) },
     accounts: { slots: env.RINGBACK_SLOTS, firstKey: env.RINGBACK_API_KEY },
+    trm: {
+      zeroId: env.RINGBACK_TRM_ZERO_ID,
+      requestsPerHour: env.RINGBACK_TRM_REQUESTS_PER_HOUR,
+      tokenIdleS: 1800,
+    },
     files: {
       folder:
         env.RINGBACK_FILES_URL === undefined

@@ -2,9 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FilesService } from '../src/files/files.service.js';
 import { App } from './support/app.js';
 import type { Client } from './support/client.js';
 
@@ -362,5 +363,16 @@ describe('An upload that breaks off', () => {
     await expect.poll(async () => (await storedFiles()).length).toBe(before.length + 1);
     socket.destroy();
     await expect.poll(storedFiles).toEqual(before);
+  });
+});
+
+describe('A file that a handler saves', () => {
+  it('from a stream that is destroyed without an error is refused, not waited for', async () => {
+    const files = app.nest.get(FilesService);
+    const stream = new PassThrough();
+    stream.write('begun');
+    const saved = files.save(stream, { accountId: 'a', name: 'x', contentType: 'text/plain' });
+    stream.destroy();
+    await expect(saved).rejects.toThrow(/premature close/i);
   });
 });

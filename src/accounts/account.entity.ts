@@ -45,3 +45,16 @@ export class ApiKeyEntity {
   @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true })
   revokedAt: Date | null;
 }
+
+/** A token that stands for a key until it has been idle for long; only its SHA-256 is kept. */
+@Entity('auth_token')
+export class AuthTokenEntity {
+  @PrimaryColumn({ name: 'hash', type: 'text' })
+  hash: string;
+
+  @Column({ name: 'key_id', type: 'text' })
+  keyId: string;
+
+  @Column({ name: 'used_at', type: 'timestamptz' })
+  usedAt: Date;
+}

@@ -3,12 +3,14 @@ import { SigningModule } from '../signing/signing.module.js';
 import { AccountStore } from './account.store.js';
 import { AccountsService } from './accounts.service.js';
 import { ApiKeyGuard } from './api-key.guard.js';
+import { AuthTokenStore } from './auth-token.store.js';
+import { AuthTokens } from './auth-tokens.js';
 
 /** Accounts, their API keys, and the guard that knows them. Global, since every controller is guarded. */
 @Global()
 @Module({
   imports: [SigningModule],
-  providers: [AccountStore, AccountsService, ApiKeyGuard],
-  exports: [AccountStore, AccountsService, ApiKeyGuard],
+  providers: [AccountStore, AccountsService, ApiKeyGuard, AuthTokenStore, AuthTokens],
+  exports: [AccountStore, AccountsService, ApiKeyGuard, AuthTokens],
 })
 export class AccountsModule {}

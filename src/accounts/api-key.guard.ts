@@ -5,6 +5,7 @@ import {
   type ExecutionContext,
   Injectable,
   SetMetadata,
+  type Type,
   UseGuards,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
@@ -23,19 +24,13 @@ type WithHolder = FastifyRequest & { holder?: KeyHolder };
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
   constructor(
-    private readonly accounts: AccountsService,
+    protected readonly accounts: AccountsService,
     private readonly reflector: Reflector,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<WithHolder>();
-    const key = /^Bearer +(rb_[A-Za-z0-9_-]{1,300})$/i.exec(request.headers.authorization ?? '')?.[1];
-    const holder = key === undefined ? null : await this.accounts.holderOf(key);
-    if (!holder) {
-      throw new Problem(401, 'unauthorized', 'send a valid API key: Authorization: Bearer rb_…', {
-        headers: { 'www-authenticate': 'Bearer' },
-      });
-    }
+    const holder = await this.holder(request);
     const scope = this.reflector.getAllAndOverride<Scope>(SCOPE, [context.getHandler(), context.getClass()]);
     if (!holder.scopes.includes('admin') && !holder.scopes.includes(scope)) {
       throw new Problem(403, 'forbidden', `this API key lacks the scope ${scope}`);
@@ -43,11 +38,24 @@ export class ApiKeyGuard implements CanActivate {
     request.holder = holder;
     return true;
   }
+
+  /** Whose request it is, or a Problem 401. */
+  protected async holder(request: FastifyRequest): Promise<KeyHolder> {
+    const key = /^Bearer +(rb_[A-Za-z0-9_-]{1,300})$/i.exec(request.headers.authorization ?? '')?.[1];
+    const holder = key === undefined ? null : await this.accounts.holderOf(key);
+    if (holder) return holder;
+    throw new Problem(401, 'unauthorized', 'send a valid API key: Authorization: Bearer rb_…', {
+      headers: { 'www-authenticate': 'Bearer' },
+    });
+  }
 }
 
 /** The route needs an API key with this scope (or `admin`). */
-export function NeedsScope(scope: Scope): MethodDecorator & ClassDecorator {
-  return applyDecorators(SetMetadata(SCOPE, scope), UseGuards(ApiKeyGuard), ApiBearerAuth());
+export function NeedsScope(
+  scope: Scope,
+  guard: Type<ApiKeyGuard> = ApiKeyGuard,
+): MethodDecorator & ClassDecorator {
+  return applyDecorators(SetMetadata(SCOPE, scope), UseGuards(guard), ApiBearerAuth());
 }
 
 /** The id of the account whose key the request carries. */

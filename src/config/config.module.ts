@@ -11,6 +11,7 @@ import {
   QueueConfig,
   type RingbackConfig,
   SecretConfig,
+  TrmConfig,
 } from './config.js';
 
 /** Gives every slice of the configuration to whoever names it in a constructor. */
@@ -28,6 +29,7 @@ export class ConfigModule {
       { provide: SecretConfig, useValue: config.secrets },
       { provide: AccountConfig, useValue: config.accounts },
       { provide: FilesConfig, useValue: config.files },
+      { provide: TrmConfig, useValue: config.trm },
     ];
     return {
       module: ConfigModule,

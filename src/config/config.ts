@@ -71,6 +71,16 @@ export abstract class AccountConfig {
   abstract readonly firstKey: string | undefined;
 }
 
+/** The trm face. */
+export abstract class TrmConfig {
+  /** Whether ended operations show `requestid` 0 on poll and callback too. */
+  abstract readonly zeroId: boolean;
+  /** Requests an account may make an hour, per process. */
+  abstract readonly requestsPerHour: number;
+  /** Seconds after its last use when an auth token ends. */
+  abstract readonly tokenIdleS: number;
+}
+
 /** Where files are stored. */
 export abstract class FilesConfig {
   abstract readonly folder: string;
@@ -88,4 +98,5 @@ export interface RingbackConfig {
   secrets: SecretConfig;
   accounts: AccountConfig;
   files: FilesConfig;
+  trm: TrmConfig;
 }

@@ -139,6 +139,16 @@ export const SETTINGS = {
     'Retention classes and how long each keeps an ended operation; `keep1m` is the default class.',
     retentionClasses,
   ),
+  RINGBACK_TRM_REQUESTS_PER_HOUR: setting(
+    '1000',
+    'Requests an account may make an hour on the trm face, counted per process; auth calls are free. A client that polls every 2 s alone makes 1800.',
+    number(1, 10_000_000),
+  ),
+  RINGBACK_TRM_ZERO_ID: setting(
+    'false',
+    'Show `requestid` 0 for ended operations of the trm face on poll and in callbacks too, not only in inline answers.',
+    boolean,
+  ),
   RINGBACK_LOG_LEVEL: setting(
     'info',
     'Least level that is logged.',

@@ -14,6 +14,14 @@ export interface FieldError {
   readonly message: string;
 }
 
+/** Whether a field is among the faults that nobody declared. */
+export function hasUnknownField(errors: readonly ValidationError[]): boolean {
+  return errors.some(
+    ({ constraints, children }) =>
+      'whitelistValidation' in (constraints ?? {}) || hasUnknownField(children ?? []),
+  );
+}
+
 /** Flattens class-validator's tree into paths. */
 export function fieldErrors(errors: readonly ValidationError[], parent = ''): FieldError[] {
   return errors.flatMap(({ property, constraints, children }) => {

@@ -16,8 +16,8 @@ export interface Owed {
 }
 
 /**
- * Inserts owed deliveries within the statement that ends their operations: the statement has a CTE `settled (request_id)`,
- * and only deliveries of settled operations are made. `first` is the number of the first of the parameters that
+ * Inserts owed deliveries within the statement that ends their operations: the statement has a CTE
+ * `settled (request_id, silent)`, and only deliveries of settled operations are made; of silent ones none to their own callback. `first` is the number of the first of the parameters that
  * `owedParameters` gives.
  */
 export function oweStatement(first: number): string {
@@ -29,7 +29,7 @@ export function oweStatement(first: number): string {
     SELECT o.*, coalesce(o.endpoint_id, o.origin) FROM unnest(${operation}::bigint[], ${id}::text[], ${account}::text[], ${rid}::text[], ${endpoint}::text[],
       ${destination}::text[], ${event}::text[], ${url}::text[], ${origin}::text[], ${headers}::text[], ${body}::text[])
       AS o (operation_id, id, account_id, operation_rid, endpoint_id, destination, event_type, url, origin, headers, body)
-    JOIN settled s ON s.request_id = o.operation_id
+    JOIN settled s ON s.request_id = o.operation_id AND NOT s.silent
     ON CONFLICT ON CONSTRAINT delivery_once DO NOTHING`;
 }
 

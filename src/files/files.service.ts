@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { pipeline, type Readable, Transform } from 'node:stream';
+import { finished, type Readable, Transform } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { FileEntity } from './file.entity.js';
 import { type ByteRange, FileStorage } from './file-storage.js';
@@ -55,11 +55,12 @@ export class FilesService {
         done(size > mostBytes ? new FileTooLargeError(mostBytes) : null, chunk);
       },
     });
-    // A stream that breaks, or is destroyed without an error, ends the other; the storage hears of it.
-    await this.storage.write(
-      id,
-      pipeline(stream, measured, () => undefined),
-    );
+    // It may break before the storage listens, and an error that nobody hears would end the process.
+    measured.on('error', () => undefined);
+    // Also where the stream is destroyed without an error. (`pipeline` would destroy it for a fault of ours too, and with it
+    // the connection that is to carry the answer.)
+    finished(stream, { writable: false }, (error) => error && measured.destroy(error));
+    await this.storage.write(id, stream.pipe(measured));
     const file = {
       id,
       name: cleanName(description.name),

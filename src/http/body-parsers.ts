@@ -14,7 +14,7 @@ const BODY_MS = 30_000;
 
 /** Stands for whatever a raw upload's content type is, so that no parser touches its bytes. No caller can name it. */
 const RAW_UPLOAD = `application/x-ringback-${randomUUID()}`;
-const UPLOAD_ROUTE = /^\/v1\/files\/?(\?|$)/;
+const UPLOAD_ROUTE = /^\/(v1\/files|api\/media\/upload)\/?(\?|$)/;
 const MULTIPART = /^multipart\/form-data/i;
 
 const rawTypes = new WeakMap<object, string>();

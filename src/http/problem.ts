@@ -38,8 +38,28 @@ export class Problem extends Error {
   }
 }
 
-/** Answers with a problem. */
+/** How a face with an error body of its own says a problem: status and JSON body. Headers stay the problem's. */
+export type ErrorDialect = (problem: Problem) => { readonly status: number; readonly body: unknown };
+
+const dialects = new Map<string, ErrorDialect>();
+
+/** Lets errors below a path, those before any route is found too, be said in a face's own words. */
+export function speakErrorsBelow(path: string, dialect: ErrorDialect): void {
+  dialects.set(path, dialect);
+}
+
+/** Answers with a problem, in the words of the face that was asked. */
 export function sendProblem(reply: FastifyReply, problem: Problem): void {
+  const dialect = [...dialects].find(([path]) => reply.request.url.startsWith(path))?.[1];
+  if (dialect) {
+    const { status, body } = dialect(problem);
+    void reply
+      .status(status)
+      .headers({ ...problem.extras.headers })
+      .type('application/json; charset=utf-8')
+      .send(body);
+    return;
+  }
   void reply
     .status(problem.status)
     .headers({ ...problem.extras.headers })

@@ -42,6 +42,33 @@ export class OperationReads {
     return row ? this.toView(row) : null;
   }
 
+  async findByRequestId(accountId: string, requestId: string): Promise<OperationEntity | null> {
+    const [row] = await this.database.query<object>(
+      'SELECT * FROM operation WHERE account_id = $1 AND request_id = $2',
+      [accountId, requestId],
+    );
+    return row ? this.rows.to(OperationEntity, row) : null;
+  }
+
+  /** Newest first, with how many there are in all. */
+  async newest(
+    accountId: string,
+    skip: number,
+    take: number,
+  ): Promise<{ operations: OperationEntity[]; total: number }> {
+    const [rows, [all]] = await Promise.all([
+      this.database.query<object>(
+        'SELECT * FROM operation WHERE account_id = $1 ORDER BY request_id DESC OFFSET $2 LIMIT $3',
+        [accountId, skip, take],
+      ),
+      this.database.query<{ count: number }>(
+        'SELECT count(*)::integer AS count FROM operation WHERE account_id = $1',
+        [accountId],
+      ),
+    ]);
+    return { operations: rows.map((row) => this.rows.to(OperationEntity, row)), total: all!.count };
+  }
+
   /** Which of these have ended: many waiting callers, one statement. */
   async ended(requestIds: readonly string[]): Promise<string[]> {
     const rows = await this.database.query<{ request_id: string }>(
@@ -95,7 +122,11 @@ export class OperationReads {
     const operation = this.rows.to(OperationEntity, row);
     return {
       operation,
-      callbackState: operation.callbackUrl === null ? null : (row.callback_state ?? 'Pending'),
+      // One that ended in silence owes its callback nothing.
+      callbackState:
+        operation.callbackUrl === null
+          ? null
+          : (row.callback_state ?? (operation.silent && operation.dueAt === null ? 'Canceled' : 'Pending')),
     };
   }
 }

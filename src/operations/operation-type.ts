@@ -19,8 +19,10 @@ export interface OperationTypeOptions<Input extends object = object> {
   readonly backoffS?: readonly number[];
   /** Seconds a run may take before it fails with `timeout`; 3600 by default. A caller may ask for less. */
   readonly timeoutS?: number;
-  /** Route of the trm face: `resources/segments/view/export`. */
+  /** Route of the trm face, below `/api/`: `resources/segments/view/export`. A `{name}` in it becomes a field of the input. */
   readonly path?: string;
+  /** Milliseconds (at most 60,000) that the trm face waits for the end before it answers Waiting; 0, the default, is never. */
+  readonly inlineMs?: number;
 }
 
 /** What a handler gives back when it is done. All of it is optional. */

@@ -2,7 +2,7 @@ import { Injectable, type OnModuleInit, type Type } from '@nestjs/common';
 import { DiscoveryService, Reflector } from '@nestjs/core';
 import { type ClassConstructor, plainToInstance } from 'class-transformer';
 import { validate } from 'class-validator';
-import { type FieldError, fieldErrors, VALIDATION } from '../config/validation.js';
+import { type FieldError, fieldErrors, hasUnknownField, VALIDATION } from '../config/validation.js';
 import { OperationRefusedError } from './operation.errors.js';
 import { OPERATION_TYPE, type OperationHandler, type OperationTypeOptions } from './operation-type.js';
 
@@ -11,6 +11,7 @@ export interface RegisteredType {
   readonly name: string;
   readonly title: string;
   readonly path: string | null;
+  readonly inlineMs: number;
   readonly input: Type<object> | null;
   readonly timeoutS: number;
   readonly backoffS: readonly number[];
@@ -18,6 +19,8 @@ export interface RegisteredType {
   tries(input: unknown): number;
 }
 
+/** Segments may be parameters: `orders/{id}/files`. */
+const PATH = /^([\w-]+|\{[a-z]\w*\})(\/([\w-]+|\{[a-z]\w*\}))*$/i;
 const NAME = /^[a-z][a-z0-9]*([._-][a-z0-9]+)*$/;
 
 /** Every operation type of this process, found by `@OperationType`. Wrong or doubled ones stop the boot. */
@@ -66,13 +69,15 @@ export class OperationTypes implements OnModuleInit {
       ]);
     }
     const instance = plainToInstance(inputClass as ClassConstructor<object>, input);
-    const errors: FieldError[] = fieldErrors(await validate(instance, VALIDATION), 'input');
-    if (errors.length > 0) throw new OperationRefusedError('invalid-input', errors);
+    const faults = await validate(instance, VALIDATION);
+    const errors: FieldError[] = fieldErrors(faults, 'input');
+    if (errors.length > 0)
+      throw new OperationRefusedError('invalid-input', errors, null, hasUnknownField(faults));
     return instance;
   }
 
   private register(options: OperationTypeOptions, handler: OperationHandler, className: string): void {
-    const { name, title, input, tries = 3, backoffS = [1, 4], timeoutS = 3600, path } = options;
+    const { name, title, input, tries = 3, backoffS = [1, 4], timeoutS = 3600, path, inlineMs = 0 } = options;
     if (!NAME.test(name))
       throw new Error(
         `operation type "${name}" of ${className}: use dotted lower case, like segments.export`,
@@ -80,7 +85,14 @@ export class OperationTypes implements OnModuleInit {
     if (typeof handler.run !== 'function')
       throw new Error(`operation type "${name}": ${className} has no method run(input, context)`);
     if (this.types.has(name)) throw new Error(`two handlers for operation type "${name}": rename one`);
-    const taken = path === undefined ? undefined : this.all().find((type) => type.path === path);
+    if (path !== undefined && !PATH.test(path))
+      throw new Error(
+        `operation type "${name}": the path "${path}" must be segments of letters, digits, - and _, or {name}, between single slashes`,
+      );
+    const taken =
+      path === undefined
+        ? undefined
+        : this.all().find((type) => type.path !== null && shape(type.path) === shape(path));
     if (taken)
       throw new Error(
         `operation types "${taken.name}" and "${name}" have the same path "${path}": change one`,
@@ -91,9 +103,15 @@ export class OperationTypes implements OnModuleInit {
       handler,
       timeoutS,
       path: path ?? null,
+      inlineMs: Math.min(Math.max(inlineMs, 0), 60_000),
       input: input ?? null,
       backoffS: backoffS.length > 0 ? backoffS : [1],
       tries: (given) => Math.max(1, typeof tries === 'number' ? tries : tries(given as object)),
     });
   }
+}
+
+/** What tells two paths apart: their parameters' names don't. */
+function shape(path: string): string {
+  return path.replace(/\{\w+\}/g, '{}');
 }

@@ -83,6 +83,10 @@ export class OperationEntity {
   @Column({ name: 'rerun_of', type: 'text', nullable: true })
   rerunOf: string | null;
 
+  /** An end while this is set owes its own callback nothing: the submit, which still waits, tells it. */
+  @Column({ name: 'silent', type: 'boolean' })
+  silent: boolean;
+
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;
 

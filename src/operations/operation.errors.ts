@@ -10,6 +10,8 @@ export class OperationRefusedError extends Error {
     readonly errors: readonly FieldError[],
     /** Seconds after which the same would be accepted; null where it never will be. */
     readonly retryAfterS: number | null = null,
+    /** A field of the input is one that its type doesn't have. */
+    readonly unknownField = false,
   ) {
     super(errors.map(({ path, message }) => `${path} ${message}`).join('; '));
   }

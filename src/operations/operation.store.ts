@@ -32,6 +32,8 @@ export interface NewOperation {
   readonly timeoutS: number;
   readonly runAt: Date | null;
   readonly rerunOf: string | null;
+  /** An end before `speakUp` owes its own callback nothing. */
+  readonly silent: boolean;
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null;
 }
 
@@ -129,18 +131,18 @@ export class OperationStore {
     const rows = await this.database.query<{ rid: string }>(
       `WITH incoming AS (
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-           $9::smallint[], $10::text[], $11::integer[], $12::float8[], $13::timestamptz[], $14::text[], $15::text[], $16::text[])
+           $9::smallint[], $10::text[], $11::integer[], $12::float8[], $13::timestamptz[], $14::text[], $15::text[], $16::text[], $17::boolean[])
          WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
-           priority, retention, tries, timeout_s, run_at, rerun_of, key, fingerprint, place)
+           priority, retention, tries, timeout_s, run_at, rerun_of, key, fingerprint, silent, place)
        ), kept AS (
          INSERT INTO idempotency_key (account_id, key, fingerprint, rid, expires_at)
          SELECT account_id, key, fingerprint, rid, now() + interval '24 hours' FROM incoming WHERE key IS NOT NULL
          ORDER BY account_id, key ON CONFLICT DO NOTHING RETURNING rid
        ), accepted AS (
          INSERT INTO operation (rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-           retention, tries, timeout_s, run_at, rerun_of, state, phase, status_text, due_at)
+           retention, tries, timeout_s, run_at, rerun_of, silent, state, phase, status_text, due_at)
          SELECT rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-           retention, tries, timeout_s, run_at, rerun_of, 'Waiting', CASE WHEN run_at > now() THEN 'scheduled' ELSE 'ready' END,
+           retention, tries, timeout_s, run_at, rerun_of, silent, 'Waiting', CASE WHEN run_at > now() THEN 'scheduled' ELSE 'ready' END,
            'Waiting...', greatest(run_at, now())
          FROM incoming WHERE key IS NULL OR rid IN (SELECT rid FROM kept) ORDER BY place
          RETURNING request_id, rid, created_at, due_at, phase
@@ -166,6 +168,7 @@ export class OperationStore {
         items.map((o) => o.rerunOf),
         items.map((o) => o.idempotency?.key ?? null),
         items.map((o) => o.idempotency?.fingerprint ?? null),
+        items.map((o) => o.silent),
       ],
     );
     const accepted = new Map(rows.map((row) => [row.rid, row]));
@@ -211,7 +214,7 @@ export class OperationStore {
            progress = e.progress, result = e.result, custom = e.custom, error_code = e.error_code, error_message = e.error_message,
            file_id = e.file_id, finished_at = e.finished_at, expires_at = e.expires_at
          FROM ending e WHERE o.request_id = e.request_id AND o.lease_token = e.token AND o.phase = 'running'
-         RETURNING o.request_id
+         RETURNING o.request_id, o.silent
        ), noted AS (
          INSERT INTO history_entry (operation_id, kind, state, progress, text)
          SELECT request_id, 'transition', e.state, e.progress, coalesce(e.error_message, e.status_text) FROM ending e JOIN settled USING (request_id)
@@ -281,6 +284,15 @@ export class OperationStore {
       [leases.map((l) => l.requestId), leases.map((l) => l.leaseToken), this.config.leaseS],
     );
     return new Set(rows.map((row) => row.request_id));
+  }
+
+  /** Lets the operation's end call back; false when it has ended already, in silence. */
+  async speakUp(requestId: string): Promise<boolean> {
+    const rows = await this.database.query(
+      'UPDATE operation SET silent = false WHERE request_id = $1 AND due_at IS NOT NULL RETURNING request_id',
+      [requestId],
+    );
+    return rows.length > 0;
   }
 
   /** Finds due operations, reserves their slots and answers the hints to send. */

@@ -7,7 +7,7 @@ import { checkHeaders, type GivenHeader } from '../egress/header-rules.js';
 import { UrlPolicy } from '../egress/url-policy.js';
 import { SecretBox } from '../signing/secret-box.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
-import type { Face } from './operation.entity.js';
+import type { Face, OperationEntity } from './operation.entity.js';
 import { OperationEnder } from './operation-ender.js';
 import {
   IdempotencyMismatchError,
@@ -33,6 +33,8 @@ export interface Submission {
   readonly timeoutS: number | null;
   readonly retention: string | null;
   readonly rerunOf?: string | null;
+  /** Its end owes its own callback nothing until `speakUp`: the submit tells it. */
+  readonly silent?: boolean;
   /** With the text whose digest tells whether a repeated key comes with the same body. */
   readonly idempotency: { readonly key: string; readonly body: string } | null;
 }
@@ -61,7 +63,7 @@ export class OperationsService {
 
   /** Accepts an operation: when this resolves, it is committed and will run. */
   async accept(submission: Submission): Promise<Accepted> {
-    const operation = await this.admit(submission);
+    const operation = await this.admit(submission, this.types.check.bind(this.types));
     const accepted = await this.store.accept(operation);
     if (!accepted) return this.replay(submission, operation);
     this.dispatcher.wake();
@@ -69,6 +71,26 @@ export class OperationsService {
       view: { operation: accepted, callbackState: accepted.callbackUrl === null ? null : 'Pending' },
       replayed: false,
     };
+  }
+
+  /**
+   * Stores what its type refuses as an operation that has Failed, and owes its callback: for faces whose callers look for
+   * every end in the same place. Nothing of it runs.
+   */
+  async refuse(submission: Submission, refusal: OperationRefusedError): Promise<OperationView> {
+    // Not due before it is ended here. Should this process die in between, it is run then, and refused by its worker.
+    const runAt = new Date(Date.now() + 60_000);
+    const accepted = await this.store.accept({ ...(await this.admit(submission, null)), runAt });
+    const { accountId, rid } = accepted!;
+    const claim = await this.store.seizeLive(accountId, rid);
+    const how = { state: 'Failed', code: 'invalid_input', message: refusal.message } as const;
+    if (claim) await this.ender.end(claim, how, claim.claimedAt);
+    return this.find(accountId, rid);
+  }
+
+  /** Lets a `silent` operation's end call back from now on; false when it has ended already. */
+  speakUp(operation: OperationEntity): Promise<boolean> {
+    return this.store.speakUp(operation.requestId);
   }
 
   async find(accountId: string, rid: string): Promise<OperationView> {
@@ -118,13 +140,14 @@ export class OperationsService {
     });
   }
 
-  private async admit(submission: Submission): Promise<NewOperation> {
+  /** The row of a submission, or an `OperationRefusedError`; `check` judges the input, where it is to be judged. */
+  private async admit(submission: Submission, check: OperationTypes['check'] | null): Promise<NewOperation> {
     const rid = randomBytes(16).toString('hex');
     const type = this.type(submission.type);
     const callbackUrl = this.callbackUrl(submission.callback);
     const errors = [...this.checkCallbackHeaders(submission.callback), ...this.checkOptions(submission)];
     if (errors.length > 0) throw new OperationRefusedError('invalid-request', errors);
-    const input = await this.types.check(type, submission.input);
+    const tries = check ? type.tries(await check(type, submission.input)) : 1;
     if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl);
     const { callback, accountId, idempotency } = submission;
     return {
@@ -145,10 +168,11 @@ export class OperationsService {
       correlation: submission.correlation,
       priority: submission.priority,
       retention: submission.retention ?? 'keep1m',
-      tries: type.tries(input),
+      tries,
       timeoutS: Math.min(submission.timeoutS ?? type.timeoutS, type.timeoutS),
       runAt: submission.runAt,
       rerunOf: submission.rerunOf ?? null,
+      silent: submission.silent ?? false,
       idempotency: idempotency && {
         key: idempotency.key,
         fingerprint: createHash('sha256').update(idempotency.body).digest('hex'),

@@ -87,6 +87,7 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
     secrets: { keys: `k1:${Buffer.alloc(32, 7).toString('base64')}` },
     accounts: { slots: 20, firstKey: TEST_KEY },
     files: { folder: join(folder, 'files') },
+    trm: { zeroId: false, requestsPerHour: 100_000, tokenIdleS: 1800 },
   };
   return Object.fromEntries(
     Object.entries(defaults).map(([slice, value]) => [

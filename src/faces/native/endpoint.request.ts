@@ -19,7 +19,7 @@ import {
 } from 'class-validator';
 import { EVENT_TYPES, type EventType } from '../../endpoints/events.js';
 import type { SignatureProfile } from '../../signing/signature.js';
-import { CallbackHeaderRequest } from './operation.request.js';
+import { CallbackHeaderRequest } from '../callback-header.request.js';
 
 const PROFILES: SignatureProfile[] = ['standard', 'standard+ed25519', 'github', 'stripe'];
 

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { Controller, Delete, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -6,8 +5,8 @@ import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { FilesService } from '../../files/files.service.js';
 import { ApiBytes } from '../../http/api-answers.js';
 import { Problem } from '../../http/problem.js';
-import { MOST_UPLOAD_BYTES, rawContentType } from '../../http/body-parsers.js';
-import { sendFile } from './file-answer.js';
+import { sendFile } from '../file-answer.js';
+import { storeUpload } from '../incoming-file.js';
 import { FileResponse, UploadQuery } from './file.response.js';
 
 @ApiTags('files')
@@ -26,18 +25,7 @@ export class FilesController {
     @Query() query: UploadQuery,
     @Req() request: FastifyRequest,
   ): Promise<FileResponse> {
-    const { stream, name, contentType } = await incomingFile(request, query.name);
-    try {
-      const file = await this.files.save(stream, {
-        accountId,
-        name,
-        contentType,
-        mostBytes: MOST_UPLOAD_BYTES,
-      });
-      return FileResponse.from((await this.files.find(accountId, file.id))!);
-    } catch (error) {
-      throw stream.errored ? malformedForm(stream.errored) : error;
-    }
+    return FileResponse.from(await storeUpload(this.files, accountId, request, query.name));
   }
 
   /** What is known of a stored file. */
@@ -73,39 +61,6 @@ export class FilesController {
     if (!file) throw notFound(id);
     return file;
   }
-}
-
-interface IncomingFile {
-  stream: Readable;
-  name: string;
-  contentType: string;
-}
-
-async function incomingFile(request: FastifyRequest, name: string | undefined): Promise<IncomingFile> {
-  if (request.isMultipart()) {
-    const part = await request.file().catch((error: Error & { statusCode?: number }) => {
-      throw error.statusCode === undefined ? malformedForm(error) : error;
-    });
-    if (!part)
-      throw new Problem(422, 'invalid-request', 'the form has no file', {
-        errors: [{ path: 'file', message: 'is missing: send one part with a file name' }],
-      });
-    return { stream: part.file, name: name ?? part.filename ?? 'unnamed', contentType: part.mimetype };
-  }
-  if (name === undefined) {
-    throw new Problem(422, 'invalid-request', 'a raw upload needs ?name=', {
-      errors: [{ path: 'name', message: 'is missing: add ?name=file.po' }],
-    });
-  }
-  const body = request.body instanceof Readable ? request.body : Readable.from([]);
-  return { stream: body, name, contentType: rawContentType(request) };
-}
-
-/** What arrived is no whole form: the caller's fault, or the caller has gone. */
-function malformedForm({ message }: Error): Problem {
-  return new Problem(400, 'malformed-body', `the upload could not be read: ${message}`, {
-    errors: [{ path: 'body', message }],
-  });
 }
 
 function notFound(id: string): Problem {

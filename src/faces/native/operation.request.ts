@@ -1,3 +1,4 @@
+import { CallbackHeaderRequest } from '../callback-header.request.js';
 import { Transform, Type } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -21,16 +22,6 @@ import { OPERATION_STATES, type OperationState } from '../../operations/operatio
 
 /** Text without NUL and without half surrogate pairs: what PostgreSQL gives back as it was. */
 const STORABLE = /^[^\u0000\ud800-\udfff]*$/u;
-
-export class CallbackHeaderRequest {
-  @IsString()
-  @Length(1, 64)
-  key: string;
-
-  @IsString()
-  @MaxLength(1024)
-  value: string;
-}
 
 export class CallbackRequest {
   /** Where the operation's end is told: an absolute https URL. */

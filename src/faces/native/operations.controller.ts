@@ -14,7 +14,7 @@ import { isTerminal } from '../../operations/operation.state.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { DeliveryResponse } from './delivery.response.js';
-import { sendFile } from './file-answer.js';
+import { sendFile } from '../file-answer.js';
 import {
   dateOf,
   limitOf,

@@ -1,19 +1,27 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { FileEntity } from '../../files/file.entity.js';
-import type { ByteRange } from '../../files/file-storage.js';
-import type { FilesService } from '../../files/files.service.js';
-import { Problem } from '../../http/problem.js';
+import type { FileEntity } from '../files/file.entity.js';
+import type { ByteRange } from '../files/file-storage.js';
+import type { FilesService } from '../files/files.service.js';
+import { Problem } from '../http/problem.js';
 
-/** Sends a stored file with its own content type; honours one `Range` (RFC 9110, 14). */
+/**
+ * Sends a stored file with its own content type; honours one `Range` (RFC 9110, 14), of which at most `mostRangeBytes` are
+ * sent.
+ */
 export async function sendFile(
   file: FileEntity,
   files: FilesService,
   request: FastifyRequest,
   reply: FastifyReply,
   disposition: 'attachment' | 'inline',
+  mostRangeBytes = Infinity,
 ): Promise<void> {
   const size = Number(file.size);
-  const range = request.headers['if-range'] === undefined ? rangeOf(request.headers.range, size) : null;
+  const asked = request.headers['if-range'] === undefined ? rangeOf(request.headers.range, size) : null;
+  const range =
+    asked && asked !== 'unsatisfiable'
+      ? { start: asked.start, end: Math.min(asked.end, asked.start + mostRangeBytes - 1) }
+      : asked;
   if (range === 'unsatisfiable') {
     throw new Problem(416, 'range-not-satisfiable', `the file has ${size} bytes`, {
       headers: { 'content-range': `bytes */${size}` },

@@ -1,0 +1,39 @@
+import { Body, Controller, Delete, Headers, HttpCode, Post, Res } from '@nestjs/common';
+import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { AuthTokens } from '../../accounts/auth-tokens.js';
+import { TrmConfig } from '../../config/config.js';
+import { Problem } from '../../http/problem.js';
+import { TrmAuthRequest } from './trm.request.js';
+
+@ApiTags('trm')
+@Controller('api/auth/token')
+export class TrmAuthController {
+  constructor(
+    private readonly tokens: AuthTokens,
+    private readonly config: TrmConfig,
+  ) {}
+
+  /** A token for an account and one of its API keys, as a JSON string; it ends after 30 minutes without use. */
+  @Post()
+  @HttpCode(200)
+  @ApiOkResponse({ schema: { type: 'string' } })
+  async issue(@Body() { accountid, key }: TrmAuthRequest, @Res() reply: FastifyReply): Promise<void> {
+    const token = await this.tokens.issue(accountid, key, this.config.tokenIdleS);
+    if (token === null)
+      throw new Problem(401, 'unauthorized', 'this account and this key do not belong together');
+    // As bytes of JSON: a bare string would be sent as text.
+    await reply.type('application/json; charset=utf-8').send(JSON.stringify(token));
+  }
+
+  /** Ends the token in `X-Auth-Token`. */
+  @Delete()
+  @HttpCode(200)
+  @ApiOkResponse({ schema: { type: 'object' } })
+  async end(@Headers('x-auth-token') token: string | undefined): Promise<object> {
+    if (token === undefined || (await this.tokens.holderOf(token, this.config.tokenIdleS)) === null)
+      throw new Problem(401, 'unauthorized', 'X-Auth-Token is missing or has ended already');
+    await this.tokens.end(token);
+    return {};
+  }
+}

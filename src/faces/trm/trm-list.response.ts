@@ -1,0 +1,45 @@
+import type { OperationEntity } from '../../operations/operation.entity.js';
+import { TRM_STATUS } from './trm.envelope.js';
+
+/** An operation in the operations log. Times are RFC 3339, UTC. */
+export class TrmListItem {
+  requestid: number;
+  status: 'Waiting' | 'Executing' | 'Finished' | 'Failed';
+  statusText: string;
+  /** What its type is called. */
+  title: string;
+  errorMessage: string | null;
+  /** Always null: operations belong to accounts. */
+  person: string | null;
+  created: string;
+  started: string | null;
+  finished: string | null;
+  /** 0 to 100. */
+  progress: number;
+}
+
+export class TrmListResponse {
+  items: TrmListItem[];
+  /** How many the account has in all. */
+  total: number;
+
+  static from(
+    operations: readonly OperationEntity[],
+    total: number,
+    titleOf: (type: string) => string,
+  ): TrmListResponse {
+    const items = operations.map((operation) => ({
+      requestid: Number(operation.requestId),
+      status: TRM_STATUS[operation.state],
+      statusText: operation.statusText,
+      title: titleOf(operation.type),
+      errorMessage: operation.errorMessage,
+      person: null,
+      created: operation.createdAt.toISOString(),
+      started: operation.startedAt?.toISOString() ?? null,
+      finished: operation.finishedAt?.toISOString() ?? null,
+      progress: Math.round(operation.progress * 100) / 100,
+    }));
+    return { items, total };
+  }
+}

@@ -1,0 +1,88 @@
+import { Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { ApiBody, ApiConsumes, ApiQuery, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import type { FileEntity } from '../../files/file.entity.js';
+import { FilesService } from '../../files/files.service.js';
+import { ApiBytes } from '../../http/api-answers.js';
+import { Problem } from '../../http/problem.js';
+import { sendFile } from '../file-answer.js';
+import { storeUpload } from '../incoming-file.js';
+import { TrmGuard } from './trm.guard.js';
+
+const MIB = 1024 * 1024;
+
+export class TrmMedia {
+  /** What `GET /api/media/get/:token` and operations' inputs take. */
+  token: string;
+  name: string;
+}
+
+export class TrmMediaResponse {
+  result: TrmMedia;
+}
+
+@ApiTags('trm')
+@Controller('api/media')
+export class TrmMediaController {
+  constructor(private readonly files: FilesService) {}
+
+  /** Stores the first file of a multipart form; its token may be given to operations. At most 64 MiB. */
+  @Post('upload')
+  @HttpCode(200)
+  @NeedsScope('operations:write', TrmGuard)
+  @ApiConsumes('multipart/form-data')
+  @ApiBody({ schema: { type: 'object', properties: { file: { type: 'string', format: 'binary' } } } })
+  async upload(@AccountId() accountId: string, @Req() request: FastifyRequest): Promise<TrmMediaResponse> {
+    if (!request.isMultipart())
+      throw new Problem(400, 'invalid-request', 'send the file as a part of a multipart/form-data body');
+    const { id, name } = await storeUpload(this.files, accountId, request, undefined);
+    return { result: { token: id, name } };
+  }
+
+  /** The bytes of a stored file, for saving. */
+  @Get('get/:token')
+  @NeedsScope('operations:read', TrmGuard)
+  @ApiBytes()
+  async get(
+    @AccountId() accountId: string,
+    @Param('token') token: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await sendFile(await this.find(accountId, token), this.files, request, reply, 'attachment');
+  }
+
+  /** The bytes of a stored file, for showing; a range is cut to `rangemaxmb`. */
+  @Get('get/:token/stream')
+  @NeedsScope('operations:read', TrmGuard)
+  @ApiQuery({
+    name: 'rangemaxmb',
+    required: false,
+    schema: { type: 'integer', minimum: 1, maximum: 100 },
+    description: 'The most of one range, MiB',
+  })
+  @ApiBytes()
+  async stream(
+    @AccountId() accountId: string,
+    @Param('token') token: string,
+    @Query('rangemaxmb') mostMib: unknown,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const most = rangeMaxBytes(mostMib);
+    await sendFile(await this.find(accountId, token), this.files, request, reply, 'inline', most);
+  }
+
+  private async find(accountId: string, token: string): Promise<FileEntity> {
+    const file = await this.files.find(accountId, token);
+    if (file) return file;
+    throw new Problem(400, 'file-not-found', `there is no file ${token.slice(0, 60)} in this account`);
+  }
+}
+
+function rangeMaxBytes(given: unknown): number | undefined {
+  if (given === undefined) return undefined;
+  if (typeof given === 'string' && /^([1-9]\d?|100)$/.test(given)) return Number(given) * MIB;
+  throw new Problem(400, 'invalid-query', 'rangemaxmb: give whole MiB from 1 to 100');
+}

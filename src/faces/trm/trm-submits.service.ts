@@ -1,0 +1,63 @@
+import { Injectable } from '@nestjs/common';
+import { OperationRefusedError } from '../../operations/operation.errors.js';
+import { isTerminal } from '../../operations/operation.state.js';
+import type { OperationView } from '../../operations/operation-reads.store.js';
+import type { RegisteredType } from '../../operations/operation-types.js';
+import { OperationsService, type Submission } from '../../operations/operations.service.js';
+import { callbackOf, type TrmSubmitRequest } from './trm.request.js';
+
+/** A submit, and whether its operation ended within it. */
+export interface Submitted {
+  readonly view: OperationView;
+  readonly inline: boolean;
+}
+
+/** Submits operations as the trm face knows them: with an inline window, and refused input as an operation that Failed. */
+@Injectable()
+export class TrmSubmits {
+  constructor(private readonly operations: OperationsService) {}
+
+  async submit(
+    accountId: string,
+    type: RegisteredType,
+    input: Record<string, unknown>,
+    own: TrmSubmitRequest,
+    query: { callbackurl?: unknown; inlineMs: number },
+  ): Promise<Submitted> {
+    const callback = callbackOf(own, query.callbackurl);
+    const submission: Submission = {
+      accountId,
+      face: 'trm',
+      type: type.name,
+      input,
+      callback: callback && { url: callback.url, headers: callback.headers },
+      correlation: null,
+      priority: 0,
+      runAt: null,
+      timeoutS: null,
+      retention: null,
+      idempotency: null,
+    };
+    const quiet = callback !== null && !callback.onInline;
+    try {
+      const silent = quiet && query.inlineMs > 0;
+      const { view } = await this.operations.accept({ ...submission, silent });
+      return await this.inline(view, query.inlineMs, silent);
+    } catch (error) {
+      // A field that the type doesn't have is the caller's program that is wrong; any other refusal is an operation's end.
+      const judged =
+        error instanceof OperationRefusedError && error.code === 'invalid-input' && !error.unknownField;
+      if (!judged) throw error;
+      return { view: await this.operations.refuse({ ...submission, silent: quiet }, error), inline: true };
+    }
+  }
+
+  private async inline(accepted: OperationView, inlineMs: number, silent: boolean): Promise<Submitted> {
+    const { operation } = accepted;
+    const view = await this.operations.await(operation.accountId, operation.rid, inlineMs);
+    if (inlineMs > 0 && isTerminal(view.operation.state)) return { view, inline: true };
+    // From here on the end is told by a callback. If it has come in the meantime, the answer still tells it.
+    if (!silent || (await this.operations.speakUp(operation))) return { view, inline: false };
+    return { view: await this.operations.find(operation.accountId, operation.rid), inline: true };
+  }
+}

@@ -1,0 +1,49 @@
+import type { OperationEntity } from '../../operations/operation.entity.js';
+import { isTerminal, type OperationState } from '../../operations/operation.state.js';
+
+/** The words of the trm face for our states; it has none for Canceled, which is a failure there. */
+export const TRM_STATUS = {
+  Waiting: 'Waiting',
+  Executing: 'Executing',
+  Finished: 'Finished',
+  Failed: 'Failed',
+  Canceled: 'Failed',
+} as const satisfies Record<OperationState, string>;
+
+/** What submit, poll and callback of the trm face carry, members in this order. */
+export class TrmState {
+  /** Integer; 0 where the operation ended within the submit. */
+  requestid: number;
+  isbatch: boolean;
+  status: 'Waiting' | 'Executing' | 'Finished' | 'Failed';
+  /** One line for people, live while Executing. */
+  statusText: string;
+  /** Why it failed; there exactly when Failed. */
+  statusInfo?: string;
+  /** JSON of the handler, where it gave one; only when Finished. */
+  result?: unknown;
+  /** JSON of the handler, where it gave one; only when Finished. */
+  custom?: unknown;
+}
+
+/** The envelope of the trm face. */
+export class TrmEnvelope {
+  trm: TrmState;
+
+  /** With `zeroId`, an ended operation shows 0 in place of its id. */
+  static from(operation: OperationEntity, zeroId: boolean): TrmEnvelope {
+    const { state, requestId, statusText, errorMessage, result, custom } = operation;
+    const status = TRM_STATUS[state];
+    return {
+      trm: {
+        requestid: zeroId && isTerminal(state) ? 0 : Number(requestId),
+        isbatch: false,
+        status,
+        statusText: state === 'Canceled' ? 'Failed' : statusText,
+        ...(status === 'Failed' ? { statusInfo: errorMessage ?? statusText } : {}),
+        ...(state === 'Finished' && result !== null ? { result: JSON.parse(result) as unknown } : {}),
+        ...(state === 'Finished' && custom !== null ? { custom: JSON.parse(custom) as unknown } : {}),
+      },
+    };
+  }
+}

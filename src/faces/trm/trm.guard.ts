@@ -1,0 +1,70 @@
+import { type ExecutionContext, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import type { KeyHolder } from '../../accounts/account.store.js';
+import { AccountsService } from '../../accounts/accounts.service.js';
+import { ApiKeyGuard } from '../../accounts/api-key.guard.js';
+import { AuthTokens } from '../../accounts/auth-tokens.js';
+import { TrmConfig } from '../../config/config.js';
+import { Problem } from '../../http/problem.js';
+
+const HOUR_S = 3600;
+
+/** Lets requests pass that carry a token of their account (or an API key), within the account's allowance. */
+@Injectable()
+export class TrmGuard extends ApiKeyGuard {
+  private readonly allowance: RateLimiterMemory;
+
+  constructor(
+    accounts: AccountsService,
+    reflector: Reflector,
+    private readonly tokens: AuthTokens,
+    private readonly config: TrmConfig,
+  ) {
+    super(accounts, reflector);
+    this.allowance = new RateLimiterMemory({ points: config.requestsPerHour, duration: HOUR_S });
+  }
+
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
+    await super.canActivate(context);
+    const http = context.switchToHttp();
+    const { holder } = http.getRequest<FastifyRequest & { holder: KeyHolder }>();
+    await this.spend(holder.accountId, http.getResponse<FastifyReply>());
+    return true;
+  }
+
+  protected override async holder(request: FastifyRequest): Promise<KeyHolder> {
+    const { 'x-auth-token': token, 'x-auth-accountid': account, authorization } = request.headers;
+    if (token === undefined && authorization !== undefined) return super.holder(request);
+    const holder =
+      typeof token === 'string' && token.length <= 200
+        ? await this.tokens.holderOf(token, this.config.tokenIdleS)
+        : null;
+    if (holder && (account === holder.accountId || account === holder.accountName)) return holder;
+    throw new Problem(
+      401,
+      'unauthorized',
+      'send X-Auth-Token and X-Auth-AccountId; POST /api/auth/token gives a new token',
+    );
+  }
+
+  private async spend(accountId: string, reply: FastifyReply): Promise<void> {
+    const spent = await this.allowance.consume(accountId).catch((refused: unknown) => refused);
+    if (!(spent instanceof RateLimiterRes)) throw spent;
+    const resetS = Math.ceil(spent.msBeforeNext / 1000);
+    const { requestsPerHour } = this.config;
+    void reply.headers({
+      'ratelimit-limit': requestsPerHour,
+      'ratelimit-remaining': spent.remainingPoints,
+      'ratelimit-reset': resetS,
+    });
+    if (spent.consumedPoints <= requestsPerHour) return;
+    throw new Problem(
+      429,
+      'too-many-requests',
+      `this account may make ${requestsPerHour} requests per hour; try again in ${resetS} seconds`,
+      { headers: { 'retry-after': String(resetS) } },
+    );
+  }
+}
