@@ -9,7 +9,10 @@ import { LroModule } from './faces/lro/lro.module.js';
 import { NativeModule } from './faces/native/native.module.js';
 import { EndpointsModule } from './endpoints/endpoints.module.js';
 import { NativePresenterModule } from './faces/native/native.presenter.module.js';
+import { ProblemModule } from './faces/native/problem.module.js';
+import { HousekeepingModule } from './housekeeping/housekeeping.module.js';
 import { HealthModule } from './health/health.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { OperationsWorkerModule } from './operations/operations.worker.module.js';
 import { QueuesModule } from './queues/queues.module.js';
@@ -32,9 +35,11 @@ export class AppModule {
         EndpointsModule,
         NativePresenterModule,
         HealthModule,
+        ProblemModule,
+        MetricsModule,
         ...handlers,
         ...(roles.has('api') ? [NativeModule, LroModule] : []),
-        ...(roles.has('worker') ? [OperationsWorkerModule, DeliveriesWorkerModule] : []),
+        ...(roles.has('worker') ? [OperationsWorkerModule, DeliveriesWorkerModule, HousekeepingModule] : []),
       ],
     };
   }
