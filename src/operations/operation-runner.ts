@@ -74,7 +74,7 @@ export class OperationRunner {
     try {
       if (this.follower.stopping) run.abort('shutdown');
       const verdict = await this.run(claim, run);
-      await run.finish();
+      await run.finish(faultOf(verdict));
       await this.settle(claim, run, verdict);
     } finally {
       if (this.runs.get(run.requestId) === run) this.runs.delete(run.requestId);
@@ -194,6 +194,13 @@ function aborted(signal: AbortSignal): Promise<never> {
 
 function end(code: string, message: string): Verdict {
   return { kind: 'end', how: { state: 'Failed', code, message: storable(message) } };
+}
+
+/** What a trace shows of a run that did not finish. */
+function faultOf(verdict: Verdict): string | null {
+  if (verdict.kind === 'release') return verdict.text;
+  if (verdict.kind === 'lost') return 'the lease was lost';
+  return verdict.how.state === 'Failed' ? verdict.how.code : null;
 }
 
 function json(value: unknown): string | null {
