@@ -40,13 +40,19 @@ export class RetentionStore {
     });
   }
 
-  /** Locks the deliveries of these operations, so that none is redelivered meanwhile, and answers whose are still owed. */
+  /** Locks the ended deliveries of these operations, so that none is redelivered meanwhile, and answers which still owe one. */
   private async liveAmong(tx: Queryable, due: readonly DueRow[]): Promise<Set<string>> {
-    const rows = await tx.query<{ operation_id: string; state: string }>(
-      'SELECT operation_id, state FROM delivery WHERE operation_id = ANY($1::bigint[]) ORDER BY seq FOR UPDATE',
-      [due.map((row) => row.request_id)],
+    const ids = due.map((row) => row.request_id);
+    // Pending ones aren't locked: attempts on their way are not to wait for this.
+    await tx.query(
+      `SELECT FROM delivery WHERE operation_id = ANY($1::bigint[]) AND state <> 'Pending' ORDER BY seq FOR UPDATE`,
+      [ids],
     );
-    return new Set(rows.filter((row) => row.state === 'Pending').map((row) => row.operation_id));
+    const rows = await tx.query<{ operation_id: string }>(
+      `SELECT DISTINCT operation_id FROM delivery WHERE operation_id = ANY($1::bigint[]) AND state = 'Pending'`,
+      [ids],
+    );
+    return new Set(rows.map((row) => row.operation_id));
   }
 
   /** Looked at again later, so that what is owed for long holds up no others. */
