@@ -61,6 +61,12 @@ CREATE TABLE callback_host (
   CONSTRAINT callback_host_pkey PRIMARY KEY (account_id, name)
 );
 
+CREATE TABLE chore (
+  name text NOT NULL,
+  due_at timestamp with time zone NOT NULL,
+  CONSTRAINT chore_pkey PRIMARY KEY (name)
+);
+
 CREATE TABLE delivery (
   seq bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
   id text NOT NULL,
@@ -88,6 +94,8 @@ CREATE TABLE delivery (
   epoch integer DEFAULT 0 NOT NULL,
   lease_token uuid,
   lane text NOT NULL,
+  accepted_at timestamp with time zone,
+  traceparent text,
   CONSTRAINT delivery_pkey PRIMARY KEY (seq),
   CONSTRAINT delivery_id UNIQUE (id),
   CONSTRAINT delivery_once UNIQUE (operation_id, destination, event_type),
@@ -129,7 +137,16 @@ CREATE TABLE file (
   sha256 text NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   expires_at timestamp with time zone,
-  CONSTRAINT file_pkey PRIMARY KEY (id)
+  operation_id bigint,
+  phase text DEFAULT 'stored'::text NOT NULL,
+  CONSTRAINT file_pkey PRIMARY KEY (id),
+  CONSTRAINT file_phase_check CHECK (phase = ANY (ARRAY['writing'::text, 'stored'::text, 'going'::text]))
+);
+
+CREATE TABLE file_use (
+  operation_id bigint NOT NULL,
+  file_id text NOT NULL,
+  CONSTRAINT file_use_pkey PRIMARY KEY (operation_id, file_id)
 );
 
 CREATE TABLE history_entry (
@@ -151,6 +168,21 @@ CREATE TABLE idempotency_key (
   rid text NOT NULL,
   expires_at timestamp with time zone NOT NULL,
   CONSTRAINT idempotency_key_pkey PRIMARY KEY (account_id, key)
+);
+
+CREATE TABLE ledger (
+  accepted bigint NOT NULL,
+  destined bigint NOT NULL,
+  one boolean DEFAULT true NOT NULL,
+  CONSTRAINT ledger_pkey PRIMARY KEY (one),
+  CONSTRAINT ledger_one_check CHECK (one)
+);
+
+CREATE TABLE ledger_entry (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  accepted integer NOT NULL,
+  destined integer NOT NULL,
+  CONSTRAINT ledger_entry_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE operation (
@@ -187,6 +219,9 @@ CREATE TABLE operation (
   due_at timestamp with time zone,
   epoch integer DEFAULT 0 NOT NULL,
   lease_token uuid,
+  sweep_at timestamp with time zone,
+  emptied_at timestamp with time zone,
+  traceparent text,
   CONSTRAINT operation_pkey PRIMARY KEY (request_id),
   CONSTRAINT operation_rid UNIQUE (rid),
   CONSTRAINT operation_ended CHECK ((state = ANY (ARRAY['Finished'::text, 'Failed'::text, 'Canceled'::text])) = (due_at IS NULL) AND (phase IS NULL) = (due_at IS NULL) AND (finished_at IS NULL) = (due_at IS NOT NULL)),
@@ -231,21 +266,29 @@ CREATE TABLE signing_secret (
 
 CREATE INDEX api_key_account ON api_key USING btree (account_id);
 CREATE INDEX auth_token_used ON auth_token USING btree (used_at);
+CREATE INDEX callback_host_age ON callback_host USING btree (first_used_at);
 CREATE INDEX callback_host_new ON callback_host USING btree (account_id, first_used_at);
 CREATE INDEX delivery_account ON delivery USING btree (account_id, seq);
 CREATE INDEX delivery_due ON delivery USING btree (due_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'hinted'::text, 'running'::text]));
+CREATE INDEX delivery_ended ON delivery USING btree (state) WHERE ((phase IS NULL) AND (destination = 'callback'::text));
 CREATE INDEX delivery_endpoint ON delivery USING btree (endpoint_id, seq) WHERE (endpoint_id IS NOT NULL);
 CREATE INDEX delivery_endpoint_pending ON delivery USING btree (endpoint_id, trigger) WHERE ((state = 'Pending'::text) AND (endpoint_id IS NOT NULL));
 CREATE INDEX delivery_held ON delivery USING btree (endpoint_id, seq) WHERE (phase = 'held'::text);
 CREATE INDEX delivery_in_flight ON delivery USING btree (origin) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
 CREATE INDEX delivery_lane_in_flight ON delivery USING btree (lane) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
 CREATE INDEX delivery_ready ON delivery USING btree (lane, run_at, seq) WHERE (phase = 'ready'::text);
+CREATE INDEX delivery_unattached ON delivery USING btree (created_at) WHERE (operation_id IS NULL);
 CREATE INDEX endpoint_account ON endpoint USING btree (account_id, id);
 CREATE INDEX file_account ON file USING btree (account_id);
+CREATE INDEX file_expiry ON file USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+CREATE INDEX file_operation ON file USING btree (operation_id) WHERE (operation_id IS NOT NULL);
+CREATE INDEX file_use_file ON file_use USING btree (file_id);
+CREATE INDEX idempotency_key_expiry ON idempotency_key USING btree (expires_at);
 CREATE INDEX operation_account ON operation USING btree (account_id, request_id);
 CREATE INDEX operation_due ON operation USING btree (due_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'hinted'::text, 'running'::text]));
 CREATE INDEX operation_ready ON operation USING btree (account_id, priority DESC, request_id) WHERE (phase = 'ready'::text);
 CREATE INDEX operation_slots ON operation USING btree (account_id) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
+CREATE INDEX operation_sweep ON operation USING btree (COALESCE(sweep_at, expires_at)) INCLUDE (state, type) WHERE (due_at IS NULL);
 CREATE INDEX recovery_unfinished ON recovery USING btree (created_at) WHERE (finished_at IS NULL);
 CREATE INDEX signing_secret_account ON signing_secret USING btree (account_id);
 CREATE UNIQUE INDEX signing_secret_current ON signing_secret USING btree (account_id, COALESCE(endpoint_id, ''::text), kind) WHERE (expires_at IS NULL);
@@ -454,17 +497,28 @@ AS $function$
 
 COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';
 COMMENT ON TABLE callback_host IS 'hosts of the callback URLs an account has given: a host that is not here is new, and new ones are bounded';
+COMMENT ON TABLE chore IS 'whose turn it is: a process that takes a due row does that work, and the others let it';
 COMMENT ON COLUMN delivery.body IS 'the bytes of every attempt, serialised once';
 COMMENT ON COLUMN delivery.phase IS 'as of operations; held: its endpoint is disabled, so it is due never until that is enabled';
 COMMENT ON COLUMN delivery.schedule_step IS 'attempts of the retry schedule that were made';
 COMMENT ON COLUMN delivery.resume_at IS 'after a redelivery by hand that fails: when the schedule goes on; null: exhausted';
 COMMENT ON COLUMN delivery.lane IS 'what takes turns: an endpoint, or the origin of callbacks that no endpoint has';
+COMMENT ON COLUMN delivery.accepted_at IS 'when its operation was accepted';
+COMMENT ON COLUMN delivery.traceparent IS 'of its operation';
 COMMENT ON COLUMN endpoint.failing_since IS 'first failure after the last success; null while attempts succeed';
 COMMENT ON COLUMN endpoint.rate_used_until IS 'up to when the attempts already dispatched have used the rate up';
+COMMENT ON COLUMN file.operation_id IS 'the operation that stored it, and whose expiry it shares; null: an upload';
+COMMENT ON COLUMN file.phase IS 'writing: its bytes are on their way; going: its bytes are being deleted, the row last';
+COMMENT ON TABLE file_use IS 'files that the inputs of operations name: kept as long as these may run';
+COMMENT ON TABLE ledger IS 'operations that were accepted, and those of them with a callback, less the ones that retention deleted: the sum of this row and of the entries';
+COMMENT ON TABLE ledger_entry IS 'booked by the statement that accepts or deletes operations; housekeeping adds them up';
 COMMENT ON COLUMN operation.phase IS 'scheduled: due at run_at; ready: may be hinted; hinted: a slot is reserved until a worker claims it; running: leased until due_at; null: ended';
 COMMENT ON COLUMN operation.tries IS 'how often it may be claimed before it fails with attempts_exhausted';
 COMMENT ON COLUMN operation.silent IS 'an end while this is set owes its own callback nothing: the submit, which still waits, tells it';
 COMMENT ON COLUMN operation.due_at IS 'when this row next needs somebody';
+COMMENT ON COLUMN operation.sweep_at IS 'when housekeeping next looks at an ended row; null: at expires_at';
+COMMENT ON COLUMN operation.emptied_at IS 'when input, result and the bodies of its deliveries were deleted';
+COMMENT ON COLUMN operation.traceparent IS 'W3C trace context of the request that submitted it';
 COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
 COMMENT ON COLUMN recovery.reached IS 'the last delivery (seq) that was looked at: where it goes on after a crash';

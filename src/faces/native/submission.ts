@@ -6,6 +6,7 @@ export function toSubmission(
   accountId: string,
   request: SubmitOperationRequest,
   idempotency: Submission['idempotency'],
+  traceparent: string | null = null,
 ): Submission {
   const { callback } = request;
   return {
@@ -20,5 +21,6 @@ export function toSubmission(
     timeoutS: request.timeout_s ?? null,
     retention: request.retention ?? null,
     idempotency,
+    traceparent,
   };
 }
