@@ -233,6 +233,7 @@ CREATE TABLE origin (
   name text NOT NULL,
   proven_at timestamp with time zone,
   asked_at timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+  rests_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
   CONSTRAINT origin_pkey PRIMARY KEY (name)
 );
 
@@ -392,7 +393,7 @@ AS $function$
         ), origins AS (
           SELECT l.origin,
             -- Unproven: one at once and 60 a minute.
-            CASE WHEN k.proven_at IS NOT NULL THEN in_flight
+            CASE WHEN k.rests_until > now() THEN 0 WHEN k.proven_at IS NOT NULL THEN in_flight
               WHEN cardinality(k.asked_at) = 60 AND k.asked_at[1] > now() - interval '1 minute' THEN 0 ELSE 1 END - (SELECT count(*) FROM delivery d WHERE d.origin = l.origin AND d.phase IN ('hinted', 'running')) AS free
           FROM (SELECT DISTINCT lanes.origin FROM lanes) l LEFT JOIN origin k ON k.name = l.origin
         ), turns AS (
@@ -521,4 +522,5 @@ COMMENT ON COLUMN operation.emptied_at IS 'when input, result and the bodies of 
 COMMENT ON COLUMN operation.traceparent IS 'W3C trace context of the request that submitted it';
 COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
+COMMENT ON COLUMN origin.rests_until IS 'after an attempt that got no answer: not asked before, so that many that hang don''t time out at the same instants for ever';
 COMMENT ON COLUMN recovery.reached IS 'the last delivery (seq) that was looked at: where it goes on after a crash';

@@ -58,8 +58,10 @@ export class Foundation1763900000000 implements MigrationInterface {
       CREATE TABLE origin (
         name text PRIMARY KEY,
         proven_at timestamptz,
-        asked_at timestamptz[] NOT NULL DEFAULT '{}'
+        asked_at timestamptz[] NOT NULL DEFAULT '{}',
+        rests_until timestamptz NOT NULL DEFAULT '-infinity'
       );
+      COMMENT ON COLUMN origin.rests_until IS 'after an attempt that got no answer: not asked before, so that many that hang don''t time out at the same instants for ever';
       COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
       COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
 
@@ -385,7 +387,7 @@ export class Foundation1763900000000 implements MigrationInterface {
         ), origins AS (
           SELECT l.origin,
             -- Unproven: one at once and 60 a minute.
-            CASE WHEN k.proven_at IS NOT NULL THEN in_flight
+            CASE WHEN k.rests_until > now() THEN 0 WHEN k.proven_at IS NOT NULL THEN in_flight
               WHEN cardinality(k.asked_at) = 60 AND k.asked_at[1] > now() - interval '1 minute' THEN 0 ELSE 1 END - (SELECT count(*) FROM delivery d WHERE d.origin = l.origin AND d.phase IN ('hinted', 'running')) AS free
           FROM (SELECT DISTINCT lanes.origin FROM lanes) l LEFT JOIN origin k ON k.name = l.origin
         ), turns AS (

@@ -13,6 +13,9 @@ import { ENDPOINT_COLUMNS, ENDPOINT_VALUES } from './owed.js';
 /** An endpoint that has done nothing but fail for so long, seconds, is disabled: 5 days. */
 const FORGIVEN_S = 5 * 86_400;
 
+/** How long an origin that gave no answer may rest, as a share of an attempt's timeout. */
+const MOST_REST = 0.2;
+
 /** A delivery leased to this worker, with its attempt `attemptCount` already in the log as started. */
 export interface DeliveryClaim {
   readonly delivery: DeliveryEntity;
@@ -199,9 +202,9 @@ export class DeliveryStore {
          ON CONFLICT (name) DO UPDATE SET proven_at = coalesce(origin.proven_at, now())
        ), doubted AS (
          -- One that takes connections and never answers would fill every worker up to its cap: it has to prove itself anew.
-         UPDATE origin k SET proven_at = NULL
+         UPDATE origin k SET proven_at = NULL, rests_until = now() + make_interval(secs => $21 * random())
          FROM (SELECT m.origin FROM moved m GROUP BY m.origin HAVING bool_or(m.silent) AND NOT bool_or(m.outcome = 'delivered')) n
-         WHERE k.name = n.origin AND k.proven_at IS NOT NULL
+         WHERE k.name = n.origin
        ), health AS (
          -- Only where it turns: an endpoint's row is not written with every attempt.
          UPDATE endpoint e SET failing_since = CASE WHEN n.succeeded THEN NULL ELSE now() END
@@ -240,6 +243,7 @@ export class DeliveryStore {
         records.map((r) => r.counts),
         records.map((r) => r.exhaustedBody),
         FORGIVEN_S,
+        this.config.timeoutS * MOST_REST,
       ],
     );
     const moved = new Map(rows.map((row) => [row.id, row]));

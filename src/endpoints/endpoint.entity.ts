@@ -70,6 +70,10 @@ export class OriginEntity {
   /** Its last 60 attempts while unproven, oldest first. */
   @Column({ name: 'asked_at', type: 'timestamptz', array: true })
   askedAt: Date[];
+
+  /** After an attempt without an answer it is not asked before. */
+  @Column({ name: 'rests_until', type: 'timestamptz' })
+  restsUntil: Date;
 }
 
 /** A job that sends an endpoint's exhausted deliveries again. It goes on where it was after a crash. */
