@@ -5,6 +5,8 @@ import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DeliveriesModule } from './deliveries/deliveries.module.js';
 import { DeliveriesWorkerModule } from './deliveries/deliveries.worker.module.js';
+import { BgrsModule } from './faces/bgrs/bgrs.module.js';
+import { BgrsPresenterModule } from './faces/bgrs/bgrs.presenter.module.js';
 import { LroModule } from './faces/lro/lro.module.js';
 import { NativeModule } from './faces/native/native.module.js';
 import { EndpointsModule } from './endpoints/endpoints.module.js';
@@ -12,6 +14,7 @@ import { NativePresenterModule } from './faces/native/native.presenter.module.js
 import { HealthModule } from './health/health.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { OperationsWorkerModule } from './operations/operations.worker.module.js';
+import { UpstreamModule } from './operations/upstream.module.js';
 import { QueuesModule } from './queues/queues.module.js';
 
 /** The only list of all modules: a process's roles choose among them. */
@@ -31,9 +34,12 @@ export class AppModule {
         DeliveriesModule,
         EndpointsModule,
         NativePresenterModule,
+        BgrsPresenterModule,
         HealthModule,
         ...handlers,
         ...(roles.has('api') ? [NativeModule, LroModule] : []),
+        ...(config.gateway.upstream === undefined ? [] : [UpstreamModule]),
+        ...(roles.has('gateway') && config.gateway.upstream !== undefined ? [BgrsModule] : []),
         ...(roles.has('worker') ? [OperationsWorkerModule, DeliveriesWorkerModule] : []),
       ],
     };

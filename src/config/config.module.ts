@@ -5,6 +5,7 @@ import {
   DeliveryConfig,
   EgressConfig,
   FilesConfig,
+  GatewayConfig,
   HttpConfig,
   OperationConfig,
   ProcessConfig,
@@ -28,6 +29,7 @@ export class ConfigModule {
       { provide: SecretConfig, useValue: config.secrets },
       { provide: AccountConfig, useValue: config.accounts },
       { provide: FilesConfig, useValue: config.files },
+      { provide: GatewayConfig, useValue: config.gateway },
     ];
     return {
       module: ConfigModule,

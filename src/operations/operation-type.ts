@@ -21,6 +21,8 @@ export interface OperationTypeOptions<Input extends object = object> {
   readonly timeoutS?: number;
   /** Route of the trm face: `resources/segments/view/export`. */
   readonly path?: string;
+  /** Submitted by Ringback's own faces only: no caller can name it, and no list shows it. */
+  readonly internal?: boolean;
 }
 
 /** What a handler gives back when it is done. All of it is optional. */

@@ -11,6 +11,7 @@ export interface RegisteredType {
   readonly name: string;
   readonly title: string;
   readonly path: string | null;
+  readonly internal: boolean;
   readonly input: Type<object> | null;
   readonly timeoutS: number;
   readonly backoffS: readonly number[];
@@ -47,6 +48,11 @@ export class OperationTypes implements OnModuleInit {
     return [...this.types.values()].sort((a, b) => a.name.localeCompare(b.name));
   }
 
+  /** Those that callers may name. */
+  listed(): RegisteredType[] {
+    return this.all().filter((type) => !type.internal);
+  }
+
   get(name: string): RegisteredType | undefined {
     return this.types.get(name);
   }
@@ -72,7 +78,16 @@ export class OperationTypes implements OnModuleInit {
   }
 
   private register(options: OperationTypeOptions, handler: OperationHandler, className: string): void {
-    const { name, title, input, tries = 3, backoffS = [1, 4], timeoutS = 3600, path } = options;
+    const {
+      name,
+      title,
+      input,
+      tries = 3,
+      backoffS = [1, 4],
+      timeoutS = 3600,
+      path,
+      internal = false,
+    } = options;
     if (!NAME.test(name))
       throw new Error(
         `operation type "${name}" of ${className}: use dotted lower case, like segments.export`,
@@ -90,6 +105,7 @@ export class OperationTypes implements OnModuleInit {
       title,
       handler,
       timeoutS,
+      internal,
       path: path ?? null,
       input: input ?? null,
       backoffS: backoffS.length > 0 ? backoffS : [1],

@@ -62,7 +62,7 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
     http: { host: '127.0.0.1', port, publicUrl: `http://127.0.0.1:${port}` },
     database: { url: overrides.database?.url ?? (await newDatabase()), poolSize: 10 },
     queue: { redisUrls: await redisUrls() },
-    process: { roles: new Set(['api', 'worker']), handlers: [], shutdownGraceS: 1 },
+    process: { roles: new Set(['api', 'worker', 'gateway']), handlers: [], shutdownGraceS: 1 },
     operations: {
       ...timing,
       concurrency: 50,
@@ -87,6 +87,16 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
     secrets: { keys: `k1:${Buffer.alloc(32, 7).toString('base64')}` },
     accounts: { slots: 20, firstKey: TEST_KEY },
     files: { folder: join(folder, 'files') },
+    gateway: {
+      upstream: undefined,
+      port: 0,
+      publicUrl: 'http://127.0.0.1',
+      authUrl: undefined,
+      open: false,
+      batchPaths: ['/batch'],
+      types: 'strings',
+      sharing: 'any',
+    },
   };
   return Object.fromEntries(
     Object.entries(defaults).map(([slice, value]) => [

@@ -11,9 +11,17 @@ export async function sendFile(
   request: FastifyRequest,
   reply: FastifyReply,
   disposition: 'attachment' | 'inline',
+  /** Of the whole file; only a 200 can be had in parts. */
+  status = 200,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const size = Number(file.size);
-  const range = request.headers['if-range'] === undefined ? rangeOf(request.headers.range, size) : null;
+  const range =
+    status !== 200
+      ? null
+      : request.headers['if-range'] === undefined
+        ? rangeOf(request.headers.range, size)
+        : null;
   if (range === 'unsatisfiable') {
     throw new Problem(416, 'range-not-satisfiable', `the file has ${size} bytes`, {
       headers: { 'content-range': `bytes */${size}` },
@@ -25,12 +33,13 @@ export async function sendFile(
     'content-disposition': contentDisposition(disposition, file.name),
     'accept-ranges': 'bytes',
     etag: `"${file.sha256}"`,
+    ...headers,
     // A stored file is a caller's data: no browser may run it as a page of ours.
     'x-content-type-options': 'nosniff',
     'content-security-policy': "default-src 'none'; sandbox",
     ...(range ? { 'content-range': `bytes ${range.start}-${range.end}/${size}` } : {}),
   });
-  await reply.status(range ? 206 : 200).send(size === 0 ? '' : files.open(file, range ?? undefined));
+  await reply.status(range ? 206 : status).send(size === 0 ? '' : files.open(file, range ?? undefined));
 }
 
 /** One byte range; null when there is none or it is of a kind that may be ignored (several ranges, other units). */
