@@ -1,5 +1,6 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
 import https from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import {
   Injectable,
@@ -51,7 +52,7 @@ export class GatewayServer implements OnApplicationBootstrap, BeforeApplicationS
         const trailers: [string, string][] = [];
         for (let at = 0; at + 1 < answer.rawTrailers.length; at += 2)
           trailers.push([answer.rawTrailers[at]!, answer.rawTrailers[at + 1]!]);
-        (response as ServerResponse).addTrailers(trailers);
+        response.addTrailers(trailers);
       });
     });
     this.server = http.createServer({ requestTimeout: 0, headersTimeout: 10_000, maxHeaderSize: 16 * 1024 });
@@ -66,7 +67,7 @@ export class GatewayServer implements OnApplicationBootstrap, BeforeApplicationS
       socket.once('close', () => this.upgraded.delete(socket));
       socket.on('error', () => socket.destroy());
       if (routeOf(this.describe(request)).kind === 'pass')
-        void this.proxy.ws(request, socket as never, {} as never, head)?.catch?.(() => socket.destroy());
+        void this.proxy.ws(request, socket as Socket, {}, head)?.catch?.(() => socket.destroy());
       else socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     });
   }
@@ -103,7 +104,7 @@ export class GatewayServer implements OnApplicationBootstrap, BeforeApplicationS
           return;
         case 'pass':
           ready();
-          await this.proxy.web(request, response as never);
+          await this.proxy.web(request, response);
           return;
         case 'background':
           return await this.answer(request, response, route, ready);
