@@ -36,7 +36,7 @@ COPY --from=build /app/dist/ormconfig.* dist/
 ENV NODE_ENV=production PORT=8080 RINGBACK_DATA_DIR=/var/lib/ringback
 USER node
 VOLUME /var/lib/ringback
-EXPOSE 8080
+EXPOSE 8080 8081
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/ready`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]

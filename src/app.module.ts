@@ -5,11 +5,13 @@ import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DeliveriesModule } from './deliveries/deliveries.module.js';
 import { DeliveriesWorkerModule } from './deliveries/deliveries.worker.module.js';
+import { BgrsModule } from './faces/bgrs/bgrs.module.js';
+import { BgrsPresenterModule } from './faces/bgrs/bgrs.presenter.module.js';
 import { LroModule } from './faces/lro/lro.module.js';
 import { NativeModule } from './faces/native/native.module.js';
 import { EndpointsModule } from './endpoints/endpoints.module.js';
 import { NativePresenterModule } from './faces/native/native.presenter.module.js';
-import { ProblemModule } from './faces/native/problem.module.js';
+import { ProblemModule } from './faces/problem.module.js';
 import { HousekeepingModule } from './housekeeping/housekeeping.module.js';
 import { HealthModule } from './health/health.module.js';
 import { TrmModule } from './faces/trm/trm.module.js';
@@ -17,6 +19,7 @@ import { TrmPresenterModule } from './faces/trm/trm.presenter.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { OperationsWorkerModule } from './operations/operations.worker.module.js';
+import { UpstreamModule } from './operations/upstream.module.js';
 import { QueuesModule } from './queues/queues.module.js';
 
 /** The only list of all modules: a process's roles choose among them. */
@@ -37,11 +40,14 @@ export class AppModule {
         EndpointsModule,
         NativePresenterModule,
         TrmPresenterModule,
+        BgrsPresenterModule,
         HealthModule,
         ProblemModule,
         MetricsModule,
         ...handlers,
         ...(roles.has('api') ? [NativeModule, LroModule, TrmModule] : []),
+        ...(config.gateway.upstream === undefined ? [] : [UpstreamModule]),
+        ...(roles.has('gateway') && config.gateway.upstream !== undefined ? [BgrsModule] : []),
         ...(roles.has('worker') ? [OperationsWorkerModule, DeliveriesWorkerModule, HousekeepingModule] : []),
       ],
     };

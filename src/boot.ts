@@ -60,6 +60,19 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       requestsPerHour: env.RINGBACK_TRM_REQUESTS_PER_HOUR,
       tokenIdleS: 1800,
     },
+    gateway: {
+      upstream: env.RINGBACK_UPSTREAM,
+      port: env.RINGBACK_GATEWAY_PORT,
+      publicUrl: (env.RINGBACK_GATEWAY_PUBLIC_URL ?? `http://${host}:${env.RINGBACK_GATEWAY_PORT}`).replace(
+        /\/+$/,
+        '',
+      ),
+      authUrl: env.RINGBACK_GATEWAY_AUTH_URL,
+      open: env.RINGBACK_GATEWAY_OPEN,
+      batchPaths: env.RINGBACK_BATCH_PATHS,
+      types: env.RINGBACK_BGRS_TYPES,
+      sharing: env.RINGBACK_BGRS_SHARING,
+    },
     files: {
       folder:
         env.RINGBACK_FILES_URL === undefined

@@ -69,9 +69,15 @@ async function embedded(env: Env, logger: JsonLogger): Promise<EmbeddedPostgres 
   });
 }
 
-function announce(app: NestFastifyApplication, { http, egress }: RingbackConfig, isEmbedded: boolean): void {
+function announce(
+  app: NestFastifyApplication,
+  { http, egress, gateway, process: { roles } }: RingbackConfig,
+  isEmbedded: boolean,
+): void {
   const { firstKey } = app.get(AccountsService);
   const lines = ['', `Ringback is ready: ${http.publicUrl} (docs at ${http.publicUrl}/docs)`];
+  if (gateway.upstream !== undefined && roles.has('gateway'))
+    lines.push(`The gateway in front of ${gateway.upstream}: ${gateway.publicUrl}`);
   if (isEmbedded && egress.allowedPrivate !== '')
     lines.push(`Callbacks may reach ${egress.allowedPrivate} here; production allows public addresses only.`);
   if (firstKey !== null) lines.push('', `Your first API key, shown this once: ${firstKey}`);

@@ -6,6 +6,7 @@ import {
   EgressConfig,
   FilesConfig,
   HousekeepingConfig,
+  GatewayConfig,
   HttpConfig,
   OperationConfig,
   ProcessConfig,
@@ -32,6 +33,7 @@ export class ConfigModule {
       { provide: FilesConfig, useValue: config.files },
       { provide: TrmConfig, useValue: config.trm },
       { provide: HousekeepingConfig, useValue: config.housekeeping },
+      { provide: GatewayConfig, useValue: config.gateway },
     ];
     return {
       module: ConfigModule,

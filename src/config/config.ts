@@ -96,6 +96,22 @@ export abstract class HousekeepingConfig {
   abstract readonly historyS: number;
 }
 
+/** The gateway in front of a provider's API, and the bgrs face on it. */
+export abstract class GatewayConfig {
+  /** Scheme, host and port; undefined: no gateway. */
+  abstract readonly upstream: string | undefined;
+  abstract readonly port: number;
+  /** Base of absolute links, without a trailing slash. */
+  abstract readonly publicUrl: string;
+  /** Says whether a caller's headers are a valid credential. */
+  abstract readonly authUrl: string | undefined;
+  /** No credential is needed. */
+  abstract readonly open: boolean;
+  abstract readonly batchPaths: readonly string[];
+  abstract readonly types: 'strings' | 'numbers';
+  abstract readonly sharing: 'any' | 'owner';
+}
+
 /** All slices together, as `ConfigModule.forRoot` takes them. */
 export interface RingbackConfig {
   http: HttpConfig;
@@ -110,4 +126,5 @@ export interface RingbackConfig {
   files: FilesConfig;
   trm: TrmConfig;
   housekeeping: HousekeepingConfig;
+  gateway: GatewayConfig;
 }

@@ -6,6 +6,7 @@ import {
   number,
   oneOf,
   optional,
+  origin,
   retentionClasses,
   setting,
   SettingError,
@@ -42,7 +43,11 @@ export const SETTINGS = {
     'Folder of the embedded database, stored files and generated keys.',
     (value) => resolve(value),
   ),
-  RINGBACK_ROLE: setting('all', 'What this process does: `all`, or a comma list of `api`, `worker`.', roles),
+  RINGBACK_ROLE: setting(
+    'all',
+    'What this process does: `all`, or a comma list of `api`, `worker`, `gateway`.',
+    roles,
+  ),
   RINGBACK_API_KEY: optional(
     'made and printed once',
     'The first admin key: `rb_` and at least 24 more characters.',
@@ -135,6 +140,42 @@ export const SETTINGS = {
     'Where results and uploads are stored: `file:///path`.',
     url('file:'),
   ),
+  RINGBACK_UPSTREAM: optional(
+    'none: no gateway',
+    "The provider's API behind the gateway: scheme, host and port, `http://127.0.0.1:3000`. Workers need it too.",
+    origin,
+  ),
+  RINGBACK_GATEWAY_PORT: setting('8081', 'Port of the gateway.', number(1, 65_535)),
+  RINGBACK_GATEWAY_PUBLIC_URL: optional(
+    'http://HOST:RINGBACK_GATEWAY_PORT',
+    'Base of the links to the gateway: `Location`, and the progress URL that the upstream gets.',
+    url('http:', 'https:'),
+  ),
+  RINGBACK_GATEWAY_AUTH_URL: optional(
+    'none: only API keys are credentials',
+    "Asked with the caller's headers whether they are a valid credential: a 2xx says yes, and its `X-User-Id` becomes `user_id`.",
+    url('http:', 'https:'),
+  ),
+  RINGBACK_GATEWAY_OPEN: setting(
+    'false',
+    'Background requests and reads at the gateway need no credential.',
+    boolean,
+  ),
+  RINGBACK_BATCH_PATHS: setting(
+    '/batch',
+    'Paths of the gateway where a JSON array is a list of requests, a comma list.',
+    commaList,
+  ),
+  RINGBACK_BGRS_TYPES: setting(
+    'strings',
+    'Values in the bgrs face: `strings`, or `numbers` where they are numbers.',
+    oneOf('strings', 'numbers'),
+  ),
+  RINGBACK_BGRS_SHARING: setting(
+    'any',
+    'Who may read an operation of the bgrs face by its rid: `any` valid credential, or its `owner`.',
+    oneOf('any', 'owner'),
+  ),
   RINGBACK_RETENTION: setting(
     'keep1d=1d,keep1w=7d,keep1m=30d',
     'Retention classes and how long each keeps the input and the result of an ended operation; `keep1m` is the default class, and that of uploads.',
@@ -179,12 +220,12 @@ type Settings = typeof SETTINGS;
 export type Env = { readonly [K in keyof Settings]: ReturnType<Settings[K]['read']> };
 
 /** The parts of Ringback that a process can be. */
-export type Role = 'api' | 'worker';
+export type Role = 'api' | 'worker' | 'gateway';
 
 function roles(value: string): ReadonlySet<Role> {
-  const known: readonly string[] = ['api', 'worker'];
+  const known: readonly string[] = ['api', 'worker', 'gateway'];
   const asked = commaList(value);
-  if (asked.includes('all')) return new Set<Role>(['api', 'worker']);
+  if (asked.includes('all')) return new Set<Role>(['api', 'worker', 'gateway']);
   const wrong = asked.find((role) => !known.includes(role));
   if (wrong !== undefined || asked.length === 0)
     throw new SettingError(`"${wrong ?? value}" is none of all, ${known.join(', ')}`);

@@ -75,6 +75,14 @@ export function url(...schemes: string[]): (value: string) => string {
   };
 }
 
+/** Scheme, host and port of a server; a path, a query or a password would be ignored and is refused. */
+export function origin(value: string): string {
+  const parsed = URL.parse(url('http:', 'https:')(value))!;
+  if (parsed.href !== `${parsed.origin}/`)
+    throw new SettingError(`it must be scheme, host and port only, such as ${parsed.origin}`);
+  return parsed.origin;
+}
+
 const UNIT_SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 
 /** A length of time like `90d`, in seconds. */

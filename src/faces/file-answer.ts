@@ -14,10 +14,21 @@ export async function sendFile(
   request: FastifyRequest,
   reply: FastifyReply,
   disposition: 'attachment' | 'inline',
-  mostRangeBytes = Infinity,
+  {
+    mostRangeBytes = Infinity,
+    status = 200,
+    headers = {},
+  }: {
+    /** Of one range, bytes; the rest of it is left out. */
+    mostRangeBytes?: number | undefined;
+    /** Of the whole file; only a 200 can be had in parts. */
+    status?: number;
+    headers?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<void> {
   const size = Number(file.size);
-  const asked = request.headers['if-range'] === undefined ? rangeOf(request.headers.range, size) : null;
+  const whole = status !== 200 || request.headers['if-range'] !== undefined;
+  const asked = whole ? null : rangeOf(request.headers.range, size);
   const range =
     asked && asked !== 'unsatisfiable'
       ? { start: asked.start, end: Math.min(asked.end, asked.start + mostRangeBytes - 1) }
@@ -33,12 +44,13 @@ export async function sendFile(
     'content-disposition': contentDisposition(disposition, file.name),
     'accept-ranges': 'bytes',
     etag: `"${file.sha256}"`,
+    ...headers,
     // A stored file is a caller's data: no browser may run it as a page of ours.
     'x-content-type-options': 'nosniff',
     'content-security-policy': "default-src 'none'; sandbox",
     ...(range ? { 'content-range': `bytes ${range.start}-${range.end}/${size}` } : {}),
   });
-  await reply.status(range ? 206 : 200).send(size === 0 ? '' : files.open(file, range ?? undefined));
+  await reply.status(range ? 206 : status).send(size === 0 ? '' : files.open(file, range ?? undefined));
 }
 
 /** One byte range; null when there is none or it is of a kind that may be ignored (several ranges, other units). */

@@ -69,6 +69,23 @@ export class HistoryStore {
     return reports.map((report) => held.has(report.requestId));
   }
 
+  /** Records progress that comes from outside the worker; false when the operation isn't Executing. */
+  async recordFromOutside(
+    requestId: string,
+    progress: { readonly percent: number; readonly text: string | null },
+  ): Promise<boolean> {
+    const rows = await this.database.query(
+      `WITH told AS (
+         UPDATE operation SET progress = $2, status_text = coalesce($3, status_text)
+         WHERE request_id = $1 AND state = 'Executing' RETURNING request_id, status_text
+       )
+       INSERT INTO history_entry (operation_id, kind, progress, text)
+       SELECT request_id, 'progress', $2, status_text FROM told RETURNING id`,
+      [requestId, progress.percent, progress.text],
+    );
+    return rows.length > 0;
+  }
+
   /** Entries of an operation after entry `after`, oldest first. */
   async list(operationId: string, after: string, limit: number): Promise<HistoryEntryEntity[]> {
     const rows = await this.database.query<object>(

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { Rows } from '../database/rows.js';
 import type { DeliveryState } from '../deliveries/delivery.state.js';
-import { OperationEntity } from './operation.entity.js';
+import { type Face, OperationEntity } from './operation.entity.js';
 import type { OperationState } from './operation.state.js';
 
 /** An operation with the state of its own callback's delivery, which moves on after the operation has ended. */
@@ -67,6 +67,12 @@ export class OperationReads {
       ),
     ]);
     return { operations: rows.map((row) => this.rows.to(OperationEntity, row)), total: all!.count };
+  }
+
+  /** An operation of a face whatever its account: for faces whose ids are shared. */
+  async findShared(face: Face, rid: string): Promise<OperationView | null> {
+    const [row] = await this.database.query<Row>(`${VIEW} WHERE o.face = $1 AND o.rid = $2`, [face, rid]);
+    return row ? this.toView(row) : null;
   }
 
   /** Which of these have ended: many waiting callers, one statement. */

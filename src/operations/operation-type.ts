@@ -23,6 +23,8 @@ export interface OperationTypeOptions<Input extends object = object> {
   readonly path?: string;
   /** Milliseconds (at most 60,000) that the trm face waits for the end before it answers Waiting; 0, the default, is never. */
   readonly inlineMs?: number;
+  /** Submitted by Ringback's own faces only: no caller can name it, and no list shows it. */
+  readonly internal?: boolean;
 }
 
 /** What a handler gives back when it is done. All of it is optional. */

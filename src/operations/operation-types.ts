@@ -12,6 +12,7 @@ export interface RegisteredType {
   readonly title: string;
   readonly path: string | null;
   readonly inlineMs: number;
+  readonly internal: boolean;
   readonly input: Type<object> | null;
   readonly timeoutS: number;
   readonly backoffS: readonly number[];
@@ -50,6 +51,11 @@ export class OperationTypes implements OnModuleInit {
     return [...this.types.values()].sort((a, b) => a.name.localeCompare(b.name));
   }
 
+  /** Those that callers may name. */
+  listed(): RegisteredType[] {
+    return this.all().filter((type) => !type.internal);
+  }
+
   get(name: string): RegisteredType | undefined {
     return this.types.get(name);
   }
@@ -77,7 +83,17 @@ export class OperationTypes implements OnModuleInit {
   }
 
   private register(options: OperationTypeOptions, handler: OperationHandler, className: string): void {
-    const { name, title, input, tries = 3, backoffS = [1, 4], timeoutS = 3600, path, inlineMs = 0 } = options;
+    const {
+      name,
+      title,
+      input,
+      tries = 3,
+      backoffS = [1, 4],
+      timeoutS = 3600,
+      path,
+      inlineMs = 0,
+      internal = false,
+    } = options;
     if (!NAME.test(name))
       throw new Error(
         `operation type "${name}" of ${className}: use dotted lower case, like segments.export`,
@@ -102,6 +118,7 @@ export class OperationTypes implements OnModuleInit {
       title,
       handler,
       timeoutS,
+      internal,
       path: path ?? null,
       inlineMs: Math.min(Math.max(inlineMs, 0), 60_000),
       input: input ?? null,

@@ -223,13 +223,18 @@ export class OperationStore {
            progress = e.progress, result = e.result, custom = e.custom, error_code = e.error_code, error_message = e.error_message,
            file_id = e.file_id, finished_at = e.finished_at, expires_at = e.expires_at
          FROM ending e WHERE o.request_id = e.request_id AND o.lease_token = e.token AND o.phase = 'running'
-         RETURNING o.request_id, o.silent, o.created_at, o.traceparent, o.callback_url
+         RETURNING o.request_id, o.silent, o.created_at, o.traceparent, o.callback_url, o.face
        ), unbooked AS (
          -- What ends in silence owes its callback nothing.
          INSERT INTO ledger_entry (accepted, destined) SELECT 0, -count(*) FROM settled WHERE silent AND callback_url IS NOT NULL HAVING count(*) > 0
        ), noted AS (
          INSERT INTO history_entry (operation_id, kind, state, progress, text)
-         SELECT request_id, 'transition', e.state, e.progress, coalesce(e.error_message, e.status_text) FROM ending e JOIN settled USING (request_id)
+         SELECT request_id, kind, told.state, told.progress, text FROM (
+           SELECT request_id, 1 AS place, 'transition' AS kind, e.state, e.progress, coalesce(e.error_message, e.status_text) AS text
+           FROM ending e JOIN settled USING (request_id)
+           -- What the bgrs face's callers wait for in the details.
+           UNION ALL SELECT request_id, 2, 'log', NULL, NULL, 'done' FROM settled WHERE face = 'bgrs'
+         ) told ORDER BY place
        ), kept AS (
          -- What its runs stored lives as long as it does.
          UPDATE file f SET expires_at = e.expires_at FROM ending e JOIN settled USING (request_id)

@@ -179,7 +179,7 @@ export class OperationsService {
   /** The row of a submission, or an `OperationRefusedError`; `check` judges the input, where it is to be judged. */
   private async admit(submission: Submission, check: OperationTypes['check'] | null): Promise<NewOperation> {
     const rid = randomBytes(16).toString('hex');
-    const type = this.type(submission.type);
+    const type = this.type(submission);
     const callbackUrl = this.callbackUrl(submission.callback);
     const errors = [...this.checkCallbackHeaders(submission.callback), ...this.checkOptions(submission)];
     if (errors.length > 0) throw new OperationRefusedError('invalid-request', errors);
@@ -217,9 +217,9 @@ export class OperationsService {
     };
   }
 
-  private type(name: string): RegisteredType {
+  private type({ type: name, face }: Submission): RegisteredType {
     const type = this.types.get(name);
-    if (type) return type;
+    if (type && (!type.internal || face === 'bgrs')) return type;
     throw new OperationRefusedError('unknown-operation-type', [
       {
         path: 'type',

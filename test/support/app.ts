@@ -62,7 +62,7 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
     http: { host: '127.0.0.1', port, publicUrl: `http://127.0.0.1:${port}` },
     database: { url: overrides.database?.url ?? (await newDatabase()), poolSize: 10 },
     queue: { redisUrls: await redisUrls() },
-    process: { roles: new Set(['api', 'worker']), handlers: [], shutdownGraceS: 1 },
+    process: { roles: new Set(['api', 'worker', 'gateway']), handlers: [], shutdownGraceS: 1 },
     operations: {
       ...timing,
       concurrency: 50,
@@ -89,6 +89,16 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
     files: { folder: join(folder, 'files'), keptS: 2_592_000 },
     trm: { zeroId: false, requestsPerHour: 100_000, tokenIdleS: 1800 },
     housekeeping: { everyS: 60, historyS: 90 * 86_400 },
+    gateway: {
+      upstream: undefined,
+      port: 0,
+      publicUrl: 'http://127.0.0.1',
+      authUrl: undefined,
+      open: false,
+      batchPaths: ['/batch'],
+      types: 'strings',
+      sharing: 'any',
+    },
   };
   return Object.fromEntries(
     Object.entries(defaults).map(([slice, value]) => [

@@ -9,7 +9,7 @@ import { BatchRequest } from './batch.request.js';
 import { BatchResponse, type BatchItemResponse } from './batch.response.js';
 import { SubmitOperationRequest } from './operation.request.js';
 import { OperationResponse } from './operation.response.js';
-import { toProblem } from './problem.filter.js';
+import { toProblem } from '../problem.filter.js';
 import { toSubmission } from './submission.js';
 
 const validation = new RequestValidationPipe();

@@ -17,14 +17,14 @@ export class OperationTypesController {
   @Get()
   @ApiPage(OperationTypeResponse)
   list(): Page<OperationTypeResponse> {
-    return { data: this.types.all().map((type) => OperationTypeResponse.from(type)), next_cursor: null };
+    return { data: this.types.listed().map((type) => OperationTypeResponse.from(type)), next_cursor: null };
   }
 
   /** One operation type. */
   @Get(':name')
   read(@Param('name') name: string): OperationTypeResponse {
     const type = this.types.get(name);
-    if (type) return OperationTypeResponse.from(type);
+    if (type && !type.internal) return OperationTypeResponse.from(type);
     const message = `there is no operation type ${name.slice(0, 60)}`;
     throw new Problem(404, 'operation-type-not-found', message, { errors: [{ path: 'name', message }] });
   }

@@ -71,7 +71,9 @@ export class TrmMediaController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const most = rangeMaxBytes(mostMib);
-    await sendFile(await this.find(accountId, token), this.files, request, reply, 'inline', most);
+    await sendFile(await this.find(accountId, token), this.files, request, reply, 'inline', {
+      mostRangeBytes: most,
+    });
   }
 
   private async find(accountId: string, token: string): Promise<FileEntity> {

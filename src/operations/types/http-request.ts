@@ -1,19 +1,14 @@
-import { pipeline, type Readable, Transform } from 'node:stream';
 import { Transform as TransformValue } from 'class-transformer';
 import { IsIn, IsInt, IsObject, IsOptional, IsString, Length, Max, Min } from 'class-validator';
 import type { FieldError } from '../../config/validation.js';
 import { HttpRequestEgress } from '../../egress/egress.module.js';
-import { classifyEgressError, describeEgressError, type EgressResponse } from '../../egress/egress.js';
+import type { EgressResponse } from '../../egress/egress.js';
 import type { OperationContext } from '../operation-context.js';
 import { OperationError } from '../operation-context.js';
 import { type OperationHandler, type OperationOutcome, OperationType } from '../operation-type.js';
+import { BACKOFF_S, keepResponse, MOST_RESPONSE, transportFault, triesOf } from './kept-response.js';
 
-/** Methods that may be repeated (RFC 9110, 9.2.2). */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 const METHODS = ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
-/** The largest text that is given back inline, bytes. */
-const MOST_INLINE = 64 * 1024;
-const MOST_RESPONSE = 1024 * 1024 * 1024;
 /** The operation's own timeout rules; this one is never first. */
 const REQUEST_MS = 7 * 86_400_000;
 
@@ -50,8 +45,8 @@ export class HttpRequestInput {
   name: 'http.request',
   title: 'Make an HTTP request and keep its response',
   input: HttpRequestInput,
-  tries: (input) => input.tries ?? (IDEMPOTENT.has(input.method) ? 3 : 1),
-  backoffS: [1, 4],
+  tries: (input) => input.tries ?? triesOf(input.method),
+  backoffS: BACKOFF_S,
 })
 export class HttpRequestHandler implements OperationHandler<HttpRequestInput> {
   constructor(private readonly egress: HttpRequestEgress) {}
@@ -85,13 +80,7 @@ export class HttpRequestHandler implements OperationHandler<HttpRequestInput> {
       return await this.keep(response, input, context);
     } catch (error) {
       if (context.signal.aborted || error instanceof OperationError) throw error;
-      const code = classifyEgressError(error);
-      // "unknown" is no fault of the transport that this code knows: storage, for instance. It is ours, and may be tried again.
-      throw new OperationError(
-        code,
-        describeEgressError(code),
-        code !== 'blocked_destination' && code !== 'response_too_large',
-      );
+      throw transportFault(error);
     }
   }
 
@@ -124,11 +113,9 @@ export class HttpRequestHandler implements OperationHandler<HttpRequestInput> {
     input: HttpRequestInput,
     context: OperationContext,
   ): Promise<OperationOutcome> {
-    const contentType = response.headers['content-type'] ?? 'application/octet-stream';
-    const { stream, text } = teeText(response.body, contentType);
     const name = new URL(input.url).pathname.split('/').at(-1) || 'response';
-    const file = await context.saveFile(stream, { name, contentType });
-    const body = inlineBody(text(), contentType);
+    const { file, contentType, text } = await keepResponse(response, name, context);
+    const body = inlineBody(text, contentType);
     return {
       file: file.id,
       result: {
@@ -139,38 +126,6 @@ export class HttpRequestHandler implements OperationHandler<HttpRequestInput> {
       },
       statusText: `${input.method} answered ${response.status}`,
     };
-  }
-}
-
-/** Passes a stream on and remembers its text, as long as it is text and small. */
-function teeText(
-  source: Readable,
-  contentType: string,
-): { stream: Readable; text: () => string | undefined } {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const wanted = /^(text\/|application\/([\w.+-]+\+)?(json|xml)\b)/i.test(contentType);
-  const tee = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      size += chunk.length;
-      if (wanted && size <= MOST_INLINE) chunks.push(chunk);
-      done(null, chunk);
-    },
-  });
-  // Ends both ways: a response that breaks off ends the file, a file that cannot be stored ends the response.
-  pipeline(source, tee, () => undefined);
-  return {
-    stream: tee,
-    text: () => (wanted && size <= MOST_INLINE ? decode(Buffer.concat(chunks)) : undefined),
-  };
-}
-
-/** Only valid UTF-8 is given back inline: other bytes would be changed on the way, and are in the file. */
-function decode(bytes: Buffer): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    return undefined;
   }
 }
 

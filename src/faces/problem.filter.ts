@@ -1,16 +1,16 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { DatabaseUnavailableError } from '../../database/database-errors.js';
-import { EndpointNotFoundError, EndpointRefusedError } from '../../endpoints/endpoint.errors.js';
-import { FileTooLargeError } from '../../files/files.service.js';
-import { Problem, sendProblem } from '../../http/problem.js';
+import { DatabaseUnavailableError } from '../database/database-errors.js';
+import { EndpointNotFoundError, EndpointRefusedError } from '../endpoints/endpoint.errors.js';
+import { FileTooLargeError } from '../files/files.service.js';
+import { Problem, sendProblem } from '../http/problem.js';
 import {
   IdempotencyMismatchError,
   OperationEndedError,
   OperationExpiredError,
   OperationNotFoundError,
   OperationRefusedError,
-} from '../../operations/operation.errors.js';
+} from '../operations/operation.errors.js';
 
 /** Turns everything that goes wrong into problem+json: callers' faults into 4xx, ours into 5xx that tell nothing inner. */
 @Catch()

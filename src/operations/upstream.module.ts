@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { SigningModule } from '../signing/signing.module.js';
+import { UpstreamInputs } from './types/upstream-input.js';
+import { UpstreamRequestHandler } from './types/upstream-request.js';
+
+/** The operation type behind the gateway, where RINGBACK_UPSTREAM is set. */
+@Module({
+  imports: [SigningModule],
+  providers: [UpstreamInputs, UpstreamRequestHandler],
+  exports: [UpstreamInputs],
+})
+export class UpstreamModule {}

@@ -1,0 +1,415 @@
+import { randomBytes } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
+import { App, freePort, TEST_KEY } from './support/app.js';
+import { Receiver, verify } from './support/receiver.js';
+import { type SeenRequest, UpstreamApi } from './support/upstream.js';
+import type { ServerResponse } from 'node:http';
+
+type Answer = (response: ServerResponse, seen: SeenRequest, count: number) => void;
+
+let app: App;
+let upstream: UpstreamApi;
+let gateway: string;
+/** What the upstream answers, by path. */
+const answers = new Map<string, Answer>();
+
+async function start(upstreamUrl: string, more: object = {}): Promise<[App, string]> {
+  const port = await freePort();
+  const publicUrl = `http://127.0.0.1:${port}`;
+  const started = await App.start({ gateway: { upstream: upstreamUrl, port, publicUrl, ...more } });
+  return [started, publicUrl];
+}
+
+beforeAll(async () => {
+  upstream = await UpstreamApi.answering((response, seen, count) => {
+    const answer = answers.get(seen.url.split('?')[0]!);
+    if (answer) answer(response, seen, count);
+    else
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ url: seen.url }));
+  });
+  [app, gateway] = await start(upstream.url);
+});
+afterAll(async () => {
+  await app[Symbol.asyncDispose]();
+  await upstream[Symbol.asyncDispose]();
+});
+
+const KEY = { 'x-ringback-key': TEST_KEY };
+const call = (path: string, init: RequestInit = {}, base = gateway) =>
+  fetch(`${base}${path}`, { ...init, headers: { ...KEY, ...(init.headers as object) } });
+
+async function background(path: string, init: RequestInit = {}, base = gateway): Promise<string> {
+  const answer = await call(path, init, base);
+  expect(answer.status).toBe(200);
+  const body = await answer.text();
+  expect(body).toMatch(/^\{"request":"[0-9a-f]{32}"\}$/);
+  return (JSON.parse(body) as { request: string }).request;
+}
+
+const read = async (rid: string, base = gateway): Promise<any> =>
+  ((await (await call(`/bgrs/${rid}`, {}, base)).json()) as any[])[0];
+
+async function ended(rid: string, base = gateway): Promise<any> {
+  await expect
+    .poll(async () => (await read(rid, base)).finished_dt, { timeout: 30_000, interval: 30 })
+    .toBeTruthy();
+  return read(rid, base);
+}
+
+describe('a background request', () => {
+  it('is answered at once with its rid, and is read with exactly these keys, in order, as strings', async () => {
+    let finish!: () => void;
+    answers.set('/slow', (response) => {
+      finish = () => response.writeHead(200, { 'content-type': 'text/csv; charset=utf-8' }).end('a;b\n1;2\n');
+    });
+    const rid = await background('/slow?x=1&bgrs=yes');
+    await expect.poll(async () => (await read(rid)).status_name, { timeout: 10_000 }).toBe('executing');
+    expect(await read(rid)).toMatchObject({ status_id: '2', finished_dt: null, status: null, result: null });
+    const early = await call(`/bgrs/${rid}/result`);
+    expect([early.status, early.headers.get('retry-after')]).toEqual([404, '1']);
+    await expect.poll(() => typeof finish).toBe('function');
+    finish();
+    const row = await ended(rid);
+    expect(Object.keys(row)).toEqual(
+      'id rid user_id name created_dt status_id status_name progress finished_dt status content_type result'.split(
+        ' ',
+      ),
+    );
+    expect(row).toEqual({
+      id: expect.stringMatching(/^\d+$/),
+      rid,
+      user_id: null,
+      name: '/slow?x=1&bgrs=yes',
+      created_dt: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/),
+      status_id: '4',
+      status_name: 'finished',
+      progress: '100.00',
+      finished_dt: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/),
+      status: '200',
+      content_type: 'text/csv; charset=utf-8',
+      result: `media/keep1m.bgrs.${rid}.result.csv`,
+    });
+    const result = await call(`/v3.1/bgrs/${rid}/result`);
+    expect(result.headers.get('content-type')).toBe('text/csv; charset=utf-8');
+    expect(await result.text()).toBe('a;b\n1;2\n');
+    const part = await call(`/bgrs/${rid}/result`, { headers: { range: 'bytes=4-6' } });
+    expect([part.status, await part.text()]).toEqual([206, '1;2']);
+    expect((await call(`/bgrs/${rid}/result`, { headers: { range: 'bytes=99-' } })).status).toBe(416);
+  });
+
+  it('is the same request for the upstream: method, path, query, headers, credentials and bytes', async () => {
+    const body = randomBytes(300_000);
+    const before = upstream.seen.length;
+    const target = '/a%20b//c?q=%7E+x&bgrs=1&callbackurl=&&r';
+    const rid = await new Promise<string>((resolve, reject) => {
+      const url = new URL(gateway);
+      const outgoing = httpRequest({
+        port: url.port,
+        host: url.hostname,
+        method: 'PATCH',
+        path: target.replace('&callbackurl=', ''),
+        headers: [
+          ...[
+            'Host',
+            'api.example.com',
+            'X-Ringback-Key',
+            TEST_KEY,
+            'X-Twice',
+            '1',
+            'Authorization',
+            'Basic eDp5',
+          ],
+          ...[
+            'x-twice',
+            '2',
+            'Content-Type',
+            'application/x-odd',
+            'Connection',
+            'close, X-Hop',
+            'X-Hop',
+            '1',
+          ],
+          ...['Content-Length', String(body.length), 'Cookie', 'c=1'],
+        ],
+      });
+      outgoing.on('error', reject).on('response', (response) => {
+        void response
+          .toArray()
+          .then((chunks) => resolve(JSON.parse(Buffer.concat(chunks).toString()).request));
+      });
+      outgoing.end(body);
+    });
+    expect((await ended(rid)).status).toBe('200');
+    const [seen] = upstream.seen.slice(before);
+    expect(seen).toMatchObject({ method: 'PATCH', url: '/a%20b//c?q=%7E+x&&r' });
+    expect(seen!.body.equals(body)).toBe(true);
+    expect(seen!.rawHeaders.slice(0, 12)).toEqual([
+      ...['Host', 'api.example.com', 'X-Twice', '1', 'Authorization', 'Basic eDp5', 'x-twice', '2'],
+      ...['Content-Type', 'application/x-odd', 'Cookie', 'c=1'],
+    ]);
+    expect(seen!.headers).not.toHaveProperty('x-ringback-key');
+    expect(seen!.headers).not.toHaveProperty('x-hop');
+    expect(seen!.headers['x-ringback-operation']).toBe(rid);
+  });
+
+  it('of an upstream that answers 4xx or 5xx is finished with that status, and /result answers it', async () => {
+    answers.set('/gone', (response) =>
+      response.writeHead(503, { 'content-type': 'text/plain' }).end('later'),
+    );
+    const rid = await background('/gone?bgrs=yes', { method: 'POST' });
+    expect(await ended(rid)).toMatchObject({ status_id: '4', status: '503', content_type: 'text/plain' });
+    const result = await call(`/bgrs/${rid}/result`);
+    expect([result.status, await result.text()]).toEqual([503, 'later']);
+  });
+
+  it('whose connection is cut is tried 3 times when idempotent, once when not, and fails readably', async () => {
+    answers.set('/cut', (response) => {
+      response.writeHead(200, { 'content-length': '100' }).write('half', () => response.destroy());
+    });
+    const before = upstream.seen.length;
+    const [get, post] = [
+      await background('/cut?bgrs=1'),
+      await background('/cut?bgrs=1', { method: 'POST' }),
+    ];
+    for (const rid of [get, post])
+      expect(await ended(rid)).toMatchObject({ status_name: 'failed', status: null });
+    const asked = upstream.seen.slice(before).map(({ method }) => method);
+    expect(asked.filter((method) => method === 'GET')).toHaveLength(3);
+    expect(asked.filter((method) => method === 'POST')).toHaveLength(1);
+    const details = (await (await call(`/bgrs/${post}/details`)).json()) as any[];
+    expect(details.at(-2).details).toContain('closed before the response was complete');
+    expect(details.at(-1).details).toBe('done');
+    expect((await call(`/bgrs/${post}/result`)).status).toBe(404);
+  });
+
+  it('is asked for by Prefer: respond-async too, and answered 202 with its Location', async () => {
+    const answer = await call('/x', { headers: { prefer: 'respond-async' } });
+    const { request } = (await answer.json()) as { request: string };
+    expect(answer.status).toBe(202);
+    expect(answer.headers.get('location')).toBe(`${gateway}/bgrs/${request}`);
+    await ended(request);
+  });
+
+  it('calls back with the poll body, signed', async () => {
+    await using receiver = await Receiver.answering(500, 200);
+    const rid = await background(`/x?bgrs=1&callbackurl=${encodeURIComponent(receiver.url)}`);
+    const [first, second] = await receiver.received(2);
+    expect(second!.body).toBe(first!.body);
+    verify(await app.client.signingSecret(), second!);
+    expect(JSON.parse(second!.body)).toEqual([await read(rid)]);
+    const refused = await call('/x?bgrs=1', { headers: { 'x-callback-url': 'http://10.0.0.1/' } });
+    expect(refused.status).toBe(422);
+    expect(await refused.json()).toMatchObject({ errors: [{ path: 'callback.url' }] });
+  });
+
+  it('shows the upstream’s own progress, told with the token of its URL only', async () => {
+    let url = '';
+    let finish!: () => void;
+    answers.set('/reports', (response, seen) => {
+      url = seen.headers['x-ringback-progress-url'] as string;
+      finish = () => response.end('ok');
+    });
+    const rid = await background('/reports?bgrs=1');
+    await expect.poll(() => url, { timeout: 10_000 }).not.toBe('');
+    const tell = (to: string, body: object) =>
+      fetch(to, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    expect((await tell(url, { progress: 40, text: 'two fifths' })).status).toBe(204);
+    expect((await read(rid)).progress).toBe('40.00');
+    expect((await tell(`${url}x`, { progress: 50 })).status).toBe(401);
+    expect((await tell(url, { progress: 101 })).status).toBe(400);
+    finish();
+    await ended(rid);
+    expect((await tell(url, { progress: 50 })).status).toBe(409);
+    const details = (await (await call(`/bgrs/${rid}/details`)).json()) as any[];
+    expect(details.map((line) => line.details)).toContain('two fifths');
+    expect(Object.keys(details[0])).toEqual(['id', 'rid', 'dt', 'details']);
+    const [second] = (await (
+      await call(`/bgrs/${rid}/details?limit=1&after=${details[0].id}`)
+    ).json()) as any[];
+    expect(second).toEqual(details[1]);
+  });
+
+  it('keeps secrets sealed, and no other face can submit or list its type', async () => {
+    const rid = await background(`/x?bgrs=1&_token=${TEST_KEY}`, {
+      headers: { authorization: 'Basic c2VjcmV0' },
+    });
+    const row = await ended(rid);
+    expect(row.name).toBe('/x?bgrs=1&_token=***');
+    const native = await app.client.get(`/v1/operations/${rid}`);
+    expect(native.text).not.toContain('c2VjcmV0');
+    expect(native.text).not.toContain(TEST_KEY);
+    expect((await app.client.post('/v1/operations', { type: 'bgrs.request', input: {} })).status).toBe(422);
+    expect((await app.client.get('/v1/operation-types')).text).not.toContain('bgrs.request');
+  });
+});
+
+describe('a batch', () => {
+  const submit = (items: unknown) =>
+    call('/batch', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(items),
+    });
+
+  it('answers in input order, one failing item stops no other, and details grow per item', async () => {
+    answers.set('/item/bad', (response) => response.destroy());
+    answers.set('/item/404', (response) => response.writeHead(404).end('nothing'));
+    answers.set('/item/echo', (response, seen) =>
+      response.end(`${String(seen.headers['x-a'])} ${seen.body.toString()}`),
+    );
+    const accepted = await submit([
+      { method: 'POST', path: '/item/bad', body: 'x' },
+      { method: 'GET', path: '/item/404' },
+      { method: 'POST', path: '/item/echo', headers: { 'x-a': '1' }, body: { ä: 1 } },
+    ]);
+    expect(accepted.status).toBe(200);
+    const { request: rid } = (await accepted.json()) as { request: string };
+    expect(await ended(rid)).toMatchObject({ status: '200', progress: '100.00' });
+    expect(await (await call(`/bgrs/${rid}/result`)).json()).toEqual([
+      { status: 502, body: expect.stringContaining('connection was closed') },
+      { status: 404, body: 'nothing' },
+      { status: 200, body: '1 {"ä":1}' },
+    ]);
+    const details = (await (await call(`/bgrs/${rid}/details`)).json()) as any[];
+    expect(details.filter((line) => /^\d of 3: /.test(line.details))).toHaveLength(3);
+  });
+
+  it.each([
+    [{}, 'body'],
+    [Array.from({ length: 501 }, () => ({ method: 'GET', path: '/' })), 'body'],
+    [
+      [
+        { method: 'GET', path: '/' },
+        { method: 'GET', path: 'http://x/' },
+      ],
+      'body.1.path',
+    ],
+    [[{ method: 'CONNECT', path: '/' }], 'body.0.method'],
+    [[7], 'body.0'],
+  ])('that is wrong is refused by name (%#)', async (items, path) => {
+    const answer = await submit(items);
+    expect(answer.status).toBe(422);
+    expect(await answer.json()).toMatchObject({ errors: [{ path }] });
+  });
+});
+
+describe('passed through', () => {
+  it('a request and its response stay as they are, with no credential of Ringback’s', async () => {
+    answers.set('/pass', (response) => {
+      response.writeHead(418, 'Teapot', { 'Set-Cookie': ['a=1', 'b=2'], trailer: 'X-End' }).write('x');
+      response.addTrailers({ 'X-End': 'yes' });
+      response.end();
+    });
+    const before = upstream.seen.length;
+    const got = await new Promise<any>((resolve, reject) => {
+      const outgoing = httpRequest(`${gateway}/pass?a=%7e&bgrs=no&callbackurl=x`, {
+        method: 'DELETE',
+        headers: { 'transfer-encoding': 'chunked' },
+      });
+      outgoing.on('error', reject).on('response', (response) => {
+        void response.toArray().then((chunks) =>
+          resolve({
+            status: response.statusCode,
+            message: response.statusMessage,
+            cookies: response.headers['set-cookie'],
+            body: Buffer.concat(chunks).toString(),
+            trailers: response.trailers,
+          }),
+        );
+      });
+      outgoing.write('chunked');
+      outgoing.end();
+    });
+    expect(got).toEqual({
+      status: 418,
+      message: 'Teapot',
+      cookies: ['a=1', 'b=2'],
+      body: 'x',
+      trailers: { 'x-end': 'yes' },
+    });
+    expect(upstream.seen[before]).toMatchObject({
+      method: 'DELETE',
+      url: '/pass?a=%7e&bgrs=no&callbackurl=x',
+    });
+    expect(upstream.seen[before]!.body.toString()).toBe('chunked');
+  });
+
+  it('Expect: 100-continue is answered, and HEAD has no body', async () => {
+    const text = await new Promise<string>((resolve, reject) => {
+      const outgoing = httpRequest(`${gateway}/x`, {
+        method: 'POST',
+        headers: { expect: '100-continue', 'content-length': 2 },
+      });
+      outgoing.on('continue', () => outgoing.end('ok')).on('error', reject);
+      outgoing.on(
+        'response',
+        (response) => void response.toArray().then(() => resolve(String(response.statusCode))),
+      );
+      outgoing.flushHeaders();
+    });
+    expect(text).toBe('200');
+    const head = await fetch(`${gateway}/x`, { method: 'HEAD' });
+    expect([head.status, await head.text()]).toEqual([200, '']);
+  });
+
+  it('a response cut in the middle is cut for the caller, who doesn’t hang', async () => {
+    answers.set('/half', (response) => {
+      response.writeHead(200, { 'content-length': '100' }).write('half', () => response.destroy());
+    });
+    await expect(fetch(`${gateway}/half`).then((response) => response.text())).rejects.toThrow();
+  });
+
+  it('a WebSocket works', async () => {
+    const sockets = new WebSocketServer({ server: upstream.server });
+    sockets.on('connection', (socket) =>
+      socket.on('message', (data: Buffer) => socket.send(`got ${data.toString()}`)),
+    );
+    const socket = new WebSocket(`${gateway.replace('http', 'ws')}/socket`);
+    const said = await new Promise<string>((resolve, reject) => {
+      socket.on('error', reject).on('open', () => socket.send('hello'));
+      socket.on('message', (data: Buffer) => resolve(data.toString()));
+    });
+    expect(said).toBe('got hello');
+    socket.terminate();
+    sockets.close();
+  });
+});
+
+describe('bad input:', () => {
+  it('no credential 401, unknown rid 404, odd bgrs 400, odd paging 400, unknown path under /bgrs 404', async () => {
+    const before = upstream.seen.length;
+    expect((await fetch(`${gateway}/x?bgrs=1`, { method: 'POST', body: 'x' })).status).toBe(401);
+    expect((await fetch(`${gateway}/bgrs/${'0'.repeat(32)}`)).status).toBe(401);
+    expect((await call(`/bgrs/${'0'.repeat(32)}`)).status).toBe(404);
+    expect((await call('/x?bgrs=perhaps')).status).toBe(400);
+    expect((await call('/bgrs')).status).toBe(404);
+    const rid = await background('/x?bgrs=1');
+    expect((await call(`/bgrs/${rid}/details?limit=x`)).status).toBe(400);
+    await ended(rid);
+    expect(upstream.seen.length).toBe(before + 1);
+  });
+
+  it('a body over 64 MiB is refused before it is sent', async () => {
+    const port = Number(new URL(gateway).port);
+    const text = await new Promise<string>((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () =>
+        socket.write(
+          `POST /x?bgrs=1 HTTP/1.1\r\nHost: x\r\nX-Ringback-Key: ${TEST_KEY}\r\nContent-Length: 99999999\r\n\r\nx`,
+        ),
+      );
+      socket.once('data', (data) => {
+        socket.destroy();
+        resolve(data.toString());
+      });
+      socket.on('error', reject);
+    });
+    expect(text).toMatch(/^HTTP\/1.1 413 /);
+  });
+});
