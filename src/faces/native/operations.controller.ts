@@ -14,6 +14,7 @@ import { isTerminal } from '../../operations/operation.state.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { DeliveryResponse } from './delivery.response.js';
+import { acknowledgeSent } from '../acknowledge-sent.js';
 import { sendFile } from '../file-answer.js';
 import {
   dateOf,
@@ -122,6 +123,7 @@ export class OperationsController {
     const view = await this.operations.await(accountId, id, Number(query.wait ?? 0) * 1000, gone(reply));
     const again = retryAfter(view.operation);
     if (again !== undefined) void reply.header('retry-after', again);
+    acknowledgeSent(reply, this.operations, accountId, view.operation);
     return OperationResponse.from(view, this.http.publicUrl);
   }
 
