@@ -263,7 +263,8 @@ export class Foundation1763900000000 implements MigrationInterface {
     // In one plain statement, two dispatchers could both count the same free slots.
     await runner.query(`
       CREATE FUNCTION dispatch_operations(most integer, redispatch interval)
-      RETURNS TABLE (request_id bigint, epoch integer) LANGUAGE plpgsql AS $$
+      RETURNS TABLE (request_id bigint, epoch integer) LANGUAGE plpgsql
+      SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
       #variable_conflict use_column
       DECLARE moved integer; last_served text;
       BEGIN
@@ -320,13 +321,11 @@ export class Foundation1763900000000 implements MigrationInterface {
           SELECT f.place, f.account_id, f.request_id, 1::bigint AS turn FROM open f
           UNION ALL
           -- Where fewer accounts wait than a round can serve, more of each: at the most what leaves a turn to every other.
-          SELECT f.place, f.account_id, next.request_id, next.turn + 1
+          SELECT f.place, f.account_id, next.request_id, next.turn
           FROM open f CROSS JOIN (SELECT count(*) AS count FROM open) n CROSS JOIN LATERAL (
             SELECT o.request_id, row_number() OVER (ORDER BY o.priority DESC, o.request_id) AS turn
-            FROM (
-              SELECT o.request_id, o.priority FROM operation o WHERE o.account_id = f.account_id AND o.phase = 'ready'
-              ORDER BY o.priority DESC, o.request_id OFFSET 1 LIMIT least(f.free - 1, most - n.count)
-            ) o
+            FROM operation o WHERE o.account_id = f.account_id AND o.phase = 'ready'
+            ORDER BY o.priority DESC, o.request_id OFFSET 1 LIMIT least(f.free - 1, most - n.count)
           ) next
           WHERE n.count < most AND f.free > 1
         ), chosen AS MATERIALIZED (
@@ -352,7 +351,8 @@ export class Foundation1763900000000 implements MigrationInterface {
       END $$;
 
       CREATE FUNCTION dispatch_deliveries(most integer, redispatch interval, in_flight integer)
-      RETURNS TABLE (id text, epoch integer) LANGUAGE plpgsql AS $$
+      RETURNS TABLE (id text, epoch integer) LANGUAGE plpgsql
+      SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
       #variable_conflict use_column
       DECLARE moved integer;
       BEGIN
