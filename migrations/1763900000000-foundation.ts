@@ -420,12 +420,16 @@ export class Foundation1763900000000 implements MigrationInterface {
             CASE WHEN k.proven_at IS NOT NULL THEN in_flight
               WHEN cardinality(k.asked_at) = 60 AND k.asked_at[1] > now() - interval '1 minute' THEN 0 ELSE 1 END - (SELECT count(*) FROM delivery d WHERE d.origin = l.origin AND d.phase IN ('hinted', 'running')) AS free
           FROM (SELECT DISTINCT lanes.origin FROM lanes) l LEFT JOIN origin k ON k.name = l.origin
+        ), open AS (
+          -- Each of them has a turn: what a round leaves to one lane is less by that.
+          SELECT count(DISTINCT l.origin) AS origins FROM lanes l JOIN origins o ON o.origin = l.origin
+          WHERE least(l.free, l.allowance, o.free) > 0
         ), turns AS (
           SELECT next.seq, next.turn, o.origin, o.free, row_number() OVER (PARTITION BY o.origin ORDER BY next.turn, next.seq) AS place
-          FROM lanes l JOIN origins o ON o.origin = l.origin CROSS JOIN LATERAL (
+          FROM lanes l JOIN origins o ON o.origin = l.origin CROSS JOIN open n CROSS JOIN LATERAL (
             SELECT d.seq, row_number() OVER (ORDER BY d.run_at, d.seq) AS turn
             FROM delivery d WHERE d.lane = l.lane AND d.phase = 'ready'
-            ORDER BY d.run_at, d.seq LIMIT least(greatest(least(l.free, l.allowance, o.free), 0), most)
+            ORDER BY d.run_at, d.seq LIMIT least(greatest(least(l.free, l.allowance, o.free), 0), greatest(most + 1 - n.origins, 1))
           ) next
         ), lost AS (
           SELECT d.seq FROM delivery d WHERE d.phase = 'hinted' AND d.due_at <= now()
