@@ -222,6 +222,7 @@ CREATE TABLE operation (
   sweep_at timestamp with time zone,
   emptied_at timestamp with time zone,
   traceparent text,
+  ack_by_poll boolean DEFAULT false NOT NULL,
   CONSTRAINT operation_pkey PRIMARY KEY (request_id),
   CONSTRAINT operation_rid UNIQUE (rid),
   CONSTRAINT operation_ended CHECK ((state = ANY (ARRAY['Finished'::text, 'Failed'::text, 'Canceled'::text])) = (due_at IS NULL) AND (phase IS NULL) = (due_at IS NULL) AND (finished_at IS NULL) = (due_at IS NOT NULL)),
@@ -263,6 +264,12 @@ CREATE TABLE signing_secret (
   CONSTRAINT signing_secret_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
   CONSTRAINT signing_secret_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoint(id) ON DELETE CASCADE,
   CONSTRAINT signing_secret_kind_check CHECK (kind = ANY (ARRAY['hmac'::text, 'ed25519'::text]))
+);
+
+CREATE TABLE turn (
+  of text NOT NULL,
+  served text NOT NULL,
+  CONSTRAINT turn_pkey PRIMARY KEY (of)
 );
 
 CREATE INDEX api_key_account ON api_key USING btree (account_id);
@@ -328,6 +335,9 @@ AS $function$
 CREATE OR REPLACE FUNCTION dispatch_deliveries(most integer, redispatch interval, in_flight integer)
  RETURNS TABLE(id text, epoch integer)
  LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET jit TO 'off'
 AS $function$
       #variable_conflict use_column
       DECLARE moved integer;
@@ -396,12 +406,16 @@ AS $function$
             CASE WHEN k.rests_until > now() THEN 0 WHEN k.proven_at IS NOT NULL THEN in_flight
               WHEN cardinality(k.asked_at) = 60 AND k.asked_at[1] > now() - interval '1 minute' THEN 0 ELSE 1 END - (SELECT count(*) FROM delivery d WHERE d.origin = l.origin AND d.phase IN ('hinted', 'running')) AS free
           FROM (SELECT DISTINCT lanes.origin FROM lanes) l LEFT JOIN origin k ON k.name = l.origin
+        ), open AS (
+          -- Each of them has a turn: what a round leaves to one lane is less by that.
+          SELECT count(DISTINCT l.origin) AS origins FROM lanes l JOIN origins o ON o.origin = l.origin
+          WHERE least(l.free, l.allowance, o.free) > 0
         ), turns AS (
           SELECT next.seq, next.turn, o.origin, o.free, row_number() OVER (PARTITION BY o.origin ORDER BY next.turn, next.seq) AS place
-          FROM lanes l JOIN origins o ON o.origin = l.origin CROSS JOIN LATERAL (
+          FROM lanes l JOIN origins o ON o.origin = l.origin CROSS JOIN open n CROSS JOIN LATERAL (
             SELECT d.seq, row_number() OVER (ORDER BY d.run_at, d.seq) AS turn
             FROM delivery d WHERE d.lane = l.lane AND d.phase = 'ready'
-            ORDER BY d.run_at, d.seq LIMIT least(greatest(least(l.free, l.allowance, o.free), 0), most)
+            ORDER BY d.run_at, d.seq LIMIT least(greatest(least(l.free, l.allowance, o.free), 0), greatest(most + 1 - n.origins, 1))
           ) next
         ), lost AS (
           SELECT d.seq FROM delivery d WHERE d.phase = 'hinted' AND d.due_at <= now()
@@ -433,9 +447,14 @@ AS $function$
 CREATE OR REPLACE FUNCTION dispatch_operations(most integer, redispatch interval)
  RETURNS TABLE(request_id bigint, epoch integer)
  LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
       #variable_conflict use_column
-      DECLARE moved integer;
+      DECLARE moved integer; last_served text;
       BEGIN
         -- A dispatch that a crash forgets is made again, so nobody waits for the disk. (What a later commit waits for includes it.)
         PERFORM set_config('synchronous_commit', 'off', true);
@@ -464,34 +483,57 @@ AS $function$
           EXIT WHEN moved < 25 * most OR clock_timestamp() > now() + interval '1 second';
         END LOOP;
 
+        SELECT t.served INTO last_served FROM turn t WHERE t.of = 'operations';
         RETURN QUERY
-        WITH RECURSIVE waiting AS (
-          (SELECT o.account_id FROM operation o WHERE o.phase = 'ready' ORDER BY o.account_id LIMIT 1)
-          UNION ALL
-          SELECT (SELECT o.account_id FROM operation o WHERE o.phase = 'ready' AND o.account_id > w.account_id ORDER BY o.account_id LIMIT 1)
-          FROM waiting w WHERE w.account_id IS NOT NULL
-        ), room AS (
-          SELECT a.id, a.slots - (SELECT count(*) FROM operation o WHERE o.account_id = a.id AND o.phase IN ('hinted', 'running')) AS free
-          FROM waiting w JOIN account a ON a.id = w.account_id
+        WITH lap (place, after, upto) AS (
+          -- Accounts take turns in a circle, from the one that was served last: as many are looked at as a round can serve.
+          VALUES (0, last_served, NULL), (1000000000, '', last_served)
+        ), open AS MATERIALIZED (
+          SELECT w.place, w.account_id, w.request_id, w.free FROM (
+            SELECT n.place, n.account_id, n.request_id, (SELECT a.slots FROM account a WHERE a.id = n.account_id)
+              - (SELECT count(*) FROM operation o WHERE o.account_id = n.account_id AND o.phase IN ('hinted', 'running')) AS free
+            FROM lap CROSS JOIN LATERAL (
+              WITH RECURSIVE walk AS (
+                SELECT lap.place, lap.after AS account_id, 0::bigint AS request_id
+                UNION ALL
+                SELECT w.place + 1, o.account_id, o.request_id FROM walk w CROSS JOIN LATERAL (
+                  SELECT o.account_id, o.request_id FROM operation o WHERE o.phase = 'ready' AND o.account_id > w.account_id
+                  ORDER BY o.account_id, o.priority DESC, o.request_id LIMIT 1
+                ) o
+                WHERE lap.upto IS NULL OR o.account_id <= lap.upto
+              )
+              SELECT * FROM walk WHERE request_id > 0
+            ) n OFFSET 0
+          ) w WHERE w.free > 0 LIMIT most
         ), turns AS (
-          SELECT next.request_id, next.turn FROM room CROSS JOIN LATERAL (
+          SELECT f.place, f.account_id, f.request_id, 1::bigint AS turn FROM open f
+          UNION ALL
+          -- Where fewer accounts wait than a round can serve, more of each: at the most what leaves a turn to every other.
+          SELECT f.place, f.account_id, next.request_id, next.turn
+          FROM open f CROSS JOIN (SELECT count(*) AS count FROM open) n CROSS JOIN LATERAL (
             SELECT o.request_id, row_number() OVER (ORDER BY o.priority DESC, o.request_id) AS turn
-            FROM operation o WHERE o.account_id = room.id AND o.phase = 'ready'
-            ORDER BY o.priority DESC, o.request_id LIMIT least(greatest(room.free, 0), most)
+            FROM operation o WHERE o.account_id = f.account_id AND o.phase = 'ready'
+            ORDER BY o.priority DESC, o.request_id OFFSET 1 LIMIT least(f.free - 1, most - n.count)
           ) next
+          WHERE n.count < most AND f.free > 1
+        ), chosen AS MATERIALIZED (
+          SELECT t.* FROM turns t ORDER BY t.turn, t.place LIMIT most
         ), lost AS (
           SELECT o.request_id FROM operation o WHERE o.phase = 'hinted' AND o.due_at <= now()
           ORDER BY o.due_at LIMIT most FOR UPDATE SKIP LOCKED
         ), due AS (
           -- A row that somebody else has locked is left for the next round: nobody else's turn waits for it.
           SELECT o.request_id FROM (
-            (SELECT t.request_id FROM turns t ORDER BY t.turn, t.request_id LIMIT most) UNION ALL SELECT l.request_id FROM lost l
+            SELECT t.request_id FROM chosen t UNION ALL SELECT l.request_id FROM lost l
           ) c JOIN operation o ON o.request_id = c.request_id
           WHERE o.phase IN ('ready', 'hinted') FOR UPDATE OF o SKIP LOCKED
         ), hinted AS (
           UPDATE operation o SET phase = 'hinted', epoch = o.epoch + 1, due_at = now() + redispatch
           FROM due WHERE o.request_id = due.request_id
           RETURNING o.request_id, o.epoch, o.priority
+        ), turned AS (
+          UPDATE turn SET served = c.account_id FROM (SELECT t.account_id FROM chosen t ORDER BY t.turn DESC, t.place DESC LIMIT 1) c
+          WHERE turn.of = 'operations'
         )
         SELECT h.request_id, h.epoch FROM hinted h ORDER BY h.priority DESC, h.request_id;
       END $function$;
@@ -520,7 +562,9 @@ COMMENT ON COLUMN operation.due_at IS 'when this row next needs somebody';
 COMMENT ON COLUMN operation.sweep_at IS 'when housekeeping next looks at an ended row; null: at expires_at';
 COMMENT ON COLUMN operation.emptied_at IS 'when input, result and the bodies of its deliveries were deleted';
 COMMENT ON COLUMN operation.traceparent IS 'W3C trace context of the request that submitted it';
+COMMENT ON COLUMN operation.ack_by_poll IS 'a caller that has read the end needs no callback: that ends its delivery';
 COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
 COMMENT ON COLUMN origin.rests_until IS 'after an attempt that got no answer: not asked before, so that many that hang don''t time out at the same instants for ever';
 COMMENT ON COLUMN recovery.reached IS 'the last delivery (seq) that was looked at: where it goes on after a crash';
+COMMENT ON TABLE turn IS 'whom the last round of dispatch served last: the next one begins behind it';

@@ -39,7 +39,12 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       handlers: env.RINGBACK_HANDLERS,
       shutdownGraceS: env.RINGBACK_SHUTDOWN_GRACE_S,
     },
-    operations: { ...timing, concurrency: env.RINGBACK_CONCURRENCY, retention: env.RINGBACK_RETENTION },
+    operations: {
+      ...timing,
+      concurrency: env.RINGBACK_CONCURRENCY,
+      ackByPoll: env.RINGBACK_ACK_BY_POLL,
+      retention: env.RINGBACK_RETENTION,
+    },
     deliveries: {
       ...timing,
       concurrency: env.RINGBACK_DELIVERY_CONCURRENCY,

@@ -34,6 +34,8 @@ export abstract class OperationConfig {
   abstract readonly leaseS: number;
   abstract readonly redispatchS: number;
   abstract readonly pollMs: number;
+  /** Whether an operation whose caller doesn't say is `ack_by_poll`. */
+  abstract readonly ackByPoll: boolean;
   /** Retention class → seconds. */
   abstract readonly retention: ReadonlyMap<string, number>;
 }

@@ -125,6 +125,11 @@ export const SETTINGS = {
     'Seconds before callback attempt 2, 3, …, each ± 20 %; fractions allowed.',
     text,
   ),
+  RINGBACK_ACK_BY_POLL: setting(
+    'false',
+    "Default of `ack_by_poll`: a caller that has read how its operation ended needs no callback of it any more, so reading that ends the callback's attempts.",
+    boolean,
+  ),
   RINGBACK_CALLBACK_TIMEOUT_S: setting(
     '15',
     'Seconds for one callback attempt, the response body included.',

@@ -7,7 +7,7 @@ import { Rows } from '../database/rows.js';
 import type { Hint } from '../queues/hint.js';
 import type { SignatureProfile } from '../signing/signature.js';
 import { AttemptEntity, DeliveryEntity } from './delivery.entity.js';
-import type { DeliveryState } from './delivery.state.js';
+import { ACKNOWLEDGED_BY_POLL, type DeliveryState } from './delivery.state.js';
 import { ENDPOINT_COLUMNS, ENDPOINT_VALUES } from './owed.js';
 
 /** An endpoint that has done nothing but fail for so long, seconds, is disabled: 5 days. */
@@ -305,6 +305,15 @@ export class DeliveryStore {
       [accountId, id],
     );
     return row ? this.rows.to(DeliveryEntity, row) : null;
+  }
+
+  /** Ends an operation's own callback that its caller doesn't need any more, unless an attempt is in flight. */
+  async acknowledge(operationId: string): Promise<void> {
+    await this.database.query(
+      `UPDATE delivery SET state = 'Canceled', phase = NULL, due_at = NULL, run_at = NULL, reason = $2
+       WHERE operation_id = $1 AND destination = 'callback' AND phase IN ('scheduled', 'ready', 'hinted')`,
+      [operationId, ACKNOWLEDGED_BY_POLL],
+    );
   }
 
   /** A sample for an endpoint: one attempt, no retries. */

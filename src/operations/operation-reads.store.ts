@@ -1,15 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { Rows } from '../database/rows.js';
-import type { DeliveryState } from '../deliveries/delivery.state.js';
+import { ACKNOWLEDGED_BY_POLL, type DeliveryState } from '../deliveries/delivery.state.js';
 import { type Face, OperationEntity } from './operation.entity.js';
 import type { OperationState } from './operation.state.js';
+
+/** The least place that `queuePosition` doesn't tell from those behind it. */
+const MOST_POSITION = 1_000;
 
 /** An operation with the state of its own callback's delivery, which moves on after the operation has ended. */
 export interface OperationView {
   readonly operation: OperationEntity;
   /** Null where no callback was asked for. */
   readonly callbackState: DeliveryState | null;
+  /** 1 for the next of its account to start; an estimate, at most 1,000. Null unless one ready operation was looked up. */
+  readonly queuePosition?: number | null;
 }
 
 export interface OperationFilter {
@@ -23,8 +28,18 @@ export interface OperationFilter {
   readonly limit: number;
 }
 
-const VIEW = `SELECT o.*, d.state AS callback_state FROM operation o
-  LEFT JOIN delivery d ON d.operation_id = o.request_id AND d.destination = 'callback'`;
+const FROM = `FROM operation o LEFT JOIN delivery d ON d.operation_id = o.request_id AND d.destination = 'callback'`;
+const VIEW = `SELECT o.*, d.state AS callback_state ${FROM}`;
+
+/** Two ranges of the index that dispatch follows, and no more of it than is told. */
+const POSITION = `CASE o.phase WHEN 'hinted' THEN 1 WHEN 'ready' THEN 1 + (
+  SELECT count(*)::integer FROM (
+    (SELECT FROM operation a WHERE a.account_id = o.account_id AND a.phase = 'ready' AND a.priority > o.priority LIMIT ${MOST_POSITION - 1})
+    UNION ALL
+    (SELECT FROM operation a WHERE a.account_id = o.account_id AND a.phase = 'ready' AND a.priority = o.priority AND a.request_id < o.request_id
+     LIMIT ${MOST_POSITION - 1})
+    LIMIT ${MOST_POSITION - 1}
+  ) ahead) END`;
 
 /** Every read of operations by their account; another account's are as if they weren't there. */
 @Injectable()
@@ -35,10 +50,10 @@ export class OperationReads {
   ) {}
 
   async find(accountId: string, rid: string): Promise<OperationView | null> {
-    const [row] = await this.database.query<Row>(`${VIEW} WHERE o.account_id = $1 AND o.rid = $2`, [
-      accountId,
-      rid,
-    ]);
+    const [row] = await this.database.query<Row>(
+      `SELECT o.*, d.state AS callback_state, ${POSITION} AS queue_position ${FROM} WHERE o.account_id = $1 AND o.rid = $2`,
+      [accountId, rid],
+    );
     return row ? this.toView(row) : null;
   }
 
@@ -97,7 +112,8 @@ export class OperationReads {
     if (filter.finishedAfter !== undefined) add('o.finished_at > ?', filter.finishedAfter);
     if (filter.undelivered === true) {
       conditions.push(
-        `EXISTS (SELECT FROM delivery u WHERE u.operation_id = o.request_id AND u.state <> 'Delivered')`,
+        `EXISTS (SELECT FROM delivery u WHERE u.operation_id = o.request_id AND u.state <> 'Delivered'
+           AND u.reason IS DISTINCT FROM '${ACKNOWLEDGED_BY_POLL}')`,
       );
     }
     const rows = await this.database.query<Row>(
@@ -128,6 +144,7 @@ export class OperationReads {
     const operation = this.rows.to(OperationEntity, row);
     return {
       operation,
+      queuePosition: row.queue_position ?? null,
       // One that ended in silence owes its callback nothing.
       callbackState:
         operation.callbackUrl === null
@@ -139,4 +156,5 @@ export class OperationReads {
 
 interface Row {
   callback_state: DeliveryState | null;
+  queue_position?: number | null;
 }

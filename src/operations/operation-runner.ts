@@ -14,6 +14,7 @@ import { type Claim, OperationStore, type Release } from './operation.store.js';
 import type { OperationOutcome } from './operation-type.js';
 import { OperationTypes, type RegisteredType } from './operation-types.js';
 import { OperationWaits } from './operation-waits.js';
+import { retryDelay } from './retry-policy.js';
 
 /** What becomes of a run. */
 type Verdict =
@@ -128,20 +129,15 @@ export class OperationRunner {
 
   private failed({ operation }: Claim, type: RegisteredType, run: OperationRun, error: unknown): Verdict {
     const abort = run.signal.aborted ? (run.signal.reason as RunAborted).cause : null;
-    const spent = operation.attempt >= operation.tries;
     if (abort === 'lease-lost') return { kind: 'lost' };
     if (abort === 'shutdown') {
       return operation.tries > 1
         ? { kind: 'release', delayS: 0, counts: false, text: 'The worker shut down; waiting for another' }
         : end('interrupted', 'the worker shut down, and this type is never tried twice');
     }
-    if (abort === 'timeout') return end('timeout', `the run took longer than ${operation.timeoutS} s`);
-    const { code, message, retry } =
-      error instanceof OperationError
-        ? error
-        : { code: 'handler_error', message: describe(error), retry: true };
-    if (!retry || spent) return end(code, message);
-    const delayS = type.backoffS[Math.min(operation.attempt - 1, type.backoffS.length - 1)]!;
+    const { code, message, retry } = abort === 'timeout' ? timedOut(operation) : failureOf(error);
+    const delayS = retryDelay(type.retry, { ...operation, code, retry, random: Math.random() });
+    if (delayS === null) return end(code, message);
     return {
       kind: 'release',
       delayS,
@@ -219,6 +215,23 @@ function faultOf(verdict: Verdict): string | null {
   if (verdict.kind === 'release') return verdict.text;
   if (verdict.kind === 'lost') return 'the lease was lost';
   return verdict.how.state === 'Failed' ? verdict.how.code : null;
+}
+
+/** What went wrong, and whether the error itself says that another try may help. */
+interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly retry: boolean;
+}
+
+function timedOut({ timeoutS }: OperationEntity): Failure {
+  return { code: 'timeout', message: `the run took longer than ${timeoutS} s`, retry: false };
+}
+
+function failureOf(error: unknown): Failure {
+  return error instanceof OperationError
+    ? error
+    : { code: 'handler_error', message: describe(error), retry: true };
 }
 
 function json(value: unknown): string | null {

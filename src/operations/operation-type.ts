@@ -15,8 +15,15 @@ export interface OperationTypeOptions<Input extends object = object> {
    * even when its worker dies or shuts down.
    */
   readonly tries?: number | ((input: Input) => number);
-  /** Seconds before try 2, 3, …; the last one repeats. 1 and 4 by default. */
-  readonly backoffS?: readonly number[];
+  /**
+   * Seconds before try 2, 3, …; the last one repeats. Or a function of the try that failed, 1 for the first. 1 and 4 by
+   * default. Up to 20 % are added, so that what failed together doesn't return together.
+   */
+  readonly backoffS?: readonly number[] | ((attempt: number) => number);
+  /** Error codes that another try may mend, also where the error itself says no; `timeout` is one. None by default. */
+  readonly retryOn?: readonly string[];
+  /** Error codes that no other try mends; `handler_error` is what errors without a code have. None by default. */
+  readonly noRetryOn?: readonly string[];
   /** Seconds a run may take before it fails with `timeout`; 3600 by default. A caller may ask for less. */
   readonly timeoutS?: number;
   /** Route of the trm face, below `/api/`: `resources/segments/view/export`. A `{name}` in it becomes a field of the input. */

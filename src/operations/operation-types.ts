@@ -5,6 +5,7 @@ import { validate } from 'class-validator';
 import { type FieldError, fieldErrors, hasUnknownField, VALIDATION } from '../config/validation.js';
 import { OperationRefusedError } from './operation.errors.js';
 import { OPERATION_TYPE, type OperationHandler, type OperationTypeOptions } from './operation-type.js';
+import { type RetryPolicy, retryPolicy, retryPolicyFault } from './retry-policy.js';
 
 /** A type with its defaults filled in, and the handler that runs it. */
 export interface RegisteredType {
@@ -15,7 +16,7 @@ export interface RegisteredType {
   readonly internal: boolean;
   readonly input: Type<object> | null;
   readonly timeoutS: number;
-  readonly backoffS: readonly number[];
+  readonly retry: RetryPolicy;
   readonly handler: OperationHandler;
   tries(input: unknown): number;
 }
@@ -83,23 +84,15 @@ export class OperationTypes implements OnModuleInit {
   }
 
   private register(options: OperationTypeOptions, handler: OperationHandler, className: string): void {
-    const {
-      name,
-      title,
-      input,
-      tries = 3,
-      backoffS = [1, 4],
-      timeoutS = 3600,
-      path,
-      inlineMs = 0,
-      internal = false,
-    } = options;
+    const { name, title, input, tries = 3, timeoutS = 3600, path, inlineMs = 0, internal = false } = options;
     if (!NAME.test(name))
       throw new Error(
         `operation type "${name}" of ${className}: use dotted lower case, like segments.export`,
       );
     if (typeof handler.run !== 'function')
       throw new Error(`operation type "${name}": ${className} has no method run(input, context)`);
+    const fault = retryPolicyFault(options);
+    if (fault !== null) throw new Error(`operation type "${name}": ${fault}`);
     if (this.types.has(name)) throw new Error(`two handlers for operation type "${name}": rename one`);
     if (path !== undefined && !PATH.test(path))
       throw new Error(
@@ -122,7 +115,7 @@ export class OperationTypes implements OnModuleInit {
       path: path ?? null,
       inlineMs: Math.min(Math.max(inlineMs, 0), 60_000),
       input: input ?? null,
-      backoffS: backoffS.length > 0 ? backoffS : [1],
+      retry: retryPolicy(options),
       tries: (given) => Math.max(1, typeof tries === 'number' ? tries : tries(given as object)),
     });
   }

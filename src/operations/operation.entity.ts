@@ -87,6 +87,10 @@ export class OperationEntity {
   @Column({ name: 'silent', type: 'boolean' })
   silent: boolean;
 
+  /** A caller that has read the end needs no callback: that ends its delivery. */
+  @Column({ name: 'ack_by_poll', type: 'boolean' })
+  ackByPoll: boolean;
+
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;
 

@@ -36,6 +36,7 @@ export interface NewOperation {
   readonly silent: boolean;
   /** W3C trace context; null: none. */
   readonly traceparent: string | null;
+  readonly ackByPoll: boolean;
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null;
 }
 
@@ -133,18 +134,18 @@ export class OperationStore {
     const rows = await this.database.query<{ rid: string }>(
       `WITH incoming AS (
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-           $9::smallint[], $10::text[], $11::integer[], $12::float8[], $13::timestamptz[], $14::text[], $15::text[], $16::text[], $17::boolean[], $18::text[])
+           $9::smallint[], $10::text[], $11::integer[], $12::float8[], $13::timestamptz[], $14::text[], $15::text[], $16::text[], $17::boolean[], $18::text[], $19::boolean[])
          WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
-           priority, retention, tries, timeout_s, run_at, rerun_of, key, fingerprint, silent, traceparent, place)
+           priority, retention, tries, timeout_s, run_at, rerun_of, key, fingerprint, silent, traceparent, ack_by_poll, place)
        ), kept AS (
          INSERT INTO idempotency_key (account_id, key, fingerprint, rid, expires_at)
          SELECT account_id, key, fingerprint, rid, now() + interval '24 hours' FROM incoming WHERE key IS NOT NULL
          ORDER BY account_id, key ON CONFLICT DO NOTHING RETURNING rid
        ), accepted AS (
          INSERT INTO operation (rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-           retention, tries, timeout_s, run_at, rerun_of, silent, traceparent, state, phase, status_text, due_at)
+           retention, tries, timeout_s, run_at, rerun_of, silent, traceparent, ack_by_poll, state, phase, status_text, due_at)
          SELECT rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-           retention, tries, timeout_s, run_at, rerun_of, silent, traceparent, 'Waiting', CASE WHEN run_at > now() THEN 'scheduled' ELSE 'ready' END,
+           retention, tries, timeout_s, run_at, rerun_of, silent, traceparent, ack_by_poll, 'Waiting', CASE WHEN run_at > now() THEN 'scheduled' ELSE 'ready' END,
            'Waiting...', greatest(run_at, now())
          FROM incoming WHERE key IS NULL OR rid IN (SELECT rid FROM kept) ORDER BY place
          RETURNING request_id, rid, created_at, due_at, phase, callback_url
@@ -178,6 +179,7 @@ export class OperationStore {
         items.map((o) => o.idempotency?.fingerprint ?? null),
         items.map((o) => o.silent),
         items.map((o) => o.traceparent),
+        items.map((o) => o.ackByPoll),
       ],
     );
     const accepted = new Map(rows.map((row) => [row.rid, row]));

@@ -3,6 +3,7 @@ import { SpanKind } from '@opentelemetry/api';
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import type { FieldError } from '../config/validation.js';
+import { DeliveryStore } from '../deliveries/delivery.store.js';
 import { CallbackHosts } from '../egress/callback-hosts.js';
 import { checkHeaders, type GivenHeader } from '../egress/header-rules.js';
 import { UrlPolicy } from '../egress/url-policy.js';
@@ -42,6 +43,8 @@ export interface Submission {
   readonly silent?: boolean;
   /** W3C trace context of the caller's request. */
   readonly traceparent?: string | null;
+  /** Whether reading the end ends the callback's attempts; as the setting says where it isn't given. */
+  readonly ackByPoll?: boolean | null;
   /** With the text whose digest tells whether a repeated key comes with the same body. */
   readonly idempotency: { readonly key: string; readonly body: string } | null;
 }
@@ -64,6 +67,7 @@ export class OperationsService {
     private readonly box: SecretBox,
     private readonly dispatcher: OperationDispatcher,
     private readonly ender: OperationEnder,
+    private readonly deliveries: DeliveryStore,
     private readonly waits: OperationWaits,
     private readonly files: FilesService,
     private readonly config: OperationConfig,
@@ -121,6 +125,16 @@ export class OperationsService {
     return this.find(accountId, rid);
   }
 
+  /**
+   * Notes that its caller has read how the operation ended. Where it is `ack_by_poll`, its own callback isn't attempted
+   * again; endpoints are told all the same.
+   */
+  async acknowledge(accountId: string, operation: OperationEntity): Promise<void> {
+    const theirs = operation.accountId === accountId && operation.callbackUrl !== null;
+    if (theirs && operation.ackByPoll && operation.dueAt === null)
+      await this.deliveries.acknowledge(operation.requestId);
+  }
+
   /** Ends a live operation as Canceled, and its handler's signal with it. */
   async cancel(accountId: string, rid: string): Promise<OperationView> {
     const claim = await this.store.seizeLive(accountId, rid);
@@ -171,6 +185,7 @@ export class OperationsService {
       runAt: null,
       timeoutS: operation.timeoutS,
       retention: operation.retention,
+      ackByPoll: operation.ackByPoll,
       rerunOf: rid,
       idempotency: null,
     });
@@ -210,6 +225,7 @@ export class OperationsService {
       rerunOf: submission.rerunOf ?? null,
       silent: submission.silent ?? false,
       traceparent: submission.traceparent ?? null,
+      ackByPoll: submission.ackByPoll ?? this.config.ackByPoll,
       idempotency: idempotency && {
         key: idempotency.key,
         fingerprint: createHash('sha256').update(idempotency.body).digest('hex'),

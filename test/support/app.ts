@@ -66,6 +66,7 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
     operations: {
       ...timing,
       concurrency: 50,
+      ackByPoll: false,
       retention: new Map([
         ['keep1d', 86_400],
         ['keep1m', 2_592_000],

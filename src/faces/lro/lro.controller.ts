@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { isTerminal } from '../../operations/operation.state.js';
 import { OperationsService } from '../../operations/operations.service.js';
+import { acknowledgeSent } from '../acknowledge-sent.js';
 import { LroOperationResponse } from './lro.response.js';
 
 @ApiTags('lro')
@@ -21,6 +22,7 @@ export class LroController {
   ): Promise<LroOperationResponse> {
     const { operation } = await this.operations.find(accountId, id);
     if (!isTerminal(operation.state)) void reply.header('retry-after', '1');
+    acknowledgeSent(reply, this.operations, accountId, operation);
     return LroOperationResponse.from(operation);
   }
 }

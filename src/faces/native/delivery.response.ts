@@ -1,5 +1,5 @@
 import type { AttemptEntity, AttemptTrigger, DeliveryEntity } from '../../deliveries/delivery.entity.js';
-import type { DeliveryState } from '../../deliveries/delivery.state.js';
+import { ACKNOWLEDGED_BY_POLL, type DeliveryState } from '../../deliveries/delivery.state.js';
 import { ApiObject } from '../../http/api-answers.js';
 import { withoutQuery } from './operation.response.js';
 
@@ -19,6 +19,8 @@ export class DeliveryResponse {
   delivered_at: string | null;
   /** Why it was given up; null otherwise. */
   reason: string | null;
+  /** `poll`: given up because the caller has read how its `ack_by_poll` operation ended. */
+  acknowledged_by: 'poll' | null;
 
   static from(delivery: DeliveryEntity): DeliveryResponse {
     return {
@@ -33,6 +35,7 @@ export class DeliveryResponse {
       created_at: delivery.createdAt.toISOString(),
       delivered_at: delivery.deliveredAt?.toISOString() ?? null,
       reason: delivery.reason,
+      acknowledged_by: delivery.reason === ACKNOWLEDGED_BY_POLL ? 'poll' : null,
     };
   }
 }

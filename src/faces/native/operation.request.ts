@@ -3,6 +3,7 @@ import { Transform, Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   IsArray,
+  IsBoolean,
   IsIn,
   IsInt,
   IsNumber,
@@ -82,6 +83,11 @@ export class SubmitOperationRequest {
   @Min(0.001)
   @Max(604_800)
   timeout_s?: number | null;
+
+  /** Reading how it ended, by `GET`, ends the attempts of its own callback; RINGBACK_ACK_BY_POLL is the default. */
+  @IsOptional()
+  @IsBoolean()
+  ack_by_poll?: boolean | null;
 
   /** Retention class: how long the ended operation is kept. */
   @IsOptional()

@@ -38,6 +38,11 @@ export class OperationResponse {
   /** 0 to 100. */
   progress: number;
   attempt: number;
+  /**
+   * 1 for the account's next to start: an estimate, at most 1,000. Null when not Waiting, before `run_at`, in lists and in
+   * the answer to a submit.
+   */
+  queue_position: number | null;
   correlation: string | null;
   created_at: string;
   started_at: string | null;
@@ -58,7 +63,10 @@ export class OperationResponse {
   rerun_of: string | null;
   links: OperationLinksResponse;
 
-  static from({ operation, callbackState }: OperationView, publicUrl: string): OperationResponse {
+  static from(
+    { operation, callbackState, queuePosition }: OperationView,
+    publicUrl: string,
+  ): OperationResponse {
     const finished = operation.state === 'Finished';
     const self = `${publicUrl}/v1/operations/${operation.rid}`;
     return {
@@ -70,6 +78,7 @@ export class OperationResponse {
       status_info: operation.errorMessage,
       progress: round(operation.progress),
       attempt: operation.attempt,
+      queue_position: queuePosition ?? null,
       correlation: operation.correlation,
       created_at: operation.createdAt.toISOString(),
       started_at: operation.startedAt?.toISOString() ?? null,

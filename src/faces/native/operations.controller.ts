@@ -15,6 +15,7 @@ import { OperationReads } from '../../operations/operation-reads.store.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { traceparentOf } from '../../tracing/spans.js';
 import { DeliveryResponse } from './delivery.response.js';
+import { acknowledgeSent } from '../acknowledge-sent.js';
 import { sendFile } from '../file-answer.js';
 import {
   dateOf,
@@ -125,6 +126,7 @@ export class OperationsController {
     const view = await this.operations.await(accountId, id, Number(query.wait ?? 0) * 1000, gone(reply));
     const again = retryAfter(view.operation);
     if (again !== undefined) void reply.header('retry-after', again);
+    acknowledgeSent(reply, this.operations, accountId, view.operation);
     return OperationResponse.from(view, this.http.publicUrl);
   }
 

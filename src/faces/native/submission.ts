@@ -20,6 +20,7 @@ export function toSubmission(
     runAt: dateOf(request.run_at) ?? null,
     timeoutS: request.timeout_s ?? null,
     retention: request.retention ?? null,
+    ackByPoll: request.ack_by_poll ?? null,
     idempotency,
     traceparent,
   };

@@ -8,7 +8,9 @@ import { TrmConfig } from '../../config/config.js';
 import { fieldErrors, VALIDATION } from '../../config/validation.js';
 import { Problem } from '../../http/problem.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
+import { OperationsService } from '../../operations/operations.service.js';
 import { OperationTypes } from '../../operations/operation-types.js';
+import { acknowledgeSent } from '../acknowledge-sent.js';
 import { TrmEnvelope } from './trm.envelope.js';
 import { TrmGuard } from './trm.guard.js';
 import { TrmListResponse } from './trm-list.response.js';
@@ -25,6 +27,7 @@ const MOST_INLINE_MS = 60_000;
 export class TrmOperationsController {
   constructor(
     private readonly submits: TrmSubmits,
+    private readonly operations: OperationsService,
     private readonly paths: TrmPaths,
     private readonly reads: OperationReads,
     private readonly types: OperationTypes,
@@ -35,12 +38,17 @@ export class TrmOperationsController {
   @Get('trm/status')
   @NeedsScope('operations:read', TrmGuard)
   @ApiQuery({ name: 'requestid', schema: { type: 'integer' } })
-  async status(@AccountId() accountId: string, @Query('requestid') requestId: unknown): Promise<TrmEnvelope> {
+  async status(
+    @AccountId() accountId: string,
+    @Query('requestid') requestId: unknown,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<TrmEnvelope> {
     if (typeof requestId !== 'string' || !REQUEST_ID.test(requestId))
       throw new Problem(400, 'invalid-query', 'requestid: give the integer that the submit answered');
     const operation = await this.reads.findByRequestId(accountId, requestId);
     if (!operation)
       throw new Problem(400, 'operation-not-found', `there is no operation ${requestId} in this account`);
+    acknowledgeSent(reply, this.operations, accountId, operation);
     return TrmEnvelope.from(operation, this.config.zeroId);
   }
 

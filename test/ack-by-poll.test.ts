@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { App } from './support/app.js';
+import { Receiver } from './support/receiver.js';
+
+let app: App;
+
+beforeAll(async () => {
+  app = await App.start({ deliveries: { schedule: [3600, 3600] } });
+});
+afterAll(() => app[Symbol.asyncDispose]());
+
+const callbackOf = async (operation: any): Promise<any> =>
+  (await app.client.deliveries(operation.id)).find(({ endpoint_id }) => endpoint_id === null);
+
+/** An operation that has ended, with one failed attempt of its callback. */
+async function unheard(receiver: Receiver, more: Record<string, unknown> = {}): Promise<any> {
+  const operation = await app.client.submit({ type: 'echo', callback: { url: receiver.url }, ...more });
+  await receiver.received(1);
+  await expect
+    .poll(() => callbackOf(operation))
+    .toMatchObject({ status: 'Pending', attempt_count: 1, next_attempt_at: expect.stringMatching(/Z$/) });
+  // Its first attempt is in the log, so none is in flight.
+  const { id } = await callbackOf(operation);
+  await expect.poll(async () => (await app.client.delivery(id)).attempts[0].outcome).toBe('failed');
+  return operation;
+}
+
+const ACKNOWLEDGED = {
+  status: 'Canceled',
+  reason: 'acknowledged_by_poll',
+  acknowledged_by: 'poll',
+  next_attempt_at: null,
+};
+
+describe('an operation with ack_by_poll', () => {
+  it.each([
+    ['the native face', '/v1/operations/'],
+    ['the status monitor', '/lro/operations/'],
+  ])('is called back no more once its caller has read its end by %s', async (_, path) => {
+    await using receiver = await Receiver.answering(500);
+    const operation = await unheard(receiver, { ack_by_poll: true });
+    expect((await app.client.get(path + operation.id)).status).toBe(200);
+    await expect.poll(() => callbackOf(operation)).toMatchObject(ACKNOWLEDGED);
+    const { body } = await app.client.get(`/v1/operations?undelivered=true&limit=250`);
+    expect(body.data.map(({ id }: { id: string }) => id)).not.toContain(operation.id);
+    expect(receiver.all).toHaveLength(1);
+  });
+
+  it('keeps its attempt in flight, and is called back no more after that', async () => {
+    const answers: (() => void)[] = [];
+    await using receiver = await Receiver.answering((response) => {
+      answers.push(() => response.writeHead(500).end());
+    });
+    const operation = await app.client.submit({
+      type: 'echo',
+      callback: { url: receiver.url },
+      ack_by_poll: true,
+    });
+    await receiver.received(1);
+    await app.client.ended(operation.id);
+    expect(await callbackOf(operation)).toMatchObject({ status: 'Pending' });
+    answers[0]!();
+    await expect
+      .poll(async () => {
+        await app.client.ended(operation.id);
+        return callbackOf(operation);
+      })
+      .toMatchObject(ACKNOWLEDGED);
+    expect((await app.client.delivery((await callbackOf(operation)).id)).attempts).toMatchObject([
+      { outcome: 'failed', http_status: 500 },
+    ]);
+  });
+
+  it('tells its endpoints all the same', async () => {
+    await using receiver = await Receiver.answering(500);
+    await using endpoint = await Receiver.answering(200);
+    const { body } = await app.client.post('/v1/endpoints', { url: endpoint.url });
+    const operation = await unheard(receiver, { ack_by_poll: true });
+    await app.client.ended(operation.id);
+    await endpoint.received(1);
+    await expect.poll(() => callbackOf(operation)).toMatchObject(ACKNOWLEDGED);
+    await expect
+      .poll(async () => (await app.client.deliveries(operation.id)).map(({ status }) => status).toSorted())
+      .toEqual(['Canceled', 'Delivered']);
+    await app.client.request('DELETE', `/v1/endpoints/${body.id}`);
+  });
+
+  it('counts neither lists, nor others, nor a rejected read as its caller having read its end', async () => {
+    await using receiver = await Receiver.answering(500);
+    const operation = await unheard(receiver, { ack_by_poll: true });
+    const stranger = await app.account('stranger');
+    expect((await stranger.get(`/v1/operations/${operation.id}`)).status).toBe(404);
+    expect((await stranger.withKey('rb_wrong').get(`/v1/operations/${operation.id}`)).status).toBe(401);
+    await app.client.get('/v1/operations?undelivered=true');
+    await app.client.get(`/v1/operations/${operation.id}/history`);
+    expect(await callbackOf(operation)).toMatchObject({ status: 'Pending', acknowledged_by: null });
+  });
+});
+
+describe('an operation without ack_by_poll', () => {
+  it('is called back however often its end is read', async () => {
+    await using receiver = await Receiver.answering(500);
+    const operation = await unheard(receiver);
+    await app.client.ended(operation.id);
+    await app.client.ended(operation.id);
+    expect(await callbackOf(operation)).toMatchObject({ status: 'Pending', acknowledged_by: null });
+  });
+
+  it.each([['yes' as unknown], [1]])('is refused where ack_by_poll is %o', async (ack_by_poll) => {
+    const answer = await app.client.post('/v1/operations', { type: 'echo', ack_by_poll });
+    expect(answer).toMatchObject({ status: 422, body: { errors: [{ path: 'ack_by_poll' }] } });
+  });
+});
