@@ -332,7 +332,7 @@ AS $function$
         LEFT JOIN callback_host k ON k.account_id = g.account_id AND k.name = g.name;
       END $function$;
 
-CREATE OR REPLACE FUNCTION dispatch_deliveries(most integer, redispatch interval, in_flight integer)
+CREATE OR REPLACE FUNCTION dispatch_deliveries(most integer, redispatch interval, in_flight integer, unproven_in_flight integer)
  RETURNS TABLE(id text, epoch integer)
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
@@ -393,7 +393,7 @@ AS $function$
           SELECT (SELECT d.lane FROM delivery d WHERE d.phase = 'ready' AND d.lane > w.lane ORDER BY d.lane LIMIT 1)
           FROM waiting w WHERE w.lane IS NOT NULL
         ), lanes AS (
-          SELECT w.lane, coalesce(e.origin, w.lane) AS origin, e.rate_per_s,
+          SELECT w.lane, coalesce(e.origin, w.lane) AS origin, k.proven_at IS NOT NULL AS proven,
             -- What the rate allows now, at most a second's worth at once.
             CASE WHEN e.rate_per_s IS NULL THEN most
               ELSE floor(least(extract(epoch FROM now() - greatest(e.rate_used_until, now() - interval '1 day')) * e.rate_per_s, greatest(e.rate_per_s, 1)))::integer END AS allowance,
@@ -417,12 +417,20 @@ AS $function$
             FROM delivery d WHERE d.lane = l.lane AND d.phase = 'ready'
             ORDER BY d.run_at, d.seq LIMIT least(greatest(least(l.free, l.allowance, o.free), 0), greatest(most + 1 - n.origins, 1))
           ) next
+        ), turns AS (
+          -- Unproven origins together leave room for the others, however many of them hang.
+          (SELECT p.seq, p.turn FROM places p WHERE p.proven AND p.place <= p.origin_free)
+          UNION ALL
+          (SELECT p.seq, p.turn FROM places p WHERE NOT p.proven AND p.place <= p.origin_free ORDER BY p.turn, p.seq
+            LIMIT greatest(0, unproven_in_flight - (
+              SELECT count(*) FROM delivery d LEFT JOIN origin k ON k.name = d.origin
+              WHERE d.phase IN ('hinted', 'running') AND k.proven_at IS NULL)))
         ), lost AS (
           SELECT d.seq FROM delivery d WHERE d.phase = 'hinted' AND d.due_at <= now()
           ORDER BY d.due_at LIMIT most FOR UPDATE SKIP LOCKED
         ), due AS (
           SELECT d.seq, d.endpoint_id FROM (
-            (SELECT t.seq FROM turns t WHERE t.place <= t.free ORDER BY t.turn, t.seq LIMIT most) UNION ALL SELECT l.seq FROM lost l
+            (SELECT t.seq FROM turns t ORDER BY t.turn, t.seq LIMIT most) UNION ALL SELECT l.seq FROM lost l
           ) c JOIN delivery d ON d.seq = c.seq
           WHERE d.phase IN ('ready', 'hinted') FOR UPDATE OF d SKIP LOCKED
         ), hinted AS (

@@ -17,7 +17,7 @@ const dispatched = async (databaseUrl: string): Promise<string[]> =>
   (
     await rowsOf<{ id: string }>(
       databaseUrl,
-      `SELECT id FROM dispatch_deliveries(200, interval '1 minute', 10)`,
+      `SELECT id FROM dispatch_deliveries(200, interval '1 minute', 10, 500)`,
     )
   ).map(({ id }) => id);
 

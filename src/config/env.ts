@@ -92,7 +92,7 @@ export const SETTINGS = {
   RINGBACK_CONCURRENCY: setting('50', 'Operations that run at once in this process.', number(1, 10_000)),
   RINGBACK_DELIVERY_CONCURRENCY: setting(
     '100',
-    'Callback attempts in flight at once in this process.',
+    'Callback attempts in flight at once in this process. Those that only wait for slow or unproven receivers are not counted, up to 10 times as many.',
     number(1, 10_000),
   ),
   RINGBACK_SLOTS: setting(

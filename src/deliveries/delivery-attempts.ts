@@ -12,12 +12,20 @@ import { Step } from '../tracing/spans.js';
 import { ATTEMPT_MADE, type AttemptMade } from './attempt-made.js';
 import { DeliveryDispatcher } from './delivery.dispatcher.js';
 import type { DeliveryEntity } from './delivery.entity.js';
-import { type AttemptRecord, type DeliveryClaim, DeliveryStore, type Recorded } from './delivery.store.js';
+import {
+  type AttemptRecord,
+  type DeliveryClaim,
+  DeliveryStore,
+  PARKED_PER_PLACE,
+  type Recorded,
+} from './delivery.store.js';
 import { EndpointHealthStore } from './endpoint-health.store.js';
 import { nextDelay } from './retry-schedule.js';
 import { type Verdict, verdict } from './verdict.js';
 import { type AttemptResult, WebhookClient } from './webhook.client.js';
 
+/** An attempt whose receiver takes longer gives its place up; milliseconds. */
+const PATIENCE_MS = 1_000;
 const MOST_HEADERS_TEXT = 16 * 1024;
 /** Request headers that the log shows; the others are secrets: the signature and the caller's own. */
 const SHOWN_HEADERS = new Set([
@@ -66,14 +74,15 @@ export class DeliveryAttempts {
     this.follower = new HintFollower({
       name: 'Deliveries',
       concurrency: config.concurrency,
-      act: (hint) => this.claimAndAttempt(hint),
+      mostParked: config.concurrency * PARKED_PER_PLACE,
+      act: (hint, park) => this.claimAndAttempt(hint, park),
       giveBack: (hint) => store.returnHint(hint),
     });
     // Every attempt in flight listens.
     setMaxListeners(0, this.shutdown.signal);
   }
 
-  /** Follows hints; resolves when all that they named has been attempted or turned out to be somebody else's. */
+  /** Follows hints; resolves when all that they named has been attempted, only waits for its receiver or turned out to be somebody else's. */
   follow(hints: readonly Hint[]): Promise<void> {
     return this.follower.follow(hints);
   }
@@ -83,16 +92,21 @@ export class DeliveryAttempts {
     return this.follower.drain(graceS, () => this.shutdown.abort());
   }
 
-  private async claimAndAttempt(hint: Hint): Promise<void> {
+  private async claimAndAttempt(hint: Hint, park: () => void): Promise<void> {
     const claim = await this.store.claim(hint);
     if (!claim) return;
     const { delivery } = claim;
+    // Receivers that hang must not fill the places of those that answer.
+    if (!claim.isProven) park();
+    const impatience = setTimeout(park, PATIENCE_MS);
     const step = Step.start('callback attempt', SpanKind.CLIENT, delivery.traceparent, {
       'ringback.operation': delivery.operationRid ?? '',
       'ringback.delivery': delivery.id,
       'ringback.attempt': delivery.attemptCount,
     });
-    const { headers, result } = await this.attempt(claim, step.traceparent);
+    const { headers, result } = await this.attempt(claim, step.traceparent).finally(() =>
+      clearTimeout(impatience),
+    );
     step.end(
       result.kind === 'response' ? { 'http.response.status_code': result.status } : {},
       result.kind === 'error' ? result.code : null,

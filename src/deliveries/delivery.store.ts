@@ -15,6 +15,10 @@ const FORGIVEN_S = 5 * 86_400;
 
 /** How long an origin that gave no answer may rest, as a share of an attempt's timeout. */
 const MOST_REST = 0.2;
+/** Attempts that may wait for slow receivers besides those in flight, for each of RINGBACK_DELIVERY_CONCURRENCY: they cost a socket. */
+export const PARKED_PER_PLACE = 10;
+/** The share of them that unproven origins may take, over all processes: the rest is for proven ones that begin to hang. */
+const UNPROVEN_PER_PLACE = PARKED_PER_PLACE / 2;
 
 /** A delivery leased to this worker, with its attempt `attemptCount` already in the log as started. */
 export interface DeliveryClaim {
@@ -22,6 +26,8 @@ export interface DeliveryClaim {
   readonly leaseToken: string;
   /** PostgreSQL's clock at the claim. */
   readonly claimedAt: Date;
+  /** Its origin has answered 2xx, and has not gone silent since. */
+  readonly isProven: boolean;
   /** What its endpoint asks for; null for an operation's own callback. */
   readonly endpoint: {
     /** Sealed for the row of the endpoint. */
@@ -35,6 +41,7 @@ export interface DeliveryClaim {
 interface ClaimRow {
   readonly lease_token: string;
   readonly claimed_at: Date;
+  readonly is_proven: boolean;
   readonly endpoint_headers: string | null;
   readonly retry_schedule: number[] | null;
   readonly signature_profile: SignatureProfile | null;
@@ -119,16 +126,16 @@ export class DeliveryStore {
     const tokens = hints.map(() => randomUUID());
     const rows = await this.database.query<ClaimRow>(
       `WITH wanted AS (
-         SELECT w.*, d.endpoint_id FROM unnest($1::text[], $2::integer[], $3::uuid[], $4::text[]) AS w (id, epoch, token, attempt_id)
+         SELECT w.*, d.endpoint_id, d.origin FROM unnest($1::text[], $2::integer[], $3::uuid[], $4::text[]) AS w (id, epoch, token, attempt_id)
          JOIN delivery d USING (id)
        ), claimed AS (
          UPDATE delivery d SET phase = 'running', attempt_count = attempt_count + 1, lease_token = w.token,
            due_at = now() + make_interval(secs => $5),
            schedule_step = schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
-         FROM wanted w LEFT JOIN endpoint e ON e.id = w.endpoint_id
+         FROM wanted w LEFT JOIN endpoint e ON e.id = w.endpoint_id LEFT JOIN origin k ON k.name = w.origin
          WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND e.disabled_at IS NULL
            AND (w.endpoint_id IS NULL OR e.id IS NOT NULL)
-         RETURNING d.*, w.attempt_id, e.headers AS endpoint_headers, e.retry_schedule, e.signature_profile
+         RETURNING d.*, w.attempt_id, k.proven_at IS NOT NULL AS is_proven, e.headers AS endpoint_headers, e.retry_schedule, e.signature_profile
        ), held AS (
          -- Hinted before its endpoint was disabled.
          UPDATE delivery d SET phase = 'held', due_at = NULL
@@ -160,6 +167,7 @@ export class DeliveryStore {
             delivery: this.rows.to(DeliveryEntity, row),
             leaseToken: token,
             claimedAt: row.claimed_at,
+            isProven: row.is_proven,
             endpoint: row.signature_profile && {
               headers: row.endpoint_headers,
               schedule: row.retry_schedule,
@@ -255,11 +263,15 @@ export class DeliveryStore {
 
   /** Finds due deliveries within their origins' caps and answers the hints to send. */
   async dispatch(most: number): Promise<Hint[]> {
-    return this.database.query<Hint>('SELECT * FROM dispatch_deliveries($1, make_interval(secs => $2), $3)', [
-      most,
-      this.config.redispatchS,
-      this.config.originInFlight,
-    ]);
+    return this.database.query<Hint>(
+      'SELECT * FROM dispatch_deliveries($1, make_interval(secs => $2), $3, $4)',
+      [
+        most,
+        this.config.redispatchS,
+        this.config.originInFlight,
+        this.config.concurrency * UNPROVEN_PER_PLACE,
+      ],
+    );
   }
 
   private async returnMany(hints: Hint[]): Promise<void[]> {

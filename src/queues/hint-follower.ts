@@ -7,8 +7,10 @@ export interface HintFollowerOptions {
   readonly name: string;
   /** Hints that are acted on at once. */
   readonly concurrency: number;
-  /** Claims what the hint names and does the work. */
-  readonly act: (hint: Hint) => Promise<void>;
+  /** Claims what the hint names and does the work. `park` gives the place up while the work goes on: it only waits for others. */
+  readonly act: (hint: Hint, park: () => void) => Promise<void>;
+  /** Work that may be parked at once, 0 unless given; beyond it, work keeps its place. */
+  readonly mostParked?: number;
   /** Makes the row due for others. */
   readonly giveBack: (hint: Hint) => Promise<void>;
 }
@@ -21,6 +23,7 @@ export class HintFollower {
   private readonly logger: Logger;
   private readonly limit: ReturnType<typeof pLimit>;
   private readonly work = new Set<Promise<void>>();
+  private parked = 0;
   private stopped = false;
 
   constructor(private readonly options: HintFollowerOptions) {
@@ -33,7 +36,7 @@ export class HintFollower {
     return this.stopped;
   }
 
-  /** Resolves when all that the hints name has been done or turned out to be somebody else's. */
+  /** Resolves when all that the hints name has been done, was parked or turned out to be somebody else's. */
   async follow(hints: readonly Hint[]): Promise<void> {
     await Promise.all(hints.map((hint) => this.limit(() => this.followOne(hint))));
   }
@@ -53,12 +56,36 @@ export class HintFollower {
 
   private followOne(hint: Hint): Promise<void> {
     const { act, giveBack } = this.options;
-    const work = (this.stopped ? giveBack(hint) : act(hint)).catch((error: unknown) => {
+    const place = this.place();
+    const work = (this.stopped ? giveBack(hint) : act(hint, place.park)).catch((error: unknown) => {
       // The row is still due or leased: the dispatcher comes back to it.
       this.logger.warn({ msg: 'a hint could not be followed', id: hint.id, error: String(error) });
     });
     this.work.add(work);
-    return work.finally(() => this.work.delete(work));
+    const done = work.finally(() => {
+      this.work.delete(work);
+      place.end();
+    });
+    return Promise.race([done, place.left]);
+  }
+
+  /** One piece of work's claim to a place: `left` resolves when it parks. */
+  private place(): { left: Promise<void>; park: () => void; end: () => void } {
+    const { mostParked = 0 } = this.options;
+    let state: 'held' | 'parked' | 'ended' = 'held';
+    let leave!: () => void;
+    const left = new Promise<void>((resolve) => (leave = resolve));
+    const park = (): void => {
+      if (state !== 'held' || this.parked >= mostParked) return;
+      state = 'parked';
+      this.parked++;
+      leave();
+    };
+    const end = (): void => {
+      if (state === 'parked') this.parked--;
+      state = 'ended';
+    };
+    return { left, park, end };
   }
 }
 
