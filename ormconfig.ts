@@ -1,13 +1,16 @@
 import { DataSource } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { Foundation1763900000000 } from './migrations/1763900000000-foundation.js';
+import { Keep1764000000040 } from './migrations/1764000000040-keep.js';
 import { AcknowledgedByPoll1764000000060 } from './migrations/1764000000060-acknowledged-by-poll.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { AttemptEntity, DeliveryEntity } from './src/deliveries/delivery.entity.js';
 import { CallbackHostEntity } from './src/egress/callback-host.entity.js';
 import { EndpointEntity, OriginEntity, RecoveryEntity } from './src/endpoints/endpoint.entity.js';
-import { FileEntity } from './src/files/file.entity.js';
+import { FileEntity, FileUseEntity } from './src/files/file.entity.js';
+import { ChoreEntity } from './src/housekeeping/chore.entity.js';
+import { LedgerEntity, LedgerEntryEntity } from './src/operations/ledger.entity.js';
 import {
   HistoryEntryEntity,
   IdempotencyKeyEntity,
@@ -38,8 +41,12 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       OriginEntity,
       CallbackHostEntity,
       RecoveryEntity,
+      FileUseEntity,
+      ChoreEntity,
+      LedgerEntity,
+      LedgerEntryEntity,
     ],
-    migrations: [Foundation1763900000000, AcknowledgedByPoll1764000000060],
+    migrations: [Foundation1763900000000, Keep1764000000040, AcknowledgedByPoll1764000000060],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,
     extra: {

@@ -61,6 +61,12 @@ CREATE TABLE callback_host (
   CONSTRAINT callback_host_pkey PRIMARY KEY (account_id, name)
 );
 
+CREATE TABLE chore (
+  name text NOT NULL,
+  due_at timestamp with time zone NOT NULL,
+  CONSTRAINT chore_pkey PRIMARY KEY (name)
+);
+
 CREATE TABLE delivery (
   seq bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
   id text NOT NULL,
@@ -88,6 +94,8 @@ CREATE TABLE delivery (
   epoch integer DEFAULT 0 NOT NULL,
   lease_token uuid,
   lane text NOT NULL,
+  accepted_at timestamp with time zone,
+  traceparent text,
   CONSTRAINT delivery_pkey PRIMARY KEY (seq),
   CONSTRAINT delivery_id UNIQUE (id),
   CONSTRAINT delivery_once UNIQUE (operation_id, destination, event_type),
@@ -129,7 +137,16 @@ CREATE TABLE file (
   sha256 text NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   expires_at timestamp with time zone,
-  CONSTRAINT file_pkey PRIMARY KEY (id)
+  operation_id bigint,
+  phase text DEFAULT 'stored'::text NOT NULL,
+  CONSTRAINT file_pkey PRIMARY KEY (id),
+  CONSTRAINT file_phase_check CHECK (phase = ANY (ARRAY['writing'::text, 'stored'::text, 'going'::text]))
+);
+
+CREATE TABLE file_use (
+  operation_id bigint NOT NULL,
+  file_id text NOT NULL,
+  CONSTRAINT file_use_pkey PRIMARY KEY (operation_id, file_id)
 );
 
 CREATE TABLE history_entry (
@@ -151,6 +168,21 @@ CREATE TABLE idempotency_key (
   rid text NOT NULL,
   expires_at timestamp with time zone NOT NULL,
   CONSTRAINT idempotency_key_pkey PRIMARY KEY (account_id, key)
+);
+
+CREATE TABLE ledger (
+  accepted bigint NOT NULL,
+  destined bigint NOT NULL,
+  one boolean DEFAULT true NOT NULL,
+  CONSTRAINT ledger_pkey PRIMARY KEY (one),
+  CONSTRAINT ledger_one_check CHECK (one)
+);
+
+CREATE TABLE ledger_entry (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  accepted integer NOT NULL,
+  destined integer NOT NULL,
+  CONSTRAINT ledger_entry_pkey PRIMARY KEY (id)
 );
 
 CREATE TABLE operation (
@@ -187,6 +219,10 @@ CREATE TABLE operation (
   due_at timestamp with time zone,
   epoch integer DEFAULT 0 NOT NULL,
   lease_token uuid,
+  sweep_at timestamp with time zone,
+  emptied_at timestamp with time zone,
+  traceparent text,
+  ack_by_poll boolean DEFAULT false NOT NULL,
   CONSTRAINT operation_pkey PRIMARY KEY (request_id),
   CONSTRAINT operation_rid UNIQUE (rid),
   CONSTRAINT operation_ended CHECK ((state = ANY (ARRAY['Finished'::text, 'Failed'::text, 'Canceled'::text])) = (due_at IS NULL) AND (phase IS NULL) = (due_at IS NULL) AND (finished_at IS NULL) = (due_at IS NOT NULL)),
@@ -229,23 +265,37 @@ CREATE TABLE signing_secret (
   CONSTRAINT signing_secret_kind_check CHECK (kind = ANY (ARRAY['hmac'::text, 'ed25519'::text]))
 );
 
+CREATE TABLE turn (
+  of text NOT NULL,
+  served text NOT NULL,
+  CONSTRAINT turn_pkey PRIMARY KEY (of)
+);
+
 CREATE INDEX api_key_account ON api_key USING btree (account_id);
 CREATE INDEX auth_token_used ON auth_token USING btree (used_at);
+CREATE INDEX callback_host_age ON callback_host USING btree (first_used_at);
 CREATE INDEX callback_host_new ON callback_host USING btree (account_id, first_used_at);
 CREATE INDEX delivery_account ON delivery USING btree (account_id, seq);
 CREATE INDEX delivery_due ON delivery USING btree (due_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'hinted'::text, 'running'::text]));
+CREATE INDEX delivery_ended ON delivery USING btree (state) WHERE ((phase IS NULL) AND (destination = 'callback'::text));
 CREATE INDEX delivery_endpoint ON delivery USING btree (endpoint_id, seq) WHERE (endpoint_id IS NOT NULL);
 CREATE INDEX delivery_endpoint_pending ON delivery USING btree (endpoint_id, trigger) WHERE ((state = 'Pending'::text) AND (endpoint_id IS NOT NULL));
 CREATE INDEX delivery_held ON delivery USING btree (endpoint_id, seq) WHERE (phase = 'held'::text);
 CREATE INDEX delivery_in_flight ON delivery USING btree (origin) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
 CREATE INDEX delivery_lane_in_flight ON delivery USING btree (lane) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
 CREATE INDEX delivery_ready ON delivery USING btree (lane, run_at, seq) WHERE (phase = 'ready'::text);
+CREATE INDEX delivery_unattached ON delivery USING btree (created_at) WHERE (operation_id IS NULL);
 CREATE INDEX endpoint_account ON endpoint USING btree (account_id, id);
 CREATE INDEX file_account ON file USING btree (account_id);
+CREATE INDEX file_expiry ON file USING btree (expires_at) WHERE (expires_at IS NOT NULL);
+CREATE INDEX file_operation ON file USING btree (operation_id) WHERE (operation_id IS NOT NULL);
+CREATE INDEX file_use_file ON file_use USING btree (file_id);
+CREATE INDEX idempotency_key_expiry ON idempotency_key USING btree (expires_at);
 CREATE INDEX operation_account ON operation USING btree (account_id, request_id);
 CREATE INDEX operation_due ON operation USING btree (due_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'hinted'::text, 'running'::text]));
 CREATE INDEX operation_ready ON operation USING btree (account_id, priority DESC, request_id) WHERE (phase = 'ready'::text);
 CREATE INDEX operation_slots ON operation USING btree (account_id) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
+CREATE INDEX operation_sweep ON operation USING btree (COALESCE(sweep_at, expires_at)) INCLUDE (state, type) WHERE (due_at IS NULL);
 CREATE INDEX recovery_unfinished ON recovery USING btree (created_at) WHERE (finished_at IS NULL);
 CREATE INDEX signing_secret_account ON signing_secret USING btree (account_id);
 CREATE UNIQUE INDEX signing_secret_current ON signing_secret USING btree (account_id, COALESCE(endpoint_id, ''::text), kind) WHERE (expires_at IS NULL);
@@ -284,6 +334,9 @@ AS $function$
 CREATE OR REPLACE FUNCTION dispatch_deliveries(most integer, redispatch interval, in_flight integer)
  RETURNS TABLE(id text, epoch integer)
  LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET jit TO 'off'
 AS $function$
       #variable_conflict use_column
       DECLARE moved integer;
@@ -352,12 +405,16 @@ AS $function$
             CASE WHEN k.proven_at IS NOT NULL THEN in_flight
               WHEN cardinality(k.asked_at) = 60 AND k.asked_at[1] > now() - interval '1 minute' THEN 0 ELSE 1 END - (SELECT count(*) FROM delivery d WHERE d.origin = l.origin AND d.phase IN ('hinted', 'running')) AS free
           FROM (SELECT DISTINCT lanes.origin FROM lanes) l LEFT JOIN origin k ON k.name = l.origin
+        ), open AS (
+          -- Each of them has a turn: what a round leaves to one lane is less by that.
+          SELECT count(DISTINCT l.origin) AS origins FROM lanes l JOIN origins o ON o.origin = l.origin
+          WHERE least(l.free, l.allowance, o.free) > 0
         ), turns AS (
           SELECT next.seq, next.turn, o.origin, o.free, row_number() OVER (PARTITION BY o.origin ORDER BY next.turn, next.seq) AS place
-          FROM lanes l JOIN origins o ON o.origin = l.origin CROSS JOIN LATERAL (
+          FROM lanes l JOIN origins o ON o.origin = l.origin CROSS JOIN open n CROSS JOIN LATERAL (
             SELECT d.seq, row_number() OVER (ORDER BY d.run_at, d.seq) AS turn
             FROM delivery d WHERE d.lane = l.lane AND d.phase = 'ready'
-            ORDER BY d.run_at, d.seq LIMIT least(greatest(least(l.free, l.allowance, o.free), 0), most)
+            ORDER BY d.run_at, d.seq LIMIT least(greatest(least(l.free, l.allowance, o.free), 0), greatest(most + 1 - n.origins, 1))
           ) next
         ), lost AS (
           SELECT d.seq FROM delivery d WHERE d.phase = 'hinted' AND d.due_at <= now()
@@ -389,9 +446,14 @@ AS $function$
 CREATE OR REPLACE FUNCTION dispatch_operations(most integer, redispatch interval)
  RETURNS TABLE(request_id bigint, epoch integer)
  LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
       #variable_conflict use_column
-      DECLARE moved integer;
+      DECLARE moved integer; last_served text;
       BEGIN
         -- A dispatch that a crash forgets is made again, so nobody waits for the disk. (What a later commit waits for includes it.)
         PERFORM set_config('synchronous_commit', 'off', true);
@@ -420,51 +482,87 @@ AS $function$
           EXIT WHEN moved < 25 * most OR clock_timestamp() > now() + interval '1 second';
         END LOOP;
 
+        SELECT t.served INTO last_served FROM turn t WHERE t.of = 'operations';
         RETURN QUERY
-        WITH RECURSIVE waiting AS (
-          (SELECT o.account_id FROM operation o WHERE o.phase = 'ready' ORDER BY o.account_id LIMIT 1)
-          UNION ALL
-          SELECT (SELECT o.account_id FROM operation o WHERE o.phase = 'ready' AND o.account_id > w.account_id ORDER BY o.account_id LIMIT 1)
-          FROM waiting w WHERE w.account_id IS NOT NULL
-        ), room AS (
-          SELECT a.id, a.slots - (SELECT count(*) FROM operation o WHERE o.account_id = a.id AND o.phase IN ('hinted', 'running')) AS free
-          FROM waiting w JOIN account a ON a.id = w.account_id
+        WITH lap (place, after, upto) AS (
+          -- Accounts take turns in a circle, from the one that was served last: as many are looked at as a round can serve.
+          VALUES (0, last_served, NULL), (1000000000, '', last_served)
+        ), open AS MATERIALIZED (
+          SELECT w.place, w.account_id, w.request_id, w.free FROM (
+            SELECT n.place, n.account_id, n.request_id, (SELECT a.slots FROM account a WHERE a.id = n.account_id)
+              - (SELECT count(*) FROM operation o WHERE o.account_id = n.account_id AND o.phase IN ('hinted', 'running')) AS free
+            FROM lap CROSS JOIN LATERAL (
+              WITH RECURSIVE walk AS (
+                SELECT lap.place, lap.after AS account_id, 0::bigint AS request_id
+                UNION ALL
+                SELECT w.place + 1, o.account_id, o.request_id FROM walk w CROSS JOIN LATERAL (
+                  SELECT o.account_id, o.request_id FROM operation o WHERE o.phase = 'ready' AND o.account_id > w.account_id
+                  ORDER BY o.account_id, o.priority DESC, o.request_id LIMIT 1
+                ) o
+                WHERE lap.upto IS NULL OR o.account_id <= lap.upto
+              )
+              SELECT * FROM walk WHERE request_id > 0
+            ) n OFFSET 0
+          ) w WHERE w.free > 0 LIMIT most
         ), turns AS (
-          SELECT next.request_id, next.turn FROM room CROSS JOIN LATERAL (
+          SELECT f.place, f.account_id, f.request_id, 1::bigint AS turn FROM open f
+          UNION ALL
+          -- Where fewer accounts wait than a round can serve, more of each: at the most what leaves a turn to every other.
+          SELECT f.place, f.account_id, next.request_id, next.turn
+          FROM open f CROSS JOIN (SELECT count(*) AS count FROM open) n CROSS JOIN LATERAL (
             SELECT o.request_id, row_number() OVER (ORDER BY o.priority DESC, o.request_id) AS turn
-            FROM operation o WHERE o.account_id = room.id AND o.phase = 'ready'
-            ORDER BY o.priority DESC, o.request_id LIMIT least(greatest(room.free, 0), most)
+            FROM operation o WHERE o.account_id = f.account_id AND o.phase = 'ready'
+            ORDER BY o.priority DESC, o.request_id OFFSET 1 LIMIT least(f.free - 1, most - n.count)
           ) next
+          WHERE n.count < most AND f.free > 1
+        ), chosen AS MATERIALIZED (
+          SELECT t.* FROM turns t ORDER BY t.turn, t.place LIMIT most
         ), lost AS (
           SELECT o.request_id FROM operation o WHERE o.phase = 'hinted' AND o.due_at <= now()
           ORDER BY o.due_at LIMIT most FOR UPDATE SKIP LOCKED
         ), due AS (
           -- A row that somebody else has locked is left for the next round: nobody else's turn waits for it.
           SELECT o.request_id FROM (
-            (SELECT t.request_id FROM turns t ORDER BY t.turn, t.request_id LIMIT most) UNION ALL SELECT l.request_id FROM lost l
+            SELECT t.request_id FROM chosen t UNION ALL SELECT l.request_id FROM lost l
           ) c JOIN operation o ON o.request_id = c.request_id
           WHERE o.phase IN ('ready', 'hinted') FOR UPDATE OF o SKIP LOCKED
         ), hinted AS (
           UPDATE operation o SET phase = 'hinted', epoch = o.epoch + 1, due_at = now() + redispatch
           FROM due WHERE o.request_id = due.request_id
           RETURNING o.request_id, o.epoch, o.priority
+        ), turned AS (
+          UPDATE turn SET served = c.account_id FROM (SELECT t.account_id FROM chosen t ORDER BY t.turn DESC, t.place DESC LIMIT 1) c
+          WHERE turn.of = 'operations'
         )
         SELECT h.request_id, h.epoch FROM hinted h ORDER BY h.priority DESC, h.request_id;
       END $function$;
 
 COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';
 COMMENT ON TABLE callback_host IS 'hosts of the callback URLs an account has given: a host that is not here is new, and new ones are bounded';
+COMMENT ON TABLE chore IS 'whose turn it is: a process that takes a due row does that work, and the others let it';
 COMMENT ON COLUMN delivery.body IS 'the bytes of every attempt, serialised once';
 COMMENT ON COLUMN delivery.phase IS 'as of operations; held: its endpoint is disabled, so it is due never until that is enabled';
 COMMENT ON COLUMN delivery.schedule_step IS 'attempts of the retry schedule that were made';
 COMMENT ON COLUMN delivery.resume_at IS 'after a redelivery by hand that fails: when the schedule goes on; null: exhausted';
 COMMENT ON COLUMN delivery.lane IS 'what takes turns: an endpoint, or the origin of callbacks that no endpoint has';
+COMMENT ON COLUMN delivery.accepted_at IS 'when its operation was accepted';
+COMMENT ON COLUMN delivery.traceparent IS 'of its operation';
 COMMENT ON COLUMN endpoint.failing_since IS 'first failure after the last success; null while attempts succeed';
 COMMENT ON COLUMN endpoint.rate_used_until IS 'up to when the attempts already dispatched have used the rate up';
+COMMENT ON COLUMN file.operation_id IS 'the operation that stored it, and whose expiry it shares; null: an upload';
+COMMENT ON COLUMN file.phase IS 'writing: its bytes are on their way; going: its bytes are being deleted, the row last';
+COMMENT ON TABLE file_use IS 'files that the inputs of operations name: kept as long as these may run';
+COMMENT ON TABLE ledger IS 'operations that were accepted, and those of them with a callback, less the ones that retention deleted: the sum of this row and of the entries';
+COMMENT ON TABLE ledger_entry IS 'booked by the statement that accepts or deletes operations; housekeeping adds them up';
 COMMENT ON COLUMN operation.phase IS 'scheduled: due at run_at; ready: may be hinted; hinted: a slot is reserved until a worker claims it; running: leased until due_at; null: ended';
 COMMENT ON COLUMN operation.tries IS 'how often it may be claimed before it fails with attempts_exhausted';
 COMMENT ON COLUMN operation.silent IS 'an end while this is set owes its own callback nothing: the submit, which still waits, tells it';
 COMMENT ON COLUMN operation.due_at IS 'when this row next needs somebody';
+COMMENT ON COLUMN operation.sweep_at IS 'when housekeeping next looks at an ended row; null: at expires_at';
+COMMENT ON COLUMN operation.emptied_at IS 'when input, result and the bodies of its deliveries were deleted';
+COMMENT ON COLUMN operation.traceparent IS 'W3C trace context of the request that submitted it';
+COMMENT ON COLUMN operation.ack_by_poll IS 'a caller that has read the end needs no callback: that ends its delivery';
 COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
 COMMENT ON COLUMN recovery.reached IS 'the last delivery (seq) that was looked at: where it goes on after a crash';
+COMMENT ON TABLE turn IS 'whom the last round of dispatch served last: the next one begins behind it';

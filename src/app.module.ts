@@ -9,9 +9,12 @@ import { LroModule } from './faces/lro/lro.module.js';
 import { NativeModule } from './faces/native/native.module.js';
 import { EndpointsModule } from './endpoints/endpoints.module.js';
 import { NativePresenterModule } from './faces/native/native.presenter.module.js';
+import { ProblemModule } from './faces/native/problem.module.js';
+import { HousekeepingModule } from './housekeeping/housekeeping.module.js';
 import { HealthModule } from './health/health.module.js';
 import { TrmModule } from './faces/trm/trm.module.js';
 import { TrmPresenterModule } from './faces/trm/trm.presenter.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { OperationsWorkerModule } from './operations/operations.worker.module.js';
 import { QueuesModule } from './queues/queues.module.js';
@@ -35,9 +38,11 @@ export class AppModule {
         NativePresenterModule,
         TrmPresenterModule,
         HealthModule,
+        ProblemModule,
+        MetricsModule,
         ...handlers,
         ...(roles.has('api') ? [NativeModule, LroModule, TrmModule] : []),
-        ...(roles.has('worker') ? [OperationsWorkerModule, DeliveriesWorkerModule] : []),
+        ...(roles.has('worker') ? [OperationsWorkerModule, DeliveriesWorkerModule, HousekeepingModule] : []),
       ],
     };
   }

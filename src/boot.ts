@@ -70,7 +70,9 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
         env.RINGBACK_FILES_URL === undefined
           ? join(env.RINGBACK_DATA_DIR, 'files')
           : fileURLToPath(env.RINGBACK_FILES_URL),
+      keptS: env.RINGBACK_RETENTION.get('keep1m')!,
     },
+    housekeeping: { everyS: env.RINGBACK_HOUSEKEEPING_S, historyS: env.RINGBACK_HISTORY_RETENTION },
   };
 }
 

@@ -25,6 +25,7 @@ export async function serve(): Promise<void> {
     const logger = new JsonLogger(env.RINGBACK_LOG_LEVEL);
     for (const name of unknownVariables())
       logger.warn(`${name} is no setting of Ringback's: check its spelling in docs/configuration.md`, 'Boot');
+    const stopTracing = await tracing(env);
     const port = env.PORT === 0 ? await freePort(env.HOST) : env.PORT;
     // Before anything is started, so that a wrong setting costs nothing.
     toConfig(env, env.DATABASE_URL ?? 'postgres://embedded', port);
@@ -36,7 +37,7 @@ export async function serve(): Promise<void> {
     );
     await app.listen(port, config.http.host);
     announce(app, config, database !== undefined);
-    endOnSignal(app, config, database, logger);
+    endOnSignal(app, config, { database, stopTracing }, logger);
   } catch (error) {
     await database?.stop();
     const expected =
@@ -46,6 +47,13 @@ export async function serve(): Promise<void> {
     console.error(expected ? `\n${error.message}\n` : error);
     process.exit(1);
   }
+}
+
+/** Sends spans where an exporter is set; answers what stops that. */
+async function tracing(env: Env): Promise<() => Promise<void>> {
+  if (env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return () => Promise.resolve();
+  const { exportSpans } = await import('./tracing/exporter.js');
+  return exportSpans(env.OTEL_EXPORTER_OTLP_ENDPOINT, env.OTEL_SERVICE_NAME);
 }
 
 async function embedded(env: Env, logger: JsonLogger): Promise<EmbeddedPostgres | undefined> {
@@ -81,7 +89,7 @@ function announce(app: NestFastifyApplication, { http, egress }: RingbackConfig,
 function endOnSignal(
   app: NestFastifyApplication,
   config: RingbackConfig,
-  database: EmbeddedPostgres | undefined,
+  { database, stopTracing }: { database: EmbeddedPostgres | undefined; stopTracing: () => Promise<void> },
   logger: JsonLogger,
 ): void {
   let ending = false;
@@ -96,6 +104,7 @@ function endOnSignal(
       app.close().catch((error: unknown) => logger.error(`closing failed: ${String(error)}`, 'Shutdown')),
       late,
     ]);
+    await Promise.race([stopTracing(), new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
     await database?.stop();
     process.exit(code);
   };

@@ -122,7 +122,7 @@ describe('A file', () => {
       size: bytes.length,
       sha256: sha256(bytes),
       created_at: expect.stringMatching(/^\d{4}-.*Z$/),
-      expires_at: null,
+      expires_at: expect.stringMatching(/Z$/),
     });
     expect((await app.client.get(`/v1/files/${file.id}`)).body).toEqual(file);
     const content = await contentOf(file.id);

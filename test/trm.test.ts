@@ -195,6 +195,7 @@ describe('an operation of the trm face', () => {
       expect(await app.client.deliveries(operation.id)).toEqual([]);
     }
     expect(receiver.all).toHaveLength(1);
+    expect((await app.client.get('/v1/ledger')).body.balanced).toBe(true);
   });
 
   it('whose input its type refuses has Failed at once with requestid 0, is stored, and calls back', async () => {

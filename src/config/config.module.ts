@@ -5,6 +5,7 @@ import {
   DeliveryConfig,
   EgressConfig,
   FilesConfig,
+  HousekeepingConfig,
   HttpConfig,
   OperationConfig,
   ProcessConfig,
@@ -30,6 +31,7 @@ export class ConfigModule {
       { provide: AccountConfig, useValue: config.accounts },
       { provide: FilesConfig, useValue: config.files },
       { provide: TrmConfig, useValue: config.trm },
+      { provide: HousekeepingConfig, useValue: config.housekeeping },
     ];
     return {
       module: ConfigModule,

@@ -86,6 +86,16 @@ export abstract class TrmConfig {
 /** Where files are stored. */
 export abstract class FilesConfig {
   abstract readonly folder: string;
+  /** Seconds that an upload is kept. */
+  abstract readonly keptS: number;
+}
+
+/** What is deleted when. */
+export abstract class HousekeepingConfig {
+  /** Seconds between rounds. */
+  abstract readonly everyS: number;
+  /** Seconds after an operation's end until its row, history and deliveries go. */
+  abstract readonly historyS: number;
 }
 
 /** All slices together, as `ConfigModule.forRoot` takes them. */
@@ -101,4 +111,5 @@ export interface RingbackConfig {
   accounts: AccountConfig;
   files: FilesConfig;
   trm: TrmConfig;
+  housekeeping: HousekeepingConfig;
 }

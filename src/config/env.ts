@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import {
   boolean,
   commaList,
+  duration,
   number,
   oneOf,
   optional,
@@ -141,7 +142,7 @@ export const SETTINGS = {
   ),
   RINGBACK_RETENTION: setting(
     'keep1d=1d,keep1w=7d,keep1m=30d',
-    'Retention classes and how long each keeps an ended operation; `keep1m` is the default class.',
+    'Retention classes and how long each keeps the input and the result of an ended operation; `keep1m` is the default class, and that of uploads.',
     retentionClasses,
   ),
   RINGBACK_TRM_REQUESTS_PER_HOUR: setting(
@@ -154,6 +155,22 @@ export const SETTINGS = {
     'Show `requestid` 0 for ended operations of the trm face on poll and in callbacks too, not only in inline answers.',
     boolean,
   ),
+  RINGBACK_HISTORY_RETENTION: setting(
+    '90d',
+    'How long after its end an operation is known at all: then its row, history, deliveries and attempts are deleted (units s, m, h, d). Never sooner than its retention class says.',
+    duration,
+  ),
+  RINGBACK_HOUSEKEEPING_S: setting(
+    '60',
+    'Seconds between two rounds of housekeeping, which deletes what has expired. One process at a time does it.',
+    number(0.05, 86_400, false),
+  ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: optional(
+    'none: no spans are recorded',
+    'Where traces are sent by OTLP over HTTP, `http://collector:4318`.',
+    url('http:', 'https:'),
+  ),
+  OTEL_SERVICE_NAME: setting('ringback', 'The name of this service in traces.', text),
   RINGBACK_LOG_LEVEL: setting(
     'info',
     'Least level that is logged.',

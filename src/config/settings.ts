@@ -77,6 +77,13 @@ export function url(...schemes: string[]): (value: string) => string {
 
 const UNIT_SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 
+/** A length of time like `90d`, in seconds. */
+export function duration(value: string): number {
+  const match = /^(\d{1,6})([smhd])$/.exec(value.trim());
+  if (!match) throw new SettingError(`"${value}" is not of the form 90d (units s, m, h, d)`);
+  return Number(match[1]) * UNIT_SECONDS[match[2] as keyof typeof UNIT_SECONDS];
+}
+
 /** Retention classes: `keep1d=1d,keep1w=7d` as a map from name to seconds. */
 export function retentionClasses(value: string): Map<string, number> {
   const classes = new Map<string, number>();

@@ -1,4 +1,8 @@
+import { channel } from 'node:diagnostics_channel';
 import { isRowFault } from './database-errors.js';
+
+/** Published with the number of entries of each statement: costs nothing while nobody listens. */
+export const GROUP_COMMIT = channel('ringback:group-commit');
 
 interface Entry<T, R> {
   readonly item: T;
@@ -80,6 +84,7 @@ export class GroupCommit<T, R> {
 
   private async commit(entries: Entry<T, R>[]): Promise<void> {
     this.busy++;
+    if (GROUP_COMMIT.hasSubscribers) GROUP_COMMIT.publish(entries.length);
     try {
       await this.settle(entries);
     } finally {

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { SpanKind } from '@opentelemetry/api';
 import { Injectable, Logger } from '@nestjs/common';
 import { DeliveryConfig } from '../config/config.js';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
@@ -7,6 +8,8 @@ import { after, HintFollower } from '../queues/hint-follower.js';
 import { SecretBox } from '../signing/secret-box.js';
 import { signatureHeaders } from '../signing/signature.js';
 import { type SigningKeys, SigningSecrets } from '../signing/signing-secrets.store.js';
+import { Step } from '../tracing/spans.js';
+import { ATTEMPT_MADE, type AttemptMade } from './attempt-made.js';
 import { DeliveryDispatcher } from './delivery.dispatcher.js';
 import type { DeliveryEntity } from './delivery.entity.js';
 import { type AttemptRecord, type DeliveryClaim, DeliveryStore, type Recorded } from './delivery.store.js';
@@ -23,6 +26,7 @@ const SHOWN_HEADERS = new Set([
   'webhook-timestamp',
   'ringback-operation',
   'ringback-attempt',
+  'traceparent',
 ]);
 /** Shorter header values are no secrets, and taking them out would garble a response's text. */
 const LEAST_SECRET = 6;
@@ -83,13 +87,23 @@ export class DeliveryAttempts {
     const claim = await this.store.claim(hint);
     if (!claim) return;
     const { delivery } = claim;
-    const { headers, result } = await this.attempt(claim);
+    const step = Step.start('callback attempt', SpanKind.CLIENT, delivery.traceparent, {
+      'ringback.operation': delivery.operationRid ?? '',
+      'ringback.delivery': delivery.id,
+      'ringback.attempt': delivery.attemptCount,
+    });
+    const { headers, result } = await this.attempt(claim, step.traceparent);
+    step.end(
+      result.kind === 'response' ? { 'http.response.status_code': result.status } : {},
+      result.kind === 'error' ? result.code : null,
+    );
     const judged = verdict(result, new Date(claim.claimedAt.getTime() + result.durationMs));
     const interrupted = result.kind === 'error' && result.code === 'aborted';
     const record = { ...this.record(claim, headers, result, judged), ...(interrupted ? INTERRUPTED : {}) };
     const recorded = await this.keep(record);
     if (recorded) {
       this.log(delivery, record);
+      if (ATTEMPT_MADE.hasSubscribers) ATTEMPT_MADE.publish(made(claim, record));
       await this.judgeEndpoint(delivery, judged, recorded);
     }
     // The origin has room for the next one.
@@ -113,11 +127,15 @@ export class DeliveryAttempts {
 
   private async attempt(
     claim: DeliveryClaim,
+    traceparent: string | null,
   ): Promise<{ headers: Record<string, string>; result: AttemptResult }> {
     const { delivery } = claim;
     try {
       const secrets = await this.secrets.of(delivery.accountId, delivery.endpointId);
-      const headers = this.headers(claim, secrets);
+      const headers = {
+        ...(traceparent === null ? {} : { traceparent }),
+        ...this.headers(claim, secrets),
+      };
       const request = { url: delivery.url, headers, body: delivery.body };
       return { headers, result: await this.client.attempt(request, this.shutdown.signal) };
     } catch (error) {
@@ -229,6 +247,7 @@ export class DeliveryAttempts {
       msg: `callback ${record.outcome}`,
       delivery: delivery.id,
       operation: delivery.operationRid,
+      request_id: delivery.operationId,
       event: delivery.eventType,
       attempt: record.number,
       status: record.httpStatus,
@@ -238,6 +257,21 @@ export class DeliveryAttempts {
       ...(record.delayS === null ? {} : { next_in_s: Math.round(record.delayS) }),
     });
   }
+}
+
+/** What metrics learn of an attempt. */
+function made({ delivery, claimedAt }: DeliveryClaim, record: AttemptRecord): AttemptMade {
+  const { outcome, httpStatus, error, durationMs, state } = record;
+  const { acceptedAt } = delivery;
+  return {
+    outcome,
+    outcomeClass: httpStatus === null ? (error ?? 'unknown') : `${Math.floor(httpStatus / 100)}xx`,
+    durationS: durationMs / 1000,
+    latencyS:
+      state === 'Delivered' && acceptedAt !== null
+        ? (claimedAt.getTime() + durationMs - acceptedAt.getTime()) / 1000
+        : null,
+  };
 }
 
 /** The event `delivery.exhausted`, for the account's other endpoints. Exhausted notices of that kind cause no further ones. */

@@ -76,6 +76,14 @@ export class DeliveryEntity {
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;
 
+  /** When its operation was accepted; null where it tells of none, or is of an older version. */
+  @Column({ name: 'accepted_at', type: 'timestamptz', nullable: true })
+  acceptedAt: Date | null;
+
+  /** W3C trace context of its operation. */
+  @Column({ name: 'traceparent', type: 'text', nullable: true })
+  traceparent: string | null;
+
   @Column({ name: 'delivered_at', type: 'timestamptz', nullable: true })
   deliveredAt: Date | null;
 

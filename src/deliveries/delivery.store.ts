@@ -279,7 +279,7 @@ export class DeliveryStore {
     const [row] = await this.database.query<object>(
       `UPDATE delivery d SET state = 'Pending', reason = NULL, phase = 'ready', due_at = now(), run_at = now(), trigger = $3,
          resume_at = CASE WHEN d.state = 'Exhausted' THEN NULL WHEN d.trigger = 'schedule' THEN d.run_at ELSE d.resume_at END
-       WHERE d.account_id = $1 AND d.id = $2
+       WHERE d.account_id = $1 AND d.id = $2 AND d.body <> ''
          AND (d.state = 'Exhausted' OR (d.state = 'Pending' AND d.phase IN ('scheduled', 'ready')))
          AND (d.endpoint_id IS NULL OR EXISTS (SELECT FROM endpoint e WHERE e.id = d.endpoint_id))
        RETURNING d.*`,

@@ -17,7 +17,8 @@ export interface Owed {
 
 /**
  * Inserts owed deliveries within the statement that ends their operations: the statement has a CTE
- * `settled (request_id, silent)`, and only deliveries of settled operations are made; of silent ones none to their own callback. `first` is the number of the first of the parameters that
+ * `settled (request_id, silent, created_at, traceparent)`, and only deliveries of settled operations are made; of silent ones
+ * none to their own callback. `first` is the number of the first of the parameters that
  * `owedParameters` gives.
  */
 export function oweStatement(first: number): string {
@@ -25,8 +26,8 @@ export function oweStatement(first: number): string {
     { length: 11 },
     (_, index) => `$${first + index}`,
   );
-  return `INSERT INTO delivery (operation_id, id, account_id, operation_rid, endpoint_id, destination, event_type, url, origin, headers, body, lane)
-    SELECT o.*, coalesce(o.endpoint_id, o.origin) FROM unnest(${operation}::bigint[], ${id}::text[], ${account}::text[], ${rid}::text[], ${endpoint}::text[],
+  return `INSERT INTO delivery (operation_id, id, account_id, operation_rid, endpoint_id, destination, event_type, url, origin, headers, body, lane, accepted_at, traceparent)
+    SELECT o.*, coalesce(o.endpoint_id, o.origin), s.created_at, s.traceparent FROM unnest(${operation}::bigint[], ${id}::text[], ${account}::text[], ${rid}::text[], ${endpoint}::text[],
       ${destination}::text[], ${event}::text[], ${url}::text[], ${origin}::text[], ${headers}::text[], ${body}::text[])
       AS o (operation_id, id, account_id, operation_rid, endpoint_id, destination, event_type, url, origin, headers, body)
     JOIN settled s ON s.request_id = o.operation_id AND NOT s.silent
@@ -67,8 +68,8 @@ export const ENDPOINT_VALUES = `'dlv_' || replace(gen_random_uuid()::text, '-', 
 /** Inserts a delivery per matching endpoint, within the statement that ends the operations; see `oweStatement`. */
 export function oweEventsStatement(first: number): string {
   const [operation, rid, account, event, body] = Array.from({ length: 5 }, (_, index) => `$${first + index}`);
-  return `INSERT INTO delivery (operation_id, operation_rid, account_id, event_type, body, ${ENDPOINT_COLUMNS})
-    SELECT v.*, ${ENDPOINT_VALUES}
+  return `INSERT INTO delivery (operation_id, operation_rid, account_id, event_type, body, accepted_at, traceparent, ${ENDPOINT_COLUMNS})
+    SELECT v.*, s.created_at, s.traceparent, ${ENDPOINT_VALUES}
     FROM unnest(${operation}::bigint[], ${rid}::text[], ${account}::text[], ${event}::text[], ${body}::text[])
       AS v (operation_id, operation_rid, account_id, event_type, body)
     JOIN settled s ON s.request_id = v.operation_id

@@ -156,7 +156,7 @@ export class EndpointStore {
          UPDATE delivery d SET state = 'Pending', reason = NULL, trigger = 'recovery', resume_at = NULL, run_at = now(),
            phase = CASE WHEN e.disabled_at IS NULL THEN 'ready' ELSE 'held' END, due_at = CASE WHEN e.disabled_at IS NULL THEN now() END
          FROM step, current c JOIN endpoint e ON e.id = c.endpoint_id
-         WHERE d.seq = step.seq AND d.state = 'Exhausted' RETURNING d.seq
+         WHERE d.seq = step.seq AND d.state = 'Exhausted' AND d.body <> '' RETURNING d.seq
        ), went AS (
          UPDATE recovery r SET reached = coalesce((SELECT max(seq) FROM step), r.reached),
            requeued = r.requeued + (SELECT count(*) FROM requeued),

@@ -49,6 +49,7 @@ export class LocalFileStorage extends FileStorage {
 
   async remove(id: string): Promise<void> {
     await rm(this.path(id), { force: true });
+    await rm(`${this.path(id)}.part`, { force: true });
   }
 
   private path(id: string): string {

@@ -27,4 +27,22 @@ export class FileEntity {
 
   @Column({ name: 'expires_at', type: 'timestamptz', nullable: true })
   expiresAt: Date | null;
+
+  /** Request id of the operation that stored it, and whose expiry it shares; null: an upload. */
+  @Column({ name: 'operation_id', type: 'bigint', nullable: true })
+  operationId: string | null;
+
+  /** writing: its bytes are on their way; going: they are being deleted, the row last. */
+  @Column({ name: 'phase', type: 'text' })
+  phase: 'writing' | 'stored' | 'going';
+}
+
+/** A file that an operation's input names: kept as long as the operation may run. */
+@Entity('file_use')
+export class FileUseEntity {
+  @PrimaryColumn({ name: 'operation_id', type: 'bigint' })
+  operationId: string;
+
+  @PrimaryColumn({ name: 'file_id', type: 'text' })
+  fileId: string;
 }

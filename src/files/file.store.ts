@@ -2,7 +2,22 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { Rows } from '../database/rows.js';
 import { FileEntity } from './file.entity.js';
-import type { StoredFile } from './files.service.js';
+
+/** Longer than any upload or run takes: what is still being written then was cut off by a crash. */
+const WRITING_DAYS = 8;
+
+/** A file whose bytes are on their way. */
+export interface NewFile {
+  readonly id: string;
+  readonly accountId: string;
+  readonly name: string;
+  readonly contentType: string;
+  /** Request id of the operation that stores it. */
+  readonly operationId: string | null;
+}
+
+/** When a file goes: at a time, after so many seconds, or never (null). */
+export type Keep = Date | { readonly seconds: number } | null;
 
 /** Every statement on files. */
 @Injectable()
@@ -12,27 +27,68 @@ export class FileStore {
     private readonly rows: Rows,
   ) {}
 
-  async add(file: StoredFile & { accountId: string; expiresAt: Date | null }): Promise<void> {
+  /** Comes before the bytes, so that a crash leaves none that no row knows of. */
+  async begin(file: NewFile): Promise<void> {
     await this.database.query(
-      'INSERT INTO file (id, account_id, name, content_type, size, sha256, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)',
-      [file.id, file.accountId, file.name, file.contentType, file.size, file.sha256, file.expiresAt],
+      `INSERT INTO file (id, account_id, name, content_type, operation_id, size, sha256, phase, expires_at)
+       VALUES ($1, $2, $3, $4, $5, 0, '', 'writing', now() + make_interval(days => $6))`,
+      [file.id, file.accountId, file.name, file.contentType, file.operationId, WRITING_DAYS],
     );
   }
 
-  /** Null also when the file has expired. */
+  /** The bytes are all there; false when the row has gone meanwhile. */
+  async finish(id: string, size: number, sha256: string, keep: Keep): Promise<boolean> {
+    const at = keep instanceof Date ? keep : null;
+    const seconds = keep === null || keep instanceof Date ? null : keep.seconds;
+    const rows = await this.database.query(
+      `UPDATE file SET phase = 'stored', size = $2, sha256 = $3, expires_at = coalesce($4::timestamptz, now() + make_interval(secs => $5))
+       WHERE id = $1 AND phase = 'writing' RETURNING id`,
+      [id, size, sha256, at, seconds],
+    );
+    return rows.length > 0;
+  }
+
+  /** Null also when the file has expired, unless an operation that may run needs it. */
   async find(accountId: string, id: string): Promise<FileEntity | null> {
     const [row] = await this.database.query<object>(
-      'SELECT * FROM file WHERE account_id = $1 AND id = $2 AND (expires_at IS NULL OR expires_at > now())',
+      `SELECT * FROM file f WHERE account_id = $1 AND id = $2 AND phase = 'stored'
+         AND (expires_at IS NULL OR expires_at > now() OR EXISTS (SELECT FROM file_use u WHERE u.file_id = f.id))`,
       [accountId, id],
     );
     return row ? this.rows.to(FileEntity, row) : null;
   }
 
-  async remove(accountId: string, id: string): Promise<boolean> {
+  /** Marks a file as going: nobody finds it any more, and housekeeping deletes what a crash leaves of it. */
+  async condemn(accountId: string, id: string): Promise<boolean> {
     const rows = await this.database.query(
-      'DELETE FROM file WHERE account_id = $1 AND id = $2 RETURNING id',
+      `UPDATE file SET phase = 'going', expires_at = now() WHERE account_id = $1 AND id = $2 AND phase = 'stored' RETURNING id`,
       [accountId, id],
     );
     return rows.length > 0;
+  }
+
+  /** Marks expired files as going and answers them, those included whose deletion a crash cut off. What is in use stays. */
+  async condemnExpired(
+    most: number,
+  ): Promise<{ readonly looked: number; readonly going: readonly string[] }> {
+    const rows = await this.database.query<{ id: string; going: boolean }>(
+      `WITH due AS (
+         SELECT f.id, f.phase = 'going' OR NOT EXISTS (SELECT FROM file_use u WHERE u.file_id = f.id) AS going
+         FROM file f WHERE f.expires_at <= now() ORDER BY f.expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
+       ), marked AS (
+         UPDATE file f SET phase = CASE WHEN d.going THEN 'going' ELSE f.phase END,
+           -- In use: looked at again later, so that it holds up no others.
+           expires_at = CASE WHEN d.going THEN f.expires_at ELSE now() + interval '1 hour' END
+         FROM due d WHERE f.id = d.id AND (NOT d.going OR f.phase <> 'going')
+       )
+       SELECT id, going FROM due`,
+      [most],
+    );
+    return { looked: rows.length, going: rows.filter((row) => row.going).map((row) => row.id) };
+  }
+
+  /** Deletes the rows of files whose bytes are gone. */
+  async forget(ids: readonly string[]): Promise<void> {
+    await this.database.query(`DELETE FROM file WHERE id = ANY($1::text[]) AND phase <> 'stored'`, [ids]);
   }
 }

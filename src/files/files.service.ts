@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { finished, type Readable, Transform } from 'node:stream';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
+import { FilesConfig } from '../config/config.js';
 import { FileEntity } from './file.entity.js';
 import { type ByteRange, FileStorage } from './file-storage.js';
-import { FileStore } from './file.store.js';
+import { FileStore, type Keep } from './file.store.js';
 
 /** What a caller of `save` may rely on. Sizes are bytes, `sha256` is lower-case hex. */
 export interface StoredFile {
@@ -18,8 +19,10 @@ export interface FileDescription {
   readonly accountId: string;
   readonly name: string;
   readonly contentType: string;
-  /** When the file may be deleted; null keeps it. */
+  /** When the file may be deleted; null keeps it, and by default it is kept as long as the default class says. */
   readonly expiresAt?: Date | null;
+  /** Request id of the operation that stores it: the file then expires with that. */
+  readonly operationId?: string;
   /** More bytes than this are refused with a `FileTooLargeError`. */
   readonly mostBytes?: number;
 }
@@ -37,12 +40,15 @@ export class FileTooLargeError extends Error {
 /** Stores results and uploads: bytes as streams into the file storage, the rest in a row. */
 @Injectable()
 export class FilesService {
+  private readonly logger = new Logger('Files');
+
   constructor(
     private readonly store: FileStore,
     private readonly storage: FileStorage,
+    private readonly config: FilesConfig,
   ) {}
 
-  /** Stores the stream whole; the row comes after the bytes, so that a crash leaves no row without them. */
+  /** Stores the stream whole. Nobody finds the file before its bytes are there, and a crash leaves none that no row knows of. */
   async save(stream: Readable, description: FileDescription): Promise<StoredFile> {
     const id = `file_${randomBytes(16).toString('hex')}`;
     const hash = createHash('sha256');
@@ -60,19 +66,23 @@ export class FilesService {
     // Also where the stream is destroyed without an error. (`pipeline` would destroy it for a fault of ours too, and with it
     // the connection that is to carry the answer.)
     finished(stream, { writable: false }, (error) => error && measured.destroy(error));
-    await this.storage.write(id, stream.pipe(measured));
-    const file = {
-      id,
-      name: cleanName(description.name),
-      contentType: cleanType(description.contentType),
-      size,
-      sha256: hash.digest('hex'),
-    };
-    await this.store.add({
-      ...file,
-      accountId: description.accountId,
-      expiresAt: description.expiresAt ?? null,
-    });
+    const { accountId, operationId = null } = description;
+    const known = { id, name: cleanName(description.name), contentType: cleanType(description.contentType) };
+    // Piped before the row is written: what the stream has already must not be missed.
+    const source = stream.pipe(measured);
+    try {
+      await this.store.begin({ ...known, accountId, operationId });
+      await this.storage.write(id, source);
+    } catch (error) {
+      source.destroy();
+      await this.delete([id]).catch(() => undefined);
+      throw error;
+    }
+    const file = { ...known, size, sha256: hash.digest('hex') };
+    if (!(await this.store.finish(id, size, file.sha256, this.keep(description)))) {
+      await this.storage.remove(id);
+      throw new Error(`the file ${id} was written for longer than files may be, and has been deleted`);
+    }
     return file;
   }
 
@@ -86,9 +96,32 @@ export class FilesService {
 
   /** Deletes; false when the account has no such file. */
   async remove(accountId: string, id: string): Promise<boolean> {
-    const removed = await this.store.remove(accountId, id);
-    if (removed) await this.storage.remove(id);
+    const removed = await this.store.condemn(accountId, id);
+    if (removed) await this.delete([id]);
     return removed;
+  }
+
+  /**
+   * Deletes expired files, at most `most`; answers how many were looked at. Marks first, then deletes the bytes, then the
+   * rows: wherever a crash comes between, the next call goes on.
+   */
+  async sweep(most: number): Promise<number> {
+    const { looked, going } = await this.store.condemnExpired(most);
+    if (going.length > 0) await this.delete(going);
+    return looked;
+  }
+
+  private async delete(ids: readonly string[]): Promise<void> {
+    const removed = await Promise.allSettled(ids.map((id) => this.storage.remove(id)));
+    const kept = removed.find((outcome) => outcome.status === 'rejected');
+    if (kept) this.logger.warn(`files could not be deleted, and are tried again: ${String(kept.reason)}`);
+    await this.store.forget(ids.filter((_, index) => removed[index]!.status === 'fulfilled'));
+  }
+
+  private keep({ operationId, expiresAt }: FileDescription): Keep {
+    if (expiresAt !== undefined) return expiresAt;
+    // The end of the operation sets it.
+    return operationId === undefined ? { seconds: this.config.keptS } : null;
   }
 }
 

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { QueueBackend } from '../queues/queue-backend.js';
 
@@ -6,11 +6,18 @@ const CHECK_MS = 2_000;
 
 /** Tells whether the parts that Ringback stands on can be used. */
 @Injectable()
-export class HealthService {
+export class HealthService implements OnModuleDestroy {
+  private ending = false;
+
   constructor(
     private readonly database: Database,
     private readonly queues: QueueBackend,
   ) {}
+
+  /** The first hook of a shutdown: from then on nothing more should be sent here, while what was is finished. */
+  onModuleDestroy(): void {
+    this.ending = true;
+  }
 
   /** Per part: `ok`, or what is wrong and the remedy. Answers within 2 s. */
   async checks(): Promise<Record<string, string>> {
@@ -24,7 +31,11 @@ export class HealthService {
       ),
       within(this.queues.trouble(), 'the queue does not answer'),
     ]);
-    return { postgresql: postgresql ?? 'ok', queue: queue ?? 'ok' };
+    return {
+      postgresql: postgresql ?? 'ok',
+      queue: queue ?? 'ok',
+      ...(this.ending ? { process: 'it is shutting down; send requests to another' } : {}),
+    };
   }
 }
 

@@ -9,6 +9,8 @@ export interface OperationContext {
   readonly accountId: string;
   /** 1 on the first try. */
   readonly attempt: number;
+  /** W3C trace context of this run, to be sent with requests that it makes as `traceparent`; null where there is no trace. */
+  readonly traceparent: string | null;
   /** Fires on timeout, cancel, shutdown, or when another worker has taken over: stop and throw or return. */
   readonly signal: AbortSignal;
   /** Shows progress (0 to 100) and, if given, a line for people. Cheap: may be called for every item. */

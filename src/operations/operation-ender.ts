@@ -5,6 +5,7 @@ import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
 import type { Owed } from '../deliveries/owed.js';
 import { CallbackPresenters } from './callback-presenters.js';
 import type { OperationEntity } from './operation.entity.js';
+import { OPERATION_ENDED, type OperationEnded } from './operation-ended.js';
 import { EVENT_OF } from './operation.state.js';
 import { type Claim, OperationStore } from './operation.store.js';
 import { OperationWaits } from './operation-waits.js';
@@ -64,6 +65,11 @@ export class OperationEnder {
     if (!settled) return null;
     if (settled.owes) this.deliveries.wake();
     this.waits.ended(operation.requestId);
+    const durationMs = finishedAt.getTime() - (operation.startedAt ?? operation.createdAt).getTime();
+    if (OPERATION_ENDED.hasSubscribers) {
+      const { type, state } = operation;
+      OPERATION_ENDED.publish({ type, state, durationS: durationMs / 1000 } satisfies OperationEnded);
+    }
     this.logger.log({
       msg: 'operation ended',
       operation: operation.rid,
@@ -72,8 +78,9 @@ export class OperationEnder {
       state: operation.state,
       attempt: operation.attempt,
       tries: operation.tries,
-      duration_ms: finishedAt.getTime() - (operation.startedAt ?? operation.createdAt).getTime(),
+      duration_ms: durationMs,
       ...(operation.errorCode === null ? {} : { error: operation.errorCode }),
+      ...(operation.traceparent === null ? {} : { trace_id: operation.traceparent.slice(3, 35) }),
     });
     return operation;
   }

@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
+import { SpanKind } from '@opentelemetry/api';
 import type { FilesService, StoredFile } from '../files/files.service.js';
+import { Step } from '../tracing/spans.js';
 import type { HistoryStore, Report } from './history.store.js';
 import { type OperationContext, OperationError } from './operation-context.js';
 import type { Claim } from './operation.store.js';
@@ -27,11 +29,19 @@ export class OperationRun implements OperationContext {
   private recording: Promise<unknown> = Promise.resolve();
   private over = false;
 
+  private readonly step: Step;
+
   constructor(
     readonly claim: Claim,
     private readonly history: HistoryStore,
     private readonly files: FilesService,
-  ) {}
+  ) {
+    const { type, traceparent, rid, attempt } = claim.operation;
+    this.step = Step.start(`run ${type}`, SpanKind.CONSUMER, traceparent, {
+      'ringback.operation': rid,
+      'ringback.attempt': attempt,
+    });
+  }
 
   get id(): string {
     return this.claim.operation.rid;
@@ -47,6 +57,10 @@ export class OperationRun implements OperationContext {
 
   get attempt(): number {
     return this.claim.operation.attempt;
+  }
+
+  get traceparent(): string | null {
+    return this.step.traceparent;
   }
 
   get signal(): AbortSignal {
@@ -78,11 +92,13 @@ export class OperationRun implements OperationContext {
   }
 
   saveFile(stream: Readable, about: { name: string; contentType: string }): Promise<StoredFile> {
-    return this.files.save(stream, { accountId: this.accountId, ...about }).catch((error: unknown) => {
-      // Nobody reads on: what feeds the stream, perhaps a connection, must not be left hanging.
-      stream.destroy();
-      throw error;
-    });
+    return this.files
+      .save(stream, { accountId: this.accountId, operationId: this.requestId, ...about })
+      .catch((error: unknown) => {
+        // Nobody reads on: what feeds the stream, perhaps a connection, must not be left hanging.
+        stream.destroy();
+        throw error;
+      });
   }
 
   async openFile(id: string): Promise<StoredFile & { stream: Readable }> {
@@ -106,9 +122,10 @@ export class OperationRun implements OperationContext {
     throw new OperationError(code, message);
   }
 
-  /** Records what is still buffered; nothing is taken afterwards. */
-  async finish(): Promise<void> {
+  /** Records what is still buffered; nothing is taken afterwards. `fault` says what went wrong in the run. */
+  async finish(fault: string | null = null): Promise<void> {
     this.over = true;
+    this.step.end({}, fault);
     clearTimeout(this.timer);
     await this.recording;
     await this.flush();

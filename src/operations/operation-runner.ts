@@ -84,7 +84,7 @@ export class OperationRunner {
     this.renewal ??= setInterval(() => void this.renew(), (this.config.leaseS * 1000) / 3).unref();
     try {
       const verdict = this.follower.stopping ? NOT_BEGUN : await this.run(claim, run);
-      await run.finish();
+      await run.finish(faultOf(verdict));
       await this.settle(claim, run, verdict);
     } finally {
       if (this.runs.get(run.requestId) === run) this.runs.delete(run.requestId);
@@ -225,6 +225,13 @@ function failureOf(error: unknown): Failure {
   return error instanceof OperationError
     ? error
     : { code: 'handler_error', message: describe(error), retry: true };
+}
+
+/** What a trace shows of a run that did not finish. */
+function faultOf(verdict: Verdict): string | null {
+  if (verdict.kind === 'release') return verdict.text;
+  if (verdict.kind === 'lost') return 'the lease was lost';
+  return verdict.how.state === 'Failed' ? verdict.how.code : null;
 }
 
 function json(value: unknown): string | null {

@@ -103,6 +103,18 @@ export class OperationEntity {
   @Column({ name: 'expires_at', type: 'timestamptz', nullable: true })
   expiresAt: Date | null;
 
+  /** When housekeeping next looks at an ended row; null: at `expiresAt`. */
+  @Column({ name: 'sweep_at', type: 'timestamptz', nullable: true })
+  sweepAt: Date | null;
+
+  /** When input, result and the bodies of its deliveries were deleted. */
+  @Column({ name: 'emptied_at', type: 'timestamptz', nullable: true })
+  emptiedAt: Date | null;
+
+  /** W3C trace context of the request that submitted it. */
+  @Column({ name: 'traceparent', type: 'text', nullable: true })
+  traceparent: string | null;
+
   @Column({ name: 'run_at', type: 'timestamptz', nullable: true })
   runAt: Date | null;
 

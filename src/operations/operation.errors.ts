@@ -33,6 +33,18 @@ export class OperationEndedError extends Error {
   }
 }
 
+/** Its input and result were kept as long as its retention class says, and are gone. */
+export class OperationExpiredError extends Error {
+  override readonly name = 'OperationExpiredError';
+
+  constructor(
+    readonly code: 'result-expired' | 'operation-expired',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
 /** The idempotency key was used with another body. */
 export class IdempotencyMismatchError extends Error {
   override readonly name = 'IdempotencyMismatchError';

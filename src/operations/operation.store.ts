@@ -34,6 +34,8 @@ export interface NewOperation {
   readonly rerunOf: string | null;
   /** An end before `speakUp` owes its own callback nothing. */
   readonly silent: boolean;
+  /** W3C trace context; null: none. */
+  readonly traceparent: string | null;
   readonly ackByPoll: boolean;
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null;
 }
@@ -132,21 +134,27 @@ export class OperationStore {
     const rows = await this.database.query<{ rid: string }>(
       `WITH incoming AS (
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-           $9::smallint[], $10::text[], $11::integer[], $12::float8[], $13::timestamptz[], $14::text[], $15::text[], $16::text[], $17::boolean[], $18::boolean[])
+           $9::smallint[], $10::text[], $11::integer[], $12::float8[], $13::timestamptz[], $14::text[], $15::text[], $16::text[], $17::boolean[], $18::text[], $19::boolean[])
          WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
-           priority, retention, tries, timeout_s, run_at, rerun_of, key, fingerprint, silent, ack_by_poll, place)
+           priority, retention, tries, timeout_s, run_at, rerun_of, key, fingerprint, silent, traceparent, ack_by_poll, place)
        ), kept AS (
          INSERT INTO idempotency_key (account_id, key, fingerprint, rid, expires_at)
          SELECT account_id, key, fingerprint, rid, now() + interval '24 hours' FROM incoming WHERE key IS NOT NULL
          ORDER BY account_id, key ON CONFLICT DO NOTHING RETURNING rid
        ), accepted AS (
          INSERT INTO operation (rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-           retention, tries, timeout_s, run_at, rerun_of, silent, ack_by_poll, state, phase, status_text, due_at)
+           retention, tries, timeout_s, run_at, rerun_of, silent, traceparent, ack_by_poll, state, phase, status_text, due_at)
          SELECT rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-           retention, tries, timeout_s, run_at, rerun_of, silent, ack_by_poll, 'Waiting', CASE WHEN run_at > now() THEN 'scheduled' ELSE 'ready' END,
+           retention, tries, timeout_s, run_at, rerun_of, silent, traceparent, ack_by_poll, 'Waiting', CASE WHEN run_at > now() THEN 'scheduled' ELSE 'ready' END,
            'Waiting...', greatest(run_at, now())
          FROM incoming WHERE key IS NULL OR rid IN (SELECT rid FROM kept) ORDER BY place
-         RETURNING request_id, rid, created_at, due_at, phase
+         RETURNING request_id, rid, created_at, due_at, phase, callback_url
+       ), used AS (
+         INSERT INTO file_use (operation_id, file_id)
+         SELECT DISTINCT a.request_id, named[1] FROM accepted a JOIN incoming i USING (rid)
+         CROSS JOIN LATERAL regexp_matches(i.input, 'file_[0-9a-f]{32}', 'g') AS named WHERE i.input LIKE '%file\\_%'
+       ), booked AS (
+         INSERT INTO ledger_entry (accepted, destined) SELECT count(*), count(callback_url) FROM accepted HAVING count(*) > 0
        ), noted AS (
          INSERT INTO history_entry (operation_id, kind, state, text)
          SELECT request_id, 'transition', 'Waiting', 'Accepted' FROM accepted
@@ -170,6 +178,7 @@ export class OperationStore {
         items.map((o) => o.idempotency?.key ?? null),
         items.map((o) => o.idempotency?.fingerprint ?? null),
         items.map((o) => o.silent),
+        items.map((o) => o.traceparent),
         items.map((o) => o.ackByPoll),
       ],
     );
@@ -216,10 +225,17 @@ export class OperationStore {
            progress = e.progress, result = e.result, custom = e.custom, error_code = e.error_code, error_message = e.error_message,
            file_id = e.file_id, finished_at = e.finished_at, expires_at = e.expires_at
          FROM ending e WHERE o.request_id = e.request_id AND o.lease_token = e.token AND o.phase = 'running'
-         RETURNING o.request_id, o.silent
+         RETURNING o.request_id, o.silent, o.created_at, o.traceparent, o.callback_url
+       ), unbooked AS (
+         -- What ends in silence owes its callback nothing.
+         INSERT INTO ledger_entry (accepted, destined) SELECT 0, -count(*) FROM settled WHERE silent AND callback_url IS NOT NULL HAVING count(*) > 0
        ), noted AS (
          INSERT INTO history_entry (operation_id, kind, state, progress, text)
          SELECT request_id, 'transition', e.state, e.progress, coalesce(e.error_message, e.status_text) FROM ending e JOIN settled USING (request_id)
+       ), kept AS (
+         -- What its runs stored lives as long as it does.
+         UPDATE file f SET expires_at = e.expires_at FROM ending e JOIN settled USING (request_id)
+         WHERE f.operation_id = e.request_id AND f.phase = 'stored'
        ), owed AS (${oweStatement(13)}), told AS (${oweEventsStatement(24)} RETURNING operation_id)
        SELECT request_id, EXISTS (SELECT FROM told t WHERE t.operation_id = settled.request_id) AS told FROM settled`,
       [
@@ -367,6 +383,8 @@ function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
     startedAt: null,
     finishedAt: null,
     expiresAt: null,
+    sweepAt: null,
+    emptiedAt: null,
     epoch: 0,
     leaseToken: null,
     ...given,

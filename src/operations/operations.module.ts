@@ -6,6 +6,7 @@ import { FilesModule } from '../files/files.module.js';
 import { SigningModule } from '../signing/signing.module.js';
 import { CallbackPresenters } from './callback-presenters.js';
 import { HistoryStore } from './history.store.js';
+import { LedgerStore } from './ledger.store.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
 import { OperationEnder } from './operation-ender.js';
 import { OperationReads } from './operation-reads.store.js';
@@ -13,6 +14,7 @@ import { OperationStore } from './operation.store.js';
 import { OperationTypes } from './operation-types.js';
 import { OperationWaits } from './operation-waits.js';
 import { OperationsService } from './operations.service.js';
+import { RetentionStore } from './retention.store.js';
 import { HttpRequestHandler } from './types/http-request.js';
 import { EchoHandler, SleepHandler } from './types/trials.js';
 
@@ -23,6 +25,8 @@ import { EchoHandler, SleepHandler } from './types/trials.js';
     OperationStore,
     OperationReads,
     HistoryStore,
+    RetentionStore,
+    LedgerStore,
     OperationTypes,
     CallbackPresenters,
     OperationEnder,
@@ -37,6 +41,8 @@ import { EchoHandler, SleepHandler } from './types/trials.js';
     OperationStore,
     OperationReads,
     HistoryStore,
+    RetentionStore,
+    LedgerStore,
     OperationTypes,
     CallbackPresenters,
     OperationEnder,

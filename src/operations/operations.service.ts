@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { SpanKind } from '@opentelemetry/api';
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import type { FieldError } from '../config/validation.js';
@@ -6,13 +7,17 @@ import { DeliveryStore } from '../deliveries/delivery.store.js';
 import { CallbackHosts } from '../egress/callback-hosts.js';
 import { checkHeaders, type GivenHeader } from '../egress/header-rules.js';
 import { UrlPolicy } from '../egress/url-policy.js';
+import type { FileEntity } from '../files/file.entity.js';
+import { FilesService } from '../files/files.service.js';
 import { SecretBox } from '../signing/secret-box.js';
+import { Step } from '../tracing/spans.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
 import type { Face, OperationEntity } from './operation.entity.js';
 import { OperationEnder } from './operation-ender.js';
 import {
   IdempotencyMismatchError,
   OperationEndedError,
+  OperationExpiredError,
   OperationNotFoundError,
   OperationRefusedError,
 } from './operation.errors.js';
@@ -38,6 +43,8 @@ export interface Submission {
   readonly silent?: boolean;
   /** Whether reading the end ends the callback's attempts; as the setting says where it isn't given. */
   readonly ackByPoll?: boolean | null;
+  /** W3C trace context of the caller's request. */
+  readonly traceparent?: string | null;
   /** With the text whose digest tells whether a repeated key comes with the same body. */
   readonly idempotency: { readonly key: string; readonly body: string } | null;
 }
@@ -62,13 +69,20 @@ export class OperationsService {
     private readonly ender: OperationEnder,
     private readonly deliveries: DeliveryStore,
     private readonly waits: OperationWaits,
+    private readonly files: FilesService,
     private readonly config: OperationConfig,
   ) {}
 
   /** Accepts an operation: when this resolves, it is committed and will run. */
   async accept(submission: Submission): Promise<Accepted> {
     const operation = await this.admit(submission, this.types.check.bind(this.types));
-    const accepted = await this.store.accept(operation);
+    const step = Step.start(`submit ${operation.type}`, SpanKind.PRODUCER, operation.traceparent, {
+      'ringback.operation': operation.rid,
+      'ringback.face': operation.face,
+    });
+    const accepted = await this.store
+      .accept({ ...operation, traceparent: step.traceparent })
+      .finally(() => step.end());
     if (!accepted) return this.replay(submission, operation);
     this.dispatcher.wake();
     return {
@@ -129,9 +143,31 @@ export class OperationsService {
     return this.find(accountId, rid);
   }
 
-  /** Accepts the same operation once more, in whatever state it is. */
+  /** The stored file of an ended operation's result, null where it has none. Fails when the result has expired. */
+  async resultFile(operation: OperationEntity): Promise<FileEntity | null> {
+    if (
+      operation.emptiedAt !== null ||
+      (operation.expiresAt !== null && operation.expiresAt.getTime() <= Date.now())
+    ) {
+      throw new OperationExpiredError(
+        'result-expired',
+        'the result was kept as long as its retention class says, and is gone',
+      );
+    }
+    if (operation.fileId === null) return null;
+    const file = await this.files.find(operation.accountId, operation.fileId);
+    if (!file) throw new OperationExpiredError('result-expired', 'the stored result has been deleted');
+    return file;
+  }
+
+  /** Accepts the same operation once more, in whatever state it is, as long as its input is kept. */
   async rerun(accountId: string, rid: string): Promise<Accepted> {
     const { operation } = await this.find(accountId, rid);
+    if (operation.emptiedAt !== null)
+      throw new OperationExpiredError(
+        'operation-expired',
+        'its input has expired and is gone: submit it anew',
+      );
     const place = { account: accountId, row: rid, column: 'callback_headers' };
     const headers =
       operation.callbackHeaders === null ? '[]' : this.box.open(operation.callbackHeaders, place);
@@ -189,6 +225,7 @@ export class OperationsService {
       rerunOf: submission.rerunOf ?? null,
       silent: submission.silent ?? false,
       ackByPoll: submission.ackByPoll ?? this.config.ackByPoll,
+      traceparent: submission.traceparent ?? null,
       idempotency: idempotency && {
         key: idempotency.key,
         fingerprint: createHash('sha256').update(idempotency.body).digest('hex'),

@@ -87,8 +87,9 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
     },
     secrets: { keys: `k1:${Buffer.alloc(32, 7).toString('base64')}` },
     accounts: { slots: 20, firstKey: TEST_KEY },
-    files: { folder: join(folder, 'files') },
+    files: { folder: join(folder, 'files'), keptS: 2_592_000 },
     trm: { zeroId: false, requestsPerHour: 100_000, tokenIdleS: 1800 },
+    housekeeping: { everyS: 60, historyS: 90 * 86_400 },
   };
   return Object.fromEntries(
     Object.entries(defaults).map(([slice, value]) => [

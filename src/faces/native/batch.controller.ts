@@ -1,9 +1,10 @@
-import { Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Headers, HttpCode, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { HttpConfig } from '../../config/config.js';
 import { RequestValidationPipe } from '../../http/validation.pipe.js';
 import { OperationsService } from '../../operations/operations.service.js';
+import { traceparentOf } from '../../tracing/spans.js';
 import { BatchRequest } from './batch.request.js';
 import { BatchResponse, type BatchItemResponse } from './batch.response.js';
 import { SubmitOperationRequest } from './operation.request.js';
@@ -25,16 +26,27 @@ export class BatchController {
   @Post()
   @HttpCode(200)
   @NeedsScope('operations:write')
-  async submit(@AccountId() accountId: string, @Body() request: BatchRequest): Promise<BatchResponse> {
+  async submit(
+    @AccountId() accountId: string,
+    @Body() request: BatchRequest,
+    @Headers('traceparent') header: string | undefined,
+  ): Promise<BatchResponse> {
+    const traceparent = traceparentOf(header);
     // Together, so that they share their statements and commits.
-    return { data: await Promise.all(request.operations.map((item) => this.submitOne(accountId, item))) };
+    return {
+      data: await Promise.all(request.operations.map((item) => this.submitOne(accountId, item, traceparent))),
+    };
   }
 
-  private async submitOne(accountId: string, item: unknown): Promise<BatchItemResponse> {
+  private async submitOne(
+    accountId: string,
+    item: unknown,
+    traceparent: string | null,
+  ): Promise<BatchItemResponse> {
     try {
       const metadata = { type: 'body', metatype: SubmitOperationRequest } as const;
       const request = (await validation.transform(item, metadata)) as SubmitOperationRequest;
-      const { view } = await this.operations.accept(toSubmission(accountId, request, null));
+      const { view } = await this.operations.accept(toSubmission(accountId, request, null, traceparent));
       return { status: 202, operation: OperationResponse.from(view, this.http.publicUrl) };
     } catch (error) {
       const problem = toProblem(error);

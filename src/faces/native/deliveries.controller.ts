@@ -95,6 +95,12 @@ export class DeliveriesController {
   private async refusal(accountId: string, id: string, what: string): Promise<Problem> {
     const delivery = await this.deliveries.find(accountId, id);
     if (!delivery) return notFound(id);
+    if (delivery.body === '')
+      return new Problem(
+        409,
+        'delivery-expired',
+        'its operation has expired, and its body with it: it cannot be sent again',
+      );
     const flight = delivery.state === 'Pending' ? ', with an attempt in flight' : '';
     return new Problem(
       409,

@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { APP_PIPE } from '@nestjs/core';
 import { DeliveriesModule } from '../../deliveries/deliveries.module.js';
 import { EndpointsModule } from '../../endpoints/endpoints.module.js';
 import { EgressModule } from '../../egress/egress.module.js';
@@ -13,9 +13,9 @@ import { CallbackCheckController } from './callback-check.controller.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { EndpointsController } from './endpoints.controller.js';
 import { FilesController } from './files.controller.js';
+import { LedgerController } from './ledger.controller.js';
 import { OperationTypesController } from './operation-types.controller.js';
 import { OperationsController } from './operations.controller.js';
-import { ProblemFilter } from './problem.filter.js';
 import { SigningSecretController } from './signing-secret.controller.js';
 import { WebhookKeysController } from './webhook-keys.controller.js';
 
@@ -29,14 +29,12 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     DeliveriesController,
     FilesController,
     AccountsController,
+    LedgerController,
     SigningSecretController,
     CallbackCheckController,
     EndpointsController,
     WebhookKeysController,
   ],
-  providers: [
-    { provide: APP_FILTER, useClass: ProblemFilter },
-    { provide: APP_PIPE, useClass: RequestValidationPipe },
-  ],
+  providers: [{ provide: APP_PIPE, useClass: RequestValidationPipe }],
 })
 export class NativeModule {}

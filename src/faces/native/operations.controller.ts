@@ -13,6 +13,7 @@ import type { OperationEntity } from '../../operations/operation.entity.js';
 import { isTerminal } from '../../operations/operation.state.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
 import { OperationsService } from '../../operations/operations.service.js';
+import { traceparentOf } from '../../tracing/spans.js';
 import { DeliveryResponse } from './delivery.response.js';
 import { acknowledgeSent } from '../acknowledge-sent.js';
 import { sendFile } from '../file-answer.js';
@@ -73,7 +74,9 @@ export class OperationsController {
     const wanted = preferences(prefer);
     const idempotency =
       key === undefined ? null : { key: checkedKey(key), body: JSON.stringify(incoming.body) };
-    const accepted = await this.operations.accept(toSubmission(accountId, request, idempotency));
+    const accepted = await this.operations.accept(
+      toSubmission(accountId, request, idempotency, traceparentOf(incoming.headers.traceparent)),
+    );
     if (accepted.replayed) void reply.header('idempotent-replayed', 'true');
     let { view } = accepted;
     if (wanted.waitS !== null) {
@@ -217,16 +220,7 @@ export class OperationsController {
         headers: { 'retry-after': retryAfter(operation) ?? '1' },
       });
     }
-    if (operation.expiresAt !== null && operation.expiresAt.getTime() <= Date.now()) {
-      throw new Problem(
-        410,
-        'result-expired',
-        'the result was kept as long as its retention class says, and is gone',
-      );
-    }
-    const file = operation.fileId === null ? null : await this.files.find(accountId, operation.fileId);
-    if (operation.fileId !== null && !file)
-      throw new Problem(410, 'result-expired', 'the stored result has been deleted');
+    const file = await this.operations.resultFile(operation);
     if (file) return sendFile(file, this.files, incoming, reply, 'attachment');
     if (operation.state !== 'Finished')
       throw new Problem(404, 'no-result', `the operation is ${operation.state} and has no result`);

@@ -7,6 +7,7 @@ import { Problem, sendProblem } from '../../http/problem.js';
 import {
   IdempotencyMismatchError,
   OperationEndedError,
+  OperationExpiredError,
   OperationNotFoundError,
   OperationRefusedError,
 } from '../../operations/operation.errors.js';
@@ -26,7 +27,7 @@ export class ProblemFilter implements ExceptionFilter {
         msg: 'request failed',
         method: request.method,
         route: request.routeOptions?.url,
-        request_id: request.id,
+        http_request_id: request.id,
         error: String(error),
         stack: error instanceof Error ? error.stack : undefined,
       });
@@ -47,6 +48,7 @@ export function toProblem(error: unknown): Problem {
     return new Problem(404, error.code, error.message, { errors: [{ path: 'id', message: error.message }] });
   if (error instanceof OperationEndedError)
     return new Problem(409, error.code, error.message, { members: { status_of_operation: error.state } });
+  if (error instanceof OperationExpiredError) return new Problem(410, error.code, error.message);
   if (error instanceof IdempotencyMismatchError) {
     return new Problem(422, error.code, error.message, {
       errors: [{ path: 'Idempotency-Key', message: error.message }],

@@ -6,6 +6,7 @@ export function toSubmission(
   accountId: string,
   request: SubmitOperationRequest,
   idempotency: Submission['idempotency'],
+  traceparent: string | null = null,
 ): Submission {
   const { callback } = request;
   return {
@@ -21,5 +22,6 @@ export function toSubmission(
     retention: request.retention ?? null,
     ackByPoll: request.ack_by_poll ?? null,
     idempotency,
+    traceparent,
   };
 }

@@ -98,10 +98,15 @@ export class HttpRequestHandler implements OperationHandler<HttpRequestInput> {
   private send(input: HttpRequestInput, context: OperationContext): Promise<EgressResponse> {
     const json = typeof input.body === 'object';
     const named = Object.keys(input.headers ?? {}).some((name) => name.toLowerCase() === 'content-type');
+    const traced = Object.keys(input.headers ?? {}).some((name) => name.toLowerCase() === 'traceparent');
     return this.egress.request({
       url: input.url,
       method: input.method,
-      headers: { ...(json && !named ? { 'content-type': 'application/json' } : {}), ...input.headers },
+      headers: {
+        ...(json && !named ? { 'content-type': 'application/json' } : {}),
+        ...(context.traceparent === null || traced ? {} : { traceparent: context.traceparent }),
+        ...input.headers,
+      },
       body:
         input.body === undefined
           ? undefined

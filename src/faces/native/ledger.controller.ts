@@ -1,0 +1,18 @@
+import { Controller, Get } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { NeedsScope } from '../../accounts/api-key.guard.js';
+import { LedgerStore } from '../../operations/ledger.store.js';
+import { LedgerResponse } from './ledger.response.js';
+
+@ApiTags('admin')
+@Controller('v1/ledger')
+@NeedsScope('admin')
+export class LedgerController {
+  constructor(private readonly ledger: LedgerStore) {}
+
+  /** Whether nothing was lost: what was accepted and owed against what there is, as of one instant. */
+  @Get()
+  async read(): Promise<LedgerResponse> {
+    return LedgerResponse.from((await this.ledger.read()).ledger);
+  }
+}

@@ -1,0 +1,81 @@
+import { Injectable } from '@nestjs/common';
+import { HousekeepingConfig } from '../config/config.js';
+import { Database } from '../database/database.js';
+
+/** A round takes at most so long, seconds; a process that dies in one blocks the next for a little longer. */
+export const ROUND_S = 10;
+const LEASE_S = ROUND_S + 5;
+/** Fewer than an account may bring up a minute: one whose hosts are forgotten is never refused for it. */
+const HOSTS_FORGOTTEN = 10;
+
+/** Whose turn it is, and the rows that nobody reads any more. Each statement is bounded and leaves the locked ones out. */
+@Injectable()
+export class HousekeepingStore {
+  constructor(
+    private readonly database: Database,
+    private readonly config: HousekeepingConfig,
+  ) {}
+
+  /** True when it is this process's turn: the others let it until `endTurn`, or until its lease has run out. */
+  async takeTurn(): Promise<boolean> {
+    const rows = await this.database.query(
+      `UPDATE chore SET due_at = now() + make_interval(secs => $1) WHERE name = 'housekeeping' AND due_at <= now() RETURNING name`,
+      [LEASE_S],
+    );
+    return rows.length > 0;
+  }
+
+  /** The next turn is due after the pause that the settings say; at once where there is more to do. */
+  async endTurn(more: boolean): Promise<void> {
+    await this.database.query(
+      `UPDATE chore SET due_at = now() + make_interval(secs => $1) WHERE name = 'housekeeping'`,
+      [more ? 0 : this.config.everyS],
+    );
+  }
+
+  async dropKeys(most: number): Promise<number> {
+    return this.count(
+      `DELETE FROM idempotency_key WHERE (account_id, key) IN (
+         SELECT account_id, key FROM idempotency_key WHERE expires_at <= now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+       RETURNING 1`,
+      [most],
+    );
+  }
+
+  /** Tests of endpoints and notices, which belong to no operation: with their attempts, after the history's time. */
+  async dropNotices(most: number): Promise<number> {
+    return this.count(
+      `WITH gone AS (
+         DELETE FROM delivery WHERE seq IN (
+           SELECT seq FROM delivery WHERE operation_id IS NULL AND state <> 'Pending'
+             AND created_at <= now() - make_interval(secs => $2) ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+         RETURNING id
+       ), logged AS (
+         DELETE FROM attempt a USING gone g WHERE a.delivery_id = g.id
+       )
+       SELECT id FROM gone`,
+      [most, this.config.historyS],
+    );
+  }
+
+  /** Small tables: host names used long ago, secrets that no longer sign, finished recoveries, and keys long dead. */
+  async dropSmall(): Promise<void> {
+    await this.database.query(
+      `WITH hosts AS (
+         DELETE FROM callback_host WHERE (account_id, name) IN (
+           SELECT account_id, name FROM callback_host WHERE first_used_at <= now() - make_interval(secs => $1)
+           ORDER BY first_used_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+       ), secrets AS (
+         DELETE FROM signing_secret WHERE expires_at <= now() - interval '1 day'
+       ), recoveries AS (
+         DELETE FROM recovery WHERE finished_at <= now() - make_interval(secs => $1)
+       )
+       DELETE FROM api_key WHERE least(revoked_at, expires_at) <= now() - make_interval(secs => $1)`,
+      [this.config.historyS, HOSTS_FORGOTTEN],
+    );
+  }
+
+  private async count(sql: string, parameters: unknown[]): Promise<number> {
+    return (await this.database.query(sql, parameters)).length;
+  }
+}

@@ -1,0 +1,8 @@
+import { Module } from '@nestjs/common';
+import { OperationsModule } from '../operations/operations.module.js';
+import { MetricsController } from './metrics.controller.js';
+import { MetricsService } from './metrics.service.js';
+
+/** `/metrics`, in every process. */
+@Module({ imports: [OperationsModule], controllers: [MetricsController], providers: [MetricsService] })
+export class MetricsModule {}

@@ -1,0 +1,108 @@
+import { Injectable } from '@nestjs/common';
+import { HousekeepingConfig } from '../config/config.js';
+import { Database, type Queryable } from '../database/database.js';
+
+/** When an operation is looked at again of which a delivery is still owed, seconds. */
+const LATER_S = 3600;
+
+interface DueRow {
+  readonly request_id: string;
+  readonly emptied: boolean;
+}
+
+/**
+ * What becomes of operations after their end: emptied when their retention class has run out, deleted when their history
+ * has. Never while one of their deliveries is still owed.
+ */
+@Injectable()
+export class RetentionStore {
+  constructor(
+    private readonly database: Database,
+    private readonly config: HousekeepingConfig,
+  ) {}
+
+  /** Takes at most `most` operations a step further, in one commit; answers how many were looked at. */
+  sweep(most: number): Promise<number> {
+    return this.database.transaction(async (tx) => {
+      const due = await tx.query<DueRow>(
+        `SELECT request_id, emptied_at IS NOT NULL AS emptied FROM operation
+         WHERE due_at IS NULL AND coalesce(sweep_at, expires_at) <= now()
+         ORDER BY coalesce(sweep_at, expires_at) LIMIT $1 FOR UPDATE SKIP LOCKED`,
+        [most],
+      );
+      if (due.length === 0) return 0;
+      const live = await this.liveAmong(tx, due);
+      const ended = due.filter((row) => !live.has(row.request_id));
+      await this.defer(tx, [...live]);
+      await this.empty(tx, idsOf(ended, false));
+      await this.remove(tx, idsOf(ended, true));
+      return due.length;
+    });
+  }
+
+  /** Locks the ended deliveries of these operations, so that none is redelivered meanwhile, and answers which still owe one. */
+  private async liveAmong(tx: Queryable, due: readonly DueRow[]): Promise<Set<string>> {
+    const ids = due.map((row) => row.request_id);
+    // Pending ones aren't locked: attempts on their way are not to wait for this.
+    await tx.query(
+      `SELECT FROM delivery WHERE operation_id = ANY($1::bigint[]) AND state <> 'Pending' ORDER BY seq FOR UPDATE`,
+      [ids],
+    );
+    const rows = await tx.query<{ operation_id: string }>(
+      `SELECT DISTINCT operation_id FROM delivery WHERE operation_id = ANY($1::bigint[]) AND state = 'Pending'`,
+      [ids],
+    );
+    return new Set(rows.map((row) => row.operation_id));
+  }
+
+  /** Looked at again later, so that what is owed for long holds up no others. */
+  private async defer(tx: Queryable, ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await tx.query(
+      'UPDATE operation SET sweep_at = now() + make_interval(secs => $2) WHERE request_id = ANY($1::bigint[])',
+      [ids, Math.min(LATER_S, this.config.historyS)],
+    );
+  }
+
+  /** Deletes what was given and what came of it; that it was, how it ended and what was delivered stays. */
+  private async empty(tx: Queryable, ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await tx.query(
+      `WITH emptied AS (
+         UPDATE operation SET input = NULL, result = NULL, custom = NULL, file_id = NULL, callback_headers = NULL,
+           emptied_at = now(), sweep_at = finished_at + make_interval(secs => $2)
+         WHERE request_id = ANY($1::bigint[])
+       ), unused AS (
+         DELETE FROM file_use WHERE operation_id = ANY($1::bigint[])
+       ), silenced AS (
+         UPDATE delivery SET body = '', headers = NULL WHERE operation_id = ANY($1::bigint[]) RETURNING id
+       )
+       UPDATE attempt a SET response_body = NULL FROM silenced s WHERE a.delivery_id = s.id AND a.response_body IS NOT NULL`,
+      [ids, this.config.historyS],
+    );
+  }
+
+  private async remove(tx: Queryable, ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await tx.query(
+      `WITH removed AS (
+         DELETE FROM operation WHERE request_id = ANY($1::bigint[]) RETURNING callback_url, silent
+       ), booked AS (
+         INSERT INTO ledger_entry (accepted, destined) SELECT -count(*), -count(callback_url) FILTER (WHERE NOT silent) FROM removed
+       ), told AS (
+         DELETE FROM history_entry WHERE operation_id = ANY($1::bigint[])
+       ), settled AS (
+         DELETE FROM delivery WHERE operation_id = ANY($1::bigint[]) RETURNING id
+       ), left_over AS (
+         -- Stored by a run that had lost its lease, after the end.
+         UPDATE file SET expires_at = now() WHERE operation_id = ANY($1::bigint[]) AND expires_at IS NULL
+       )
+       DELETE FROM attempt a USING settled s WHERE a.delivery_id = s.id`,
+      [ids],
+    );
+  }
+}
+
+function idsOf(rows: readonly DueRow[], emptied: boolean): string[] {
+  return rows.filter((row) => row.emptied === emptied).map((row) => row.request_id);
+}

@@ -1,0 +1,108 @@
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { describe, expect, it } from 'vitest';
+import { App } from './support/app.js';
+import { newDatabase, rowsOf } from './support/database.js';
+import { expectNothingLost, Load } from './support/load.js';
+import { Receiver } from './support/receiver.js';
+import { Service, sharedBy } from './support/service.js';
+
+/** Everything that the queue holds is forgotten. */
+async function loseQueue(databaseUrl: string, redisUrl: string | undefined): Promise<void> {
+  if (redisUrl === undefined) {
+    await rowsOf(databaseUrl, 'TRUNCATE bullmq.job CASCADE');
+    return;
+  }
+  const client = new Redis(redisUrl);
+  await client.flushdb();
+  await client.quit();
+}
+
+describe('the ledger', { timeout: 120_000 }, () => {
+  it('counts what was accepted and owed, and names nobody', async () => {
+    await using receiver = await Receiver.answering(200, 410);
+    await using app = await App.start();
+    const one = await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
+    await app.client.ended(one.id);
+    await expect.poll(async () => (await app.client.deliveries(one.id))[0].status).toBe('Delivered');
+    const two = await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
+    await expect.poll(async () => (await app.client.deliveries(two.id))[0]?.status).toBe('Exhausted');
+    await app.client.submit({ type: 'echo', run_at: new Date(Date.now() + 3_600_000).toISOString() });
+    const answer = await app.client.get('/v1/ledger');
+    expect([answer.status, answer.body]).toEqual([
+      200,
+      {
+        balanced: true,
+        accepted: 3,
+        operations: { waiting: 1, executing: 0, finished: 2, failed: 0, canceled: 0 },
+        ended_with_callback: 2,
+        deliveries: { pending: 0, delivered: 1, exhausted: 1, canceled: 0 },
+        oldest_overdue_s: 0,
+        oldest_waiting_s: 0,
+        oldest_owed_s: 0,
+      },
+    ]);
+  });
+
+  it('is for administrators', async () => {
+    await using app = await App.start();
+    const account = await app.account('curious');
+    expect((await account.get('/v1/ledger')).status).toBe(403);
+    expect((await account.withKey('none').get('/v1/ledger')).status).toBe(401);
+  });
+
+  it.each([
+    ['an operation', 'DELETE FROM operation WHERE request_id = (SELECT max(request_id) FROM operation)'],
+    ['a delivery', 'DELETE FROM delivery'],
+  ])('shows that %s is gone which retention did not delete', async (_, fault) => {
+    await using receiver = await Receiver.answering(200);
+    await using app = await App.start();
+    const { id } = await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
+    await app.client.ended(id);
+    await expect.poll(async () => (await app.client.deliveries(id))[0].status).toBe('Delivered');
+    expect((await app.client.get('/v1/ledger')).body.balanced).toBe(true);
+    await rowsOf(app.databaseUrl, fault);
+    expect((await app.client.get('/v1/ledger')).body.balanced).toBe(false);
+  });
+
+  it('shows how long the oldest row is overdue', async () => {
+    await using app = await App.start();
+    await app.client.submit({ type: 'echo', run_at: new Date(Date.now() + 3_600_000).toISOString() });
+    // A dispatcher that hangs.
+    const holder = new pg.Client({ connectionString: app.databaseUrl });
+    await holder.connect();
+    await holder.query('SELECT pg_advisory_lock(7164225002)');
+    expect((await app.client.get('/v1/ledger')).body.oldest_overdue_s).toBe(0);
+    await holder.query(`UPDATE operation SET due_at = now() - interval '90 s'`);
+    expect((await app.client.get('/v1/ledger')).body.oldest_overdue_s).toBeGreaterThanOrEqual(90);
+    await holder.end();
+    await expect.poll(async () => (await app.client.get('/v1/ledger')).body.oldest_overdue_s).toBe(0);
+  });
+
+  it('is balanced at every instant while workers are killed and the queue is lost', async () => {
+    const database = await newDatabase();
+    const shared = await sharedBy(database);
+    await using receiver = await Receiver.answering(200);
+    await using api = await Service.start({ ...shared, RINGBACK_ROLE: 'api' });
+    let worker = await Service.start({ ...shared, RINGBACK_ROLE: 'worker' });
+    const load = new Load(api.client, receiver.url);
+    const balanced = async (): Promise<void> =>
+      expect((await api.client.get('/v1/ledger')).body).toMatchObject({ balanced: true });
+    for (let fault = 1; fault <= 3; fault++) {
+      await load.reached(fault * 60);
+      await balanced();
+      await worker.end('SIGKILL');
+      await loseQueue(database, shared['REDIS_URL']);
+      await balanced();
+      worker = await Service.start({ ...shared, RINGBACK_ROLE: 'worker' });
+      await balanced();
+    }
+    await using _last = worker;
+    const acknowledged = await load.stop();
+    await expectNothingLost(database, acknowledged, receiver);
+    const { body } = await api.client.get('/v1/ledger');
+    expect(body).toMatchObject({ balanced: true, operations: { waiting: 0, executing: 0 } });
+    expect(body.accepted).toBeGreaterThanOrEqual(acknowledged.length);
+    expect(body.deliveries.delivered).toBe(body.accepted);
+  });
+});
