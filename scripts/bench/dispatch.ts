@@ -52,7 +52,12 @@ const OPERATIONS: Kind = {
     { name: '100,000 of 1 account', rows: 100_000, owners: 1 },
     { name: '1,000 of 1,000 accounts', rows: 1_000, owners: 1_000 },
     { name: '100,000 of 1,000 accounts', rows: 100_000, owners: 1_000 },
-    { name: '1,000 of 1 account, beside 1,000 accounts without a free slot', rows: 1_000, owners: 1, stuck: 1_000 },
+    {
+      name: '1,000 of 1 account, beside 1,000 accounts without a free slot',
+      rows: 1_000,
+      owners: 1,
+      stuck: 1_000,
+    },
   ],
 };
 
@@ -84,11 +89,16 @@ const DELIVERIES: Kind = {
     { name: '100,000 to 1 origin', rows: 100_000, owners: 1 },
     { name: '1,000 to 1,000 origins', rows: 1_000, owners: 1_000 },
     { name: '100,000 to 1,000 origins', rows: 100_000, owners: 1_000 },
-    { name: '1,000 to 1 origin, beside 1,000 full origins and 10,000 held for 1,000 endpoints', rows: 1_000, owners: 1, stuck: 1_000 },
+    {
+      name: '1,000 to 1 origin, beside 1,000 full origins and 10,000 held for 1,000 endpoints',
+      rows: 1_000,
+      owners: 1,
+      stuck: 1_000,
+    },
   ],
 };
 
-/** Measures what a round of dispatch costs on backlogs of different shape, and prints a table and the query plans. */
+/** Measures what a round of dispatch costs on backlogs of different shape, and prints a table of each kind. */
 export async function benchDispatch(leftovers: Leftovers): Promise<void> {
   const postgres = await EmbeddedPostgres.start({ dataDir: await leftovers.folder('dispatch') });
   try {
@@ -98,12 +108,16 @@ export async function benchDispatch(leftovers: Leftovers): Promise<void> {
     await client.connect();
     try {
       for (const kind of [OPERATIONS, DELIVERIES]) {
-        console.log(`\n| a round of ${kind.name}, ${MOST} at most | p50 ms | p95 ms | × |\n|---|---|---|---|`);
+        console.log(
+          `\n| a round of ${kind.name}, ${MOST} at most | p50 ms | p95 ms | × |\n|---|---|---|---|`,
+        );
         let first: number | undefined;
         for (const scenario of kind.scenarios) {
           const { p50, p95 } = await measure(client, kind, scenario);
           first ??= p50;
-          console.log(`| ${scenario.name} | ${p50.toFixed(2)} | ${p95.toFixed(2)} | ${(p50 / first).toFixed(2)} |`);
+          console.log(
+            `| ${scenario.name} | ${p50.toFixed(2)} | ${p95.toFixed(2)} | ${(p50 / first).toFixed(2)} |`,
+          );
         }
       }
     } finally {
@@ -114,7 +128,11 @@ export async function benchDispatch(leftovers: Leftovers): Promise<void> {
   }
 }
 
-async function measure(client: pg.Client, kind: Kind, scenario: Scenario): Promise<{ p50: number; p95: number }> {
+async function measure(
+  client: pg.Client,
+  kind: Kind,
+  scenario: Scenario,
+): Promise<{ p50: number; p95: number }> {
   for (const sql of kind.fill(scenario)) await client.query(sql);
   await client.query('VACUUM ANALYZE');
   // Plans of the backlog before this one.
@@ -124,7 +142,8 @@ async function measure(client: pg.Client, kind: Kind, scenario: Scenario): Promi
     const startedAt = performance.now();
     const { rows } = await client.query<{ count: number }>(kind.dispatch);
     if (round >= 0) samples.push(performance.now() - startedAt);
-    if (rows[0]!.count !== MOST) throw new Error(`${scenario.name}: ${rows[0]!.count} were hinted, not ${MOST}`);
+    if (rows[0]!.count !== MOST)
+      throw new Error(`${scenario.name}: ${rows[0]!.count} were hinted, not ${MOST}`);
     await client.query(kind.reset);
   }
   return spreadOf(samples);
