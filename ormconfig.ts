@@ -15,6 +15,7 @@ import {
   HistoryEntryEntity,
   IdempotencyKeyEntity,
   OperationEntity,
+  TurnEntity,
 } from './src/operations/operation.entity.js';
 import { SigningSecretEntity } from './src/signing/signing-secret.entity.js';
 
@@ -42,6 +43,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       CallbackHostEntity,
       RecoveryEntity,
       FileUseEntity,
+      TurnEntity,
       ChoreEntity,
       LedgerEntity,
       LedgerEntryEntity,

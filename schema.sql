@@ -398,24 +398,22 @@ AS $function$
             CASE WHEN e.rate_per_s IS NULL THEN most
               ELSE floor(least(extract(epoch FROM now() - greatest(e.rate_used_until, now() - interval '1 day')) * e.rate_per_s, greatest(e.rate_per_s, 1)))::integer END AS allowance,
             coalesce(e.max_in_flight, in_flight)
-              - CASE WHEN e.max_in_flight IS NULL THEN 0 ELSE (SELECT count(*) FROM delivery d WHERE d.lane = w.lane AND d.phase IN ('hinted', 'running')) END AS free
-          FROM waiting w LEFT JOIN endpoint e ON e.id = w.lane WHERE w.lane IS NOT NULL
-        ), origins AS (
-          SELECT l.origin,
-            -- Unproven: one at once and 60 a minute.
+              - CASE WHEN e.max_in_flight IS NULL THEN 0 ELSE (SELECT count(*) FROM delivery d WHERE d.lane = w.lane AND d.phase IN ('hinted', 'running')) END AS free,
+            -- Of its origin. Unproven: one at once and 60 a minute. Here and not joined by origin, which without statistics compares all with all.
             CASE WHEN k.rests_until > now() THEN 0 WHEN k.proven_at IS NOT NULL THEN in_flight
-              WHEN cardinality(k.asked_at) = 60 AND k.asked_at[1] > now() - interval '1 minute' THEN 0 ELSE 1 END - (SELECT count(*) FROM delivery d WHERE d.origin = l.origin AND d.phase IN ('hinted', 'running')) AS free
-          FROM (SELECT DISTINCT lanes.origin FROM lanes) l LEFT JOIN origin k ON k.name = l.origin
+              WHEN cardinality(k.asked_at) = 60 AND k.asked_at[1] > now() - interval '1 minute' THEN 0 ELSE 1 END
+              - (SELECT count(*) FROM delivery d WHERE d.origin = coalesce(e.origin, w.lane) AND d.phase IN ('hinted', 'running')) AS origin_free
+          FROM waiting w LEFT JOIN endpoint e ON e.id = w.lane LEFT JOIN origin k ON k.name = coalesce(e.origin, w.lane) WHERE w.lane IS NOT NULL
         ), open AS (
           -- Each of them has a turn: what a round leaves to one lane is less by that.
-          SELECT count(DISTINCT l.origin) AS origins FROM lanes l JOIN origins o ON o.origin = l.origin
-          WHERE least(l.free, l.allowance, o.free) > 0
-        ), turns AS (
-          SELECT next.seq, next.turn, o.origin, o.free, row_number() OVER (PARTITION BY o.origin ORDER BY next.turn, next.seq) AS place
-          FROM lanes l JOIN origins o ON o.origin = l.origin CROSS JOIN open n CROSS JOIN LATERAL (
+          SELECT count(DISTINCT l.origin) AS origins FROM lanes l WHERE least(l.free, l.allowance, l.origin_free) > 0
+        ), places AS (
+          SELECT next.seq, next.turn, l.proven, l.origin_free,
+            row_number() OVER (PARTITION BY l.origin ORDER BY next.turn, next.seq) AS place
+          FROM lanes l CROSS JOIN open n CROSS JOIN LATERAL (
             SELECT d.seq, row_number() OVER (ORDER BY d.run_at, d.seq) AS turn
             FROM delivery d WHERE d.lane = l.lane AND d.phase = 'ready'
-            ORDER BY d.run_at, d.seq LIMIT least(greatest(least(l.free, l.allowance, o.free), 0), greatest(most + 1 - n.origins, 1))
+            ORDER BY d.run_at, d.seq LIMIT least(greatest(least(l.free, l.allowance, l.origin_free), 0), greatest(most + 1 - n.origins, 1))
           ) next
         ), turns AS (
           -- Unproven origins together leave room for the others, however many of them hang.

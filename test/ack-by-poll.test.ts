@@ -93,7 +93,7 @@ describe('an operation with ack_by_poll', () => {
     expect((await stranger.withKey('rb_wrong').get(`/v1/operations/${operation.id}`)).status).toBe(401);
     await app.client.get('/v1/operations?undelivered=true');
     await app.client.get(`/v1/operations/${operation.id}/history`);
-    expect(await callbackOf(operation)).toMatchObject({ status: 'Pending', acknowledged_by: null });
+    expect(await callbackOf(operation)).toMatchObject({ status: 'Pending', reason: null });
   });
 });
 
@@ -103,7 +103,7 @@ describe('an operation without ack_by_poll', () => {
     const operation = await unheard(receiver);
     await app.client.ended(operation.id);
     await app.client.ended(operation.id);
-    expect(await callbackOf(operation)).toMatchObject({ status: 'Pending', acknowledged_by: null });
+    expect(await callbackOf(operation)).toMatchObject({ status: 'Pending', reason: null });
   });
 
   it.each([['yes' as unknown], [1]])('is refused where ack_by_poll is %o', async (ack_by_poll) => {

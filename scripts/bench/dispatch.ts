@@ -98,7 +98,7 @@ const DELIVERIES: Kind = {
   ],
 };
 
-/** Measures what a round of dispatch costs on backlogs of different shape, and prints a table and the query plans. */
+/** Measures what a round of dispatch costs on backlogs of different shape, and prints a table of each kind. */
 export async function benchDispatch(leftovers: Leftovers): Promise<void> {
   const postgres = await EmbeddedPostgres.start({ dataDir: await leftovers.folder('dispatch') });
   try {

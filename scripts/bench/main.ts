@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { benchDispatch } from './dispatch.js';
 import type { CeilingAnswer, ReceiverAnswers, ToCeiling } from './messages.js';
 import { type Backend, type BenchOptions, HELP, readOptions } from './options.js';
 import { ask, Leftovers } from './processes.js';
@@ -24,7 +25,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 try {
   const options = readOptions(process.argv.slice(2), process.env);
-  if (options) await bench(options);
+  if (options?.dispatch) await benchDispatch(leftovers);
+  else if (options) await bench(options);
   else console.log(HELP);
 } catch (error) {
   // After a signal the parts fail because they were stopped.

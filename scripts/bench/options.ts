@@ -17,6 +17,8 @@ export interface BenchOptions {
   /** Folder for CPU profiles of the service. */
   readonly profile: string | undefined;
   readonly ceilings: boolean;
+  /** Only what rounds of dispatch cost on backlogs of different shape. */
+  readonly dispatch: boolean;
   /** Loads `pg_stat_statements` into the embedded PostgreSQL. */
   readonly statements: boolean;
   /** Statements listed by their share of PostgreSQL's time; 0 for none. */
@@ -35,6 +37,7 @@ export const HELP = `npm run bench -- [options]
   --backend B         postgresql, redis or both (both where a Redis can be had)
   --redis URL         a Redis to use; else REDIS_URL, else a redis-server from PATH is started and stopped.
                       Never one that a Ringback in use shares: the keys would mix.
+  --dispatch          only: what a round of dispatch costs on backlogs of 1,000 and 100,000, of 1 and 1,000 accounts
   --no-ceilings       leave out bare got and bare BullMQ
   --no-statements     leave out pg_stat_statements (its counting costs a little)
   --top N             list the N statements that took most of PostgreSQL's time (0)
@@ -60,6 +63,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
       backend: text,
       redis: text,
       ceilings: flag,
+      dispatch: flag,
       statements: flag,
       top: text,
       profile: text,
@@ -78,6 +82,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     redisUrl: values.redis ?? (env['REDIS_URL'] || undefined),
     profile: values.profile,
     ceilings: values.ceilings ?? true,
+    dispatch: values.dispatch ?? false,
     statements: values.statements ?? true,
     top: whole('top', values.top, 0, 0, 1_000),
   };

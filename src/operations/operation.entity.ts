@@ -172,3 +172,14 @@ export class IdempotencyKeyEntity {
   @Column({ name: 'expires_at', type: 'timestamptz' })
   expiresAt: Date;
 }
+
+/** Whom the last round of dispatch served last: the next one begins behind it. */
+@Entity('turn')
+export class TurnEntity {
+  @PrimaryColumn({ name: 'of', type: 'text' })
+  of: 'operations';
+
+  /** Id of an account; empty at first. */
+  @Column({ name: 'served', type: 'text' })
+  served: string;
+}

@@ -20,7 +20,7 @@ export class DeliveryResponse {
   /** Why it was given up; null otherwise. */
   reason: string | null;
   /** `poll`: given up because the caller has read how its `ack_by_poll` operation ended. */
-  acknowledged_by: 'poll' | null;
+  acknowledged_by?: 'poll';
 
   static from(delivery: DeliveryEntity): DeliveryResponse {
     return {
@@ -35,7 +35,7 @@ export class DeliveryResponse {
       created_at: delivery.createdAt.toISOString(),
       delivered_at: delivery.deliveredAt?.toISOString() ?? null,
       reason: delivery.reason,
-      acknowledged_by: delivery.reason === ACKNOWLEDGED_BY_POLL ? 'poll' : null,
+      ...(delivery.reason === ACKNOWLEDGED_BY_POLL ? { acknowledged_by: 'poll' as const } : {}),
     };
   }
 }

@@ -42,7 +42,7 @@ export class OperationResponse {
    * 1 for the account's next to start: an estimate, at most 1,000. Null when not Waiting, before `run_at`, in lists and in
    * the answer to a submit.
    */
-  queue_position: number | null;
+  queue_position?: number;
   correlation: string | null;
   created_at: string;
   started_at: string | null;
@@ -78,7 +78,7 @@ export class OperationResponse {
       status_info: operation.errorMessage,
       progress: round(operation.progress),
       attempt: operation.attempt,
-      queue_position: queuePosition ?? null,
+      ...(typeof queuePosition === 'number' ? { queue_position: queuePosition } : {}),
       correlation: operation.correlation,
       created_at: operation.createdAt.toISOString(),
       started_at: operation.startedAt?.toISOString() ?? null,
