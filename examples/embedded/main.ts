@@ -28,6 +28,15 @@ class ExampleModule {}
 
 const app = await NestFactory.create<NestFastifyApplication>(ExampleModule, new FastifyAdapter(), {
   logger: ['error', 'warn'],
+  bodyParser: false,
+});
+// Replicate's client names JSON also where it sends nothing.
+const fastify = app.getHttpAdapter().getInstance();
+const parseJson = fastify.getDefaultJsonParser('error', 'error');
+fastify.removeContentTypeParser('application/json');
+fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+  if (body === '') done(null, undefined);
+  else void parseJson(request, body as string, done);
 });
 app.setGlobalPrefix('v1');
 app.enableShutdownHooks();
