@@ -54,8 +54,9 @@ class Between implements AsyncDisposable {
         body,
       });
       const text = await answer.text();
-      if (what === 'lose') return void response.destroy();
-      response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type')! }).end(text);
+      if (what === 'lose') response.destroy();
+      else
+        response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type')! }).end(text);
     });
   }
 

@@ -72,8 +72,8 @@ describe('a delivery', () => {
        SELECT 'dlv_' || n, a.id, 'x', 'operation.finished', 'http://127.0.0.1:9/', 'http://127.0.0.1:9', n, '{}', n, 'held', NULL
        FROM account a, unnest(ARRAY['${endpoint.id}', 'ep_gone']) n WHERE a.name = 'default'`,
     );
-    const [{ headers }] = (await receiver.received(1)) as [{ headers: Record<string, unknown> }];
-    expect(headers['webhook-id']).toBe(`dlv_${endpoint.id}`);
+    const [received] = await receiver.received(1);
+    expect(received!.headers['webhook-id']).toBe(`dlv_${endpoint.id}`);
     await expect
       .poll(async () => (await app.client.delivery('dlv_ep_gone')).status, { timeout: 5_000 })
       .toBe('Canceled');

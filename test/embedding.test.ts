@@ -323,7 +323,7 @@ describe('An application that embeds Ringback', () => {
   });
 
   it('needs no HTTP to run operations', async () => {
-    const { mount, publicUrl, apiKey, ...given } = await options(0);
+    const { mount: _mount, publicUrl: _url, apiKey: _key, ...given } = await options(0);
     @Module({ imports: [RingbackModule.forRoot(given), GreetModule] })
     class HostModule {}
     const app = await NestFactory.createApplicationContext(HostModule, {

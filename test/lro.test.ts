@@ -1,4 +1,4 @@
-import { createHttpPoller, type LongRunningOperation, type OperationResponse } from '@azure/core-lro';
+import { createHttpPoller, type RunningOperation, type OperationResponse } from '@azure/core-lro';
 import { Module } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OperationContext, type OperationHandler, OperationType } from '../src/index.js';
@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => app[Symbol.asyncDispose]());
 
 /** A submit as an Azure SDK package gives it to the poller: raw responses, nothing of ours in between. */
-function submitting(operation: object): LongRunningOperation {
+function submitting(operation: object): RunningOperation {
   const ask = async (method: string, url: string, body?: object): Promise<OperationResponse> => {
     const response = await fetch(url, {
       method,

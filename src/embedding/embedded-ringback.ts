@@ -52,7 +52,7 @@ export class EmbeddedRingback implements OnApplicationBootstrap {
 
   /** One of Ringback's own providers. */
   get<T>(type: abstract new (...given: never[]) => T): T {
-    if (this.app) return this.app.get<T>(type as never, { strict: false });
+    if (this.app) return this.app.get<T>(type, { strict: false });
     throw new Error(
       'Ringback is not running: use Operations from onApplicationBootstrap on, and not after the application has closed',
     );
@@ -68,7 +68,7 @@ export class EmbeddedRingback implements OnApplicationBootstrap {
   }
 
   private async serving(app: NestFastifyApplication, path: string): Promise<NestFastifyApplication> {
-    const inner: FastifyInstance = app.getHttpAdapter().getInstance() as never;
+    const inner: FastifyInstance = app.getHttpAdapter().getInstance();
     this.mounted = Mount.on(this.host, path, inner);
     await app.init();
     await inner.ready();

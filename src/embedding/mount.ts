@@ -20,7 +20,7 @@ export class Mount {
         `mount "${path}" needs an application on Fastify: make it with FastifyAdapter, or leave mount out`,
       );
     }
-    const mount = new Mount(path, inner.routing);
+    const mount = new Mount(path, (request, response) => inner.routing(request, response));
     adapter.getInstance<FastifyInstance>().addHook('onRequest', (request, reply, done) => {
       const rest = mount.inside(request.raw.url ?? '/');
       if (rest === null) return done();

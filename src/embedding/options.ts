@@ -91,7 +91,7 @@ function toEnvironment(options: object): Record<string, string | undefined> {
 function settingNames(): string[] {
   const others: readonly string[] = OF_THE_SERVICE;
   return Object.keys(SETTINGS).filter(
-    (name) => (/^RINGBACK_/.test(name) || /^(DATABASE|REDIS)_URL$/.test(name)) && !others.includes(name),
+    (name) => (name.startsWith('RINGBACK_') || /^(DATABASE|REDIS)_URL$/.test(name)) && !others.includes(name),
   );
 }
 
