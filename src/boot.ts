@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { DynamicModule, Type } from '@nestjs/common';
+import type { DynamicModule, INestApplicationContext, LoggerService, Type } from '@nestjs/common';
 import type { RingbackConfig } from './config/config.js';
 import type { Env } from './config/env.js';
 import { SettingError } from './config/settings.js';
@@ -102,6 +102,25 @@ function secretKeys(env: Env, embedded: boolean, production: boolean): string {
     writeFileSync(path, `k1:${randomBytes(32).toString('base64')}`, { mode: 0o600, flag: 'wx' });
   }
   return readFileSync(path, 'utf8').trim();
+}
+
+/** How long the whole shutdown may take beyond the handlers' grace, seconds. */
+const SHUTDOWN_MARGIN_S = 5;
+
+/** Closes, but waits no longer than the shutdown may take. */
+export async function closeInTime(
+  app: INestApplicationContext,
+  config: RingbackConfig,
+  logger: LoggerService,
+): Promise<void> {
+  // Closing may hang while Redis is down; what it would still do is in the rows for others.
+  const late = new Promise((resolve) =>
+    setTimeout(resolve, (config.process.shutdownGraceS + SHUTDOWN_MARGIN_S) * 1000).unref(),
+  );
+  const closed = app
+    .close()
+    .catch((error: unknown) => logger.error(`closing failed: ${String(error)}`, 'Shutdown') as void);
+  await Promise.race([closed, late]);
 }
 
 /** Imports the modules that RINGBACK_HANDLERS names. */

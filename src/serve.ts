@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccountsService } from './accounts/accounts.service.js';
 import { AppModule } from './app.module.js';
-import { loadHandlers, toConfig } from './boot.js';
+import { closeInTime, loadHandlers, toConfig } from './boot.js';
 import type { RingbackConfig } from './config/config.js';
 import { type Env, readEnv, unknownVariables } from './config/env.js';
 import { SettingError } from './config/settings.js';
@@ -13,9 +13,6 @@ import {
 } from './database/embedded-postgres.js';
 import { createApp } from './http/create-app.js';
 import { JsonLogger } from './http/json-logger.js';
-
-/** How long the whole shutdown may take beyond the handlers' grace, seconds. */
-const SHUTDOWN_MARGIN_S = 5;
 
 /** Runs Ringback as this process's environment says, until a signal ends it. */
 export async function serve(): Promise<void> {
@@ -102,14 +99,7 @@ function endOnSignal(
   const end = async (code: number): Promise<void> => {
     if (ending) return;
     ending = true;
-    // Closing may hang while Redis is down; what it would still do is in the rows for others.
-    const late = new Promise((resolve) =>
-      setTimeout(resolve, (config.process.shutdownGraceS + SHUTDOWN_MARGIN_S) * 1000).unref(),
-    );
-    await Promise.race([
-      app.close().catch((error: unknown) => logger.error(`closing failed: ${String(error)}`, 'Shutdown')),
-      late,
-    ]);
+    await closeInTime(app, config, logger);
     await Promise.race([stopTracing(), new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
     await database?.stop();
     process.exit(code);

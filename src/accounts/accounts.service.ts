@@ -29,13 +29,13 @@ export class AccountsService implements OnModuleInit {
 
   /** Sees to the default account and the first admin key. */
   async onModuleInit(): Promise<void> {
-    const account =
-      (await this.create(DEFAULT_ACCOUNT, undefined)) ?? (await this.store.findByName(DEFAULT_ACCOUNT))!;
-    await this.secrets.ensure(account.id);
+    const accountId = await this.ensure(DEFAULT_ACCOUNT);
+    await this.secrets.ensure(accountId);
+    if (this.config.firstKey === null) return;
     if (this.config.firstKey !== undefined) {
       await this.store.saveKey({
         id: GIVEN_KEY_ID,
-        accountId: account.id,
+        accountId,
         name: 'RINGBACK_API_KEY',
         hash: digest(this.config.firstKey),
         scopes: ['admin'],
@@ -43,9 +43,19 @@ export class AccountsService implements OnModuleInit {
       });
     } else if (!(await this.store.hasKeys())) {
       this.firstKey = (
-        await this.createKey(account.id, { name: 'first admin key', scopes: ['admin'], expiresAt: null })
+        await this.createKey(accountId, { name: 'first admin key', scopes: ['admin'], expiresAt: null })
       ).key;
     }
+  }
+
+  /** Id of the account of this name; null when there is none. */
+  async idOf(name: string): Promise<string | null> {
+    return (await this.store.findByName(name))?.id ?? null;
+  }
+
+  /** Id of the account of this name, which is made when it is new. */
+  async ensure(name: string): Promise<string> {
+    return (await this.idOf(name)) ?? (await this.create(name, undefined))?.id ?? (await this.idOf(name))!;
   }
 
   /** Null when the name is taken. */

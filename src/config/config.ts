@@ -69,8 +69,8 @@ export abstract class SecretConfig {
 /** Accounts' defaults and the first admin key. */
 export abstract class AccountConfig {
   abstract readonly slots: number;
-  /** RINGBACK_API_KEY; without one, a key is made when the database has none. */
-  abstract readonly firstKey: string | undefined;
+  /** RINGBACK_API_KEY; without one, a key is made when the database has none; null makes none. */
+  abstract readonly firstKey: string | undefined | null;
 }
 
 /** The trm face. */

@@ -248,7 +248,10 @@ function apiKey(value: string): string {
  * Reads the environment, or throws one `SettingError` that lists every variable that is wrong.
  * An empty variable counts as unset, but for RINGBACK_ALLOWED_PRIVATE, where empty means "none".
  */
-export function readEnv(source: Record<string, string | undefined> = process.env): Env {
+export function readEnv(
+  source: Record<string, string | undefined> = process.env,
+  complaint = 'The environment is wrong; mend it and start again.',
+): Env {
   const wrong: string[] = [];
   const env: Record<string, unknown> = {};
   for (const [name, { fallback, read }] of Object.entries(SETTINGS)) {
@@ -262,8 +265,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
       wrong.push(`${name}: ${error.message}`);
     }
   }
-  if (wrong.length > 0)
-    throw new SettingError(`The environment is wrong; mend it and start again.\n  ${wrong.join('\n  ')}`);
+  if (wrong.length > 0) throw new SettingError(`${complaint}\n  ${wrong.join('\n  ')}`);
   return env as unknown as Env;
 }
 

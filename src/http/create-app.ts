@@ -9,10 +9,10 @@ import { refuseConnection } from './client-error.js';
 import { serveOpenApi } from './openapi.js';
 import { Problem, sendProblem } from './problem.js';
 
-/** The application with its HTTP listener configured, not yet listening. */
+/** The application with its HTTP listener configured, not yet listening. Without a logger, the process's stays what it is. */
 export async function createApp(
   root: Type | DynamicModule,
-  logger: LoggerService | false,
+  logger: LoggerService | false | undefined,
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: MOST_BODY_BYTES,
@@ -27,7 +27,7 @@ export async function createApp(
     http: { headersTimeout: 10_000, maxHeaderSize: 16 * 1024 },
   } as ConstructorParameters<typeof FastifyAdapter>[0]);
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
-    logger: logger === false ? false : logger,
+    ...(logger === undefined ? {} : { logger }),
     abortOnError: false,
     bufferLogs: false,
     // Nest's would take urlencoded forms too, which any web page may send without asking.

@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleInit, type Type } from '@nestjs/common';
+import { Injectable, type OnModuleInit, Optional, type Type } from '@nestjs/common';
 import { DiscoveryService, Reflector } from '@nestjs/core';
 import { type ClassConstructor, plainToInstance } from 'class-transformer';
 import { validate } from 'class-validator';
@@ -23,6 +23,39 @@ export interface RegisteredType {
 
 /** Segments may be parameters: `orders/{id}/files`. */
 const PATH = /^([\w-]+|\{[a-z]\w*\})(\/([\w-]+|\{[a-z]\w*\}))*$/i;
+/** A handler and what its `@OperationType` says. */
+export interface FoundHandler {
+  readonly options: OperationTypeOptions;
+  readonly handler: OperationHandler;
+  readonly className: string;
+}
+
+/** Handlers that come from outside of this application's modules: an embedding host's. */
+export class GivenHandlers {
+  constructor(readonly handlers: readonly FoundHandler[]) {}
+}
+
+/** Every provider of an application whose class is marked with `@OperationType`. */
+export function findHandlers(discovery: DiscoveryService, reflector: Reflector): FoundHandler[] {
+  const found = new Map<unknown, FoundHandler>();
+  for (const wrapper of discovery.getProviders()) {
+    const instance: unknown = wrapper.instance;
+    // Not the wrapper's metatype: for a provider that a factory makes, that is the factory.
+    const type = (instance as object | null | undefined)?.constructor;
+    const options =
+      typeof type === 'function'
+        ? reflector.get<OperationTypeOptions | undefined>(OPERATION_TYPE, type)
+        : undefined;
+    if (!options || found.has(instance)) continue;
+    if (!wrapper.isDependencyTreeStatic())
+      throw new Error(
+        `operation type "${options.name}": ${type!.name} is made per request; make it a singleton`,
+      );
+    found.set(instance, { options, handler: instance as OperationHandler, className: type!.name });
+  }
+  return [...found.values()];
+}
+
 const NAME = /^[a-z][a-z0-9]*([._-][a-z0-9]+)*$/;
 
 /** Every operation type of this process, found by `@OperationType`. Wrong or doubled ones stop the boot. */
@@ -33,17 +66,12 @@ export class OperationTypes implements OnModuleInit {
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly reflector: Reflector,
+    @Optional() private readonly given?: GivenHandlers,
   ) {}
 
   onModuleInit(): void {
-    const seen = new Set<unknown>();
-    for (const { instance, metatype } of this.discovery.getProviders()) {
-      if (typeof metatype !== 'function' || !instance || seen.has(instance)) continue;
-      const options = this.reflector.get<OperationTypeOptions | undefined>(OPERATION_TYPE, metatype);
-      if (!options) continue;
-      seen.add(instance);
-      this.register(options, instance as OperationHandler, metatype.name);
-    }
+    const found = [...findHandlers(this.discovery, this.reflector), ...(this.given?.handlers ?? [])];
+    for (const { options, handler, className } of found) this.register(options, handler, className);
     if (this.types.size === 0)
       throw new Error('no operation type is registered: name handlers in RINGBACK_HANDLERS');
   }

@@ -1,14 +1,9 @@
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
-import {
-  createPostgresBackend,
-  createRedisBackend,
-  type QueueOptions,
-  runMigrations,
-  setDefaultBackendFactory,
-} from 'bullmq';
+import { createPostgresBackend, createRedisBackend, type QueueOptions, runMigrations } from 'bullmq';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import pg from 'pg';
 import { DatabaseConfig, QueueConfig } from '../config/config.js';
+import { backConnection } from './backend-choice.js';
 
 /** BullMQ's own schema in the same database. */
 const SCHEMA = 'bullmq';
@@ -39,13 +34,14 @@ export class QueueBackend implements OnApplicationShutdown {
       this.hintsPerJob = 10;
       this.producer = this.redis({ enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 500 });
       this.worker = this.redis({ maxRetriesPerRequest: null });
-      setDefaultBackendFactory(createRedisBackend);
+      backConnection(this.producer, createRedisBackend);
+      backConnection(this.worker, createRedisBackend);
     } else {
       this.hintsPerJob = 25;
       this.pool = this.postgres();
       // BullMQ takes a pool here at run time; its types only know Redis.
       this.producer = this.worker = this.pool as unknown as Connection;
-      setDefaultBackendFactory(createPostgresBackend);
+      backConnection(this.pool, createPostgresBackend);
     }
   }
 

@@ -14,11 +14,12 @@ import {
 import { type Scope, SCOPES } from '../../accounts/scopes.js';
 import { IsInstant } from '../../http/instant.js';
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,99}$/;
-const NAME_MESSAGE = 'name must be 1 to 100 letters, digits, spaces or . _ @ -';
+/** What accounts may be called. */
+export const ACCOUNT_NAME = /^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,99}$/;
+export const ACCOUNT_NAME_MESSAGE = 'name must be 1 to 100 letters, digits, spaces or . _ @ -';
 
 export class CreateAccountRequest {
-  @Matches(NAME, { message: NAME_MESSAGE })
+  @Matches(ACCOUNT_NAME, { message: ACCOUNT_NAME_MESSAGE })
   name: string;
 
   /** How many of its operations may be Executing at once; RINGBACK_SLOTS by default. */
@@ -31,7 +32,7 @@ export class CreateAccountRequest {
 
 export class ChangeAccountRequest {
   @IsOptional()
-  @Matches(NAME, { message: NAME_MESSAGE })
+  @Matches(ACCOUNT_NAME, { message: ACCOUNT_NAME_MESSAGE })
   name?: string;
 
   @IsOptional()
@@ -42,7 +43,7 @@ export class ChangeAccountRequest {
 }
 
 export class CreateKeyRequest {
-  @Matches(NAME, { message: NAME_MESSAGE })
+  @Matches(ACCOUNT_NAME, { message: ACCOUNT_NAME_MESSAGE })
   name: string;
 
   @IsArray()

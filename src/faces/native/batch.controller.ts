@@ -2,17 +2,13 @@ import { Body, Controller, Headers, HttpCode, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { HttpConfig } from '../../config/config.js';
-import { RequestValidationPipe } from '../../http/validation.pipe.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { traceparentOf } from '../../tracing/spans.js';
 import { BatchRequest } from './batch.request.js';
 import { BatchResponse, type BatchItemResponse } from './batch.response.js';
-import { SubmitOperationRequest } from './operation.request.js';
 import { OperationResponse } from './operation.response.js';
 import { toProblem } from '../problem.filter.js';
-import { toSubmission } from './submission.js';
-
-const validation = new RequestValidationPipe();
+import { readSubmission } from './submission.js';
 
 @ApiTags('operations')
 @Controller('v1/operations/batch')
@@ -44,9 +40,7 @@ export class BatchController {
     traceparent: string | null,
   ): Promise<BatchItemResponse> {
     try {
-      const metadata = { type: 'body', metatype: SubmitOperationRequest } as const;
-      const request = (await validation.transform(item, metadata)) as SubmitOperationRequest;
-      const { view } = await this.operations.accept(toSubmission(accountId, request, null, traceparent));
+      const { view } = await this.operations.accept(await readSubmission(accountId, item, null, traceparent));
       return { status: 202, operation: OperationResponse.from(view, this.http.publicUrl) };
     } catch (error) {
       const problem = toProblem(error);

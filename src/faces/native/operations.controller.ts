@@ -27,7 +27,7 @@ import {
 } from './operation.request.js';
 import { HistoryEntryResponse, OperationResponse, retryAfter } from './operation.response.js';
 import { preferences } from './prefer.js';
-import { toSubmission } from './submission.js';
+import { toIdempotency, toSubmission } from './submission.js';
 
 @ApiTags('operations')
 @Controller('v1/operations')
@@ -72,8 +72,7 @@ export class OperationsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
     const wanted = preferences(prefer);
-    const idempotency =
-      key === undefined ? null : { key: checkedKey(key), body: JSON.stringify(incoming.body) };
+    const idempotency = toIdempotency(key, () => JSON.stringify(incoming.body));
     const accepted = await this.operations.accept(
       toSubmission(accountId, request, idempotency, traceparentOf(incoming.headers.traceparent)),
     );
@@ -236,14 +235,6 @@ export class OperationsController {
       ...(again === undefined ? {} : { 'retry-after': again }),
     });
   }
-}
-
-function checkedKey(key: string): string {
-  if (key.length >= 1 && key.length <= 255) return key;
-  const message = 'must have 1 to 255 characters';
-  throw new Problem(422, 'invalid-request', `Idempotency-Key ${message}`, {
-    errors: [{ path: 'Idempotency-Key', message }],
-  });
 }
 
 /** Fires when the answer is out, or the caller has closed the connection: nobody waits for it any more. */

@@ -1,5 +1,21 @@
+import { Problem } from '../../http/problem.js';
+import { RequestValidationPipe } from '../../http/validation.pipe.js';
 import type { Submission } from '../../operations/operations.service.js';
-import { dateOf, type SubmitOperationRequest } from './operation.request.js';
+import { dateOf, SubmitOperationRequest } from './operation.request.js';
+
+const validation = new RequestValidationPipe();
+
+/** A body that no pipe has seen, as the core takes it; a `Problem` when it is none. */
+export async function readSubmission(
+  accountId: string,
+  body: unknown,
+  idempotency: Submission['idempotency'],
+  traceparent: string | null = null,
+): Promise<Submission> {
+  const metadata = { type: 'body', metatype: SubmitOperationRequest } as const;
+  const request = (await validation.transform(body, metadata)) as SubmitOperationRequest;
+  return toSubmission(accountId, request, idempotency, traceparent);
+}
 
 /** A native request as the core takes it. */
 export function toSubmission(
@@ -24,4 +40,14 @@ export function toSubmission(
     idempotency,
     traceparent,
   };
+}
+
+/** A caller's key with the text that it stands for. */
+export function toIdempotency(key: string | undefined, body: () => string): Submission['idempotency'] {
+  if (key === undefined) return null;
+  if (key.length >= 1 && key.length <= 255) return { key, body: body() };
+  const message = 'must have 1 to 255 characters';
+  throw new Problem(422, 'invalid-request', `Idempotency-Key ${message}`, {
+    errors: [{ path: 'Idempotency-Key', message }],
+  });
 }

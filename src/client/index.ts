@@ -1,0 +1,19 @@
+/**
+ * `ringback/client`: submits operations and follows them to their end.
+ * Only web-standard `fetch` and no dependency: it runs in Node 22, Deno, Bun, browsers and workers.
+ */
+export { type FieldFault, type ProblemBody, RingbackError } from './error.js';
+export type { StreamOptions } from './history-stream.js';
+export { RingbackClient, type SubmitOptions, type WaitOptions } from './ringback-client.js';
+export type { ClientOptions } from './transport.js';
+export {
+  type BatchItem,
+  type Delivery,
+  type DeliveryFilter,
+  type DeliveryStatus,
+  type HistoryEntry,
+  type Operation,
+  type OperationFilter,
+  type OperationStatus,
+  type SubmitRequest,
+} from './types.js';

@@ -1,0 +1,205 @@
+import { type ProblemBody, RingbackError } from './error.js';
+import { historyOf, type StreamOptions } from './history-stream.js';
+import { type ClientOptions, isPassing, retryAfterS, sleep, Transport } from './transport.js';
+import {
+  type BatchItem,
+  type Delivery,
+  type DeliveryFilter,
+  hasEnded,
+  type HistoryEntry,
+  type Operation,
+  type OperationFilter,
+  type SubmitRequest,
+} from './types.js';
+
+export interface SubmitOptions {
+  /** Makes repeats of this submit one operation, also over restarts of the caller; random by default. At most 255 characters. */
+  readonly idempotencyKey?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface WaitOptions {
+  /** Seconds until waiting ends, whatever the state; without it, the end of the operation is awaited. */
+  readonly timeoutS?: number;
+  /** Seconds of outage that are waited out before the last error is thrown; 300 by default. */
+  readonly outageS?: number;
+  readonly signal?: AbortSignal;
+  /** Called with the operation as it stands, whenever it was looked at before its end. */
+  readonly onUpdate?: (operation: Operation) => void;
+}
+
+interface Signaled {
+  readonly signal?: AbortSignal;
+}
+
+/** Seconds that one request is held; proxies often cut off what is silent for 30 s. */
+const HOLD_S = 25;
+const PAGE = 250;
+
+/**
+ * Talks to Ringback's native API. Calls that may be repeated are, on network errors, 429, 502, 503 and 504: reads,
+ * `submit` (it always carries an Idempotency-Key) and `cancel`. Every method rejects with a `RingbackError`, or with the
+ * reason of the signal that it was given.
+ */
+export class RingbackClient {
+  private readonly transport: Transport;
+
+  constructor(options: ClientOptions) {
+    this.transport = new Transport(options);
+  }
+
+  /** Submits an operation. When this resolves, it is stored durably and will run: keep its id, then `wait`. */
+  submit<Result = unknown>(request: SubmitRequest, options: SubmitOptions = {}): Promise<Operation<Result>> {
+    return this.transport.json({
+      method: 'POST',
+      path: '/v1/operations',
+      body: request,
+      headers: { 'idempotency-key': options.idempotencyKey ?? randomKey() },
+      signal: options.signal,
+      repeatable: true,
+    });
+  }
+
+  /** Submits up to 500 operations; one that is refused doesn't stop the others. Never repeated by itself. */
+  async batch(operations: readonly SubmitRequest[], { signal }: Signaled = {}): Promise<BatchItem[]> {
+    const { data } = await this.transport.json<{ data: { operation?: Operation; problem?: ProblemBody }[] }>({
+      method: 'POST',
+      path: '/v1/operations/batch',
+      body: { operations },
+      signal,
+      repeatable: false,
+    });
+    return data.map(({ operation, problem }) =>
+      operation ? { operation, error: null } : { operation: null, error: new RingbackError(problem!) },
+    );
+  }
+
+  /** The operation as it stands. */
+  find<Result = unknown>(id: string, { signal }: Signaled = {}): Promise<Operation<Result>> {
+    return this.transport.json({ method: 'GET', path: pathOf(id), signal, repeatable: true });
+  }
+
+  /** The operation once it has ended, in whatever way. Needs only the id, so it goes on where another process stopped. */
+  async wait<Result = unknown>(id: string, options: WaitOptions = {}): Promise<Operation<Result>> {
+    const { signal, outageS = 300, timeoutS = Infinity } = options;
+    const until = performance.now() + timeoutS * 1000;
+    let failures = 0;
+    for (let answeredAt = performance.now(); ;) {
+      const leftS = Math.max(0, (until - performance.now()) / 1000);
+      const askedAt = performance.now();
+      try {
+        const held = Math.min(HOLD_S, leftS);
+        const { operation, pauseS } = await this.hold<Result>(id, held, signal);
+        if (hasEnded(operation.status) || performance.now() >= until) return operation;
+        options.onUpdate?.(operation);
+        failures = 0;
+        answeredAt = performance.now();
+        // A server that did not hold the request says when to ask again.
+        const cutShortS = held - (answeredAt - askedAt) / 1000;
+        if (cutShortS > 1) await sleep(1000 * Math.min(pauseS, (until - answeredAt) / 1000), signal);
+      } catch (error) {
+        const now = performance.now();
+        if (!isPassing(error) || now - answeredAt > outageS * 1000 || now >= until) throw error;
+        await this.transport.pause(++failures, error, signal);
+      }
+    }
+  }
+
+  /** What happens to the operation, as it happens, until it has ended; streamed where the server can, else polled. */
+  stream(id: string, options: StreamOptions = {}): AsyncGenerator<HistoryEntry, void, void> {
+    return historyOf(this.transport, id, options);
+  }
+
+  /** Ends a live operation as Canceled; one that has ended otherwise is the error `operation-ended`. */
+  async cancel(id: string, { signal }: Signaled = {}): Promise<Operation> {
+    try {
+      return await this.post(`${pathOf(id)}/cancel`, true, signal);
+    } catch (error) {
+      if (!(error instanceof RingbackError) || error.code !== 'operation-ended') throw error;
+      // Canceled already: by us, when the answer to an earlier try was lost.
+      const operation = await this.find(id, signal ? { signal } : {});
+      if (operation.status === 'Canceled') return operation;
+      throw error;
+    }
+  }
+
+  /** Submits the same once more, as a new operation. Never repeated by itself: that could make two. */
+  rerun(id: string, { signal }: Signaled = {}): Promise<Operation> {
+    return this.post(`${pathOf(id)}/rerun`, false, signal);
+  }
+
+  /** The stored bytes of a result, or its JSON, as a `Response`. */
+  result(id: string, { signal }: Signaled = {}): Promise<Response> {
+    const path = `${pathOf(id)}/result`;
+    return this.transport.send(
+      { method: 'GET', path, headers: { accept: '*/*' }, signal, repeatable: true },
+      (response) => response,
+    );
+  }
+
+  /** The account's operations, oldest first, page after page. */
+  list(filter: OperationFilter = {}, { signal }: Signaled = {}): AsyncGenerator<Operation, void, void> {
+    return this.pages('/v1/operations', { ...filter }, signal);
+  }
+
+  /** The account's deliveries, oldest first, page after page. */
+  deliveries(filter: DeliveryFilter = {}, { signal }: Signaled = {}): AsyncGenerator<Delivery, void, void> {
+    return this.pages('/v1/deliveries', { ...filter }, signal);
+  }
+
+  /** One attempt now, with the same id and bytes. Never repeated by itself: that could make two. */
+  redeliver(deliveryId: string, { signal }: Signaled = {}): Promise<Delivery> {
+    return this.post(`/v1/deliveries/${encodeURIComponent(deliveryId)}/redeliver`, false, signal);
+  }
+
+  private post<T>(path: string, repeatable: boolean, signal: AbortSignal | undefined): Promise<T> {
+    return this.transport.json({ method: 'POST', path, signal, repeatable });
+  }
+
+  private hold<Result>(id: string, heldS: number, signal: AbortSignal | undefined) {
+    return this.transport.send(
+      {
+        method: 'GET',
+        path: pathOf(id),
+        query: { wait: heldS.toFixed(3) },
+        signal,
+        // `wait` repeats by itself, with a patience of its own.
+        repeatable: false,
+        heldMs: heldS * 1000,
+      },
+      async (response) => ({
+        operation: (await response.json()) as Operation<Result>,
+        pauseS: retryAfterS(response) ?? 1,
+      }),
+    );
+  }
+
+  private async *pages<T>(
+    path: string,
+    filter: Readonly<Record<string, string | boolean | undefined>>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<T, void, void> {
+    let cursor: string | undefined;
+    do {
+      const page: { data: T[]; next_cursor: string | null } = await this.transport.json({
+        method: 'GET',
+        path,
+        query: { ...filter, limit: PAGE, cursor },
+        signal,
+        repeatable: true,
+      });
+      yield* page.data;
+      cursor = page.next_cursor ?? undefined;
+    } while (cursor !== undefined);
+  }
+}
+
+function pathOf(id: string): string {
+  return `/v1/operations/${encodeURIComponent(id)}`;
+}
+
+/** Not `randomUUID`, which browsers give to secure pages only. */
+function randomKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,162 @@
+import { type ProblemBody, RingbackError } from './error.js';
+
+/** Statuses that say "not now" of a server or of what stands before it. */
+const NOT_NOW: readonly number[] = [429, 502, 503, 504];
+const LONGEST_PAUSE_MS = 60_000;
+
+export interface ClientOptions {
+  /** Where Ringback is: `https://ringback.example.com`, a path included where it is mounted under one. */
+  readonly url: string;
+  /** `rb_…` */
+  readonly apiKey: string;
+  /** Another `fetch`, for instance with a proxy; the platform's by default. */
+  readonly fetch?: typeof fetch;
+  /** How often a call that may be repeated is made at most; 5 by default. */
+  readonly tries?: number;
+  /** Milliseconds before the second try, doubled for each one after it, with jitter; 250 by default. */
+  readonly backoffMs?: number;
+  /** Milliseconds that one request may take, beyond what it was asked to wait; 30,000 by default. */
+  readonly timeoutMs?: number;
+}
+
+/** One request. */
+export interface Call {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+  /** Whether making it twice is as good as once. */
+  readonly repeatable: boolean;
+  /** Milliseconds that the server was asked to hold the answer. */
+  readonly heldMs?: number;
+}
+
+/** Makes calls, and repeats those that may be when the network or the server fails them. */
+export class Transport {
+  private readonly base: string;
+
+  constructor(private readonly options: ClientOptions) {
+    this.base = options.url.replace(/\/+$/, '');
+  }
+
+  /** What `read` makes of the answer, when that is a 2xx. Rejects with a `RingbackError`, or with the signal's reason. */
+  async send<T>(call: Call, read: (response: Response) => Promise<T> | T): Promise<T> {
+    const tries = call.repeatable ? (this.options.tries ?? 5) : 1;
+    for (let made = 1; ; made++) {
+      try {
+        return await this.once(call, read);
+      } catch (error) {
+        if (made >= tries || !isPassing(error)) throw error;
+        await this.pause(made, error, call.signal);
+      }
+    }
+  }
+
+  json<T>(call: Call): Promise<T> {
+    return this.send(call, (response) => response.json() as Promise<T>);
+  }
+
+  /** Waits before try `made + 1`: what the server asked for, else ever longer, with full jitter. */
+  async pause(made: number, error: unknown, signal?: AbortSignal): Promise<void> {
+    const asked = error instanceof RingbackError ? error.retryAfterS : null;
+    const grown = Math.min((this.options.backoffMs ?? 250) * 2 ** (made - 1), 8_000);
+    // Above what was asked, so that not everybody comes back at the same time.
+    const ms = asked === null ? Math.random() * grown : asked * 1000 + (Math.random() * grown) / 2;
+    await sleep(Math.min(ms, LONGEST_PAUSE_MS), signal);
+  }
+
+  private async once<T>(call: Call, read: (response: Response) => Promise<T> | T): Promise<T> {
+    call.signal?.throwIfAborted();
+    const late = new AbortController();
+    const limitMs = (this.options.timeoutMs ?? 30_000) + (call.heldMs ?? 0);
+    const timer = setTimeout(() => late.abort(new Error(`none within ${limitMs} ms`)), limitMs);
+    const signal = call.signal ? AbortSignal.any([late.signal, call.signal]) : late.signal;
+    try {
+      const response = await this.request(call, signal);
+      if (!response.ok) throw new RingbackError(await problemOf(response), retryAfterS(response));
+      return await read(response);
+    } catch (error) {
+      call.signal?.throwIfAborted();
+      // Everything else comes of a connection that failed, before the answer or inside it.
+      throw error instanceof RingbackError ? error : unreachable(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private request(call: Call, signal: AbortSignal): Promise<Response> {
+    // Not as a method of the options: a browser's fetch wants to be called bare.
+    const fetchIt = this.options.fetch ?? fetch;
+    return fetchIt(this.base + call.path + queryOf(call.query), {
+      method: call.method,
+      headers: {
+        accept: 'application/json',
+        authorization: `Bearer ${this.options.apiKey}`,
+        ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...call.headers,
+      },
+      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+      signal,
+    });
+  }
+}
+
+/** True for what another try may mend: no answer at all, or one that says "not now". */
+export function isPassing(error: unknown): boolean {
+  return error instanceof RingbackError && (error.code === 'unreachable' || NOT_NOW.includes(error.status));
+}
+
+/** No answer came: status 0, code `unreachable`, with the platform's error as its cause. */
+export function unreachable(cause: unknown): RingbackError {
+  const detail = `no answer from Ringback: ${cause instanceof Error ? cause.message : String(cause)}`;
+  return new RingbackError({ status: 0, code: 'unreachable', detail }, null, { cause });
+}
+
+/** Seconds of a `Retry-After`, which is a number or a date (RFC 9110, 10.2.3); null without one. */
+export function retryAfterS(response: Response): number | null {
+  const given = response.headers.get('retry-after');
+  if (given === null) return null;
+  const seconds = /^\d+$/.test(given) ? Number(given) : (Date.parse(given) - Date.now()) / 1000;
+  return Number.isFinite(seconds) ? Math.max(0, seconds) : null;
+}
+
+/** Resolves after the time; rejects with the signal's reason when that fires before. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal!.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', stop, { once: true });
+  });
+}
+
+/** The problem of an answer; one that isn't Ringback's, a proxy's page for instance, is told by its status. */
+async function problemOf(response: Response): Promise<ProblemBody> {
+  const text = await response.text().catch(() => '');
+  try {
+    const body = JSON.parse(text) as Partial<ProblemBody> | null;
+    if (typeof body?.code === 'string' && typeof body.detail === 'string')
+      return { ...body, status: response.status, code: body.code, detail: body.detail };
+  } catch {
+    // No JSON: not an answer of Ringback's.
+  }
+  return {
+    status: response.status,
+    code: 'unexpected-answer',
+    detail: `HTTP ${response.status} ${text.slice(0, 200)}`,
+  };
+}
+
+function queryOf(query: Call['query'] = {}): string {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) given.set(name, String(value));
+  return given.size === 0 ? '' : `?${given.toString()}`;
+}

@@ -1,0 +1,124 @@
+/** Where an operation stands. Finished, Failed and Canceled are for good. */
+export type OperationStatus = 'Waiting' | 'Executing' | 'Finished' | 'Failed' | 'Canceled';
+
+/** An operation, as polling shows it and as a callback's `data` carries it. Times are RFC 3339 in UTC. */
+export interface Operation<Result = unknown, Custom = unknown> {
+  /** 32 hex digits, unguessable. */
+  readonly id: string;
+  /** Strictly increasing; the order of acceptance. */
+  readonly request_id: number;
+  readonly type: string;
+  readonly status: OperationStatus;
+  /** One line for people. */
+  readonly status_text: string;
+  /** Why it failed; null otherwise. */
+  readonly status_info: string | null;
+  /** 0 to 100. */
+  readonly progress: number;
+  readonly attempt: number;
+  /** Of a Waiting one, read by its id: its place among the account's own, an estimate. */
+  readonly queue_position?: number | undefined;
+  readonly correlation: string | null;
+  readonly created_at: string;
+  readonly started_at: string | null;
+  readonly finished_at: string | null;
+  /** When the ended operation may be deleted. */
+  readonly expires_at: string | null;
+  /** JSON of the handler; null before the end, and where the handler gave none. */
+  readonly result: Result | null;
+  /** JSON of the handler, like `result`. */
+  readonly custom: Custom | null;
+  readonly error: { readonly code: string; readonly message: string } | null;
+  /** Id of the stored result. */
+  readonly file: string | null;
+  readonly callback: { readonly url: string; readonly state: DeliveryStatus } | null;
+  /** Id of the operation that this one repeats. */
+  readonly rerun_of: string | null;
+  readonly links: Readonly<Record<'self' | 'history' | 'result' | 'deliveries' | 'cancel', string>>;
+}
+
+/** What is submitted. */
+export interface SubmitRequest<Input = unknown> {
+  /** Name of an operation type. */
+  readonly type: string;
+  readonly input?: Input;
+  /** Where the end is told, with headers of yours. */
+  readonly callback?: {
+    readonly url: string;
+    readonly headers?: readonly { readonly key: string; readonly value: string }[];
+  } | null;
+  /** Yours, echoed in every answer and callback; at most 512 characters. */
+  readonly correlation?: string | null;
+  /** −100 to 100; higher goes first among the account's own waiting operations. */
+  readonly priority?: number;
+  /** Not before this time (RFC 3339), at most a year ahead. */
+  readonly run_at?: string | null;
+  /** Seconds a run may take; at most what the type allows. */
+  readonly timeout_s?: number | null;
+  /** Retention class: how long the ended operation is kept. */
+  readonly retention?: string | null;
+  /** Whether reading the end ends its own callback's attempts. */
+  readonly ack_by_poll?: boolean | null;
+}
+
+/** One row of an operation's history. */
+export interface HistoryEntry {
+  /** Increasing within the operation. */
+  readonly id: number;
+  readonly kind: 'transition' | 'progress' | 'log';
+  /** The state moved to; only of transitions. */
+  readonly status: OperationStatus | null;
+  readonly progress: number | null;
+  readonly text: string;
+  readonly created_at: string;
+}
+
+export type DeliveryStatus = 'Pending' | 'Delivered' | 'Exhausted' | 'Canceled';
+
+/** One event owed to one destination. */
+export interface Delivery {
+  /** The `webhook-id` of every attempt. */
+  readonly id: string;
+  readonly operation_id: string | null;
+  readonly endpoint_id: string | null;
+  readonly url: string;
+  readonly event: string;
+  readonly status: DeliveryStatus;
+  readonly attempt_count: number;
+  readonly next_attempt_at: string | null;
+  readonly created_at: string;
+  readonly delivered_at: string | null;
+  /** Why it was given up; null otherwise. */
+  readonly reason: string | null;
+}
+
+/** Which operations are listed; times are RFC 3339. */
+export interface OperationFilter {
+  readonly status?: OperationStatus;
+  readonly type?: string;
+  readonly created_after?: string;
+  readonly finished_after?: string;
+  /** Only operations of which a callback has not been delivered. */
+  readonly undelivered?: boolean;
+}
+
+/** Which deliveries are listed; times are RFC 3339. */
+export interface DeliveryFilter {
+  /** Id of an operation. */
+  readonly operation?: string;
+  /** Id of an endpoint. */
+  readonly endpoint?: string;
+  readonly status?: DeliveryStatus;
+  readonly since?: string;
+  readonly until?: string;
+}
+
+/** What became of one operation of a batch. */
+export type BatchItem =
+  | { readonly operation: Operation; readonly error: null }
+  | { readonly operation: null; readonly error: import('./error.js').RingbackError };
+
+/** True when the operation has ended. */
+export function hasEnded(status: OperationStatus | null): boolean {
+  return status === 'Finished' || status === 'Failed' || status === 'Canceled';
+}

@@ -1,0 +1,110 @@
+import { Injectable } from '@nestjs/common';
+import { AccountsService } from '../accounts/accounts.service.js';
+import { type ProblemBody, RingbackError } from '../client/error.js';
+import type { Operation, SubmitRequest } from '../client/types.js';
+import { HttpConfig } from '../config/config.js';
+import { ACCOUNT_NAME, ACCOUNT_NAME_MESSAGE } from '../faces/native/account.request.js';
+import { OperationResponse } from '../faces/native/operation.response.js';
+import { toProblem } from '../faces/problem.filter.js';
+import { readSubmission, toIdempotency } from '../faces/native/submission.js';
+import { OperationNotFoundError, OperationRefusedError } from '../operations/operation.errors.js';
+import type { OperationView } from '../operations/operation-reads.store.js';
+import { OperationsService } from '../operations/operations.service.js';
+import { EmbeddedRingback } from './embedded-ringback.js';
+
+/** Whose operation it is. */
+export interface OfAccount {
+  /** Name of an account, 1 to 100 characters; `default` by default. `submit` makes it when it is new. */
+  readonly account?: string;
+}
+
+export interface SubmitFromCode extends OfAccount {
+  /** Makes repeats of this submit one operation for 24 hours; at most 255 characters. */
+  readonly idempotencyKey?: string;
+}
+
+export interface WaitFromCode extends OfAccount {
+  /** Seconds until waiting ends, whatever the state; 60 by default. */
+  readonly timeoutS?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * What callers can do with operations, from code of the same process and without HTTP. Refusals are a `RingbackError`,
+ * with the codes and statuses of docs/api.md.
+ */
+@Injectable()
+export class Operations {
+  constructor(private readonly ringback: EmbeddedRingback) {}
+
+  /** Submits an operation. When this resolves, it is committed and will run. */
+  submit<Result = unknown>(
+    request: SubmitRequest,
+    { account = 'default', idempotencyKey }: SubmitFromCode = {},
+  ): Promise<Operation<Result>> {
+    return this.answer(async (operations) => {
+      // As bytes would have it: what JSON cannot carry would differ between submit and run.
+      const text = JSON.stringify(request);
+      const idempotency = toIdempotency(idempotencyKey, () => text);
+      const submission = await readSubmission(await this.ensured(account), JSON.parse(text), idempotency);
+      return (await operations.accept(submission)).view;
+    });
+  }
+
+  /** The operation as it stands. */
+  find<Result = unknown>(id: string, { account }: OfAccount = {}): Promise<Operation<Result>> {
+    return this.answer(async (operations) => operations.find(await this.accountId(account, id), id));
+  }
+
+  /** The operation once it has ended, or as it stands when the time is up or the signal fires. */
+  wait<Result = unknown>(
+    id: string,
+    { account, timeoutS = 60, signal }: WaitFromCode = {},
+  ): Promise<Operation<Result>> {
+    return this.answer(async (operations) =>
+      operations.await(await this.accountId(account, id), id, timeoutS * 1000, signal),
+    );
+  }
+
+  /** Ends a live operation as Canceled; `operation-ended` when it has ended. */
+  cancel(id: string, { account }: OfAccount = {}): Promise<Operation> {
+    return this.answer(async (operations) => operations.cancel(await this.accountId(account, id), id));
+  }
+
+  /** Submits the same once more, as a new operation that names this one in `rerun_of`. */
+  rerun(id: string, { account }: OfAccount = {}): Promise<Operation> {
+    return this.answer(
+      async (operations) => (await operations.rerun(await this.accountId(account, id), id)).view,
+    );
+  }
+
+  private async ensured(name: string): Promise<string> {
+    if (!ACCOUNT_NAME.test(name))
+      throw new OperationRefusedError('invalid-request', [
+        { path: 'account', message: ACCOUNT_NAME_MESSAGE },
+      ]);
+    return this.ringback.get(AccountsService).ensure(name);
+  }
+
+  private async accountId(name = 'default', id: string): Promise<string> {
+    const found = await this.ringback.get(AccountsService).idOf(name);
+    if (found === null) throw new OperationNotFoundError(`there is no operation ${id} in this account`);
+    return found;
+  }
+
+  private async answer<Result>(
+    ask: (operations: OperationsService) => Promise<OperationView>,
+  ): Promise<Operation<Result>> {
+    try {
+      const view = await ask(this.ringback.get(OperationsService));
+      return OperationResponse.from(view, this.ringback.get(HttpConfig).publicUrl) as Operation<Result>;
+    } catch (error) {
+      const problem = toProblem(error);
+      if (problem.code === 'internal-error') throw error;
+      const after = problem.extras.headers?.['retry-after'];
+      throw new RingbackError(problem.toBody() as ProblemBody, after === undefined ? null : Number(after), {
+        cause: error,
+      });
+    }
+  }
+}

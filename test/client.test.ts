@@ -1,0 +1,317 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import {
+  type Delivery,
+  type HistoryEntry,
+  type Operation,
+  RingbackClient,
+  RingbackError,
+  type SubmitRequest,
+} from '../src/client/index.js';
+import type { DeliveryResponse } from '../src/faces/native/delivery.response.js';
+import type { SubmitOperationRequest } from '../src/faces/native/operation.request.js';
+import type { HistoryEntryResponse, OperationResponse } from '../src/faces/native/operation.response.js';
+import { App, freePort, TEST_KEY } from './support/app.js';
+import { newDatabase } from './support/database.js';
+import { Receiver } from './support/receiver.js';
+import { Service, sharedBy } from './support/service.js';
+
+/** What stands between a client and Ringback, on a port of its own. */
+class Between implements AsyncDisposable {
+  readonly requests: IncomingMessage[] = [];
+
+  private constructor(private readonly server: Server) {}
+
+  static async with(
+    answer: (request: IncomingMessage, response: ServerResponse, count: number) => void | Promise<void>,
+  ): Promise<Between> {
+    const server = createServer();
+    const between = new Between(server);
+    server.on('request', (request, response) => {
+      between.requests.push(request);
+      void answer(request, response, between.requests.length);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return between;
+  }
+
+  /** Hands requests on, but for those that `first` answers itself. */
+  static before(url: string, first: (response: ServerResponse, count: number) => 'pass' | 'lose' | 'done') {
+    return Between.with(async (request, response, count) => {
+      const what = first(response, count);
+      if (what === 'done') return;
+      const body = request.method === 'POST' ? await new Response(request as never).text() : null;
+      const answer = await fetch(url + request.url, {
+        method: request.method!,
+        headers: { authorization: String(request.headers.authorization), ...jsonHeaders(request) },
+        body,
+      });
+      const text = await answer.text();
+      if (what === 'lose') response.destroy();
+      else
+        response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type')! }).end(text);
+    });
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}
+
+function jsonHeaders({ headers }: IncomingMessage): Record<string, string> {
+  const names = ['content-type', 'idempotency-key', 'accept'] as const;
+  return Object.fromEntries(names.flatMap((name) => (headers[name] ? [[name, String(headers[name])]] : [])));
+}
+
+const quick = { apiKey: TEST_KEY, backoffMs: 10 };
+
+async function collected<T>(all: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const one of all) list.push(one);
+  return list;
+}
+
+const failure = (promise: Promise<unknown>): Promise<RingbackError> =>
+  promise.then(
+    () => Promise.reject(new Error('it did not fail')),
+    (error: unknown) => error as RingbackError,
+  );
+
+describe('ringback/client', () => {
+  let app: App;
+  let client: RingbackClient;
+  beforeAll(async () => {
+    app = await App.start();
+    client = new RingbackClient({ url: app.config.http.publicUrl, ...quick });
+  });
+  afterAll(() => app[Symbol.asyncDispose]());
+
+  it('submits an operation and waits for its end', async () => {
+    const submitted = await client.submit<{ a: number }>({ type: 'echo', input: { a: 1 }, correlation: 'c' });
+    expect(submitted.id).toMatch(/^[0-9a-f]{32}$/);
+    const ended = await client.wait<{ a: number }>(submitted.id);
+    expect(ended).toMatchObject({ status: 'Finished', result: { a: 1 }, correlation: 'c' });
+    expect(await client.find(submitted.id)).toEqual(ended);
+    expect(await (await client.result(submitted.id)).json()).toEqual({ a: 1 });
+  });
+
+  it('stops waiting when its time is up, or when its signal fires', async () => {
+    const { id } = await client.submit({ type: 'sleep', input: { seconds: 30 } });
+    expect(await client.wait(id, { timeoutS: 0.1 })).toMatchObject({ id });
+    const controller = new AbortController();
+    const waiting = failure(client.wait(id, { signal: controller.signal }));
+    controller.abort(new Error('enough'));
+    expect((await waiting).message).toBe('enough');
+    expect(await client.cancel(id)).toMatchObject({ status: 'Canceled' });
+    expect(await client.cancel(id)).toMatchObject({ status: 'Canceled' });
+    expect(await client.wait(id)).toMatchObject({ status: 'Canceled' });
+  });
+
+  it('shows an operation’s history as it happens, to its end, also of one that has ended', async () => {
+    const { id } = await client.submit({ type: 'sleep', input: { seconds: 0.1 } });
+    const entries = await collected(client.stream(id, { pollMs: 20 }));
+    expect(entries.map(({ status }) => status).filter(Boolean)).toEqual(['Waiting', 'Executing', 'Finished']);
+    expect(await collected(client.stream(id))).toEqual(entries);
+    expect(await collected(client.stream(id, { after: entries[0]!.id }))).toEqual(entries.slice(1));
+  });
+
+  it('lists operations over all pages, and reruns one', async () => {
+    const account = await app.account('lister');
+    const own = new RingbackClient({ url: account.url, ...quick, apiKey: account.key });
+    const items = Array.from({ length: 251 }, (_, n): SubmitRequest => ({ type: 'echo', input: n }));
+    const batch = await own.batch(items);
+    expect(batch.map(({ operation }) => operation?.type)).toEqual(items.map(() => 'echo'));
+    const listed = await collected(own.list({ type: 'echo' }));
+    expect(listed.map(({ id }) => id)).toEqual(
+      batch.map(({ operation }) => operation!.id).sort(byRequest(listed)),
+    );
+    expect(await own.rerun(listed[0]!.id)).toMatchObject({ rerun_of: listed[0]!.id });
+  });
+
+  it('tells which operations of a batch are refused, and why', async () => {
+    const [good, bad] = await client.batch([{ type: 'echo' }, { type: 'no.such' }]);
+    expect(good).toMatchObject({ error: null, operation: { type: 'echo' } });
+    expect(bad!.error).toBeInstanceOf(RingbackError);
+    expect(bad!.error).toMatchObject({ status: 422, code: 'unknown-operation-type' });
+  });
+
+  it('shows deliveries and makes another attempt', async () => {
+    await using receiver = await Receiver.answering(500, 500, 500, 500, 200);
+    const { id } = await client.submit({ type: 'echo', callback: { url: receiver.url } });
+    await receiver.received(4);
+    const owed = () => collected(client.deliveries({ operation: id }));
+    await expect.poll(async () => (await owed())[0]?.status, { timeout: 10_000 }).toBe('Exhausted');
+    const [delivery] = await owed();
+    expect(await client.redeliver(delivery!.id)).toMatchObject({ id: delivery!.id, status: 'Pending' });
+    await expect.poll(async () => (await owed())[0]?.status, { timeout: 10_000 }).toBe('Delivered');
+  });
+
+  it('tells refusals by code and field', async () => {
+    const unknown = await failure(client.find('0'.repeat(32)));
+    expect(unknown).toBeInstanceOf(RingbackError);
+    expect(unknown).toMatchObject({ status: 404, code: 'operation-not-found' });
+    expect(await failure(client.submit({ type: 'echo', priority: 1e9 }))).toMatchObject({
+      status: 422,
+      errors: [{ path: 'priority' }],
+    });
+    const { id } = await client.submit({ type: 'echo' });
+    await client.wait(id);
+    expect(await failure(client.cancel(id))).toMatchObject({
+      code: 'operation-ended',
+      problem: { status_of_operation: 'Finished' },
+    });
+    const stranger = new RingbackClient({ url: app.config.http.publicUrl, apiKey: 'rb_nobody' });
+    expect(await failure(stranger.find(id))).toMatchObject({ status: 401, code: 'unauthorized' });
+  });
+
+  it('makes one operation of a submit whose answer was lost', async () => {
+    const account = await app.account('loser');
+    await using between = await Between.before(account.url, (_, count) => (count <= 2 ? 'lose' : 'pass'));
+    const own = new RingbackClient({ url: between.url, ...quick, apiKey: account.key });
+    const { id } = await own.submit({ type: 'echo' });
+    expect((await collected(own.list())).map((operation) => operation.id)).toEqual([id]);
+    expect(new Set(between.requests.slice(0, 3).map(({ headers }) => headers['idempotency-key'])).size).toBe(
+      1,
+    );
+  });
+
+  it('waits as long as a 503 or 429 asks, and does not repeat what could count twice', async () => {
+    const times: number[] = [];
+    await using between = await Between.before(app.config.http.publicUrl, (response, count) => {
+      times.push(performance.now());
+      if (count > 2) return 'pass';
+      response.writeHead(count === 1 ? 503 : 429, { 'retry-after': '1' }).end('later');
+      return 'done';
+    });
+    const patient = new RingbackClient({ url: between.url, ...quick });
+    const { id } = await patient.submit({ type: 'echo' });
+    expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(990);
+    expect(times[2]! - times[1]!).toBeGreaterThanOrEqual(990);
+    await using refusing = await Between.with((_, response) => void response.writeHead(503).end());
+    const other = new RingbackClient({ url: refusing.url, ...quick, tries: 3 });
+    expect(await failure(other.rerun(id))).toMatchObject({ status: 503, code: 'unexpected-answer' });
+    expect(refusing.requests).toHaveLength(1);
+    expect(await failure(other.find(id))).toMatchObject({ status: 503 });
+    expect(refusing.requests).toHaveLength(4);
+  });
+
+  it('tells a server that isn’t there as unreachable, after its tries', async () => {
+    const nowhere = new RingbackClient({ url: `http://127.0.0.1:${await freePort()}`, ...quick, tries: 2 });
+    expect(await failure(nowhere.find('x'))).toMatchObject({ status: 0, code: 'unreachable' });
+    expect(await failure(nowhere.wait('x', { outageS: 0.01 }))).toMatchObject({ code: 'unreachable' });
+    await using silent = await Between.with(() => undefined);
+    const hasty = new RingbackClient({ url: silent.url, ...quick, tries: 2, timeoutMs: 50 });
+    expect(await failure(hasty.find('x'))).toMatchObject({ code: 'unreachable' });
+    expect(silent.requests).toHaveLength(2);
+  });
+
+  it('reads a stream where the server gives one, goes on after the last entry when it breaks, and heeds heartbeats', async () => {
+    const entry = (id: number, status: HistoryEntry['status'] = null): string =>
+      `id: ${id}\r\nevent: entry\r\ndata: ${JSON.stringify({ id, kind: status ? 'transition' : 'log', status, text: '✓' })}\r\n\r\n`;
+    await using between = await Between.with((request, response, count) => {
+      expect(request.headers.accept).toMatch('text/event-stream');
+      expect(request.headers['last-event-id']).toBe(count === 1 ? undefined : '2');
+      response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
+      if (count === 1) {
+        const bytes = Buffer.from(
+          `: hello\n\nevent: heartbeat\ndata: {"id":9,"kind":"log"}\n\n${entry(1)}${entry(2)}id: 3\nda`,
+        );
+        // In pieces, the last one cut off inside an event.
+        response.write(bytes.subarray(0, 90));
+        setImmediate(() => response.write(bytes.subarray(90), () => response.destroy()));
+      } else response.write(entry(2) + entry(3, 'Executing') + entry(4, 'Finished'));
+    });
+    const streaming = new RingbackClient({ url: between.url, ...quick });
+    const entries = await collected(streaming.stream('x', { pollMs: 10 }));
+    expect(entries.map(({ id }) => id)).toEqual([1, 2, 3, 4]);
+    expect(entries[0]!.text).toBe('✓');
+  });
+
+  it('has the types of what the API answers and takes', () => {
+    expectTypeOf<OperationResponse>().toExtend<Operation>();
+    expectTypeOf<keyof Operation>().toExtend<keyof OperationResponse>();
+    expectTypeOf<keyof OperationResponse>().toExtend<keyof Operation>();
+    expectTypeOf<HistoryEntryResponse>().toExtend<HistoryEntry>();
+    expectTypeOf<keyof HistoryEntryResponse>().toExtend<keyof HistoryEntry>();
+    expectTypeOf<DeliveryResponse>().toExtend<Delivery>();
+    expectTypeOf<keyof SubmitOperationRequest>().toExtend<keyof SubmitRequest>();
+    expectTypeOf<keyof SubmitRequest>().toExtend<keyof SubmitOperationRequest>();
+  });
+
+  it('needs nothing but what browsers have', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ringback-client-'));
+    try {
+      const source = fileURLToPath(new URL('../src/client', import.meta.url));
+      writeFileSync(
+        join(folder, 'tsconfig.json'),
+        JSON.stringify({
+          compilerOptions: {
+            noEmit: true,
+            strict: true,
+            target: 'ES2023',
+            module: 'nodenext',
+            lib: ['ES2023', 'DOM', 'DOM.Iterable', 'DOM.AsyncIterable'],
+            types: [],
+            rootDir: '/',
+          },
+          include: [`${source}/*.ts`],
+        }),
+      );
+      const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+      execFileSync(process.execPath, [tsc, '-p', folder], { stdio: 'pipe' });
+      for (const file of ['ringback-client', 'transport', 'history-stream', 'event-stream', 'error', 'types'])
+        expect(readFileSync(join(source, `${file}.ts`), 'utf8')).not.toMatch(/from '[^.]/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe('A client that waits', () => {
+  it('goes on through a restart of the service, and so does its stream', async () => {
+    const environment = { ...(await sharedBy(await newDatabase())), PORT: String(await freePort()) };
+    let id: string;
+    let waiting: Promise<Operation>;
+    let streaming: Promise<HistoryEntry[]>;
+    {
+      await using service = await Service.start(environment);
+      const client = new RingbackClient({ url: service.client.url, ...quick });
+      ({ id } = await client.submit({ type: 'sleep', input: { seconds: 2 } }));
+      const seen = new Promise<void>((resolve) => {
+        waiting = client.wait(id);
+        streaming = (async () => {
+          const entries: HistoryEntry[] = [];
+          for await (const entry of client.stream(id, { pollMs: 50 })) {
+            entries.push(entry);
+            if (entry.status === 'Executing') resolve();
+          }
+          return entries;
+        })();
+      });
+      await seen;
+      await service.end('SIGKILL');
+    }
+    await using _again = await Service.start(environment);
+    expect(await waiting!).toMatchObject({ id, status: 'Finished' });
+    const entries = await streaming!;
+    expect(entries.at(-1)).toMatchObject({ status: 'Finished' });
+    expect(new Set(entries.map((entry) => entry.id)).size).toBe(entries.length);
+  });
+});
+
+function byRequest(listed: Operation[]): (one: string, other: string) => number {
+  const order = new Map(listed.map(({ id }, index) => [id, index]));
+  return (one, other) => order.get(one)! - order.get(other)!;
+}

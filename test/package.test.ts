@@ -1,0 +1,168 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import Replicate from 'replicate';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RingbackClient } from '../src/client/index.js';
+import { freePort, TEST_KEY } from './support/app.js';
+import { newDatabase, redisUrls } from './support/database.js';
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const TSC = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+
+interface Packed {
+  filename: string;
+  files: { path: string; size: number }[];
+}
+
+/** The packed package, installed in a folder of its own beside what it depends on, and nothing else. */
+let folder: string;
+let packed: Packed;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ringback-package-'));
+  // What is built: packing anew would take the build from under other tests.
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+    cwd: ROOT,
+  });
+  const answer = JSON.parse(stdout.slice(stdout.search(/^[[{]/m))) as Packed[] | Record<string, Packed>;
+  [packed] = Object.values(answer) as [Packed];
+  const modules = join(folder, 'node_modules');
+  await mkdir(join(modules, 'ringback'), { recursive: true });
+  await run('tar', [
+    '-xzf',
+    join(folder, packed.filename),
+    '--strip-components=1',
+    '-C',
+    join(modules, 'ringback'),
+  ]);
+  // Linked, not installed: the registry is no part of this test.
+  const { packages } = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dev?: boolean; link?: boolean; optional?: boolean }>;
+  };
+  for (const [path, { dev, link, optional }] of Object.entries(packages)) {
+    const [, name] = /^node_modules\/((?:@[^/]+\/)?[^/]+)$/.exec(path) ?? [];
+    if (name === undefined || dev || link || optional) continue;
+    await mkdir(dirname(join(modules, name)), { recursive: true });
+    await symlink(join(ROOT, path), join(modules, name));
+  }
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'host', type: 'module' }));
+  await cp(join(ROOT, 'examples/embedded'), join(folder, 'src'), { recursive: true });
+}, 60_000);
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function compile(): Promise<void> {
+  const { compilerOptions } = JSON.parse(await readFile(join(ROOT, 'tsconfig.json'), 'utf8')) as {
+    compilerOptions: object;
+  };
+  const options = {
+    ...compilerOptions,
+    incremental: false,
+    tsBuildInfoFile: undefined,
+    declaration: false,
+    rootDir: 'src',
+    outDir: 'dist',
+    types: ['node'],
+    typeRoots: [join(ROOT, 'node_modules/@types')],
+  };
+  await writeFile(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: options, include: ['src'] }),
+  );
+  await run(process.execPath, [TSC, '-p', folder]).catch((error: { stdout: string }) => {
+    throw new Error(error.stdout);
+  });
+}
+
+describe('The packed package', () => {
+  it('has what is run and its types, and neither sources nor tests', async () => {
+    const paths = packed.files.map(({ path }) => path);
+    const { exports } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+      exports: Record<string, string | { types: string; default: string }>;
+    };
+    expect(Object.keys(exports)).toEqual(['.', './verify', './client', './package.json']);
+    for (const entry of Object.values(exports)) {
+      const files = typeof entry === 'string' ? [entry] : [entry.types, entry.default];
+      for (const file of files) expect(paths).toContain(file.replace('./', ''));
+    }
+    expect(paths.filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))).toEqual([]);
+    expect(paths.filter((path) => /^(src|test|scripts|tools|node_modules|migrations)\//.test(path))).toEqual(
+      [],
+    );
+    expect(paths.filter((path) => /^dist\/(test|scripts)\//.test(path))).toEqual([]);
+    expect(await readdir(join(folder, 'node_modules'))).not.toContain('vitest');
+  });
+
+  it('exports what docs/embedding.md names, and nothing else', async () => {
+    const code = `const { default: _, ...all } = await import('ringback'); console.log(Object.keys(all).sort().join());`;
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', code], { cwd: folder });
+    expect(stdout.trim()).toBe(
+      'OperationError,OperationType,Operations,RingbackError,RingbackModule,SettingError',
+    );
+  });
+});
+
+describe('The example of an embedding application, on the packed package,', () => {
+  let child: ChildProcess;
+  let url: string;
+  beforeAll(async () => {
+    await compile();
+    const port = await freePort();
+    const [redis] = await redisUrls();
+    child = spawn(process.execPath, ['dist/main.js'], {
+      cwd: folder,
+      env: {
+        PATH: process.env['PATH'],
+        PORT: String(port),
+        DATABASE_URL: await newDatabase(),
+        ...(redis === undefined ? {} : { REDIS_URL: redis }),
+        SECRET_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
+        API_KEY: TEST_KEY,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    await new Promise<void>((resolve, reject) => {
+      for (const stream of [child.stdout!, child.stderr!]) {
+        stream.on('data', (chunk: Buffer) => {
+          output += chunk.toString();
+          if (output.includes('Listening on')) resolve();
+        });
+      }
+      child.once('exit', () => reject(new Error(`it ended: ${output}`)));
+    });
+    url = `http://127.0.0.1:${port}`;
+  }, 60_000);
+  afterAll(() => void child?.kill('SIGKILL'));
+
+  it('serves Ringback’s own API under its mount', async () => {
+    const client = new RingbackClient({ url: `${url}/ringback`, apiKey: TEST_KEY });
+    const { id } = await client.submit({ type: 'acme.words', input: { text: 'one two' } });
+    expect(await client.wait(id)).toMatchObject({ status: 'Finished', result: { words: 2 } });
+  });
+
+  it('drives Replicate’s client, unmodified, by a face of its own: success, failure and cancel', async () => {
+    const replicate = new Replicate({ auth: 'unused', baseUrl: `${url}/v1` });
+    const model = 'acme/words';
+    expect(await replicate.run(model, { input: { text: 'one two three' } })).toEqual({ words: 3 });
+    await expect(replicate.run(model, { input: { text: ' ' } })).rejects.toThrow('the text has no words');
+    const long = Array.from({ length: 1000 }, () => 'word').join(' ');
+    const started = await replicate.predictions.create({ model, input: { text: long } });
+    await replicate.predictions.cancel(started.id);
+    expect(await replicate.wait(started, { interval: 20 })).toMatchObject({
+      status: 'canceled',
+      output: null,
+    });
+  });
+
+  it('ends by itself on SIGTERM', async () => {
+    const exit = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect((await exit)[1]).toBe('SIGTERM');
+  });
+});
