@@ -39,7 +39,13 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       handlers: env.RINGBACK_HANDLERS,
       shutdownGraceS: env.RINGBACK_SHUTDOWN_GRACE_S,
     },
-    operations: { ...timing, concurrency: env.RINGBACK_CONCURRENCY, retention: env.RINGBACK_RETENTION },
+    operations: {
+      ...timing,
+      concurrency: env.RINGBACK_CONCURRENCY,
+      retention: env.RINGBACK_RETENTION,
+      heldPerAccount: env.RINGBACK_HELD_PER_ACCOUNT,
+      heartbeatS: env.RINGBACK_HEARTBEAT_S,
+    },
     deliveries: {
       ...timing,
       concurrency: env.RINGBACK_DELIVERY_CONCURRENCY,

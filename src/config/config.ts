@@ -34,6 +34,10 @@ export abstract class OperationConfig {
   abstract readonly leaseS: number;
   abstract readonly redispatchS: number;
   abstract readonly pollMs: number;
+  /** Answers that an account may have held at once, long-polls and streams, per process. */
+  abstract readonly heldPerAccount: number;
+  /** Seconds between the heartbeats of a stream. */
+  abstract readonly heartbeatS: number;
   /** Retention class → seconds. */
   abstract readonly retention: ReadonlyMap<string, number>;
 }
