@@ -44,6 +44,8 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       concurrency: env.RINGBACK_CONCURRENCY,
       ackByPoll: env.RINGBACK_ACK_BY_POLL,
       retention: env.RINGBACK_RETENTION,
+      heldPerAccount: env.RINGBACK_HELD_PER_ACCOUNT,
+      heartbeatS: env.RINGBACK_HEARTBEAT_S,
     },
     deliveries: {
       ...timing,

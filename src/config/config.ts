@@ -36,6 +36,10 @@ export abstract class OperationConfig {
   abstract readonly pollMs: number;
   /** Whether an operation whose caller doesn't say is `ack_by_poll`. */
   abstract readonly ackByPoll: boolean;
+  /** Answers that an account may have held at once, long-polls and streams, per process. */
+  abstract readonly heldPerAccount: number;
+  /** Seconds between the heartbeats of a stream. */
+  abstract readonly heartbeatS: number;
   /** Retention class → seconds. */
   abstract readonly retention: ReadonlyMap<string, number>;
 }

@@ -135,6 +135,16 @@ export const SETTINGS = {
     'Seconds for one callback attempt, the response body included.',
     number(0.05, 600, false),
   ),
+  RINGBACK_HELD_PER_ACCOUNT: setting(
+    '200',
+    'Answers that an account may have held at once in this process: `wait`, `Prefer: wait` and history streams. Beyond it the answer comes at once, with Retry-After.',
+    number(0, 100_000),
+  ),
+  RINGBACK_HEARTBEAT_S: setting(
+    '15',
+    'Seconds between the heartbeats of a history stream.',
+    number(0.05, 3600, false),
+  ),
   RINGBACK_SHUTDOWN_GRACE_S: setting(
     '3',
     'Seconds that running handlers get to finish on SIGTERM before their AbortSignal fires.',

@@ -25,6 +25,8 @@ export class HistoryStore {
     rowOf: (report) => report.requestId,
   });
 
+  private readonly reads = new GroupCommit((asks: Ask[]) => this.listMany(asks));
+
   constructor(
     private readonly database: Database,
     private readonly rows: Rows,
@@ -86,12 +88,37 @@ export class HistoryStore {
     return rows.length > 0;
   }
 
-  /** Entries of an operation after entry `after`, oldest first. */
-  async list(operationId: string, after: string, limit: number): Promise<HistoryEntryEntity[]> {
-    const rows = await this.database.query<object>(
-      'SELECT * FROM history_entry WHERE operation_id = $1 AND id > $2 ORDER BY id LIMIT $3',
-      [operationId, after, limit],
-    );
-    return rows.map((row) => this.rows.to(HistoryEntryEntity, row));
+  /**
+   * Entries of an operation after entry `after`, oldest first. Callers that ask at the same time share a statement. Entries are
+   * written while the operation's row is locked, so their ids follow the order of their commits.
+   */
+  list(operationId: string, after: string, limit: number): Promise<HistoryEntryEntity[]> {
+    return this.reads.add({ operationId, after, limit });
   }
+
+  private async listMany(asks: Ask[]): Promise<HistoryEntryEntity[][]> {
+    const distinct = [...new Map(asks.map((ask) => [keyOf(ask), ask])).values()];
+    const rows = await this.database.query<{ ask: string }>(
+      `SELECT h.*, a.ask FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS a (operation_id, after, most, ask)
+       CROSS JOIN LATERAL (
+         SELECT * FROM history_entry e WHERE e.operation_id = a.operation_id AND e.id > a.after ORDER BY e.id LIMIT a.most
+       ) h ORDER BY a.ask, h.id`,
+      [distinct.map((a) => a.operationId), distinct.map((a) => a.after), distinct.map((a) => a.limit)],
+    );
+    const answers = new Map(distinct.map((ask) => [keyOf(ask), [] as HistoryEntryEntity[]]));
+    for (const row of rows)
+      answers.get(keyOf(distinct[Number(row.ask) - 1]!))!.push(this.rows.to(HistoryEntryEntity, row));
+    return asks.map((ask) => answers.get(keyOf(ask))!);
+  }
+}
+
+/** Which entries a reader wants. */
+interface Ask {
+  readonly operationId: string;
+  readonly after: string;
+  readonly limit: number;
+}
+
+function keyOf({ operationId, after, limit }: Ask): string {
+  return `${operationId} ${after} ${limit}`;
 }

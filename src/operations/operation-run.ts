@@ -5,6 +5,7 @@ import { Step } from '../tracing/spans.js';
 import type { HistoryStore, Report } from './history.store.js';
 import { type OperationContext, OperationError } from './operation-context.js';
 import type { Claim } from './operation.store.js';
+import type { OperationWaits } from './operation-waits.js';
 
 /** Why a run's signal fired. */
 export class RunAborted extends Error {
@@ -35,6 +36,7 @@ export class OperationRun implements OperationContext {
     readonly claim: Claim,
     private readonly history: HistoryStore,
     private readonly files: FilesService,
+    private readonly waits: OperationWaits,
   ) {
     const { type, traceparent, rid, attempt } = claim.operation;
     this.step = Step.start(`run ${type}`, SpanKind.CONSUMER, traceparent, {
@@ -150,7 +152,8 @@ export class OperationRun implements OperationContext {
     const held = await this.history
       .record({ requestId, leaseToken, progress: told, entries })
       .catch(() => true);
-    if (!held) this.abort('lease-lost');
+    if (held) this.waits.grew(requestId);
+    else this.abort('lease-lost');
   }
 }
 

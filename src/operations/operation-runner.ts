@@ -13,6 +13,7 @@ import { OperationRun, RunAborted, storable } from './operation-run.js';
 import { type Claim, OperationStore, type Release } from './operation.store.js';
 import type { OperationOutcome } from './operation-type.js';
 import { OperationTypes, type RegisteredType } from './operation-types.js';
+import { WakeUps } from '../queues/wake-ups.js';
 import { OperationWaits } from './operation-waits.js';
 import { retryDelay } from './retry-policy.js';
 
@@ -50,7 +51,8 @@ export class OperationRunner {
     private readonly history: HistoryStore,
     private readonly files: FilesService,
     private readonly dispatcher: OperationDispatcher,
-    waits: OperationWaits,
+    private readonly waits: OperationWaits,
+    wakeUps: WakeUps,
     private readonly config: OperationConfig,
   ) {
     this.follower = new HintFollower({
@@ -61,6 +63,11 @@ export class OperationRunner {
     });
     // Canceled, or ended by another part of this process: its handler needn't wait for the next renewal to learn it.
     waits.onEnded((requestId) => this.runs.get(requestId)?.abort('lease-lost'));
+    // Ended elsewhere, canceled for instance: the fence decides, now instead of at the next renewal.
+    wakeUps.on('ended', (ids) => {
+      const named = ids.map((id) => this.runs.get(id)).filter((run) => run !== undefined);
+      void this.renew(named);
+    });
   }
 
   /** Follows hints; resolves when all that they named has been run or turned out to be somebody else's. */
@@ -79,9 +86,13 @@ export class OperationRunner {
   private async claimAndRun(hint: Hint): Promise<void> {
     const claim = await this.store.claim(hint);
     if (!claim) return;
-    const run = new OperationRun(claim, this.history, this.files);
+    this.waits.grew(claim.operation.requestId);
+    const run = new OperationRun(claim, this.history, this.files, this.waits);
     this.runs.set(run.requestId, run);
-    this.renewal ??= setInterval(() => void this.renew(), (this.config.leaseS * 1000) / 3).unref();
+    this.renewal ??= setInterval(
+      () => void this.renew([...this.runs.values()]),
+      (this.config.leaseS * 1000) / 3,
+    ).unref();
     try {
       const verdict = this.follower.stopping ? NOT_BEGUN : await this.run(claim, run);
       await run.finish(faultOf(verdict));
@@ -154,9 +165,11 @@ export class OperationRunner {
     for (;;) {
       try {
         if (verdict.kind === 'end') await this.ender.end(claim, verdict.how, finishedAt);
-        else
+        else {
           await this.store.release({ ...verdict, requestId, leaseToken: claim.leaseToken } satisfies Release &
             Verdict);
+          this.waits.grew(requestId);
+        }
         return;
       } catch (error) {
         if (!(error instanceof DatabaseUnavailableError) || this.follower.stopping) throw error;
@@ -165,8 +178,7 @@ export class OperationRunner {
     }
   }
 
-  private async renew(): Promise<void> {
-    const runs = [...this.runs.values()];
+  private async renew(runs: readonly OperationRun[]): Promise<void> {
     if (runs.length === 0) return;
     try {
       const held = await this.store.renew(

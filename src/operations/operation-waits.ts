@@ -1,35 +1,66 @@
-import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { OperationConfig } from '../config/config.js';
+import { after } from '../queues/hint-follower.js';
+import { WakeUps } from '../queues/wake-ups.js';
 import { OperationReads } from './operation-reads.store.js';
 
-/** How often callers that wait are checked against the rows, for ends that other processes made. */
-const RECHECK_MS = 250;
+/** How often callers that wait are checked against the rows, for what no wake-up told. */
+const RECHECK_MS = 1_000;
+/** How long answers that a shutdown cuts short get to go out. */
+const LAST_ANSWERS_MS = 1_000;
 
-/** Lets callers wait for the end of an operation: woken at once by ends in this process, else by a shared re-check. */
+/** Who waits for what: by operation, what to call when it may have come. */
+type Waiting = Map<string, Set<() => void>>;
+
+/**
+ * Lets callers wait for news of an operation: its end, or its history's growth. Woken at once by what this process does, by
+ * wake-ups for what others do, and else by a slow re-check that all share.
+ */
 @Injectable()
-export class OperationWaits implements OnApplicationShutdown {
-  private readonly waiting = new Map<string, Set<() => void>>();
+export class OperationWaits implements OnModuleDestroy {
+  private readonly ends: Waiting = new Map();
+  private readonly growths: Waiting = new Map();
   private readonly listeners: ((requestId: string) => void)[] = [];
+  private readonly held = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
+  private stopped = false;
 
-  constructor(private readonly reads: OperationReads) {}
+  constructor(
+    private readonly reads: OperationReads,
+    private readonly wakeUps: WakeUps,
+    private readonly config: OperationConfig,
+  ) {
+    wakeUps.on('ended', (ids) => void this.lookAt(ids.filter((id) => this.ends.has(id))));
+    wakeUps.on('history', (ids) => {
+      for (const id of ids) wake(this.growths, id);
+    });
+  }
 
   /** Resolves when the operation has ended, after `ms`, or when the caller has gone: look at the row to know. */
-  async wait(requestId: string, ms: number, signal?: AbortSignal): Promise<void> {
-    if (ms <= 0 || signal?.aborted) return;
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', done);
-        this.forget(requestId, done);
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      signal?.addEventListener('abort', done, { once: true });
-      const others = this.waiting.get(requestId);
-      if (others) others.add(done);
-      else this.waiting.set(requestId, new Set([done]));
-      this.timer ??= setTimeout(() => void this.recheck(), RECHECK_MS).unref();
-    });
+  wait(requestId: string, ms: number, signal?: AbortSignal): Promise<void> {
+    return this.enlist(this.ends, requestId, ms, signal);
+  }
+
+  /** Resolves when the operation's history may have grown, after `ms` at the latest; call it before reading what there is. */
+  growth(requestId: string, ms: number, signal?: AbortSignal): Promise<void> {
+    return this.enlist(this.growths, requestId, ms, signal);
+  }
+
+  /**
+   * Counts an answer that is held, until `signal` fires, which is when it is out or its caller has gone. False, and nothing
+   * is counted, when the account holds as many as it may in this process, or the process shuts down: answer at once.
+   */
+  hold(accountId: string, signal: AbortSignal): boolean {
+    const count = this.held.get(accountId) ?? 0;
+    if (this.stopped || signal.aborted || count >= this.config.heldPerAccount) return false;
+    this.held.set(accountId, count + 1);
+    signal.addEventListener('abort', () => this.letGo(accountId), { once: true });
+    return true;
+  }
+
+  /** Whether this process is shutting down: nothing is held any more. */
+  get closing(): boolean {
+    return this.stopped;
   }
 
   /** Hears of every end that this process makes or finds. */
@@ -37,31 +68,89 @@ export class OperationWaits implements OnApplicationShutdown {
     this.listeners.push(listener);
   }
 
-  /** Tells that an operation has ended. */
+  /** Tells that this process has ended an operation. */
   ended(requestId: string): void {
-    for (const listener of this.listeners) listener(requestId);
-    for (const done of [...(this.waiting.get(requestId) ?? [])]) done();
+    this.found(requestId);
+    wake(this.growths, requestId);
+    this.wakeUps.tell('ended', requestId);
+    this.wakeUps.tell('history', requestId);
   }
 
-  onApplicationShutdown(): void {
+  /** Tells that this process has added to an operation's history. */
+  grew(requestId: string): void {
+    wake(this.growths, requestId);
+    this.wakeUps.tell('history', requestId);
+  }
+
+  /** What is held is answered as it stands: clients ask again, elsewhere. */
+  async onModuleDestroy(): Promise<void> {
+    this.stopped = true;
     clearTimeout(this.timer);
-    for (const requestId of [...this.waiting.keys()]) this.ended(requestId);
+    for (const waiting of [this.ends, this.growths]) {
+      for (const requestId of [...waiting.keys()]) wake(waiting, requestId);
+    }
+    const until = performance.now() + LAST_ANSWERS_MS;
+    while (this.held.size > 0 && performance.now() < until) await after(10);
   }
 
-  private forget(requestId: string, done: () => void): void {
-    const others = this.waiting.get(requestId);
-    others?.delete(done);
-    if (others?.size === 0) this.waiting.delete(requestId);
+  private async enlist(
+    waiting: Waiting,
+    requestId: string,
+    ms: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (ms <= 0 || signal?.aborted || this.stopped) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', done);
+        forget(waiting, requestId, done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal?.addEventListener('abort', done, { once: true });
+      const others = waiting.get(requestId);
+      if (others) others.add(done);
+      else waiting.set(requestId, new Set([done]));
+      this.timer ??= setTimeout(() => void this.recheck(), RECHECK_MS).unref();
+    });
+  }
+
+  private letGo(accountId: string): void {
+    const left = (this.held.get(accountId) ?? 0) - 1;
+    if (left > 0) this.held.set(accountId, left);
+    else this.held.delete(accountId);
+  }
+
+  private found(requestId: string): void {
+    for (const listener of this.listeners) listener(requestId);
+    wake(this.ends, requestId);
+  }
+
+  private async lookAt(requestIds: readonly string[]): Promise<void> {
+    if (requestIds.length === 0) return;
+    try {
+      for (const requestId of await this.reads.ended(requestIds)) this.found(requestId);
+    } catch {
+      // An outage: callers wait on, until their time is up.
+    }
   }
 
   private async recheck(): Promise<void> {
-    try {
-      for (const requestId of await this.reads.ended([...this.waiting.keys()])) this.ended(requestId);
-    } catch {
-      // An outage: callers wait on, until their time is up.
-    } finally {
-      this.timer =
-        this.waiting.size > 0 ? setTimeout(() => void this.recheck(), RECHECK_MS).unref() : undefined;
-    }
+    for (const requestId of [...this.growths.keys()]) wake(this.growths, requestId);
+    await this.lookAt([...this.ends.keys()]);
+    const more = this.ends.size > 0 || this.growths.size > 0;
+    this.timer =
+      more && !this.stopped ? setTimeout(() => void this.recheck(), RECHECK_MS).unref() : undefined;
   }
+}
+
+function wake(waiting: Waiting, requestId: string): void {
+  for (const done of [...(waiting.get(requestId) ?? [])]) done();
+}
+
+function forget(waiting: Waiting, requestId: string, done: () => void): void {
+  const others = waiting.get(requestId);
+  others?.delete(done);
+  if (others?.size === 0) waiting.delete(requestId);
 }

@@ -117,10 +117,14 @@ export class OperationsService {
     return view;
   }
 
-  /** The operation once it has ended, or as it stands after `waitMs` or when the caller has gone. */
+  /**
+   * The operation once it has ended, or as it stands after `waitMs` or when the caller has gone; at once where the account
+   * holds as many answers as it may (only those with a `signal` are counted).
+   */
   async await(accountId: string, rid: string, waitMs: number, signal?: AbortSignal): Promise<OperationView> {
     const view = await this.find(accountId, rid);
     if (waitMs <= 0 || view.operation.dueAt === null) return view;
+    if (signal && !this.waits.hold(accountId, signal)) return view;
     await this.waits.wait(view.operation.requestId, waitMs, signal);
     return this.find(accountId, rid);
   }

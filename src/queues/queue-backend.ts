@@ -75,6 +75,17 @@ export class QueueBackend implements OnApplicationShutdown {
     }
   }
 
+  /** Sends a short message to all processes that listen on the channel. */
+  async publish(channel: string, text: string): Promise<void> {
+    if (this.pool) await this.pool.query('SELECT pg_notify($1, $2)', [channel, text]);
+    else await (this.producer as Redis | Cluster).publish(channel, text);
+  }
+
+  /** A Redis connection of its own, for what subscribes; whoever takes it closes it. */
+  subscriber(): Redis | Cluster {
+    return (this.worker as Redis | Cluster).duplicate();
+  }
+
   async onApplicationShutdown(): Promise<void> {
     for (const client of this.clients) client.disconnect();
     await Promise.race([

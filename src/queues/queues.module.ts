@@ -3,6 +3,7 @@ import { Global, Injectable, Module, type OnApplicationShutdown } from '@nestjs/
 import { DatabaseConfig, QueueConfig } from '../config/config.js';
 import { HintQueue, QUEUE_PREFIX } from './hint-queue.js';
 import { QueueBackend } from './queue-backend.js';
+import { WakeUps } from './wake-ups.js';
 
 export const OPERATIONS_QUEUE = 'operations';
 export const DELIVERIES_QUEUE = 'deliveries';
@@ -69,7 +70,7 @@ class QueueBackendModule {}
     // Registers no queue of its own: it brings in what finds the processors.
     BullModule.registerQueue(),
   ],
-  providers: [OperationHints, DeliveryHints],
-  exports: [OperationHints, DeliveryHints, QueueBackendModule],
+  providers: [OperationHints, DeliveryHints, WakeUps],
+  exports: [OperationHints, DeliveryHints, WakeUps, QueueBackendModule],
 })
 export class QueuesModule {}

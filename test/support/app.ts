@@ -67,6 +67,8 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
       ...timing,
       concurrency: 50,
       ackByPoll: false,
+      heldPerAccount: 200,
+      heartbeatS: 15,
       retention: new Map([
         ['keep1d', 86_400],
         ['keep1m', 2_592_000],

@@ -1,8 +1,16 @@
+import { Readable } from 'node:stream';
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiHeader, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import {
+  ApiAcceptedResponse,
+  ApiHeader,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiProduces,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
-import { HttpConfig } from '../../config/config.js';
+import { HttpConfig, OperationConfig } from '../../config/config.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import { FilesService } from '../../files/files.service.js';
 import { ApiBytes, ApiPage, ApiProblem } from '../../http/api-answers.js';
@@ -13,6 +21,7 @@ import type { OperationEntity } from '../../operations/operation.entity.js';
 import { isTerminal } from '../../operations/operation.state.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
 import { OperationsService } from '../../operations/operations.service.js';
+import { OperationWaits } from '../../operations/operation-waits.js';
 import { traceparentOf } from '../../tracing/spans.js';
 import { DeliveryResponse } from './delivery.response.js';
 import { acknowledgeSent } from '../acknowledge-sent.js';
@@ -25,6 +34,7 @@ import {
   SubmitOperationRequest,
   WaitQuery,
 } from './operation.request.js';
+import { historyStream } from './history-stream.js';
 import { HistoryEntryResponse, OperationResponse, retryAfter } from './operation.response.js';
 import { preferences } from './prefer.js';
 import { toIdempotency, toSubmission } from './submission.js';
@@ -39,6 +49,8 @@ export class OperationsController {
     private readonly deliveries: DeliveryStore,
     private readonly files: FilesService,
     private readonly http: HttpConfig,
+    private readonly waits: OperationWaits,
+    private readonly config: OperationConfig,
   ) {}
 
   /** Submits an operation. When this answers, it is stored durably and will run. */
@@ -152,27 +164,41 @@ export class OperationsController {
     return OperationResponse.from(view, this.http.publicUrl);
   }
 
-  /** What happened to the operation, in order. */
+  /** What happened to the operation, in order; with `Accept: text/event-stream` live, until its end. */
   @Get(':id/history')
   @NeedsScope('operations:read')
   @ApiPage(HistoryEntryResponse)
+  @ApiProduces('application/json', 'text/event-stream')
+  @ApiHeader({
+    name: 'Last-Event-ID',
+    required: false,
+    description: 'Of a stream: the id of the last entry that arrived; it goes on after that one',
+  })
+  @ApiNoContentResponse({ description: 'A stream that was resumed after its end: there is nothing more' })
   async entries(
     @AccountId() accountId: string,
     @Param('id') id: string,
     @Query() query: PageQuery,
-  ): Promise<Page<HistoryEntryResponse>> {
+    @Headers('accept') accept: string | undefined,
+    @Headers('last-event-id') lastEventId: string | undefined,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const { operation } = await this.operations.find(accountId, id);
+    const after = decodeCursor(query.cursor, '0', NUMBER_KEY);
+    void reply.header('vary', 'accept');
+    if (/\btext\/event-stream\b/i.test(accept ?? '')) {
+      await this.stream(operation, lastEventId === undefined ? after : checkedEventId(lastEventId), reply);
+      return;
+    }
     const limit = limitOf(query);
-    const entries = await this.history.list(
-      operation.requestId,
-      decodeCursor(query.cursor, '0', NUMBER_KEY),
-      limit + 1,
-    );
-    return toPage(
-      entries,
-      limit,
-      (entry) => entry.id,
-      (entry) => HistoryEntryResponse.from(entry),
+    const entries = await this.history.list(operation.requestId, after, limit + 1);
+    await reply.send(
+      toPage(
+        entries,
+        limit,
+        (entry) => entry.id,
+        (entry) => HistoryEntryResponse.from(entry),
+      ),
     );
   }
 
@@ -226,6 +252,31 @@ export class OperationsController {
     await reply.type('application/json').send(operation.result ?? 'null');
   }
 
+  private async stream(operation: OperationEntity, after: string, reply: FastifyReply): Promise<void> {
+    if (
+      isTerminal(operation.state) &&
+      (await this.history.list(operation.requestId, after, 1)).length === 0
+    ) {
+      // The one answer that keeps EventSource from connecting again.
+      await reply.status(204).send();
+      return;
+    }
+    const heartbeatMs = this.config.heartbeatS * 1000;
+    const stream = historyStream(this.history, this.waits, {
+      operation,
+      after,
+      heartbeatMs,
+      signal: gone(reply),
+    });
+    await reply
+      .headers({
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+      })
+      .send(Readable.from(stream));
+  }
+
   private describe(reply: FastifyReply, operation: OperationEntity): void {
     const again = retryAfter(operation);
     void reply.headers({
@@ -235,6 +286,14 @@ export class OperationsController {
       ...(again === undefined ? {} : { 'retry-after': again }),
     });
   }
+}
+
+function checkedEventId(id: string): string {
+  if (NUMBER_KEY.test(id)) return id;
+  const message = 'must be the id of an event of this stream: a whole number';
+  throw new Problem(400, 'invalid-query', `Last-Event-ID ${message}`, {
+    errors: [{ path: 'Last-Event-ID', message }],
+  });
 }
 
 /** Fires when the answer is out, or the caller has closed the connection: nobody waits for it any more. */

@@ -1,0 +1,126 @@
+import { EventSource } from 'eventsource';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { App, TEST_KEY } from './support/app.js';
+import { newDatabase } from './support/database.js';
+import { Service, sharedBy } from './support/service.js';
+
+/** Collects the entries of a history stream until EventSource gives up, which is what a 204 makes it do. */
+async function entriesOf(url: string): Promise<any[]> {
+  const source = new EventSource(url, {
+    fetch: (input, init) =>
+      fetch(input, { ...init, headers: { ...init.headers, authorization: `Bearer ${TEST_KEY}` } }),
+  });
+  const entries: any[] = [];
+  source.addEventListener('message', ({ data }) => entries.push(JSON.parse(data as string)));
+  await expect.poll(() => source.readyState, { timeout: 25_000 }).toBe(EventSource.CLOSED);
+  return entries;
+}
+
+describe('a history stream', () => {
+  let app: App;
+  beforeAll(async () => {
+    app = await App.start({ operations: { heartbeatS: 0.1, heldPerAccount: 2 } });
+  });
+  afterAll(() => app[Symbol.asyncDispose]());
+
+  const stream = (
+    id: string,
+    signal?: AbortSignal,
+    headers: Record<string, string> = {},
+  ): Promise<Response> =>
+    fetch(`${app.client.url}/v1/operations/${id}/history`, {
+      headers: { authorization: `Bearer ${TEST_KEY}`, accept: 'text/event-stream', ...headers },
+      ...(signal ? { signal } : {}),
+    });
+
+  it('shows EventSource every entry once, in order, and lets it stop after the end', async () => {
+    const operation = await app.client.submit({ type: 'sleep', input: { seconds: 1.2 } });
+    const entries = await entriesOf(operation.links.history);
+    expect(entries).toEqual((await app.client.get(`/v1/operations/${operation.id}/history`)).body.data);
+    expect(entries.at(-1).status).toBe('Finished');
+  });
+
+  it('beats while nothing happens, is not buffered or stored, and resumes after Last-Event-ID', async () => {
+    const operation = await app.client.submit({ type: 'sleep', input: { seconds: 0.6 } });
+    const answer = await stream(operation.id);
+    expect(Object.fromEntries(answer.headers)).toMatchObject({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    });
+    const text = await answer.text();
+    expect(text).toContain('event: heartbeat\ndata: {}\n\n');
+    const ids = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => id!);
+    const rest = await (await stream(operation.id, undefined, { 'last-event-id': ids[0]! })).text();
+    expect([...rest.matchAll(/^id: (\d+)$/gm)].map(([, id]) => id)).toEqual(ids.slice(1));
+    expect((await stream(operation.id, undefined, { 'last-event-id': ids.at(-1)! })).status).toBe(204);
+    const wrong = await stream(operation.id, undefined, { 'last-event-id': 'x' });
+    expect([wrong.status, await wrong.json()]).toMatchObject([400, { errors: [{ path: 'Last-Event-ID' }] }]);
+  });
+
+  it('counts among the answers an account may have held, and what is too much is answered at once', async () => {
+    const operation = await app.client.submit({ type: 'sleep', input: { seconds: 60 } });
+    const leave = new AbortController();
+    const [first, second] = await Promise.all([1, 2].map(() => stream(operation.id, leave.signal)));
+    expect([first!.status, second!.status]).toEqual([200, 200]);
+    // Ends by itself although the operation goes on.
+    expect(await (await stream(operation.id)).text()).toContain('retry: 5000');
+    const poll = await app.client.get(`/v1/operations/${operation.id}?wait=60`);
+    expect(poll.status).toBe(200);
+    expect(poll.headers.get('retry-after')).toMatch(/^\d+$/);
+    leave.abort();
+    // Those that left count no more.
+    await expect
+      .poll(async () => {
+        const retry = new AbortController();
+        const reader = (await stream(operation.id, retry.signal)).body!.getReader();
+        const { value } = await reader.read();
+        retry.abort();
+        return Buffer.from(value as Uint8Array).toString();
+      })
+      .toContain('retry: 2000');
+    await app.client.post(`/v1/operations/${operation.id}/cancel`);
+  });
+});
+
+it('answers what it holds when it shuts down', async () => {
+  const app = await App.start();
+  const operation = await app.client.submit({
+    type: 'sleep',
+    input: { seconds: 60 },
+    run_at: new Date(Date.now() + 60_000).toISOString(),
+  });
+  const held = app.client.get(`/v1/operations/${operation.id}?wait=50`);
+  const streamed = fetch(operation.links.history, {
+    headers: { authorization: `Bearer ${TEST_KEY}`, accept: 'text/event-stream' },
+  });
+  const body = (await streamed).text();
+  await app[Symbol.asyncDispose]();
+  expect((await held).body.status).toBe('Waiting');
+  expect(await body).toContain('"text":"Accepted"');
+});
+
+describe('with the API in one process and workers in another', { timeout: 60_000 }, () => {
+  it('wakes long-polls and streams, and fires the signal of a canceled handler long before its lease is renewed', async () => {
+    const shared = {
+      ...(await sharedBy(await newDatabase())),
+      RINGBACK_LEASE_S: '60',
+      RINGBACK_CONCURRENCY: '1',
+    };
+    await using api = await Service.start({ ...shared, RINGBACK_ROLE: 'api' });
+    await using _worker = await Service.start({ ...shared, RINGBACK_ROLE: 'worker' });
+    const quick = await api.client.submit({ type: 'sleep', input: { seconds: 0.5 } });
+    const [ended, entries] = await Promise.all([
+      api.client.ended(quick.id),
+      entriesOf(`${api.client.url}/v1/operations/${quick.id}/history`),
+    ]);
+    expect(ended.status).toBe('Finished');
+    expect(entries.at(-1).status).toBe('Finished');
+    const long = await api.client.submit({ type: 'sleep', input: { seconds: 50 } });
+    await expect.poll(async () => (await api.client.ended(long.id, 0)).status).toBe('Executing');
+    await api.client.post(`/v1/operations/${long.id}/cancel`);
+    // The worker's one place is free again: its next renewal would come after 20 s.
+    const next = await api.client.submit({ type: 'echo' });
+    expect((await api.client.ended(next.id, 10)).status).toBe('Finished');
+  });
+});
