@@ -57,7 +57,8 @@ class Beast {
 
   /** Resolves once no connection is open. */
   async left(): Promise<void> {
-    for (const socket of this.sockets) if (!socket.closed) await once(socket, 'close');
+    for (const socket of this.sockets)
+      if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
   }
 
   close(): void {

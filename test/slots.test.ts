@@ -26,7 +26,7 @@ describe('slots', () => {
     const positions = await Promise.all(
       [running, urgent, first, second, later].map(({ id }) => positionOf(narrow, id)),
     );
-    expect(positions).toEqual([null, 1, 2, 3, null]);
+    expect(positions).toEqual([undefined, 1, 2, 3, undefined]);
     await narrow.post(`/v1/operations/${running.id}/cancel`);
     expect(await narrow.ended(second.id)).not.toHaveProperty('queue_position');
   });

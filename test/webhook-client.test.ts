@@ -16,7 +16,7 @@ const allowedPrivate = parseAllowedPrivate('127.0.0.0/8');
 const policy = new UrlPolicy({ allowedPrivate, allowHttp: false });
 const egress = new Egress({ policy, allowedPrivate });
 const patient = new WebhookClient(egress, { timeoutMs: 10_000, userAgent: 'Ringback/test' });
-const hasty = new WebhookClient(egress, { timeoutMs: 150, userAgent: 'Ringback/test' });
+const hasty = new WebhookClient(egress, { timeoutMs: 600, userAgent: 'Ringback/test' });
 
 /** One receiver of the zoo: it sees raw requests and answers with raw bytes. */
 class Receiver {
@@ -27,7 +27,10 @@ class Receiver {
   private readonly sockets = new Set<Socket>();
 
   private constructor(private readonly server: Server) {
-    this.left = once(server, 'connection').then(async ([socket]) => once(socket as Socket, 'close'));
+    // Not `once` of the socket: that rejects where the client left by a reset.
+    this.left = once(server, 'connection').then(
+      ([socket]) => new Promise((resolve) => (socket as Socket).once('close', resolve)),
+    );
   }
 
   /** Speaks first, and hangs up. */
