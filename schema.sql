@@ -89,6 +89,7 @@ CREATE TABLE delivery (
   resume_at timestamp with time zone,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   delivered_at timestamp with time zone,
+  owed_since timestamp with time zone DEFAULT now() NOT NULL,
   run_at timestamp with time zone DEFAULT now(),
   due_at timestamp with time zone DEFAULT now(),
   epoch integer DEFAULT 0 NOT NULL,
@@ -383,7 +384,7 @@ AS $function$
         )
         UPDATE delivery d SET state = CASE WHEN f.gone THEN 'Canceled' ELSE d.state END,
           reason = CASE WHEN f.gone THEN 'endpoint_deleted' END, phase = CASE WHEN f.gone THEN NULL ELSE 'ready' END,
-          due_at = CASE WHEN f.gone THEN NULL ELSE now() END, run_at = CASE WHEN f.gone THEN NULL ELSE now() END
+          due_at = CASE WHEN f.gone THEN NULL ELSE now() END, run_at = CASE WHEN f.gone THEN NULL ELSE now() END, owed_since = now()
         FROM freed f WHERE d.seq = f.seq;
 
         RETURN QUERY
@@ -551,6 +552,7 @@ COMMENT ON COLUMN delivery.body IS 'the bytes of every attempt, serialised once'
 COMMENT ON COLUMN delivery.phase IS 'as of operations; held: its endpoint is disabled, so it is due never until that is enabled';
 COMMENT ON COLUMN delivery.schedule_step IS 'attempts of the retry schedule that were made';
 COMMENT ON COLUMN delivery.resume_at IS 'after a redelivery by hand that fails: when the schedule goes on; null: exhausted';
+COMMENT ON COLUMN delivery.owed_since IS 'from when its deadline counts: made, or released after it was held';
 COMMENT ON COLUMN delivery.lane IS 'what takes turns: an endpoint, or the origin of callbacks that no endpoint has';
 COMMENT ON COLUMN delivery.accepted_at IS 'when its operation was accepted';
 COMMENT ON COLUMN delivery.traceparent IS 'of its operation';

@@ -203,6 +203,7 @@ export class Foundation1763900000000 implements MigrationInterface {
         resume_at timestamptz,
         created_at timestamptz NOT NULL DEFAULT now(),
         delivered_at timestamptz,
+        owed_since timestamptz NOT NULL DEFAULT now(),
         run_at timestamptz DEFAULT now(),
         due_at timestamptz DEFAULT now(),
         epoch integer NOT NULL DEFAULT 0,
@@ -215,6 +216,7 @@ export class Foundation1763900000000 implements MigrationInterface {
 
       COMMENT ON COLUMN delivery.phase IS 'as of operations; held: its endpoint is disabled, so it is due never until that is enabled';
       COMMENT ON COLUMN delivery.lane IS 'what takes turns: an endpoint, or the origin of callbacks that no endpoint has';
+      COMMENT ON COLUMN delivery.owed_since IS 'from when its deadline counts: made, or released after it was held';
       COMMENT ON COLUMN delivery.body IS 'the bytes of every attempt, serialised once';
       COMMENT ON COLUMN delivery.schedule_step IS 'attempts of the retry schedule that were made';
       COMMENT ON COLUMN delivery.resume_at IS 'after a redelivery by hand that fails: when the schedule goes on; null: exhausted';
@@ -399,7 +401,7 @@ export class Foundation1763900000000 implements MigrationInterface {
         )
         UPDATE delivery d SET state = CASE WHEN f.gone THEN 'Canceled' ELSE d.state END,
           reason = CASE WHEN f.gone THEN 'endpoint_deleted' END, phase = CASE WHEN f.gone THEN NULL ELSE 'ready' END,
-          due_at = CASE WHEN f.gone THEN NULL ELSE now() END, run_at = CASE WHEN f.gone THEN NULL ELSE now() END
+          due_at = CASE WHEN f.gone THEN NULL ELSE now() END, run_at = CASE WHEN f.gone THEN NULL ELSE now() END, owed_since = now()
         FROM freed f WHERE d.seq = f.seq;
 
         RETURN QUERY

@@ -52,6 +52,7 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       concurrency: env.RINGBACK_DELIVERY_CONCURRENCY,
       originInFlight: env.RINGBACK_ORIGIN_IN_FLIGHT,
       timeoutS: env.RINGBACK_CALLBACK_TIMEOUT_S,
+      deadlineS: env.RINGBACK_DELIVERY_DEADLINE_S,
       schedule: parseRetrySchedule(env.RINGBACK_RETRY_SCHEDULE),
     },
     egress: {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { App } from './support/app.js';
 import type { Client } from './support/client.js';
 import { type Answer, type Received, Receiver } from './support/receiver.js';
+import { rowsOf } from './support/database.js';
 import { everyRow } from './support/rows.js';
 
 // One app at a time: on Redis the apps of a file share its queues.
@@ -302,6 +303,19 @@ describe('a callback', () => {
     const operation = await client.submit({ type: 'echo', callback: { url: receiver.url } });
     const { attempts } = await delivery(operation, { status: 'Exhausted', reason: 'gone', attempt_count: 1 });
     expect(attempts[0]).toMatchObject({ outcome: 'failed', http_status: 410, next_attempt_at: null });
+  });
+
+  it('is given up when its next attempt would come after the deadline', async () => {
+    await using receiver = await Receiver.answering(respond(429, { 'retry-after': '3000' }));
+    const operation = await client.submit({ type: 'echo', callback: { url: receiver.url } });
+    await receiver.received(1);
+    await expect
+      .poll(async () => Date.parse((await client.deliveries(operation.id))[0].next_attempt_at))
+      .toBeGreaterThan(Date.now() + 1_000_000);
+    const late = `UPDATE delivery SET owed_since = now() - interval '8 days', phase = 'ready', due_at = now() WHERE operation_rid = '${operation.id}'`;
+    await rowsOf(app.databaseUrl, late);
+    const given = await delivery(operation, { status: 'Exhausted' });
+    expect(given).toMatchObject({ reason: 'deadline_spent', attempt_count: 2 });
   });
 
   it('is given up when the receiver aborts it', async () => {

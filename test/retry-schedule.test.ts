@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nextDelay, parseRetrySchedule, RetryScheduleError } from '../src/deliveries/retry-schedule.js';
+import {
+  isWithinDeadline,
+  nextDelay,
+  parseRetrySchedule,
+  RetryScheduleError,
+} from '../src/deliveries/retry-schedule.js';
 
 describe('the delay before the next attempt', () => {
   const schedule = [5, 300, 7200];
@@ -66,5 +71,23 @@ describe('a retry schedule', () => {
 
   it('may have 50 steps and last 30 days', () => {
     expect(parseRetrySchedule(Array.from({ length: 50 }, () => '51840').join(','))).toHaveLength(50);
+  });
+});
+
+describe('the deadline of a delivery', () => {
+  it.each([
+    ['leaves time', [5, 300], 604_800, 1_000, 300, true],
+    ['has come before the next attempt', [5, 300], 1_200, 1_000, 300, false],
+    ['is never before the end of a longer schedule', [86_400, 864_000], 604_800, 86_400, 864_000, true],
+    [
+      'is after a longer schedule, whatever a receiver asks for',
+      [86_400, 864_000],
+      604_800,
+      900_000,
+      864_000,
+      false,
+    ],
+  ])('%s', (_, schedule, deadlineS, ageS, delayS, expected) => {
+    expect(isWithinDeadline({ schedule, deadlineS, ageS, delayS })).toBe(expected);
   });
 });

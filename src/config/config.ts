@@ -52,6 +52,8 @@ export abstract class DeliveryConfig {
   abstract readonly redispatchS: number;
   abstract readonly pollMs: number;
   abstract readonly timeoutS: number;
+  /** After so long no further attempt is planned. */
+  abstract readonly deadlineS: number;
   /** Seconds before attempt 2, 3, … */
   abstract readonly schedule: readonly number[];
 }

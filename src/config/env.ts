@@ -130,6 +130,11 @@ export const SETTINGS = {
     "Default of `ack_by_poll`: a caller that has read how its operation ended needs no callback of it any more, so reading that ends the callback's attempts.",
     boolean,
   ),
+  RINGBACK_DELIVERY_DEADLINE_S: setting(
+    '604800',
+    'Seconds after which no further attempt of a delivery is planned, whatever made it late; the time that it is held is not counted, and a schedule that is longer has its own length.',
+    number(1, 31_622_400, false),
+  ),
   RINGBACK_CALLBACK_TIMEOUT_S: setting(
     '15',
     'Seconds for one callback attempt, the response body included.',

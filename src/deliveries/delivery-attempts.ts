@@ -20,7 +20,7 @@ import {
   type Recorded,
 } from './delivery.store.js';
 import { EndpointHealthStore } from './endpoint-health.store.js';
-import { nextDelay } from './retry-schedule.js';
+import { isWithinDeadline, nextDelay } from './retry-schedule.js';
 import { type Verdict, verdict } from './verdict.js';
 import { type AttemptResult, WebhookClient } from './webhook.client.js';
 
@@ -230,18 +230,22 @@ export class DeliveryAttempts {
   ): Pick<AttemptRecord, 'state' | 'reason' | 'delayS'> {
     if (judged.outcome === 'delivered') return { state: 'Delivered', reason: null, delayS: null };
     if (!judged.retry) return { state: 'Exhausted', reason: judged.reason, delayS: null };
+    const schedule = endpoint?.schedule ?? this.config.schedule;
     const delayS =
       delivery.trigger === 'schedule'
         ? nextDelay({
-            schedule: endpoint?.schedule ?? this.config.schedule,
+            schedule,
             attemptsMade: delivery.scheduleStep,
             retryAfterS: judged.retryAfterS,
             random: Math.random(),
           })
         : delivery.resumeAt && Math.max(0, (delivery.resumeAt.getTime() - claimedAt.getTime()) / 1000);
-    return delayS === null
-      ? { state: 'Exhausted', reason: 'schedule_spent', delayS }
-      : { state: 'Pending', reason: null, delayS };
+    if (delayS === null) return { state: 'Exhausted', reason: 'schedule_spent', delayS };
+    const ageS = (claimedAt.getTime() - delivery.owedSince.getTime()) / 1000;
+    const { deadlineS } = this.config;
+    return delivery.trigger !== 'schedule' || isWithinDeadline({ schedule, deadlineS, ageS, delayS })
+      ? { state: 'Pending', reason: null, delayS }
+      : { state: 'Exhausted', reason: 'deadline_spent', delayS: null };
   }
 
   /** Rides out an outage: what a receiver has seen must not be forgotten because PostgreSQL was away for a moment. */

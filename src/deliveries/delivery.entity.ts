@@ -76,6 +76,10 @@ export class DeliveryEntity {
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;
 
+  /** From when its deadline counts: when it was made, or released after it was held. */
+  @Column({ name: 'owed_since', type: 'timestamptz' })
+  owedSince: Date;
+
   /** When its operation was accepted; null where it tells of none, or is of an older version. */
   @Column({ name: 'accepted_at', type: 'timestamptz', nullable: true })
   acceptedAt: Date | null;

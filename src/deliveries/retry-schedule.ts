@@ -36,6 +36,26 @@ export function nextDelay({ schedule, attemptsMade, retryAfterS, random }: NextD
   return Math.min(Math.max(retryAfterS, delay), Math.max(2 * step, RETRY_AFTER_FLOOR_OF_CAP_S));
 }
 
+/**
+ * Whether a next attempt may still be planned: in `delayS` seconds, of a delivery that is `ageS` old. The deadline is
+ * `deadlineS`, or the schedule's own length with its jitter where that is longer: what makes a delivery late is asked
+ * for by the receiver (Retry-After) or due to the others that wait for the same origin.
+ */
+export function isWithinDeadline({
+  schedule,
+  deadlineS,
+  ageS,
+  delayS,
+}: {
+  schedule: readonly number[];
+  deadlineS: number;
+  ageS: number;
+  delayS: number;
+}): boolean {
+  const spanS = schedule.reduce((sum, step) => sum + step, 0) * (1 + JITTER);
+  return ageS + delayS <= Math.max(deadlineS, spanS);
+}
+
 /** Reads `5,300,0.5`: seconds before attempt 2, 3, …. */
 export function parseRetrySchedule(text: string): number[] {
   if (text.trim() === '')

@@ -79,6 +79,7 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
       concurrency: 100,
       originInFlight: 10,
       timeoutS: 2,
+      deadlineS: 604_800,
       schedule: [0.05, 0.05, 0.05],
     },
     egress: {
