@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { benchDispatch } from './dispatch.js';
+import { benchGateway } from './gateway.js';
 import type { CeilingAnswer, ReceiverAnswers, ToCeiling } from './messages.js';
 import { type Backend, type BenchOptions, HELP, readOptions } from './options.js';
 import { ask, Leftovers } from './processes.js';
@@ -26,6 +27,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   const options = readOptions(process.argv.slice(2), process.env);
   if (options?.dispatch) await benchDispatch(leftovers);
+  else if (options?.gateway) await benchGateway(options, leftovers);
   else if (options) await bench(options);
   else console.log(HELP);
 } catch (error) {

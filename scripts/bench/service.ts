@@ -23,6 +23,7 @@ export async function startService(
   options: BenchOptions,
   redisUrl: string | undefined,
   leftovers: Leftovers,
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<BenchedService> {
   const dataDir = await leftovers.folder('data');
   if (options.statements) await prepareCluster(dataDir);
@@ -37,6 +38,7 @@ export async function startService(
       RINGBACK_SLOTS: String(options.slots),
       RINGBACK_LOG_LEVEL: 'warn',
       ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
+      ...settings,
     },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
