@@ -29,19 +29,29 @@ export async function startService(
   if (options.statements) await prepareCluster(dataDir);
   const port = await freePort();
   const key = `rb_bench_${'k'.repeat(24)}`;
-  const child = leftovers.spawn(process.execPath, [...profiling(options), '--enable-source-maps', MAIN], {
-    env: {
-      ...inherited(),
-      PORT: String(port),
-      RINGBACK_DATA_DIR: dataDir,
-      RINGBACK_API_KEY: key,
-      RINGBACK_SLOTS: String(options.slots),
-      RINGBACK_LOG_LEVEL: 'warn',
-      ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
-      ...settings,
+  const child = leftovers.spawn(
+    process.execPath,
+    [
+      ...profiling(options),
+      // As `npm start` does: a smaller nursery for young objects, so that memory stays down under load.
+      '--max-semi-space-size=16',
+      '--enable-source-maps',
+      MAIN,
+    ],
+    {
+      env: {
+        ...inherited(),
+        PORT: String(port),
+        RINGBACK_DATA_DIR: dataDir,
+        RINGBACK_API_KEY: key,
+        RINGBACK_SLOTS: String(options.slots),
+        RINGBACK_LOG_LEVEL: 'warn',
+        ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
+        ...settings,
+      },
+      stdio: ['ignore', 'ignore', 'inherit'],
     },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  );
   const url = `http://127.0.0.1:${port}`;
   await ready(child, url);
   const postgres = await PostgresMeter.open(dataDir);
