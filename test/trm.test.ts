@@ -506,6 +506,19 @@ describe('a recorded sequence', () => {
     expect(JSON.parse(Buffer.from(entries['order.json']!).toString())).toEqual({ order: '4711', files: 0 });
   });
 
+  it('takes an empty body of whatever type', async () => {
+    const answer = await fetch(`${app.client.url}/api/orders/4711/files/all/zip`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${app.client.key}`,
+        'content-type': 'application/x-www-form-urlencoded',
+      },
+      body: '',
+    });
+    expect(answer.status).toBe(200);
+    expect(((await answer.json()) as any).trm.requestid).toBeGreaterThan(0);
+  });
+
   it('uploads a part named file, submits its token and reads custom.files[0]', async () => {
     const connector = new Connector(app.client);
     const form = new FormData();

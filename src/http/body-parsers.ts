@@ -26,6 +26,8 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
     throwFileSizeLimit: false,
   });
   app.addHook('onRequest', (request, _reply, done) => {
+    // Where nothing comes, it is of no type, whatever a client says by habit.
+    if (request.headers['content-length'] === '0') delete request.headers['content-type'];
     const given = request.headers['content-type'] ?? 'application/octet-stream';
     const upload = request.method === 'POST' && UPLOAD_ROUTE.test(request.url);
     if (MULTIPART.test(given)) return done(upload ? undefined : notUnderstood(given));
