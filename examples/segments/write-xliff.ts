@@ -86,7 +86,7 @@ function idMaker(): (id: string) => string {
 }
 
 /** XML 1.0 §2.2 names the characters a document may hold; no escape makes the others legal. With the flag u, a lone surrogate matches too. */
-// oxlint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex -- which control characters XML allows is what is said
 const FORBIDDEN = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu;
 
 function replaceForbidden(text: string): string {

@@ -14,7 +14,7 @@ import { readOptions, type RingbackOptions } from './options.js';
 export interface RingbackAsyncOptions {
   readonly imports?: ModuleMetadata['imports'];
   readonly inject?: FactoryProvider['inject'];
-  /** Gets what `inject` names. */
+  /** Gets what `inject` names, so its parameters are whatever the host injects: `unknown[]` would refuse typed ones. */
   readonly useFactory: (...given: any[]) => RingbackOptions | Promise<RingbackOptions>;
 }
 
