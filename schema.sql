@@ -224,6 +224,7 @@ CREATE TABLE operation (
   emptied_at timestamp with time zone,
   traceparent text,
   ack_by_poll boolean DEFAULT false NOT NULL,
+  cancel_at timestamp with time zone,
   CONSTRAINT operation_pkey PRIMARY KEY (request_id),
   CONSTRAINT operation_rid UNIQUE (rid),
   CONSTRAINT operation_ended CHECK ((state = ANY (ARRAY['Finished'::text, 'Failed'::text, 'Canceled'::text])) = (due_at IS NULL) AND (phase IS NULL) = (due_at IS NULL) AND (finished_at IS NULL) = (due_at IS NOT NULL)),
@@ -294,6 +295,7 @@ CREATE INDEX file_operation ON file USING btree (operation_id) WHERE (operation_
 CREATE INDEX file_use_file ON file_use USING btree (file_id);
 CREATE INDEX idempotency_key_expiry ON idempotency_key USING btree (expires_at);
 CREATE INDEX operation_account ON operation USING btree (account_id, request_id);
+CREATE INDEX operation_canceling ON operation USING btree (cancel_at) WHERE ((cancel_at IS NOT NULL) AND (due_at IS NOT NULL));
 CREATE INDEX operation_due ON operation USING btree (due_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'hinted'::text, 'running'::text]));
 CREATE INDEX operation_ready ON operation USING btree (account_id, priority DESC, request_id) WHERE (phase = 'ready'::text);
 CREATE INDEX operation_slots ON operation USING btree (account_id) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
@@ -571,6 +573,7 @@ COMMENT ON COLUMN operation.sweep_at IS 'when housekeeping next looks at an ende
 COMMENT ON COLUMN operation.emptied_at IS 'when input, result and the bodies of its deliveries were deleted';
 COMMENT ON COLUMN operation.traceparent IS 'W3C trace context of the request that submitted it';
 COMMENT ON COLUMN operation.ack_by_poll IS 'a caller that has read the end needs no callback: that ends its delivery';
+COMMENT ON COLUMN operation.cancel_at IS 'a caller asked to cancel it: when it ends as Canceled whatever its handler does';
 COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
 COMMENT ON COLUMN origin.rests_until IS 'after an attempt that got no answer: not asked before, so that many that hang don''t time out at the same instants for ever';

@@ -44,6 +44,7 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       concurrency: env.RINGBACK_CONCURRENCY,
       ackByPoll: env.RINGBACK_ACK_BY_POLL,
       retention: env.RINGBACK_RETENTION,
+      cancelGraceS: env.RINGBACK_CANCEL_GRACE_S,
       heldPerAccount: env.RINGBACK_HELD_PER_ACCOUNT,
       heartbeatS: env.RINGBACK_HEARTBEAT_S,
     },

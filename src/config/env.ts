@@ -150,6 +150,11 @@ export const SETTINGS = {
     'Seconds between the heartbeats of a history stream.',
     number(0.05, 3600, false),
   ),
+  RINGBACK_CANCEL_GRACE_S: setting(
+    '5',
+    'Seconds that a running handler gets to stop after its AbortSignal fired because its operation is canceled; then it is Canceled all the same.',
+    number(0, 600, false),
+  ),
   RINGBACK_SHUTDOWN_GRACE_S: setting(
     '3',
     'Seconds that running handlers get to finish on SIGTERM before their AbortSignal fires.',

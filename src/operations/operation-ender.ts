@@ -22,6 +22,9 @@ export type How =
   | { readonly state: 'Failed'; readonly code: string; readonly message: string }
   | { readonly state: 'Canceled'; readonly message: string };
 
+/** The end that a caller asked for. */
+export const CANCELED = { state: 'Canceled', message: 'Canceled by the caller' } as const satisfies How;
+
 /** Ends operations: the one place where a terminal state, its history and what it owes are put together. */
 @Injectable()
 export class OperationEnder {

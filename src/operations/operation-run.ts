@@ -11,7 +11,7 @@ import type { OperationWaits } from './operation-waits.js';
 export class RunAborted extends Error {
   override readonly name = 'RunAborted';
 
-  constructor(override readonly cause: 'timeout' | 'lease-lost' | 'shutdown') {
+  constructor(override readonly cause: 'timeout' | 'canceled' | 'lease-lost' | 'shutdown') {
     super(`the run was aborted: ${cause}`);
   }
 }

@@ -8,7 +8,7 @@ import { HistoryStore } from './history.store.js';
 import { OperationError } from './operation-context.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
 import type { OperationEntity } from './operation.entity.js';
-import { type How, OperationEnder } from './operation-ender.js';
+import { CANCELED, type How, OperationEnder } from './operation-ender.js';
 import { OperationRun, RunAborted, storable } from './operation-run.js';
 import { type Claim, OperationStore, type Release } from './operation.store.js';
 import type { OperationOutcome } from './operation-type.js';
@@ -32,7 +32,7 @@ const NOT_BEGUN: Verdict = {
 };
 /** Rounds, seconds apart, in which a worker that has the type's handler may turn up: half an hour in all. */
 const MOST_ROUNDS_WITHOUT_HANDLER = 35;
-/** How long a handler gets to react to its signal before its run is decided without it. */
+/** How long a handler gets to react to its signal before its run is decided without it; a cancel has a time of its own. */
 const ABORT_GRACE_MS = 500;
 const MOST_JSON = 1024 * 1024;
 
@@ -61,13 +61,15 @@ export class OperationRunner {
       act: (hint) => this.claimAndRun(hint),
       giveBack: (hint) => store.returnHint(hint),
     });
-    // Canceled, or ended by another part of this process: its handler needn't wait for the next renewal to learn it.
+    // Ended by another part of this process: its handler needn't wait for the next renewal to learn it.
     waits.onEnded((requestId) => this.runs.get(requestId)?.abort('lease-lost'));
-    // Ended elsewhere, canceled for instance: the fence decides, now instead of at the next renewal.
-    wakeUps.on('ended', (ids) => {
-      const named = ids.map((id) => this.runs.get(id)).filter((run) => run !== undefined);
-      void this.renew(named);
-    });
+    // Ended elsewhere, or to be canceled: the row decides, now instead of at the next renewal.
+    const look = (ids: readonly string[]): void => {
+      void this.renew(ids.map((id) => this.runs.get(id)).filter((run) => run !== undefined));
+    };
+    waits.onCanceling((requestId) => look([requestId]));
+    wakeUps.on('ended', look);
+    wakeUps.on('canceling', look);
   }
 
   /** Follows hints; resolves when all that they named has been run or turned out to be somebody else's. */
@@ -94,13 +96,19 @@ export class OperationRunner {
       (this.config.leaseS * 1000) / 3,
     ).unref();
     try {
-      const verdict = this.follower.stopping ? NOT_BEGUN : await this.run(claim, run);
+      const verdict = await this.decide(claim, run);
       await run.finish(faultOf(verdict));
       await this.settle(claim, run, verdict);
     } finally {
       if (this.runs.get(run.requestId) === run) this.runs.delete(run.requestId);
       this.dispatcher.wake();
     }
+  }
+
+  private async decide(claim: Claim, run: OperationRun): Promise<Verdict> {
+    // Asked for while another worker ran it, which gave it back.
+    if (claim.operation.cancelAt !== null) return { kind: 'end', how: CANCELED };
+    return this.follower.stopping ? NOT_BEGUN : this.run(claim, run);
   }
 
   private async run(claim: Claim, run: OperationRun): Promise<Verdict> {
@@ -113,13 +121,26 @@ export class OperationRunner {
         type,
         operation.input === null ? null : JSON.parse(operation.input),
       );
-      const outcome = await Promise.race([type.handler.run(input, run), aborted(run.signal)]);
+      const outcome = await Promise.race([type.handler.run(input, run), this.aborted(run.signal)]);
       return this.finished(outcome ?? {});
     } catch (error) {
       return this.failed(claim, type, run, error);
     } finally {
       clearTimeout(timeout);
     }
+  }
+
+  /** Rejects some time after the signal fired: a handler that reacts to it decides its own end first. */
+  private aborted(signal: AbortSignal): Promise<never> {
+    return new Promise((_, reject) => {
+      const fire = (): void => {
+        const reason = signal.reason as RunAborted;
+        const graceMs = reason.cause === 'canceled' ? this.config.cancelGraceS * 1000 : ABORT_GRACE_MS;
+        setTimeout(() => reject(reason), graceMs).unref();
+      };
+      if (signal.aborted) fire();
+      else signal.addEventListener('abort', fire, { once: true });
+    });
   }
 
   private finished(outcome: OperationOutcome): Verdict {
@@ -141,6 +162,7 @@ export class OperationRunner {
   private failed({ operation }: Claim, type: RegisteredType, run: OperationRun, error: unknown): Verdict {
     const abort = run.signal.aborted ? (run.signal.reason as RunAborted).cause : null;
     if (abort === 'lease-lost') return { kind: 'lost' };
+    if (abort === 'canceled') return { kind: 'end', how: CANCELED };
     if (abort === 'shutdown') {
       return operation.tries > 1
         ? { kind: 'release', delayS: 0, counts: false, text: 'The worker shut down; waiting for another' }
@@ -185,22 +207,15 @@ export class OperationRunner {
         runs.map((run) => ({ requestId: run.requestId, leaseToken: run.claim.leaseToken })),
       );
       for (const run of runs) {
-        if (!held.has(run.requestId) && this.runs.get(run.requestId) === run) run.abort('lease-lost');
+        const lease = held.get(run.requestId);
+        if (lease?.canceling) run.abort('canceled');
+        else if (!lease && this.runs.get(run.requestId) === run) run.abort('lease-lost');
       }
     } catch (error) {
       // No answer isn't a miss: the fence decides when PostgreSQL is back.
       this.logger.warn(`leases could not be renewed: ${String(error)}`);
     }
   }
-}
-
-/** Rejects some time after the signal fired: a handler that reacts to it decides its own end first. */
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const fire = (): void => void setTimeout(() => reject(signal.reason as Error), ABORT_GRACE_MS).unref();
-    if (signal.aborted) fire();
-    else signal.addEventListener('abort', fire, { once: true });
-  });
 }
 
 /** During an upgrade only some workers may know a type; one that no worker knows must end all the same, and tell so. */

@@ -21,6 +21,7 @@ export class OperationWaits implements OnModuleDestroy {
   private readonly ends: Waiting = new Map();
   private readonly growths: Waiting = new Map();
   private readonly listeners: ((requestId: string) => void)[] = [];
+  private readonly stoppers: ((requestId: string) => void)[] = [];
   private readonly held = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
   private stopped = false;
@@ -66,6 +67,17 @@ export class OperationWaits implements OnModuleDestroy {
   /** Hears of every end that this process makes or finds. */
   onEnded(listener: (requestId: string) => void): void {
     this.listeners.push(listener);
+  }
+
+  /** Hears of every operation that this process was asked to cancel while it runs. */
+  onCanceling(listener: (requestId: string) => void): void {
+    this.stoppers.push(listener);
+  }
+
+  /** Tells that a caller has asked to cancel an operation that runs. */
+  canceling(requestId: string): void {
+    for (const stopper of this.stoppers) stopper(requestId);
+    this.wakeUps.tell('canceling', requestId);
   }
 
   /** Tells that this process has ended an operation. */

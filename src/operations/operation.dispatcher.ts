@@ -2,7 +2,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy }
 import { OperationConfig } from '../config/config.js';
 import { DispatchLoop } from '../queues/dispatch-loop.js';
 import { OperationHints } from '../queues/queues.module.js';
-import { OperationEnder } from './operation-ender.js';
+import { CANCELED, type How, OperationEnder } from './operation-ender.js';
 import { OperationStore } from './operation.store.js';
 
 /** Rows one round takes at the most. */
@@ -50,18 +50,16 @@ export class OperationDispatcher implements OnApplicationBootstrap, OnModuleDest
     return hints.length >= MOST;
   }
 
-  /** Ends operations that killed their worker with every try: no worker is left that could. */
+  /** Ends operations that nobody else will: no worker is left that could, or a handler didn't stop when it was asked to. */
   private async bury(): Promise<void> {
     this.buriedAt = performance.now();
-    for (const claim of await this.store.seizeSpent(MOST)) {
-      const { attempt, tries } = claim.operation;
+    for (const claim of await this.store.seizeOver(MOST)) {
+      const { attempt, tries, cancelAt } = claim.operation;
       const message = `the worker went silent during attempt ${attempt} of ${tries}`;
-      const ended = await this.ender.end(
-        claim,
-        { state: 'Failed', code: 'attempts_exhausted', message },
-        claim.claimedAt,
-      );
-      if (ended)
+      const how: How =
+        cancelAt === null ? { state: 'Failed', code: 'attempts_exhausted', message } : CANCELED;
+      const ended = await this.ender.end(claim, how, claim.claimedAt);
+      if (ended && how.state === 'Failed')
         this.logger.warn({
           msg: 'operation failed with its workers',
           operation: ended.rid,

@@ -115,6 +115,10 @@ export class OperationEntity {
   @Column({ name: 'traceparent', type: 'text', nullable: true })
   traceparent: string | null;
 
+  /** A caller asked to cancel it: when it ends as Canceled whatever its handler does. */
+  @Column({ name: 'cancel_at', type: 'timestamptz', nullable: true })
+  cancelAt: Date | null;
+
   @Column({ name: 'run_at', type: 'timestamptz', nullable: true })
   runAt: Date | null;
 

@@ -296,17 +296,20 @@ export class OperationStore {
     return items.map((item) => released.has(item.requestId));
   }
 
-  /** Renews leases; answers the request ids that are still ours. */
-  async renew(leases: readonly { requestId: string; leaseToken: string }[]): Promise<Set<string>> {
-    const rows = await this.database.query<{ request_id: string }>(
+  /** Renews leases; answers those that are still ours, and of each whether a caller has asked to cancel it. */
+  async renew(
+    leases: readonly { requestId: string; leaseToken: string }[],
+  ): Promise<Map<string, { canceling: boolean }>> {
+    const rows = await this.database.query<{ request_id: string; canceling: boolean }>(
       `UPDATE operation o SET due_at = now() + make_interval(secs => $3)
        FROM (
          SELECT l.request_id, l.token FROM unnest($1::bigint[], $2::uuid[]) AS l (request_id, token)
          JOIN operation USING (request_id) ORDER BY request_id FOR UPDATE OF operation
-       ) l WHERE o.request_id = l.request_id AND o.lease_token = l.token AND o.phase = 'running' RETURNING o.request_id`,
+       ) l WHERE o.request_id = l.request_id AND o.lease_token = l.token AND o.phase = 'running'
+       RETURNING o.request_id, o.cancel_at IS NOT NULL AS canceling`,
       [leases.map((l) => l.requestId), leases.map((l) => l.leaseToken), this.config.leaseS],
     );
-    return new Set(rows.map((row) => row.request_id));
+    return new Map(rows.map(({ request_id, canceling }) => [request_id, { canceling }]));
   }
 
   /** Lets the operation's end call back; false when it has ended already, in silence. */
@@ -336,11 +339,38 @@ export class OperationStore {
     return hints.map(() => undefined);
   }
 
-  /** Takes over runs whose last try's worker went silent, so that they can be ended. */
-  async seizeSpent(most: number): Promise<Claim[]> {
+  /**
+   * Asks the handler that runs an operation to stop, and answers the operation's request id; null where none runs it. After
+   * `cancelGraceS` the operation may be ended whatever the handler does, by whoever finds it (`seizeOver`).
+   */
+  async askToStop(accountId: string, rid: string): Promise<string | null> {
+    const [row] = await this.database.query<{ request_id: string }>(
+      `WITH live AS (
+         SELECT request_id, cancel_at FROM operation
+         WHERE account_id = $1 AND rid = $2 AND state = 'Executing' AND phase = 'running' FOR UPDATE
+       ), asked AS (
+         UPDATE operation o SET cancel_at = now() + make_interval(secs => $3)
+         FROM live WHERE o.request_id = live.request_id AND live.cancel_at IS NULL RETURNING o.request_id
+       ), noted AS (
+         INSERT INTO history_entry (operation_id, kind, text) SELECT request_id, 'log', 'The caller asked to cancel' FROM asked
+       )
+       SELECT request_id FROM live`,
+      [accountId, rid, this.config.cancelGraceS],
+    );
+    return row?.request_id ?? null;
+  }
+
+  /** Takes over runs that no handler will end any more: the last try's worker went silent, or a cancel's grace time is over. */
+  async seizeOver(most: number): Promise<Claim[]> {
     return this.seize(
-      `SELECT request_id FROM operation WHERE phase = 'running' AND state = 'Executing' AND due_at <= now() AND attempt >= tries
-       ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED`,
+      `WITH spent AS (
+         SELECT request_id FROM operation WHERE phase = 'running' AND state = 'Executing' AND due_at <= now() AND attempt >= tries
+         ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
+       ), canceled AS (
+         SELECT request_id FROM operation WHERE cancel_at <= now() AND due_at IS NOT NULL
+         ORDER BY cancel_at LIMIT $3 FOR UPDATE SKIP LOCKED
+       )
+       SELECT request_id FROM spent UNION SELECT request_id FROM canceled`,
       [most],
     );
   }
@@ -357,7 +387,9 @@ export class OperationStore {
   private async seize(which: string, parameters: unknown[]): Promise<Claim[]> {
     const rows = await this.database.query<{ lease_token: string; claimed_at: Date }>(
       `WITH which AS (${which})
-       UPDATE operation o SET phase = 'running', lease_token = $1, due_at = now() + make_interval(secs => $2)
+       UPDATE operation o SET phase = 'running', lease_token = $1, due_at = now() + make_interval(secs => $2),
+         -- Not found again before this lease is over.
+         cancel_at = CASE WHEN cancel_at <= now() THEN now() + make_interval(secs => $2) ELSE cancel_at END
        FROM which WHERE o.request_id = which.request_id RETURNING o.*, clock_timestamp() AS claimed_at`,
       [randomUUID(), this.config.leaseS, ...parameters],
     );
@@ -390,6 +422,7 @@ function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
     expiresAt: null,
     sweepAt: null,
     emptiedAt: null,
+    cancelAt: null,
     epoch: 0,
     leaseToken: null,
     ...given,

@@ -13,7 +13,7 @@ import { SecretBox } from '../signing/secret-box.js';
 import { Step } from '../tracing/spans.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
 import type { Face, OperationEntity } from './operation.entity.js';
-import { OperationEnder } from './operation-ender.js';
+import { CANCELED, OperationEnder } from './operation-ender.js';
 import {
   IdempotencyMismatchError,
   OperationEndedError,
@@ -139,12 +139,23 @@ export class OperationsService {
       await this.deliveries.acknowledge(operation.requestId);
   }
 
-  /** Ends a live operation as Canceled, and its handler's signal with it. */
+  /**
+   * Cancels a live operation: at once where it waits. Where it runs, its handler's signal fires, and the operation is
+   * Canceled when the handler has stopped, or else after the grace time. A handler that ends its work all the same wins.
+   */
   async cancel(accountId: string, rid: string): Promise<OperationView> {
+    const requestId = await this.store.askToStop(accountId, rid);
+    if (requestId !== null) {
+      const stopped = this.waits.wait(requestId, this.config.cancelGraceS * 1000);
+      this.waits.canceling(requestId);
+      await stopped;
+    }
     const claim = await this.store.seizeLive(accountId, rid);
-    if (!claim) throw new OperationEndedError((await this.find(accountId, rid)).operation.state);
-    await this.ender.end(claim, { state: 'Canceled', message: 'Canceled by the caller' }, claim.claimedAt);
-    return this.find(accountId, rid);
+    if (claim) await this.ender.end(claim, CANCELED, claim.claimedAt);
+    const view = await this.find(accountId, rid);
+    const asAsked = view.operation.state === 'Canceled' && (claim !== null || requestId !== null);
+    if (!asAsked) throw new OperationEndedError(view.operation.state);
+    return view;
   }
 
   /** The stored file of an ended operation's result, null where it has none. Fails when the result has expired. */

@@ -6,8 +6,9 @@ import { DatabaseConfig } from '../config/config.js';
 import { after } from './hint-follower.js';
 import { QueueBackend } from './queue-backend.js';
 
-/** What may be told to other processes: an operation has ended; its history has grown. */
-export type Topic = 'ended' | 'history';
+/** What may be told to other processes: an operation has ended; it is to be canceled; its history has grown. */
+const TOPICS = ['ended', 'canceling', 'history'] as const;
+export type Topic = (typeof TOPICS)[number];
 
 /** What one message carries, by topic; `from` is the process that sent it. */
 type Message = { readonly from: string } & Partial<Record<Topic, readonly string[]>>;
@@ -31,6 +32,7 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly self = randomUUID().slice(0, 8);
   private readonly listeners: Record<Topic, ((ids: readonly string[]) => void)[]> = {
     ended: [],
+    canceling: [],
     history: [],
   };
   private pending = new Map<string, readonly [Topic, string]>();
@@ -77,7 +79,10 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
       for (const [key] of batch) this.pending.delete(key);
       const ids = (topic: Topic): string[] =>
         batch.filter(([, [of]]) => of === topic).map(([, [, id]]) => id);
-      const message: Message = { from: this.self, ended: ids('ended'), history: ids('history') };
+      const message: Message = {
+        from: this.self,
+        ...Object.fromEntries(TOPICS.map((topic) => [topic, ids(topic)])),
+      };
       await Promise.race([
         this.backend.publish(CHANNEL, JSON.stringify(message)).catch((error: unknown) => {
           this.logger.debug(`a wake-up was not sent: ${String(error)}`);
@@ -97,7 +102,7 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
       return;
     }
     if (message.from === this.self) return;
-    for (const topic of ['ended', 'history'] as const) {
+    for (const topic of TOPICS) {
       const ids = message[topic];
       if (ids === undefined || ids.length === 0) continue;
       for (const listener of this.listeners[topic]) listener(ids);

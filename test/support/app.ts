@@ -67,6 +67,7 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
       ...timing,
       concurrency: 50,
       ackByPoll: false,
+      cancelGraceS: 5,
       heldPerAccount: 200,
       heartbeatS: 15,
       retention: new Map([

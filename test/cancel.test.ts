@@ -1,0 +1,142 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { Module } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { OperationContext } from '../src/operations/operation-context.js';
+import {
+  type OperationHandler,
+  type OperationOutcome,
+  OperationType,
+} from '../src/operations/operation-type.js';
+import { OperationStore } from '../src/operations/operation.store.js';
+import { App } from './support/app.js';
+import { newDatabase, rowsOf } from './support/database.js';
+import { Receiver } from './support/receiver.js';
+import { Service, sharedBy, temporaryFolder } from './support/service.js';
+
+/** Resolves when a run's signal has fired. */
+function stopped({ signal }: OperationContext): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+@OperationType({ name: 'test.tidy', title: 'Tidy up for a while when it is stopped' })
+class TidyHandler implements OperationHandler {
+  tidied = 0;
+
+  async run(_: unknown, context: OperationContext): Promise<void> {
+    await stopped(context);
+    await new Promise(setImmediate);
+    context.log('tidied up');
+    this.tidied += 1;
+    throw context.signal.reason;
+  }
+}
+
+@OperationType({ name: 'test.late', title: 'Be too far on to be stopped' })
+class LateHandler implements OperationHandler {
+  async run(_: unknown, context: OperationContext): Promise<OperationOutcome> {
+    await stopped(context);
+    return { result: 'done all the same' };
+  }
+}
+
+@OperationType({ name: 'test.stubborn', title: 'Take no notice' })
+class StubbornHandler implements OperationHandler {
+  run(): Promise<void> {
+    return new Promise(() => undefined);
+  }
+}
+
+@Module({ providers: [TidyHandler, LateHandler, StubbornHandler] })
+class HandlersModule {}
+
+describe('a cancel', () => {
+  let app: App;
+  beforeAll(async () => {
+    app = await App.start({ operations: { cancelGraceS: 1.5 } }, [HandlersModule]);
+  });
+  afterAll(() => app[Symbol.asyncDispose]());
+
+  async function running(type: string, more: object = {}): Promise<string> {
+    const { id } = await app.client.submit({ type, ...more });
+    await expect.poll(async () => (await app.client.ended(id, 0)).status).toBe('Executing');
+    return id as string;
+  }
+  const cancel = (id: string) => app.client.post(`/v1/operations/${id}/cancel`);
+  const texts = async (id: string): Promise<string[]> =>
+    (await app.client.get(`/v1/operations/${id}/history`)).body.data.map(
+      ({ text }: { text: string }) => text,
+    );
+
+  it('lets the handler stop in its own way before the operation is Canceled, and calls back once', async () => {
+    await using receiver = await Receiver.answering();
+    const id = await running('test.tidy', { callback: { url: receiver.url } });
+    const [first, second] = await Promise.all([cancel(id), cancel(id)]);
+    expect([first.status, second.status]).toEqual([200, 200]);
+    expect(first.body).toMatchObject({ status: 'Canceled', error: null, result: null });
+    expect(app.nest.get(TidyHandler).tidied).toBe(1);
+    expect(await texts(id)).toEqual([
+      'Accepted',
+      'Attempt 1 of 3',
+      'The caller asked to cancel',
+      'tidied up',
+      'Canceled by the caller',
+    ]);
+    const [callback] = await receiver.received(1);
+    expect(JSON.parse(callback!.body)).toMatchObject({ type: 'operation.canceled', data: { id } });
+    expect(await cancel(id)).toMatchObject({ status: 409, body: { code: 'operation-ended' } });
+  });
+
+  it('comes too late for a handler that ends its work all the same', async () => {
+    const id = await running('test.late');
+    const answer = await cancel(id);
+    expect(answer).toMatchObject({ status: 409, body: { code: 'operation-ended' } });
+    expect(answer.body.detail).toContain('Finished');
+    expect((await app.client.ended(id)).result).toBe('done all the same');
+  });
+
+  it('is for good after the grace time, whatever the handler does', async () => {
+    const id = await running('test.stubborn');
+    const startedAt = performance.now();
+    expect((await cancel(id)).body.status).toBe('Canceled');
+    expect(performance.now() - startedAt).toBeGreaterThan(1_400);
+  });
+
+  it('is carried out by the dispatcher when the process that was asked has died', async () => {
+    const id = await running('test.stubborn');
+    const [row] = await rowsOf<{ account_id: string }>(
+      app.databaseUrl,
+      'SELECT account_id FROM operation LIMIT 1',
+    );
+    expect(await app.nest.get(OperationStore).askToStop(row!.account_id, id)).not.toBeNull();
+    expect((await app.client.ended(id)).status).toBe('Canceled');
+  });
+
+  it('of what waits takes effect at once', async () => {
+    const runAt = new Date(Date.now() + 3_600_000).toISOString();
+    const { id } = await app.client.submit({ type: 'echo', run_at: runAt });
+    expect((await cancel(id)).body.status).toBe('Canceled');
+  });
+});
+
+it(
+  'a canceled operation whose worker is killed meanwhile is Canceled, and not run again',
+  { timeout: 60_000 },
+  async () => {
+    const shared = { ...(await sharedBy(await newDatabase())), RINGBACK_CANCEL_GRACE_S: '2' };
+    await using folder = await temporaryFolder();
+    await using api = await Service.start({ ...shared, RINGBACK_ROLE: 'api' });
+    await using worker = await Service.start({ ...shared, RINGBACK_ROLE: 'worker' });
+    const file = `${folder.path}/runs`;
+    const { id } = await api.client.submit({ type: 'test.stubborn', input: { file, ms: 60_000 } });
+    await expect.poll(() => existsSync(file)).toBe(true);
+    const canceled = api.client.post(`/v1/operations/${id}/cancel`);
+    const stopping = () => api.client.get(`/v1/operations/${id}/history`);
+    await expect.poll(async () => (await stopping()).text).toContain('asked to cancel');
+    await worker.end('SIGKILL');
+    expect((await canceled).body.status).toBe('Canceled');
+    await using _other = await Service.start({ ...shared, RINGBACK_ROLE: 'worker' });
+    const { id: next } = await api.client.submit({ type: 'echo' });
+    expect((await api.client.ended(next)).status).toBe('Finished');
+    expect(readFileSync(file, 'utf8').split('\n')).toHaveLength(2);
+  },
+);
