@@ -9,6 +9,7 @@ import { OPERATION_ENDED, type OperationEnded } from './operation-ended.js';
 import { EVENT_OF } from './operation.state.js';
 import { type Claim, OperationStore } from './operation.store.js';
 import { OperationWaits } from './operation-waits.js';
+import { PollPace } from './poll-pace.js';
 
 /** How an operation ends. JSON texts are as the handler gave them. */
 export type How =
@@ -35,6 +36,7 @@ export class OperationEnder {
     private readonly presenters: CallbackPresenters,
     private readonly deliveries: DeliveryDispatcher,
     private readonly waits: OperationWaits,
+    private readonly pace: PollPace,
     private readonly config: OperationConfig,
   ) {}
 
@@ -67,6 +69,7 @@ export class OperationEnder {
     });
     if (!settled) return null;
     if (settled.owes) this.deliveries.wake();
+    this.pace.learn(operation);
     this.waits.ended(operation.requestId);
     const durationMs = finishedAt.getTime() - (operation.startedAt ?? operation.createdAt).getTime();
     if (OPERATION_ENDED.hasSubscribers) {

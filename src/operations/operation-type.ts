@@ -28,7 +28,10 @@ export interface OperationTypeOptions<Input extends object = object> {
   readonly timeoutS?: number;
   /** Route of the trm face, below `/api/`: `resources/segments/view/export`. A `{name}` in it becomes a field of the input. */
   readonly path?: string;
-  /** Milliseconds (at most 60,000) that the trm face waits for the end before it answers Waiting; 0, the default, is never. */
+  /**
+   * Milliseconds (at most 60,000) that the answer to a submit is held for the end, in the native and the trm face, where the
+   * caller doesn't say; 0, the default, is never.
+   */
   readonly inlineMs?: number;
   /** Submitted by Ringback's own faces only: no caller can name it, and no list shows it. */
   readonly internal?: boolean;

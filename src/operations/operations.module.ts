@@ -13,6 +13,7 @@ import { OperationReads } from './operation-reads.store.js';
 import { OperationStore } from './operation.store.js';
 import { OperationTypes } from './operation-types.js';
 import { OperationWaits } from './operation-waits.js';
+import { PollPace } from './poll-pace.js';
 import { OperationsService } from './operations.service.js';
 import { RetentionStore } from './retention.store.js';
 import { HttpRequestHandler } from './types/http-request.js';
@@ -32,6 +33,7 @@ import { EchoHandler, SleepHandler } from './types/trials.js';
     OperationEnder,
     OperationDispatcher,
     OperationWaits,
+    PollPace,
     OperationsService,
     HttpRequestHandler,
     EchoHandler,
@@ -48,6 +50,7 @@ import { EchoHandler, SleepHandler } from './types/trials.js';
     OperationEnder,
     OperationDispatcher,
     OperationWaits,
+    PollPace,
     OperationsService,
   ],
 })

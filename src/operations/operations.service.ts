@@ -25,6 +25,7 @@ import { OperationReads, type OperationView } from './operation-reads.store.js';
 import { type NewOperation, OperationStore } from './operation.store.js';
 import { OperationTypes, type RegisteredType } from './operation-types.js';
 import { OperationWaits } from './operation-waits.js';
+import { PollPace } from './poll-pace.js';
 
 /** An operation as a caller submits it, whatever the face. */
 export interface Submission {
@@ -70,6 +71,7 @@ export class OperationsService {
     private readonly deliveries: DeliveryStore,
     private readonly waits: OperationWaits,
     private readonly files: FilesService,
+    private readonly pace: PollPace,
     private readonly config: OperationConfig,
   ) {}
 
@@ -114,6 +116,7 @@ export class OperationsService {
   async find(accountId: string, rid: string): Promise<OperationView> {
     const view = await this.reads.find(accountId, rid);
     if (!view) throw new OperationNotFoundError(`there is no operation ${rid} in this account`);
+    this.pace.learn(view.operation);
     return view;
   }
 
@@ -127,6 +130,16 @@ export class OperationsService {
     if (signal && !this.waits.hold(accountId, signal)) return view;
     await this.waits.wait(view.operation.requestId, waitMs, signal);
     return this.find(accountId, rid);
+  }
+
+  /** `Retry-After` for who asks about an operation, by how long its type takes lately; undefined once it has ended. */
+  retryAfter(operation: OperationEntity): string | undefined {
+    return this.pace.retryAfter(operation);
+  }
+
+  /** How long a submit whose caller says nothing else may be held for the end, milliseconds. */
+  inlineMs({ type }: OperationEntity): number {
+    return this.types.get(type)?.inlineMs ?? 0;
   }
 
   /**

@@ -2,7 +2,6 @@ import { Controller, Get, Param, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
-import { isTerminal } from '../../operations/operation.state.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { acknowledgeSent } from '../acknowledge-sent.js';
 import { LroOperationResponse } from './lro.response.js';
@@ -21,7 +20,8 @@ export class LroController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<LroOperationResponse> {
     const { operation } = await this.operations.find(accountId, id);
-    if (!isTerminal(operation.state)) void reply.header('retry-after', '1');
+    const again = this.operations.retryAfter(operation);
+    if (again !== undefined) void reply.header('retry-after', again);
     acknowledgeSent(reply, this.operations, accountId, operation);
     return LroOperationResponse.from(operation);
   }

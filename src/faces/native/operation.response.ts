@@ -1,7 +1,7 @@
 import type { DeliveryState } from '../../deliveries/delivery.state.js';
 import { ApiJson } from '../../http/api-answers.js';
 import type { HistoryEntryEntity, OperationEntity } from '../../operations/operation.entity.js';
-import { isTerminal, type OperationState } from '../../operations/operation.state.js';
+import type { OperationState } from '../../operations/operation.state.js';
 import type { OperationView } from '../../operations/operation-reads.store.js';
 
 export class OperationErrorResponse {
@@ -142,13 +142,6 @@ export class HistoryEntryResponse {
       created_at: entry.createdAt.toISOString(),
     };
   }
-}
-
-/** Integer seconds after which asking again makes sense; undefined once it has ended. */
-export function retryAfter(operation: OperationEntity): string | undefined {
-  if (isTerminal(operation.state)) return undefined;
-  const aheadS = operation.runAt === null ? 0 : (operation.runAt.getTime() - Date.now()) / 1000;
-  return String(Math.min(60, Math.max(1, Math.ceil(operation.state === 'Waiting' ? aheadS : 0))));
 }
 
 /** Query strings often hold tokens. */

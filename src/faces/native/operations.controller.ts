@@ -35,8 +35,8 @@ import {
   WaitQuery,
 } from './operation.request.js';
 import { historyStream } from './history-stream.js';
-import { HistoryEntryResponse, OperationResponse, retryAfter } from './operation.response.js';
-import { preferences } from './prefer.js';
+import { HistoryEntryResponse, OperationResponse } from './operation.response.js';
+import { heldMs, preferences } from './prefer.js';
 import { toIdempotency, toSubmission } from './submission.js';
 
 @ApiTags('operations')
@@ -90,9 +90,8 @@ export class OperationsController {
     );
     if (accepted.replayed) void reply.header('idempotent-replayed', 'true');
     let { view } = accepted;
-    if (wanted.waitS !== null) {
-      view = await this.operations.await(accountId, view.operation.rid, wanted.waitS * 1000, gone(reply));
-    }
+    const waitMs = heldMs(wanted, this.operations.inlineMs(view.operation));
+    if (waitMs > 0) view = await this.operations.await(accountId, view.operation.rid, waitMs, gone(reply));
     if (wanted.applied !== null) void reply.header('preference-applied', wanted.applied);
     this.describe(reply, view.operation);
     void reply.status(isTerminal(view.operation.state) ? 200 : 202);
@@ -135,7 +134,7 @@ export class OperationsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
     const view = await this.operations.await(accountId, id, Number(query.wait ?? 0) * 1000, gone(reply));
-    const again = retryAfter(view.operation);
+    const again = this.operations.retryAfter(view.operation);
     if (again !== undefined) void reply.header('retry-after', again);
     acknowledgeSent(reply, this.operations, accountId, view.operation);
     return OperationResponse.from(view, this.http.publicUrl);
@@ -242,7 +241,7 @@ export class OperationsController {
     const { operation } = await this.operations.find(accountId, id);
     if (!isTerminal(operation.state)) {
       throw new Problem(404, 'result-not-ready', 'the operation has not ended yet', {
-        headers: { 'retry-after': retryAfter(operation) ?? '1' },
+        headers: { 'retry-after': this.operations.retryAfter(operation) ?? '1' },
       });
     }
     const file = await this.operations.resultFile(operation);
@@ -278,7 +277,7 @@ export class OperationsController {
   }
 
   private describe(reply: FastifyReply, operation: OperationEntity): void {
-    const again = retryAfter(operation);
+    const again = this.operations.retryAfter(operation);
     void reply.headers({
       location: `${this.http.publicUrl}/v1/operations/${operation.rid}`,
       'operation-location': `${this.http.publicUrl}/lro/operations/${operation.rid}`,

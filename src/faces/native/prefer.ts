@@ -2,6 +2,8 @@
 export interface Preferences {
   /** Seconds to wait for the end, at most 60; null: don't. */
   readonly waitS: number | null;
+  /** Answer at once. */
+  readonly respondAsync: boolean;
   /** Value for `Preference-Applied`; null when nothing was asked that is known. */
   readonly applied: string | null;
 }
@@ -11,18 +13,27 @@ const MOST_WAIT_S = 60;
 /** Reads a `Prefer` header; what isn't known or isn't well-formed is ignored, as the RFC wants. */
 export function preferences(header: string | undefined): Preferences {
   let waitS: number | null = null;
+  let respondAsync = false;
   const applied: string[] = [];
   for (const preference of (header ?? '').split(',')) {
     const [name = '', value = ''] = preference
       .split(';')[0]!
       .split('=')
       .map((part) => part.trim());
-    if (name.toLowerCase() === 'respond-async') applied.push('respond-async');
+    if (name.toLowerCase() === 'respond-async') {
+      respondAsync = true;
+      applied.push('respond-async');
+    }
     const seconds = /^"?(\d{1,6})"?$/.exec(value)?.[1];
     if (name.toLowerCase() === 'wait' && seconds !== undefined && waitS === null) {
       waitS = Math.min(MOST_WAIT_S, Number(seconds));
       applied.push(`wait=${waitS}`);
     }
   }
-  return { waitS, applied: applied.length > 0 ? applied.join(', ') : null };
+  return { waitS, respondAsync, applied: applied.length > 0 ? applied.join(', ') : null };
+}
+
+/** How long the answer to a submit is held for the end: as the caller says, else the type's inline window; milliseconds. */
+export function heldMs({ waitS, respondAsync }: Preferences, inlineMs: number): number {
+  return waitS === null ? (respondAsync ? 0 : inlineMs) : waitS * 1000;
 }

@@ -1,0 +1,64 @@
+import { Module } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type OperationHandler,
+  type OperationOutcome,
+  OperationType,
+} from '../src/operations/operation-type.js';
+import { pollAfterS } from '../src/operations/poll-pace.js';
+import { App } from './support/app.js';
+
+describe('the time to ask again', () => {
+  it.each<[why: string, recentS: number[], elapsedS: number, afterS: number]>([
+    ['a second where nothing is known', [], 0, 1],
+    ['when runs of the same length end', [8, 8, 8, 8], 0, 8],
+    ['what is left of that', [8, 8, 8, 8], 5.5, 3],
+    ['the quarter that ends first', [2, 20, 30, 40, 50, 60, 70, 80], 0, 30],
+    ['that of the runs that took longer than this one has', [1, 1, 1, 1, 1, 1, 10, 20], 2, 8],
+    ['a second at least', [0.1, 0.2], 0, 1],
+    ['a minute at most', [3_000, 3_000], 0, 60],
+    ['a quarter of what has passed where none took so long', [5, 5], 40, 10],
+  ])('is %s', (_, recentS, elapsedS, afterS) => {
+    expect(pollAfterS(recentS, elapsedS)).toBe(afterS);
+  });
+});
+
+@OperationType({ name: 'test.inline', title: 'End at once', inlineMs: 20_000 })
+class InlineHandler implements OperationHandler {
+  run(): Promise<OperationOutcome> {
+    return Promise.resolve({ result: 'inline' });
+  }
+}
+
+@Module({ providers: [InlineHandler] })
+class HandlersModule {}
+
+describe('the native face', () => {
+  let app: App;
+  beforeAll(async () => {
+    app = await App.start({}, [HandlersModule]);
+  });
+  afterAll(() => app[Symbol.asyncDispose]());
+
+  it('learns Retry-After from how long operations of the type took, for both monitors', async () => {
+    const first = await app.client.submit({ type: 'sleep', input: { seconds: 1.3 } });
+    expect((await app.client.ended(first.id)).status).toBe('Finished');
+    const second = await app.client.post('/v1/operations', { type: 'sleep', input: { seconds: 60 } });
+    expect(second.headers.get('retry-after')).toBe('2');
+    const lro = await app.client.get(`/lro/operations/${second.body.id}`);
+    expect(lro.headers.get('retry-after')).toBe('2');
+    await app.client.post(`/v1/operations/${second.body.id}/cancel`);
+    const other = await app.client.post('/v1/operations', { type: 'echo' });
+    expect(other.headers.get('retry-after')).toBe('1');
+  });
+
+  it('answers an operation that ends inside its type’s inline window terminal, unless it prefers not to wait', async () => {
+    const inline = await app.client.post('/v1/operations', { type: 'test.inline' });
+    expect(inline).toMatchObject({ status: 200, body: { status: 'Finished', result: 'inline' } });
+    expect(inline.headers.get('retry-after')).toBeNull();
+    const prefer = { prefer: 'respond-async' };
+    const later = await app.client.post('/v1/operations', { type: 'test.inline' }, prefer);
+    expect(later).toMatchObject({ status: 202, body: { status: 'Waiting' } });
+    expect(later.headers.get('preference-applied')).toBe('respond-async');
+  });
+});
