@@ -64,6 +64,7 @@ CREATE TABLE callback_host (
 CREATE TABLE chore (
   name text NOT NULL,
   due_at timestamp with time zone NOT NULL,
+  epoch integer DEFAULT 0 NOT NULL,
   CONSTRAINT chore_pkey PRIMARY KEY (name)
 );
 
@@ -549,7 +550,8 @@ AS $function$
 
 COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';
 COMMENT ON TABLE callback_host IS 'hosts of the callback URLs an account has given: a host that is not here is new, and new ones are bounded';
-COMMENT ON TABLE chore IS 'whose turn it is: a process that takes a due row does that work, and the others let it';
+COMMENT ON TABLE chore IS 'recurring work of the whole installation: dispatched and claimed like an operation';
+COMMENT ON COLUMN chore.epoch IS 'grows with every dispatch and claim: what names an older one is void';
 COMMENT ON COLUMN delivery.body IS 'the bytes of every attempt, serialised once';
 COMMENT ON COLUMN delivery.phase IS 'as of operations; held: its endpoint is disabled, so it is due never until that is enabled';
 COMMENT ON COLUMN delivery.schedule_step IS 'attempts of the retry schedule that were made';

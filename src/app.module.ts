@@ -12,7 +12,7 @@ import { NativeModule } from './faces/native/native.module.js';
 import { EndpointsModule } from './endpoints/endpoints.module.js';
 import { NativePresenterModule } from './faces/native/native.presenter.module.js';
 import { ProblemModule } from './faces/problem.module.js';
-import { HousekeepingModule } from './housekeeping/housekeeping.module.js';
+import { HousekeepingWorkerModule } from './housekeeping/housekeeping.worker.module.js';
 import { HealthModule } from './health/health.module.js';
 import { TrmModule } from './faces/trm/trm.module.js';
 import { TrmPresenterModule } from './faces/trm/trm.presenter.module.js';
@@ -48,7 +48,9 @@ export class AppModule {
         ...(roles.has('api') ? [NativeModule, LroModule, TrmModule] : []),
         ...(config.gateway.upstream === undefined ? [] : [UpstreamModule]),
         ...(roles.has('gateway') && config.gateway.upstream !== undefined ? [BgrsModule] : []),
-        ...(roles.has('worker') ? [OperationsWorkerModule, DeliveriesWorkerModule, HousekeepingModule] : []),
+        ...(roles.has('worker')
+          ? [OperationsWorkerModule, DeliveriesWorkerModule, HousekeepingWorkerModule]
+          : []),
       ],
     };
   }

@@ -1,14 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { HousekeepingConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
+import type { Hint } from '../queues/hint.js';
 
-/** A round takes at most so long, seconds; a process that dies in one blocks the next for a little longer. */
+/** A round takes at most so long, seconds. */
 export const ROUND_S = 10;
+/** A process that dies in a round, and a hint that is lost, hold up the next for a little longer. */
 const LEASE_S = ROUND_S + 5;
 /** Fewer than an account may bring up a minute: one whose hosts are forgotten is never refused for it. */
 const HOSTS_FORGOTTEN = 10;
 
-/** Whose turn it is, and the rows that nobody reads any more. Each statement is bounded and leaves the locked ones out. */
+/** When housekeeping is due and who does it, and the rows that nobody reads any more. Each statement is bounded and leaves the locked ones out. */
 @Injectable()
 export class HousekeepingStore {
   constructor(
@@ -16,20 +18,29 @@ export class HousekeepingStore {
     private readonly config: HousekeepingConfig,
   ) {}
 
-  /** True when it is this process's turn: the others let it until `endTurn`, or until its lease has run out. */
-  async takeTurn(): Promise<boolean> {
-    const rows = await this.database.query(
-      `UPDATE chore SET due_at = now() + make_interval(secs => $1) WHERE name = 'housekeeping' AND due_at <= now() RETURNING name`,
+  /** A hint to the work if it is due, which makes older hints void. */
+  async dispatch(): Promise<Hint[]> {
+    const rows = await this.database.query<{ name: string; epoch: number }>(
+      `UPDATE chore SET due_at = now() + make_interval(secs => $1), epoch = epoch + 1 WHERE due_at <= now() RETURNING name, epoch`,
       [LEASE_S],
     );
-    return rows.length > 0;
+    return rows.map(({ name, epoch }) => ({ id: name, epoch }));
   }
 
-  /** The next turn is due after the pause that the settings say; at once where there is more to do. */
-  async endTurn(more: boolean): Promise<void> {
+  /** Leases what the hint names to this process; null when somebody else has it. */
+  async claim(hint: Hint): Promise<Hint | null> {
+    const [row] = await this.database.query<{ epoch: number }>(
+      `UPDATE chore SET due_at = now() + make_interval(secs => $3), epoch = epoch + 1 WHERE name = $1 AND epoch = $2 RETURNING epoch`,
+      [hint.id, hint.epoch, LEASE_S],
+    );
+    return row ? { id: hint.id, epoch: row.epoch } : null;
+  }
+
+  /** Due again after the pause that the settings say; at once where there is more to do. */
+  async settle(lease: Hint, more: boolean): Promise<void> {
     await this.database.query(
-      `UPDATE chore SET due_at = now() + make_interval(secs => $1) WHERE name = 'housekeeping'`,
-      [more ? 0 : this.config.everyS],
+      `UPDATE chore SET due_at = now() + make_interval(secs => $3) WHERE name = $1 AND epoch = $2`,
+      [lease.id, lease.epoch, more ? 0 : this.config.everyS],
     );
   }
 

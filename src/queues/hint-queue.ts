@@ -1,6 +1,7 @@
-import { Logger } from '@nestjs/common';
-import { Queue, type QueueOptions } from 'bullmq';
+import { Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Queue } from 'bullmq';
 import type { Hint } from './hint.js';
+import type { QueueBackend } from './queue-backend.js';
 
 /** What a job of a hint queue carries. */
 export type HintJob = readonly Hint[];
@@ -15,7 +16,7 @@ const MOST_SINGLE_ADDS = 8;
 const MOST_WAITING_JOBS = 200;
 
 /** Sends hints: best effort by design, since a lost hint costs only time. */
-export class HintQueue {
+export abstract class HintQueue implements OnApplicationShutdown {
   private readonly logger: Logger;
   private readonly queue: Queue;
   private waitingJobs = 0;
@@ -23,16 +24,13 @@ export class HintQueue {
 
   constructor(
     readonly name: string,
-    /** `op` or `dlv`: begins every job id. */
+    /** `op`, `dlv` or `hk`: begins every job id. */
     private readonly prefix: string,
-    /** Hints one job carries at the most. */
-    private readonly perJob: number,
-    private readonly addsOneByOne: boolean,
-    options: QueueOptions,
+    private readonly backend: QueueBackend,
   ) {
     this.logger = new Logger(`Queue ${name}`);
     this.queue = new Queue(name, {
-      ...options,
+      connection: backend.producer,
       prefix: QUEUE_PREFIX,
       defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
     });
@@ -48,9 +46,10 @@ export class HintQueue {
   /** Sends hints in as few jobs as the backend likes best; never rejects. */
   async send(hints: readonly Hint[]): Promise<void> {
     if (hints.length === 0) return;
+    const { hintsPerJob } = this.backend;
     const jobs = [];
-    for (let start = 0; start < hints.length; start += this.perJob) {
-      const data = hints.slice(start, start + this.perJob);
+    for (let start = 0; start < hints.length; start += hintsPerJob) {
+      const data = hints.slice(start, start + hintsPerJob);
       // BullMQ drops an add whose id still exists, so an id is never used twice: the epoch grows with every dispatch.
       jobs.push({
         name: this.prefix,
@@ -61,13 +60,13 @@ export class HintQueue {
     await this.bestEffort(this.adding(jobs));
   }
 
-  async close(): Promise<void> {
+  async onApplicationShutdown(): Promise<void> {
     await Promise.race([this.queue.close().catch(() => undefined), deadline(1000)]);
   }
 
   /** On PostgreSQL BullMQ's bulk add makes temporary tables each time: a few single adds cost less than half. */
   private adding(jobs: { name: string; data: Hint[]; opts: { jobId: string } }[]): Promise<unknown> {
-    const single = this.addsOneByOne && jobs.length <= MOST_SINGLE_ADDS;
+    const single = this.backend.kind === 'postgresql' && jobs.length <= MOST_SINGLE_ADDS;
     return single
       ? Promise.all(jobs.map(({ name, data, opts }) => this.queue.add(name, data, opts)))
       : this.queue.addBulk(jobs);

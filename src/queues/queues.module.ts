@@ -1,5 +1,5 @@
 import { BullModule } from '@nestjs/bullmq';
-import { Global, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { Global, Injectable, Module } from '@nestjs/common';
 import { DatabaseConfig, QueueConfig } from '../config/config.js';
 import { HintQueue, QUEUE_PREFIX } from './hint-queue.js';
 import { QueueBackend } from './queue-backend.js';
@@ -7,6 +7,7 @@ import { WakeUps } from './wake-ups.js';
 
 export const OPERATIONS_QUEUE = 'operations';
 export const DELIVERIES_QUEUE = 'deliveries';
+export const HOUSEKEEPING_QUEUE = 'housekeeping';
 /** The configuration that every `@Processor` names, so that workers get connections that wait out an outage. */
 export const WORKERS = 'workers';
 /** For every `@Processor`: they run once the whole application is up, and forgive a queue that stalls. */
@@ -19,29 +20,25 @@ export const WORKER_OPTIONS = {
 
 /** Hints to operations that are due. */
 @Injectable()
-export class OperationHints extends HintQueue implements OnApplicationShutdown {
+export class OperationHints extends HintQueue {
   constructor(backend: QueueBackend) {
-    super(OPERATIONS_QUEUE, 'op', backend.hintsPerJob, backend.kind === 'postgresql', {
-      connection: backend.producer,
-    });
-  }
-
-  onApplicationShutdown(): Promise<void> {
-    return this.close();
+    super(OPERATIONS_QUEUE, 'op', backend);
   }
 }
 
 /** Hints to deliveries that are due. */
 @Injectable()
-export class DeliveryHints extends HintQueue implements OnApplicationShutdown {
+export class DeliveryHints extends HintQueue {
   constructor(backend: QueueBackend) {
-    super(DELIVERIES_QUEUE, 'dlv', backend.hintsPerJob, backend.kind === 'postgresql', {
-      connection: backend.producer,
-    });
+    super(DELIVERIES_QUEUE, 'dlv', backend);
   }
+}
 
-  onApplicationShutdown(): Promise<void> {
-    return this.close();
+/** Hints to housekeeping that is due. */
+@Injectable()
+export class HousekeepingHints extends HintQueue {
+  constructor(backend: QueueBackend) {
+    super(HOUSEKEEPING_QUEUE, 'hk', backend);
   }
 }
 
@@ -70,7 +67,7 @@ class QueueBackendModule {}
     // Registers no queue of its own: it brings in what finds the processors.
     BullModule.registerQueue(),
   ],
-  providers: [OperationHints, DeliveryHints, WakeUps],
-  exports: [OperationHints, DeliveryHints, WakeUps, QueueBackendModule],
+  providers: [OperationHints, DeliveryHints, HousekeepingHints, WakeUps],
+  exports: [OperationHints, DeliveryHints, HousekeepingHints, WakeUps, QueueBackendModule],
 })
 export class QueuesModule {}

@@ -1,28 +1,22 @@
-import {
-  type BeforeApplicationShutdown,
-  Injectable,
-  Logger,
-  type OnApplicationBootstrap,
-} from '@nestjs/common';
-import { HousekeepingConfig } from '../config/config.js';
+import { Injectable, Logger } from '@nestjs/common';
 import { FilesService } from '../files/files.service.js';
 import { LedgerStore } from '../operations/ledger.store.js';
 import { RetentionStore } from '../operations/retention.store.js';
-import { DispatchLoop } from '../queues/dispatch-loop.js';
+import type { Hint } from '../queues/hint.js';
+import { after } from '../queues/hint-follower.js';
+import type { Follower } from '../queues/hint-processor.js';
+import { HousekeepingDispatcher } from './housekeeping.dispatcher.js';
 import { HousekeepingStore, ROUND_S } from './housekeeping.store.js';
 
 /** Rows one statement takes at the most: short commits, that no other waits for. */
 const MOST = 500;
 const MOST_ENTRIES = 10_000;
 
-/**
- * Deletes what has expired. Any number of processes may run one: a row in PostgreSQL says whose turn it is, and every step
- * is a commit of its own after which another process could go on.
- */
+/** Deletes what has expired. Every step is a commit of its own, after which another process could go on. */
 @Injectable()
-export class HousekeepingLoop implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class Housekeeping implements Follower {
   private readonly logger = new Logger('Housekeeping');
-  private readonly loop: DispatchLoop;
+  private running: Promise<void> = Promise.resolve();
   private stopping = false;
 
   constructor(
@@ -30,26 +24,33 @@ export class HousekeepingLoop implements OnApplicationBootstrap, BeforeApplicati
     private readonly retention: RetentionStore,
     private readonly files: FilesService,
     private readonly ledger: LedgerStore,
-    config: HousekeepingConfig,
-  ) {
-    this.loop = new DispatchLoop({
-      name: 'housekeeping',
-      pollMs: config.everyS * 1000,
-      round: () => this.round(),
-    });
+    private readonly dispatcher: HousekeepingDispatcher,
+  ) {}
+
+  async follow(hints: readonly Hint[]): Promise<void> {
+    for (const hint of hints) {
+      this.running = this.claimAndSweep(hint).catch((error: unknown) => {
+        // The row is due again when its lease is over.
+        this.logger.warn(`a round failed and is tried again: ${String(error)}`);
+      });
+      await this.running;
+    }
   }
 
-  onApplicationBootstrap(): void {
-    this.loop.start();
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
+  async drain(graceS: number): Promise<void> {
     this.stopping = true;
-    await this.loop.stop();
+    await Promise.race([this.running, after(graceS * 1000)]);
   }
 
-  private async round(): Promise<boolean> {
-    if (!(await this.store.takeTurn())) return false;
+  private async claimAndSweep(hint: Hint): Promise<void> {
+    const lease = this.stopping ? null : await this.store.claim(hint);
+    if (lease === null) return;
+    const more = await this.sweep();
+    await this.store.settle(lease, more);
+    if (more) this.dispatcher.wake();
+  }
+
+  private async sweep(): Promise<boolean> {
     const until = performance.now() + ROUND_S * 1000;
     const swept = {
       operations: await this.all(MOST, until, (most) => this.retention.sweep(most)),
@@ -59,10 +60,8 @@ export class HousekeepingLoop implements OnApplicationBootstrap, BeforeApplicati
     };
     await this.all(MOST_ENTRIES, until, (most) => this.ledger.addUp(most));
     await this.store.dropSmall();
-    const more = performance.now() >= until && !this.stopping;
-    await this.store.endTurn(more);
     if (Object.values(swept).some((count) => count > 0)) this.logger.log({ msg: 'housekeeping', ...swept });
-    return more;
+    return performance.now() >= until && !this.stopping;
   }
 
   /** Repeats a step while it finds as many rows as it may, within the round's time. */

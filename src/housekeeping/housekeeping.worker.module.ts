@@ -1,0 +1,14 @@
+import { Module } from '@nestjs/common';
+import { FilesModule } from '../files/files.module.js';
+import { OperationsModule } from '../operations/operations.module.js';
+import { Housekeeping } from './housekeeping.js';
+import { HousekeepingDispatcher } from './housekeeping.dispatcher.js';
+import { HousekeepingProcessor } from './housekeeping.processor.js';
+import { HousekeepingStore } from './housekeeping.store.js';
+
+/** Deletes what has expired, in processes that are workers. */
+@Module({
+  imports: [OperationsModule, FilesModule],
+  providers: [HousekeepingStore, HousekeepingDispatcher, Housekeeping, HousekeepingProcessor],
+})
+export class HousekeepingWorkerModule {}
