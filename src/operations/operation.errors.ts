@@ -13,7 +13,7 @@ export class OperationRefusedError extends Error {
     /** A field of the input is one that its type doesn't have. */
     readonly unknownField = false,
   ) {
-    super(errors.map(({ path, message }) => `${path} ${message}`).join('; '));
+    super(errors.map(({ path, message }) => `${path}: ${message}`).join('; '));
   }
 }
 
