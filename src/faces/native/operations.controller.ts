@@ -140,7 +140,7 @@ export class OperationsController {
     return OperationResponse.from(view, this.http.publicUrl);
   }
 
-  /** Ends a live operation as Canceled; 409 when it has ended already. */
+  /** Cancels a live operation; where it runs, this answers once its handler has stopped, or its grace time is over. */
   @Post(':id/cancel')
   @HttpCode(200)
   @NeedsScope('operations:write')
