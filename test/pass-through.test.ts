@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UpstreamClient } from '../src/egress/upstream.js';
-import { App, freePort, TEST_KEY } from './support/app.js';
+import { App, freePort, type Overrides, TEST_KEY } from './support/app.js';
 import { UpstreamApi } from './support/upstream.js';
 
 /** An upstream that says what the request's path asks for, byte for byte; `/hang` gets no answer. */
@@ -59,10 +59,10 @@ afterAll(async () => {
 
 const oddUrl = () => `http://127.0.0.1:${(odd.address() as AddressInfo).port}`;
 
-async function start(upstream: string, more: object = {}): Promise<[App, string]> {
+async function start(upstream: string, gateway: object = {}, others: Overrides = {}): Promise<[App, string]> {
   const port = await freePort();
   const publicUrl = `http://127.0.0.1:${port}`;
-  return [await App.start({ gateway: { upstream, port, publicUrl, ...more } }), publicUrl];
+  return [await App.start({ ...others, gateway: { upstream, port, publicUrl, ...gateway } }), publicUrl];
 }
 
 /** All that comes back on a connection of its own, once the gateway has closed it. */
@@ -197,6 +197,21 @@ describe('passed through,', () => {
     caller.resetAndDestroy();
     await closed;
   });
+});
+
+it('at shutdown, what is under way is passed to its end, and nothing new is taken', async () => {
+  const finish: (() => void)[] = [];
+  await using slow = await UpstreamApi.answering((response) => {
+    response.write('first ');
+    finish.push(() => response.end('last'));
+  });
+  const [app, base] = await start(slow.url, {}, { process: { shutdownGraceS: 10 } });
+  const answer = await fetch(`${base}/x`);
+  const closing = app[Symbol.asyncDispose]();
+  await expect.poll(() => fetch(`${base}/y`).catch(() => 'refused')).toBe('refused');
+  for (const end of finish) end();
+  expect(await answer.text()).toBe('first last');
+  await closing;
 });
 
 it('the body of a request whose upstream breaks off is closed, not left open', async () => {

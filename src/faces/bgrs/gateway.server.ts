@@ -5,10 +5,11 @@ import {
   Logger,
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
+  type OnModuleDestroy,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { GatewayConfig, HttpConfig } from '../../config/config.js';
+import { GatewayConfig, HttpConfig, ProcessConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
 import { toProblem } from '../problem.filter.js';
 import { BackgroundRequests } from './background-requests.js';
@@ -24,11 +25,15 @@ const SERVER = {
   shouldUpgradeCallback: isWebSocket,
 };
 
+/** How often connections that have become idle are looked for while the server closes; milliseconds. */
+const LOOK_MS = 50;
+
 /** The gateway's listener: Ringback's own routes, requests for the background, and all else passed to the upstream. */
 @Injectable()
-export class GatewayServer implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class GatewayServer implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger('Gateway');
   private readonly server: http.Server;
+  private closed: Promise<void> | undefined;
 
   constructor(
     private readonly background: BackgroundRequests,
@@ -36,6 +41,7 @@ export class GatewayServer implements OnApplicationBootstrap, BeforeApplicationS
     private readonly adapter: HttpAdapterHost,
     private readonly config: GatewayConfig,
     private readonly listener: HttpConfig,
+    private readonly process_: ProcessConfig,
   ) {
     this.server = http.createServer(SERVER);
     this.server.on('request', (request, response) => void this.take(request, response, () => undefined));
@@ -69,11 +75,22 @@ export class GatewayServer implements OnApplicationBootstrap, BeforeApplicationS
     this.logger.log(`the gateway listens on port ${this.config.port}, in front of ${this.config.upstream}`);
   }
 
+  /** Begins here, where nobody waits, so that requests under way have the same grace time as operations. */
+  onModuleDestroy(): void {
+    const until = performance.now() + this.process_.shutdownGraceS * 1000;
+    const ending = setInterval(() => {
+      this.passing.closeWebSockets();
+      this.server.closeIdleConnections();
+      if (performance.now() >= until) this.server.closeAllConnections();
+    }, LOOK_MS);
+    this.closed = new Promise<void>((resolve) => this.server.close(() => resolve())).finally(() =>
+      clearInterval(ending),
+    );
+  }
+
   async beforeApplicationShutdown(): Promise<void> {
-    const closed = new Promise((resolve) => this.server.close(resolve));
+    await this.closed;
     this.passing.close();
-    this.server.closeAllConnections();
-    await closed;
   }
 
   private async take(request: IncomingMessage, response: ServerResponse, ready: () => void): Promise<void> {

@@ -66,9 +66,14 @@ export class PassThrough {
     this.proxy.ws(request, socket as Socket, {}, head).catch(() => socket.destroy());
   }
 
+  /** Ends WebSockets, which would not end by themselves; their callers connect again, elsewhere. */
+  closeWebSockets(): void {
+    for (const socket of this.upgrades.keys()) socket.destroy();
+  }
+
   /** Drops every connection. */
   close(): void {
-    for (const socket of this.upgrades.keys()) socket.destroy();
+    this.closeWebSockets();
     this.agent.destroy();
   }
 
