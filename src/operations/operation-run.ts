@@ -84,8 +84,9 @@ export class OperationRun implements OperationContext {
     const line = storable(text ?? this.claim.operation.statusText);
     this.told = { percent: bounded, text: line };
     Object.assign(this.claim.operation, { progress: bounded, statusText: line });
-    // Steps between two flushes are one entry: a handler may tell every item.
-    if (this.entries.at(-1)?.kind === 'progress') this.entries.pop();
+    // Steps between two flushes are one entry, whatever was logged between them: a handler may tell every item.
+    const told = this.entries.findLastIndex(({ kind }) => kind === 'progress');
+    if (told !== -1) this.entries.splice(told, 1);
     this.note({ kind: 'progress', progress: bounded, text: line });
   }
 

@@ -15,7 +15,8 @@ import { sendFile } from '../file-answer.js';
 import { bgrsDetail, bgrsRequest, resultOf } from './bgrs.response.js';
 import { GatewayCredentials } from './gateway-credentials.js';
 
-const MOST_DETAILS = 1_000;
+/** Room for three runs of the largest batch, so that whoever doesn't page sees `done` too. */
+const MOST_DETAILS = 5_000;
 const MOST_TEXT = 4_000;
 
 /** What the bgrs face answers about requests in the background. */
