@@ -142,8 +142,11 @@ describe('a batch whose worker is killed in the middle', { timeout: 120_000 }, (
     );
     // All places of both are taken by requests that hang.
     await expect.poll(() => holding.size, { timeout: 20_000 }).toBe(16);
-    await expect.poll(async () => (await front.row(repeatable)).progress).toBe('26.67');
-    await expect.poll(async () => (await front.row(unrepeatable)).progress).toBe('40.00');
+    const progress = async () => [
+      (await front.row(repeatable)).progress,
+      (await front.row(unrepeatable)).progress,
+    ];
+    await expect.poll(progress, { timeout: 10_000 }).toEqual(['26.67', '40.00']);
     await first.end('SIGKILL');
     answer = (response, { url }) => response.end(url);
     const before = upstream.seen.length;

@@ -208,7 +208,7 @@ it('at shutdown, what is under way is passed to its end, and nothing new is take
   const [app, base] = await start(slow.url, {}, { process: { shutdownGraceS: 10 } });
   const answer = await fetch(`${base}/x`);
   const closing = app[Symbol.asyncDispose]();
-  await expect.poll(() => fetch(`${base}/y`).catch(() => 'refused')).toBe('refused');
+  await expect.poll(() => fetch(`${base}/y`).catch(() => 'refused'), { timeout: 10_000 }).toBe('refused');
   for (const end of finish) end();
   expect(await answer.text()).toBe('first last');
   await closing;
@@ -228,7 +228,7 @@ it('the body of a request whose upstream breaks off is closed, not left open', a
     signal: new AbortController().signal,
   });
   await expect(sent).rejects.toMatchObject({ code: expect.stringMatching(/^(?:ECONNRESET|EPIPE)$/) });
-  await expect.poll(() => body.destroyed).toBe(true);
+  await expect.poll(() => body.destroyed, { timeout: 10_000 }).toBe(true);
   client.close();
   upstream.close();
 });
