@@ -199,6 +199,24 @@ describe('passed through,', () => {
   });
 });
 
+it.each(['/099', '/101', '/garbage', '/nothing'])(
+  'in the background, an answer that is none (%s) is a readable failure',
+  async (path) => {
+    const headers = { 'x-ringback-key': TEST_KEY };
+    const taken = await fetch(`${toOdd}${path}?bgrs=1`, { method: 'POST', headers });
+    const { request: rid } = (await taken.json()) as { request: string };
+    const details = async () =>
+      ((await (await fetch(`${toOdd}/bgrs/${rid}/details`, { headers })).json()) as any[])
+        .slice(-2)
+        .map((line) => line.details);
+    await expect
+      .poll(details, { timeout: 20_000 })
+      .toEqual([expect.stringMatching(/not valid HTTP|connection was closed/), 'done']);
+    const [row] = (await (await fetch(`${toOdd}/bgrs/${rid}`, { headers })).json()) as any[];
+    expect(row).toMatchObject({ status_name: 'failed', status: null, result: null });
+  },
+);
+
 it('at shutdown, what is under way is passed to its end, and nothing new is taken', async () => {
   const finish: (() => void)[] = [];
   await using slow = await UpstreamApi.answering((response) => {
