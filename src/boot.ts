@@ -76,6 +76,7 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
         /\/+$/,
         '',
       ),
+      idleS: env.RINGBACK_GATEWAY_IDLE_S,
       authUrl: env.RINGBACK_GATEWAY_AUTH_URL,
       open: env.RINGBACK_GATEWAY_OPEN,
       batchPaths: env.RINGBACK_BATCH_PATHS,

@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { App, freePort } from './support/app.js';
+import { App, freePort, type Overrides } from './support/app.js';
+import { rowsOf } from './support/database.js';
+import { Receiver } from './support/receiver.js';
 import { UpstreamApi } from './support/upstream.js';
 
-async function start(upstream: string, more: object): Promise<[App, string]> {
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+async function start(upstream: string, gateway: object, others: Overrides = {}): Promise<[App, string]> {
   const port = await freePort();
   const publicUrl = `http://127.0.0.1:${port}`;
-  return [await App.start({ gateway: { upstream, port, publicUrl, ...more } }), publicUrl];
+  return [await App.start({ ...others, gateway: { upstream, port, publicUrl, ...gateway } }), publicUrl];
 }
 
 async function ended(rid: string, base: string): Promise<any> {
@@ -47,5 +51,44 @@ describe('set otherwise:', () => {
     judge.server.closeAllConnections();
     judge.server.close();
     expect((await as('User 7', '/x?bgrs=1')).status).toBe(503);
+  });
+
+  it('a result whose time is over is gone, 410, and its progress URL with it; the record is still read', async () => {
+    await using receiver = await Receiver.answering(200);
+    let progressUrl = '';
+    await using upstream = await UpstreamApi.answering((response, { headers }) => {
+      progressUrl = headers['x-ringback-progress-url'] as string;
+      response.end('kept for a second');
+    });
+    const [keeping, base] = await start(
+      upstream.url,
+      { open: true },
+      {
+        operations: { retention: new Map([['keep1m', 1]]) },
+        housekeeping: { everyS: 0.1, historyS: 3600 },
+      },
+    );
+    await using _ = keeping;
+    const callback = encodeURIComponent(receiver.url);
+    const taken = await fetch(`${base}/x?bgrs=1&callbackurl=${callback}`, { method: 'POST', body: 'x' });
+    const { request: rid } = (await taken.json()) as { request: string };
+    const result = async () => {
+      const answer = await fetch(`${base}/bgrs/${rid}/result`);
+      return [answer.status, ((await answer.json()) as { code: string }).code];
+    };
+    await receiver.received(1);
+    await expect.poll(result, { timeout: 20_000 }).toEqual([410, 'result-expired']);
+    await rowsOf(keeping.databaseUrl, 'UPDATE chore SET due_at = now()');
+    const emptied = () => rowsOf(keeping.databaseUrl, 'SELECT FROM operation WHERE emptied_at IS NOT NULL');
+    await expect.poll(emptied, { timeout: 20_000 }).toHaveLength(1);
+    expect(await result()).toEqual([410, 'result-expired']);
+    expect(await ended(rid, base)).toMatchObject({
+      rid,
+      status_name: 'finished',
+      status: null,
+      result: null,
+    });
+    const told = await fetch(progressUrl, { method: 'POST', body: '{"progress":1}', headers: JSON_TYPE });
+    expect(told.status).toBe(401);
   });
 });

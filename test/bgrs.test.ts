@@ -200,6 +200,9 @@ describe('a background request', () => {
     expect(second!.body).toBe(first!.body);
     verify(await app.client.signingSecret(), second!);
     expect(JSON.parse(second!.body)).toEqual([await read(rid)]);
+    const other = await background('/x?bgrs=1', { headers: { 'x-callback-url': receiver.url } });
+    expect(JSON.parse((await receiver.received(3))[2]!.body)).toEqual([await read(other)]);
+    expect(upstream.seen.at(-1)!.headers).not.toHaveProperty('x-callback-url');
     const refused = await call('/x?bgrs=1', { headers: { 'x-callback-url': 'http://10.0.0.1/' } });
     expect(refused.status).toBe(422);
     expect(await refused.json()).toMatchObject({ errors: [{ path: 'callback.url' }] });
@@ -234,6 +237,18 @@ describe('a background request', () => {
       await call(`/bgrs/${rid}/details?limit=1&after=${details[0].id}`)
     ).json()) as any[];
     expect(second).toEqual(details[1]);
+  });
+
+  it('is read by anybody with a valid credential, also of another account, that may read at all', async () => {
+    const rid = await background('/x?bgrs=1');
+    await ended(rid);
+    const as = async (name: string, scope: string) => {
+      const { key } = await app.account(name, 1, [scope]);
+      return (await fetch(`${gateway}/bgrs/${rid}`, { headers: { 'x-ringback-key': key } })).status;
+    };
+    expect([await as('reader', 'operations:read'), await as('writer', 'operations:write')]).toEqual([
+      200, 403,
+    ]);
   });
 
   it('keeps secrets sealed, and no other face can submit or list its type', async () => {
@@ -279,6 +294,19 @@ describe('a batch', () => {
     ]);
     const details = (await (await call(`/bgrs/${rid}/details`)).json()) as any[];
     expect(details.filter((line) => /^\d of 3: /.test(line.details))).toHaveLength(3);
+  });
+
+  it('of the 500 requests that are allowed shows a line for each, and `done` to callers that do not page', async () => {
+    const items = Array.from({ length: 500 }, (_, at) => ({ method: 'GET', path: `/many/${at}` }));
+    const { request: rid } = (await (await submit(items)).json()) as { request: string };
+    expect(await ended(rid)).toMatchObject({ status: '200', progress: '100.00' });
+    const result = (await (await call(`/bgrs/${rid}/result`)).json()) as { body: string }[];
+    expect(result.map(({ body }) => (JSON.parse(body) as { url: string }).url)).toEqual(
+      items.map(({ path }) => path),
+    );
+    const details = (await (await call(`/bgrs/${rid}/details`)).json()) as any[];
+    expect(details.filter((line) => /^\d+ of 500: GET/.test(line.details))).toHaveLength(500);
+    expect(details.at(-1).details).toBe('done');
   });
 
   it.each([

@@ -76,8 +76,11 @@ describe('the upstream gets the query', () => {
     ['//x/../y?q=a?b&bgrs=1', '//x/../y?q=a?b'],
   ])('%s as %s', (target, expected) => expect(upstreamTarget(target)).toBe(expected));
 
-  it('and people see no token in it', () => {
+  it('and people see no token in it, and no query of a callback URL', () => {
     expect(shownTarget('/x?a=1&_token=rb_secret&bgrs=1')).toBe('/x?a=1&_token=***&bgrs=1');
+    expect(shownTarget('/x?callbackurl=https%3A%2F%2Fa%2F%3Fk%3Ds&b=?&callbackurl=https://a/')).toBe(
+      '/x?callbackurl=https%3A%2F%2Fa%2F%3F***&b=?&callbackurl=https://a/',
+    );
     expect(queryValue('/x?callbackurl=https%3A%2F%2Fa%2F%3Fb%3Dc', 'callbackurl')).toBe('https://a/?b=c');
   });
 });

@@ -176,6 +176,11 @@ export const SETTINGS = {
     'Base of the links to the gateway: `Location`, and the progress URL that the upstream gets.',
     url('http:', 'https:'),
   ),
+  RINGBACK_GATEWAY_IDLE_S: setting(
+    '600',
+    'Seconds that a request which is passed through may stand still, without a byte to or from the upstream: then it is answered 502, or cut.',
+    number(0.1, 86_400, false),
+  ),
   RINGBACK_GATEWAY_AUTH_URL: optional(
     'none: only API keys are credentials',
     "Asked with the caller's headers whether they are a valid credential: a 2xx says yes, and its `X-User-Id` becomes `user_id`.",

@@ -1,6 +1,7 @@
-import http, { type IncomingMessage } from 'node:http';
+import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
+import { InvalidResponseError } from './egress-error.js';
 
 /** One request to the provider's API, as it goes over the wire. */
 export interface UpstreamRequest {
@@ -10,6 +11,8 @@ export interface UpstreamRequest {
   /** Names and values in turn, in order and case; `Host` and the body's length included. */
   readonly headers: readonly string[];
   readonly body: Readable | Buffer | null;
+  /** Names and values of what follows the body; sent with a chunked one only. */
+  readonly trailers?: readonly (readonly [name: string, value: string])[];
   /** Whether a connection that an earlier request left open may be used: only where a repeat does no harm. */
   readonly kept: boolean;
   readonly signal: AbortSignal;
@@ -18,6 +21,8 @@ export interface UpstreamRequest {
 /** Idle connections are dropped before most servers do it (Node: 5 s); milliseconds. */
 const IDLE_MS = 4_000;
 const MOST_SOCKETS = 256;
+/** How long a connection is silent until it is asked whether the other side is still there; milliseconds. */
+const PROBE_MS = 30_000;
 
 /**
  * Calls the provider's own API. The operator named it, so it isn't judged as callers' URLs are; but no request goes
@@ -47,17 +52,23 @@ export class UpstreamClient {
         agent: request.kept ? this.agent : false,
         signal: request.signal,
       });
-      outgoing.once('response', resolve);
+      outgoing.setSocketKeepAlive(true, PROBE_MS);
+      outgoing.once('response', (response) => {
+        // Node reads any three digits, but nobody could be answered with less than 100.
+        if (response.statusCode! < 100) {
+          outgoing.destroy();
+          reject(new InvalidResponseError());
+        }
+        // An upstream that has answered may leave the rest of the request unread.
+        response.once('close', () => outgoing.writableFinished || outgoing.destroy());
+        resolve(response);
+      });
       outgoing.on('error', reject);
       outgoing.once('upgrade', (_response, socket: { destroy(): void }) => {
         socket.destroy();
-        reject(Object.assign(new Error('the upstream switched protocols'), { code: 'HPE_INVALID_UPGRADE' }));
+        reject(new InvalidResponseError());
       });
-      if (request.body === null || Buffer.isBuffer(request.body)) outgoing.end(request.body ?? undefined);
-      else {
-        request.body.once('error', (error) => outgoing.destroy(error));
-        request.body.pipe(outgoing);
-      }
+      write(request, outgoing);
     });
   }
 
@@ -65,4 +76,19 @@ export class UpstreamClient {
   close(): void {
     this.agent.destroy();
   }
+}
+
+function write({ body, trailers = [] }: UpstreamRequest, outgoing: ClientRequest): void {
+  if (body === null || Buffer.isBuffer(body)) {
+    outgoing.end(body ?? undefined);
+    return;
+  }
+  body.once('error', (error) => outgoing.destroy(error));
+  // An upstream that breaks off before it has read the whole body must not leave a file open.
+  outgoing.once('close', () => body.destroy());
+  // Before the pipe's own listener ends the request.
+  body.once('end', () => {
+    if (trailers.length > 0) outgoing.addTrailers(trailers as [string, string][]);
+  });
+  body.pipe(outgoing);
 }

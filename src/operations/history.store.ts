@@ -32,18 +32,21 @@ export class HistoryStore {
     private readonly rows: Rows,
   ) {}
 
-  /** Records progress and log lines of a run; false when the run is no longer the lease's holder. */
-  record(report: Report): Promise<boolean> {
+  /**
+   * Records progress and log lines of a run, and answers the progress that now stands, which another process may have told;
+   * null when the run is no longer the lease's holder.
+   */
+  record(report: Report): Promise<number | null> {
     return this.records.add(report);
   }
 
-  private async recordMany(reports: Report[]): Promise<boolean[]> {
+  private async recordMany(reports: Report[]): Promise<(number | null)[]> {
     const entries = reports.flatMap((report) =>
       report.entries.map((entry) => ({ ...entry, requestId: report.requestId })),
     );
-    const rows = await this.database.query<{ request_id: string }>(
+    const rows = await this.database.query<{ request_id: string; stands: number }>(
       `WITH report AS (
-         SELECT r.* FROM unnest($1::bigint[], $2::uuid[], $3::real[], $4::text[]) AS r (request_id, token, progress, text)
+         SELECT r.*, coalesce(r.progress, o.progress) AS stands FROM unnest($1::bigint[], $2::uuid[], $3::real[], $4::text[]) AS r (request_id, token, progress, text)
          JOIN operation o USING (request_id) WHERE o.lease_token = r.token AND o.phase = 'running'
          ORDER BY request_id FOR UPDATE OF o
        ), told AS (
@@ -55,7 +58,7 @@ export class HistoryStore {
          FROM unnest($5::bigint[], $6::text[], $7::real[], $8::text[]) WITH ORDINALITY AS e (request_id, kind, progress, text, place)
          JOIN report r USING (request_id) ORDER BY e.place
        )
-       SELECT request_id FROM report`,
+       SELECT request_id, stands FROM report`,
       [
         reports.map((r) => r.requestId),
         reports.map((r) => r.leaseToken),
@@ -67,22 +70,22 @@ export class HistoryStore {
         entries.map((e) => e.text),
       ],
     );
-    const held = new Set(rows.map((row) => row.request_id));
-    return reports.map((report) => held.has(report.requestId));
+    const held = new Map(rows.map((row) => [row.request_id, row.stands]));
+    return reports.map((report) => held.get(report.requestId) ?? null);
   }
 
-  /** Records progress that comes from outside the worker; false when the operation isn't Executing. */
+  /** Records progress that comes from outside the worker, or only its text; false when the operation isn't Executing. */
   async recordFromOutside(
     requestId: string,
-    progress: { readonly percent: number; readonly text: string | null },
+    progress: { readonly percent: number | null; readonly text: string | null },
   ): Promise<boolean> {
     const rows = await this.database.query(
       `WITH told AS (
-         UPDATE operation SET progress = $2, status_text = coalesce($3, status_text)
-         WHERE request_id = $1 AND state = 'Executing' RETURNING request_id, status_text
+         UPDATE operation SET progress = coalesce($2, progress), status_text = coalesce($3, status_text)
+         WHERE request_id = $1 AND state = 'Executing' RETURNING request_id, progress, status_text
        )
        INSERT INTO history_entry (operation_id, kind, progress, text)
-       SELECT request_id, 'progress', $2, status_text FROM told RETURNING id`,
+       SELECT request_id, 'progress', progress, status_text FROM told RETURNING id`,
       [requestId, progress.percent, progress.text],
     );
     return rows.length > 0;

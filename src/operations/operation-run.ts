@@ -84,8 +84,9 @@ export class OperationRun implements OperationContext {
     const line = storable(text ?? this.claim.operation.statusText);
     this.told = { percent: bounded, text: line };
     Object.assign(this.claim.operation, { progress: bounded, statusText: line });
-    // Steps between two flushes are one entry: a handler may tell every item.
-    if (this.entries.at(-1)?.kind === 'progress') this.entries.pop();
+    // Steps between two flushes are one entry, whatever was logged between them: a handler may tell every item.
+    const told = this.entries.findLastIndex(({ kind }) => kind === 'progress');
+    if (told !== -1) this.entries.splice(told, 1);
     this.note({ kind: 'progress', progress: bounded, text: line });
   }
 
@@ -130,7 +131,8 @@ export class OperationRun implements OperationContext {
     this.step.end({}, fault);
     clearTimeout(this.timer);
     await this.recording;
-    await this.flush();
+    // A run that failed hasn't come to 100: it ends with what was told last, perhaps to another process.
+    await this.flush(fault !== null);
   }
 
   private note(entry: Report['entries'][number]): void {
@@ -142,18 +144,19 @@ export class OperationRun implements OperationContext {
     }, FLUSH_MS);
   }
 
-  private async flush(): Promise<void> {
-    if (this.entries.length === 0) return;
+  private async flush(always = false): Promise<void> {
+    if (this.entries.length === 0 && !always) return;
     const { entries, told } = this;
     this.entries = [];
     this.told = null;
     const { requestId, leaseToken } = { requestId: this.requestId, leaseToken: this.claim.leaseToken };
     // Best effort: what an outage swallows here is told again by the next step, and the ending carries the last one.
-    const held = await this.history
+    const stands = await this.history
       .record({ requestId, leaseToken, progress: told, entries })
-      .catch(() => true);
-    if (held) this.waits.grew(requestId);
-    else this.abort('lease-lost');
+      .catch(() => this.claim.operation.progress);
+    if (stands === null) return this.abort('lease-lost');
+    if (this.told === null) this.claim.operation.progress = stands;
+    if (entries.length > 0) this.waits.grew(requestId);
   }
 }
 

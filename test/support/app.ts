@@ -98,6 +98,7 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
       upstream: undefined,
       port: 0,
       publicUrl: 'http://127.0.0.1',
+      idleS: 600,
       authUrl: undefined,
       open: false,
       batchPaths: ['/batch'],

@@ -8,6 +8,7 @@ export interface SeenRequest {
   readonly headers: IncomingMessage['headers'];
   readonly rawHeaders: readonly string[];
   readonly body: Buffer;
+  readonly rawTrailers: readonly string[];
 }
 
 /** A provider's API on loopback that answers as the test says and notes what it was asked. */
@@ -24,8 +25,9 @@ export class UpstreamApi implements AsyncDisposable {
     server.on('request', (request, response) => {
       void request.toArray().then(
         (chunks: Buffer[]) => {
-          const { method, url, headers, rawHeaders } = request;
-          const seen = { method: method!, url: url!, headers, rawHeaders, body: Buffer.concat(chunks) };
+          const { method, url, headers, rawHeaders, rawTrailers } = request;
+          const body = Buffer.concat(chunks);
+          const seen = { method: method!, url: url!, headers, rawHeaders, rawTrailers, body };
           api.seen.push(seen);
           answer(response, seen, api.seen.length);
         },

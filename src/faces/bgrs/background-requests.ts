@@ -45,6 +45,8 @@ export class BackgroundRequests {
     const body = hasBody(request) ? await this.keep(stream, request, caller.accountId) : null;
     try {
       const headers = endToEndHeaders(request.rawHeaders);
+      // The body is there, and so is what followed it.
+      const trailers = endToEndHeaders(request.rawTrailers);
       const callbackUrl = queryValue(target, 'callbackurl') ?? single(request.headers['x-callback-url']);
       const { view } = await this.operations.accept({
         accountId: caller.accountId,
@@ -52,7 +54,7 @@ export class BackgroundRequests {
         type: UPSTREAM_REQUEST,
         input: this.inputs.seal(
           caller.accountId,
-          { method, target: upstreamTarget(target), headers },
+          { method, target: upstreamTarget(target), headers, trailers },
           { name: shownTarget(target), user_id: caller.userId, tries, batch, body },
         ),
         callback: callbackUrl === undefined ? null : { url: callbackUrl, headers: [] },

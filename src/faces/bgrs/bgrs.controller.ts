@@ -8,13 +8,15 @@ import { HistoryStore } from '../../operations/history.store.js';
 import { OperationNotFoundError } from '../../operations/operation.errors.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
+import { OperationWaits } from '../../operations/operation-waits.js';
 import { isTerminal } from '../../operations/operation.state.js';
 import { isProgressToken, type UpstreamInput } from '../../operations/types/upstream-input.js';
 import { sendFile } from '../file-answer.js';
 import { bgrsDetail, bgrsRequest, resultOf } from './bgrs.response.js';
 import { GatewayCredentials } from './gateway-credentials.js';
 
-const MOST_DETAILS = 1_000;
+/** Room for three runs of the largest batch, so that whoever doesn't page sees `done` too. */
+const MOST_DETAILS = 5_000;
 const MOST_TEXT = 4_000;
 
 /** What the bgrs face answers about requests in the background. */
@@ -25,6 +27,7 @@ export class BgrsController {
     private readonly credentials: GatewayCredentials,
     private readonly reads: OperationReads,
     private readonly history: HistoryStore,
+    private readonly waits: OperationWaits,
     private readonly files: FilesService,
     private readonly config: GatewayConfig,
   ) {}
@@ -91,7 +94,7 @@ export class BgrsController {
     @Body() body: unknown,
   ): Promise<void> {
     const { operation } = (await this.reads.findShared('bgrs', rid)) ?? notFound(rid);
-    const input = JSON.parse(operation.input ?? '{}') as UpstreamInput;
+    const input = JSON.parse(operation.input ?? '{}') as Partial<UpstreamInput>;
     if (typeof token !== 'string' || !isProgressToken(input, token))
       throw new Problem(
         401,
@@ -110,10 +113,12 @@ export class BgrsController {
     )
       throw invalid('text', `must be a string of at most ${MOST_TEXT} characters without NUL`);
     const told = await this.history.recordFromOutside(operation.requestId, {
-      percent: progress,
+      // A batch's own count says how far it is: one of its requests can't.
+      percent: input.batch ? null : progress,
       text: text?.toWellFormed() ?? null,
     });
     if (!told) throw new Problem(409, 'not-executing', 'the request is not being made just now');
+    this.waits.grew(operation.requestId);
   }
 
   /** The operation, if the caller may read it. */

@@ -6,11 +6,12 @@ import { BackgroundRequests } from './background-requests.js';
 import { BgrsController } from './bgrs.controller.js';
 import { GatewayCredentials } from './gateway-credentials.js';
 import { GatewayServer } from './gateway.server.js';
+import { PassThrough } from './pass-through.js';
 
 /** The bgrs face: the gateway in front of the provider's API, and the routes under `/bgrs`. */
 @Module({
   imports: [OperationsModule, UpstreamModule, FilesModule],
   controllers: [BgrsController],
-  providers: [GatewayServer, BackgroundRequests, GatewayCredentials],
+  providers: [GatewayServer, PassThrough, BackgroundRequests, GatewayCredentials],
 })
 export class BgrsModule {}

@@ -53,15 +53,18 @@ export function upstreamTarget(target: string): string {
   return without(target, (name) => (name === 'bgrs' || name === 'callbackurl' ? null : undefined));
 }
 
-/** The target for people: the value of `_token` struck out. */
+/** The target for people: the value of `_token` struck out, and the query of `callbackurl`, which may hold a secret too. */
 export function shownTarget(target: string): string {
-  return without(target, (name) => (name === '_token' ? '_token=***' : undefined));
+  return without(target, (name, part) => {
+    if (name === '_token') return '_token=***';
+    return name === 'callbackurl' ? part.replace(/(\?|%3f).*$/is, '$1***') : undefined;
+  });
 }
 
-function without(target: string, change: (name: string) => string | null | undefined): string {
+function without(target: string, change: (name: string, part: string) => string | null | undefined): string {
   if (!target.includes('?')) return target;
   const kept = parts(target).flatMap((part) => {
-    const changed = change(decoded(part.split('=')[0]!));
+    const changed = change(decoded(part.split('=')[0]!), part);
     return changed === null ? [] : [changed ?? part];
   });
   const path = target.slice(0, target.indexOf('?'));

@@ -1,61 +1,49 @@
 import http, { type IncomingMessage, type ServerResponse } from 'node:http';
-import https from 'node:https';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import {
   Injectable,
   Logger,
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
+  type OnModuleDestroy,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { createProxyServer, type ProxyServer } from 'httpxy';
-import { GatewayConfig, HttpConfig } from '../../config/config.js';
+import { GatewayConfig, HttpConfig, ProcessConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
 import { toProblem } from '../problem.filter.js';
 import { BackgroundRequests } from './background-requests.js';
+import { refuse, refuseUpgrade } from './gateway-refusals.js';
 import { routeOf } from './gateway-route.js';
+import { PassThrough } from './pass-through.js';
 
-/** Idle connections to the upstream are dropped before most servers do it (Node: 5 s); milliseconds. */
-const IDLE_MS = 4_000;
-/** How much of a refused body is still read, so that the answer isn't lost in a reset connection; milliseconds. */
-const LINGER_MS = 2_000;
+const SERVER = {
+  requestTimeout: 0,
+  headersTimeout: 10_000,
+  maxHeaderSize: 16 * 1024,
+  /** All else that asks for an upgrade is taken as the plain request that it is too; Node 22 has no such option. */
+  shouldUpgradeCallback: isWebSocket,
+};
+
+/** How often connections that have become idle are looked for while the server closes; milliseconds. */
+const LOOK_MS = 50;
 
 /** The gateway's listener: Ringback's own routes, requests for the background, and all else passed to the upstream. */
 @Injectable()
-export class GatewayServer implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class GatewayServer implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown {
   private readonly logger = new Logger('Gateway');
   private readonly server: http.Server;
-  private readonly agent: http.Agent;
-  private readonly proxy: ProxyServer;
-  private readonly upgraded = new Set<Duplex>();
+  private closed: Promise<void> | undefined;
 
   constructor(
     private readonly background: BackgroundRequests,
+    private readonly passing: PassThrough,
     private readonly adapter: HttpAdapterHost,
     private readonly config: GatewayConfig,
     private readonly listener: HttpConfig,
+    private readonly process_: ProcessConfig,
   ) {
-    const Agent = config.upstream!.startsWith('https:') ? https.Agent : http.Agent;
-    this.agent = new Agent({ keepAlive: true, timeout: IDLE_MS, maxFreeSockets: 64 });
-    this.proxy = createProxyServer({
-      target: config.upstream!,
-      agent: this.agent as never,
-      preserveHeaderKeyCase: true,
-    });
-    this.proxy.on('error', (error, _request, response) => this.upstreamFailed(error, response as never));
-    this.proxy.on('proxyRes', (answer, _request, response) => {
-      // Before the library's own listener ends the response.
-      answer.on('end', () => {
-        if (answer.rawTrailers.length === 0) return;
-        const trailers: [string, string][] = [];
-        for (let at = 0; at + 1 < answer.rawTrailers.length; at += 2)
-          trailers.push([answer.rawTrailers[at]!, answer.rawTrailers[at + 1]!]);
-        response.addTrailers(trailers);
-      });
-    });
-    this.server = http.createServer({ requestTimeout: 0, headersTimeout: 10_000, maxHeaderSize: 16 * 1024 });
+    this.server = http.createServer(SERVER);
     this.server.on('request', (request, response) => void this.take(request, response, () => undefined));
     this.server.on('checkContinue', (request, response) => {
       // The body is asked for here, not once more by the upstream.
@@ -63,12 +51,18 @@ export class GatewayServer implements OnApplicationBootstrap, BeforeApplicationS
       void this.take(request, response, () => response.writeContinue());
     });
     this.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      this.upgraded.add(socket);
-      socket.once('close', () => this.upgraded.delete(socket));
       socket.on('error', () => socket.destroy());
-      if (routeOf(this.describe(request)).kind === 'pass')
-        void this.proxy.ws(request, socket as Socket, {}, head)?.catch?.(() => socket.destroy());
-      else socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      if (isWebSocket(request) && routeOf(this.describe(request)).kind === 'pass')
+        this.passing.upgrade(request, socket, head);
+      else
+        refuseUpgrade(
+          socket,
+          new Problem(400, 'upgrade-refused', 'only a WebSocket of the API is passed on, without bgrs'),
+        );
+    });
+    this.server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+      socket.on('error', () => socket.destroy());
+      refuseUpgrade(socket, new Problem(400, 'invalid-request', 'this is no forward proxy'));
     });
   }
 
@@ -81,12 +75,22 @@ export class GatewayServer implements OnApplicationBootstrap, BeforeApplicationS
     this.logger.log(`the gateway listens on port ${this.config.port}, in front of ${this.config.upstream}`);
   }
 
+  /** Begins here, where nobody waits, so that requests under way have the same grace time as operations. */
+  onModuleDestroy(): void {
+    const until = performance.now() + this.process_.shutdownGraceS * 1000;
+    const ending = setInterval(() => {
+      this.passing.closeWebSockets();
+      this.server.closeIdleConnections();
+      if (performance.now() >= until) this.server.closeAllConnections();
+    }, LOOK_MS);
+    this.closed = new Promise<void>((resolve) => this.server.close(() => resolve())).finally(() =>
+      clearInterval(ending),
+    );
+  }
+
   async beforeApplicationShutdown(): Promise<void> {
-    const closed = new Promise((resolve) => this.server.close(resolve));
-    for (const socket of this.upgraded) socket.destroy();
-    this.server.closeAllConnections();
-    this.agent.destroy();
-    await closed;
+    await this.closed;
+    this.passing.close();
   }
 
   private async take(request: IncomingMessage, response: ServerResponse, ready: () => void): Promise<void> {
@@ -104,7 +108,7 @@ export class GatewayServer implements OnApplicationBootstrap, BeforeApplicationS
           return;
         case 'pass':
           ready();
-          await this.proxy.web(request, response);
+          await this.passing.pass(request, response);
           return;
         case 'background':
           return await this.answer(request, response, route, ready);
@@ -112,7 +116,10 @@ export class GatewayServer implements OnApplicationBootstrap, BeforeApplicationS
           return route satisfies never;
       }
     } catch (error) {
-      this.refuse(request, response, toProblem(error));
+      const problem = toProblem(error);
+      if (problem.status >= 500)
+        this.logger.error({ msg: 'gateway request failed', code: problem.code, error: String(error) });
+      refuse(request, response, problem);
     }
   }
 
@@ -144,42 +151,8 @@ export class GatewayServer implements OnApplicationBootstrap, BeforeApplicationS
       batchPaths: this.config.batchPaths,
     };
   }
+}
 
-  private refuse(request: IncomingMessage, response: ServerResponse, problem: Problem): void {
-    if (response.headersSent || response.destroyed) {
-      response.destroy();
-      return;
-    }
-    if (problem.status >= 500) this.logger.error({ msg: 'gateway request failed', code: problem.code });
-    const body = JSON.stringify(problem.toBody());
-    const unread = !request.complete;
-    response.writeHead(problem.status, {
-      ...problem.extras.headers,
-      'content-type': 'application/problem+json',
-      'content-length': Buffer.byteLength(body),
-      ...(unread ? { connection: 'close' } : {}),
-    });
-    response.end(body);
-    if (!unread) return;
-    request.on('error', () => undefined).resume();
-    setTimeout(() => request.socket.destroy(), LINGER_MS).unref();
-  }
-
-  private upstreamFailed(error: Error, response: ServerResponse | Duplex): void {
-    this.logger.warn({ msg: 'the upstream could not be reached', code: (error as { code?: string }).code });
-    if (!('writeHead' in response)) {
-      if (response.writable)
-        response.end('HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
-      return;
-    }
-    this.refuse(
-      response.req,
-      response,
-      new Problem(
-        502,
-        'upstream-unreachable',
-        'the API behind this gateway cannot be reached; try again later',
-      ),
-    );
-  }
+function isWebSocket({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
 }

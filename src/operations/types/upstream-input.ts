@@ -9,6 +9,8 @@ export interface AskedRequest {
   readonly target: string;
   /** End-to-end headers: names and values in turn, in order and case. */
   readonly headers: readonly string[];
+  /** What followed a chunked body, likewise; not there in what was stored before trailers were kept. */
+  readonly trailers?: readonly string[];
 }
 
 /** Input of `bgrs.request`. What may hold a credential is sealed. */
@@ -51,6 +53,7 @@ export class UpstreamInputs {
       method: asked.method,
       target: asked.target,
       headers: asked.headers,
+      trailers: asked.trailers ?? [],
       progressToken,
     };
     return {
@@ -67,8 +70,10 @@ export class UpstreamInputs {
 }
 
 /** Whether a token is the one in the operation's progress URL. */
-export function isProgressToken(input: UpstreamInput, token: string): boolean {
-  return timingSafeEqual(digest(token), Buffer.from(input.progress_hash, 'hex'));
+export function isProgressToken(input: Partial<UpstreamInput>, token: string): boolean {
+  // None is left once the retention has emptied the operation.
+  const hash = input.progress_hash;
+  return hash !== undefined && timingSafeEqual(digest(token), Buffer.from(hash, 'hex'));
 }
 
 function place(account: string, row: string) {

@@ -62,12 +62,9 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
       const response = await this.upstream.send({
         method: asked.method,
         target: asked.target,
-        headers: [
-          ...asked.headers,
-          ...(input.body === null ? [] : ['Content-Length', String(input.body.size)]),
-          ...this.reporting(asked, context),
-        ],
+        headers: [...asked.headers, ...framing(input, asked), ...this.reporting(asked, context)],
         body,
+        trailers: pairs(asked.trailers ?? []),
         kept: isIdempotent(asked.method),
         signal: context.signal,
       });
@@ -196,4 +193,12 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
     const url = `${this.gateway.publicUrl}/bgrs/${context.id}/progress?token=${asked.progressToken}`;
     return ['X-Ringback-Operation', context.id, 'X-Ringback-Progress-Url', url];
   }
+}
+
+/** How the body's end is told: only a chunked one can have trailers after it. */
+function framing({ body }: UpstreamInput, { trailers = [] }: OpenedRequest): string[] {
+  if (body === null) return [];
+  if (trailers.length === 0) return ['Content-Length', String(body.size)];
+  const names = [...new Set(pairs(trailers).map(([name]) => name))];
+  return ['Transfer-Encoding', 'chunked', 'Trailer', names.join(', ')];
 }
