@@ -241,6 +241,7 @@ function end(code: string, message: string): Verdict {
 function faultOf(verdict: Verdict): string | null {
   if (verdict.kind === 'release') return verdict.text;
   if (verdict.kind === 'lost') return 'the lease was lost';
+  if (verdict.how.state === 'Canceled') return 'canceled';
   return verdict.how.state === 'Failed' ? verdict.how.code : null;
 }
 
