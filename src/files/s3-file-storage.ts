@@ -74,7 +74,10 @@ export class S3FileStorage extends FileStorage implements OnApplicationShutdown 
   }
 
   async read(id: string, range?: ByteRange): Promise<Readable> {
-    return Readable.from(this.bytes(id, await this.open(id, range)), { objectMode: false });
+    const opened = await this.open(id, range);
+    const stream = Readable.from(this.bytes(id, opened), { objectMode: false });
+    // What was never read has nothing else that lets the connection go.
+    return stream.once('close', () => opened.body.destroy());
   }
 
   async remove(id: string): Promise<void> {
