@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import type { DynamicModule, INestApplicationContext, LoggerService, Type } from '@nestjs/common';
-import type { RingbackConfig } from './config/config.js';
+import type { FilesConfig, RingbackConfig } from './config/config.js';
 import type { Env } from './config/env.js';
 import { SettingError } from './config/settings.js';
 import { parseRetrySchedule } from './deliveries/retry-schedule.js';
@@ -83,15 +83,17 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       types: env.RINGBACK_BGRS_TYPES,
       sharing: env.RINGBACK_BGRS_SHARING,
     },
-    files: {
-      folder:
-        env.RINGBACK_FILES_URL === undefined
-          ? join(env.RINGBACK_DATA_DIR, 'files')
-          : fileURLToPath(env.RINGBACK_FILES_URL),
-      keptS: env.RINGBACK_RETENTION.get('keep1m')!,
-    },
+    files: { ...filesPlace(env), keptS: env.RINGBACK_RETENTION.get('keep1m')! },
     housekeeping: { everyS: env.RINGBACK_HOUSEKEEPING_S, historyS: env.RINGBACK_HISTORY_RETENTION },
   };
+}
+
+function filesPlace(env: Env): Pick<FilesConfig, 'folder' | 's3'> {
+  const folder = join(env.RINGBACK_DATA_DIR, 'files');
+  const place = env.RINGBACK_FILES_URL ?? { folder };
+  if ('folder' in place) return { folder: place.folder, s3: undefined };
+  const endpoint = env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL;
+  return { folder, s3: { ...place, endpoint, region: env.AWS_REGION } };
 }
 
 function secretKeys(env: Env, embedded: boolean, production: boolean): string {

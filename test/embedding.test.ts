@@ -23,7 +23,7 @@ import { BullModule, InjectQueue } from '@nestjs/bullmq';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Queue } from 'bullmq';
 import type { FastifyReply } from 'fastify';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   type OperationContext,
   type OperationHandler,
@@ -36,6 +36,7 @@ import {
 import { freePort, TEST_KEY } from './support/app.js';
 import { Client } from './support/client.js';
 import { newDatabase, redisUrls } from './support/database.js';
+import { ObjectStore } from './support/object-store.js';
 import { Receiver } from './support/receiver.js';
 
 /** A provider of the host's that handlers use, and what happened to it. */
@@ -306,6 +307,25 @@ describe('Ringback inside another NestJS application', () => {
 });
 
 describe('An application that embeds Ringback', () => {
+  it('may have files on an object store, found by the AWS variables of its environment', async () => {
+    await using store = await ObjectStore.start();
+    const { RINGBACK_FILES_URL, AWS_ENDPOINT_URL_S3 } = store.environment('embedded');
+    const port = await freePort();
+    vi.stubEnv('AWS_ENDPOINT_URL_S3', AWS_ENDPOINT_URL_S3);
+    const given = { ...(await options(port)), filesUrl: RINGBACK_FILES_URL! };
+    const app = await start([RingbackModule.forRoot(given)], port).finally(() => vi.unstubAllEnvs());
+    try {
+      const client = new Client(`http://127.0.0.1:${port}/callbacks/api`, TEST_KEY);
+      const { status, body } = await client.request('POST', '/v1/files?name=a.txt', 'bytes', {
+        'content-type': 'text/plain',
+      });
+      expect(status).toBe(201);
+      expect(await store.keys()).toEqual([`embedded/${body.id}`]);
+    } finally {
+      await app.close();
+    }
+  });
+
   it('closes only after its handlers have stopped, and before what they use', async () => {
     const port = await freePort();
     const app = await start([RingbackModule.forRoot(await options(port))], port);
@@ -357,6 +377,8 @@ describe('An application that embeds Ringback', () => {
     expect(refusal({ databaseUrl: 'mysql://x' })).toMatch('databaseUrl: it is not a URL');
     expect(refusal({ publicUrl: undefined })).toMatch(/^publicUrl is missing/);
     expect(refusal({ apiKey: undefined })).toMatch(/^apiKey is missing/);
+    expect(refusal({ filesUrl: 's3://results/prod' })).toBe('accepted');
+    expect(refusal({ filesUrl: 's3://key:secret@results' })).toMatch(/^ {2}filesUrl: it is neither/m);
     expect(refusal({ mount: 'x/' })).toMatch(/^mount "x\/" must be a path/);
     expect(refusal({ leasS: 3 })).toMatch(/^"leasS" is no option/);
     expect(refusal({ port: 3 })).toMatch(/^"port" is no option/);

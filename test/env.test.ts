@@ -49,6 +49,49 @@ describe('the environment', () => {
     ).toThrow(/RINGBACK_LEASE_S/);
   });
 
+  it.each([
+    ['file:///srv/files', { folder: '/srv/files' }],
+    ['s3://results', { bucket: 'results', prefix: '' }],
+    ['s3://my.results-1/', { bucket: 'my.results-1', prefix: '' }],
+    ['s3://results/ring-back/prod_1/', { bucket: 'results', prefix: 'ring-back/prod_1' }],
+  ])('takes %s as the place of files', (url, place) => {
+    expect(readEnv({ RINGBACK_FILES_URL: url }).RINGBACK_FILES_URL).toEqual(place);
+  });
+
+  it.each([
+    's3:results',
+    's3://',
+    's3://ab',
+    's3://Results',
+    's3://results_1',
+    's3://-results',
+    's3://key:secret@results',
+    's3://localhost:9000/results',
+    's3://results?region=eu-west-1',
+    's3://results/a/../b',
+    's3://results/a//b',
+    's3://results/a b',
+    's3://results/%2e%2e',
+    `s3://results/${'x'.repeat(512)}`,
+    'https://s3.example.com/results',
+    'file://server/share',
+    '/srv/files',
+  ])('refuses %s as the place of files', (url) => {
+    expect(() => readEnv({ RINGBACK_FILES_URL: url })).toThrow(
+      /RINGBACK_FILES_URL: it (is neither|is not|names no)/,
+    );
+  });
+
+  it('finds the object store as AWS’s own tools do', () => {
+    const env = { RINGBACK_FILES_URL: 's3://results/prod', RINGBACK_SECRET_KEYS: 'k:x' };
+    const bucket = { bucket: 'results', prefix: 'prod' };
+    expect(config(env).files.s3).toEqual({ ...bucket, endpoint: undefined, region: undefined });
+    const all = { ...env, AWS_ENDPOINT_URL: 'http://all:1', AWS_REGION: 'eu-west-1' };
+    expect(config(all).files.s3).toEqual({ ...bucket, endpoint: 'http://all:1', region: 'eu-west-1' });
+    expect(config({ ...all, AWS_ENDPOINT_URL_S3: 'http://s3:1' }).files.s3?.endpoint).toBe('http://s3:1');
+    expect(config({ ...all, RINGBACK_FILES_URL: '' }).files.s3).toBeUndefined();
+  });
+
   it('refuses production without a key that encrypts', () => {
     expect(() => config(production)).toThrow(/RINGBACK_SECRET_KEYS/);
   });

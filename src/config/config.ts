@@ -91,9 +91,21 @@ export abstract class TrmConfig {
   abstract readonly tokenIdleS: number;
 }
 
+/** A bucket of an S3-compatible store, and where in it. */
+export interface S3Place {
+  readonly bucket: string;
+  /** What every key begins with, without a slash at its end; may be empty. */
+  readonly prefix: string;
+  /** Of a server other than AWS. */
+  readonly endpoint: string | undefined;
+  readonly region: string | undefined;
+}
+
 /** Where files are stored. */
 export abstract class FilesConfig {
+  /** Used where `s3` names no bucket. */
   abstract readonly folder: string;
+  abstract readonly s3: S3Place | undefined;
   /** Seconds that an upload is kept. */
   abstract readonly keptS: number;
 }

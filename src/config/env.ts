@@ -3,6 +3,7 @@ import {
   boolean,
   commaList,
   duration,
+  filesUrl,
   number,
   oneOf,
   optional,
@@ -162,8 +163,23 @@ export const SETTINGS = {
   ),
   RINGBACK_FILES_URL: optional(
     'the folder `files` in RINGBACK_DATA_DIR',
-    'Where results and uploads are stored: `file:///path`.',
-    url('file:'),
+    'Where results and uploads are stored: `file:///path`, or `s3://bucket/prefix` on any S3-compatible server. Credentials come from the standard AWS variables, files and roles.',
+    filesUrl,
+  ),
+  AWS_ENDPOINT_URL_S3: optional(
+    'AWS_ENDPOINT_URL, else AWS itself',
+    'The S3-compatible server that is not AWS, `https://s3.example.com`; buckets are then named in the path.',
+    url('http:', 'https:'),
+  ),
+  AWS_ENDPOINT_URL: optional(
+    'AWS itself',
+    'Read where AWS_ENDPOINT_URL_S3 is not set.',
+    url('http:', 'https:'),
+  ),
+  AWS_REGION: optional(
+    'that of the AWS profile, else us-east-1',
+    'Region of the bucket. Many other servers take any.',
+    text,
   ),
   RINGBACK_UPSTREAM: optional(
     'none: no gateway',
@@ -292,6 +308,17 @@ export function readEnv(
   }
   if (wrong.length > 0) throw new SettingError(`${complaint}\n  ${wrong.join('\n  ')}`);
   return env as unknown as Env;
+}
+
+/** The environment's variables of the object store, for those who read no other: its SDK takes credentials from there anyway. */
+export function objectStoreVariables(
+  source: Record<string, string | undefined> = process.env,
+): Record<string, string | undefined> {
+  return Object.fromEntries(
+    Object.keys(SETTINGS)
+      .filter((name) => name.startsWith('AWS_'))
+      .map((name) => [name, source[name]]),
+  );
 }
 
 /** Variables that look like Ringback's and aren't: a typing error that would otherwise pass in silence. */

@@ -1,3 +1,5 @@
+import { fileURLToPath } from 'node:url';
+
 /** One environment variable: its name, its default as text, what it is for, and how its text is read. */
 export interface Setting<T> {
   readonly fallback: string | undefined;
@@ -81,6 +83,31 @@ export function origin(value: string): string {
   if (parsed.href !== `${parsed.origin}/`)
     throw new SettingError(`it must be scheme, host and port only, such as ${parsed.origin}`);
   return parsed.origin;
+}
+
+/** Where files are: a folder, or a bucket and what the keys in it begin with. */
+export type FilesPlace = { readonly folder: string } | { readonly bucket: string; readonly prefix: string };
+
+const S3_URL = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:\/(?!\.+(?:\/|$))[\w.!*'()-]+)*)\/?$/;
+
+/** `file:///folder` or `s3://bucket/prefix`. The latter is a place only: passwords and servers in it are refused. */
+export function filesUrl(value: string): FilesPlace {
+  if (!value.startsWith('s3:')) return { folder: folderOf(url('file:', 's3:')(value)) };
+  const [, bucket, path] = S3_URL.exec(value) ?? [];
+  if (bucket === undefined || value.length > 512) {
+    throw new SettingError(
+      'it is neither s3://bucket nor s3://bucket/prefix, with a bucket of lower-case letters, digits, . and -; server and credentials go into AWS_… variables',
+    );
+  }
+  return { bucket, prefix: path!.slice(1) };
+}
+
+function folderOf(value: string): string {
+  try {
+    return fileURLToPath(value);
+  } catch {
+    throw new SettingError('it names no folder of this machine; write file:///path');
+  }
 }
 
 const UNIT_SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;

@@ -1,6 +1,6 @@
 import { toConfig } from '../boot.js';
 import type { RingbackConfig } from '../config/config.js';
-import { type Env, readEnv, SETTINGS } from '../config/env.js';
+import { type Env, objectStoreVariables, readEnv, SETTINGS } from '../config/env.js';
 import { SettingError } from '../config/settings.js';
 
 /** Settings that a host has its own means for. */
@@ -33,7 +33,7 @@ type Settings = { readonly [Name in Setting as OptionName<Name>]?: Given<Exclude
 /**
  * How Ringback runs inside another application. Every `RINGBACK_…` variable of docs/configuration.md is an option, in
  * camelCase and without the prefix (`RINGBACK_LEASE_S` is `leaseS`), and so are `databaseUrl` and `redisUrl`. The
- * environment itself is not read.
+ * environment itself is not read, but for the AWS_… variables where `filesUrl` is `s3:`.
  */
 export type RingbackOptions = Settings & {
   /** PostgreSQL 14 or newer. May be the host's own database: the tables keep out of the way only by their names. */
@@ -51,7 +51,10 @@ export type RingbackOptions = Settings & {
 export function readOptions(options: RingbackOptions): { config: RingbackConfig; mount: string | null } {
   try {
     const { mount = null, ...settings } = options;
-    const env = readEnv(toEnvironment(settings), 'The options of RingbackModule are wrong');
+    const env = readEnv(
+      { ...objectStoreVariables(), ...toEnvironment(settings) },
+      'The options of RingbackModule are wrong',
+    );
     require(env, 'DATABASE_URL', 'name a PostgreSQL 14 or newer');
     if (mount !== null) checkMount(mount, env);
     const config = toConfig(env, env.DATABASE_URL!, env.PORT);

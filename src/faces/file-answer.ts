@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FileEntity } from '../files/file.entity.js';
 import type { ByteRange } from '../files/file-storage.js';
@@ -38,6 +39,9 @@ export async function sendFile(
       headers: { 'content-range': `bytes */${size}` },
     });
   }
+  // First: what cannot be read must not be announced. A stream, since Fastify would set the length of anything else.
+  const unread = size === 0 || request.method === 'HEAD';
+  const bytes = unread ? Readable.from([]) : await files.open(file, range ?? undefined);
   void reply.headers({
     'content-type': file.contentType,
     'content-length': range ? range.end - range.start + 1 : size,
@@ -50,7 +54,7 @@ export async function sendFile(
     'content-security-policy': "default-src 'none'; sandbox",
     ...(range ? { 'content-range': `bytes ${range.start}-${range.end}/${size}` } : {}),
   });
-  await reply.status(range ? 206 : status).send(size === 0 ? '' : files.open(file, range ?? undefined));
+  await reply.status(range ? 206 : status).send(bytes);
 }
 
 /** One byte range; null when there is none or it is of a kind that may be ignored (several ranges, other units). */

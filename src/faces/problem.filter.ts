@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
 import { EndpointNotFoundError, EndpointRefusedError } from '../endpoints/endpoint.errors.js';
 import { FileTooLargeError } from '../files/files.service.js';
+import { FileMissingError, StorageUnavailableError } from '../files/storage-errors.js';
 import { Problem, sendProblem } from '../http/problem.js';
 import {
   IdempotencyMismatchError,
@@ -30,6 +31,7 @@ export class ProblemFilter implements ExceptionFilter {
         http_request_id: request.id,
         error: String(error),
         stack: error instanceof Error ? error.stack : undefined,
+        cause: error instanceof Error && error.cause instanceof Error ? error.cause.stack : undefined,
       });
     }
     if (reply.sent || reply.raw.headersSent) {
@@ -65,6 +67,9 @@ export function toProblem(error: unknown): Problem {
     });
   if (error instanceof DatabaseUnavailableError)
     return new Problem(503, error.code, error.message, { headers: { 'retry-after': '2' } });
+  if (error instanceof StorageUnavailableError)
+    return new Problem(503, error.code, error.message, { headers: { 'retry-after': '5' } });
+  if (error instanceof FileMissingError) return new Problem(404, error.code, error.message);
   return ofFramework(error);
 }
 

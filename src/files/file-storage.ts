@@ -1,10 +1,11 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Injectable } from '@nestjs/common';
 import { FilesConfig } from '../config/config.js';
+import { FileMissingError } from './storage-errors.js';
 
 /** A part of a file: first and last byte, both included. */
 export interface ByteRange {
@@ -12,13 +13,19 @@ export interface ByteRange {
   readonly end: number;
 }
 
-/** Where the bytes of files are. Names are ids made by us, never a caller's text. */
+/**
+ * Where the bytes of files are. Names are ids made by us, never a caller's text. One that cannot be reached fails with a
+ * `StorageUnavailableError`.
+ */
 export abstract class FileStorage {
-  /** Stores all of the stream, or nothing. */
+  /** Stores all of the stream, or nothing; rejects with the stream's own error where that is what broke. */
   abstract write(id: string, stream: Readable): Promise<void>;
-  abstract read(id: string, range?: ByteRange): Readable;
+  /** Rejects before there is a byte where the storage has none: `FileMissingError`. */
+  abstract read(id: string, range?: ByteRange): Promise<Readable>;
   /** Removes; what isn't there counts as removed. */
   abstract remove(id: string): Promise<void>;
+  /** What is wrong with a storage that is elsewhere, and the remedy; null while it can be used. A local one has no such check. */
+  trouble?(): Promise<string | null>;
 }
 
 /** Files in a local folder, spread over sub-folders by the first digits of their id. */
@@ -43,8 +50,11 @@ export class LocalFileStorage extends FileStorage {
     }
   }
 
-  read(id: string, range?: ByteRange): Readable {
-    return createReadStream(this.path(id), range);
+  async read(id: string, range?: ByteRange): Promise<Readable> {
+    const file = await open(this.path(id)).catch((error: NodeJS.ErrnoException) => {
+      throw error.code === 'ENOENT' ? new FileMissingError(id) : error;
+    });
+    return file.createReadStream(range);
   }
 
   async remove(id: string): Promise<void> {

@@ -48,6 +48,14 @@ export class FileStore {
     return rows.length > 0;
   }
 
+  /** Leaves a file that could not be written whole to housekeeping. */
+  async abandon(id: string): Promise<void> {
+    await this.database.query(
+      `UPDATE file SET phase = 'going', expires_at = now() WHERE id = $1 AND phase = 'writing'`,
+      [id],
+    );
+  }
+
   /** Null also when the file has expired, unless an operation that may run needs it. */
   async find(accountId: string, id: string): Promise<FileEntity | null> {
     const [row] = await this.database.query<object>(

@@ -1,10 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { finished, type Readable, Transform } from 'node:stream';
 import { Injectable, Logger } from '@nestjs/common';
+import pLimit from 'p-limit';
 import { FilesConfig } from '../config/config.js';
 import { FileEntity } from './file.entity.js';
 import { type ByteRange, FileStorage } from './file-storage.js';
 import { FileStore, type Keep } from './file.store.js';
+import { StorageUnavailableError } from './storage-errors.js';
+
+/** Files deleted at once; on a store elsewhere each is a request. */
+const MOST_DELETIONS = 16;
 
 /** What a caller of `save` may rely on. Sizes are bytes, `sha256` is lower-case hex. */
 export interface StoredFile {
@@ -75,7 +80,9 @@ export class FilesService {
       await this.storage.write(id, source);
     } catch (error) {
       source.destroy();
-      await this.delete([id]).catch(() => undefined);
+      // A storage that is away would keep the caller waiting for the same answer once more.
+      const gone = error instanceof StorageUnavailableError ? this.store.abandon(id) : this.delete([id]);
+      await gone.catch(() => undefined);
       throw error;
     }
     const file = { ...known, size, sha256: hash.digest('hex') };
@@ -90,8 +97,13 @@ export class FilesService {
     return this.store.find(accountId, id);
   }
 
-  open(file: { id: string }, range?: ByteRange): Readable {
+  open(file: { id: string }, range?: ByteRange): Promise<Readable> {
     return this.storage.read(file.id, range);
+  }
+
+  /** What is wrong with a storage that is elsewhere, and the remedy; undefined where files are local. */
+  trouble(): Promise<string | null> | undefined {
+    return this.storage.trouble?.();
   }
 
   /** Deletes; false when the account has no such file. */
@@ -102,20 +114,31 @@ export class FilesService {
   }
 
   /**
-   * Deletes expired files, at most `most`; answers how many were looked at. Marks first, then deletes the bytes, then the
-   * rows: wherever a crash comes between, the next call goes on.
+   * Deletes expired files, at most `most`; answers how many were looked at, or 0 when the rest must wait for a later call.
+   * Marks first, then deletes the bytes, then the rows: wherever a crash comes between, the next call goes on.
    */
   async sweep(most: number): Promise<number> {
     const { looked, going } = await this.store.condemnExpired(most);
-    if (going.length > 0) await this.delete(going);
-    return looked;
+    return (await this.delete(going)) ? looked : 0;
   }
 
-  private async delete(ids: readonly string[]): Promise<void> {
-    const removed = await Promise.allSettled(ids.map((id) => this.storage.remove(id)));
-    const kept = removed.find((outcome) => outcome.status === 'rejected');
-    if (kept) this.logger.warn(`files could not be deleted, and are tried again: ${String(kept.reason)}`);
-    await this.store.forget(ids.filter((_, index) => removed[index]!.status === 'fulfilled'));
+  /** False when it stopped before the end: a storage that is away would only keep us waiting. One file holds up no others. */
+  private async delete(ids: readonly string[]): Promise<boolean> {
+    const limit = pLimit(MOST_DELETIONS);
+    const removed: string[] = [];
+    const faults: unknown[] = [];
+    const remove = async (id: string): Promise<void> => {
+      if (faults.length >= MOST_DELETIONS) return;
+      await this.storage.remove(id).then(
+        () => removed.push(id),
+        (error: unknown) => faults.push(error),
+      );
+    };
+    await Promise.all(ids.map((id) => limit(remove, id)));
+    if (faults.length > 0)
+      this.logger.warn(`files could not be deleted, and are tried again: ${reasonOf(faults[0])}`);
+    if (removed.length > 0) await this.store.forget(removed);
+    return faults.length < MOST_DELETIONS;
   }
 
   private keep({ operationId, expiresAt }: FileDescription): Keep {
@@ -123,6 +146,11 @@ export class FilesService {
     // The end of the operation sets it.
     return operationId === undefined ? { seconds: this.config.keptS } : null;
   }
+}
+
+/** Of an error of the storage, what it was made of: that says what is wrong with it. */
+function reasonOf(fault: unknown): string {
+  return String(fault instanceof StorageUnavailableError ? fault.cause : fault);
 }
 
 /** What a header can carry; bytes of any other type are just bytes. */

@@ -1,7 +1,8 @@
 import { Module } from '@nestjs/common';
+import { FilesModule } from '../files/files.module.js';
 import { HealthController } from './health.controller.js';
 import { HealthService } from './health.service.js';
 
 /** `/health/live` and `/health/ready`. */
-@Module({ controllers: [HealthController], providers: [HealthService] })
+@Module({ imports: [FilesModule], controllers: [HealthController], providers: [HealthService] })
 export class HealthModule {}

@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Database } from '../database/database.js';
+import { FilesService } from '../files/files.service.js';
 import { QueueBackend } from '../queues/queue-backend.js';
 
 const CHECK_MS = 2_000;
@@ -12,6 +13,7 @@ export class HealthService implements OnModuleDestroy {
   constructor(
     private readonly database: Database,
     private readonly queues: QueueBackend,
+    private readonly files: FilesService,
   ) {}
 
   /** The first hook of a shutdown: from then on nothing more should be sent here, while what was is finished. */
@@ -21,7 +23,7 @@ export class HealthService implements OnModuleDestroy {
 
   /** Per part: `ok`, or what is wrong and the remedy. Answers within 2 s. */
   async checks(): Promise<Record<string, string>> {
-    const [postgresql, queue] = await Promise.all([
+    const [postgresql, queue, files] = await Promise.all([
       within(
         this.database.query('SELECT 1').then(
           () => null,
@@ -30,16 +32,22 @@ export class HealthService implements OnModuleDestroy {
         'PostgreSQL does not answer',
       ),
       within(this.queues.trouble(), 'the queue does not answer'),
+      // Undefined where files are in a folder, which is not asked.
+      within(this.files.trouble(), 'the object store does not answer'),
     ]);
     return {
       postgresql: postgresql ?? 'ok',
       queue: queue ?? 'ok',
+      ...(files === undefined ? {} : { files: files ?? 'ok' }),
       ...(this.ending ? { process: 'it is shutting down; send requests to another' } : {}),
     };
   }
 }
 
-function within(check: Promise<string | null>, late: string): Promise<string | null> {
+function within<T extends Promise<string | null> | undefined>(
+  check: T,
+  late: string,
+): Promise<Awaited<T> | string> {
   return Promise.race([
     check,
     new Promise<string>((resolve) => setTimeout(() => resolve(late), CHECK_MS).unref()),

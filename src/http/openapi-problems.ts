@@ -11,7 +11,7 @@ const PROBLEMS = {
   413: 'The body is too large',
   415: 'The content type is not understood here',
   422: 'Understood and refused; `errors` names the fields',
-  503: 'PostgreSQL cannot be reached; try again after Retry-After seconds',
+  503: 'PostgreSQL or the file storage cannot be reached; try again after Retry-After seconds',
 } as const;
 
 type Route = NonNullable<OpenAPIObject['paths'][string]['get']>;

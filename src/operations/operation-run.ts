@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { SpanKind } from '@opentelemetry/api';
 import type { FilesService, StoredFile } from '../files/files.service.js';
+import { FileMissingError, StorageUnavailableError } from '../files/storage-errors.js';
 import { Step } from '../tracing/spans.js';
 import type { HistoryStore, Report } from './history.store.js';
 import { type OperationContext, OperationError } from './operation-context.js';
@@ -100,24 +101,22 @@ export class OperationRun implements OperationContext {
       .catch((error: unknown) => {
         // Nobody reads on: what feeds the stream, perhaps a connection, must not be left hanging.
         stream.destroy();
-        throw error;
+        throw asOperationError(error);
       });
   }
 
   async openFile(id: string): Promise<StoredFile & { stream: Readable }> {
     const file = await this.files.find(this.accountId, id);
-    if (!file)
-      throw new OperationError(
-        'file_not_found',
-        `there is no file ${JSON.stringify(id)}: upload it first, or check its id`,
-      );
+    if (!file) throw fileNotFound(id);
     return {
       id: file.id,
       name: file.name,
       contentType: file.contentType,
       size: Number(file.size),
       sha256: file.sha256,
-      stream: this.files.open(file),
+      stream: await this.files.open(file).catch((error: unknown) => {
+        throw asOperationError(error);
+      }),
     };
   }
 
@@ -158,6 +157,21 @@ export class OperationRun implements OperationContext {
     if (this.told === null) this.claim.operation.progress = stands;
     if (entries.length > 0) this.waits.grew(requestId);
   }
+}
+
+function fileNotFound(id: string): OperationError {
+  return new OperationError(
+    'file_not_found',
+    `there is no file ${JSON.stringify(id)}: upload it first, or check its id`,
+  );
+}
+
+/** A storage that is away is no fault of the handler: another try may well find it back. */
+function asOperationError(error: unknown): unknown {
+  if (error instanceof FileMissingError) return fileNotFound(error.id);
+  return error instanceof StorageUnavailableError
+    ? new OperationError('storage_unavailable', error.message, true)
+    : error;
 }
 
 /** PostgreSQL's text holds neither NUL nor lone surrogates. */
