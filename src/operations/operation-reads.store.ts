@@ -111,9 +111,10 @@ export class OperationReads {
     if (filter.createdAfter !== undefined) add('o.created_at > ?', filter.createdAfter);
     if (filter.finishedAfter !== undefined) add('o.finished_at > ?', filter.finishedAfter);
     if (filter.undelivered === true) {
+      // Word for word what the index delivery_undelivered holds, from the cursor on: few among many that were delivered.
       conditions.push(
-        `EXISTS (SELECT FROM delivery u WHERE u.operation_id = o.request_id AND u.state <> 'Delivered'
-           AND u.reason IS DISTINCT FROM '${ACKNOWLEDGED_BY_POLL}')`,
+        `EXISTS (SELECT FROM delivery u WHERE u.account_id = $1 AND u.operation_id > $2 AND u.operation_id = o.request_id
+           AND u.state <> 'Delivered' AND u.reason IS DISTINCT FROM '${ACKNOWLEDGED_BY_POLL}')`,
       );
     }
     const rows = await this.database.query<Row>(
