@@ -54,8 +54,15 @@ describe('a history stream', () => {
     const rest = await (await stream(operation.id, undefined, { 'last-event-id': ids[0]! })).text();
     expect([...rest.matchAll(/^id: (\d+)$/gm)].map(([, id]) => id)).toEqual(ids.slice(1));
     expect((await stream(operation.id, undefined, { 'last-event-id': ids.at(-1)! })).status).toBe(204);
-    const wrong = await stream(operation.id, undefined, { 'last-event-id': 'x' });
-    expect([wrong.status, await wrong.json()]).toMatchObject([400, { errors: [{ path: 'Last-Event-ID' }] }]);
+    for (const nonsense of ['x', '', '-1', '1.5', '1e3', '1, 2', '0x10', '9'.repeat(19), 'a'.repeat(1000)]) {
+      const wrong = await stream(operation.id, undefined, { 'last-event-id': nonsense });
+      expect(wrong.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+      expect([nonsense, wrong.status, await wrong.json()]).toMatchObject([
+        nonsense,
+        400,
+        { code: 'invalid-query', errors: [{ path: 'Last-Event-ID' }] },
+      ]);
+    }
   });
 
   it('counts among the answers an account may have held, and what is too much is answered at once', async () => {
