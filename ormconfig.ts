@@ -5,6 +5,7 @@ import { Keep1764000000040 } from './migrations/1764000000040-keep.js';
 import { AcknowledgedByPoll1764000000060 } from './migrations/1764000000060-acknowledged-by-poll.js';
 import { CancelGrace1764100000020 } from './migrations/1764100000020-cancel-grace.js';
 import { ChoreHints1764100000025 } from './migrations/1764100000025-chore-hints.js';
+import { Undelivered1764100000030 } from './migrations/1764100000030-undelivered.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { AttemptEntity, DeliveryEntity } from './src/deliveries/delivery.entity.js';
@@ -56,6 +57,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       AcknowledgedByPoll1764000000060,
       CancelGrace1764100000020,
       ChoreHints1764100000025,
+      Undelivered1764100000030,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,

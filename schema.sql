@@ -289,6 +289,7 @@ CREATE INDEX delivery_in_flight ON delivery USING btree (origin) WHERE (phase = 
 CREATE INDEX delivery_lane_in_flight ON delivery USING btree (lane) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
 CREATE INDEX delivery_ready ON delivery USING btree (lane, run_at, seq) WHERE (phase = 'ready'::text);
 CREATE INDEX delivery_unattached ON delivery USING btree (created_at) WHERE (operation_id IS NULL);
+CREATE INDEX delivery_undelivered ON delivery USING btree (account_id, operation_id) WHERE ((state <> 'Delivered'::text) AND (reason IS DISTINCT FROM 'acknowledged_by_poll'::text));
 CREATE INDEX endpoint_account ON endpoint USING btree (account_id, id);
 CREATE INDEX file_account ON file USING btree (account_id);
 CREATE INDEX file_expiry ON file USING btree (expires_at) WHERE (expires_at IS NOT NULL);

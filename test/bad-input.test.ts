@@ -513,9 +513,10 @@ const FILTERS: Refusal[] = [
   ),
   get('an operation filter that is no id', '/v1/deliveries?operation=1', 400, 'invalid-query', 'operation'),
   get('an endpoint filter that is no id', '/v1/deliveries?endpoint=1', 400, 'invalid-query', 'endpoint'),
-  ...['x', '-1', '61', '1e1', 'Infinity', '', '0x10'].map((wait) =>
+  ...['x', '-1', '-0.5', '61', '1e1', 'Infinity', 'NaN', '', '0x10'].map((wait) =>
     get(`${wait || 'nothing'} as wait`, `/v1/operations/${ZEROS}?wait=${wait}`, 400, 'invalid-query', 'wait'),
   ),
+  get('two waits', `/v1/operations/${ZEROS}?wait=1&wait=2`, 400, 'invalid-query', 'wait'),
 ];
 
 const ODD_IDS = [
@@ -631,6 +632,16 @@ const OTHERS: Refusal[] = [
     ...submit('an Idempotency-Key of 256 characters', {}, 'Idempotency-Key'),
     headers: { 'idempotency-key': 'x'.repeat(256) },
   },
+  ...[undefined, {}, [], { type: 'echo' }, 'x', Array.from({ length: 501 }, () => ({ type: 'echo' }))].map(
+    (operations) => ({
+      what: `${JSON.stringify(operations)?.slice(0, 40) ?? 'nothing'} as the operations of a batch`,
+      route: '/v1/operations/batch',
+      body: { operations },
+      status: 422,
+      code: 'invalid-request',
+      path: 'operations',
+    }),
+  ),
   ...[{}, { url: 5 }, { url: '' }, { url: null }, { url: 'x'.repeat(4097) }].map((body) => ({
     what: `${JSON.stringify(body).slice(0, 40)} as a callback to check`,
     route: '/v1/callback-check',

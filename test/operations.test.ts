@@ -73,6 +73,16 @@ describe('an operation', () => {
     expect(answer.body.status).toBe('Finished');
   });
 
+  it.each(['wait=-1', 'wait=abc', 'wait=1.5', 'wait=', 'wait', 'wait=0x10', 'waiting=5', '=', ';;,,'])(
+    'is accepted, and not waited for, with Prefer: %s, which is none: the RFC has such preferences ignored',
+    async (prefer) => {
+      const body = { type: 'sleep', input: { seconds: 30 } };
+      const answer = await app.client.post('/v1/operations', body, { prefer });
+      expect([answer.status, answer.headers.get('preference-applied')]).toEqual([202, null]);
+      await app.client.post(`/v1/operations/${answer.body.id}/cancel`);
+    },
+  );
+
   it('is held by ?wait no longer than asked', async () => {
     const operation = await app.client.submit({ type: 'sleep', input: { seconds: 30 } });
     const answer = await app.client.get(`/v1/operations/${operation.id}?wait=0.2`);
@@ -87,8 +97,25 @@ describe('an operation', () => {
     const canceled = await app.client.post(`/v1/operations/${operation.id}/cancel`);
     expect(canceled.body).toMatchObject({ status: 'Canceled', error: null, result: null });
     const again = await app.client.post(`/v1/operations/${operation.id}/cancel`);
-    expect(again.status).toBe(409);
-    expect(again.body.code).toBe('operation-ended');
+    expect(again).toMatchObject({ status: 409, body: { code: 'operation-ended' } });
+    expect(again.body.detail).toContain('Canceled');
+  });
+
+  it.each([
+    ['Finished', { type: 'echo' }],
+    ['Failed', { type: 'sleep', input: { seconds: 30 }, timeout_s: 0.05 }],
+  ])('can not be canceled once it is %s, and is told so', async (status, given) => {
+    const { id } = await app.client.submit(given);
+    const ended = await app.client.ended(id);
+    expect(ended.status).toBe(status);
+    const refused = await app.client.post(`/v1/operations/${id}/cancel`);
+    expect(refused.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    expect(refused).toMatchObject({
+      status: 409,
+      body: { code: 'operation-ended', status_of_operation: status },
+    });
+    expect(refused.body.detail).toContain(status);
+    expect(await app.client.ended(id, 0)).toEqual(ended);
   });
 
   it('keeps a history of transitions and progress', async () => {

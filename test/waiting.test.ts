@@ -1,5 +1,7 @@
 import { EventSource } from 'eventsource';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { QueueBackend } from '../src/queues/queue-backend.js';
+import { WakeUps } from '../src/queues/wake-ups.js';
 import { App, TEST_KEY } from './support/app.js';
 import { newDatabase } from './support/database.js';
 import { Service, sharedBy } from './support/service.js';
@@ -54,8 +56,15 @@ describe('a history stream', () => {
     const rest = await (await stream(operation.id, undefined, { 'last-event-id': ids[0]! })).text();
     expect([...rest.matchAll(/^id: (\d+)$/gm)].map(([, id]) => id)).toEqual(ids.slice(1));
     expect((await stream(operation.id, undefined, { 'last-event-id': ids.at(-1)! })).status).toBe(204);
-    const wrong = await stream(operation.id, undefined, { 'last-event-id': 'x' });
-    expect([wrong.status, await wrong.json()]).toMatchObject([400, { errors: [{ path: 'Last-Event-ID' }] }]);
+    for (const nonsense of ['x', '', '-1', '1.5', '1e3', '1, 2', '0x10', '9'.repeat(19), 'a'.repeat(1000)]) {
+      const wrong = await stream(operation.id, undefined, { 'last-event-id': nonsense });
+      expect(wrong.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+      expect([nonsense, wrong.status, await wrong.json()]).toMatchObject([
+        nonsense,
+        400,
+        { code: 'invalid-query', errors: [{ path: 'Last-Event-ID' }] },
+      ]);
+    }
   });
 
   it('counts among the answers an account may have held, and what is too much is answered at once', async () => {
@@ -81,6 +90,26 @@ describe('a history stream', () => {
       .toContain('retry: 2000');
     await app.client.post(`/v1/operations/${operation.id}/cancel`);
   });
+});
+
+it('holds on when a wake-up meant another installation’s operation of the same number', async () => {
+  await using app = await App.start();
+  const operation = await app.client.submit({ type: 'sleep', input: { seconds: 60 } });
+  const held = app.client.get(`/v1/operations/${operation.id}?wait=20`);
+  const ended = [String(operation.request_id)];
+  // Several, one after another: the first may be faster than the request before it.
+  for (const history of [['1'], ['2'], ['3'], ['4'], ['5']]) {
+    const heard = new Promise((resolve) => app.nest.get(WakeUps).on('history', resolve));
+    const message = JSON.stringify({ from: 'elsewhere', ended, history });
+    const publish = (): Promise<void> => app.nest.get(QueueBackend).publish('ringback_wake_ups', message);
+    // Again while the listener's connection is on its way up.
+    const again = setInterval(() => void publish(), 50);
+    await publish();
+    await heard;
+    clearInterval(again);
+  }
+  await app.client.post(`/v1/operations/${operation.id}/cancel`);
+  expect((await held).body.status).toBe('Canceled');
 });
 
 it('answers what it holds when it shuts down', async () => {

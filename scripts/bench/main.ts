@@ -7,6 +7,7 @@ import { ask, Leftovers } from './processes.js';
 import { findRedisServer, startRedis } from './redis.js';
 import { type Ceilings, heading, table } from './report.js';
 import { type Helpers, measure, type Measured } from './run.js';
+import { benchWaits } from './waits.js';
 
 const CEILING_CONCURRENCY = { got: 100, bullmq: 50 } as const;
 const CEILING_COUNT = { got: 10_000, postgresql: 4_000, redis: 40_000 } as const;
@@ -28,6 +29,7 @@ try {
   const options = readOptions(process.argv.slice(2), process.env);
   if (options?.dispatch) await benchDispatch(leftovers);
   else if (options?.gateway) await benchGateway(options, leftovers);
+  else if (options?.waits) await benchWaits(options, await startHelpers(options), leftovers);
   else if (options) await bench(options);
   else console.log(HELP);
 } catch (error) {

@@ -37,6 +37,29 @@ export interface LoadAnswer {
   readonly submitted: readonly (readonly [rid: string, submittedAt: number])[];
 }
 
+/** One answer to be held: whose operation it is about. */
+export interface Held {
+  readonly key: string;
+  readonly id: string;
+}
+
+/** What the holder's process is asked: to have answers held, and to leave. */
+export type ToHolder =
+  | {
+      readonly ask: 'hold';
+      readonly serviceUrl: string;
+      readonly polls: readonly Held[];
+      readonly streams: readonly Held[];
+    }
+  | { readonly ask: 'leave' };
+
+/** The holder's answers. */
+export interface HolderAnswers {
+  hold: null;
+  /** Polls answered when their time was up, and answers of either kind that came before it: those weren't held. */
+  leave: { readonly answered: number; readonly early: number };
+}
+
 /** What the ceilings' process is asked. */
 export type ToCeiling =
   | {

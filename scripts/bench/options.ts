@@ -21,6 +21,8 @@ export interface BenchOptions {
   readonly dispatch: boolean;
   /** Only what the gateway costs. */
   readonly gateway: boolean;
+  /** Only how soon held answers come, and what many of them cost. */
+  readonly waits: boolean;
   /** Loads `pg_stat_statements` into the embedded PostgreSQL. */
   readonly statements: boolean;
   /** Statements listed by their share of PostgreSQL's time; 0 for none. */
@@ -41,6 +43,7 @@ export const HELP = `npm run bench -- [options]
                       Never one that a Ringback in use shares: the keys would mix.
   --gateway           only: the gateway: pass-through against the proxy library alone, background answers, 200 MB kept
   --dispatch          only: what a round of dispatch costs on backlogs of 1,000 and 100,000, of 1 and 1,000 accounts
+  --waits             only: how soon long-polls and history streams tell an end, and what 1,200 held answers cost
   --no-ceilings       leave out bare got and bare BullMQ
   --no-statements     leave out pg_stat_statements (its counting costs a little)
   --top N             list the N statements that took most of PostgreSQL's time (0)
@@ -68,6 +71,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
       ceilings: flag,
       dispatch: flag,
       gateway: flag,
+      waits: flag,
       statements: flag,
       top: text,
       profile: text,
@@ -88,6 +92,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     ceilings: values.ceilings ?? true,
     dispatch: values.dispatch ?? false,
     gateway: values.gateway ?? false,
+    waits: values.waits ?? false,
     statements: values.statements ?? true,
     top: whole('top', values.top, 0, 0, 1_000),
   };

@@ -86,7 +86,8 @@ function perSecond(value: number): string {
   return `**${count(value)}/s**`;
 }
 
-function spread(value: Spread | null): string {
+/** Percentiles in words. */
+export function spread(value: Spread | null): string {
   return value
     ? `${[value.p50, value.p95, value.p99].map((ms) => ms.toFixed(1)).join(' / ')} ms`
     : 'not measured';
@@ -108,7 +109,8 @@ function memory(points: readonly (number | null)[]): string {
     : `${points.map((mb) => Math.round(mb!)).join(' ')} MB`;
 }
 
-function idleCpu(share: CpuSpent | null): string {
+/** Shares of one core, in words. */
+export function idleCpu(share: CpuSpent | null): string {
   if (!share) return 'n/a without /proc';
   return `${(100 * share.service).toFixed(1)} % + ${(100 * share.postgres).toFixed(1)} %`;
 }

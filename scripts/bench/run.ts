@@ -201,14 +201,16 @@ function callsBetween(
   return to.statements.rows + to.statements.queue - from.statements.rows - from.statements.queue;
 }
 
-async function cpuOver(pid: number, work: () => Promise<void>): Promise<CpuSpent | null> {
+/** What a piece of work costs the service and its PostgreSQL; null where there is no /proc. */
+export async function cpuOver(pid: number, work: () => Promise<void>): Promise<CpuSpent | null> {
   const from = cpuSeconds(pid);
   await work();
   const to = cpuSeconds(pid);
   return from && to && { service: to.own - from.own, postgres: to.below - from.below };
 }
 
-async function idleShare(pid: number): Promise<CpuSpent | null> {
+/** Share of one core that an idle service takes, over the time that PostgreSQL's counters need. */
+export async function idleShare(pid: number): Promise<CpuSpent | null> {
   const spent = await cpuOver(pid, () => pause(COUNTERS_MS));
   return (
     spent && {

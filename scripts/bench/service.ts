@@ -9,12 +9,16 @@ import { freePort, type Leftovers } from './processes.js';
 const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const READY_MS = 60_000;
 
-/** The built service as a child process, with an embedded PostgreSQL in a folder of its own. */
-export interface BenchedService {
+/** The built service as a child process. */
+export interface ServiceProcess {
   readonly child: ChildProcess;
   readonly pid: number;
   readonly url: string;
   readonly key: string;
+}
+
+/** One with an embedded PostgreSQL in a folder of its own. */
+export interface BenchedService extends ServiceProcess {
   readonly postgres: PostgresMeter;
 }
 
@@ -27,6 +31,22 @@ export async function startService(
 ): Promise<BenchedService> {
   const dataDir = await leftovers.folder('data');
   if (options.statements) await prepareCluster(dataDir);
+  const service = await startProcess(options, leftovers, {
+    RINGBACK_DATA_DIR: dataDir,
+    ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
+    ...settings,
+  });
+  const postgres = await PostgresMeter.open(dataDir);
+  leftovers.orphans.add(postgres.pid);
+  return { ...service, postgres };
+}
+
+/** Starts one process of the service with these settings and resolves once it is ready. */
+export async function startProcess(
+  options: BenchOptions,
+  leftovers: Leftovers,
+  settings: Readonly<Record<string, string>>,
+): Promise<ServiceProcess> {
   const port = await freePort();
   const key = `rb_bench_${'k'.repeat(24)}`;
   const child = leftovers.spawn(
@@ -42,11 +62,9 @@ export async function startService(
       env: {
         ...inherited(),
         PORT: String(port),
-        RINGBACK_DATA_DIR: dataDir,
         RINGBACK_API_KEY: key,
         RINGBACK_SLOTS: String(options.slots),
         RINGBACK_LOG_LEVEL: 'warn',
-        ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
         ...settings,
       },
       stdio: ['ignore', 'ignore', 'inherit'],
@@ -54,9 +72,7 @@ export async function startService(
   );
   const url = `http://127.0.0.1:${port}`;
   await ready(child, url);
-  const postgres = await PostgresMeter.open(dataDir);
-  leftovers.orphans.add(postgres.pid);
-  return { child, pid: child.pid!, url, key, postgres };
+  return { child, pid: child.pid!, url, key };
 }
 
 /** Ends the service, and the server it started with it. */

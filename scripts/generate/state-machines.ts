@@ -40,11 +40,12 @@ const DELIVERY_OCCASIONS: Occasions<typeof DELIVERY_MOVES> = {
   Pending: {
     Delivered: 'the receiver answered 200 to 299',
     Exhausted: 'the schedule is spent, the receiver answered 410, or the address is refused',
-    Canceled: 'asked by the caller',
+    Canceled: 'asked by the caller, or the caller has read how its `ack_by_poll` operation ended',
   },
   Delivered: {},
   Exhausted: {
     Pending: 'redelivered by hand or by a recovery: one more attempt, same id, same bytes, signed anew',
+    Canceled: 'the caller has read how its `ack_by_poll` operation ended',
   },
   Canceled: {},
 };

@@ -2,7 +2,7 @@
 export const DELIVERY_MOVES = {
   Pending: ['Delivered', 'Exhausted', 'Canceled'],
   Delivered: [],
-  Exhausted: ['Pending'],
+  Exhausted: ['Pending', 'Canceled'],
   Canceled: [],
 } as const satisfies Record<string, readonly string[]>;
 

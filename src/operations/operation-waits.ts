@@ -31,13 +31,15 @@ export class OperationWaits implements OnModuleDestroy {
     private readonly wakeUps: WakeUps,
     private readonly config: OperationConfig,
   ) {
-    wakeUps.on('ended', (ids) => void this.lookAt(ids.filter((id) => this.ends.has(id))));
+    wakeUps.on('ended', (ids) => {
+      for (const id of ids) wake(this.ends, id);
+    });
     wakeUps.on('history', (ids) => {
       for (const id of ids) wake(this.growths, id);
     });
   }
 
-  /** Resolves when the operation has ended, after `ms`, or when the caller has gone: look at the row to know. */
+  /** Resolves when the operation may have ended, after `ms`, or when the caller has gone: look at the row to know. */
   wait(requestId: string, ms: number, signal?: AbortSignal): Promise<void> {
     return this.enlist(this.ends, requestId, ms, signal);
   }

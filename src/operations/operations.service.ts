@@ -128,8 +128,13 @@ export class OperationsService {
     const view = await this.find(accountId, rid);
     if (waitMs <= 0 || view.operation.dueAt === null) return view;
     if (signal && !this.waits.hold(accountId, signal)) return view;
-    await this.waits.wait(view.operation.requestId, waitMs, signal);
-    return this.find(accountId, rid);
+    for (const until = performance.now() + waitMs; ;) {
+      await this.waits.wait(view.operation.requestId, until - performance.now(), signal);
+      const now = await this.find(accountId, rid);
+      const over = performance.now() >= until || signal?.aborted === true || this.waits.closing;
+      // Else it was woken by a hint that meant another operation, of another installation on the same Redis.
+      if (over || now.operation.dueAt === null) return now;
+    }
   }
 
   /** `Retry-After` for who asks about an operation, by how long its type takes lately; undefined once it has ended. */

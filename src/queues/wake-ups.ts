@@ -13,7 +13,7 @@ export type Topic = (typeof TOPICS)[number];
 /** What one message carries, by topic; `from` is the process that sent it. */
 type Message = { readonly from: string } & Partial<Record<Topic, readonly string[]>>;
 
-/** Least time between two messages of a process: what is told meanwhile shares the next one. */
+/** Least time between two messages of a process that tell of ends: what is told meanwhile shares the next one. */
 const GAP_MS = 10;
 /** Ids one message carries at the most: PostgreSQL takes 8,000 bytes, and an id has at most 19 digits. */
 const MOST_IDS = 300;
@@ -37,6 +37,8 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
   };
   private pending = new Map<string, readonly [Topic, string]>();
   private sending: Promise<void> | undefined;
+  /** Cuts the gap short in which only history would wait. */
+  private hurry: (() => void) | undefined;
   private postgres: pg.Client | undefined;
   private redis: Redis | Cluster | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -63,6 +65,7 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
     if (this.stopped || this.pending.size >= MOST_PENDING) return;
     this.pending.set(`${topic} ${id}`, [topic, id]);
     this.sending ??= this.send();
+    if (topic === 'ended') this.hurry?.();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -89,9 +92,17 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
         }),
         after(500),
       ]);
-      await after(GAP_MS);
+      await this.gap(ids('ended').length === 0);
     }
     this.sending = undefined;
+  }
+
+  /** An operation tells its last progress right before its end, which must not wait behind it: somebody may be waiting for it. */
+  private async gap(mayBeCut: boolean): Promise<void> {
+    if (mayBeCut && [...this.pending.values()].some(([topic]) => topic === 'ended')) return;
+    const cut = new Promise<void>((resolve) => (this.hurry = mayBeCut ? resolve : undefined));
+    await Promise.race([after(GAP_MS), cut]);
+    this.hurry = undefined;
   }
 
   private heard(text: string): void {

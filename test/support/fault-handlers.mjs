@@ -24,7 +24,19 @@ class StubbornHandler {
 }
 OperationType({ name: 'test.stubborn', title: 'Run on', tries: 5 })(StubbornHandler);
 
+/** Writes down every run of it as it begins and ends, in one file of all processes; `ms` is by attempt, the last one for all after it. */
+class NotedHandler {
+  async run({ file, ms }, { id, accountId, attempt }) {
+    const note = (what) => appendFileSync(file, `${what} ${process.pid} ${accountId} ${id}\n`);
+    note('start');
+    await delay(ms[Math.min(attempt, ms.length) - 1]);
+    note('end');
+    return {};
+  }
+}
+OperationType({ name: 'test.noted', title: 'Run, and note when', tries: 5 })(NotedHandler);
+
 class FaultModule {}
-Module({ providers: [DieHandler, StubbornHandler] })(FaultModule);
+Module({ providers: [DieHandler, StubbornHandler, NotedHandler] })(FaultModule);
 
 export default FaultModule;
