@@ -142,7 +142,7 @@ describe('a consumer that was down', () => {
     for (const id of [...read, unread[0]!]) expect((await client.ended(id, 0)).status).toBe('Finished');
     await expect.poll(async () => idsOf(await loop(client, before)), { timeout: 10_000 }).toEqual(unread);
     expect((await client.deliveries(read.at(-1)!))[0]).toMatchObject({
-      status: 'Canceled',
+      status: 'Exhausted',
       acknowledged_by: 'poll',
     });
   });

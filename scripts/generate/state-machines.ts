@@ -45,7 +45,6 @@ const DELIVERY_OCCASIONS: Occasions<typeof DELIVERY_MOVES> = {
   Delivered: {},
   Exhausted: {
     Pending: 'redelivered by hand or by a recovery: one more attempt, same id, same bytes, signed anew',
-    Canceled: 'the caller has read how its `ack_by_poll` operation ended',
   },
   Canceled: {},
 };

@@ -2,7 +2,7 @@
 export const DELIVERY_MOVES = {
   Pending: ['Delivered', 'Exhausted', 'Canceled'],
   Delivered: [],
-  Exhausted: ['Pending', 'Canceled'],
+  Exhausted: ['Pending'],
   Canceled: [],
 } as const satisfies Record<string, readonly string[]>;
 

@@ -319,11 +319,16 @@ export class DeliveryStore {
     return row ? this.rows.to(DeliveryEntity, row) : null;
   }
 
-  /** Ends an operation's own callback that its caller doesn't need any more, also one given up already, unless an attempt is in flight. */
+  /**
+   * Ends an operation's own callback that its caller doesn't need any more, unless an attempt is in flight. One that was given
+   * up stays Exhausted, and is only noted as known.
+   */
   async acknowledge(operationId: string): Promise<void> {
     await this.database.query(
-      `UPDATE delivery SET state = 'Canceled', phase = NULL, due_at = NULL, run_at = NULL, reason = $2
-       WHERE operation_id = $1 AND destination = 'callback' AND (phase IN ('scheduled', 'ready', 'hinted') OR state = 'Exhausted')`,
+      `UPDATE delivery SET state = CASE WHEN state = 'Exhausted' THEN state ELSE 'Canceled' END,
+         phase = NULL, due_at = NULL, run_at = NULL, reason = $2
+       WHERE operation_id = $1 AND destination = 'callback'
+         AND (phase IN ('scheduled', 'ready', 'hinted') OR state = 'Exhausted' AND reason IS DISTINCT FROM $2)`,
       [operationId, ACKNOWLEDGED_BY_POLL],
     );
   }

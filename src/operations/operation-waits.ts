@@ -6,6 +6,8 @@ import { OperationReads } from './operation-reads.store.js';
 
 /** How often callers that wait are checked against the rows, for what no wake-up told. */
 const RECHECK_MS = 1_000;
+/** Operations whose end was told lately, for who looked at the row just before and enlists just after. */
+const MOST_RECENT = 1_000;
 /** How long answers that a shutdown cuts short get to go out. */
 const LAST_ANSWERS_MS = 1_000;
 
@@ -20,6 +22,7 @@ type Waiting = Map<string, Set<() => void>>;
 export class OperationWaits implements OnModuleDestroy {
   private readonly ends: Waiting = new Map();
   private readonly growths: Waiting = new Map();
+  private readonly recent = new Set<string>();
   private readonly listeners: ((requestId: string) => void)[] = [];
   private readonly stoppers: ((requestId: string) => void)[] = [];
   private readonly held = new Map<string, number>();
@@ -32,7 +35,7 @@ export class OperationWaits implements OnModuleDestroy {
     private readonly config: OperationConfig,
   ) {
     wakeUps.on('ended', (ids) => {
-      for (const id of ids) wake(this.ends, id);
+      for (const id of ids) this.wakeEnd(id);
     });
     wakeUps.on('history', (ids) => {
       for (const id of ids) wake(this.growths, id);
@@ -41,6 +44,8 @@ export class OperationWaits implements OnModuleDestroy {
 
   /** Resolves when the operation may have ended, after `ms`, or when the caller has gone: look at the row to know. */
   wait(requestId: string, ms: number, signal?: AbortSignal): Promise<void> {
+    // Once only: should it be another installation's, the next wait is a real one.
+    if (this.recent.delete(requestId)) return Promise.resolve();
     return this.enlist(this.ends, requestId, ms, signal);
   }
 
@@ -138,7 +143,13 @@ export class OperationWaits implements OnModuleDestroy {
 
   private found(requestId: string): void {
     for (const listener of this.listeners) listener(requestId);
-    wake(this.ends, requestId);
+    this.wakeEnd(requestId);
+  }
+
+  private wakeEnd(requestId: string): void {
+    if (wake(this.ends, requestId)) return;
+    this.recent.add(requestId);
+    if (this.recent.size > MOST_RECENT) this.recent.delete(this.recent.values().next().value!);
   }
 
   private async lookAt(requestIds: readonly string[]): Promise<void> {
@@ -159,8 +170,11 @@ export class OperationWaits implements OnModuleDestroy {
   }
 }
 
-function wake(waiting: Waiting, requestId: string): void {
-  for (const done of [...(waiting.get(requestId) ?? [])]) done();
+/** False where nobody waits for it. */
+function wake(waiting: Waiting, requestId: string): boolean {
+  const all = [...(waiting.get(requestId) ?? [])];
+  for (const done of all) done();
+  return all.length > 0;
 }
 
 function forget(waiting: Waiting, requestId: string, done: () => void): void {

@@ -164,9 +164,9 @@ export class OperationsService {
   async cancel(accountId: string, rid: string): Promise<OperationView> {
     const requestId = await this.store.askToStop(accountId, rid);
     if (requestId !== null) {
-      const stopped = this.waits.wait(requestId, this.config.cancelGraceS * 1000);
+      // Told first: the end it brings is waited for even where it comes before the wait.
       this.waits.canceling(requestId);
-      await stopped;
+      await this.await(accountId, rid, this.config.cancelGraceS * 1000);
     }
     const claim = await this.store.seizeLive(accountId, rid);
     if (claim) await this.ender.end(claim, CANCELED, claim.claimedAt);

@@ -13,7 +13,7 @@ export type Topic = (typeof TOPICS)[number];
 /** What one message carries, by topic; `from` is the process that sent it. */
 type Message = { readonly from: string } & Partial<Record<Topic, readonly string[]>>;
 
-/** Least time between two messages of a process that tell of ends: what is told meanwhile shares the next one. */
+/** Least time between two messages of a process that tell of more than history: what is told meanwhile shares the next one. */
 const GAP_MS = 10;
 /** Ids one message carries at the most: PostgreSQL takes 8,000 bytes, and an id has at most 19 digits. */
 const MOST_IDS = 300;
@@ -65,7 +65,7 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
     if (this.stopped || this.pending.size >= MOST_PENDING) return;
     this.pending.set(`${topic} ${id}`, [topic, id]);
     this.sending ??= this.send();
-    if (topic === 'ended') this.hurry?.();
+    if (topic !== 'history') this.hurry?.();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -92,14 +92,14 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
         }),
         after(500),
       ]);
-      await this.gap(ids('ended').length === 0);
+      await this.gap(batch.every(([, [topic]]) => topic === 'history'));
     }
     this.sending = undefined;
   }
 
   /** An operation tells its last progress right before its end, which must not wait behind it: somebody may be waiting for it. */
   private async gap(mayBeCut: boolean): Promise<void> {
-    if (mayBeCut && [...this.pending.values()].some(([topic]) => topic === 'ended')) return;
+    if (mayBeCut && [...this.pending.values()].some(([topic]) => topic !== 'history')) return;
     const cut = new Promise<void>((resolve) => (this.hurry = mayBeCut ? resolve : undefined));
     await Promise.race([after(GAP_MS), cut]);
     this.hurry = undefined;
