@@ -1,9 +1,9 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import { DispatchLoop } from '../queues/dispatch-loop.js';
 import { OperationHints } from '../queues/queues.module.js';
 import { CANCELED, type How, OperationEnder } from './operation-ender.js';
-import { OperationStore } from './operation.store.js';
+import { type Claim, OperationStore } from './operation.store.js';
 
 /** Rows one round takes at the most. */
 const MOST = 200;
@@ -13,37 +13,20 @@ const MOST = 200;
  * same to it: a row whose `due_at` has passed. Any number of processes may run one.
  */
 @Injectable()
-export class OperationDispatcher implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly logger = new Logger('Operations');
-  private readonly loop: DispatchLoop;
-  private readonly pollMs: number;
+export class OperationDispatcher extends DispatchLoop {
   private buriedAt = -Infinity;
 
   constructor(
     private readonly store: OperationStore,
     private readonly hints: OperationHints,
     private readonly ender: OperationEnder,
-    config: OperationConfig,
+    private readonly config: OperationConfig,
   ) {
-    this.pollMs = config.pollMs;
-    this.loop = new DispatchLoop({ name: 'operations', pollMs: config.pollMs, round: () => this.round() });
+    super('operations', config.pollMs);
   }
 
-  onApplicationBootstrap(): void {
-    this.loop.start();
-  }
-
-  async onModuleDestroy(): Promise<void> {
-    await this.loop.stop();
-  }
-
-  /** Looks for due operations now. */
-  wake(): void {
-    this.loop.wake();
-  }
-
-  private async round(): Promise<boolean> {
-    if (performance.now() - this.buriedAt >= this.pollMs / 2) await this.bury();
+  protected async round(): Promise<boolean> {
+    if (performance.now() - this.buriedAt >= this.config.pollMs / 2) await this.bury();
     if (!this.hints.hasRoom) return false;
     const hints = await this.store.dispatch(MOST);
     await this.hints.send(hints);
@@ -53,18 +36,20 @@ export class OperationDispatcher implements OnApplicationBootstrap, OnModuleDest
   /** Ends operations that nobody else will: no worker is left that could, or a handler didn't stop when it was asked to. */
   private async bury(): Promise<void> {
     this.buriedAt = performance.now();
-    for (const claim of await this.store.seizeOver(MOST)) {
-      const { attempt, tries, cancelAt } = claim.operation;
-      const message = `the worker went silent during attempt ${attempt} of ${tries}`;
-      const how: How =
-        cancelAt === null ? { state: 'Failed', code: 'attempts_exhausted', message } : CANCELED;
-      const ended = await this.ender.end(claim, how, claim.claimedAt);
-      if (ended && how.state === 'Failed')
-        this.logger.warn({
-          msg: 'operation failed with its workers',
-          operation: ended.rid,
-          type: ended.type,
-        });
-    }
+    // Together, so that they share their statements and commits.
+    await Promise.all((await this.store.seizeOver(MOST)).map((claim) => this.buryOne(claim)));
+  }
+
+  private async buryOne(claim: Claim): Promise<void> {
+    const { attempt, tries, cancelAt } = claim.operation;
+    const message = `the worker went silent during attempt ${attempt} of ${tries}`;
+    const how: How = cancelAt === null ? { state: 'Failed', code: 'attempts_exhausted', message } : CANCELED;
+    const ended = await this.ender.end(claim, how, claim.claimedAt);
+    if (ended && how.state === 'Failed')
+      this.logger.warn({
+        msg: 'operation failed with its workers',
+        operation: ended.rid,
+        type: ended.type,
+      });
   }
 }

@@ -1,20 +1,12 @@
-import { Logger } from '@nestjs/common';
+import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { after } from './hint-follower.js';
 
-export interface DispatchLoopOptions {
-  readonly name: string;
-  /** Milliseconds between rounds when nothing wakes the loop, ± 25 %. */
-  readonly pollMs: number;
-  /** One round; answers true when there may be more to do at once. */
-  readonly round: () => Promise<boolean>;
-}
-
 /**
- * Runs rounds one after another: on a timer, and at once after `wake`. A round that fails is logged and tried again at the
- * next tick: the rows are still due.
+ * Runs rounds one after another, from the application's start to its shutdown: on a timer, and at once after `wake`. A round
+ * that fails is logged and tried again at the next tick: the rows are still due.
  */
-export class DispatchLoop {
-  private readonly logger: Logger;
+export abstract class DispatchLoop implements OnApplicationBootstrap, OnModuleDestroy {
+  protected readonly logger: Logger;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
   /** Milliseconds that the last round took, and when it ended. */
@@ -22,11 +14,18 @@ export class DispatchLoop {
   private woken = false;
   private stopped = true;
 
-  constructor(private readonly options: DispatchLoopOptions) {
-    this.logger = new Logger(`Dispatcher ${options.name}`);
+  protected constructor(
+    name: string,
+    /** Milliseconds between rounds when nothing wakes the loop, ± 25 %. */
+    private readonly pollMs: number,
+  ) {
+    this.logger = new Logger(`Dispatcher ${name}`);
   }
 
-  start(): void {
+  /** One round; answers true when there may be more to do at once. */
+  protected abstract round(): Promise<boolean>;
+
+  onApplicationBootstrap(): void {
     this.stopped = false;
     this.wake();
   }
@@ -38,7 +37,7 @@ export class DispatchLoop {
   }
 
   /** Resolves when no round runs any more. */
-  async stop(): Promise<void> {
+  async onModuleDestroy(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
     await this.running;
@@ -51,14 +50,14 @@ export class DispatchLoop {
       if (this.stopped) return;
       // A wake that came between the last round and here; after a failure it waits for the next tick.
       if (this.woken && !failed) this.run();
-      else this.timer = setTimeout(() => this.wake(), this.options.pollMs * (0.75 + Math.random() / 2));
+      else this.timer = setTimeout(() => this.wake(), this.pollMs * (0.75 + Math.random() / 2));
     });
   }
 
   /** Leaves as long a gap as the last round took: rounds lock each other out, and what is due meanwhile shares the next. */
   private async breathe(): Promise<void> {
     const { took, endedAt } = this.lastRound;
-    const gap = Math.min(endedAt + took - performance.now(), this.options.pollMs);
+    const gap = Math.min(endedAt + took - performance.now(), this.pollMs);
     if (gap > 1) await after(gap);
   }
 
@@ -72,7 +71,7 @@ export class DispatchLoop {
       this.woken = false;
       const startedAt = performance.now();
       try {
-        if (await this.options.round()) this.woken = true;
+        if (await this.round()) this.woken = true;
       } catch (error) {
         this.logger.warn(
           `a round failed and is tried again: ${error instanceof Error ? error.message : String(error)}`,
