@@ -10,21 +10,33 @@ const OLDEST_POSTGRES = 14;
  * Connects and applies pending migrations. Several processes may start at once: they wait for each other.
  */
 export async function connect(options: DataSourceOptions): Promise<DataSource> {
-  const dataSource = new DataSource(options);
-  await dataSource.initialize();
+  const dataSource = await new DataSource(options).initialize();
   await checkServer(dataSource);
+  if (await hasPending(dataSource)) await migrate(options);
+  return dataSource;
+}
+
+async function hasPending(dataSource: DataSource): Promise<boolean> {
+  const [known] = await dataSource.query<[{ there: boolean }]>(
+    `SELECT to_regclass('migrations') IS NOT NULL AS there`,
+  );
+  // Without the table, asking for pending ones would make it, and two processes at once would collide.
+  return !known.there || dataSource.showMigrations();
+}
+
+/** Over a connection without the limits that requests have: an index on a large table takes as long as it takes. */
+async function migrate(options: DataSourceOptions): Promise<void> {
+  const unlimited = { ...options, entities: [], extra: { keepAlive: true } } as DataSourceOptions;
+  const dataSource = await new DataSource(unlimited).initialize();
   const runner = dataSource.createQueryRunner();
   try {
     await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    try {
-      if (await dataSource.showMigrations()) await dataSource.runMigrations({ transaction: 'each' });
-    } finally {
-      await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
-    }
+    if (await dataSource.showMigrations()) await dataSource.runMigrations({ transaction: 'each' });
   } finally {
+    // Its end lets the lock go.
     await runner.release();
+    await dataSource.destroy();
   }
-  return dataSource;
 }
 
 /** Refuses a server that lacks what the statements need, or that may forget what it has committed. */
