@@ -146,6 +146,8 @@ describe('an operation of the trm face', () => {
     const { trm } = await ended(body.trm.requestid);
     expect(trm.status).toBe('Failed');
     expect(trm.statusInfo).toMatch(/^Canceled/);
+    const { items } = (await app.client.get('/api/trm/list?take=1')).body;
+    expect(items).toMatchObject([{ status: 'Failed', statusText: 'Failed', errorMessage: trm.statusInfo }]);
   });
 
   it('that ends inside its inline window is answered Finished with requestid 0, and calls back with its real id', async () => {
@@ -278,6 +280,23 @@ describe('a callback of the trm face', () => {
     expect(received.find(({ path }) => path.startsWith('/callback/2'))!.headers['auth']).toBe('secret-x');
   });
 
+  it('in the query keeps its +, which is no space there', async () => {
+    await using receiver = await Receiver.answering(200);
+    await submit(`test/quick?callbackurl=${receiver.url}?a=b+c%2Bd`, {});
+    const [received] = await receiver.received(1);
+    expect(received!.path).toBe('/callback?a=b+c+d');
+  });
+
+  it('that is null is none, as serialisers write it', async () => {
+    const answer = await submit('orders/1/files/all/zip', { callbackurl: null, callback: null });
+    expect(answer.status, answer.text).toBe(200);
+    expect((await ended(answer.body.trm.requestid)).trm.status).toBe('Finished');
+    await using receiver = await Receiver.answering(200);
+    const query = `?callbackurl=${encodeURIComponent(receiver.url)}`;
+    expect((await submit(`test/quick${query}`, { callbackurl: null })).status).toBe(200);
+    await receiver.received(1);
+  });
+
   it('may be named in several places, if they agree', async () => {
     await using receiver = await Receiver.answering(200);
     const { url } = receiver;
@@ -403,6 +422,18 @@ describe('the trm face', () => {
       `bytes 8-15/${bytes.length}`,
       'abcdefgh',
     ]);
+    const etag = shown.headers.get('etag')!;
+    for (const [known, status] of [
+      [etag, 206],
+      ['"other"', 200],
+    ] as const) {
+      const resumed = await get(token, { range: 'bytes=8-15', 'if-range': known });
+      expect([known, resumed.status, (await resumed.arrayBuffer()).byteLength]).toEqual([
+        known,
+        status,
+        status === 206 ? 8 : bytes.length,
+      ]);
+    }
     const capped = await get(`${token}/stream?rangemaxmb=1`, { range: 'bytes=0-' });
     expect(capped.headers.get('content-range')).toBe(`bytes 0-1048575/${bytes.length}`);
     expect((await capped.arrayBuffer()).byteLength).toBe(1024 * 1024);
