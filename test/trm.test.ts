@@ -172,7 +172,7 @@ describe('an operation of the trm face', () => {
 
   it('waits inline as long as ?inlinems= says, and is Waiting when that was too short', async () => {
     const quick = await submit('documents/check?inlinems=20000', { files: ['none'] });
-    expect(quick.body.trm).toMatchObject({ requestid: 0, status: 'Failed' });
+    expect(quick.body.trm).toMatchObject({ requestid: 0, status: 'Finished' });
     expect((await submit('test/quick?inlinems=0', {})).body.trm.requestid).toBeGreaterThan(0);
     expectError(await submit('test/quick?inlinems=-1', {}), 400, /^inlinems/);
     expectError(await submit('test/quick?inlinems=60001', {}), 400, /^inlinems/);
@@ -556,7 +556,9 @@ describe('a recorded sequence', () => {
     form.append('file', new Blob(['[{"id":"1","source":"one","target":"un"}]']), 'one.json');
     const { result } = (await (await connector.call('POST', 'media/upload', form)).json()) as any;
     const broken = await upload(app.client, 'broken.json', Buffer.from('{'));
-    const { custom } = await connector.run('documents/check', { files: [result.token, broken] });
+    const { custom } = await connector.run('documents/check', {
+      files: [result.token, broken, 'file_none', '\u0000'],
+    });
     expect(custom.files[0]).toEqual({
       name: 'one.json',
       success: true,
@@ -567,6 +569,18 @@ describe('a recorded sequence', () => {
       success: false,
       error: expect.stringContaining('broken.json') as string,
     });
+    expect(custom.files.slice(2)).toEqual(
+      ['file_none', '\u0000'].map((name) => ({
+        name,
+        success: false,
+        error: `there is no file ${JSON.stringify(name)}: upload it first, or check its id`,
+      })),
+    );
+  });
+
+  it('names a file token that cannot be one, and tells nothing of the database', async () => {
+    const { body } = await submit('orders/1/files/all/zip', { files: ['\u0000'] });
+    expect((await ended(body.trm.requestid)).trm.statusInfo).toMatch(/^there is no file/);
   });
 
   it('edits segments: exactly 200, polls until Finished, downloads', async () => {

@@ -6,6 +6,8 @@ import { FileEntity } from './file.entity.js';
 import { type ByteRange, FileStorage } from './file-storage.js';
 import { FileStore, type Keep } from './file.store.js';
 
+const ID = /^file_[0-9a-f]{32}$/;
+
 /** What a caller of `save` may rely on. Sizes are bytes, `sha256` is lower-case hex. */
 export interface StoredFile {
   readonly id: string;
@@ -86,8 +88,9 @@ export class FilesService {
     return file;
   }
 
-  find(accountId: string, id: string): Promise<FileEntity | null> {
-    return this.store.find(accountId, id);
+  async find(accountId: string, id: string): Promise<FileEntity | null> {
+    // Any text of a caller's may come here, NUL included, which PostgreSQL would refuse.
+    return ID.test(id) ? this.store.find(accountId, id) : null;
   }
 
   open(file: { id: string }, range?: ByteRange): Readable {
