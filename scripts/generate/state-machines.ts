@@ -28,7 +28,8 @@ const OPERATION_OCCASIONS: Occasions<typeof OPERATION_MOVES> = {
       'the handler failed and the type allows another try, its lease ran out, or the worker is shutting down',
     Finished: 'the handler returned',
     Failed: 'the handler failed for good, timed out, or the tries ran out',
-    Canceled: "asked by the caller; the running handler's `AbortSignal` fires, and it has a grace time to stop",
+    Canceled:
+      "asked by the caller; the running handler's `AbortSignal` fires, and it has a grace time to stop",
   },
   Finished: {},
   Failed: {},
