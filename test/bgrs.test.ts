@@ -165,6 +165,51 @@ describe('a background request', () => {
     expect([result.status, await result.text()]).toEqual([503, 'later']);
   });
 
+  it('of an upstream whose status is above 599, or that answers a part, has that status and that part as its result', async () => {
+    answers.set('/odd', (response) => response.writeHead(999).end('odd'));
+    answers.set('/part', (response) =>
+      response.writeHead(206, { 'content-range': 'bytes 2-4/9' }).end('cde'),
+    );
+    for (const [path, status, text, range] of [
+      ['/odd', 999, 'odd', null],
+      ['/part', 206, 'cde', 'bytes 2-4/9'],
+    ] as const) {
+      const rid = await background(`${path}?bgrs=1`);
+      expect((await ended(rid)).status).toBe(String(status));
+      const got = await new Promise<any>((resolve, reject) =>
+        httpRequest(`${gateway}/bgrs/${rid}/result`, { headers: KEY }, (response) => {
+          const { statusCode, headers } = response;
+          void response
+            .toArray()
+            .then((chunks) =>
+              resolve([statusCode, Buffer.concat(chunks).toString(), headers['content-range'] ?? null]),
+            );
+        })
+          .on('error', reject)
+          .end(),
+      );
+      expect(got).toEqual([status, text, range]);
+    }
+  });
+
+  it('without a body is made without one, whatever its method, and with a Host where HTTP/1.0 gave none', async () => {
+    for (const [head, length] of [
+      ['POST /plain?bgrs=1 HTTP/1.1\r\nHost: x', '0'],
+      ['PATCH /plain?bgrs=1 HTTP/1.0', '0'],
+      ['GET /plain?bgrs=1 HTTP/1.0', undefined],
+    ] as const) {
+      const before = upstream.seen.length;
+      const socket = connect(Number(new URL(gateway).port), '127.0.0.1');
+      socket.write(`${head}\r\nX-Ringback-Key: ${TEST_KEY}\r\nConnection: close\r\n\r\n`);
+      const taken = Buffer.concat((await socket.toArray()) as Buffer[]).toString();
+      await ended(/"request":"(\w+)"/.exec(taken)![1]!);
+      const { headers } = upstream.seen[before]!;
+      expect(headers['content-length']).toBe(length);
+      expect(headers).not.toHaveProperty('transfer-encoding');
+      expect(headers.host).toBe(head.endsWith('1.0') ? new URL(upstream.url).host : 'x');
+    }
+  });
+
   it('whose connection is cut is tried 3 times when idempotent, once when not, and fails readably', async () => {
     answers.set('/cut', (response) => {
       response.writeHead(200, { 'content-length': '100' }).write('half', () => response.destroy());
@@ -296,6 +341,17 @@ describe('a batch', () => {
     expect(details.filter((line) => /^\d of 3: /.test(line.details))).toHaveLength(3);
   });
 
+  it('passes no key of Ringback’s on, nor what else is Ringback’s own in an item’s headers', async () => {
+    const before = upstream.seen.length;
+    const headers = { 'X-Ringback-Key': TEST_KEY, 'X-Ringback-Operation': 'forged', 'X-A': '1' };
+    const accepted = await submit([{ method: 'GET', path: '/item/own', headers }]);
+    const { request: rid } = (await accepted.json()) as { request: string };
+    await ended(rid);
+    const seen = upstream.seen[before]!;
+    expect(seen.headers).toMatchObject({ 'x-a': '1', 'x-ringback-operation': rid });
+    expect(seen.rawHeaders.join()).not.toContain(TEST_KEY);
+  });
+
   it('of the 500 requests that are allowed shows a line for each, and `done` to callers that do not page', async () => {
     const items = Array.from({ length: 500 }, (_, at) => ({ method: 'GET', path: `/many/${at}` }));
     const { request: rid } = (await (await submit(items)).json()) as { request: string };
@@ -321,6 +377,8 @@ describe('a batch', () => {
     ],
     [[{ method: 'CONNECT', path: '/' }], 'body.0.method'],
     [[7], 'body.0'],
+    [[{ method: 'POST', path: '/', body: JSON.parse('['.repeat(40) + ']'.repeat(40)) as unknown }], 'body'],
+    [[{ method: 'POST', path: '/', body: Array.from({ length: 1_000_001 }, () => 1) }], 'body'],
   ])('that is wrong is refused by name (%#)', async (items, path) => {
     const answer = await submit(items);
     expect(answer.status).toBe(422);

@@ -61,7 +61,8 @@ describe('the gateway tells whose a request is:', () => {
   );
 
   it('another value of bgrs and an absolute target are refused', () => {
-    expect(route('/x?bgrs=maybe')).toMatchObject({ kind: 'refused', field: 'bgrs' });
+    for (const other of ['/x?bgrs=maybe', '/x?bgrs=', '/x?bgrs'])
+      expect(route(other)).toMatchObject({ kind: 'refused', field: 'bgrs' });
     expect(route('http://elsewhere.example/')).toMatchObject({ kind: 'refused', field: 'url' });
   });
 });
@@ -83,6 +84,9 @@ describe('the upstream gets the query', () => {
     );
     expect(queryValue('/x?callbackurl=https%3A%2F%2Fa%2F%3Fb%3Dc', 'callbackurl')).toBe('https://a/?b=c');
   });
+
+  it('and a callback URL keeps its +', () =>
+    expect(queryValue('/x?callbackurl=https://a/?b=c+d%2Be', 'callbackurl')).toBe('https://a/?b=c+d+e'));
 });
 
 it('end-to-end headers keep order and case; those of the connection and ours are dropped', () => {

@@ -1,10 +1,17 @@
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UpstreamClient } from '../src/egress/upstream.js';
 import { App, freePort, type Overrides, TEST_KEY } from './support/app.js';
+import { Authority } from './support/certificates.js';
+import { newDatabase, rowsOf } from './support/database.js';
+import { Service, sharedBy } from './support/service.js';
 import { UpstreamApi } from './support/upstream.js';
 
 /** An upstream that says what the request's path asks for, byte for byte; `/hang` gets no answer. */
@@ -197,6 +204,54 @@ describe('passed through,', () => {
     caller.resetAndDestroy();
     await closed;
   });
+});
+
+it('an upstream by https is asked by its own name, whatever Host the caller names', async () => {
+  using authority = new Authority();
+  const folder = await mkdtemp(join(tmpdir(), 'ringback-ca-'));
+  const ca = join(folder, 'ca.pem');
+  await writeFile(ca, authority.ca);
+  const server = createTlsServer(authority.issue('DNS:localhost'), (request, response) =>
+    response.end(request.headers.host),
+  );
+  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+  const port = String(await freePort());
+  {
+    await using _ = await Service.start({
+      ...(await sharedBy(await newDatabase())),
+      NODE_EXTRA_CA_CERTS: ca,
+      RINGBACK_UPSTREAM: `https://localhost:${(server.address() as AddressInfo).port}`,
+      RINGBACK_GATEWAY_PORT: port,
+    });
+    const head = 'GET /x HTTP/1.1\nHost: api.example.com\nConnection: close\n\n';
+    expect(await said(`http://127.0.0.1:${port}`, head)).toMatch(
+      /^HTTP\/1.1 200 OK\r\n[^]*api\.example\.com/,
+    );
+  }
+  server.close();
+  await rm(folder, { recursive: true });
+});
+
+const unfinished = (path: string) =>
+  `POST ${path} HTTP/1.1\nHost: x\nX-Ringback-Key: ${TEST_KEY}\nContent-Length: 9\n\nfirst`;
+
+it('in the background, a body that stops arriving is a 408 in time', async () => {
+  const [impatient, base] = await start(api.url, { idleS: 0.3 });
+  await using _ = impatient;
+  expect(await said(base, unfinished('/x?bgrs=1'))).toMatch(
+    /^HTTP\/1.1 408 Request Timeout\r\n[^]*stopped arriving/,
+  );
+  expect(await rowsOf(impatient.databaseUrl, 'SELECT FROM operation')).toEqual([]);
+});
+
+it('in the background, a caller who breaks off in the middle of the body leaves nothing behind', async () => {
+  const writing = () => rowsOf(apps[1]!.databaseUrl, `SELECT FROM file WHERE phase = 'writing'`);
+  const caller = connect(Number(new URL(toApi).port), '127.0.0.1').on('error', () => undefined);
+  caller.write(unfinished('/left?bgrs=1').replaceAll('\n', '\r\n'));
+  await expect.poll(writing, { timeout: 10_000 }).toHaveLength(1);
+  caller.resetAndDestroy();
+  await expect.poll(writing, { timeout: 10_000 }).toEqual([]);
+  expect(api.seen.map(({ url }) => url)).not.toContain('/left');
 });
 
 it.each(['/099', '/101', '/garbage', '/nothing'])(

@@ -146,6 +146,8 @@ describe('an operation of the trm face', () => {
     const { trm } = await ended(body.trm.requestid);
     expect(trm.status).toBe('Failed');
     expect(trm.statusInfo).toMatch(/^Canceled/);
+    const { items } = (await app.client.get('/api/trm/list?take=1')).body;
+    expect(items).toMatchObject([{ status: 'Failed', statusText: 'Failed', errorMessage: trm.statusInfo }]);
   });
 
   it('that ends inside its inline window is answered Finished with requestid 0, and calls back with its real id', async () => {
@@ -170,7 +172,7 @@ describe('an operation of the trm face', () => {
 
   it('waits inline as long as ?inlinems= says, and is Waiting when that was too short', async () => {
     const quick = await submit('documents/check?inlinems=20000', { files: ['none'] });
-    expect(quick.body.trm).toMatchObject({ requestid: 0, status: 'Failed' });
+    expect(quick.body.trm).toMatchObject({ requestid: 0, status: 'Finished' });
     expect((await submit('test/quick?inlinems=0', {})).body.trm.requestid).toBeGreaterThan(0);
     expectError(await submit('test/quick?inlinems=-1', {}), 400, /^inlinems/);
     expectError(await submit('test/quick?inlinems=60001', {}), 400, /^inlinems/);
@@ -276,6 +278,23 @@ describe('a callback of the trm face', () => {
       [1, 2, 3].map((n) => `/callback/${n}?a=%2F+b&c=%C3%A9&d`),
     );
     expect(received.find(({ path }) => path.startsWith('/callback/2'))!.headers['auth']).toBe('secret-x');
+  });
+
+  it('in the query keeps its +, which is no space there', async () => {
+    await using receiver = await Receiver.answering(200);
+    await submit(`test/quick?callbackurl=${receiver.url}?a=b+c%2Bd`, {});
+    const [received] = await receiver.received(1);
+    expect(received!.path).toBe('/callback?a=b+c+d');
+  });
+
+  it('that is null is none, as serialisers write it', async () => {
+    const answer = await submit('orders/1/files/all/zip', { callbackurl: null, callback: null });
+    expect(answer.status, answer.text).toBe(200);
+    expect((await ended(answer.body.trm.requestid)).trm.status).toBe('Finished');
+    await using receiver = await Receiver.answering(200);
+    const query = `?callbackurl=${encodeURIComponent(receiver.url)}`;
+    expect((await submit(`test/quick${query}`, { callbackurl: null })).status).toBe(200);
+    await receiver.received(1);
   });
 
   it('may be named in several places, if they agree', async () => {
@@ -403,6 +422,18 @@ describe('the trm face', () => {
       `bytes 8-15/${bytes.length}`,
       'abcdefgh',
     ]);
+    const etag = shown.headers.get('etag')!;
+    for (const [known, status] of [
+      [etag, 206],
+      ['"other"', 200],
+    ] as const) {
+      const resumed = await get(token, { range: 'bytes=8-15', 'if-range': known });
+      expect([known, resumed.status, (await resumed.arrayBuffer()).byteLength]).toEqual([
+        known,
+        status,
+        status === 206 ? 8 : bytes.length,
+      ]);
+    }
     const capped = await get(`${token}/stream?rangemaxmb=1`, { range: 'bytes=0-' });
     expect(capped.headers.get('content-range')).toBe(`bytes 0-1048575/${bytes.length}`);
     expect((await capped.arrayBuffer()).byteLength).toBe(1024 * 1024);
@@ -525,7 +556,9 @@ describe('a recorded sequence', () => {
     form.append('file', new Blob(['[{"id":"1","source":"one","target":"un"}]']), 'one.json');
     const { result } = (await (await connector.call('POST', 'media/upload', form)).json()) as any;
     const broken = await upload(app.client, 'broken.json', Buffer.from('{'));
-    const { custom } = await connector.run('documents/check', { files: [result.token, broken] });
+    const { custom } = await connector.run('documents/check', {
+      files: [result.token, broken, 'file_none', '\u0000'],
+    });
     expect(custom.files[0]).toEqual({
       name: 'one.json',
       success: true,
@@ -536,6 +569,18 @@ describe('a recorded sequence', () => {
       success: false,
       error: expect.stringContaining('broken.json') as string,
     });
+    expect(custom.files.slice(2)).toEqual(
+      ['file_none', '\u0000'].map((name) => ({
+        name,
+        success: false,
+        error: `there is no file ${JSON.stringify(name)}: upload it first, or check its id`,
+      })),
+    );
+  });
+
+  it('names a file token that cannot be one, and tells nothing of the database', async () => {
+    const { body } = await submit('orders/1/files/all/zip', { files: ['\u0000'] });
+    expect((await ended(body.trm.requestid)).trm.statusInfo).toMatch(/^there is no file/);
   });
 
   it('edits segments: exactly 200, polls until Finished, downloads', async () => {

@@ -1,5 +1,11 @@
 import { ArrayMaxSize, ArrayMinSize, IsArray, IsString, Length } from 'class-validator';
-import { type OperationContext, type OperationHandler, type OperationOutcome, OperationType } from 'ringback';
+import {
+  type OperationContext,
+  OperationError,
+  type OperationHandler,
+  type OperationOutcome,
+  OperationType,
+} from 'ringback';
 import { readUploaded } from '../segments/read-uploaded.js';
 import { UnreadableFileError } from '../segments/segment.js';
 
@@ -42,7 +48,8 @@ async function check(id: string, context: OperationContext): Promise<Checked> {
     const { name, segments } = await readUploaded(id, context);
     return { name, success: true, fileref: id, segments: segments.length };
   } catch (error) {
-    if (!(error instanceof UnreadableFileError)) throw error;
+    const missing = error instanceof OperationError && error.code === 'file_not_found';
+    if (!missing && !(error instanceof UnreadableFileError)) throw error;
     return { name: id, success: false, error: error.message };
   }
 }

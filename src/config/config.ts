@@ -125,7 +125,7 @@ export abstract class GatewayConfig {
   abstract readonly port: number;
   /** Base of absolute links, without a trailing slash. */
   abstract readonly publicUrl: string;
-  /** How long nothing may move on a request that is passed through. */
+  /** How long nothing may move on a request that is passed through, or arrives for the background. */
   abstract readonly idleS: number;
   /** Says whether a caller's headers are a valid credential. */
   abstract readonly authUrl: string | undefined;

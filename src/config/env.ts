@@ -194,7 +194,7 @@ export const SETTINGS = {
   ),
   RINGBACK_GATEWAY_IDLE_S: setting(
     '600',
-    'Seconds that a request which is passed through may stand still, without a byte to or from the upstream: then it is answered 502, or cut.',
+    'Seconds that a request which is passed through may stand still, without a byte to or from the upstream: then it is answered 502, or cut. Likewise the body of one for the background, which is answered 408.',
     number(0.1, 86_400, false),
   ),
   RINGBACK_GATEWAY_AUTH_URL: optional(

@@ -20,6 +20,8 @@ export interface UpstreamRequest {
 
 /** Idle connections are dropped before most servers do it (Node: 5 s); milliseconds. */
 const IDLE_MS = 4_000;
+/** Methods of which no body is expected, so that its absence needn't be told (RFC 9110, 8.6). */
+const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
 const MOST_SOCKETS = 256;
 /** How long a connection is silent until it is asked whether the other side is still there; milliseconds. */
 const PROBE_MS = 30_000;
@@ -48,7 +50,7 @@ export class UpstreamClient {
         port: this.url.port,
         method: request.method,
         path: request.target,
-        headers: request.headers,
+        headers: this.completed(request),
         agent: request.kept ? this.agent : false,
         signal: request.signal,
       });
@@ -70,6 +72,18 @@ export class UpstreamClient {
       });
       write(request, outgoing);
     });
+  }
+
+  /** With what Node leaves to its caller where headers are given in order, or guesses otherwise. */
+  private completed({ method, headers, body }: UpstreamRequest): string[] {
+    const named = headers.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'host');
+    return [
+      // HTTP/1.0 needs no Host, but HTTP/1.1 does.
+      ...(named ? [] : ['Host', this.url.host]),
+      ...headers,
+      // Node would send an empty chunked body, which some servers refuse.
+      ...(body === null && !BODILESS.has(method) ? ['Content-Length', '0'] : []),
+    ];
   }
 
   /** Drops every connection. */

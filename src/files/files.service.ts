@@ -11,6 +11,8 @@ import { StorageUnavailableError } from './storage-errors.js';
 /** Files deleted at once; on a store elsewhere each is a request. */
 const MOST_DELETIONS = 16;
 
+const ID = /^file_[0-9a-f]{32}$/;
+
 /** What a caller of `save` may rely on. Sizes are bytes, `sha256` is lower-case hex. */
 export interface StoredFile {
   readonly id: string;
@@ -93,8 +95,9 @@ export class FilesService {
     return file;
   }
 
-  find(accountId: string, id: string): Promise<FileEntity | null> {
-    return this.store.find(accountId, id);
+  async find(accountId: string, id: string): Promise<FileEntity | null> {
+    // Any text of a caller's may come here, NUL included, which PostgreSQL would refuse.
+    return ID.test(id) ? this.store.find(accountId, id) : null;
   }
 
   open(file: { id: string }, range?: ByteRange): Promise<Readable> {

@@ -3,11 +3,12 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../../config/config.js';
+import type { FieldError } from '../../config/validation.js';
 import { FilesService, FileTooLargeError } from '../../files/files.service.js';
 import { MOST_UPLOAD_BYTES } from '../../http/body-parsers.js';
 import { Problem } from '../../http/problem.js';
 import { OperationsService } from '../../operations/operations.service.js';
-import { type BatchItem, checkBatch } from '../../operations/types/batch-items.js';
+import { type BatchItem, checkBatch, checkBatchText } from '../../operations/types/batch-items.js';
 import { isIdempotent, triesOf } from '../../operations/types/kept-response.js';
 import { endToEndHeaders } from '../../operations/types/upstream-headers.js';
 import { UpstreamInputs } from '../../operations/types/upstream-input.js';
@@ -102,6 +103,8 @@ function hasBody(request: IncomingMessage): boolean {
 async function batchOf(request: IncomingMessage): Promise<{ stream: Readable; tries: number }> {
   const limited = Readable.from(capped(request));
   const bytes = await buffer(limited);
+  const costly = checkBatchText(bytes);
+  if (costly) throw invalidBatch([costly]);
   let items: unknown;
   try {
     items = JSON.parse(bytes.toString());
@@ -110,12 +113,14 @@ async function batchOf(request: IncomingMessage): Promise<{ stream: Readable; tr
     throw new Problem(400, 'malformed-body', `the body ${message}`, { errors: [{ path: 'body', message }] });
   }
   const errors = checkBatch(items);
-  if (errors.length > 0) {
-    const [{ path, message } = { path: 'body', message: '' }] = errors;
-    throw new Problem(422, 'invalid-batch', `${path} ${message}`, { errors: errors.slice(0, 20) });
-  }
+  if (errors.length > 0) throw invalidBatch(errors);
   const repeatable = (items as BatchItem[]).every(({ method }) => isIdempotent(method));
   return { stream: Readable.from([bytes]), tries: repeatable ? triesOf('GET') : 1 };
+}
+
+function invalidBatch(errors: readonly FieldError[]): Problem {
+  const [{ path, message } = { path: 'body', message: '' }] = errors;
+  return new Problem(422, 'invalid-batch', `${path} ${message}`, { errors: errors.slice(0, 20) });
 }
 
 async function* capped(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

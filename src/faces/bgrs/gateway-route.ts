@@ -1,3 +1,4 @@
+import { partName, queryParts, queryValues } from '../../http/raw-query.js';
 import { isRespondAsync } from '../../operations/types/upstream-headers.js';
 
 /** What the gateway needs to know of a request to say whose it is. */
@@ -42,10 +43,7 @@ export function routeOf(input: RouteInput): GatewayRoute {
 
 /** The first value of a parameter of the target's query, decoded. */
 export function queryValue(target: string, name: string): string | undefined {
-  return parts(target)
-    .map((part) => part.split(/=(.*)/s))
-    .find(([given]) => decoded(given!) === name)
-    ?.map((text) => decoded(text ?? ''))[1];
+  return queryValues(target, name)[0];
 }
 
 /** The target without the parameters that were meant for Ringback; the rest byte for byte. */
@@ -63,25 +61,12 @@ export function shownTarget(target: string): string {
 
 function without(target: string, change: (name: string, part: string) => string | null | undefined): string {
   if (!target.includes('?')) return target;
-  const kept = parts(target).flatMap((part) => {
-    const changed = change(decoded(part.split('=')[0]!), part);
+  const all = queryParts(target);
+  const kept = all.flatMap((part) => {
+    const changed = change(partName(part), part);
     return changed === null ? [] : [changed ?? part];
   });
   const path = target.slice(0, target.indexOf('?'));
-  const all = parts(target);
   // A lone ? stays where it was the caller's own.
   return kept.length === 0 && all.length > 0 ? path : `${path}?${kept.join('&')}`;
-}
-
-function parts(target: string): string[] {
-  const at = target.indexOf('?');
-  return at === -1 ? [] : target.slice(at + 1).split('&');
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '));
-  } catch {
-    return text;
-  }
 }

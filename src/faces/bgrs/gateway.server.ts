@@ -116,6 +116,8 @@ export class GatewayServer implements OnApplicationBootstrap, OnModuleDestroy, B
           return route satisfies never;
       }
     } catch (error) {
+      // The caller broke off in the middle of the request: nobody is left to answer, and it is no fault of ours.
+      if (error === request.errored) return;
       const problem = toProblem(error);
       if (problem.status >= 500)
         this.logger.error({ msg: 'gateway request failed', code: problem.code, error: String(error) });
@@ -129,6 +131,12 @@ export class GatewayServer implements OnApplicationBootstrap, OnModuleDestroy, B
     route: { batch: boolean; prefers: boolean },
     ready: () => void,
   ): Promise<void> {
+    const late = new Problem(408, 'request-timeout', 'the body stopped arriving');
+    request.setTimeout(this.config.idleS * 1000, () => {
+      // Should it go on after all, nothing of it may be taken.
+      response.once('finish', () => request.destroy(late));
+      refuse(request, response, late);
+    });
     const rid = await this.background.accept(request, route.batch, ready);
     if (response.destroyed) return;
     const body = JSON.stringify({ request: rid });

@@ -5,7 +5,7 @@ import http, {
   type ServerResponse,
 } from 'node:http';
 import https from 'node:https';
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Injectable, Logger } from '@nestjs/common';
 import { createProxyServer, type ProxyServer } from 'httpxy';
@@ -27,8 +27,13 @@ export class PassThrough {
   private readonly upgrades = new Map<Duplex, boolean>();
 
   constructor(config: GatewayConfig) {
-    const Agent = config.upstream!.startsWith('https:') ? https.Agent : http.Agent;
-    this.agent = new Agent({ keepAlive: true, timeout: IDLE_MS, maxFreeSockets: 64 });
+    const { protocol, hostname } = new URL(config.upstream!);
+    const options = { keepAlive: true, timeout: IDLE_MS, maxFreeSockets: 64 };
+    this.agent =
+      protocol === 'https:'
+        ? // Node would expect a certificate for the caller's `Host` header; an address has no server name.
+          new https.Agent({ ...options, servername: isIP(hostname.replace(/^\[|\]$/g, '')) ? '' : hostname })
+        : new http.Agent(options);
     this.proxy = createProxyServer({
       target: config.upstream!,
       agent: this.agent as never,

@@ -1,5 +1,5 @@
 import type { OperationEntity } from '../../operations/operation.entity.js';
-import { TRM_STATUS } from './trm.envelope.js';
+import { trmWords } from './trm.envelope.js';
 
 /** An operation in the operations log. Times are RFC 3339, UTC. */
 export class TrmListItem {
@@ -28,18 +28,21 @@ export class TrmListResponse {
     total: number,
     titleOf: (type: string) => string,
   ): TrmListResponse {
-    const items = operations.map((operation) => ({
-      requestid: Number(operation.requestId),
-      status: TRM_STATUS[operation.state],
-      statusText: operation.statusText,
-      title: titleOf(operation.type),
-      errorMessage: operation.errorMessage,
-      person: null,
-      created: operation.createdAt.toISOString(),
-      started: operation.startedAt?.toISOString() ?? null,
-      finished: operation.finishedAt?.toISOString() ?? null,
-      progress: Math.round(operation.progress * 100) / 100,
-    }));
+    const items = operations.map((operation) => {
+      const { status, statusText, fault } = trmWords(operation);
+      return {
+        requestid: Number(operation.requestId),
+        status,
+        statusText,
+        title: titleOf(operation.type),
+        errorMessage: fault,
+        person: null,
+        created: operation.createdAt.toISOString(),
+        started: operation.startedAt?.toISOString() ?? null,
+        finished: operation.finishedAt?.toISOString() ?? null,
+        progress: Math.round(operation.progress * 100) / 100,
+      };
+    });
     return { items, total };
   }
 }

@@ -7,6 +7,7 @@ import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { TrmConfig } from '../../config/config.js';
 import { fieldErrors, VALIDATION } from '../../config/validation.js';
 import { Problem } from '../../http/problem.js';
+import { queryValues } from '../../http/raw-query.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { OperationTypes } from '../../operations/operation-types.js';
@@ -108,7 +109,7 @@ export class TrmOperationsController {
       withParameters(input, found.parameters),
       own,
       {
-        callbackurl: query['callbackurl'],
+        callbackUrls: queryValues(request.url, 'callbackurl'),
         inlineMs: inlineMs(query['inlinems']) ?? found.type.inlineMs,
       },
     );

@@ -22,9 +22,9 @@ export class TrmSubmits {
     type: RegisteredType,
     input: Record<string, unknown>,
     own: TrmSubmitRequest,
-    query: { callbackurl?: unknown; inlineMs: number },
+    query: { callbackUrls: readonly string[]; inlineMs: number },
   ): Promise<Submitted> {
-    const callback = callbackOf(own, query.callbackurl);
+    const callback = callbackOf(own, query.callbackUrls);
     const submission: Submission = {
       accountId,
       face: 'trm',

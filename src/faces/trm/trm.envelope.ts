@@ -10,6 +10,16 @@ export const TRM_STATUS = {
   Canceled: 'Failed',
 } as const satisfies Record<OperationState, string>;
 
+/** What the trm face says of a state; `fault` is there exactly when Failed. */
+export function trmWords({ state, statusText, errorMessage }: OperationEntity) {
+  const status = TRM_STATUS[state];
+  return {
+    status,
+    statusText: state === 'Canceled' ? 'Failed' : statusText,
+    fault: status === 'Failed' ? (errorMessage ?? statusText) : null,
+  };
+}
+
 /** What submit, poll and callback of the trm face carry, members in this order. */
 export class TrmState {
   /** Integer; 0 where the operation ended within the submit. */
@@ -32,15 +42,15 @@ export class TrmEnvelope {
 
   /** With `zeroId`, an ended operation shows 0 in place of its id. */
   static from(operation: OperationEntity, zeroId: boolean): TrmEnvelope {
-    const { state, requestId, statusText, errorMessage, result, custom } = operation;
-    const status = TRM_STATUS[state];
+    const { state, requestId, result, custom } = operation;
+    const { status, statusText, fault } = trmWords(operation);
     return {
       trm: {
         requestid: zeroId && isTerminal(state) ? 0 : Number(requestId),
         isbatch: false,
         status,
-        statusText: state === 'Canceled' ? 'Failed' : statusText,
-        ...(status === 'Failed' ? { statusInfo: errorMessage ?? statusText } : {}),
+        statusText,
+        ...(fault === null ? {} : { statusInfo: fault }),
         ...(state === 'Finished' && result !== null ? { result: JSON.parse(result) as unknown } : {}),
         ...(state === 'Finished' && custom !== null ? { custom: JSON.parse(custom) as unknown } : {}),
       },

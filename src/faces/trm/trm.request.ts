@@ -38,7 +38,7 @@ export class TrmSubmitRequest {
   @IsOptional()
   @IsString()
   @MaxLength(2048)
-  callbackurl?: string;
+  callbackurl?: string | null;
 
   @IsOptional()
   @IsObject()
@@ -76,11 +76,14 @@ export class TrmListQuery {
 /** The callback that a submit asks for. Its three places must agree: body `callback`, body `callbackurl`, query `callbackurl`. */
 export function callbackOf(
   body: TrmSubmitRequest,
-  inQuery: unknown,
+  inQuery: readonly string[],
 ): { url: string; headers: { key: string; value: string }[]; onInline: boolean } | null {
-  if (inQuery !== undefined && typeof inQuery !== 'string')
+  if (inQuery.length > 1)
     throw new Problem(400, 'invalid-query', 'callbackurl: is in the query more than once; give one URL');
-  const given = [body.callback?.url, body.callbackurl, inQuery].filter((url) => url !== undefined);
+  // Many serialisers write null where there is nothing.
+  const given = [body.callback?.url, body.callbackurl ?? undefined, ...inQuery].filter(
+    (url) => url !== undefined,
+  );
   if (new Set(given).size > 1)
     throw new Problem(
       400,

@@ -13,7 +13,43 @@ export interface BatchItem {
 
 /** How many requests a batch may have. */
 export const MOST_ITEMS = 500;
+/** What a batch may have besides: parsed, nesting and many small values take many times their bytes of memory. */
+const MOST_DEPTH = 32;
+const MOST_VALUES = 1_000_000;
 const KNOWN_METHODS = new Set(METHODS.filter((method) => method !== 'CONNECT'));
+
+/** Whether the text of a batch may be parsed; null when it may. It needn't be JSON: the parser tells that. */
+export function checkBatchText(text: Buffer): FieldError | null {
+  let [depth, values, quoted] = [0, 1, false];
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (quoted) {
+      if (char === CHARS.backslash) at++;
+      else if (char === CHARS.quote) quoted = false;
+    } else if (char === CHARS.quote) quoted = true;
+    else if (char === CHARS.comma) values++;
+    else if (char === CHARS.openArray || char === CHARS.openObject) depth++;
+    else if (char === CHARS.closeArray || char === CHARS.closeObject) depth--;
+    if (depth > MOST_DEPTH)
+      return {
+        path: 'body',
+        message: `is nested deeper than ${MOST_DEPTH} levels: give that body as a string`,
+      };
+    if (values > MOST_VALUES)
+      return { path: 'body', message: `has more than ${MOST_VALUES} values: give bodies as strings` };
+  }
+  return null;
+}
+
+const CHARS = {
+  quote: 0x22,
+  backslash: 0x5c,
+  comma: 0x2c,
+  openArray: 0x5b,
+  closeArray: 0x5d,
+  openObject: 0x7b,
+  closeObject: 0x7d,
+} as const;
 
 /** The first fault of every item of a batch, or of the batch itself; none when it may run. */
 export function checkBatch(body: unknown): FieldError[] {

@@ -2,6 +2,11 @@
 const NOT_END_TO_END =
   /^(?:connection|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|http2-settings|expect|content-length|x-ringback-.*|x-callback-url)$/i;
 
+/** Whether a header goes on to the upstream. */
+export function isEndToEnd(name: string): boolean {
+  return !NOT_END_TO_END.test(name);
+}
+
 /** Pairs of a raw header list: names and values in turn. */
 export function pairs(raw: readonly string[]): [name: string, value: string][] {
   const found: [string, string][] = [];
@@ -21,7 +26,7 @@ export function endToEndHeaders(raw: readonly string[]): string[] {
       .flatMap(([, value]) => value.split(',').map((option) => option.trim().toLowerCase())),
   );
   return all.flatMap(([name, value]) => {
-    if (NOT_END_TO_END.test(name) || named.has(name.toLowerCase())) return [];
+    if (!isEndToEnd(name) || named.has(name.toLowerCase())) return [];
     if (name.toLowerCase() !== 'prefer') return [name, value];
     const kept = value.split(',').filter((preference) => !isRespondAsync(preference));
     return kept.length === 0 ? [] : [name, kept.join(',').trim()];

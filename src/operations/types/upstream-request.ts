@@ -9,7 +9,7 @@ import { type OperationContext, OperationError } from '../operation-context.js';
 import { type OperationHandler, type OperationOutcome, OperationType } from '../operation-type.js';
 import type { BatchItem } from './batch-items.js';
 import { BACKOFF_S, isIdempotent, keepResponse, transportFault, triesOf } from './kept-response.js';
-import { pairs } from './upstream-headers.js';
+import { isEndToEnd, pairs } from './upstream-headers.js';
 import { type OpenedRequest, type UpstreamInput, UpstreamInputs } from './upstream-input.js';
 
 /** The internal operation type behind the gateway. */
@@ -20,7 +20,13 @@ const AT_ONCE = 8;
 const MOST_ITEM = 8 * 1024 * 1024;
 const MOST_BATCH = 64 * 1024 * 1024;
 /** Response headers without which the kept bytes would mean something else. */
-const KEPT_HEADERS = ['content-encoding', 'content-language', 'content-disposition', 'location'] as const;
+const KEPT_HEADERS = [
+  'content-encoding',
+  'content-language',
+  'content-disposition',
+  'content-range',
+  'location',
+] as const;
 
 /** The result of `bgrs.request`: what `/bgrs/:rid/result` needs besides the bytes. */
 export interface UpstreamResult {
@@ -164,8 +170,7 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
     context: OperationContext,
   ): { headers: string[]; body: Buffer | null } {
     const own = Object.entries(item.headers ?? {}).filter(
-      ([name]) =>
-        !/^(?:host|connection|content-length|transfer-encoding|expect|te|trailer|upgrade)$/i.test(name),
+      ([name]) => isEndToEnd(name) && name.toLowerCase() !== 'host',
     );
     const replaced = new Set(own.map(([name]) => name.toLowerCase()));
     const json = item.body !== undefined && typeof item.body !== 'string';
