@@ -19,13 +19,14 @@ declare module 'vitest' {
   }
 }
 
-/** Starts one PostgreSQL for all test files and prepares the database they copy. */
+/** One PostgreSQL for all test files: RINGBACK_TEST_POSTGRES_URL, as a superuser, or else an embedded one; and the database they copy. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'ringback-tests-'));
-  const server = await EmbeddedPostgres.start({ dataDir, settings: { max_connections: '400' } });
+  const given = process.env.RINGBACK_TEST_POSTGRES_URL;
+  const server = given ? { url: given, stop: () => Promise.resolve() } : await embedded();
   const template = new URL(server.url);
   const admin = new pg.Client({ connectionString: server.url });
   await admin.connect();
+  await admin.query(`DROP DATABASE IF EXISTS ${TEMPLATE}`);
   await admin.query(`CREATE DATABASE ${TEMPLATE}`);
   await admin.end();
   template.pathname = `/${TEMPLATE}`;
@@ -36,8 +37,17 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await runMigrations(queue, 'bullmq');
   await queue.end();
   project.provide('postgresUrl', server.url);
-  return async () => {
-    await server.stop();
-    await rm(dataDir, { recursive: true, force: true });
+  return () => server.stop();
+}
+
+async function embedded(): Promise<{ url: string; stop(): Promise<void> }> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'ringback-tests-'));
+  const server = await EmbeddedPostgres.start({ dataDir, settings: { max_connections: '400' } });
+  return {
+    url: server.url,
+    stop: async () => {
+      await server.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
   };
 }
