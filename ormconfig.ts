@@ -3,6 +3,7 @@ import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/Postgres
 import { Foundation1763900000000 } from './migrations/1763900000000-foundation.js';
 import { Keep1764000000040 } from './migrations/1764000000040-keep.js';
 import { AcknowledgedByPoll1764000000060 } from './migrations/1764000000060-acknowledged-by-poll.js';
+import { Dispatch1764100000010 } from './migrations/1764100000010-dispatch.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { AttemptEntity, DeliveryEntity } from './src/deliveries/delivery.entity.js';
@@ -48,7 +49,12 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       LedgerEntity,
       LedgerEntryEntity,
     ],
-    migrations: [Foundation1763900000000, Keep1764000000040, AcknowledgedByPoll1764000000060],
+    migrations: [
+      Foundation1763900000000,
+      Keep1764000000040,
+      AcknowledgedByPoll1764000000060,
+      Dispatch1764100000010,
+    ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,
     extra: {
