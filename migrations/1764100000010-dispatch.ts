@@ -150,6 +150,12 @@ const DELIVERIES = `
           EXIT WHEN moved < 25 * most OR clock_timestamp() > now() + interval '1 second';
         END LOOP;
 
+        -- A lost hint to an endpoint that has moved waits for room where that is now.
+        UPDATE delivery d SET phase = 'ready', due_at = now(), hinted_at = NULL WHERE d.seq = ANY (ARRAY(
+          SELECT h.seq FROM delivery h WHERE h.phase = 'hinted' AND h.due_at <= now()
+            AND h.origin <> (SELECT e.origin FROM endpoint e WHERE e.id = h.endpoint_id)
+          ORDER BY h.due_at LIMIT most FOR UPDATE SKIP LOCKED));
+
         -- What was held for an endpoint that is enabled again is sent; what was held for one that is gone is owed no more.
         -- Here and nowhere else, so that a delivery made while the endpoint was being enabled or deleted isn't held for ever.
         -- Some endpoints a round, in a circle: however many are disabled, the others' deliveries pay little for them.
