@@ -350,7 +350,7 @@ CREATE OR REPLACE FUNCTION dispatch_deliveries(most integer, redispatch interval
 AS $function$
       #variable_conflict use_column
       DECLARE
-        moved integer; freed bigint[]; gone bigint[]; lost bigint[]; chosen bigint[];
+        moved integer; freed tid[]; gone tid[]; lost bigint[]; chosen bigint[]; due tid[];
         -- Where the round's lap over the lanes begins, how far it has come, and whether that is round the circle's end.
         begun text; reached text; wrapped boolean := false; last_served text; asked integer := most; found integer;
         -- Of each lane with room, in the circle's order: its first row, and what it and its origin have room for.
@@ -361,29 +361,29 @@ AS $function$
         PERFORM pg_advisory_xact_lock(7164225003);
 
         -- An attempt whose worker went silent has an unknown outcome; the receiver may have seen it.
+        due := ARRAY(SELECT d.ctid FROM delivery d WHERE d.phase = 'running' AND d.due_at <= now()
+          ORDER BY d.due_at LIMIT most FOR UPDATE SKIP LOCKED);
         WITH freed AS (
           UPDATE delivery d SET phase = 'ready', due_at = now(), run_at = now(), lease_token = NULL
-          WHERE d.seq = ANY (ARRAY(
-            SELECT r.seq FROM delivery r WHERE r.phase = 'running' AND r.due_at <= now()
-            ORDER BY r.due_at LIMIT most FOR UPDATE SKIP LOCKED))
-          RETURNING d.id, d.attempt_count
+          WHERE d.ctid = ANY (due) RETURNING d.id, d.attempt_count
         )
         UPDATE attempt a SET outcome = 'unknown', error = 'worker_lost'
-        FROM freed WHERE a.delivery_id = freed.id AND a.number = freed.attempt_count AND a.outcome = 'started';
+        WHERE a.delivery_id = ANY (ARRAY(SELECT f.id FROM freed f)) AND a.outcome = 'started'
+          AND a.number = (SELECT f.attempt_count FROM freed f WHERE f.id = a.delivery_id);
 
         LOOP
-          UPDATE delivery d SET phase = 'ready' WHERE d.seq = ANY (ARRAY(
-            SELECT s.seq FROM delivery s WHERE s.phase = 'scheduled' AND s.due_at <= now()
-            ORDER BY s.due_at LIMIT 25 * most FOR UPDATE SKIP LOCKED));
-          GET DIAGNOSTICS moved = ROW_COUNT;
-          EXIT WHEN moved < 25 * most OR clock_timestamp() > now() + interval '1 second';
+          due := ARRAY(SELECT d.ctid FROM delivery d WHERE d.phase = 'scheduled' AND d.due_at <= now()
+            ORDER BY d.due_at LIMIT 25 * most FOR UPDATE SKIP LOCKED);
+          EXIT WHEN due = '{}';
+          UPDATE delivery d SET phase = 'ready' WHERE d.ctid = ANY (due);
+          EXIT WHEN cardinality(due) < 25 * most OR clock_timestamp() > now() + interval '1 second';
         END LOOP;
 
         -- A lost hint to an endpoint that has moved waits for room where that is now.
-        UPDATE delivery d SET phase = 'ready', due_at = now(), hinted_at = NULL WHERE d.seq = ANY (ARRAY(
-          SELECT h.seq FROM delivery h WHERE h.phase = 'hinted' AND h.due_at <= now()
-            AND h.origin <> (SELECT e.origin FROM endpoint e WHERE e.id = h.endpoint_id)
-          ORDER BY h.due_at LIMIT most FOR UPDATE SKIP LOCKED));
+        due := ARRAY(SELECT d.ctid FROM delivery d WHERE d.phase = 'hinted' AND d.due_at <= now()
+            AND d.origin <> (SELECT e.origin FROM endpoint e WHERE e.id BETWEEN d.endpoint_id AND d.endpoint_id ORDER BY e.id LIMIT 1)
+          ORDER BY d.due_at LIMIT most FOR UPDATE SKIP LOCKED);
+        UPDATE delivery d SET phase = 'ready', due_at = now(), hinted_at = NULL WHERE d.ctid = ANY (due);
 
         -- What was held for an endpoint that is enabled again is sent; what was held for one that is gone is owed no more.
         -- Here and nowhere else, so that a delivery made while the endpoint was being enabled or deleted isn't held for ever.
@@ -406,26 +406,26 @@ AS $function$
           ) n LIMIT most / 4 + 1
         ), over AS (
           SELECT h.endpoint_id, e.id IS NULL AS gone FROM holding h
-          LEFT JOIN LATERAL (SELECT e.id, e.disabled_at FROM endpoint e WHERE e.id = h.endpoint_id LIMIT 1) e ON true
+          LEFT JOIN LATERAL (SELECT e.id, e.disabled_at FROM endpoint e WHERE e.id BETWEEN h.endpoint_id AND h.endpoint_id ORDER BY e.id LIMIT 1) e ON true
           WHERE e.disabled_at IS NULL OFFSET 0
         ), released AS (
-          SELECT r.seq, o.gone FROM over o CROSS JOIN LATERAL (
-            SELECT d.seq FROM delivery d WHERE d.phase = 'held' AND d.endpoint_id = o.endpoint_id
+          SELECT r.ctid, o.gone FROM over o CROSS JOIN LATERAL (
+            SELECT d.ctid FROM delivery d WHERE d.phase = 'held' AND d.endpoint_id = o.endpoint_id
             ORDER BY d.seq LIMIT most FOR UPDATE SKIP LOCKED
           ) r
         )
         SELECT (SELECT count(*) FROM holding), (SELECT (array_agg(h.endpoint_id))[count(*)] FROM holding h),
-          array_agg(r.seq) FILTER (WHERE NOT r.gone), array_agg(r.seq) FILTER (WHERE r.gone)
+          array_agg(r.ctid) FILTER (WHERE NOT r.gone), array_agg(r.ctid) FILTER (WHERE r.gone)
         INTO found, reached, freed, gone FROM released r;
         IF found > most / 4 THEN
           UPDATE turn t SET served = reached WHERE t.of = 'held';
         END IF;
         IF freed IS NOT NULL THEN
-          UPDATE delivery d SET phase = 'ready', reason = NULL, due_at = now(), run_at = now(), owed_since = now() WHERE d.seq = ANY (freed);
+          UPDATE delivery d SET phase = 'ready', reason = NULL, due_at = now(), run_at = now(), owed_since = now() WHERE d.ctid = ANY (freed);
         END IF;
         IF gone IS NOT NULL THEN
           UPDATE delivery d SET state = 'Canceled', phase = NULL, reason = 'endpoint_deleted', due_at = NULL, run_at = NULL, owed_since = now()
-          WHERE d.seq = ANY (gone);
+          WHERE d.ctid = ANY (gone);
         END IF;
 
         -- Lanes take turns in a circle, from the one that was served last, and no more are looked at than a round can serve.
@@ -458,7 +458,7 @@ AS $function$
               -- What the rate allows now, at most a second's worth at once. (The name of an origin is no endpoint's id.)
               SELECT e.origin, e.max_in_flight, CASE WHEN e.rate_per_s IS NOT NULL THEN floor(least(extract(epoch FROM
                 now() - greatest(e.rate_used_until, now() - interval '1 day')) * e.rate_per_s, greatest(e.rate_per_s, 1)))::integer END AS allowance
-              FROM endpoint e WHERE e.id = n.lane AND position('://' IN n.lane) = 0 LIMIT 1
+              FROM endpoint e WHERE e.id BETWEEN n.lane AND n.lane AND position('://' IN n.lane) = 0 ORDER BY e.id LIMIT 1
             ) e ON true LEFT JOIN LATERAL (
               SELECT k.proven_at, k.rests_until, k.asked_at FROM origin k WHERE k.name = coalesce(e.origin, n.lane) LIMIT 1
             ) k ON true OFFSET 0
@@ -524,21 +524,23 @@ AS $function$
         IF chosen IS NULL AND lost = '{}' THEN
           RETURN;
         END IF;
+        due := ARRAY(SELECT d.ctid FROM delivery d WHERE d.seq = ANY (chosen || lost) AND d.phase IN ('ready', 'hinted')
+          ORDER BY d.seq FOR UPDATE SKIP LOCKED);
         RETURN QUERY
-        WITH due AS (
-          SELECT d.seq FROM delivery d WHERE d.seq = ANY (chosen || lost) AND d.phase IN ('ready', 'hinted') FOR UPDATE SKIP LOCKED
-        ), hinted AS (
+        WITH hinted AS (
           -- To where the endpoint is now: its headers are meant for that host, and its origin is what the caps count.
           UPDATE delivery d SET phase = 'hinted', epoch = d.epoch + 1, due_at = now() + redispatch,
             hinted_at = CASE d.phase WHEN 'hinted' THEN coalesce(d.hinted_at, now()) ELSE now() END,
-            url = coalesce((SELECT e.url FROM endpoint e WHERE e.id = d.endpoint_id), d.url),
-            origin = coalesce((SELECT e.origin FROM endpoint e WHERE e.id = d.endpoint_id), d.origin)
-          WHERE d.seq = ANY (ARRAY(SELECT u.seq FROM due u))
+            url = coalesce((SELECT e.url FROM endpoint e WHERE e.id BETWEEN d.endpoint_id AND d.endpoint_id ORDER BY e.id LIMIT 1), d.url),
+            origin = coalesce((SELECT e.origin FROM endpoint e WHERE e.id BETWEEN d.endpoint_id AND d.endpoint_id ORDER BY e.id LIMIT 1), d.origin)
+          WHERE d.ctid = ANY (due)
           RETURNING d.id, d.epoch, d.origin, d.endpoint_id
         ), used AS (
           UPDATE endpoint e SET rate_used_until = greatest(e.rate_used_until, now() - make_interval(secs => greatest(1, 1 / e.rate_per_s)))
             + make_interval(secs => (SELECT count(*) FROM hinted h WHERE h.endpoint_id = e.id) / e.rate_per_s)
-          WHERE e.id = ANY (ARRAY(SELECT DISTINCT h.endpoint_id FROM hinted h WHERE h.endpoint_id IS NOT NULL)) AND e.rate_per_s IS NOT NULL
+          WHERE e.ctid = ANY (ARRAY(
+            SELECT r.ctid FROM (SELECT DISTINCT h.endpoint_id AS id FROM hinted h WHERE h.endpoint_id IS NOT NULL) h CROSS JOIN LATERAL (
+              SELECT e.ctid FROM endpoint e WHERE e.id BETWEEN h.id AND h.id AND e.rate_per_s IS NOT NULL ORDER BY e.id LIMIT 1) r))
         ), asked AS (
           -- Nobody is looked up where every lane's origin was proven.
           INSERT INTO origin (name, asked_at)
@@ -565,30 +567,29 @@ AS $function$
       #variable_conflict use_column
       DECLARE
         moved integer; last_served text; accounts text[]; heads bigint[]; frees bigint[]; found integer;
-        quota integer; deepest integer; chosen bigint[]; lost bigint[];
+        quota integer; deepest integer; chosen bigint[]; lost bigint[]; due tid[];
       BEGIN
         -- A dispatch that a crash forgets is made again, so nobody waits for the disk. (What a later commit waits for includes it.)
         PERFORM set_config('synchronous_commit', 'off', true);
         PERFORM pg_advisory_xact_lock(7164225002);
 
         -- Runs whose worker went silent wait again. Those without a try left stay for the undertaker.
+        due := ARRAY(SELECT o.ctid FROM operation o WHERE o.phase = 'running' AND o.due_at <= now() AND o.attempt < o.tries
+          ORDER BY o.due_at LIMIT most FOR UPDATE SKIP LOCKED);
         WITH freed AS (
           UPDATE operation o SET state = 'Waiting', phase = 'ready', due_at = now(), lease_token = NULL, status_text = 'Waiting...'
-          WHERE o.request_id = ANY (ARRAY(
-            SELECT r.request_id FROM operation r WHERE r.phase = 'running' AND r.due_at <= now() AND r.attempt < r.tries
-            ORDER BY r.due_at LIMIT most FOR UPDATE SKIP LOCKED))
-          RETURNING o.request_id
+          WHERE o.ctid = ANY (due) RETURNING o.request_id
         )
         INSERT INTO history_entry (operation_id, kind, state, text)
         SELECT freed.request_id, 'transition', 'Waiting', 'The worker went silent; waiting for another' FROM freed;
 
         -- Many at once, and again while there are more: a herd of one account's must not hold up the others'.
         LOOP
-          UPDATE operation o SET phase = 'ready' WHERE o.request_id = ANY (ARRAY(
-            SELECT s.request_id FROM operation s WHERE s.phase = 'scheduled' AND s.due_at <= now()
-            ORDER BY s.due_at LIMIT 25 * most FOR UPDATE SKIP LOCKED));
-          GET DIAGNOSTICS moved = ROW_COUNT;
-          EXIT WHEN moved < 25 * most OR clock_timestamp() > now() + interval '1 second';
+          due := ARRAY(SELECT o.ctid FROM operation o WHERE o.phase = 'scheduled' AND o.due_at <= now()
+            ORDER BY o.due_at LIMIT 25 * most FOR UPDATE SKIP LOCKED);
+          EXIT WHEN due = '{}';
+          UPDATE operation o SET phase = 'ready' WHERE o.ctid = ANY (due);
+          EXIT WHEN cardinality(due) < 25 * most OR clock_timestamp() > now() + interval '1 second';
         END LOOP;
 
         -- Accounts take turns in a circle, from the one that was served last: as many are looked at as a round can serve.
@@ -650,15 +651,14 @@ AS $function$
         IF chosen IS NULL AND lost = '{}' THEN
           RETURN;
         END IF;
+        -- A row that somebody else has locked is left for the next round: nobody else's turn waits for it.
+        due := ARRAY(SELECT o.ctid FROM operation o WHERE o.request_id = ANY (chosen || lost) AND o.phase IN ('ready', 'hinted')
+          ORDER BY o.request_id FOR UPDATE SKIP LOCKED);
         RETURN QUERY
-        WITH due AS (
-          -- A row that somebody else has locked is left for the next round: nobody else's turn waits for it.
-          SELECT o.request_id FROM operation o
-          WHERE o.request_id = ANY (chosen || lost) AND o.phase IN ('ready', 'hinted') FOR UPDATE SKIP LOCKED
-        ), hinted AS (
+        WITH hinted AS (
           UPDATE operation o SET phase = 'hinted', epoch = o.epoch + 1, due_at = now() + redispatch,
             hinted_at = CASE o.phase WHEN 'hinted' THEN coalesce(o.hinted_at, now()) ELSE now() END
-          WHERE o.request_id = ANY (ARRAY(SELECT d.request_id FROM due d))
+          WHERE o.ctid = ANY (due)
           RETURNING o.request_id, o.epoch, o.priority
         )
         SELECT h.request_id, h.epoch FROM hinted h ORDER BY h.priority DESC, h.request_id;

@@ -36,23 +36,21 @@ abstract class Rounds<Row extends LiveRow> {
   dispatch(most: number): Row[] {
     this.free(
       this.overdue('running')
-        .filter((row) => this.mayRunAgain(row))
+        .filter((row) => this.mayRunAgain?.(row) ?? true)
         .slice(0, most),
     );
     for (const row of this.overdue('scheduled')) row.phase = 'ready';
-    this.release(most);
+    this.release?.(most);
     const hinted = [...this.turns(most), ...this.overdue('hinted').slice(0, most)];
     for (const row of hinted) Object.assign(row, { phase: 'hinted', dueIn: 60, epoch: row.epoch + 1 });
-    this.note(hinted);
+    this.note?.(hinted);
     return hinted;
   }
 
   protected abstract turns(most: number): Row[];
-  protected mayRunAgain(_: Row): boolean {
-    return true;
-  }
-  protected release(_: number): void {}
-  protected note(_: readonly Row[]): void {}
+  protected mayRunAgain?(row: Row): boolean;
+  protected release?(most: number): void;
+  protected note?(hinted: readonly Row[]): void;
 
   protected free(rows: readonly Row[]): void {
     for (const row of rows) Object.assign(row, { phase: 'ready', dueIn: -0.5 });
