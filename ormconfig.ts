@@ -3,6 +3,7 @@ import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/Postgres
 import { Foundation1763900000000 } from './migrations/1763900000000-foundation.js';
 import { Keep1764000000040 } from './migrations/1764000000040-keep.js';
 import { AcknowledgedByPoll1764000000060 } from './migrations/1764000000060-acknowledged-by-poll.js';
+import { Dispatch1764100000010 } from './migrations/1764100000010-dispatch.js';
 import { CancelGrace1764100000020 } from './migrations/1764100000020-cancel-grace.js';
 import { ChoreHints1764100000025 } from './migrations/1764100000025-chore-hints.js';
 import { Undelivered1764100000030 } from './migrations/1764100000030-undelivered.js';
@@ -55,6 +56,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       Foundation1763900000000,
       Keep1764000000040,
       AcknowledgedByPoll1764000000060,
+      Dispatch1764100000010,
       CancelGrace1764100000020,
       ChoreHints1764100000025,
       Undelivered1764100000030,

@@ -98,6 +98,7 @@ CREATE TABLE delivery (
   lane text NOT NULL,
   accepted_at timestamp with time zone,
   traceparent text,
+  hinted_at timestamp with time zone,
   CONSTRAINT delivery_pkey PRIMARY KEY (seq),
   CONSTRAINT delivery_id UNIQUE (id),
   CONSTRAINT delivery_once UNIQUE (operation_id, destination, event_type),
@@ -225,6 +226,7 @@ CREATE TABLE operation (
   emptied_at timestamp with time zone,
   traceparent text,
   ack_by_poll boolean DEFAULT false NOT NULL,
+  hinted_at timestamp with time zone,
   cancel_at timestamp with time zone,
   CONSTRAINT operation_pkey PRIMARY KEY (request_id),
   CONSTRAINT operation_rid UNIQUE (rid),
@@ -280,13 +282,13 @@ CREATE INDEX auth_token_used ON auth_token USING btree (used_at);
 CREATE INDEX callback_host_age ON callback_host USING btree (first_used_at);
 CREATE INDEX callback_host_new ON callback_host USING btree (account_id, first_used_at);
 CREATE INDEX delivery_account ON delivery USING btree (account_id, seq);
-CREATE INDEX delivery_due ON delivery USING btree (due_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'hinted'::text, 'running'::text]));
+CREATE INDEX delivery_due ON delivery USING btree (phase, due_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'hinted'::text, 'running'::text]));
 CREATE INDEX delivery_ended ON delivery USING btree (state) WHERE ((phase IS NULL) AND (destination = 'callback'::text));
 CREATE INDEX delivery_endpoint ON delivery USING btree (endpoint_id, seq) WHERE (endpoint_id IS NOT NULL);
 CREATE INDEX delivery_endpoint_pending ON delivery USING btree (endpoint_id, trigger) WHERE ((state = 'Pending'::text) AND (endpoint_id IS NOT NULL));
 CREATE INDEX delivery_held ON delivery USING btree (endpoint_id, seq) WHERE (phase = 'held'::text);
-CREATE INDEX delivery_in_flight ON delivery USING btree (origin) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
-CREATE INDEX delivery_lane_in_flight ON delivery USING btree (lane) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
+CREATE INDEX delivery_in_flight ON delivery USING btree (origin, due_at) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
+CREATE INDEX delivery_lane_in_flight ON delivery USING btree (lane, due_at) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
 CREATE INDEX delivery_ready ON delivery USING btree (lane, run_at, seq) WHERE (phase = 'ready'::text);
 CREATE INDEX delivery_unattached ON delivery USING btree (created_at) WHERE (operation_id IS NULL);
 CREATE INDEX delivery_undelivered ON delivery USING btree (account_id, operation_id) WHERE ((state <> 'Delivered'::text) AND (reason IS DISTINCT FROM 'acknowledged_by_poll'::text));
@@ -298,9 +300,9 @@ CREATE INDEX file_use_file ON file_use USING btree (file_id);
 CREATE INDEX idempotency_key_expiry ON idempotency_key USING btree (expires_at);
 CREATE INDEX operation_account ON operation USING btree (account_id, request_id);
 CREATE INDEX operation_canceling ON operation USING btree (cancel_at) WHERE ((cancel_at IS NOT NULL) AND (due_at IS NOT NULL));
-CREATE INDEX operation_due ON operation USING btree (due_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'hinted'::text, 'running'::text]));
+CREATE INDEX operation_due ON operation USING btree (phase, due_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'hinted'::text, 'running'::text]));
 CREATE INDEX operation_ready ON operation USING btree (account_id, priority DESC, request_id) WHERE (phase = 'ready'::text);
-CREATE INDEX operation_slots ON operation USING btree (account_id) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
+CREATE INDEX operation_slots ON operation USING btree (account_id, due_at) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
 CREATE INDEX operation_sweep ON operation USING btree (COALESCE(sweep_at, expires_at)) INCLUDE (state, type) WHERE (due_at IS NULL);
 CREATE INDEX recovery_unfinished ON recovery USING btree (created_at) WHERE (finished_at IS NULL);
 CREATE INDEX signing_secret_account ON signing_secret USING btree (account_id);
@@ -342,114 +344,212 @@ CREATE OR REPLACE FUNCTION dispatch_deliveries(most integer, redispatch interval
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
+ SET enable_incremental_sort TO 'off'
+ SET enable_memoize TO 'off'
  SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
       #variable_conflict use_column
-      DECLARE moved integer;
+      DECLARE
+        moved integer; freed tid[]; gone tid[]; lost bigint[]; chosen bigint[]; due tid[];
+        -- Where the round's lap over the lanes begins, how far it has come, and whether that is round the circle's end.
+        begun text; reached text; wrapped boolean := false; last_served text; asked integer := most; found integer;
+        -- Of each lane with room, in the circle's order: its first row, and what it and its origin have room for.
+        lanes text[]; heads bigint[]; origins text[]; provens boolean[]; frees integer[]; rooms integer[];
+        places integer; doubtful integer; unproven_left integer; quota integer; deepest integer;
       BEGIN
         PERFORM set_config('synchronous_commit', 'off', true);
         PERFORM pg_advisory_xact_lock(7164225003);
 
         -- An attempt whose worker went silent has an unknown outcome; the receiver may have seen it.
-        WITH lost AS (
-          SELECT d.id FROM delivery d WHERE d.phase = 'running' AND d.due_at <= now()
-          ORDER BY d.due_at LIMIT most FOR UPDATE SKIP LOCKED
-        ), freed AS (
+        due := ARRAY(SELECT d.ctid FROM delivery d WHERE d.phase = 'running' AND d.due_at <= now()
+          ORDER BY d.due_at LIMIT most FOR UPDATE SKIP LOCKED);
+        WITH freed AS (
           UPDATE delivery d SET phase = 'ready', due_at = now(), run_at = now(), lease_token = NULL
-          FROM lost WHERE d.id = lost.id RETURNING d.id, d.attempt_count
+          WHERE d.ctid = ANY (due) RETURNING d.id, d.attempt_count
         )
         UPDATE attempt a SET outcome = 'unknown', error = 'worker_lost'
-        FROM freed WHERE a.delivery_id = freed.id AND a.number = freed.attempt_count AND a.outcome = 'started';
+        WHERE a.delivery_id = ANY (ARRAY(SELECT f.id FROM freed f)) AND a.outcome = 'started'
+          AND a.number = (SELECT f.attempt_count FROM freed f WHERE f.id = a.delivery_id);
 
         LOOP
-          WITH timely AS (
-            SELECT d.seq FROM delivery d WHERE d.phase = 'scheduled' AND d.due_at <= now()
-            ORDER BY d.due_at LIMIT 25 * most FOR UPDATE SKIP LOCKED
-          )
-          UPDATE delivery d SET phase = 'ready' FROM timely WHERE d.seq = timely.seq;
-          GET DIAGNOSTICS moved = ROW_COUNT;
-          EXIT WHEN moved < 25 * most OR clock_timestamp() > now() + interval '1 second';
+          due := ARRAY(SELECT d.ctid FROM delivery d WHERE d.phase = 'scheduled' AND d.due_at <= now()
+            ORDER BY d.due_at LIMIT 25 * most FOR UPDATE SKIP LOCKED);
+          EXIT WHEN due = '{}';
+          UPDATE delivery d SET phase = 'ready' WHERE d.ctid = ANY (due);
+          EXIT WHEN cardinality(due) < 25 * most OR clock_timestamp() > now() + interval '1 second';
         END LOOP;
+
+        -- A lost hint to an endpoint that has moved waits for room where that is now.
+        due := ARRAY(SELECT d.ctid FROM delivery d WHERE d.phase = 'hinted' AND d.due_at <= now()
+            AND d.origin <> (SELECT e.origin FROM endpoint e WHERE e.id BETWEEN d.endpoint_id AND d.endpoint_id ORDER BY e.id LIMIT 1)
+          ORDER BY d.due_at LIMIT most FOR UPDATE SKIP LOCKED);
+        UPDATE delivery d SET phase = 'ready', due_at = now(), hinted_at = NULL WHERE d.ctid = ANY (due);
 
         -- What was held for an endpoint that is enabled again is sent; what was held for one that is gone is owed no more.
         -- Here and nowhere else, so that a delivery made while the endpoint was being enabled or deleted isn't held for ever.
-        WITH RECURSIVE holding AS (
-          (SELECT d.endpoint_id FROM delivery d WHERE d.phase = 'held' ORDER BY d.endpoint_id LIMIT 1)
-          UNION ALL
-          SELECT (SELECT d.endpoint_id FROM delivery d WHERE d.phase = 'held' AND d.endpoint_id > h.endpoint_id ORDER BY d.endpoint_id LIMIT 1)
-          FROM holding h WHERE h.endpoint_id IS NOT NULL
-        ), freed AS (
-          SELECT r.seq, e.id IS NULL AS gone
-          FROM holding h LEFT JOIN endpoint e ON e.id = h.endpoint_id CROSS JOIN LATERAL (
-            SELECT d.seq FROM delivery d WHERE d.phase = 'held' AND d.endpoint_id = h.endpoint_id
+        -- Some endpoints a round, in a circle: however many are disabled, the others' deliveries pay little for them.
+        SELECT t.served INTO begun FROM turn t WHERE t.of = 'held';
+        WITH lap (after, upto) AS (
+          VALUES (begun, NULL), ('', begun)
+        ), holding AS MATERIALIZED (
+          SELECT n.endpoint_id FROM lap CROSS JOIN LATERAL (
+            WITH RECURSIVE walk AS (
+              SELECT lap.after AS endpoint_id, 0::bigint AS seq
+              UNION ALL
+              SELECT d.endpoint_id, d.seq FROM walk w CROSS JOIN LATERAL (
+                SELECT d.endpoint_id, d.seq FROM delivery d WHERE d.phase = 'held' AND d.endpoint_id > w.endpoint_id
+                ORDER BY d.endpoint_id, d.seq LIMIT 1
+              ) d
+              WHERE lap.upto IS NULL OR d.endpoint_id <= lap.upto
+            )
+            SELECT w.endpoint_id FROM walk w WHERE w.seq > 0
+          ) n LIMIT most / 4 + 1
+        ), over AS (
+          SELECT h.endpoint_id, e.id IS NULL AS gone FROM holding h
+          LEFT JOIN LATERAL (SELECT e.id, e.disabled_at FROM endpoint e WHERE e.id BETWEEN h.endpoint_id AND h.endpoint_id ORDER BY e.id LIMIT 1) e ON true
+          WHERE e.disabled_at IS NULL OFFSET 0
+        ), released AS (
+          SELECT r.ctid, o.gone FROM over o CROSS JOIN LATERAL (
+            SELECT d.ctid FROM delivery d WHERE d.phase = 'held' AND d.endpoint_id = o.endpoint_id
             ORDER BY d.seq LIMIT most FOR UPDATE SKIP LOCKED
           ) r
-          WHERE e.disabled_at IS NULL
         )
-        UPDATE delivery d SET state = CASE WHEN f.gone THEN 'Canceled' ELSE d.state END,
-          reason = CASE WHEN f.gone THEN 'endpoint_deleted' END, phase = CASE WHEN f.gone THEN NULL ELSE 'ready' END,
-          due_at = CASE WHEN f.gone THEN NULL ELSE now() END, run_at = CASE WHEN f.gone THEN NULL ELSE now() END, owed_since = now()
-        FROM freed f WHERE d.seq = f.seq;
+        SELECT (SELECT count(*) FROM holding), (SELECT (array_agg(h.endpoint_id))[count(*)] FROM holding h),
+          array_agg(r.ctid) FILTER (WHERE NOT r.gone), array_agg(r.ctid) FILTER (WHERE r.gone)
+        INTO found, reached, freed, gone FROM released r;
+        IF found > most / 4 THEN
+          UPDATE turn t SET served = reached WHERE t.of = 'held';
+        END IF;
+        IF freed IS NOT NULL THEN
+          UPDATE delivery d SET phase = 'ready', reason = NULL, due_at = now(), run_at = now(), owed_since = now() WHERE d.ctid = ANY (freed);
+        END IF;
+        IF gone IS NOT NULL THEN
+          UPDATE delivery d SET state = 'Canceled', phase = NULL, reason = 'endpoint_deleted', due_at = NULL, run_at = NULL, owed_since = now()
+          WHERE d.ctid = ANY (gone);
+        END IF;
 
+        -- Lanes take turns in a circle, from the one that was served last, and no more are looked at than a round can serve.
+        -- Lanes of one origin share its room, so that many of them may be fewer places: then the lap goes on.
+        SELECT t.served INTO begun FROM turn t WHERE t.of = 'deliveries';
+        reached := begun;
+        LOOP
+          WITH lap (number, after, upto) AS (
+            VALUES (1, reached, CASE WHEN wrapped THEN begun END), (2, '', begun)
+          ), lane AS (
+            SELECT n.number, n.lane, n.seq, coalesce(e.origin, n.lane) AS origin, k.proven_at IS NOT NULL AS proven,
+              least(CASE WHEN e.max_in_flight IS NULL THEN in_flight ELSE e.max_in_flight - (SELECT count(*) FROM (
+                SELECT FROM delivery d WHERE d.lane = n.lane AND d.phase IN ('hinted', 'running') ORDER BY d.due_at LIMIT e.max_in_flight) c)
+              END, e.allowance) AS free,
+              -- Of its origin. Unproven: one at once and 60 a minute.
+              CASE WHEN k.rests_until > now() THEN 0 WHEN k.proven_at IS NOT NULL THEN in_flight
+                WHEN doubtful >= unproven_left OR (cardinality(k.asked_at) = 60 AND k.asked_at[1] > now() - interval '1 minute') THEN 0 ELSE 1 END AS cap
+            FROM (SELECT * FROM lap l WHERE l.number = 1 OR NOT wrapped) lap CROSS JOIN LATERAL (
+              WITH RECURSIVE walk AS (
+                SELECT lap.number, lap.after AS lane, 0::bigint AS seq
+                UNION ALL
+                SELECT w.number, d.lane, d.seq FROM walk w CROSS JOIN LATERAL (
+                  SELECT d.lane, d.seq FROM delivery d WHERE d.phase = 'ready' AND d.lane > w.lane
+                  ORDER BY d.lane, d.run_at, d.seq LIMIT 1
+                ) d
+                WHERE lap.upto IS NULL OR d.lane <= lap.upto
+              )
+              SELECT * FROM walk w WHERE w.seq > 0
+            ) n LEFT JOIN LATERAL (
+              -- What the rate allows now, at most a second's worth at once. (The name of an origin is no endpoint's id.)
+              SELECT e.origin, e.max_in_flight, CASE WHEN e.rate_per_s IS NOT NULL THEN floor(least(extract(epoch FROM
+                now() - greatest(e.rate_used_until, now() - interval '1 day')) * e.rate_per_s, greatest(e.rate_per_s, 1)))::integer END AS allowance
+              FROM endpoint e WHERE e.id BETWEEN n.lane AND n.lane AND position('://' IN n.lane) = 0 ORDER BY e.id LIMIT 1
+            ) e ON true LEFT JOIN LATERAL (
+              SELECT k.proven_at, k.rests_until, k.asked_at FROM origin k WHERE k.name = coalesce(e.origin, n.lane) LIMIT 1
+            ) k ON true OFFSET 0
+          ), open AS (
+            SELECT o.* FROM (
+              SELECT l.*, l.cap - (SELECT count(*) FROM (
+                SELECT FROM delivery d WHERE d.origin = l.origin AND d.phase IN ('hinted', 'running') ORDER BY d.due_at LIMIT l.cap) c) AS room
+              FROM lane l WHERE l.free > 0 AND l.cap > 0 OFFSET 0
+            ) o WHERE o.room > 0 LIMIT asked
+          )
+          SELECT lanes || array_agg(o.lane), heads || array_agg(o.seq), origins || array_agg(o.origin), provens || array_agg(o.proven),
+            frees || array_agg(o.free::integer), rooms || array_agg(o.room::integer), count(*), wrapped OR bool_or(o.number = 2)
+          INTO lanes, heads, origins, provens, frees, rooms, found, wrapped FROM open o;
+
+          SELECT coalesce(sum(n.places) FILTER (WHERE n.proven), 0), coalesce(sum(n.places) FILTER (WHERE NOT n.proven), 0) INTO places, doubtful
+          FROM (
+            SELECT l.proven, least(min(l.room), count(*)) AS places FROM unnest(origins, provens, rooms) AS l (origin, proven, room) GROUP BY l.origin, l.proven
+          ) n;
+          -- Unproven origins together leave room for the others, however many of them hang. Counted only where one of them waits.
+          IF doubtful > 0 AND unproven_left IS NULL THEN
+            SELECT unproven_in_flight - count(*) INTO unproven_left FROM (
+              SELECT FROM delivery d WHERE d.phase IN ('hinted', 'running')
+                AND (SELECT k.proven_at FROM origin k WHERE k.name = d.origin) IS NULL ORDER BY d.origin, d.due_at LIMIT unproven_in_flight) u;
+          END IF;
+          places := places + least(doubtful, unproven_left);
+          EXIT WHEN found < asked OR places >= most;
+          asked := most - places;
+          reached := lanes[cardinality(lanes)];
+        END LOOP;
+
+        -- As accounts do. A lane can have what its origin has room for after the first of each other lane.
+        quota := least(most / greatest(cardinality(lanes), 1) + 1, most + 1 - places);
+        LOOP
+          WITH open AS (
+            SELECT l.*, least(l.free, l.room + 1 - count(*) OVER (PARTITION BY l.origin), quota) AS share
+            FROM unnest(lanes, heads, origins, provens, frees, rooms) WITH ORDINALITY AS l (lane, seq, origin, proven, free, room, place)
+          ), turns AS (
+            SELECT l.lane, l.seq, l.origin, l.proven, l.room, l.place, 1 AS turn FROM open l
+            UNION ALL
+            SELECT l.lane, next.seq, l.origin, l.proven, l.room, l.place, next.turn FROM open l CROSS JOIN LATERAL (
+              SELECT d.seq, row_number() OVER (ORDER BY d.run_at, d.seq) AS turn FROM delivery d WHERE d.lane = l.lane AND d.phase = 'ready'
+              ORDER BY d.run_at, d.seq OFFSET 1 LIMIT l.share - 1
+            ) next
+            WHERE l.share > 1
+          ), shared AS (
+            -- Oldest first among the lanes of an origin: those whose place in the circle comes late are not left behind for ever.
+            SELECT t.*, row_number() OVER (PARTITION BY t.origin ORDER BY t.turn, t.seq) AS nth FROM turns t
+          ), roomy AS (
+            SELECT s.*, row_number() OVER (PARTITION BY s.proven ORDER BY s.turn, s.seq) AS nth_of_kind FROM shared s WHERE s.nth <= s.room
+          )
+          SELECT array_agg(c.seq), (array_agg(c.lane))[count(*)], count(*), max(c.turn) INTO chosen, last_served, moved, deepest FROM (
+            SELECT r.seq, r.lane, r.turn FROM roomy r WHERE r.proven OR r.nth_of_kind <= unproven_left ORDER BY r.turn, r.place LIMIT most
+          ) c;
+          EXIT WHEN moved = most OR deepest IS DISTINCT FROM quota OR quota > most - places;
+          quota := least(4 * quota, most + 1 - places);
+        END LOOP;
+        IF last_served <> begun THEN
+          UPDATE turn t SET served = last_served WHERE t.of = 'deliveries';
+        END IF;
+
+        lost := ARRAY(SELECT d.seq FROM delivery d WHERE d.phase = 'hinted' AND d.due_at <= now()
+          ORDER BY d.due_at LIMIT most FOR UPDATE SKIP LOCKED);
+        IF chosen IS NULL AND lost = '{}' THEN
+          RETURN;
+        END IF;
+        due := ARRAY(SELECT d.ctid FROM delivery d WHERE d.seq = ANY (chosen || lost) AND d.phase IN ('ready', 'hinted')
+          ORDER BY d.seq FOR UPDATE SKIP LOCKED);
         RETURN QUERY
-        WITH RECURSIVE waiting AS (
-          (SELECT d.lane FROM delivery d WHERE d.phase = 'ready' ORDER BY d.lane LIMIT 1)
-          UNION ALL
-          SELECT (SELECT d.lane FROM delivery d WHERE d.phase = 'ready' AND d.lane > w.lane ORDER BY d.lane LIMIT 1)
-          FROM waiting w WHERE w.lane IS NOT NULL
-        ), lanes AS (
-          SELECT w.lane, coalesce(e.origin, w.lane) AS origin, k.proven_at IS NOT NULL AS proven,
-            -- What the rate allows now, at most a second's worth at once.
-            CASE WHEN e.rate_per_s IS NULL THEN most
-              ELSE floor(least(extract(epoch FROM now() - greatest(e.rate_used_until, now() - interval '1 day')) * e.rate_per_s, greatest(e.rate_per_s, 1)))::integer END AS allowance,
-            coalesce(e.max_in_flight, in_flight)
-              - CASE WHEN e.max_in_flight IS NULL THEN 0 ELSE (SELECT count(*) FROM delivery d WHERE d.lane = w.lane AND d.phase IN ('hinted', 'running')) END AS free,
-            -- Of its origin. Unproven: one at once and 60 a minute. Here and not joined by origin, which without statistics compares all with all.
-            CASE WHEN k.rests_until > now() THEN 0 WHEN k.proven_at IS NOT NULL THEN in_flight
-              WHEN cardinality(k.asked_at) = 60 AND k.asked_at[1] > now() - interval '1 minute' THEN 0 ELSE 1 END
-              - (SELECT count(*) FROM delivery d WHERE d.origin = coalesce(e.origin, w.lane) AND d.phase IN ('hinted', 'running')) AS origin_free
-          FROM waiting w LEFT JOIN endpoint e ON e.id = w.lane LEFT JOIN origin k ON k.name = coalesce(e.origin, w.lane) WHERE w.lane IS NOT NULL
-        ), open AS (
-          -- Each of them has a turn: what a round leaves to one lane is less by that.
-          SELECT count(DISTINCT l.origin) AS origins FROM lanes l WHERE least(l.free, l.allowance, l.origin_free) > 0
-        ), places AS (
-          SELECT next.seq, next.turn, l.proven, l.origin_free,
-            row_number() OVER (PARTITION BY l.origin ORDER BY next.turn, next.seq) AS place
-          FROM lanes l CROSS JOIN open n CROSS JOIN LATERAL (
-            SELECT d.seq, row_number() OVER (ORDER BY d.run_at, d.seq) AS turn
-            FROM delivery d WHERE d.lane = l.lane AND d.phase = 'ready'
-            ORDER BY d.run_at, d.seq LIMIT least(greatest(least(l.free, l.allowance, l.origin_free), 0), greatest(most + 1 - n.origins, 1))
-          ) next
-        ), turns AS (
-          -- Unproven origins together leave room for the others, however many of them hang.
-          (SELECT p.seq, p.turn FROM places p WHERE p.proven AND p.place <= p.origin_free)
-          UNION ALL
-          (SELECT p.seq, p.turn FROM places p WHERE NOT p.proven AND p.place <= p.origin_free ORDER BY p.turn, p.seq
-            LIMIT greatest(0, unproven_in_flight - (
-              SELECT count(*) FROM delivery d LEFT JOIN origin k ON k.name = d.origin
-              WHERE d.phase IN ('hinted', 'running') AND k.proven_at IS NULL)))
-        ), lost AS (
-          SELECT d.seq FROM delivery d WHERE d.phase = 'hinted' AND d.due_at <= now()
-          ORDER BY d.due_at LIMIT most FOR UPDATE SKIP LOCKED
-        ), due AS (
-          SELECT d.seq, d.endpoint_id FROM (
-            (SELECT t.seq FROM turns t ORDER BY t.turn, t.seq LIMIT most) UNION ALL SELECT l.seq FROM lost l
-          ) c JOIN delivery d ON d.seq = c.seq
-          WHERE d.phase IN ('ready', 'hinted') FOR UPDATE OF d SKIP LOCKED
-        ), hinted AS (
+        WITH hinted AS (
           -- To where the endpoint is now: its headers are meant for that host, and its origin is what the caps count.
           UPDATE delivery d SET phase = 'hinted', epoch = d.epoch + 1, due_at = now() + redispatch,
-            url = coalesce(e.url, d.url), origin = coalesce(e.origin, d.origin)
-          FROM due LEFT JOIN endpoint e ON e.id = due.endpoint_id WHERE d.seq = due.seq
-          RETURNING d.id, d.epoch, d.lane, d.origin
+            hinted_at = CASE d.phase WHEN 'hinted' THEN coalesce(d.hinted_at, now()) ELSE now() END,
+            url = coalesce((SELECT e.url FROM endpoint e WHERE e.id BETWEEN d.endpoint_id AND d.endpoint_id ORDER BY e.id LIMIT 1), d.url),
+            origin = coalesce((SELECT e.origin FROM endpoint e WHERE e.id BETWEEN d.endpoint_id AND d.endpoint_id ORDER BY e.id LIMIT 1), d.origin)
+          WHERE d.ctid = ANY (due)
+          RETURNING d.id, d.epoch, d.origin, d.endpoint_id
         ), used AS (
-          UPDATE endpoint e SET rate_used_until = greatest(e.rate_used_until, now() - make_interval(secs => greatest(1, 1 / e.rate_per_s))) + make_interval(secs => n.count / e.rate_per_s)
-          FROM (SELECT h.lane, count(*) AS count FROM hinted h GROUP BY h.lane) n
-          WHERE e.id = n.lane AND e.rate_per_s IS NOT NULL
+          UPDATE endpoint e SET rate_used_until = greatest(e.rate_used_until, now() - make_interval(secs => greatest(1, 1 / e.rate_per_s)))
+            + make_interval(secs => (SELECT count(*) FROM hinted h WHERE h.endpoint_id = e.id) / e.rate_per_s)
+          WHERE e.ctid = ANY (ARRAY(
+            SELECT r.ctid FROM (SELECT DISTINCT h.endpoint_id AS id FROM hinted h WHERE h.endpoint_id IS NOT NULL) h CROSS JOIN LATERAL (
+              SELECT e.ctid FROM endpoint e WHERE e.id BETWEEN h.id AND h.id AND e.rate_per_s IS NOT NULL ORDER BY e.id LIMIT 1) r))
         ), asked AS (
+          -- Nobody is looked up where every lane's origin was proven.
           INSERT INTO origin (name, asked_at)
-          SELECT DISTINCT h.origin, ARRAY[now()] FROM hinted h
-          WHERE NOT EXISTS (SELECT FROM origin k WHERE k.name = h.origin AND k.proven_at IS NOT NULL)
+          SELECT h.origin, ARRAY[now()] FROM (SELECT DISTINCT h.origin FROM hinted h) h
+          WHERE (unproven_left IS NOT NULL OR lost <> '{}') AND (SELECT k.proven_at FROM origin k WHERE k.name = h.origin) IS NULL
           ON CONFLICT (name) DO UPDATE SET asked_at = (origin.asked_at || now())[greatest(1, cardinality(origin.asked_at) - 58):]
         )
         SELECT h.id, h.epoch FROM hinted h;
@@ -462,89 +562,108 @@ CREATE OR REPLACE FUNCTION dispatch_operations(most integer, redispatch interval
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
+ SET enable_incremental_sort TO 'off'
+ SET enable_memoize TO 'off'
  SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
       #variable_conflict use_column
-      DECLARE moved integer; last_served text;
+      DECLARE
+        moved integer; last_served text; accounts text[]; heads bigint[]; frees bigint[]; found integer;
+        quota integer; deepest integer; chosen bigint[]; lost bigint[]; due tid[];
       BEGIN
         -- A dispatch that a crash forgets is made again, so nobody waits for the disk. (What a later commit waits for includes it.)
         PERFORM set_config('synchronous_commit', 'off', true);
         PERFORM pg_advisory_xact_lock(7164225002);
 
         -- Runs whose worker went silent wait again. Those without a try left stay for the undertaker.
-        WITH lost AS (
-          SELECT o.request_id FROM operation o
-          WHERE o.phase = 'running' AND o.due_at <= now() AND o.attempt < o.tries
-          ORDER BY o.due_at LIMIT most FOR UPDATE SKIP LOCKED
-        ), freed AS (
+        due := ARRAY(SELECT o.ctid FROM operation o WHERE o.phase = 'running' AND o.due_at <= now() AND o.attempt < o.tries
+          ORDER BY o.due_at LIMIT most FOR UPDATE SKIP LOCKED);
+        WITH freed AS (
           UPDATE operation o SET state = 'Waiting', phase = 'ready', due_at = now(), lease_token = NULL, status_text = 'Waiting...'
-          FROM lost WHERE o.request_id = lost.request_id RETURNING o.request_id
+          WHERE o.ctid = ANY (due) RETURNING o.request_id
         )
         INSERT INTO history_entry (operation_id, kind, state, text)
         SELECT freed.request_id, 'transition', 'Waiting', 'The worker went silent; waiting for another' FROM freed;
 
         -- Many at once, and again while there are more: a herd of one account's must not hold up the others'.
         LOOP
-          WITH timely AS (
-            SELECT o.request_id FROM operation o WHERE o.phase = 'scheduled' AND o.due_at <= now()
-            ORDER BY o.due_at LIMIT 25 * most FOR UPDATE SKIP LOCKED
-          )
-          UPDATE operation o SET phase = 'ready' FROM timely WHERE o.request_id = timely.request_id;
-          GET DIAGNOSTICS moved = ROW_COUNT;
-          EXIT WHEN moved < 25 * most OR clock_timestamp() > now() + interval '1 second';
+          due := ARRAY(SELECT o.ctid FROM operation o WHERE o.phase = 'scheduled' AND o.due_at <= now()
+            ORDER BY o.due_at LIMIT 25 * most FOR UPDATE SKIP LOCKED);
+          EXIT WHEN due = '{}';
+          UPDATE operation o SET phase = 'ready' WHERE o.ctid = ANY (due);
+          EXIT WHEN cardinality(due) < 25 * most OR clock_timestamp() > now() + interval '1 second';
         END LOOP;
 
+        -- Accounts take turns in a circle, from the one that was served last: as many are looked at as a round can serve.
         SELECT t.served INTO last_served FROM turn t WHERE t.of = 'operations';
-        RETURN QUERY
-        WITH lap (place, after, upto) AS (
-          -- Accounts take turns in a circle, from the one that was served last: as many are looked at as a round can serve.
-          VALUES (0, last_served, NULL), (1000000000, '', last_served)
-        ), open AS MATERIALIZED (
-          SELECT w.place, w.account_id, w.request_id, w.free FROM (
-            SELECT n.place, n.account_id, n.request_id, (SELECT a.slots FROM account a WHERE a.id = n.account_id)
-              - (SELECT count(*) FROM operation o WHERE o.account_id = n.account_id AND o.phase IN ('hinted', 'running')) AS free
+        WITH lap (after, upto) AS (
+          VALUES (last_served, NULL), ('', last_served)
+        )
+        SELECT array_agg(w.account_id), array_agg(w.request_id), array_agg(w.free), count(*) INTO accounts, heads, frees, found
+        FROM (
+          SELECT w.account_id, w.request_id, w.free FROM (
+            SELECT n.account_id, n.request_id, (
+              -- Ordered, because without statistics other indexes look as good, which read all that an account ever had.
+              SELECT a.slots - (SELECT count(*) FROM (
+                SELECT FROM operation o WHERE o.account_id = a.id AND o.phase IN ('hinted', 'running') ORDER BY o.due_at LIMIT a.slots) taken)
+              FROM account a WHERE a.id = n.account_id) AS free
             FROM lap CROSS JOIN LATERAL (
+              -- From one account's first row to the next account's: what else they have waiting isn't read.
               WITH RECURSIVE walk AS (
-                SELECT lap.place, lap.after AS account_id, 0::bigint AS request_id
+                SELECT lap.after AS account_id, 0::bigint AS request_id
                 UNION ALL
-                SELECT w.place + 1, o.account_id, o.request_id FROM walk w CROSS JOIN LATERAL (
+                SELECT o.account_id, o.request_id FROM walk w CROSS JOIN LATERAL (
                   SELECT o.account_id, o.request_id FROM operation o WHERE o.phase = 'ready' AND o.account_id > w.account_id
                   ORDER BY o.account_id, o.priority DESC, o.request_id LIMIT 1
                 ) o
                 WHERE lap.upto IS NULL OR o.account_id <= lap.upto
               )
-              SELECT * FROM walk WHERE request_id > 0
+              SELECT * FROM walk w WHERE w.request_id > 0
             ) n OFFSET 0
           ) w WHERE w.free > 0 LIMIT most
-        ), turns AS (
-          SELECT f.place, f.account_id, f.request_id, 1::bigint AS turn FROM open f
-          UNION ALL
-          -- Where fewer accounts wait than a round can serve, more of each: at the most what leaves a turn to every other.
-          SELECT f.place, f.account_id, next.request_id, next.turn
-          FROM open f CROSS JOIN (SELECT count(*) AS count FROM open) n CROSS JOIN LATERAL (
-            SELECT o.request_id, row_number() OVER (ORDER BY o.priority DESC, o.request_id) AS turn
-            FROM operation o WHERE o.account_id = f.account_id AND o.phase = 'ready'
-            ORDER BY o.priority DESC, o.request_id OFFSET 1 LIMIT least(f.free - 1, most - n.count)
-          ) next
-          WHERE n.count < most AND f.free > 1
-        ), chosen AS MATERIALIZED (
-          SELECT t.* FROM turns t ORDER BY t.turn, t.place LIMIT most
-        ), lost AS (
-          SELECT o.request_id FROM operation o WHERE o.phase = 'hinted' AND o.due_at <= now()
-          ORDER BY o.due_at LIMIT most FOR UPDATE SKIP LOCKED
-        ), due AS (
-          -- A row that somebody else has locked is left for the next round: nobody else's turn waits for it.
-          SELECT o.request_id FROM (
-            SELECT t.request_id FROM chosen t UNION ALL SELECT l.request_id FROM lost l
-          ) c JOIN operation o ON o.request_id = c.request_id
-          WHERE o.phase IN ('ready', 'hinted') FOR UPDATE OF o SKIP LOCKED
-        ), hinted AS (
-          UPDATE operation o SET phase = 'hinted', epoch = o.epoch + 1, due_at = now() + redispatch
-          FROM due WHERE o.request_id = due.request_id
+        ) w;
+
+        -- Each its first before any its second. Where fewer accounts wait than a round can serve, more of each: as many as make a
+        -- round if all have them, and where some haven't, four times as many, so that little is read in vain.
+        quota := least(most / greatest(found, 1) + 1, most + 1 - found);
+        LOOP
+          SELECT array_agg(c.request_id), (array_agg(c.account_id))[count(*)], count(*), max(c.turn) INTO chosen, last_served, moved, deepest
+          FROM (
+            SELECT t.* FROM (
+              SELECT a.account_id, a.request_id, a.place, 1 AS turn FROM unnest(accounts, heads) WITH ORDINALITY AS a (account_id, request_id, place)
+              UNION ALL
+              SELECT a.account_id, next.request_id, a.place, next.turn
+              FROM unnest(accounts, frees) WITH ORDINALITY AS a (account_id, free, place) CROSS JOIN LATERAL (
+                SELECT o.request_id, row_number() OVER (ORDER BY o.priority DESC, o.request_id) AS turn
+                FROM operation o WHERE o.account_id = a.account_id AND o.phase = 'ready'
+                ORDER BY o.priority DESC, o.request_id OFFSET 1 LIMIT least(a.free, quota) - 1
+              ) next
+              WHERE a.free > 1 AND quota > 1
+            ) t ORDER BY t.turn, t.place LIMIT most
+          ) c;
+          EXIT WHEN moved = most OR deepest IS DISTINCT FROM quota OR quota > most - found;
+          quota := least(4 * quota, most + 1 - found);
+        END LOOP;
+        IF chosen IS NOT NULL THEN
+          UPDATE turn t SET served = last_served WHERE t.of = 'operations';
+        END IF;
+
+        lost := ARRAY(SELECT o.request_id FROM operation o WHERE o.phase = 'hinted' AND o.due_at <= now()
+          ORDER BY o.due_at LIMIT most FOR UPDATE SKIP LOCKED);
+        IF chosen IS NULL AND lost = '{}' THEN
+          RETURN;
+        END IF;
+        -- A row that somebody else has locked is left for the next round: nobody else's turn waits for it.
+        due := ARRAY(SELECT o.ctid FROM operation o WHERE o.request_id = ANY (chosen || lost) AND o.phase IN ('ready', 'hinted')
+          ORDER BY o.request_id FOR UPDATE SKIP LOCKED);
+        RETURN QUERY
+        WITH hinted AS (
+          UPDATE operation o SET phase = 'hinted', epoch = o.epoch + 1, due_at = now() + redispatch,
+            hinted_at = CASE o.phase WHEN 'hinted' THEN coalesce(o.hinted_at, now()) ELSE now() END
+          WHERE o.ctid = ANY (due)
           RETURNING o.request_id, o.epoch, o.priority
-        ), turned AS (
-          UPDATE turn SET served = c.account_id FROM (SELECT t.account_id FROM chosen t ORDER BY t.turn DESC, t.place DESC LIMIT 1) c
-          WHERE turn.of = 'operations'
         )
         SELECT h.request_id, h.epoch FROM hinted h ORDER BY h.priority DESC, h.request_id;
       END $function$;
@@ -561,6 +680,7 @@ COMMENT ON COLUMN delivery.owed_since IS 'from when its deadline counts: made, o
 COMMENT ON COLUMN delivery.lane IS 'what takes turns: an endpoint, or the origin of callbacks that no endpoint has';
 COMMENT ON COLUMN delivery.accepted_at IS 'when its operation was accepted';
 COMMENT ON COLUMN delivery.traceparent IS 'of its operation';
+COMMENT ON COLUMN delivery.hinted_at IS 'as of operations';
 COMMENT ON COLUMN endpoint.failing_since IS 'first failure after the last success; null while attempts succeed';
 COMMENT ON COLUMN endpoint.rate_used_until IS 'up to when the attempts already dispatched have used the rate up';
 COMMENT ON COLUMN file.operation_id IS 'the operation that stored it, and whose expiry it shares; null: an upload';
@@ -576,6 +696,7 @@ COMMENT ON COLUMN operation.sweep_at IS 'when housekeeping next looks at an ende
 COMMENT ON COLUMN operation.emptied_at IS 'when input, result and the bodies of its deliveries were deleted';
 COMMENT ON COLUMN operation.traceparent IS 'W3C trace context of the request that submitted it';
 COMMENT ON COLUMN operation.ack_by_poll IS 'a caller that has read the end needs no callback: that ends its delivery';
+COMMENT ON COLUMN operation.hinted_at IS 'when a slot was reserved for it and no worker had claimed it yet: hints that are sent again leave it';
 COMMENT ON COLUMN operation.cancel_at IS 'a caller asked to cancel it: when it ends as Canceled whatever its handler does';
 COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';

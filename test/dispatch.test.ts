@@ -41,6 +41,55 @@ describe('the dispatch', () => {
     expect(rounds.length).toBeLessThan(25);
   });
 
+  it.each([
+    ['operations', `dispatch_operations(200, interval '1 minute')`, ['operation_account', 'operation_rid']],
+    [
+      'deliveries',
+      `dispatch_deliveries(200, interval '1 minute', 200, 500)`,
+      ['delivery_account', 'delivery_endpoint', 'delivery_endpoint_pending', 'endpoint_account'],
+    ],
+  ])(
+    'of %s never reads what it has no need of, though it was planned on empty tables',
+    async (_, round, unfit) => {
+      const database = await newDatabase();
+      await rowsOf(database, 'VACUUM ANALYZE');
+      const dispatcher = new pg.Client({ connectionString: database });
+      await dispatcher.connect();
+      try {
+        await dispatcher.query(`SELECT FROM ${round}`);
+        await rowsOf(
+          database,
+          `INSERT INTO account (id, name, slots) VALUES ('a', 'a', 200);
+         INSERT INTO origin (name, proven_at) VALUES ('http://o', now()), ('http://e', now());
+         INSERT INTO endpoint (id, account_id, url, origin, description, events, signature_profile, rate_per_s) VALUES ('ep', 'a', 'http://e', 'http://e', '', '{}', 'standard', 9);
+         INSERT INTO operation (rid, account_id, type, face, state, phase, tries, retention, timeout_s, status_text, due_at)
+         SELECT n::text, 'a', 'echo', 'native', CASE p WHEN 'running' THEN 'Executing' ELSE 'Waiting' END, p, 3, 'keep1m', 60, 'Waiting...', now()
+         FROM unnest(ARRAY['scheduled', 'ready', 'hinted', 'running']) WITH ORDINALITY AS n (p, n)`,
+        );
+        await insertDeliveries(
+          database,
+          `endpoint_id, phase, due_at)
+         SELECT n, 'a', CASE n % 2 WHEN 1 THEN 'callback' ELSE 'ep' END, 'operation.finished', 'http://o', 'http://o', CASE n % 2 WHEN 1 THEN 'http://o' ELSE 'ep' END, '{}',
+           CASE n % 2 WHEN 0 THEN 'ep' END, p, CASE WHEN p <> 'held' THEN now() END
+         FROM unnest(ARRAY['scheduled', 'ready', 'hinted', 'running', 'scheduled', 'held', 'ready', 'hinted']) WITH ORDINALITY AS n (p, n)`,
+        );
+        const { rowCount } = await dispatcher.query(`SELECT FROM ${round}`);
+        expect(rowCount).toBeGreaterThan(3);
+        await dispatcher.query('SELECT pg_stat_force_next_flush()');
+        const read = await rowsOf<{ name: string }>(
+          database,
+          `SELECT indexrelname AS name FROM pg_stat_user_indexes WHERE idx_scan > 0`,
+        );
+        expect(read.map(({ name }) => name)).toContain(
+          round.includes('operations') ? 'operation_due' : 'delivery_due',
+        );
+        expect(read.map(({ name }) => name).filter((name) => unfit.includes(name))).toEqual([]);
+      } finally {
+        await dispatcher.end();
+      }
+    },
+  );
+
   it('of others does not wait for a row that somebody has locked', async () => {
     const database = await newDatabase();
     await insertDeliveries(

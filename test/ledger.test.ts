@@ -79,6 +79,32 @@ describe('the ledger', { timeout: 120_000 }, () => {
     await expect.poll(async () => (await app.client.get('/v1/ledger')).body.oldest_overdue_s).toBe(0);
   });
 
+  it.each([
+    ['an operation', async () => undefined],
+    [
+      'a callback',
+      async (client: Service['client'], id: string) => client.post(`/v1/operations/${id}/cancel`),
+    ],
+  ])('shows since when no worker has taken %s, however often it is told of it', async (_, prepare) => {
+    const database = await newDatabase();
+    const shared = { ...(await sharedBy(database)), RINGBACK_REDISPATCH_S: '0.2' };
+    await using receiver = await Receiver.answering(200);
+    await using api = await Service.start({ ...shared, RINGBACK_ROLE: 'api' });
+    const { id } = await api.client.submit({ type: 'echo', callback: { url: receiver.url } });
+    await prepare(api.client, id);
+    const overdue = async (): Promise<number> => (await api.client.get('/v1/ledger')).body.oldest_overdue_s;
+    await expect.poll(overdue, { timeout: 20_000 }).toBeGreaterThan(1.5);
+    // The dispatcher is not to blame: it goes on hinting.
+    const [{ epochs }] = (await rowsOf(
+      database,
+      'SELECT (SELECT max(epoch) FROM operation) + (SELECT coalesce(max(epoch), 0) FROM delivery) AS epochs',
+    )) as [{ epochs: number }];
+    expect(epochs).toBeGreaterThan(2);
+    await using _worker = await Service.start({ ...shared, RINGBACK_ROLE: 'worker' });
+    await receiver.received(1);
+    await expect.poll(overdue, { timeout: 20_000 }).toBe(0);
+  });
+
   it('is balanced at every instant while workers are killed and the queue is lost', async () => {
     const database = await newDatabase();
     const shared = await sharedBy(database);

@@ -27,7 +27,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 try {
   const options = readOptions(process.argv.slice(2), process.env);
-  if (options?.dispatch) await benchDispatch(leftovers);
+  if (options?.dispatch) await benchDispatch(leftovers, options.plans);
   else if (options?.gateway) await benchGateway(options, leftovers);
   else if (options?.waits) await benchWaits(options, await startHelpers(options), leftovers);
   else if (options) await bench(options);

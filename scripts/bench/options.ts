@@ -19,6 +19,8 @@ export interface BenchOptions {
   readonly ceilings: boolean;
   /** Only what rounds of dispatch cost on backlogs of different shape. */
   readonly dispatch: boolean;
+  /** After that, the plans of the statements of a round. */
+  readonly plans: boolean;
   /** Only what the gateway costs. */
   readonly gateway: boolean;
   /** Only how soon held answers come, and what many of them cost. */
@@ -42,7 +44,8 @@ export const HELP = `npm run bench -- [options]
   --redis URL         a Redis to use; else REDIS_URL, else a redis-server from PATH is started and stopped.
                       Never one that a Ringback in use shares: the keys would mix.
   --gateway           only: the gateway: pass-through against the proxy library alone, background answers, 200 MB kept
-  --dispatch          only: what a round of dispatch costs on backlogs of 1,000 and 100,000, of 1 and 1,000 accounts
+  --dispatch          only: what a round of dispatch costs on backlogs of 1,000 and 100,000, of 1 to 1,000 accounts
+  --plans             with --dispatch: also how PostgreSQL runs each statement of a round
   --waits             only: how soon long-polls and history streams tell an end, and what 1,200 held answers cost
   --no-ceilings       leave out bare got and bare BullMQ
   --no-statements     leave out pg_stat_statements (its counting costs a little)
@@ -70,6 +73,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
       redis: text,
       ceilings: flag,
       dispatch: flag,
+      plans: flag,
       gateway: flag,
       waits: flag,
       statements: flag,
@@ -91,6 +95,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     profile: values.profile,
     ceilings: values.ceilings ?? true,
     dispatch: values.dispatch ?? false,
+    plans: values.plans ?? false,
     gateway: values.gateway ?? false,
     waits: values.waits ?? false,
     statements: values.statements ?? true,

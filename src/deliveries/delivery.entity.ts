@@ -99,6 +99,10 @@ export class DeliveryEntity {
   @Column({ name: 'due_at', type: 'timestamptz', nullable: true })
   dueAt: Date | null;
 
+  /** Since when it has had its place without a worker's claim; null where it isn't hinted. */
+  @Column({ name: 'hinted_at', type: 'timestamptz', nullable: true })
+  hintedAt: Date | null;
+
   @Column({ name: 'epoch', type: 'integer' })
   epoch: number;
 

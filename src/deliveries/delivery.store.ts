@@ -129,7 +129,7 @@ export class DeliveryStore {
          SELECT w.*, d.endpoint_id, d.origin FROM unnest($1::text[], $2::integer[], $3::uuid[], $4::text[]) AS w (id, epoch, token, attempt_id)
          JOIN delivery d USING (id)
        ), claimed AS (
-         UPDATE delivery d SET phase = 'running', attempt_count = attempt_count + 1, lease_token = w.token,
+         UPDATE delivery d SET phase = 'running', hinted_at = NULL, attempt_count = attempt_count + 1, lease_token = w.token,
            due_at = now() + make_interval(secs => $5),
            schedule_step = schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
          FROM wanted w LEFT JOIN endpoint e ON e.id = w.endpoint_id LEFT JOIN origin k ON k.name = w.origin
@@ -138,12 +138,12 @@ export class DeliveryStore {
          RETURNING d.*, w.attempt_id, k.proven_at IS NOT NULL AS is_proven, e.headers AS endpoint_headers, e.retry_schedule, e.signature_profile
        ), held AS (
          -- Hinted before its endpoint was disabled.
-         UPDATE delivery d SET phase = 'held', due_at = NULL
+         UPDATE delivery d SET phase = 'held', hinted_at = NULL, due_at = NULL
          FROM wanted w JOIN endpoint e ON e.id = w.endpoint_id
          WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND e.disabled_at IS NOT NULL
        ), orphaned AS (
          -- Owed by an ending that did not see yet that the endpoint had been deleted.
-         UPDATE delivery d SET state = 'Canceled', phase = NULL, due_at = NULL, run_at = NULL, reason = 'endpoint_deleted'
+         UPDATE delivery d SET state = 'Canceled', phase = NULL, hinted_at = NULL, due_at = NULL, run_at = NULL, reason = 'endpoint_deleted'
          FROM wanted w LEFT JOIN endpoint e ON e.id = w.endpoint_id
          WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND w.endpoint_id IS NOT NULL AND e.id IS NULL
        ), started AS (
@@ -308,7 +308,7 @@ export class DeliveryStore {
   async cancel(accountId: string, id: string): Promise<DeliveryEntity | null> {
     const [row] = await this.database.query<object>(
       `WITH canceled AS (
-         UPDATE delivery SET state = 'Canceled', phase = NULL, due_at = NULL, run_at = NULL, lease_token = NULL, reason = 'canceled'
+         UPDATE delivery SET state = 'Canceled', phase = NULL, hinted_at = NULL, due_at = NULL, run_at = NULL, lease_token = NULL, reason = 'canceled'
          WHERE account_id = $1 AND id = $2 AND state = 'Pending' RETURNING *
        ), cut AS (
          UPDATE attempt a SET outcome = 'unknown', error = 'canceled' FROM canceled c WHERE a.delivery_id = c.id AND a.outcome = 'started'
@@ -326,7 +326,7 @@ export class DeliveryStore {
   async acknowledge(operationId: string): Promise<void> {
     await this.database.query(
       `UPDATE delivery SET state = CASE WHEN state = 'Exhausted' THEN state ELSE 'Canceled' END,
-         phase = NULL, due_at = NULL, run_at = NULL, reason = $2
+         phase = NULL, hinted_at = NULL, due_at = NULL, run_at = NULL, reason = $2
        WHERE operation_id = $1 AND destination = 'callback'
          AND (phase IN ('scheduled', 'ready', 'hinted') OR state = 'Exhausted' AND reason IS DISTINCT FROM $2)`,
       [operationId, ACKNOWLEDGED_BY_POLL],

@@ -13,7 +13,7 @@ export class EndpointHealthStore {
       `WITH disabled AS (
          UPDATE endpoint SET disabled_at = now(), disabled_reason = $2 WHERE id = $1 AND disabled_at IS NULL RETURNING *
        ), held AS (
-         UPDATE delivery d SET phase = 'held', due_at = NULL FROM disabled x
+         UPDATE delivery d SET phase = 'held', hinted_at = NULL, due_at = NULL FROM disabled x
          WHERE d.endpoint_id = x.id AND d.phase IN ('scheduled', 'ready', 'hinted')
        ), told AS (
          INSERT INTO delivery (account_id, event_type, body, ${ENDPOINT_COLUMNS})

@@ -94,7 +94,7 @@ export class EndpointStore {
       `WITH removed AS (
          DELETE FROM endpoint WHERE id = $1 AND account_id = $2 RETURNING id
        ), canceled AS (
-         UPDATE delivery d SET state = 'Canceled', phase = NULL, due_at = NULL, run_at = NULL, lease_token = NULL, reason = 'endpoint_deleted'
+         UPDATE delivery d SET state = 'Canceled', phase = NULL, hinted_at = NULL, due_at = NULL, run_at = NULL, lease_token = NULL, reason = 'endpoint_deleted'
          FROM removed r WHERE d.endpoint_id = r.id AND d.state = 'Pending' RETURNING d.id
        ), cut AS (
          UPDATE attempt a SET outcome = 'unknown', error = 'canceled' FROM canceled c WHERE a.delivery_id = c.id AND a.outcome = 'started'

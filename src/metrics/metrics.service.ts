@@ -33,7 +33,7 @@ export class MetricsService implements OnApplicationBootstrap, OnApplicationShut
   private readonly balanced = this.gauge('ringback_ledger_balanced', '1 while nothing is lost');
   private readonly overdue = this.gauge(
     'ringback_oldest_overdue_seconds',
-    'How long the dispatcher has let a due row wait',
+    'How long a due row has been left lying, by the dispatcher or by the workers',
   );
   private readonly queueAge = this.gauge(
     'ringback_queue_age_seconds',

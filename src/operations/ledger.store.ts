@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { OperationConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
 
 /** What was accepted against what there is: both sides from one snapshot, so that they agree at every instant. Ages are seconds. */
@@ -18,7 +19,10 @@ export interface Ledger {
   readonly deliveriesCanceled: number;
   /** Slots that are taken: operations that run, or that a worker is told of. */
   readonly slotsUsed: number;
-  /** Since when the row that has waited longest for the dispatcher has been due; 0 when none is overdue. */
+  /**
+   * How long the row that has been left lying longest has been due: for the dispatcher, or for a worker after one more hint
+   * than gets lost now and then. 0 when none is overdue.
+   */
   readonly oldestOverdueS: number;
   /** Of Waiting operations whose time has come: since when the first has waited for a slot and a worker. */
   readonly oldestWaitingS: number;
@@ -34,12 +38,23 @@ export interface TypeCount {
 }
 
 /**
+ * Since when the first row of a table is overdue; `$1` is when a hint counts as lost, seconds. A hinted row is due anew with each
+ * hint, so that counts from the first one: where no worker takes any, the dispatcher alone would never be late.
+ */
+const OVERDUE_SINCE = (table: string): string => `
+           (SELECT min(due_at) FROM ${table} WHERE phase = 'scheduled'), (SELECT min(due_at) FROM ${table} WHERE phase = 'running'),
+           (SELECT min(least(due_at, hinted_at + make_interval(secs => $1))) FROM ${table} WHERE phase = 'hinted')`;
+
+/**
  * The ledger. Ended rows, which are most, are counted from small indexes alone (`operation_sweep`, `delivery_ended`); live
  * ones by the partial indexes that the dispatcher uses. No table is read whole.
  */
 @Injectable()
 export class LedgerStore {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly config: OperationConfig,
+  ) {}
 
   /** Both sides of the ledger, and operations by type, as of one snapshot. */
   async read(): Promise<{ ledger: Ledger; types: TypeCount[] }> {
@@ -66,9 +81,7 @@ export class LedgerStore {
          SELECT sum(accepted) AS accepted, sum(destined) AS destined
          FROM (SELECT accepted, destined FROM ledger UNION ALL SELECT accepted, destined FROM ledger_entry) b
        ), overdue AS (
-         SELECT least(
-           (SELECT min(due_at) FROM operation WHERE phase IN ('scheduled', 'hinted', 'running')),
-           (SELECT min(due_at) FROM delivery WHERE phase IN ('scheduled', 'hinted', 'running'))) AS since
+         SELECT least(${['operation', 'delivery'].map(OVERDUE_SINCE).join(', ')}) AS since
        )
        SELECT json_build_object(
          'accepted', (SELECT accepted FROM booked),
@@ -80,6 +93,7 @@ export class LedgerStore {
          'oldestWaitingS', (SELECT coalesce(greatest(0, extract(epoch FROM now() - min(waits_since))), 0) FROM live),
          'oldestOwedS', (SELECT coalesce(greatest(0, extract(epoch FROM now() - min(run_at))), 0) FROM delivery WHERE phase = 'ready')
        ) AS ledger, (SELECT json_agg(json_build_object('type', type, 'state', state, 'count', count)) FROM counted) AS types`,
+      [this.config.redispatchS],
     );
     return { ledger: row!.ledger, types: row!.types ?? [] };
   }

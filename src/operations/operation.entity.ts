@@ -126,6 +126,10 @@ export class OperationEntity {
   @Column({ name: 'due_at', type: 'timestamptz', nullable: true })
   dueAt: Date | null;
 
+  /** Since when a slot has been reserved for it without a worker's claim; null where it isn't hinted. */
+  @Column({ name: 'hinted_at', type: 'timestamptz', nullable: true })
+  hintedAt: Date | null;
+
   @Column({ name: 'epoch', type: 'integer' })
   epoch: number;
 
@@ -177,13 +181,13 @@ export class IdempotencyKeyEntity {
   expiresAt: Date;
 }
 
-/** Whom the last round of dispatch served last: the next one begins behind it. */
+/** Whom the last round of dispatch served last, or looked at last: the next one begins behind it. */
 @Entity('turn')
 export class TurnEntity {
   @PrimaryColumn({ name: 'of', type: 'text' })
-  of: 'operations';
+  of: 'operations' | 'deliveries' | 'held';
 
-  /** Id of an account; empty at first. */
+  /** Id of an account, a lane, id of an endpoint; empty at first. */
   @Column({ name: 'served', type: 'text' })
   served: string;
 }

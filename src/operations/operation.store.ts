@@ -197,7 +197,7 @@ export class OperationStore {
        ), claimed AS (
          UPDATE operation o SET state = 'Executing', phase = 'running', attempt = attempt + 1, lease_token = w.token,
            due_at = now() + make_interval(secs => $4), started_at = coalesce(started_at, now()),
-           status_text = 'Executing...', progress = 0
+           hinted_at = NULL, status_text = 'Executing...', progress = 0
          FROM wanted w WHERE o.request_id = w.request_id AND o.epoch = w.epoch AND o.phase = 'hinted' AND o.state = 'Waiting'
          RETURNING o.*
        ), noted AS (
@@ -387,7 +387,7 @@ export class OperationStore {
   private async seize(which: string, parameters: unknown[]): Promise<Claim[]> {
     const rows = await this.database.query<{ lease_token: string; claimed_at: Date }>(
       `WITH which AS (${which})
-       UPDATE operation o SET phase = 'running', lease_token = $1, due_at = now() + make_interval(secs => $2),
+       UPDATE operation o SET phase = 'running', hinted_at = NULL, lease_token = $1, due_at = now() + make_interval(secs => $2),
          -- Not found again before this lease is over.
          cancel_at = CASE WHEN cancel_at <= now() THEN now() + make_interval(secs => $2) ELSE cancel_at END
        FROM which WHERE o.request_id = which.request_id RETURNING o.*, clock_timestamp() AS claimed_at`,
@@ -423,6 +423,7 @@ function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
     sweepAt: null,
     emptiedAt: null,
     cancelAt: null,
+    hintedAt: null,
     epoch: 0,
     leaseToken: null,
     ...given,
