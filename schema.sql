@@ -494,7 +494,7 @@ AS $function$
         END LOOP;
 
         -- As accounts do. A lane can have what its origin has room for after the first of each other lane.
-        quota := least(most / greatest(cardinality(lanes), 1) + 1, most + 1 - places);
+        quota := least((most + cardinality(lanes) - 1) / greatest(cardinality(lanes), 1), most + 1 - places);
         LOOP
           WITH open AS (
             SELECT l.*, least(l.free, l.room + 1 - count(*) OVER (PARTITION BY l.origin), quota) AS share
@@ -627,7 +627,7 @@ AS $function$
 
         -- Each its first before any its second. Where fewer accounts wait than a round can serve, more of each: as many as make a
         -- round if all have them, and where some haven't, four times as many, so that little is read in vain.
-        quota := least(most / greatest(found, 1) + 1, most + 1 - found);
+        quota := least((most + found - 1) / greatest(found, 1), most + 1 - found);
         LOOP
           SELECT array_agg(c.request_id), (array_agg(c.account_id))[count(*)], count(*), max(c.turn) INTO chosen, last_served, moved, deepest
           FROM (
