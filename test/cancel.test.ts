@@ -111,11 +111,40 @@ describe('a cancel', () => {
     expect((await app.client.ended(id)).status).toBe('Canceled');
   });
 
+  it('that many callers ask for at once is answered to each of them as Canceled', async () => {
+    const runAt = new Date(Date.now() + 3_600_000).toISOString();
+    const waiting = (await app.client.submit({ type: 'echo', run_at: runAt })).id as string;
+    for (const id of [waiting, await running('test.stubborn')]) {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => cancel(id)));
+      expect(new Set(answers.map(({ status, body }) => `${status} ${body.status}`))).toEqual(
+        new Set(['200 Canceled']),
+      );
+      expect((await texts(id)).filter((text) => text === 'Canceled by the caller')).toHaveLength(1);
+    }
+  });
+
   it('of what waits takes effect at once', async () => {
     const runAt = new Date(Date.now() + 3_600_000).toISOString();
     const { id } = await app.client.submit({ type: 'echo', run_at: runAt });
     expect((await cancel(id)).body.status).toBe('Canceled');
   });
+});
+
+it('a shutdown of the process that was asked to cancel leaves the handler in another one its grace time', async () => {
+  await using worker = await App.start({ operations: { cancelGraceS: 1.5 } }, [HandlersModule]);
+  const roles = new Set(['api'] as const);
+  const api = await App.start(
+    { database: { url: worker.databaseUrl }, operations: { cancelGraceS: 1.5 }, process: { roles } },
+    [HandlersModule],
+  );
+  const { id } = await api.client.submit({ type: 'test.stubborn' });
+  await expect.poll(async () => (await worker.client.ended(id, 0)).status).toBe('Executing');
+  const canceled = api.client.post(`/v1/operations/${id}/cancel`);
+  const stopping = () => worker.client.get(`/v1/operations/${id}/history`);
+  await expect.poll(async () => (await stopping()).text).toContain('asked to cancel');
+  await api[Symbol.asyncDispose]();
+  expect(await canceled).toMatchObject({ status: 200, body: { status: 'Executing' } });
+  expect((await worker.client.ended(id)).status).toBe('Canceled');
 });
 
 it(

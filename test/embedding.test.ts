@@ -135,6 +135,7 @@ async function options(port: number): Promise<RingbackOptions> {
     leaseS: 10,
     pollMs: 50,
     retrySchedule: '0.05,0.05',
+    heldPerAccount: 1,
     shutdownGraceS: 0.2,
     dataDir: '/tmp/ringback-embedding-test',
   };
@@ -293,6 +294,19 @@ describe('Ringback inside another NestJS application', () => {
     });
     const again = await operations.rerun(one.id, { account: 'tenant 1' });
     expect(again.rerun_of).toBe(one.id);
+  });
+
+  it('waits as often and as long as its code likes', async () => {
+    const overflows: Error[] = [];
+    const note = (warning: Error) => overflows.push(warning);
+    process.on('warning', note);
+    const { signal } = new AbortController();
+    for (let count = 0; count < 2; count++) {
+      const { id } = await operations.submit({ type: 'sleep', input: { seconds: 0.3 } });
+      expect(await operations.wait(id, { signal, timeoutS: Infinity })).toMatchObject({ status: 'Finished' });
+    }
+    process.off('warning', note);
+    expect(overflows).toEqual([]);
   });
 
   it('cancels from code', async () => {

@@ -5,7 +5,8 @@ import {
   type OperationOutcome,
   OperationType,
 } from '../src/operations/operation-type.js';
-import { pollAfterS } from '../src/operations/poll-pace.js';
+import { OperationEntity } from '../src/operations/operation.entity.js';
+import { PollPace, pollAfterS } from '../src/operations/poll-pace.js';
 import { App } from './support/app.js';
 
 describe('the time to ask again', () => {
@@ -21,6 +22,27 @@ describe('the time to ask again', () => {
   ])('is %s', (_, recentS, elapsedS, afterS) => {
     expect(pollAfterS(recentS, elapsedS)).toBe(afterS);
   });
+});
+
+it('the time to ask again counts a long run that ends after many that were submitted later', () => {
+  const pace = new PollPace();
+  const ended = (requestId: string, startedAt: number, finishedAt: number): void =>
+    pace.learn(
+      Object.assign(new OperationEntity(), {
+        type: 'a',
+        requestId,
+        startedAt: new Date(startedAt),
+        finishedAt: new Date(finishedAt),
+      }),
+    );
+  ended('2', 1_000, 2_000);
+  ended('1', 0, 30_000);
+  const running = { type: 'a', state: 'Executing', dueAt: new Date(), startedAt: new Date(0), runAt: null };
+  const after = () => pace.retryAfter(Object.assign(new OperationEntity(), running), 5_000);
+  expect(after()).toBe('25');
+  // One that is read again counts once.
+  ended('2', 1_000, 2_000);
+  expect(after()).toBe('25');
 });
 
 @OperationType({ name: 'test.inline', title: 'End at once', inlineMs: 20_000 })

@@ -1,9 +1,10 @@
 import { EventSource } from 'eventsource';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OperationWaits } from '../src/operations/operation-waits.js';
 import { QueueBackend } from '../src/queues/queue-backend.js';
 import { WakeUps } from '../src/queues/wake-ups.js';
 import { App, TEST_KEY } from './support/app.js';
-import { newDatabase } from './support/database.js';
+import { newDatabase, rowsOf } from './support/database.js';
 import { Service, sharedBy } from './support/service.js';
 
 /** Collects the entries of a history stream until EventSource gives up, which is what a 204 makes it do. */
@@ -67,6 +68,20 @@ describe('a history stream', () => {
     }
   });
 
+  it('ends with the operation also where it was resumed after an entry behind the end, or one that is another operation’s', async () => {
+    const operation = await app.client.submit({ type: 'sleep', input: { seconds: 0.6 } });
+    const beyond = { 'last-event-id': '999999999999' };
+    expect(await (await stream(operation.id, undefined, beyond)).text()).toContain('heartbeat');
+    const { data } = (await app.client.get(`/v1/operations/${operation.id}/history`)).body;
+    expect(data.at(-1).status).toBe('Finished');
+    await rowsOf(
+      app.databaseUrl,
+      `INSERT INTO history_entry (operation_id, kind, text) VALUES (${operation.request_id}, 'log', 'done')`,
+    );
+    const rest = await stream(operation.id, undefined, { 'last-event-id': String(data.at(-1).id) });
+    expect((await rest.text()).match(/"text":"\w+"/g)).toEqual(['"text":"done"']);
+  });
+
   it('counts among the answers an account may have held, and what is too much is answered at once', async () => {
     const operation = await app.client.submit({ type: 'sleep', input: { seconds: 60 } });
     const leave = new AbortController();
@@ -90,6 +105,15 @@ describe('a history stream', () => {
       .toContain('retry: 2000');
     await app.client.post(`/v1/operations/${operation.id}/cancel`);
   });
+});
+
+it('an end is missed by none of the callers that looked right before it, however many wait already', async () => {
+  await using app = await App.start();
+  const waits = app.nest.get(OperationWaits);
+  const since = waits.now;
+  const early = waits.wait('1', 60_000, since);
+  waits.ended('1');
+  await Promise.all([early, waits.wait('1', 60_000, since), waits.wait('1', 60_000, since)]);
 });
 
 it('holds on when a wake-up meant another installation’s operation of the same number', async () => {

@@ -113,7 +113,11 @@ export class RingbackClient {
   /** Ends a live operation as Canceled; one that has ended otherwise is the error `operation-ended`. */
   async cancel(id: string, { signal }: Signaled = {}): Promise<Operation> {
     try {
-      return await this.post(`${pathOf(id)}/cancel`, true, signal);
+      const operation = await this.post<Operation>(`${pathOf(id)}/cancel`, true, signal);
+      if (hasEnded(operation.status)) return operation;
+      // A server that shuts down leaves the end to others: ask one of them.
+      await sleep(1_000, signal);
+      return await this.cancel(id, signal ? { signal } : {});
     } catch (error) {
       if (!(error instanceof RingbackError) || error.code !== 'operation-ended') throw error;
       // Canceled already: by us, when the answer to an earlier try was lost.

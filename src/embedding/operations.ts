@@ -62,7 +62,7 @@ export class Operations {
     { account, timeoutS = 60, signal }: WaitFromCode = {},
   ): Promise<Operation<Result>> {
     return this.answer(async (operations) =>
-      operations.await(await this.accountId(account, id), id, timeoutS * 1000, signal),
+      operations.await(await this.accountId(account, id), id, timeoutS * 1000, { gone: signal }),
     );
   }
 

@@ -90,6 +90,8 @@ export class OperationRunner {
     if (!claim) return;
     this.waits.grew(claim.operation.requestId);
     const run = new OperationRun(claim, this.history, this.files, this.waits);
+    // Its lease ran out here, as it may after an outage: nobody else would stop it.
+    this.runs.get(run.requestId)?.abort('lease-lost');
     this.runs.set(run.requestId, run);
     this.renewal ??= setInterval(
       () => void this.renew([...this.runs.values()]),
@@ -155,7 +157,13 @@ export class OperationRunner {
     const statusText = storable(outcome.statusText ?? 'Finished');
     return {
       kind: 'end',
-      how: { state: 'Finished', statusText, result, custom, fileId: outcome.file ?? null },
+      how: {
+        state: 'Finished',
+        statusText,
+        result,
+        custom,
+        fileId: outcome.file == null ? null : storable(String(outcome.file)),
+      },
     };
   }
 
@@ -234,7 +242,7 @@ function withoutHandler({ type, attempt }: OperationEntity): Verdict {
 }
 
 function end(code: string, message: string): Verdict {
-  return { kind: 'end', how: { state: 'Failed', code, message: storable(message) } };
+  return { kind: 'end', how: { state: 'Failed', code: storable(code), message: storable(message) } };
 }
 
 /** What a trace shows of a run that did not finish. */
@@ -257,9 +265,9 @@ function timedOut({ timeoutS }: OperationEntity): Failure {
 }
 
 function failureOf(error: unknown): Failure {
-  return error instanceof OperationError
-    ? error
-    : { code: 'handler_error', message: describe(error), retry: true };
+  const [code, retry] = error instanceof OperationError ? [error.code, error.retry] : ['handler_error', true];
+  // Handlers may be plain JavaScript: nothing that they throw may keep the run from ending.
+  return { code: String(code || 'handler_error'), message: describe(error), retry };
 }
 
 function json(value: unknown): string | null {
@@ -267,7 +275,6 @@ function json(value: unknown): string | null {
 }
 
 function describe(error: unknown): string {
-  return error instanceof Error && error.message !== ''
-    ? error.message
-    : 'the handler failed without a message';
+  const message: unknown = error instanceof Error ? error.message : error;
+  return typeof message === 'string' && message !== '' ? message : 'the handler failed without a message';
 }

@@ -8,6 +8,8 @@ import { OperationReads } from './operation-reads.store.js';
 const RECHECK_MS = 1_000;
 /** Operations whose end was told lately, for who looked at the row just before and enlists just after. */
 const MOST_RECENT = 1_000;
+/** Timers take no more than 2^31 ms; who waits longer looks at the row and goes on. */
+const LONGEST_MS = 3_600_000;
 /** How long answers that a shutdown cuts short get to go out. */
 const LAST_ANSWERS_MS = 1_000;
 
@@ -22,7 +24,9 @@ type Waiting = Map<string, Set<() => void>>;
 export class OperationWaits implements OnModuleDestroy {
   private readonly ends: Waiting = new Map();
   private readonly growths: Waiting = new Map();
-  private readonly recent = new Set<string>();
+  /** The last ends that were told, each with what `now` was then. */
+  private readonly recent = new Map<string, number>();
+  private told = 0;
   private readonly listeners: ((requestId: string) => void)[] = [];
   private readonly stoppers: ((requestId: string) => void)[] = [];
   private readonly held = new Map<string, number>();
@@ -42,10 +46,14 @@ export class OperationWaits implements OnModuleDestroy {
     });
   }
 
-  /** Resolves when the operation may have ended, after `ms`, or when the caller has gone: look at the row to know. */
-  wait(requestId: string, ms: number, signal?: AbortSignal): Promise<void> {
-    // Once only: should it be another installation's, the next wait is a real one.
-    if (this.recent.delete(requestId)) return Promise.resolve();
+  /** A mark for `wait`, to be taken before the row is looked at. */
+  get now(): number {
+    return this.told;
+  }
+
+  /** Resolves when the operation may have ended after `since`, after `ms`, or when the caller has gone: look at the row to know. */
+  wait(requestId: string, ms: number, since: number, signal?: AbortSignal): Promise<void> {
+    if ((this.recent.get(requestId) ?? 0) > since) return Promise.resolve();
     return this.enlist(this.ends, requestId, ms, signal);
   }
 
@@ -126,7 +134,7 @@ export class OperationWaits implements OnModuleDestroy {
         forget(waiting, requestId, done);
         resolve();
       };
-      const timer = setTimeout(done, ms);
+      const timer = setTimeout(done, Math.min(ms, LONGEST_MS));
       signal?.addEventListener('abort', done, { once: true });
       const others = waiting.get(requestId);
       if (others) others.add(done);
@@ -147,9 +155,10 @@ export class OperationWaits implements OnModuleDestroy {
   }
 
   private wakeEnd(requestId: string): void {
-    if (wake(this.ends, requestId)) return;
-    this.recent.add(requestId);
-    if (this.recent.size > MOST_RECENT) this.recent.delete(this.recent.values().next().value!);
+    this.recent.delete(requestId);
+    this.recent.set(requestId, ++this.told);
+    if (this.recent.size > MOST_RECENT) this.recent.delete(this.recent.keys().next().value!);
+    wake(this.ends, requestId);
   }
 
   private async lookAt(requestIds: readonly string[]): Promise<void> {
@@ -170,11 +179,8 @@ export class OperationWaits implements OnModuleDestroy {
   }
 }
 
-/** False where nobody waits for it. */
-function wake(waiting: Waiting, requestId: string): boolean {
-  const all = [...(waiting.get(requestId) ?? [])];
-  for (const done of all) done();
-  return all.length > 0;
+function wake(waiting: Waiting, requestId: string): void {
+  for (const done of [...(waiting.get(requestId) ?? [])]) done();
 }
 
 function forget(waiting: Waiting, requestId: string, done: () => void): void {

@@ -375,10 +375,14 @@ export class OperationStore {
     );
   }
 
-  /** Takes over a live operation of the account, so that it can be canceled; null when it has ended or isn't theirs. */
+  /**
+   * Takes over a live operation of the account that no handler runs, or whose time to stop is over, so that it can be ended;
+   * null when there is none.
+   */
   async seizeLive(accountId: string, rid: string): Promise<Claim | null> {
     const claims = await this.seize(
-      'SELECT request_id FROM operation WHERE account_id = $3 AND rid = $4 AND due_at IS NOT NULL FOR UPDATE',
+      `SELECT request_id FROM operation WHERE account_id = $3 AND rid = $4 AND due_at IS NOT NULL
+         AND (state = 'Waiting' OR cancel_at <= now()) FOR UPDATE`,
       [accountId, rid],
     );
     return claims[0] ?? null;

@@ -56,6 +56,9 @@ export interface Accepted {
   readonly replayed: boolean;
 }
 
+/** How long a cancel waits for another one that ends the operation at the same time, before it tries to itself. */
+const ENDING_MS = 1_000;
+
 /** What callers can do with operations. Refusals are errors of `operation.errors.ts`. */
 @Injectable()
 export class OperationsService {
@@ -121,15 +124,24 @@ export class OperationsService {
   }
 
   /**
-   * The operation once it has ended, or as it stands after `waitMs` or when the caller has gone; at once where the account
-   * holds as many answers as it may (only those with a `signal` are counted).
+   * The operation once it has ended, or as it stands after `waitMs` or when a signal fires: `gone`, or `held` of an answer that
+   * is counted until then; at once where the account holds as many of those as it may.
    */
-  async await(accountId: string, rid: string, waitMs: number, signal?: AbortSignal): Promise<OperationView> {
+  async await(
+    accountId: string,
+    rid: string,
+    waitMs: number,
+    { held, gone }: { held?: AbortSignal; gone?: AbortSignal | undefined } = {},
+  ): Promise<OperationView> {
+    // Taken before each look at the row: an end that comes right after the look is not missed.
+    let since = this.waits.now;
     const view = await this.find(accountId, rid);
-    if (waitMs <= 0 || view.operation.dueAt === null) return view;
-    if (signal && !this.waits.hold(accountId, signal)) return view;
+    if (!(waitMs > 0) || view.operation.dueAt === null) return view;
+    if (held && !this.waits.hold(accountId, held)) return view;
+    const signal = held ?? gone;
     for (const until = performance.now() + waitMs; ;) {
-      await this.waits.wait(view.operation.requestId, until - performance.now(), signal);
+      await this.waits.wait(view.operation.requestId, until - performance.now(), since, signal);
+      since = this.waits.now;
       const now = await this.find(accountId, rid);
       const over = performance.now() >= until || signal?.aborted === true || this.waits.closing;
       // Else it was woken by a hint that meant another operation, of another installation on the same Redis.
@@ -162,18 +174,23 @@ export class OperationsService {
    * Canceled when the handler has stopped, or else after the grace time. A handler that ends its work all the same wins.
    */
   async cancel(accountId: string, rid: string): Promise<OperationView> {
-    const requestId = await this.store.askToStop(accountId, rid);
-    if (requestId !== null) {
-      // Told first: the end it brings is waited for even where it comes before the wait.
-      this.waits.canceling(requestId);
-      await this.await(accountId, rid, this.config.cancelGraceS * 1000);
+    for (let asked = false; ;) {
+      const requestId = await this.store.askToStop(accountId, rid);
+      if (requestId !== null) {
+        // Told first: the end it brings is waited for even where it comes before the wait.
+        this.waits.canceling(requestId);
+        await this.await(accountId, rid, this.config.cancelGraceS * 1000);
+      }
+      const claim = await this.store.seizeLive(accountId, rid);
+      if (claim) await this.ender.end(claim, CANCELED, claim.claimedAt);
+      asked ||= claim !== null || requestId !== null;
+      const view = await this.await(accountId, rid, ENDING_MS);
+      const { dueAt, state } = view.operation;
+      // A shutdown cuts no handler's grace time short: other processes end what was asked to stop.
+      if (asked && (state === 'Canceled' || (dueAt !== null && this.waits.closing))) return view;
+      if (dueAt === null) throw new OperationEndedError(state);
+      // Another cancel had taken it over and died, or it began to run meanwhile.
     }
-    const claim = await this.store.seizeLive(accountId, rid);
-    if (claim) await this.ender.end(claim, CANCELED, claim.claimedAt);
-    const view = await this.find(accountId, rid);
-    const asAsked = view.operation.state === 'Canceled' && (claim !== null || requestId !== null);
-    if (!asAsked) throw new OperationEndedError(view.operation.state);
-    return view;
   }
 
   /** The stored file of an ended operation's result, null where it has none. Fails when the result has expired. */

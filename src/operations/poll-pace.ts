@@ -26,14 +26,15 @@ export function pollAfterS(recentS: readonly number[], elapsedS: number): number
  */
 @Injectable()
 export class PollPace {
-  private readonly types = new Map<string, { newest: bigint; durationsS: number[] }>();
+  private readonly types = new Map<string, { newest: number; durationsS: number[] }>();
 
   /** Takes an operation that has ended into account, each once. */
-  learn({ type, requestId, startedAt, finishedAt }: OperationEntity): void {
+  learn({ type, startedAt, finishedAt }: OperationEntity): void {
     if (startedAt === null || finishedAt === null) return;
-    const known = this.types.get(type) ?? { newest: 0n, durationsS: [] };
-    if (BigInt(requestId) <= known.newest) return;
-    known.newest = BigInt(requestId);
+    const known = this.types.get(type) ?? { newest: 0, durationsS: [] };
+    // By their ends: an operation that took long ends after many that came later.
+    if (finishedAt.getTime() <= known.newest) return;
+    known.newest = finishedAt.getTime();
     known.durationsS.push((finishedAt.getTime() - startedAt.getTime()) / 1000);
     if (known.durationsS.length > REMEMBERED) known.durationsS.shift();
     this.types.set(type, known);

@@ -14,6 +14,8 @@ export interface StreamOptions {
   /** Id of the last entry that the client has. */
   readonly after: string;
   readonly heartbeatMs: number;
+  /** Whether the operation has ended, asked at every heartbeat: the entry of the end may lie before `after`. */
+  readonly hasEnded: () => Promise<boolean>;
   /** Fires when the client has gone. */
   readonly signal: AbortSignal;
 }
@@ -25,11 +27,12 @@ export interface StreamOptions {
 export async function* historyStream(
   history: HistoryStore,
   waits: OperationWaits,
-  { operation, after, heartbeatMs, signal }: StreamOptions,
+  { operation, after, heartbeatMs, hasEnded, signal }: StreamOptions,
 ): AsyncGenerator<string> {
   const held = waits.hold(operation.accountId, signal);
   yield `retry: ${held ? RETRY_MS : RETRY_UNHELD_MS}\n\n`;
   let last = after;
+  let ended = isTerminal(operation.state);
   let beatAt = performance.now() + heartbeatMs;
   while (!signal.aborted) {
     // Enlisted before the rows are read: what comes in between wakes it.
@@ -47,10 +50,11 @@ export async function* historyStream(
         if (entry.state !== null && isTerminal(entry.state)) return;
       }
       if (entries.length === PAGE) continue;
-      if (!held || waits.closing) return;
+      if (!held || ended || waits.closing) return;
       await grown;
       if (performance.now() < beatAt) continue;
       beatAt = performance.now() + heartbeatMs;
+      ended = await hasEnded();
       yield 'event: heartbeat\ndata: {}\n\n';
     } finally {
       growth.abort();

@@ -91,7 +91,8 @@ export class OperationsController {
     if (accepted.replayed) void reply.header('idempotent-replayed', 'true');
     let { view } = accepted;
     const waitMs = heldMs(wanted, this.operations.inlineMs(view.operation));
-    if (waitMs > 0) view = await this.operations.await(accountId, view.operation.rid, waitMs, gone(reply));
+    if (waitMs > 0)
+      view = await this.operations.await(accountId, view.operation.rid, waitMs, { held: gone(reply) });
     if (wanted.applied !== null) void reply.header('preference-applied', wanted.applied);
     this.describe(reply, view.operation);
     void reply.status(isTerminal(view.operation.state) ? 200 : 202);
@@ -133,7 +134,9 @@ export class OperationsController {
     @Query() query: WaitQuery,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
-    const view = await this.operations.await(accountId, id, Number(query.wait ?? 0) * 1000, gone(reply));
+    const view = await this.operations.await(accountId, id, Number(query.wait ?? 0) * 1000, {
+      held: gone(reply),
+    });
     const again = this.operations.retryAfter(view.operation);
     if (again !== undefined) void reply.header('retry-after', again);
     acknowledgeSent(reply, this.operations, accountId, view.operation);
@@ -265,6 +268,7 @@ export class OperationsController {
       operation,
       after,
       heartbeatMs,
+      hasEnded: async () => (await this.reads.ended([operation.requestId])).length > 0,
       signal: gone(reply),
     });
     await reply

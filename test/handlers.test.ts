@@ -1,0 +1,79 @@
+import { Module } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type OperationContext, OperationError } from '../src/operations/operation-context.js';
+import { type OperationHandler, OperationType } from '../src/operations/operation-type.js';
+import { App } from './support/app.js';
+import { rowsOf } from './support/database.js';
+
+/** What handlers in plain JavaScript throw or answer, whatever the types say. */
+const ODD: Record<string, () => unknown> = {
+  undefined: () => {
+    throw undefined;
+  },
+  text: () => {
+    throw 'no error at all';
+  },
+  'NUL code': () => {
+    throw new OperationError('a\u0000b', 'told');
+  },
+  'no code': () => {
+    throw new OperationError(undefined as never, 'told');
+  },
+  'no text': () => {
+    throw Object.assign(new Error(), { message: { deep: true } });
+  },
+  bigint: () => ({ result: 1n }),
+  'NUL file': () => ({ file: 'a\u0000b' }),
+};
+
+@OperationType({ name: 'test.odd', title: 'Do odd things', tries: 1 })
+class OddHandler implements OperationHandler<{ how: string }> {
+  run({ how }: { how: string }): Promise<never> {
+    return ODD[how]!() as Promise<never>;
+  }
+}
+
+@OperationType({ name: 'test.overtaken', title: 'Hang once' })
+class OvertakenHandler implements OperationHandler {
+  readonly stopped: string[] = [];
+
+  async run(_: unknown, { attempt, signal }: OperationContext): Promise<void> {
+    if (attempt > 1) return;
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    this.stopped.push((signal.reason as Error).message);
+  }
+}
+
+@Module({ providers: [OddHandler, OvertakenHandler] })
+class HandlersModule {}
+
+describe('an operation', () => {
+  let app: App;
+  beforeAll(async () => {
+    app = await App.start({ operations: { leaseS: 60 } }, [HandlersModule]);
+  });
+  afterAll(() => app[Symbol.asyncDispose]());
+
+  it.each<[how: string, end: object]>([
+    ['undefined', { error: { code: 'handler_error', message: 'the handler failed without a message' } }],
+    ['text', { error: { code: 'handler_error', message: 'no error at all' } }],
+    ['NUL code', { error: { code: 'a\ufffdb', message: 'told' } }],
+    ['no code', { error: { code: 'handler_error', message: 'told' } }],
+    ['no text', { error: { code: 'handler_error', message: 'the handler failed without a message' } }],
+    ['bigint', { status: 'Failed', error: { code: 'handler_error' } }],
+    ['NUL file', { status: 'Finished', file: 'a\ufffdb' }],
+  ])('ends at once, whatever odd thing its handler does: %s', async (how, end) => {
+    const { id } = await app.client.submit({ type: 'test.odd', input: { how } });
+    expect(await app.client.ended(id, 4)).toMatchObject(end);
+  });
+
+  it('that its own process takes over when the lease has run out stops the handler that still runs', async () => {
+    const { id } = await app.client.submit({ type: 'test.overtaken' });
+    await expect.poll(async () => (await app.client.ended(id, 0)).status).toBe('Executing');
+    await rowsOf(app.databaseUrl, `UPDATE operation SET due_at = now() WHERE rid = '${id}'`);
+    expect(await app.client.ended(id)).toMatchObject({ status: 'Finished', attempt: 2 });
+    await expect
+      .poll(() => app.nest.get(OvertakenHandler).stopped)
+      .toEqual(['the run was aborted: lease-lost']);
+  });
+});
