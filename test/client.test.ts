@@ -127,6 +127,19 @@ describe('ringback/client', () => {
     expect(await collected(client.stream(id, { after: entries[0]!.id }))).toEqual(entries.slice(1));
   });
 
+  it('ends a history at once that was read to its end before, streamed or polled', async () => {
+    const { id } = await client.submit({ type: 'echo' });
+    const { id: last } = (await collected(client.stream(id))).at(-1)!;
+    expect(await collected(client.stream(id, { after: last }))).toEqual([]);
+    const polling = new RingbackClient({
+      url: app.config.http.publicUrl,
+      ...quick,
+      fetch: (input, init) =>
+        fetch(input, { ...init, headers: { ...init?.headers, accept: 'application/json' } }),
+    });
+    expect(await collected(polling.stream(id, { after: last }))).toEqual([]);
+  });
+
   it('lists operations over all pages, and reruns one', async () => {
     const account = await app.account('lister');
     const own = new RingbackClient({ url: account.url, ...quick, apiKey: account.key });

@@ -42,17 +42,23 @@ export async function* historyOf(
         repeatable: false,
       };
       const response = await transport.send(call, (answer) => answer);
+      // It has ended, and its last entry had been seen before.
+      if (response.status === 204) return;
       const streams = /^text\/event-stream\b/i.test(response.headers.get('content-type') ?? '');
       const source = streams ? streamed(response) : paged(response, (cursor) => (page = cursor));
       let more = false;
       for await (const entry of source) {
-        if (entry === 'more') more = true;
-        else if (entry.id > seen) {
+        if (entry === 'more') {
+          more = true;
+          continue;
+        }
+        if (entry.id > seen) {
           seen = entry.id;
           failures = 0;
           yield entry;
-          if (entry.kind === 'transition' && hasEnded(entry.status)) return;
         }
+        // A page begins before what has been seen.
+        if (entry.kind === 'transition' && hasEnded(entry.status)) return;
       }
       failures = 0;
       if (!more) await sleep(pollMs, signal);
