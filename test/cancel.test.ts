@@ -112,15 +112,22 @@ describe('a cancel', () => {
   });
 
   it('that many callers ask for at once is answered to each of them as Canceled', async () => {
+    const id = await running('test.stubborn');
+    const answers = await Promise.all(Array.from({ length: 20 }, () => cancel(id)));
+    expect(new Set(answers.map(({ status, body }) => `${status} ${body.status}`))).toEqual(
+      new Set(['200 Canceled']),
+    );
+    expect((await texts(id)).filter((text) => text === 'Canceled by the caller')).toHaveLength(1);
+  });
+
+  it('of what waits, by many at once, ends it once: who comes after its end is told so', async () => {
     const runAt = new Date(Date.now() + 3_600_000).toISOString();
-    const waiting = (await app.client.submit({ type: 'echo', run_at: runAt })).id as string;
-    for (const id of [waiting, await running('test.stubborn')]) {
-      const answers = await Promise.all(Array.from({ length: 20 }, () => cancel(id)));
-      expect(new Set(answers.map(({ status, body }) => `${status} ${body.status}`))).toEqual(
-        new Set(['200 Canceled']),
-      );
-      expect((await texts(id)).filter((text) => text === 'Canceled by the caller')).toHaveLength(1);
-    }
+    const { id } = await app.client.submit({ type: 'echo', run_at: runAt });
+    const answers = await Promise.all(Array.from({ length: 20 }, () => cancel(id)));
+    const told = answers.map(({ status, body }) => (status === 200 ? body.status : body.code));
+    expect(told).toContain('Canceled');
+    expect(told.filter((text) => text !== 'Canceled' && text !== 'operation-ended')).toEqual([]);
+    expect((await texts(id)).filter((text) => text === 'Canceled by the caller')).toHaveLength(1);
   });
 
   it('of what waits takes effect at once', async () => {

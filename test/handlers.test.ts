@@ -5,23 +5,17 @@ import { type OperationHandler, OperationType } from '../src/operations/operatio
 import { App } from './support/app.js';
 import { rowsOf } from './support/database.js';
 
+const raise = (thrown: unknown) => (): never => {
+  throw thrown as Error;
+};
+
 /** What handlers in plain JavaScript throw or answer, whatever the types say. */
 const ODD: Record<string, () => unknown> = {
-  undefined: () => {
-    throw undefined;
-  },
-  text: () => {
-    throw 'no error at all';
-  },
-  'NUL code': () => {
-    throw new OperationError('a\u0000b', 'told');
-  },
-  'no code': () => {
-    throw new OperationError(undefined as never, 'told');
-  },
-  'no text': () => {
-    throw Object.assign(new Error(), { message: { deep: true } });
-  },
+  undefined: raise(undefined),
+  text: raise('no error at all'),
+  'NUL code': raise(new OperationError('a\u0000b', 'told')),
+  'no code': raise(new OperationError(undefined as never, 'told')),
+  'no text': raise(Object.assign(new Error(), { message: { deep: true } })),
   bigint: () => ({ result: 1n }),
   'NUL file': () => ({ file: 'a\u0000b' }),
 };

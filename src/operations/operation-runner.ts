@@ -162,7 +162,7 @@ export class OperationRunner {
         statusText,
         result,
         custom,
-        fileId: outcome.file == null ? null : storable(String(outcome.file)),
+        fileId: fileId(outcome),
       },
     };
   }
@@ -268,6 +268,12 @@ function failureOf(error: unknown): Failure {
   const [code, retry] = error instanceof OperationError ? [error.code, error.retry] : ['handler_error', true];
   // Handlers may be plain JavaScript: nothing that they throw may keep the run from ending.
   return { code: String(code || 'handler_error'), message: describe(error), retry };
+}
+
+/** As text that can be stored, whatever a handler in plain JavaScript gives. */
+function fileId({ file }: OperationOutcome): string | null {
+  const given: unknown = file ?? null;
+  return given === null ? null : storable(String(given));
 }
 
 function json(value: unknown): string | null {

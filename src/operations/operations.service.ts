@@ -172,8 +172,10 @@ export class OperationsService {
   /**
    * Cancels a live operation: at once where it waits. Where it runs, its handler's signal fires, and the operation is
    * Canceled when the handler has stopped, or else after the grace time. A handler that ends its work all the same wins.
+   * `held` fires when the answer is out: a shutdown waits for it.
    */
-  async cancel(accountId: string, rid: string): Promise<OperationView> {
+  async cancel(accountId: string, rid: string, held?: AbortSignal): Promise<OperationView> {
+    if (held) this.waits.hold(accountId, held);
     for (let asked = false; ;) {
       const requestId = await this.store.askToStop(accountId, rid);
       if (requestId !== null) {
