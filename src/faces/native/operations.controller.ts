@@ -148,8 +148,15 @@ export class OperationsController {
   @HttpCode(200)
   @NeedsScope('operations:write')
   @ApiProblem(409, 'It has ended already')
-  async cancel(@AccountId() accountId: string, @Param('id') id: string): Promise<OperationResponse> {
-    return OperationResponse.from(await this.operations.cancel(accountId, id), this.http.publicUrl);
+  async cancel(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<OperationResponse> {
+    return OperationResponse.from(
+      await this.operations.cancel(accountId, id, gone(reply)),
+      this.http.publicUrl,
+    );
   }
 
   /** Submits the same once more, as a new operation that names this one in `rerun_of`. */
