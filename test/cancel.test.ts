@@ -137,6 +137,20 @@ describe('a cancel', () => {
   });
 });
 
+it('a cancel counts among the answers an account may have held: one too many is answered as it stands', async () => {
+  await using app = await App.start({ operations: { cancelGraceS: 1.5, heldPerAccount: 1 } }, [
+    HandlersModule,
+  ]);
+  const { id } = await app.client.submit({ type: 'test.stubborn' });
+  await expect.poll(async () => (await app.client.get(`/v1/operations/${id}`)).body.status).toBe('Executing');
+  const first = app.client.post(`/v1/operations/${id}/cancel`);
+  const history = () => app.client.get(`/v1/operations/${id}/history`);
+  await expect.poll(async () => (await history()).text).toContain('asked to cancel');
+  const second = await app.client.post(`/v1/operations/${id}/cancel`);
+  expect(second).toMatchObject({ status: 200, body: { status: 'Executing' } });
+  expect(await first).toMatchObject({ status: 200, body: { status: 'Canceled' } });
+});
+
 it('a shutdown of the process that was asked to cancel leaves the handler in another one its grace time', async () => {
   await using worker = await App.start({ operations: { cancelGraceS: 1.5 } }, [HandlersModule]);
   const roles = new Set(['api'] as const);

@@ -172,24 +172,26 @@ export class OperationsService {
   /**
    * Cancels a live operation: at once where it waits. Where it runs, its handler's signal fires, and the operation is
    * Canceled when the handler has stopped, or else after the grace time. A handler that ends its work all the same wins.
-   * `held` fires when the answer is out: a shutdown waits for it.
+   * Where the account holds as many answers as it may, `held` is answered as it stands, and the rest goes on without it.
    */
   async cancel(accountId: string, rid: string, held?: AbortSignal): Promise<OperationView> {
-    if (held) this.waits.hold(accountId, held);
+    let patient = true;
     for (let asked = false; ;) {
       const requestId = await this.store.askToStop(accountId, rid);
       if (requestId !== null) {
         // Told first: the end it brings is waited for even where it comes before the wait.
         this.waits.canceling(requestId);
-        await this.await(accountId, rid, this.config.cancelGraceS * 1000);
+        if (!asked && held) patient = this.waits.hold(accountId, held);
+        if (patient) await this.await(accountId, rid, this.config.cancelGraceS * 1000);
       }
       const claim = await this.store.seizeLive(accountId, rid);
       if (claim) await this.ender.end(claim, CANCELED, claim.claimedAt);
       asked ||= claim !== null || requestId !== null;
-      const view = await this.await(accountId, rid, ENDING_MS);
+      const view = await this.await(accountId, rid, patient ? ENDING_MS : 0);
       const { dueAt, state } = view.operation;
       // A shutdown cuts no handler's grace time short: other processes end what was asked to stop.
-      if (asked && (state === 'Canceled' || (dueAt !== null && this.waits.closing))) return view;
+      const asItStands = dueAt !== null && (this.waits.closing || !patient);
+      if (asked && (state === 'Canceled' || asItStands)) return view;
       if (dueAt === null) throw new OperationEndedError(state);
       // Another cancel had taken it over and died, or it began to run meanwhile.
     }

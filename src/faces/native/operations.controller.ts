@@ -153,8 +153,10 @@ export class OperationsController {
     @Param('id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
-    const view = await this.operations.cancel(accountId, id, gone(reply));
-    return OperationResponse.from(view, this.http.publicUrl);
+    return OperationResponse.from(
+      await this.operations.cancel(accountId, id, gone(reply)),
+      this.http.publicUrl,
+    );
   }
 
   /** Submits the same once more, as a new operation that names this one in `rerun_of`. */
