@@ -270,10 +270,9 @@ function failureOf(error: unknown): Failure {
   return { code: String(code || 'handler_error'), message: describe(error), retry };
 }
 
-/** As text that can be stored, whatever a handler in plain JavaScript gives. */
+/** Handlers in plain JavaScript may give anything: what is no text is no file. */
 function fileId({ file }: OperationOutcome): string | null {
-  const given: unknown = file ?? null;
-  return given === null ? null : storable(String(given));
+  return typeof file === 'string' ? storable(file) : null;
 }
 
 function json(value: unknown): string | null {
