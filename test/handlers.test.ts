@@ -38,7 +38,14 @@ class OvertakenHandler implements OperationHandler {
   }
 }
 
-@Module({ providers: [OddHandler, OvertakenHandler] })
+@OperationType({ name: 'test.obedient', title: 'Return when told to stop' })
+class ObedientHandler implements OperationHandler {
+  run(_: unknown, { signal }: OperationContext): Promise<void> {
+    return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  }
+}
+
+@Module({ providers: [ObedientHandler, OddHandler, OvertakenHandler] })
 class HandlersModule {}
 
 describe('an operation', () => {
@@ -59,6 +66,14 @@ describe('an operation', () => {
   ])('ends at once, whatever odd thing its handler does: %s', async (how, end) => {
     const { id } = await app.client.submit({ type: 'test.odd', input: { how } });
     expect(await app.client.ended(id, 4)).toMatchObject(end);
+  });
+
+  it('is not Finished by a handler that returns nothing because it was told to stop', async () => {
+    const late = await app.client.submit({ type: 'test.obedient', timeout_s: 0.1 });
+    expect((await app.client.ended(late.id)).error).toMatchObject({ code: 'timeout' });
+    const { id } = await app.client.submit({ type: 'test.obedient' });
+    await expect.poll(async () => (await app.client.ended(id, 0)).status).toBe('Executing');
+    expect((await app.client.post(`/v1/operations/${id}/cancel`)).body.status).toBe('Canceled');
   });
 
   it('that its own process takes over when the lease has run out stops the handler that still runs', async () => {

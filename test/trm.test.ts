@@ -23,9 +23,9 @@ const gates = new Map<number, () => void>();
 class GateHandler implements OperationHandler<GateInput> {
   async run({ gate }: GateInput, context: OperationContext) {
     context.progress(30, 'Standing at the gate');
-    await new Promise<void>((resolve) => {
+    await new Promise<void>((resolve, reject) => {
       gates.set(gate, resolve);
-      context.signal.addEventListener('abort', () => resolve());
+      context.signal.addEventListener('abort', () => reject(context.signal.reason as Error));
     });
     return { result: { through: gate }, custom: { filetoken: 'abc' }, statusText: 'Through the gate' };
   }

@@ -124,6 +124,8 @@ export class OperationRunner {
         operation.input === null ? null : JSON.parse(operation.input),
       );
       const outcome = await Promise.race([type.handler.run(input, run), this.aborted(run.signal)]);
+      // It stopped because it was told to, with nothing to show for it.
+      if (outcome === undefined && run.signal.aborted) throw run.signal.reason as RunAborted;
       return this.finished(outcome ?? {});
     } catch (error) {
       return this.failed(claim, type, run, error);
