@@ -230,6 +230,7 @@ const FIELDS: Refusal[] = [
     '+275761-01-01T00:00:00Z',
     '2999-01-01T25:00:00Z',
   ].map((run_at) => submit(`${JSON.stringify(run_at)} as run_at`, { run_at }, 'run_at')),
+  submit('a run_at two seconds ago', { run_at: new Date(Date.now() - 2_000).toISOString() }, 'run_at'),
   submit('a run_at in the past', { run_at: new Date(Date.now() - 3_600_000).toISOString() }, 'run_at'),
   submit(
     'a run_at over a year ahead',

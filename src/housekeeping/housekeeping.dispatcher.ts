@@ -12,7 +12,8 @@ export class HousekeepingDispatcher extends DispatchLoop {
     private readonly hints: HousekeepingHints,
     config: HousekeepingConfig,
   ) {
-    super('housekeeping', config.everyS * 1000);
+    // Looked at more often than it is due, so that it is not late by as much again.
+    super('housekeeping', config.everyS * 250);
   }
 
   protected async round(): Promise<boolean> {

@@ -56,6 +56,8 @@ export interface Accepted {
   readonly replayed: boolean;
 }
 
+/** How far `run_at` may lie back: who says "now" says it a little before it arrives. */
+const RUN_AT_SLACK_MS = 1_000;
 /** How long a cancel waits for another one that ends the operation at the same time, before it tries to itself. */
 const ENDING_MS = 1_000;
 
@@ -330,7 +332,7 @@ export class OperationsService {
       });
     }
     const ahead = runAt === null ? 0 : runAt.getTime() - Date.now();
-    if (ahead < -60_000) errors.push({ path: 'run_at', message: 'must not be in the past' });
+    if (ahead < -RUN_AT_SLACK_MS) errors.push({ path: 'run_at', message: 'must not be in the past' });
     if (ahead > 366 * 86_400_000) errors.push({ path: 'run_at', message: 'must be at most a year ahead' });
     return errors;
   }
