@@ -45,7 +45,20 @@ class ObedientHandler implements OperationHandler {
   }
 }
 
-@Module({ providers: [ObedientHandler, OddHandler, OvertakenHandler] })
+@OperationType({ name: 'test.pondering', title: 'Check for ever, but not at submit' })
+class PonderingHandler implements OperationHandler {
+  private checks = 0;
+
+  check(): Promise<[]> {
+    return this.checks++ === 0 ? Promise.resolve([]) : new Promise(() => undefined);
+  }
+
+  run(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+@Module({ providers: [ObedientHandler, PonderingHandler, OddHandler, OvertakenHandler] })
 class HandlersModule {}
 
 describe('an operation', () => {
@@ -66,6 +79,11 @@ describe('an operation', () => {
   ])('ends at once, whatever odd thing its handler does: %s', async (how, end) => {
     const { id } = await app.client.submit({ type: 'test.odd', input: { how } });
     expect(await app.client.ended(id, 4)).toMatchObject(end);
+  });
+
+  it('whose check hangs in the worker ends with its timeout', async () => {
+    const { id } = await app.client.submit({ type: 'test.pondering', timeout_s: 0.1 });
+    expect((await app.client.ended(id)).error).toMatchObject({ code: 'timeout' });
   });
 
   it('is not Finished by a handler that returns nothing because it was told to stop', async () => {

@@ -24,12 +24,18 @@ async function hasPending(dataSource: DataSource): Promise<boolean> {
   return !known.there || dataSource.showMigrations();
 }
 
+/** How long a migration waits for a table that somebody reads: all that comes after it waits as long. */
+const MIGRATION_LOCK_WAIT_MS = 5_000;
+
 /** Over a connection without the limits that requests have: an index on a large table takes as long as it takes. */
 async function migrate(options: DataSourceOptions): Promise<void> {
-  const unlimited = { ...options, entities: [], extra: { keepAlive: true } } as DataSourceOptions;
+  const extra = { keepAlive: true, lock_timeout: MIGRATION_LOCK_WAIT_MS };
+  const unlimited = { ...options, entities: [], extra } as DataSourceOptions;
   const dataSource = await new DataSource(unlimited).initialize();
   const runner = dataSource.createQueryRunner();
   try {
+    // Another process that migrates is waited for.
+    await runner.query('SET lock_timeout = 0');
     await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     if (await dataSource.showMigrations()) await dataSource.runMigrations({ transaction: 'each' });
   } finally {

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { HousekeepingConfig } from '../config/config.js';
 import { DispatchLoop } from '../queues/dispatch-loop.js';
 import { HousekeepingHints } from '../queues/queues.module.js';
-import { HousekeepingStore } from './housekeeping.store.js';
+import { HousekeepingStore, LEASE_S } from './housekeeping.store.js';
 
 /** Hints a worker to the housekeeping when it is due. */
 @Injectable()
@@ -13,7 +13,7 @@ export class HousekeepingDispatcher extends DispatchLoop {
     config: HousekeepingConfig,
   ) {
     // Looked at more often than it is due, so that it is not late by as much again.
-    super('housekeeping', config.everyS * 250);
+    super('housekeeping', Math.min(config.everyS / 4, LEASE_S) * 1000);
   }
 
   protected async round(): Promise<boolean> {

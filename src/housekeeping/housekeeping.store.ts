@@ -6,7 +6,7 @@ import type { Hint } from '../queues/hint.js';
 /** A round takes at most so long, seconds. */
 export const ROUND_S = 10;
 /** A process that dies in a round, and a hint that is lost, hold up the next for a little longer. */
-const LEASE_S = ROUND_S + 5;
+export const LEASE_S = ROUND_S + 5;
 /** Fewer than an account may bring up a minute: one whose hosts are forgotten is never refused for it. */
 const HOSTS_FORGOTTEN = 10;
 

@@ -119,11 +119,7 @@ export class OperationRunner {
     if (!type) return withoutHandler(operation);
     const timeout = setTimeout(() => run.abort('timeout'), Math.min(operation.timeoutS * 1000, 2 ** 31 - 1));
     try {
-      const input = await this.types.check(
-        type,
-        operation.input === null ? null : JSON.parse(operation.input),
-      );
-      const outcome = await Promise.race([type.handler.run(input, run), this.aborted(run.signal)]);
+      const outcome = await Promise.race([this.work(type, run), this.aborted(run.signal)]);
       // It stopped because it was told to, with nothing to show for it.
       if (outcome === undefined && run.signal.aborted) throw run.signal.reason as RunAborted;
       return this.finished(outcome ?? {});
@@ -132,6 +128,14 @@ export class OperationRunner {
     } finally {
       clearTimeout(timeout);
     }
+  }
+
+  /** The check is the handler's own code too: it may hang, or be overtaken by the signal, as the run may. */
+  private async work(type: RegisteredType, run: OperationRun): Promise<OperationOutcome | void> {
+    const { input } = run.claim.operation;
+    const checked = await this.types.check(type, input === null ? null : JSON.parse(input));
+    run.signal.throwIfAborted();
+    return type.handler.run(checked, run);
   }
 
   /** Rejects some time after the signal fired: a handler that reacts to it decides its own end first. */

@@ -184,15 +184,16 @@ export class OperationsService {
         // Told first: the end it brings is waited for even where it comes before the wait.
         this.waits.canceling(requestId);
         if (!asked && held) patient = this.waits.hold(accountId, held);
-        if (patient) await this.await(accountId, rid, this.config.cancelGraceS * 1000);
+        if (patient) await this.await(accountId, rid, this.config.cancelGraceS * 1000, { gone: held });
       }
       const claim = await this.store.seizeLive(accountId, rid);
       if (claim) await this.ender.end(claim, CANCELED, claim.claimedAt);
       asked ||= claim !== null || requestId !== null;
-      const view = await this.await(accountId, rid, patient ? ENDING_MS : 0);
+      const view = await this.await(accountId, rid, patient ? ENDING_MS : 0, { gone: held });
       const { dueAt, state } = view.operation;
       // A shutdown cuts no handler's grace time short: other processes end what was asked to stop.
-      const asItStands = dueAt !== null && (this.waits.closing || !patient);
+      // Nor has a caller who has gone anything to wait for.
+      const asItStands = dueAt !== null && (this.waits.closing || !patient || held?.aborted === true);
       if (asked && (state === 'Canceled' || asItStands)) return view;
       if (dueAt === null) throw new OperationEndedError(state);
       // Another cancel had taken it over and died, or it began to run meanwhile.

@@ -62,7 +62,9 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
 
   /** Tells other processes, soon and at best; costs the caller nothing. */
   tell(topic: Topic, id: string): void {
-    if (this.stopped || this.pending.size >= MOST_PENDING) return;
+    // History, of which there is most, never keeps an end from being told.
+    const most = topic === 'history' ? MOST_PENDING : 2 * MOST_PENDING;
+    if (this.stopped || this.pending.size >= most) return;
     this.pending.set(`${topic} ${id}`, [topic, id]);
     this.sending ??= this.send();
     if (topic !== 'history') this.hurry?.();
