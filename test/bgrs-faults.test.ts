@@ -23,7 +23,7 @@ interface Gateway extends AsyncDisposable {
   readonly database: string;
   readonly url: string;
   readonly call: (path: string, init?: RequestInit) => Promise<Response>;
-  readonly row: (rid: string) => Promise<any>;
+  readonly row: (rid: string) => Promise<Record<string, unknown>>;
   readonly details: (rid: string) => Promise<string[]>;
   readonly worker: () => Promise<Service>;
 }
@@ -46,9 +46,11 @@ async function gateway(): Promise<Gateway> {
     database,
     url,
     call,
-    row: async (rid) => ((await (await call(`/bgrs/${rid}`)).json()) as any[])[0],
+    row: async (rid) => ((await (await call(`/bgrs/${rid}`)).json()) as Record<string, unknown>[])[0]!,
     details: async (rid) =>
-      ((await (await call(`/bgrs/${rid}/details`)).json()) as any[]).map(({ details }) => details),
+      ((await (await call(`/bgrs/${rid}/details`)).json()) as { details: string }[]).map(
+        ({ details }) => details,
+      ),
     worker: () => Service.start({ ...shared, RINGBACK_ROLE: 'worker' }),
     [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
   };

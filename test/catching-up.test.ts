@@ -36,7 +36,7 @@ async function ended(
   const callback = { url: receiver.url };
   const operations = wanted.map((fields) => ({ type: 'echo', callback, ...fields }));
   const { body } = await client.post('/v1/operations/batch', { operations });
-  const ids: string[] = body.data.map((item: any) => item.operation.id);
+  const ids: string[] = body.data.map((item: { operation: { id: string } }) => item.operation.id);
   for (const id of ids) {
     await expect
       .poll(async () => (await client.deliveries(id))[0]?.attempt_count ?? 0, {
@@ -61,8 +61,8 @@ async function loop(
   finishedAfter: Date,
   meanwhile: (page: number) => Promise<void> = () => Promise.resolve(),
   limit = 10,
-): Promise<any[]> {
-  const read: any[] = [];
+): Promise<{ id: string; request_id: number }[]> {
+  const read: { id: string; request_id: number }[] = [];
   for (let cursor: string | null = '', page = 0; cursor !== null; page++) {
     const { status, body } = await client.get(
       `/v1/operations?finished_after=${finishedAfter.toISOString()}&undelivered=true&limit=${limit}${cursor && `&cursor=${cursor}`}`,
@@ -75,7 +75,7 @@ async function loop(
   return read;
 }
 
-const idsOf = (operations: any[]): string[] => operations.map(({ id }) => id);
+const idsOf = (operations: readonly { id: string }[]): string[] => operations.map(({ id }) => id);
 
 describe('a consumer that was down', () => {
   it('reads in one loop all that had ended before, once and in order, while others end, and what ended behind the cursor in the next', async () => {
@@ -192,11 +192,15 @@ describe('a page of what is not delivered', () => {
   ])('touches few rows where it is %s', async (_, account, after) => {
     const [sql, parameters] = await statementOf(account, after);
     const explain = `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${sql}`;
-    const [row] = await rowsOf<{ 'QUERY PLAN': any[] }>(database, explain, parameters);
-    const { Plan: plan } = row!['QUERY PLAN'][0];
+    const [row] = await rowsOf<{ 'QUERY PLAN': { Plan: Record<string, number> }[] }>(
+      database,
+      explain,
+      parameters,
+    );
+    const plan = row!['QUERY PLAN'][0]!.Plan;
     expect(plan['Actual Rows']).toBeGreaterThan(20);
     expect(JSON.stringify(plan)).not.toContain('Seq Scan');
     // 251 operations at most, each with a few pages of an index or two.
-    expect(plan['Shared Hit Blocks'] + plan['Shared Read Blocks']).toBeLessThan(5_000);
+    expect(plan['Shared Hit Blocks']! + plan['Shared Read Blocks']!).toBeLessThan(5_000);
   });
 });

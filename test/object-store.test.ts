@@ -234,7 +234,9 @@ describe('An object store that is away', () => {
       input: { method: 'GET', url: upstream.url },
     });
     const history = async (): Promise<string[]> =>
-      (await app.client.get(`/v1/operations/${id}/history`)).body.data.map(({ text }: any) => text);
+      (await app.client.get(`/v1/operations/${id}/history`)).body.data.map(
+        ({ text }: { text: string }) => text,
+      );
     try {
       await expect
         .poll(history, { timeout: 20_000 })
