@@ -1,3 +1,7 @@
+import type { HintQueue } from '../../src/queues/hint-queue.js';
+import type { QueueBackend } from '../../src/queues/queue-backend.js';
+import { DeliveryHints, OperationHints } from '../../src/queues/queues.module.js';
+
 /** Rows a round takes, as the dispatchers ask for them. */
 export const MOST = 200;
 
@@ -17,7 +21,10 @@ export interface Scenario {
 export interface Kind {
   readonly name: string;
   readonly table: string;
+  /** Answers `id` and `epoch` of every row it hints. */
   readonly dispatch: string;
+  /** The queue that the hints go to. */
+  readonly queue: new (backend: QueueBackend) => HintQueue;
   readonly reset: string;
   fill(scenario: Scenario): string[];
   readonly scenarios: readonly Scenario[];
@@ -35,7 +42,8 @@ const operationValues = (account: string, phase: string, due: string, priority: 
 export const OPERATIONS: Kind = {
   name: 'operations',
   table: 'operation',
-  dispatch: `SELECT count(*)::integer AS count FROM dispatch_operations(${MOST}, interval '1 minute')`,
+  dispatch: `SELECT request_id AS id, epoch FROM dispatch_operations(${MOST}, interval '1 minute')`,
+  queue: OperationHints,
   // As if they had ended and as many had come, behind the others.
   reset: `WITH gone AS (DELETE FROM operation WHERE phase = 'hinted' AND priority = 0 RETURNING account_id)
     INSERT INTO operation (${OPERATION_COLUMNS}) SELECT ${operationValues('account_id', `'ready'`, 'now()', 0)} FROM gone`,
@@ -72,7 +80,8 @@ const callbackValues = (origin: string): string =>
 export const DELIVERIES: Kind = {
   name: 'deliveries',
   table: 'delivery',
-  dispatch: `SELECT count(*)::integer AS count FROM dispatch_deliveries(${MOST}, interval '1 minute', ${MOST}, 500)`,
+  dispatch: `SELECT id, epoch FROM dispatch_deliveries(${MOST}, interval '1 minute', ${MOST}, 500)`,
+  queue: DeliveryHints,
   reset: `WITH gone AS (DELETE FROM delivery WHERE phase = 'hinted' AND trigger = 'schedule' RETURNING origin)
     INSERT INTO delivery (${CALLBACK_COLUMNS}) SELECT ${callbackValues('origin')} FROM gone`,
   fill: ({ rows, owners, stuck = 0 }) => [

@@ -1,8 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { Queue } from 'bullmq';
 import pg from 'pg';
 import { dataSourceOptions } from '../../ormconfig.js';
 import { connect } from '../../src/database/connection.js';
 import { EmbeddedPostgres } from '../../src/database/embedded-postgres.js';
+import type { Hint } from '../../src/queues/hint.js';
+import { type HintQueue, QUEUE_PREFIX } from '../../src/queues/hint-queue.js';
+import { QueueBackend } from '../../src/queues/queue-backend.js';
 import { DELIVERIES, type Kind, MOST, OPERATIONS, type Scenario } from './dispatch-scenarios.js';
 import { spreadOf } from './figures.js';
 import type { Leftovers } from './processes.js';
@@ -17,8 +21,14 @@ interface Course {
   /** Puts back what was hinted: what that costs isn't the dispatcher's. */
   readonly other: pg.Client;
   readonly pid: number;
+  readonly backend: QueueBackend;
+  readonly hints: HintQueue;
+  /** The same queue, to empty it: no worker runs. */
+  readonly queue: Queue;
+  /** Of the statement, its CPU, and of the round: the statement and handing its hints to the queue. */
   readonly took: number[];
   readonly cpu: number[];
+  readonly rounds: number[];
 }
 
 /**
@@ -50,7 +60,10 @@ async function measure(url: string, kind: Kind, plans: boolean): Promise<void> {
     print(kind, courses);
     if (plans) for (const course of courses) await explain(kind, course);
   } finally {
-    for (const { dispatcher, other } of courses) await Promise.all([dispatcher.end(), other.end()]);
+    for (const { dispatcher, other, backend, hints, queue } of courses) {
+      await Promise.all([dispatcher.end(), other.end(), hints.onApplicationShutdown(), queue.close()]);
+      await backend.onApplicationShutdown();
+    }
   }
 }
 
@@ -73,31 +86,42 @@ async function lay(server: string, kind: Kind, scenario: Scenario, name: string)
   for (const sql of kind.fill(scenario)) await other.query(sql);
   if (!scenario.fresh) await other.query('VACUUM ANALYZE');
   const { rows } = await dispatcher.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-  return { scenario, dispatcher, other, pid: rows[0]!.pid, took: [], cpu: [] };
+  const backend = await QueueBackend.connect({ redisUrls: [] }, { url: url.href, poolSize: 8 });
+  const hints = new kind.queue(backend);
+  const queue = new Queue(hints.name, { connection: backend.producer, prefix: QUEUE_PREFIX });
+  return {
+    ...{ scenario, dispatcher, other, backend, hints, queue },
+    ...{ pid: rows[0]!.pid, took: [], cpu: [], rounds: [] },
+  };
 }
 
 async function run(kind: Kind, course: Course, counts: boolean): Promise<void> {
-  const { scenario, dispatcher, other, pid } = course;
+  const { scenario, dispatcher, other, pid, hints, queue } = course;
   const [cpuBefore, startedAt] = [cpuMs(pid), performance.now()];
-  const { rows } = await dispatcher.query<{ count: number }>(kind.dispatch);
+  const { rows } = await dispatcher.query<Hint>(kind.dispatch);
+  const [cpu, took] = [cpuMs(pid) - cpuBefore, performance.now() - startedAt];
+  await hints.send(rows);
   if (counts) {
-    course.took.push(performance.now() - startedAt);
-    course.cpu.push(cpuMs(pid) - cpuBefore);
+    course.took.push(took);
+    course.cpu.push(cpu);
+    course.rounds.push(performance.now() - startedAt);
   }
-  if (rows[0]!.count !== Math.min(MOST, scenario.rows))
-    throw new Error(`${scenario.name}: ${rows[0]!.count} were hinted, not ${MOST}`);
-  await other.query(kind.reset);
+  if (rows.length !== Math.min(MOST, scenario.rows))
+    throw new Error(`${scenario.name}: ${rows.length} were hinted, not ${MOST}`);
+  await Promise.all([other.query(kind.reset), queue.drain()]);
 }
 
 function print(kind: Kind, courses: readonly Course[]): void {
   console.log(
-    `\n| a round of ${kind.name}, ${MOST} at most | p50 ms | p95 ms | × | CPU p50 ms | × |\n|---|---|---|---|---|---|`,
+    `\n| ${kind.name}, ${MOST} at most | round p50 ms | × | p95 ms | statement p50 ms | × | its CPU p50 ms | × |\n|---|---|---|---|---|---|---|---|`,
   );
-  const [first] = courses.map(({ took, cpu }) => ({ took: spreadOf(took).p50, cpu: spreadOf(cpu).p50 }));
-  for (const { scenario, took, cpu } of courses) {
-    const [{ p50, p95 }, { p50: cpuP50 }] = [spreadOf(took), spreadOf(cpu)];
-    const figures = [p50, p95, p50 / first!.took, cpuP50, cpuP50 / first!.cpu];
-    console.log(`| ${scenario.name} | ${figures.map((figure) => figure.toFixed(2)).join(' | ')} |`);
+  const p50 = ({ rounds, took, cpu }: Course): number[] =>
+    [rounds, took, cpu].map((all) => spreadOf(all).p50);
+  const first = p50(courses[0]!);
+  for (const course of courses) {
+    const [round, statement, cpu] = p50(course).map((time, index) => [time, time / first[index]!]);
+    const figures = [...round!, spreadOf(course.rounds).p95, ...statement!, ...cpu!];
+    console.log(`| ${course.scenario.name} | ${figures.map((figure) => figure.toFixed(2)).join(' | ')} |`);
   }
 }
 
