@@ -141,10 +141,15 @@ describe('a consumer that was down', () => {
     expect(idsOf(await loop(client, before))).toEqual([...read, ...unread]);
     for (const id of [...read, unread[0]!]) expect((await client.ended(id, 0)).status).toBe('Finished');
     await expect.poll(async () => idsOf(await loop(client, before)), { timeout: 10_000 }).toEqual(unread);
-    expect((await client.deliveries(read.at(-1)!))[0]).toMatchObject({
-      status: 'Exhausted',
-      acknowledged_by: 'poll',
-    });
+    const [known] = await client.deliveries(read.at(-1)!);
+    expect(known).toMatchObject({ status: 'Exhausted', reason: 'gone', acknowledged_by: 'poll' });
+
+    // Somebody wants the callback after all: what it can't tell is undelivered again, until it is read again.
+    await client.post(`/v1/deliveries/${known.id}/redeliver`);
+    const again = async () => (await client.deliveries(read.at(-1)!))[0];
+    await expect.poll(again).toMatchObject({ status: 'Exhausted', attempt_count: 2 });
+    expect(await again()).not.toHaveProperty('acknowledged_by');
+    expect(idsOf(await loop(client, before))).toContain(read.at(-1));
   });
 });
 

@@ -91,6 +91,10 @@ export class DeliveryEntity {
   @Column({ name: 'delivered_at', type: 'timestamptz', nullable: true })
   deliveredAt: Date | null;
 
+  /** When its `ack_by_poll` caller had read how the operation ended, and needed no callback. */
+  @Column({ name: 'acknowledged_at', type: 'timestamptz', nullable: true })
+  acknowledgedAt: Date | null;
+
   /** When the next attempt is planned; null when none is. */
   @Column({ name: 'run_at', type: 'timestamptz', nullable: true })
   runAt: Date | null;

@@ -1,5 +1,5 @@
 import type { AttemptEntity, AttemptTrigger, DeliveryEntity } from '../../deliveries/delivery.entity.js';
-import { ACKNOWLEDGED_BY_POLL, type DeliveryState } from '../../deliveries/delivery.state.js';
+import type { DeliveryState } from '../../deliveries/delivery.state.js';
 import { ApiObject } from '../../http/api-answers.js';
 import { withoutQuery } from './operation.response.js';
 
@@ -19,7 +19,7 @@ export class DeliveryResponse {
   delivered_at: string | null;
   /** Why it was given up; null otherwise. */
   reason: string | null;
-  /** `poll`: given up because the caller has read how its `ack_by_poll` operation ended. */
+  /** `poll`: the caller has read how its `ack_by_poll` operation ended, and is told no more. */
   acknowledged_by?: 'poll';
 
   static from(delivery: DeliveryEntity): DeliveryResponse {
@@ -35,7 +35,7 @@ export class DeliveryResponse {
       created_at: delivery.createdAt.toISOString(),
       delivered_at: delivery.deliveredAt?.toISOString() ?? null,
       reason: delivery.reason,
-      ...(delivery.reason === ACKNOWLEDGED_BY_POLL ? { acknowledged_by: 'poll' as const } : {}),
+      ...(delivery.acknowledgedAt ? { acknowledged_by: 'poll' as const } : {}),
     };
   }
 }
