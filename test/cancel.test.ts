@@ -8,6 +8,7 @@ import {
   OperationType,
 } from '../src/operations/operation-type.js';
 import { OperationStore } from '../src/operations/operation.store.js';
+import { RingbackClient } from '../src/client/index.js';
 import { App } from './support/app.js';
 import { newDatabase, rowsOf } from './support/database.js';
 import { Receiver } from './support/receiver.js';
@@ -39,6 +40,16 @@ class LateHandler implements OperationHandler {
   }
 }
 
+@OperationType({ name: 'test.lingering', title: 'Stop when it is let go, once it was asked to' })
+class LingeringHandler implements OperationHandler {
+  letGo = (): void => undefined;
+
+  async run(_: unknown, context: OperationContext): Promise<void> {
+    await Promise.all([stopped(context), new Promise<void>((resolve) => (this.letGo = resolve))]);
+    throw context.signal.reason;
+  }
+}
+
 @OperationType({ name: 'test.stubborn', title: 'Take no notice' })
 class StubbornHandler implements OperationHandler {
   run(): Promise<void> {
@@ -46,7 +57,7 @@ class StubbornHandler implements OperationHandler {
   }
 }
 
-@Module({ providers: [TidyHandler, LateHandler, StubbornHandler] })
+@Module({ providers: [TidyHandler, LateHandler, LingeringHandler, StubbornHandler] })
 class HandlersModule {}
 
 describe('a cancel', () => {
@@ -148,8 +159,36 @@ it('a cancel counts among the answers an account may have held: one too many is 
   await expect.poll(async () => (await history()).text).toContain('asked to cancel');
   const second = await app.client.post(`/v1/operations/${id}/cancel`);
   expect(second).toMatchObject({ status: 200, body: { status: 'Executing' } });
+  expect(second.headers.get('retry-after')).toMatch(/^[12]$/);
   expect(await first).toMatchObject({ status: 200, body: { status: 'Canceled' } });
 });
+
+it('a cancel that no wake-up told reaches the handler soon', async () => {
+  await using app = await App.start({ operations: { cancelGraceS: 60, leaseS: 300 } }, [HandlersModule]);
+  const { id } = await app.client.submit({ type: 'test.tidy' });
+  await expect.poll(async () => (await app.client.ended(id, 0)).status).toBe('Executing');
+  await rowsOf(
+    app.databaseUrl,
+    `UPDATE operation SET cancel_at = now() + interval '1 minute' WHERE rid = $1`,
+    [id],
+  );
+  expect((await app.client.ended(id)).status).toBe('Canceled');
+  expect(app.nest.get(TidyHandler).tidied).toBe(1);
+});
+
+it('a cancel whose handler takes long to stop is answered before proxies cut it off, and the client asks again', async () => {
+  await using app = await App.start({ operations: { cancelGraceS: 60 } }, [HandlersModule]);
+  const { id } = await app.client.submit({ type: 'test.lingering' });
+  await expect.poll(async () => (await app.client.ended(id, 0)).status).toBe('Executing');
+  const ended = new RingbackClient({ url: app.client.url, apiKey: app.client.key }).cancel(id);
+  const answer = await app.client.post(`/v1/operations/${id}/cancel`);
+  expect(answer).toMatchObject({ status: 200, body: { status: 'Executing' } });
+  const again = Number(answer.headers.get('retry-after'));
+  expect(again).toBeGreaterThan(0);
+  expect(again).toBeLessThanOrEqual(9);
+  app.nest.get(LingeringHandler).letGo();
+  expect((await ended).status).toBe('Canceled');
+}, 60_000);
 
 it('a shutdown of the process that was asked to cancel leaves the handler in another one its grace time', async () => {
   await using worker = await App.start({ operations: { cancelGraceS: 1.5 } }, [HandlersModule]);

@@ -37,12 +37,38 @@ it('the time to ask again counts a long run that ends after many that were submi
     );
   ended('2', 1_000, 2_000);
   ended('1', 0, 30_000);
-  const running = { type: 'a', state: 'Executing', dueAt: new Date(), startedAt: new Date(0), runAt: null };
+  const running = {
+    ...{ type: 'a', state: 'Executing', dueAt: new Date(), startedAt: new Date(0) },
+    ...{ runAt: null, cancelAt: null },
+  };
   const after = () => pace.retryAfter(Object.assign(new OperationEntity(), running), 5_000);
   expect(after()).toBe('25');
   // One that is read again counts once.
   ended('2', 1_000, 2_000);
   expect(after()).toBe('25');
+});
+
+it('the time to ask again is learned on after an end that was ahead of this clock', () => {
+  const pace = new PollPace();
+  const now = 1_000_000;
+  const ended = (requestId: string, tookMs: number, finishedAt: number): void =>
+    pace.learn(
+      Object.assign(new OperationEntity(), {
+        ...{ type: 'a', requestId },
+        ...{ startedAt: new Date(finishedAt - tookMs), finishedAt: new Date(finishedAt) },
+      }),
+      now,
+    );
+  ended('1', 4_000, now + 3_600_000);
+  for (const id of ['2', '3', '4']) ended(id, 20_000, now + Number(id));
+  for (let read = 0; read < 10; read++) ended('1', 4_000, now + 3_600_000);
+  const running = { type: 'a', state: 'Executing', dueAt: new Date(), startedAt: new Date(now), runAt: null };
+  const after = (cancelAt: Date | null) =>
+    pace.retryAfter(Object.assign(new OperationEntity(), { ...running, cancelAt }), now);
+  expect(after(null)).toBe('20');
+  // One that is being canceled ends within its grace time.
+  expect(after(new Date(now + 10_500))).toBe('3');
+  expect(after(new Date(now - 2_500))).toBe('1');
 });
 
 @OperationType({ name: 'test.inline', title: 'End at once', inlineMs: 20_000 })

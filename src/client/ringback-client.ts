@@ -112,12 +112,14 @@ export class RingbackClient {
 
   /** Ends a live operation as Canceled; one that has ended otherwise is the error `operation-ended`. */
   async cancel(id: string, { signal }: Signaled = {}): Promise<Operation> {
+    const call = { method: 'POST', path: `${pathOf(id)}/cancel`, signal, repeatable: true } as const;
     try {
-      const operation = await this.post<Operation>(`${pathOf(id)}/cancel`, true, signal);
-      if (hasEnded(operation.status)) return operation;
-      // A server that shuts down leaves the end to others: ask one of them.
-      await sleep(1_000, signal);
-      return await this.cancel(id, signal ? { signal } : {});
+      for (let askedAt = performance.now(); ; askedAt = performance.now()) {
+        const { operation, pauseS } = await this.transport.send(call, standing<Operation>);
+        if (hasEnded(operation.status)) return operation;
+        // Its handler may take longer to stop than an answer is held, and a server that shuts down leaves the end to others.
+        await sleep(Math.max(0, askedAt + 1000 * pauseS - performance.now()), signal);
+      }
     } catch (error) {
       if (!(error instanceof RingbackError) || error.code !== 'operation-ended') throw error;
       // Canceled already: by us, when the answer to an earlier try was lost.
@@ -171,10 +173,7 @@ export class RingbackClient {
         repeatable: false,
         heldMs: heldS * 1000,
       },
-      async (response) => ({
-        operation: (await response.json()) as Operation<Result>,
-        pauseS: retryAfterS(response) ?? 1,
-      }),
+      standing<Operation<Result>>,
     );
   }
 
@@ -196,6 +195,11 @@ export class RingbackClient {
       cursor = page.next_cursor ?? undefined;
     } while (cursor !== undefined);
   }
+}
+
+/** An operation as it stands, and when to ask again where it has not ended. */
+async function standing<T>(response: Response): Promise<{ operation: T; pauseS: number }> {
+  return { operation: (await response.json()) as T, pauseS: retryAfterS(response) ?? 1 };
 }
 
 function pathOf(id: string): string {

@@ -34,6 +34,8 @@ const NOT_BEGUN: Verdict = {
 const MOST_ROUNDS_WITHOUT_HANDLER = 35;
 /** How long a handler gets to react to its signal before its run is decided without it; a cancel has a time of its own. */
 const ABORT_GRACE_MS = 500;
+/** How often runs are looked at for a cancel that no wake-up told, or told before the run was known here. */
+const CANCELS_MS = 1_000;
 const MOST_JSON = 1024 * 1024;
 
 /** Runs operations: claims what hints name, runs the handler, settles. */
@@ -43,6 +45,7 @@ export class OperationRunner {
   private readonly follower: HintFollower;
   private readonly runs = new Map<string, OperationRun>();
   private renewal: NodeJS.Timeout | undefined;
+  private cancels: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly store: OperationStore,
@@ -64,12 +67,9 @@ export class OperationRunner {
     // Ended by another part of this process: its handler needn't wait for the next renewal to learn it.
     waits.onEnded((requestId) => this.runs.get(requestId)?.abort('lease-lost'));
     // Ended elsewhere, or to be canceled: the row decides, now instead of at the next renewal.
-    const look = (ids: readonly string[]): void => {
-      void this.renew(ids.map((id) => this.runs.get(id)).filter((run) => run !== undefined));
-    };
-    waits.onCanceling((requestId) => look([requestId]));
-    wakeUps.on('ended', look);
-    wakeUps.on('canceling', look);
+    waits.onCanceling((requestId) => this.lookAt([requestId]));
+    wakeUps.on('ended', (ids) => this.lookAt(ids));
+    wakeUps.on('canceling', (ids) => this.lookAt(ids));
   }
 
   /** Follows hints; resolves when all that they named has been run or turned out to be somebody else's. */
@@ -83,6 +83,7 @@ export class OperationRunner {
       for (const run of this.runs.values()) run.abort('shutdown');
     });
     clearInterval(this.renewal);
+    clearTimeout(this.cancels);
   }
 
   private async claimAndRun(hint: Hint): Promise<void> {
@@ -97,6 +98,7 @@ export class OperationRunner {
       () => void this.renew([...this.runs.values()]),
       (this.config.leaseS * 1000) / 3,
     ).unref();
+    this.cancels ??= this.soon();
     try {
       const verdict = await this.decide(claim, run);
       await run.finish(faultOf(verdict));
@@ -212,6 +214,25 @@ export class OperationRunner {
         await after(250);
       }
     }
+  }
+
+  private lookAt(requestIds: readonly string[]): void {
+    void this.renew(requestIds.map((id) => this.runs.get(id)).filter((run) => run !== undefined));
+  }
+
+  private soon(): NodeJS.Timeout {
+    return setTimeout(() => void this.findCancels(), CANCELS_MS).unref();
+  }
+
+  private async findCancels(): Promise<void> {
+    const heedless = [...this.runs.values()].filter(({ signal }) => !signal.aborted);
+    try {
+      if (heedless.length > 0)
+        this.lookAt(await this.store.toBeCanceled(heedless.map(({ requestId }) => requestId)));
+    } catch {
+      // An outage: the next look.
+    }
+    this.cancels = this.runs.size > 0 && !this.follower.stopping ? this.soon() : undefined;
   }
 
   private async renew(runs: readonly OperationRun[]): Promise<void> {

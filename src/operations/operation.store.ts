@@ -360,6 +360,15 @@ export class OperationStore {
     return row?.request_id ?? null;
   }
 
+  /** Of these operations those that a caller has asked to cancel. */
+  async toBeCanceled(requestIds: readonly string[]): Promise<string[]> {
+    const rows = await this.database.query<{ request_id: string }>(
+      'SELECT request_id FROM operation WHERE request_id = ANY ($1::bigint[]) AND cancel_at IS NOT NULL',
+      [requestIds],
+    );
+    return rows.map(({ request_id }) => request_id);
+  }
+
   /** Takes over runs that no handler will end any more: the last try's worker went silent, or a cancel's grace time is over. */
   async seizeOver(most: number): Promise<Claim[]> {
     return this.seize(

@@ -58,6 +58,8 @@ export interface Accepted {
 
 /** How far `run_at` may lie back: who says "now" says it a little before it arrives. */
 const RUN_AT_SLACK_MS = 1_000;
+/** How long a cancel's answer is held at the most: proxies often cut off what is silent for 30 s. */
+const MOST_HELD_MS = 25_000;
 /** How long a cancel waits for another one that ends the operation at the same time, before it tries to itself. */
 const ENDING_MS = 1_000;
 
@@ -174,26 +176,31 @@ export class OperationsService {
   /**
    * Cancels a live operation: at once where it waits. Where it runs, its handler's signal fires, and the operation is
    * Canceled when the handler has stopped, or else after the grace time. A handler that ends its work all the same wins.
-   * Where the account holds as many answers as it may, `held` is answered as it stands, and the rest goes on without it.
+   * An answer that is `held` comes as it stands where the account holds as many as it may, or after 25 s, and the rest goes on
+   * without it: ask again.
    */
   async cancel(accountId: string, rid: string, held?: AbortSignal): Promise<OperationView> {
-    let patient = true;
+    const askedAt = performance.now();
+    const answerBy = held ? askedAt + MOST_HELD_MS : Infinity;
+    const graceOver = Math.min(askedAt + this.config.cancelGraceS * 1000, answerBy);
+    let patient: boolean | undefined;
     for (let asked = false; ;) {
       const requestId = await this.store.askToStop(accountId, rid);
       if (requestId !== null) {
         // Told first: the end it brings is waited for even where it comes before the wait.
         this.waits.canceling(requestId);
-        if (!asked && held) patient = this.waits.hold(accountId, held);
-        if (patient) await this.await(accountId, rid, this.config.cancelGraceS * 1000, { gone: held });
+        patient ??= held === undefined || this.waits.hold(accountId, held);
+        if (patient) await this.await(accountId, rid, graceOver - performance.now(), { gone: held });
       }
       const claim = await this.store.seizeLive(accountId, rid);
       if (claim) await this.ender.end(claim, CANCELED, claim.claimedAt);
       asked ||= claim !== null || requestId !== null;
-      const view = await this.await(accountId, rid, patient ? ENDING_MS : 0, { gone: held });
+      const view = await this.await(accountId, rid, patient === false ? 0 : ENDING_MS, { gone: held });
       const { dueAt, state } = view.operation;
       // A shutdown cuts no handler's grace time short: other processes end what was asked to stop.
       // Nor has a caller who has gone anything to wait for.
-      const asItStands = dueAt !== null && (this.waits.closing || !patient || held?.aborted === true);
+      const impatient = patient === false || held?.aborted === true || performance.now() >= answerBy;
+      const asItStands = dueAt !== null && (impatient || this.waits.closing);
       if (asked && (state === 'Canceled' || asItStands)) return view;
       if (dueAt === null) throw new OperationEndedError(state);
       // Another cancel had taken it over and died, or it began to run meanwhile.

@@ -6,7 +6,7 @@ const REMEMBERED = 32;
 /** Bounds of what is told, seconds. */
 const LEAST_S = 1;
 const MOST_S = 60;
-/** Past all that is known, callers are asked to wait for this share of the time they have waited. */
+/** Past all that is known, callers are asked to wait for this share of the time they have waited, or that is left. */
 const PATIENCE = 0.25;
 
 /**
@@ -26,29 +26,33 @@ export function pollAfterS(recentS: readonly number[], elapsedS: number): number
  */
 @Injectable()
 export class PollPace {
-  private readonly types = new Map<string, { newest: number; durationsS: number[] }>();
+  private readonly types = new Map<string, { newest: number; durationsS: Map<string, number> }>();
 
   /** Takes an operation that has ended into account, each once. */
-  learn({ type, startedAt, finishedAt }: OperationEntity): void {
+  learn({ requestId, type, startedAt, finishedAt }: OperationEntity, now = Date.now()): void {
     if (startedAt === null || finishedAt === null) return;
-    const known = this.types.get(type) ?? { newest: 0, durationsS: [] };
+    const known = this.types.get(type) ?? { newest: 0, durationsS: new Map<string, number>() };
     // By their ends: an operation that took long ends after many that came later.
-    if (finishedAt.getTime() <= known.newest) return;
-    known.newest = finishedAt.getTime();
-    known.durationsS.push((finishedAt.getTime() - startedAt.getTime()) / 1000);
-    if (known.durationsS.length > REMEMBERED) known.durationsS.shift();
+    if (finishedAt.getTime() <= known.newest || known.durationsS.has(requestId)) return;
+    // Not by one that is still to come: PostgreSQL's clock may have been ahead of ours.
+    known.newest = Math.min(finishedAt.getTime(), now);
+    known.durationsS.set(requestId, (finishedAt.getTime() - startedAt.getTime()) / 1000);
+    if (known.durationsS.size > REMEMBERED) known.durationsS.delete(known.durationsS.keys().next().value!);
     this.types.set(type, known);
   }
 
   /** `Retry-After` of an operation: whole seconds, 1 to 60; undefined once it has ended. */
   retryAfter(
-    { type, dueAt, state, startedAt, runAt }: OperationEntity,
+    { type, dueAt, state, startedAt, runAt, cancelAt }: OperationEntity,
     now = Date.now(),
   ): string | undefined {
     if (dueAt === null) return undefined;
     const aheadS = state === 'Waiting' && runAt !== null ? Math.max(0, (runAt.getTime() - now) / 1000) : 0;
     const elapsedS = startedAt === null ? 0 : Math.max(0, (now - startedAt.getTime()) / 1000);
-    const afterS = pollAfterS(this.types.get(type)?.durationsS ?? [], elapsedS);
-    return String(Math.min(MOST_S, Math.ceil(aheadS) + afterS));
+    const afterS = pollAfterS([...(this.types.get(type)?.durationsS.values() ?? [])], elapsedS);
+    // One that is to be canceled ends when its grace time is over, and most likely long before.
+    const leftS = cancelAt === null ? Infinity : (cancelAt.getTime() - now) / 1000;
+    const endsS = Math.max(LEAST_S, Math.ceil(leftS * PATIENCE));
+    return String(Math.min(MOST_S, endsS, Math.ceil(aheadS) + afterS));
   }
 }

@@ -137,13 +137,16 @@ export class OperationsController {
     const view = await this.operations.await(accountId, id, Number(query.wait ?? 0) * 1000, {
       held: gone(reply),
     });
-    const again = this.operations.retryAfter(view.operation);
-    if (again !== undefined) void reply.header('retry-after', again);
+    this.sayWhenToAskAgain(reply, view.operation);
     acknowledgeSent(reply, this.operations, accountId, view.operation);
     return OperationResponse.from(view, this.http.publicUrl);
   }
 
-  /** Cancels a live operation; where it runs, this answers once its handler has stopped, or its grace time is over. */
+  /**
+   * Cancels a live operation; where it runs, this answers once its handler has stopped, or its grace time is over. An answer
+   * with a `status` that isn't terminal, and `Retry-After`, comes where that takes over 25 s or the account holds too many
+   * answers: it will be Canceled all the same.
+   */
   @Post(':id/cancel')
   @HttpCode(200)
   @NeedsScope('operations:write')
@@ -153,10 +156,9 @@ export class OperationsController {
     @Param('id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
-    return OperationResponse.from(
-      await this.operations.cancel(accountId, id, gone(reply)),
-      this.http.publicUrl,
-    );
+    const view = await this.operations.cancel(accountId, id, gone(reply));
+    this.sayWhenToAskAgain(reply, view.operation);
+    return OperationResponse.from(view, this.http.publicUrl);
   }
 
   /** Submits the same once more, as a new operation that names this one in `rerun_of`. */
@@ -288,13 +290,17 @@ export class OperationsController {
   }
 
   private describe(reply: FastifyReply, operation: OperationEntity): void {
-    const again = this.operations.retryAfter(operation);
     void reply.headers({
       location: `${this.http.publicUrl}/v1/operations/${operation.rid}`,
       'operation-location': `${this.http.publicUrl}/lro/operations/${operation.rid}`,
       'operation-id': operation.rid,
-      ...(again === undefined ? {} : { 'retry-after': again }),
     });
+    this.sayWhenToAskAgain(reply, operation);
+  }
+
+  private sayWhenToAskAgain(reply: FastifyReply, operation: OperationEntity): void {
+    const again = this.operations.retryAfter(operation);
+    if (again !== undefined) void reply.header('retry-after', again);
   }
 }
 
