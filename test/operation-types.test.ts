@@ -42,6 +42,13 @@ class HugeHandler implements OperationHandler {
   }
 }
 
+@OperationType({ name: 'test.bigint', title: 'Give back what is no JSON' })
+class BigintHandler implements OperationHandler {
+  run() {
+    return Promise.resolve({ custom: { rows: 1n } });
+  }
+}
+
 @OperationType({ name: 'test.once', title: 'Never twice', tries: 1 })
 class OnceHandler implements OperationHandler {
   run(): Promise<void> {
@@ -49,7 +56,7 @@ class OnceHandler implements OperationHandler {
   }
 }
 
-@Module({ providers: [CountHandler, RefuseHandler, HugeHandler, OnceHandler] })
+@Module({ providers: [CountHandler, RefuseHandler, HugeHandler, BigintHandler, OnceHandler] })
 class HandlersModule {}
 
 describe('a handler of a provider', () => {
@@ -91,12 +98,18 @@ describe('a handler of a provider', () => {
     });
   });
 
-  it('fails when it gives back more than 1 MiB, or when its one try is spent', async () => {
+  it('fails when it gives back more than 1 MiB or what is no JSON, or when its one try is spent', async () => {
     await using app = await App.start({}, [HandlersModule]);
     const huge = await app.client.submit({ type: 'test.huge' });
     expect(await app.client.ended(huge.id)).toMatchObject({
       status: 'Failed',
       error: { code: 'result_too_large' },
+    });
+    const bigint = await app.client.submit({ type: 'test.bigint' });
+    expect(await app.client.ended(bigint.id)).toMatchObject({
+      status: 'Failed',
+      attempt: 1,
+      error: { code: 'result_not_json' },
     });
     const once = await app.client.submit({ type: 'test.once' });
     expect(await app.client.ended(once.id)).toMatchObject({

@@ -302,8 +302,13 @@ function fileId({ file }: OperationOutcome): string | null {
   return typeof file === 'string' ? storable(file) : null;
 }
 
+/** What JSON has no form for, such as a `bigint` or a circle, has none at the next try either. */
 function json(value: unknown): string | null {
-  return value === undefined ? null : (JSON.stringify(value) ?? null);
+  try {
+    return JSON.stringify(value) ?? null;
+  } catch (error) {
+    throw new OperationError('result_not_json', `result and custom must be JSON: ${describe(error)}`);
+  }
 }
 
 function describe(error: unknown): string {
