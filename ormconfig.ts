@@ -8,6 +8,7 @@ import { CancelGrace1764100000020 } from './migrations/1764100000020-cancel-grac
 import { ChoreHints1764100000025 } from './migrations/1764100000025-chore-hints.js';
 import { Undelivered1764100000030 } from './migrations/1764100000030-undelivered.js';
 import { AcknowledgedAt1764200000010 } from './migrations/1764200000010-acknowledged-at.js';
+import { AccountsTogether1764200000020 } from './migrations/1764200000020-accounts-together.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { AttemptEntity, DeliveryEntity } from './src/deliveries/delivery.entity.js';
@@ -62,6 +63,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       ChoreHints1764100000025,
       Undelivered1764100000030,
       AcknowledgedAt1764200000010,
+      AccountsTogether1764200000020,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,

@@ -571,8 +571,11 @@ CREATE OR REPLACE FUNCTION dispatch_operations(most integer, redispatch interval
 AS $function$
       #variable_conflict use_column
       DECLARE
-        moved integer; last_served text; accounts text[]; heads bigint[]; frees bigint[]; found integer;
-        quota integer; deepest integer; chosen bigint[]; lost bigint[]; due tid[];
+        moved integer; last_served text; quota integer; deepest integer; chosen bigint[]; lost bigint[]; due tid[];
+        -- Where the round's lap over the accounts begins, how far it has come, and whether that is round the circle's end.
+        begun text; reached text; wrapped boolean := false; seen text[]; firsts bigint[]; looked integer;
+        -- Of each account with a free slot, in the circle's order: its first row, and how many slots are free.
+        accounts text[]; heads bigint[]; frees bigint[]; found integer := 0;
       BEGIN
         -- A dispatch that a crash forgets is made again, so nobody waits for the disk. (What a later commit waits for includes it.)
         PERFORM set_config('synchronous_commit', 'off', true);
@@ -597,34 +600,47 @@ AS $function$
           EXIT WHEN cardinality(due) < 25 * most OR clock_timestamp() > now() + interval '1 second';
         END LOOP;
 
-        -- Accounts take turns in a circle, from the one that was served last: as many are looked at as a round can serve.
-        SELECT t.served INTO last_served FROM turn t WHERE t.of = 'operations';
-        WITH lap (after, upto) AS (
-          VALUES (last_served, NULL), ('', last_served)
-        )
-        SELECT array_agg(w.account_id), array_agg(w.request_id), array_agg(w.free), count(*) INTO accounts, heads, frees, found
-        FROM (
-          SELECT w.account_id, w.request_id, w.free FROM (
-            SELECT n.account_id, n.request_id, (
+        -- Accounts take turns in a circle, from the one that was served last, until as many have a free slot as a round can serve.
+        SELECT t.served INTO begun FROM turn t WHERE t.of = 'operations';
+        reached := begun;
+        LOOP
+          -- From one account's first row to the next account's: what else they have waiting isn't read.
+          WITH RECURSIVE walk AS (
+            SELECT reached AS account_id, 0::bigint AS request_id
+            UNION ALL
+            SELECT o.account_id, o.request_id FROM walk w CROSS JOIN LATERAL (
+              SELECT o.account_id, o.request_id FROM operation o WHERE o.phase = 'ready' AND o.account_id > w.account_id
+              ORDER BY o.account_id, o.priority DESC, o.request_id LIMIT 1
+            ) o
+            WHERE NOT wrapped OR o.account_id <= begun
+          )
+          SELECT array_agg(w.account_id), array_agg(w.request_id), count(*) INTO seen, firsts, looked
+          FROM (SELECT w.account_id, w.request_id FROM walk w WHERE w.request_id > 0 LIMIT most) w;
+
+          -- Their slots less what they have in flight, looked up for all of them together.
+          SELECT accounts || array_agg(a.account_id), heads || array_agg(a.request_id), frees || array_agg(a.free) INTO accounts, heads, frees
+          FROM (
+            SELECT p.account_id, max(p.request_id) AS request_id, sum(p.slots) AS free FROM (
+              SELECT s.account_id, s.request_id, s.place, 0 AS slots FROM unnest(seen, firsts) WITH ORDINALITY AS s (account_id, request_id, place)
+              UNION ALL
+              SELECT a.id, NULL, NULL, a.slots FROM account a WHERE a.id = ANY (seen)
+              UNION ALL
               -- Ordered, because without statistics other indexes look as good, which read all that an account ever had.
-              SELECT a.slots - (SELECT count(*) FROM (
-                SELECT FROM operation o WHERE o.account_id = a.id AND o.phase IN ('hinted', 'running') ORDER BY o.due_at LIMIT a.slots) taken)
-              FROM account a WHERE a.id = n.account_id) AS free
-            FROM lap CROSS JOIN LATERAL (
-              -- From one account's first row to the next account's: what else they have waiting isn't read.
-              WITH RECURSIVE walk AS (
-                SELECT lap.after AS account_id, 0::bigint AS request_id
-                UNION ALL
-                SELECT o.account_id, o.request_id FROM walk w CROSS JOIN LATERAL (
-                  SELECT o.account_id, o.request_id FROM operation o WHERE o.phase = 'ready' AND o.account_id > w.account_id
-                  ORDER BY o.account_id, o.priority DESC, o.request_id LIMIT 1
-                ) o
-                WHERE lap.upto IS NULL OR o.account_id <= lap.upto
-              )
-              SELECT * FROM walk w WHERE w.request_id > 0
-            ) n OFFSET 0
-          ) w WHERE w.free > 0 LIMIT most
-        ) w;
+              SELECT t.account_id, NULL, NULL, -1 FROM (
+                SELECT o.account_id FROM operation o WHERE o.account_id = ANY (seen) AND o.phase IN ('hinted', 'running')
+                ORDER BY o.account_id, o.due_at) t
+            ) p GROUP BY p.account_id HAVING sum(p.slots) > 0 ORDER BY max(p.place) LIMIT most - found
+          ) a;
+          found := coalesce(cardinality(accounts), 0);
+          EXIT WHEN found = most;
+          IF looked = most THEN
+            reached := seen[looked];
+          ELSE
+            EXIT WHEN wrapped OR begun = '';
+            wrapped := true;
+            reached := '';
+          END IF;
+        END LOOP;
 
         -- Each its first before any its second. Where fewer accounts wait than a round can serve, more of each: as many as make a
         -- round if all have them, and where some haven't, four times as many, so that little is read in vain.

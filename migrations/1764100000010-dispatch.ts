@@ -8,10 +8,10 @@ import { EARLIER_DISPATCH } from './1764100000010-dispatch.earlier.js';
  * endpoint is looked up BETWEEN its id and its id. For an equality alone, an index that has the id behind its account looks as
  * good while the table is empty, and all of it is read when that isn't so any more.
  */
-const ONE_PLAN = `SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+export const ONE_PLAN = `SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
       SET enable_sort = off SET enable_incremental_sort = off SET enable_memoize = off SET jit = off SET plan_cache_mode = force_generic_plan`;
 
-const OPERATIONS = `
+export const OPERATIONS = `
       CREATE OR REPLACE FUNCTION dispatch_operations(most integer, redispatch interval)
       RETURNS TABLE (request_id bigint, epoch integer) LANGUAGE plpgsql
       ${ONE_PLAN} AS $$
