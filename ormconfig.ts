@@ -7,7 +7,7 @@ import { Dispatch1764100000010 } from './migrations/1764100000010-dispatch.js';
 import { CancelGrace1764100000020 } from './migrations/1764100000020-cancel-grace.js';
 import { ChoreHints1764100000025 } from './migrations/1764100000025-chore-hints.js';
 import { Undelivered1764100000030 } from './migrations/1764100000030-undelivered.js';
-import { AcknowledgedAt1764200000010 } from './migrations/1764200000010-acknowledged-at.js';
+import { GivenUpReason1764200000010 } from './migrations/1764200000010-given-up-reason.js';
 import { AccountsTogether1764200000020 } from './migrations/1764200000020-accounts-together.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
@@ -62,7 +62,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       CancelGrace1764100000020,
       ChoreHints1764100000025,
       Undelivered1764100000030,
-      AcknowledgedAt1764200000010,
+      GivenUpReason1764200000010,
       AccountsTogether1764200000020,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.

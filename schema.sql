@@ -99,7 +99,7 @@ CREATE TABLE delivery (
   accepted_at timestamp with time zone,
   traceparent text,
   hinted_at timestamp with time zone,
-  acknowledged_at timestamp with time zone,
+  given_up_reason text,
   CONSTRAINT delivery_pkey PRIMARY KEY (seq),
   CONSTRAINT delivery_id UNIQUE (id),
   CONSTRAINT delivery_once UNIQUE (operation_id, destination, event_type),
@@ -292,7 +292,7 @@ CREATE INDEX delivery_in_flight ON delivery USING btree (origin, due_at) WHERE (
 CREATE INDEX delivery_lane_in_flight ON delivery USING btree (lane, due_at) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
 CREATE INDEX delivery_ready ON delivery USING btree (lane, run_at, seq) WHERE (phase = 'ready'::text);
 CREATE INDEX delivery_unattached ON delivery USING btree (created_at) WHERE (operation_id IS NULL);
-CREATE INDEX delivery_undelivered ON delivery USING btree (account_id, operation_id) WHERE ((state <> 'Delivered'::text) AND (acknowledged_at IS NULL));
+CREATE INDEX delivery_undelivered ON delivery USING btree (account_id, operation_id) WHERE ((state <> 'Delivered'::text) AND (reason IS DISTINCT FROM 'acknowledged_by_poll'::text));
 CREATE INDEX endpoint_account ON endpoint USING btree (account_id, id);
 CREATE INDEX file_account ON file USING btree (account_id);
 CREATE INDEX file_expiry ON file USING btree (expires_at) WHERE (expires_at IS NOT NULL);
@@ -698,7 +698,7 @@ COMMENT ON COLUMN delivery.lane IS 'what takes turns: an endpoint, or the origin
 COMMENT ON COLUMN delivery.accepted_at IS 'when its operation was accepted';
 COMMENT ON COLUMN delivery.traceparent IS 'of its operation';
 COMMENT ON COLUMN delivery.hinted_at IS 'as of operations';
-COMMENT ON COLUMN delivery.acknowledged_at IS 'when its ack_by_poll caller had read how the operation ended, and needed no callback';
+COMMENT ON COLUMN delivery.given_up_reason IS 'where the reason is acknowledged_by_poll: the one before it, of a callback that was given up';
 COMMENT ON COLUMN endpoint.failing_since IS 'first failure after the last success; null while attempts succeed';
 COMMENT ON COLUMN endpoint.rate_used_until IS 'up to when the attempts already dispatched have used the rate up';
 COMMENT ON COLUMN file.operation_id IS 'the operation that stored it, and whose expiry it shares; null: an upload';

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dataSourceOptions } from '../ormconfig.js';
 import { schemaDump } from '../scripts/generate/schema.js';
-import { AcknowledgedAt1764200000010 } from '../migrations/1764200000010-acknowledged-at.js';
 import { connect } from '../src/database/connection.js';
 import { newDatabase, rowsOf } from './support/database.js';
 
@@ -43,32 +42,5 @@ describe('The schema', () => {
     expect((await schemaDump(url)).split('\n').filter((line) => !/^(--.*)?$/.test(line))).toEqual([]);
     await dataSource.runMigrations({ transaction: 'each' });
     expect(await schemaDump(url)).toBe(before);
-  });
-
-  it('keeps what an older version noted in the reason that a callback was acknowledged', async () => {
-    const executed = () => rowsOf<{ name: string }>(url, 'SELECT name FROM migrations ORDER BY id');
-    while ((await executed()).some(({ name }) => name === AcknowledgedAt1764200000010.name))
-      await dataSource.undoLastMigration();
-    await rowsOf(
-      url,
-      `INSERT INTO delivery (id, account_id, destination, event_type, url, origin, lane, body, state, phase, due_at, reason)
-       SELECT 'dlv_' || reason, 'a', 'callback', 'operation.finished', 'http://a/', 'http://a', 'http://a', '{}', 'Canceled', NULL, NULL, reason
-       FROM unnest(ARRAY['acknowledged_by_poll', 'canceled']) reason`,
-    );
-    const acknowledged = () =>
-      rowsOf(
-        url,
-        'SELECT id, acknowledged_at IS NOT NULL AS acknowledged FROM delivery WHERE account_id = $1 ORDER BY id',
-        ['a'],
-      );
-    await dataSource.runMigrations({ transaction: 'each' });
-    const expected = [
-      { id: 'dlv_acknowledged_by_poll', acknowledged: true },
-      { id: 'dlv_canceled', acknowledged: false },
-    ];
-    expect(await acknowledged()).toEqual(expected);
-    await dataSource.undoLastMigration();
-    await dataSource.runMigrations({ transaction: 'each' });
-    expect(await acknowledged()).toEqual(expected);
   });
 });

@@ -56,8 +56,13 @@ export class DeliveryEntity {
   @Column({ name: 'phase', type: 'text', nullable: true })
   phase: 'scheduled' | 'ready' | 'hinted' | 'running' | 'held' | null;
 
+  /** Why it was given up, or `acknowledged_by_poll`. */
   @Column({ name: 'reason', type: 'text', nullable: true })
   reason: string | null;
+
+  /** Where the reason is `acknowledged_by_poll`: the one before it, of a callback that was given up. */
+  @Column({ name: 'given_up_reason', type: 'text', nullable: true })
+  givenUpReason: string | null;
 
   @Column({ name: 'attempt_count', type: 'integer' })
   attemptCount: number;
@@ -90,10 +95,6 @@ export class DeliveryEntity {
 
   @Column({ name: 'delivered_at', type: 'timestamptz', nullable: true })
   deliveredAt: Date | null;
-
-  /** When its `ack_by_poll` caller had read how the operation ended, and needed no callback. */
-  @Column({ name: 'acknowledged_at', type: 'timestamptz', nullable: true })
-  acknowledgedAt: Date | null;
 
   /** When the next attempt is planned; null when none is. */
   @Column({ name: 'run_at', type: 'timestamptz', nullable: true })

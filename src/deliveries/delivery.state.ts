@@ -6,6 +6,9 @@ export const DELIVERY_MOVES = {
   Canceled: [],
 } as const satisfies Record<string, readonly string[]>;
 
+/** The reason of a delivery that its caller needs no more, given up or not: it has read by itself how the operation ended. */
+export const ACKNOWLEDGED_BY_POLL = 'acknowledged_by_poll';
+
 export type DeliveryState = keyof typeof DELIVERY_MOVES;
 
 export const DELIVERY_STATES = Object.keys(DELIVERY_MOVES) as DeliveryState[];

@@ -7,7 +7,7 @@ import { Rows } from '../database/rows.js';
 import type { Hint } from '../queues/hint.js';
 import type { SignatureProfile } from '../signing/signature.js';
 import { AttemptEntity, DeliveryEntity } from './delivery.entity.js';
-import type { DeliveryState } from './delivery.state.js';
+import { ACKNOWLEDGED_BY_POLL, type DeliveryState } from './delivery.state.js';
 import { ENDPOINT_COLUMNS, ENDPOINT_VALUES } from './owed.js';
 
 /** An endpoint that has done nothing but fail for so long, seconds, is disabled: 5 days. */
@@ -293,7 +293,7 @@ export class DeliveryStore {
     trigger: 'manual' | 'recovery',
   ): Promise<DeliveryEntity | null> {
     const [row] = await this.database.query<object>(
-      `UPDATE delivery d SET state = 'Pending', reason = NULL, acknowledged_at = NULL, phase = 'ready', due_at = now(), run_at = now(), trigger = $3,
+      `UPDATE delivery d SET state = 'Pending', reason = NULL, phase = 'ready', due_at = now(), run_at = now(), trigger = $3,
          resume_at = CASE WHEN d.state = 'Exhausted' THEN NULL WHEN d.trigger = 'schedule' THEN d.run_at ELSE d.resume_at END
        WHERE d.account_id = $1 AND d.id = $2 AND d.body <> ''
          AND (d.state = 'Exhausted' OR (d.state = 'Pending' AND d.phase IN ('scheduled', 'ready')))
@@ -321,16 +321,16 @@ export class DeliveryStore {
 
   /**
    * Ends an operation's own callback that its caller doesn't need any more, unless an attempt is in flight. One that was given
-   * up stays so, with its reason, and is only noted as known.
+   * up stays so, and why is kept.
    */
   async acknowledge(operationId: string): Promise<void> {
     await this.database.query(
-      `UPDATE delivery SET acknowledged_at = now(),
-         state = CASE state WHEN 'Exhausted' THEN state ELSE 'Canceled' END, reason = CASE state WHEN 'Exhausted' THEN reason ELSE 'acknowledged_by_poll' END,
-         phase = NULL, hinted_at = NULL, due_at = NULL, run_at = NULL
+      `UPDATE delivery SET state = CASE WHEN state = 'Exhausted' THEN state ELSE 'Canceled' END,
+         phase = NULL, hinted_at = NULL, due_at = NULL, run_at = NULL, reason = $2,
+         given_up_reason = CASE WHEN state = 'Exhausted' THEN reason END
        WHERE operation_id = $1 AND destination = 'callback'
-         AND (phase IN ('scheduled', 'ready', 'hinted') OR state = 'Exhausted' AND acknowledged_at IS NULL)`,
-      [operationId],
+         AND (phase IN ('scheduled', 'ready', 'hinted') OR state = 'Exhausted' AND reason IS DISTINCT FROM $2)`,
+      [operationId, ACKNOWLEDGED_BY_POLL],
     );
   }
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { Rows } from '../database/rows.js';
-import type { DeliveryState } from '../deliveries/delivery.state.js';
+import { ACKNOWLEDGED_BY_POLL, type DeliveryState } from '../deliveries/delivery.state.js';
 import { type Face, OperationEntity } from './operation.entity.js';
 import type { OperationState } from './operation.state.js';
 
@@ -37,7 +37,7 @@ const VIEW = `SELECT o.*, d.state AS callback_state ${FROM}`;
  */
 const UNDELIVERED = `(
   SELECT DISTINCT operation_id FROM delivery
-  WHERE account_id = $1 AND operation_id > $2 AND state <> 'Delivered' AND acknowledged_at IS NULL
+  WHERE account_id = $1 AND operation_id > $2 AND state <> 'Delivered' AND reason IS DISTINCT FROM '${ACKNOWLEDGED_BY_POLL}'
   ORDER BY operation_id
 ) u CROSS JOIN LATERAL (SELECT * FROM operation WHERE request_id = u.operation_id OFFSET 0) o`;
 

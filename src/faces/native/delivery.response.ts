@@ -1,5 +1,5 @@
 import type { AttemptEntity, AttemptTrigger, DeliveryEntity } from '../../deliveries/delivery.entity.js';
-import type { DeliveryState } from '../../deliveries/delivery.state.js';
+import { ACKNOWLEDGED_BY_POLL, type DeliveryState } from '../../deliveries/delivery.state.js';
 import { ApiObject } from '../../http/api-answers.js';
 import { withoutQuery } from './operation.response.js';
 
@@ -23,6 +23,7 @@ export class DeliveryResponse {
   acknowledged_by?: 'poll';
 
   static from(delivery: DeliveryEntity): DeliveryResponse {
+    const acknowledged = delivery.reason === ACKNOWLEDGED_BY_POLL;
     return {
       id: delivery.id,
       operation_id: delivery.operationRid,
@@ -34,8 +35,8 @@ export class DeliveryResponse {
       next_attempt_at: delivery.state === 'Pending' ? (delivery.runAt?.toISOString() ?? null) : null,
       created_at: delivery.createdAt.toISOString(),
       delivered_at: delivery.deliveredAt?.toISOString() ?? null,
-      reason: delivery.reason,
-      ...(delivery.acknowledgedAt ? { acknowledged_by: 'poll' as const } : {}),
+      reason: (acknowledged ? delivery.givenUpReason : null) ?? delivery.reason,
+      ...(acknowledged ? { acknowledged_by: 'poll' as const } : {}),
     };
   }
 }
