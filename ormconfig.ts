@@ -11,6 +11,7 @@ import { GivenUpReason1764200000010 } from './migrations/1764200000010-given-up-
 import { AccountsTogether1764200000020 } from './migrations/1764200000020-accounts-together.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
+import { CONNECTION } from './src/database/postgres-client.js';
 import { AttemptEntity, DeliveryEntity } from './src/deliveries/delivery.entity.js';
 import { CallbackHostEntity } from './src/egress/callback-host.entity.js';
 import { EndpointEntity, OriginEntity, RecoveryEntity } from './src/endpoints/endpoint.entity.js';
@@ -68,12 +69,10 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,
     extra: {
-      keepAlive: true,
+      ...CONNECTION,
       // A process that froze inside a transaction must not keep its locks from the others.
       idle_in_transaction_session_timeout: 10_000,
       statement_timeout: 20_000,
-      // A server that froze must not keep a caller waiting for ever.
-      query_timeout: 25_000,
     },
   };
 }

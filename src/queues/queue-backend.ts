@@ -3,6 +3,7 @@ import { createPostgresBackend, createRedisBackend, type QueueOptions, runMigrat
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import pg from 'pg';
 import { DatabaseConfig, QueueConfig } from '../config/config.js';
+import { CONNECTION } from '../database/postgres-client.js';
 import { backConnection } from './backend-choice.js';
 
 /** BullMQ's own schema in the same database. */
@@ -118,7 +119,7 @@ export class QueueBackend implements OnApplicationShutdown {
     const pool = new pg.Pool({
       connectionString: this.database.url,
       max: this.database.poolSize,
-      keepAlive: true,
+      ...CONNECTION,
       application_name: 'ringback-queue',
       connectionTimeoutMillis: 5000,
       // The rows are the truth: a hint that a PostgreSQL crash forgets is sent again.

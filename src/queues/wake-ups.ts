@@ -3,6 +3,7 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShut
 import type { Cluster, Redis } from 'ioredis';
 import pg from 'pg';
 import { DatabaseConfig } from '../config/config.js';
+import { CONNECTION } from '../database/postgres-client.js';
 import { after } from './hint-follower.js';
 import { QueueBackend } from './queue-backend.js';
 
@@ -136,7 +137,7 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
     if (this.stopped) return;
     const client = new pg.Client({
       connectionString: this.database.url,
-      keepAlive: true,
+      ...CONNECTION,
       application_name: 'ringback-wake-ups',
       connectionTimeoutMillis: 5_000,
     });

@@ -29,6 +29,11 @@ export class Door implements AsyncDisposable {
     for (const socket of this.sockets) socket.resetAndDestroy();
   }
 
+  /** What is connected gets no answer any more, and no word of it, as when a machine dies; new connections work. */
+  swallow(): void {
+    for (const socket of this.sockets) socket.unpipe().resume();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
     await new Promise((resolve) => this.server.close(resolve));
