@@ -1,14 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EmbeddedPostgres } from '../src/database/embedded-postgres.js';
 import { freePort } from './support/app.js';
-import { newDatabase, redisUrls } from './support/database.js';
+import { newDatabase, redisUrls, rowsOf } from './support/database.js';
 import { Door } from './support/door.js';
 import { expectNothingLost, Load } from './support/load.js';
 import { Receiver } from './support/receiver.js';
-import { Service, temporaryFolder } from './support/service.js';
+import { Service, sharedBy, temporaryFolder } from './support/service.js';
 
 describe('a service whose PostgreSQL crashes and comes back', { timeout: 120_000 }, () => {
   it('needs no restart, answers 503 meanwhile, and loses nothing that it acknowledged', async () => {
@@ -50,6 +51,51 @@ describe('a service whose PostgreSQL crashes and comes back', { timeout: 120_000
     await server.stop();
   });
 });
+
+describe('a service whose PostgreSQL moved to another machine without a word', { timeout: 120_000 }, () => {
+  it('drops the connections that get no answer, and goes on over new ones', async () => {
+    const database = await newDatabase();
+    const url = new URL(database);
+    await using door = await Door.to(Number(url.port));
+    url.port = String(door.port);
+    await using receiver = await Receiver.answering(200);
+    const [redis] = await redisUrls();
+    await using service = await Service.start({
+      DATABASE_URL: url.href,
+      ...(redis === undefined ? {} : { REDIS_URL: redis }),
+    });
+    const load = new Load(service.client, receiver.url);
+    await load.reached(50);
+    door.swallow();
+    // A statement is waited for 25 s; then everything is as before.
+    const before = load.acknowledged.length;
+    await expect.poll(() => load.acknowledged.length, { timeout: 60_000 }).toBeGreaterThan(before + 50);
+    await expectNothingLost(database, await load.stop(), receiver);
+  });
+});
+
+it('a run that ends while its service shuts down and PostgreSQL is away is kept once that is back', async () => {
+  const database = await newDatabase();
+  const url = new URL(database);
+  const target = Number(url.port);
+  await using door = await Door.to(target);
+  url.port = String(door.port);
+  await using folder = await temporaryFolder();
+  const shared = { ...(await sharedBy(database)), RINGBACK_SHUTDOWN_GRACE_S: '30' };
+  await using service = await Service.start({ ...shared, DATABASE_URL: url.href });
+  const file = join(folder.path, 'runs');
+  const { id } = await service.client.submit({ type: 'test.stubborn', input: { file, ms: 1_500 } });
+  const said = (): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+  await expect.poll(said, { timeout: 10_000 }).toContain('start');
+  const exited = service.end('SIGTERM');
+  door.close();
+  await expect.poll(said, { timeout: 10_000 }).toContain('end');
+  door.target = target;
+  expect(await exited).toBe(0);
+  expect(await rowsOf(database, 'SELECT state, attempt FROM operation WHERE rid = $1', [id])).toEqual([
+    { state: 'Finished', attempt: 1 },
+  ]);
+}, 60_000);
 
 const onRedis = describe.runIf(process.env.RINGBACK_TEST_REDIS_URL);
 

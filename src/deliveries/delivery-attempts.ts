@@ -254,7 +254,7 @@ export class DeliveryAttempts {
       try {
         return await this.store.record(record);
       } catch (error) {
-        if (!(error instanceof DatabaseUnavailableError) || this.follower.stopping) throw error;
+        if (!(error instanceof DatabaseUnavailableError) || this.follower.over) throw error;
         await after(250);
       }
     }

@@ -210,7 +210,7 @@ export class OperationRunner {
         }
         return;
       } catch (error) {
-        if (!(error instanceof DatabaseUnavailableError) || this.follower.stopping) throw error;
+        if (!(error instanceof DatabaseUnavailableError) || this.follower.over) throw error;
         await after(250);
       }
     }
@@ -232,7 +232,7 @@ export class OperationRunner {
     } catch {
       // An outage: the next look.
     }
-    this.cancels = this.runs.size > 0 && !this.follower.stopping ? this.soon() : undefined;
+    this.cancels = this.runs.size > 0 && !this.follower.over ? this.soon() : undefined;
   }
 
   private async renew(runs: readonly OperationRun[]): Promise<void> {

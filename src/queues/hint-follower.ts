@@ -25,6 +25,7 @@ export class HintFollower {
   private readonly work = new Set<Promise<void>>();
   private parked = 0;
   private stopped = false;
+  private drained = false;
 
   constructor(private readonly options: HintFollowerOptions) {
     this.logger = new Logger(options.name);
@@ -34,6 +35,11 @@ export class HintFollower {
   /** True once `drain` has begun: nothing new is claimed. */
   get stopping(): boolean {
     return this.stopped;
+  }
+
+  /** True once `drain` is over: nobody waits any more for what its work has still to say. */
+  get over(): boolean {
+    return this.drained;
   }
 
   /** Resolves when all that the hints name has been done, was parked or turned out to be somebody else's. */
@@ -48,6 +54,7 @@ export class HintFollower {
     await Promise.race([idle, after(graceS * 1000)]);
     cutOff();
     await Promise.race([idle, after(CUT_OFF_MS)]);
+    this.drained = true;
   }
 
   private async idle(): Promise<void> {
