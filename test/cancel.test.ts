@@ -160,13 +160,25 @@ it('a cancel counts among the answers an account may have held: one too many is 
   const second = await app.client.post(`/v1/operations/${id}/cancel`);
   expect(second).toMatchObject({ status: 200, body: { status: 'Executing' } });
   expect(second.headers.get('retry-after')).toMatch(/^[12]$/);
+  // The client asks again when it was told to, and not before.
+  let asked = 0;
+  const counting: typeof fetch = (...given) => {
+    asked++;
+    return fetch(...given);
+  };
+  const client = new RingbackClient({ url: app.client.url, apiKey: app.client.key, fetch: counting });
+  expect((await client.cancel(id)).status).toBe('Canceled');
+  expect(asked).toBeLessThanOrEqual(4);
   expect(await first).toMatchObject({ status: 200, body: { status: 'Canceled' } });
 });
 
 it('a cancel that no wake-up told reaches the handler soon', async () => {
   await using app = await App.start({ operations: { cancelGraceS: 60, leaseS: 300 } }, [HandlersModule]);
   const { id } = await app.client.submit({ type: 'test.tidy' });
-  await expect.poll(async () => (await app.client.ended(id, 0)).status).toBe('Executing');
+  // Not by its first look at the run alone.
+  const runsFor = async (): Promise<number> =>
+    Date.now() - Date.parse((await app.client.ended(id, 0)).started_at as string);
+  await expect.poll(runsFor, { timeout: 10_000 }).toBeGreaterThan(1_800);
   await rowsOf(
     app.databaseUrl,
     `UPDATE operation SET cancel_at = now() + interval '1 minute' WHERE rid = $1`,

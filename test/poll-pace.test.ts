@@ -48,6 +48,17 @@ it('the time to ask again counts a long run that ends after many that were submi
   expect(after()).toBe('25');
 });
 
+it('the time to ask again forgets how long runs took once', () => {
+  const pace = new PollPace();
+  for (let id = 1; id <= 60; id++) {
+    const tookMs = id <= 28 ? 2_000 : 20_000;
+    const times = { startedAt: new Date(id * 100_000 - tookMs), finishedAt: new Date(id * 100_000) };
+    pace.learn(Object.assign(new OperationEntity(), { type: 'a', requestId: String(id), ...times }));
+  }
+  const waiting = { type: 'a', state: 'Waiting', dueAt: new Date(), startedAt: null, runAt: null };
+  expect(pace.retryAfter(Object.assign(new OperationEntity(), { ...waiting, cancelAt: null }))).toBe('20');
+});
+
 it('the time to ask again is learned on after an end that was ahead of this clock', () => {
   const pace = new PollPace();
   const now = 1_000_000;
@@ -61,6 +72,7 @@ it('the time to ask again is learned on after an end that was ahead of this cloc
     );
   ended('1', 4_000, now + 3_600_000);
   for (const id of ['2', '3', '4']) ended(id, 20_000, now + Number(id));
+  // One that is read again counts once.
   for (let read = 0; read < 10; read++) ended('1', 4_000, now + 3_600_000);
   const running = { type: 'a', state: 'Executing', dueAt: new Date(), startedAt: new Date(now), runAt: null };
   const after = (cancelAt: Date | null) =>

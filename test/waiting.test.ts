@@ -1,4 +1,5 @@
 import { EventSource } from 'eventsource';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OperationWaits } from '../src/operations/operation-waits.js';
 import { QueueBackend } from '../src/queues/queue-backend.js';
@@ -134,6 +135,25 @@ it('holds on when a wake-up meant another installation’s operation of the same
   }
   await app.client.post(`/v1/operations/${operation.id}/cancel`);
   expect((await held).body.status).toBe('Canceled');
+});
+
+it('holds for others in the place of a caller who went while its operation was being stored', async () => {
+  await using app = await App.start({ operations: { heldPerAccount: 1 } });
+  const lock = new pg.Client({ connectionString: app.databaseUrl });
+  await lock.connect();
+  await lock.query('BEGIN; LOCK TABLE operation IN ACCESS EXCLUSIVE MODE');
+  const hasty = fetch(`${app.client.url}/v1/operations`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/json', prefer: 'wait=30' },
+    body: JSON.stringify({ type: 'sleep', input: { seconds: 60 } }),
+    signal: AbortSignal.timeout(300),
+  });
+  await expect(hasty).rejects.toThrow();
+  await lock.query('COMMIT');
+  await lock.end();
+  await expect.poll(async () => (await app.client.get('/v1/operations')).body.data).toHaveLength(1);
+  const { id } = await app.client.submit({ type: 'sleep', input: { seconds: 0.8 } });
+  expect((await app.client.get(`/v1/operations/${id}?wait=20`)).body.status).toBe('Finished');
 });
 
 it('answers what it holds when it shuts down', async () => {

@@ -112,7 +112,13 @@ export class RingbackClient {
 
   /** Ends a live operation as Canceled; one that has ended otherwise is the error `operation-ended`. */
   async cancel(id: string, { signal }: Signaled = {}): Promise<Operation> {
-    const call = { method: 'POST', path: `${pathOf(id)}/cancel`, signal, repeatable: true } as const;
+    const call = {
+      method: 'POST',
+      path: `${pathOf(id)}/cancel`,
+      signal,
+      repeatable: true,
+      heldMs: 1000 * HOLD_S,
+    } as const;
     try {
       for (let askedAt = performance.now(); ; askedAt = performance.now()) {
         const { operation, pauseS } = await this.transport.send(call, standing<Operation>);

@@ -33,7 +33,7 @@ export class PollPace {
     if (startedAt === null || finishedAt === null) return;
     const known = this.types.get(type) ?? { newest: 0, durationsS: new Map<string, number>() };
     // By their ends: an operation that took long ends after many that came later.
-    if (finishedAt.getTime() <= known.newest || known.durationsS.has(requestId)) return;
+    if (finishedAt.getTime() <= known.newest) return;
     // Not by one that is still to come: PostgreSQL's clock may have been ahead of ours.
     known.newest = Math.min(finishedAt.getTime(), now);
     known.durationsS.set(requestId, (finishedAt.getTime() - startedAt.getTime()) / 1000);

@@ -317,5 +317,7 @@ function gone(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
   // The response's, not the socket's: a kept connection carries many requests and would collect their listeners.
   reply.raw.once('close', () => controller.abort());
+  // Its caller may have gone while the operation was being stored, or its key looked up.
+  if (reply.raw.destroyed) controller.abort();
   return controller.signal;
 }
