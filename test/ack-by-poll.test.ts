@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { App } from './support/app.js';
+import { rowsOf } from './support/database.js';
 import { Receiver } from './support/receiver.js';
 
 let app: App;
@@ -59,16 +60,48 @@ describe('an operation with ack_by_poll', () => {
     await receiver.received(1);
     await app.client.ended(operation.id);
     expect(await callbackOf(operation)).toMatchObject({ status: 'Pending' });
-    answers[0]!();
     await expect
-      .poll(async () => {
-        await app.client.ended(operation.id);
-        return callbackOf(operation);
-      })
-      .toMatchObject(ACKNOWLEDGED);
+      .poll(() => callbackOf(operation))
+      .toMatchObject({ status: 'Pending', reason: null, acknowledged_by: 'poll' });
+    answers[0]!();
+    await expect.poll(() => callbackOf(operation)).toMatchObject(ACKNOWLEDGED);
     expect((await app.client.delivery((await callbackOf(operation)).id)).attempts).toMatchObject([
       { outcome: 'failed', http_status: 500 },
     ]);
+  });
+
+  it('is called back no more either where the worker of its attempt in flight went silent', async () => {
+    await using receiver = await Receiver.answering(() => undefined);
+    const operation = await app.client.submit({
+      ...{ type: 'echo', callback: { url: receiver.url }, ack_by_poll: true },
+    });
+    await receiver.received(1);
+    await app.client.ended(operation.id);
+    await expect.poll(() => callbackOf(operation)).toMatchObject({ acknowledged_by: 'poll' });
+    await rowsOf(app.databaseUrl, `UPDATE delivery SET due_at = now() WHERE operation_rid = $1`, [
+      operation.id,
+    ]);
+    await expect.poll(() => callbackOf(operation)).toMatchObject(ACKNOWLEDGED);
+    const { attempts } = await app.client.delivery((await callbackOf(operation)).id);
+    expect(attempts).toMatchObject([{ outcome: 'unknown', error: 'worker_lost' }]);
+    expect(receiver.all).toHaveLength(1);
+  });
+
+  it('stays as it was given up where that was the attempt in flight, and is known', async () => {
+    const answers: (() => void)[] = [];
+    await using receiver = await Receiver.answering((response) => {
+      answers.push(() => response.writeHead(410).end());
+    });
+    const operation = await app.client.submit({
+      ...{ type: 'echo', callback: { url: receiver.url }, ack_by_poll: true },
+    });
+    await receiver.received(1);
+    await app.client.ended(operation.id);
+    await expect.poll(() => callbackOf(operation)).toMatchObject({ acknowledged_by: 'poll' });
+    answers[0]!();
+    await expect
+      .poll(() => callbackOf(operation))
+      .toMatchObject({ status: 'Exhausted', reason: 'gone', acknowledged_by: 'poll' });
   });
 
   it('tells its endpoints all the same', async () => {
@@ -93,6 +126,7 @@ describe('an operation with ack_by_poll', () => {
     expect((await stranger.withKey('rb_wrong').get(`/v1/operations/${operation.id}`)).status).toBe(401);
     await app.client.get('/v1/operations?undelivered=true');
     await app.client.get(`/v1/operations/${operation.id}/history`);
+    await app.client.request('HEAD', `/v1/operations/${operation.id}`);
     expect(await callbackOf(operation)).toMatchObject({ status: 'Pending', reason: null });
   });
 });

@@ -6,7 +6,10 @@ export const DELIVERY_MOVES = {
   Canceled: [],
 } as const satisfies Record<string, readonly string[]>;
 
-/** The reason of a delivery that its caller needs no more, given up or not: it has read by itself how the operation ended. */
+/**
+ * The reason of a delivery that its caller needs no more, since it has read by itself how the operation ended: Canceled, Exhausted
+ * before, or Pending with its last attempt in flight.
+ */
 export const ACKNOWLEDGED_BY_POLL = 'acknowledged_by_poll';
 
 export type DeliveryState = keyof typeof DELIVERY_MOVES;

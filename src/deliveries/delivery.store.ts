@@ -134,7 +134,7 @@ export class DeliveryStore {
            schedule_step = schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
          FROM wanted w LEFT JOIN endpoint e ON e.id = w.endpoint_id LEFT JOIN origin k ON k.name = w.origin
          WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND e.disabled_at IS NULL
-           AND (w.endpoint_id IS NULL OR e.id IS NOT NULL)
+           AND (w.endpoint_id IS NULL OR e.id IS NOT NULL) AND d.reason IS DISTINCT FROM '${ACKNOWLEDGED_BY_POLL}'
          RETURNING d.*, w.attempt_id, k.proven_at IS NOT NULL AS is_proven, e.headers AS endpoint_headers, e.retry_schedule, e.signature_profile
        ), held AS (
          -- Hinted before its endpoint was disabled.
@@ -146,6 +146,10 @@ export class DeliveryStore {
          UPDATE delivery d SET state = 'Canceled', phase = NULL, hinted_at = NULL, due_at = NULL, run_at = NULL, reason = 'endpoint_deleted'
          FROM wanted w LEFT JOIN endpoint e ON e.id = w.endpoint_id
          WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND w.endpoint_id IS NOT NULL AND e.id IS NULL
+       ), acknowledged AS (
+         -- During an attempt whose worker went silent.
+         UPDATE delivery d SET state = 'Canceled', phase = NULL, hinted_at = NULL, due_at = NULL, run_at = NULL
+         FROM wanted w WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND d.reason = '${ACKNOWLEDGED_BY_POLL}'
        ), started AS (
          INSERT INTO attempt (delivery_id, number, id, trigger, outcome)
          SELECT id, attempt_count, attempt_id, trigger, 'started' FROM claimed
@@ -187,12 +191,17 @@ export class DeliveryStore {
          AS r (id, token, number, outcome, state, reason, delay_s, duration_ms, phases_ms, http_status, error,
            request_headers, response_headers, response_body, response_truncated, retry_after_s, interrupted, counts, exhausted_body)
        ), moved AS (
-         UPDATE delivery d SET state = r.state, reason = r.reason, lease_token = NULL,
+         -- Acknowledged during the attempt: there is no other after it.
+         UPDATE delivery d SET lease_token = NULL,
+           state = CASE WHEN d.reason = '${ACKNOWLEDGED_BY_POLL}' AND r.state = 'Pending' THEN 'Canceled' ELSE r.state END,
+           reason = CASE WHEN d.reason = '${ACKNOWLEDGED_BY_POLL}' AND r.state <> 'Delivered' THEN d.reason ELSE r.reason END,
+           given_up_reason = CASE WHEN d.reason = '${ACKNOWLEDGED_BY_POLL}' AND r.state = 'Exhausted' THEN r.reason END,
            trigger = CASE WHEN r.interrupted THEN d.trigger ELSE 'schedule' END,
            resume_at = CASE WHEN r.interrupted THEN d.resume_at END,
            schedule_step = d.schedule_step - CASE WHEN r.interrupted AND d.trigger = 'schedule' THEN 1 ELSE 0 END,
-           phase = CASE WHEN r.delay_s IS NULL THEN NULL WHEN r.delay_s > 0 THEN 'scheduled' ELSE 'ready' END,
-           due_at = now() + make_interval(secs => r.delay_s), run_at = now() + make_interval(secs => r.delay_s),
+           phase = CASE WHEN r.delay_s IS NULL OR d.reason = '${ACKNOWLEDGED_BY_POLL}' THEN NULL WHEN r.delay_s > 0 THEN 'scheduled' ELSE 'ready' END,
+           due_at = CASE WHEN d.reason IS DISTINCT FROM '${ACKNOWLEDGED_BY_POLL}' THEN now() + make_interval(secs => r.delay_s) END,
+           run_at = CASE WHEN d.reason IS DISTINCT FROM '${ACKNOWLEDGED_BY_POLL}' THEN now() + make_interval(secs => r.delay_s) END,
            delivered_at = CASE WHEN r.state = 'Delivered' THEN now() END
          FROM record r WHERE d.id = r.id AND d.lease_token = r.token AND d.phase = 'running'
          RETURNING d.id, d.run_at, d.endpoint_id, d.origin, d.account_id, r.outcome, r.counts, r.exhausted_body,
@@ -320,16 +329,17 @@ export class DeliveryStore {
   }
 
   /**
-   * Ends an operation's own callback that its caller doesn't need any more, unless an attempt is in flight. One that was given
-   * up stays so, and why is kept.
+   * Ends an operation's own callback that its caller doesn't need any more. An attempt in flight is not cut off, and is the
+   * last. One that was given up stays so, and why is kept.
    */
   async acknowledge(operationId: string): Promise<void> {
     await this.database.query(
-      `UPDATE delivery SET state = CASE WHEN state = 'Exhausted' THEN state ELSE 'Canceled' END,
-         phase = NULL, hinted_at = NULL, due_at = NULL, run_at = NULL, reason = $2,
-         given_up_reason = CASE WHEN state = 'Exhausted' THEN reason END
-       WHERE operation_id = $1 AND destination = 'callback'
-         AND (phase IN ('scheduled', 'ready', 'hinted') OR state = 'Exhausted' AND reason IS DISTINCT FROM $2)`,
+      `UPDATE delivery SET reason = $2, given_up_reason = CASE WHEN state = 'Exhausted' THEN reason END,
+         state = CASE WHEN phase IN ('scheduled', 'ready', 'hinted') THEN 'Canceled' ELSE state END,
+         phase = CASE WHEN phase = 'running' THEN phase END, hinted_at = NULL,
+         due_at = CASE WHEN phase = 'running' THEN due_at END, run_at = CASE WHEN phase = 'running' THEN run_at END
+       WHERE operation_id = $1 AND destination = 'callback' AND reason IS DISTINCT FROM $2
+         AND (phase IN ('scheduled', 'ready', 'hinted', 'running') OR state = 'Exhausted')`,
       [operationId, ACKNOWLEDGED_BY_POLL],
     );
   }

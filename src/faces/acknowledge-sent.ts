@@ -14,7 +14,8 @@ export function acknowledgeSent(
   accountId: string,
   operation: OperationEntity,
 ): void {
-  if (!operation.ackByPoll || !isTerminal(operation.state)) return;
+  // A HEAD shows nothing of it.
+  if (!operation.ackByPoll || !isTerminal(operation.state) || reply.request.method !== 'GET') return;
   reply.raw.once('finish', () => {
     operations.acknowledge(accountId, operation).catch((error: unknown) => {
       new Logger('Operations').warn(`a read end could not be acknowledged: ${String(error)}`);

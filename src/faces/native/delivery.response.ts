@@ -35,7 +35,7 @@ export class DeliveryResponse {
       next_attempt_at: delivery.state === 'Pending' ? (delivery.runAt?.toISOString() ?? null) : null,
       created_at: delivery.createdAt.toISOString(),
       delivered_at: delivery.deliveredAt?.toISOString() ?? null,
-      reason: (acknowledged ? delivery.givenUpReason : null) ?? delivery.reason,
+      reason: acknowledged && delivery.state !== 'Canceled' ? delivery.givenUpReason : delivery.reason,
       ...(acknowledged ? { acknowledged_by: 'poll' as const } : {}),
     };
   }
