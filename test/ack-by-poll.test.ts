@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { App } from './support/app.js';
+import { App, freePort, TEST_KEY } from './support/app.js';
 import { rowsOf } from './support/database.js';
 import { Receiver } from './support/receiver.js';
 
@@ -45,6 +45,32 @@ describe('an operation with ack_by_poll', () => {
     const { body } = await app.client.get(`/v1/operations?undelivered=true&limit=250`);
     expect(body.data.map(({ id }: { id: string }) => id)).not.toContain(operation.id);
     expect(receiver.all).toHaveLength(1);
+  });
+
+  it('is called back no more once its own caller has read its end by the bgrs face', async () => {
+    await using receiver = await Receiver.answering(500);
+    await using upstream = await Receiver.answering(200);
+    const port = await freePort();
+    const publicUrl = `http://127.0.0.1:${port}`;
+    await using gateway = await App.start({
+      gateway: { upstream: upstream.url, port, publicUrl },
+      operations: { ackByPoll: true },
+      deliveries: { schedule: [3600, 3600] },
+    });
+    const stranger = await gateway.account('stranger');
+    const call = async (path: string, key: string): Promise<any> =>
+      (await fetch(publicUrl + path, { headers: { 'x-ringback-key': key } })).json();
+    const query = `bgrs=yes&callbackurl=${encodeURIComponent(receiver.url)}`;
+    const { request: rid } = await call(`/x?${query}`, TEST_KEY);
+    await receiver.received(1);
+    const theCallback = async (): Promise<any> =>
+      (await gateway.client.get('/v1/deliveries')).body.data.at(-1);
+    await expect.poll(theCallback).toMatchObject({ next_attempt_at: expect.stringMatching(/Z$/) });
+    expect((await call(`/bgrs/${rid}`, stranger.key))[0].status_name).toBe('finished');
+    await call(`/bgrs/${rid}/details`, TEST_KEY);
+    expect(await theCallback()).toMatchObject({ status: 'Pending', reason: null });
+    await call(`/bgrs/${rid}`, TEST_KEY);
+    await expect.poll(theCallback).toMatchObject(ACKNOWLEDGED);
   });
 
   it('keeps its attempt in flight, and is called back no more after that', async () => {

@@ -1,11 +1,28 @@
+import { Module } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
-import { App } from './support/app.js';
+import {
+  type OperationHandler,
+  type OperationOutcome,
+  OperationType,
+} from '../src/operations/operation-type.js';
+import { App, freePort, TEST_KEY } from './support/app.js';
 import { newDatabase } from './support/database.js';
 import { Receiver } from './support/receiver.js';
+import { UpstreamApi } from './support/upstream.js';
 import { Service, sharedBy } from './support/service.js';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const CALLER = `00-${TRACE}-00f067aa0ba902b7-01`;
+
+@OperationType({ name: 'test.quick', title: 'Quick', path: 'test/quick' })
+class QuickHandler implements OperationHandler {
+  run(): Promise<OperationOutcome> {
+    return Promise.resolve({});
+  }
+}
+
+@Module({ providers: [QuickHandler] })
+class HandlersModule {}
 
 interface Span {
   readonly name: string;
@@ -53,12 +70,52 @@ describe('a trace', { timeout: 60_000 }, () => {
     expect(callback!.headers['traceparent']).toBe(`00-${TRACE}-${attempt!.spanId}-01`);
   });
 
-  it('is passed on as the caller sent it where no spans are recorded', async () => {
+  it('joins a request in the background too, in place of the one that its caller sent', async () => {
+    await using collector = await Receiver.answering(200);
+    await using upstream = await UpstreamApi.answering((response) => response.end('{}'));
     await using receiver = await Receiver.answering(200);
-    await using app = await App.start();
-    await app.client.submit({ type: 'echo', callback: { url: receiver.url } }, { traceparent: CALLER });
+    const gateway = await freePort();
+    await using _service = await Service.start({
+      ...(await sharedBy(await newDatabase())),
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.port}`,
+      RINGBACK_UPSTREAM: upstream.url,
+      RINGBACK_GATEWAY_PORT: String(gateway),
+    });
+    const query = `bgrs=yes&callbackurl=${encodeURIComponent(receiver.url)}`;
+    await fetch(`http://127.0.0.1:${gateway}/slow?${query}`, {
+      headers: { 'x-ringback-key': TEST_KEY, traceparent: CALLER },
+    });
     const [callback] = await receiver.received(1);
-    expect(callback!.headers['traceparent']).toBe(CALLER);
+    await expect.poll(() => spans(collector, TRACE).length, { timeout: 20_000 }).toBe(3);
+    const run = spans(collector, TRACE).find(({ name }) => name.startsWith('run '));
+    expect(upstream.seen[0]!.headers['traceparent']).toBe(`00-${TRACE}-${run!.spanId}-01`);
+    expect(callback!.headers['traceparent']).toContain(TRACE);
+  });
+
+  it('is passed on as the caller sent it where no spans are recorded, by every face', async () => {
+    await using receiver = await Receiver.answering(200);
+    await using upstream = await UpstreamApi.answering((response) => response.end('{}'));
+    const gateway = await freePort();
+    const publicUrl = `http://127.0.0.1:${gateway}`;
+    await using app = await App.start({ gateway: { upstream: upstream.url, port: gateway, publicUrl } }, [
+      HandlersModule,
+    ]);
+    const callback = { url: receiver.url };
+    const traced = { traceparent: CALLER };
+    const { id } = await app.client.submit({ type: 'echo', callback }, traced);
+    await app.client.post('/v1/operations/batch', { operations: [{ type: 'echo', callback }] }, traced);
+    await app.client.post('/api/test/quick', { callbackurl: receiver.url }, traced);
+    await fetch(`${publicUrl}/x?bgrs=yes&callbackurl=${encodeURIComponent(receiver.url)}`, {
+      headers: { 'x-ringback-key': TEST_KEY, ...traced },
+    });
+    const rerun = { traceparent: `00-${TRACE}-b7ad6b7169203331-01` };
+    await app.client.post(`/v1/operations/${id}/rerun`, undefined, rerun);
+    // One of a later version is what version 00 can say of it.
+    await app.client.submit({ type: 'echo', callback }, { traceparent: CALLER.replace('00-', '01-') + '-x' });
+    const received = await receiver.received(6);
+    const parents = received.map(({ headers }) => headers['traceparent']);
+    expect(parents.toSorted()).toEqual([CALLER, CALLER, CALLER, CALLER, CALLER, rerun.traceparent]);
+    expect(upstream.seen[0]!.headers['traceparent']).toBe(CALLER);
   });
 
   it.each([

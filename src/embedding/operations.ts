@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { AccountsService } from '../accounts/accounts.service.js';
 import { type ProblemBody, RingbackError } from '../client/error.js';
 import type { Operation, SubmitRequest } from '../client/types.js';
@@ -10,6 +10,7 @@ import { readSubmission, toIdempotency } from '../faces/native/submission.js';
 import { OperationNotFoundError, OperationRefusedError } from '../operations/operation.errors.js';
 import type { OperationView } from '../operations/operation-reads.store.js';
 import { OperationsService } from '../operations/operations.service.js';
+import { activeTraceparent, traceparentOf } from '../tracing/spans.js';
 import { EmbeddedRingback } from './embedded-ringback.js';
 
 /** Whose operation it is. */
@@ -21,6 +22,8 @@ export interface OfAccount {
 export interface SubmitFromCode extends OfAccount {
   /** Makes repeats of this submit one operation for 24 hours; at most 255 characters. */
   readonly idempotencyKey?: string;
+  /** W3C trace context that the operation belongs to; that of the running code by default, where it has one. */
+  readonly traceparent?: string;
 }
 
 export interface WaitFromCode extends OfAccount {
@@ -35,25 +38,32 @@ export interface WaitFromCode extends OfAccount {
  */
 @Injectable()
 export class Operations {
+  private readonly logger = new Logger('Operations');
+
   constructor(private readonly ringback: EmbeddedRingback) {}
 
   /** Submits an operation. When this resolves, it is committed and will run. */
   submit<Result = unknown>(
     request: SubmitRequest,
-    { account = 'default', idempotencyKey }: SubmitFromCode = {},
+    { account = 'default', idempotencyKey, traceparent }: SubmitFromCode = {},
   ): Promise<Operation<Result>> {
     return this.answer(async (operations) => {
       // As bytes would have it: what JSON cannot carry would differ between submit and run.
       const text = JSON.stringify(request);
       const idempotency = toIdempotency(idempotencyKey, () => text);
-      const submission = await readSubmission(await this.ensured(account), JSON.parse(text), idempotency);
+      const trace = traceparent === undefined ? activeTraceparent() : traceparentOf(traceparent);
+      const accountId = await this.ensured(account);
+      const submission = await readSubmission(accountId, JSON.parse(text), idempotency, trace);
       return (await operations.accept(submission)).view;
     });
   }
 
   /** The operation as it stands. */
   find<Result = unknown>(id: string, { account }: OfAccount = {}): Promise<Operation<Result>> {
-    return this.answer(async (operations) => operations.find(await this.accountId(account, id), id));
+    return this.answer(async (operations) => {
+      const accountId = await this.accountId(account, id);
+      return this.read(operations, accountId, await operations.find(accountId, id));
+    });
   }
 
   /** The operation once it has ended, or as it stands when the time is up or the signal fires. */
@@ -61,9 +71,11 @@ export class Operations {
     id: string,
     { account, timeoutS = 60, signal }: WaitFromCode = {},
   ): Promise<Operation<Result>> {
-    return this.answer(async (operations) =>
-      operations.await(await this.accountId(account, id), id, timeoutS * 1000, { gone: signal }),
-    );
+    return this.answer(async (operations) => {
+      const accountId = await this.accountId(account, id);
+      const view = await operations.await(accountId, id, timeoutS * 1000, { gone: signal });
+      return this.read(operations, accountId, view);
+    });
   }
 
   /** Ends a live operation as Canceled; `operation-ended` when it has ended. */
@@ -74,8 +86,17 @@ export class Operations {
   /** Submits the same once more, as a new operation that names this one in `rerun_of`. */
   rerun(id: string, { account }: OfAccount = {}): Promise<Operation> {
     return this.answer(
-      async (operations) => (await operations.rerun(await this.accountId(account, id), id)).view,
+      async (operations) =>
+        (await operations.rerun(await this.accountId(account, id), id, activeTraceparent())).view,
     );
+  }
+
+  /** Reading how it ended acknowledges it, as on every face. */
+  private read(operations: OperationsService, accountId: string, view: OperationView): OperationView {
+    operations.acknowledge(accountId, view.operation).catch((error: unknown) => {
+      this.logger.warn(`a read end could not be acknowledged: ${String(error)}`);
+    });
+    return view;
   }
 
   private async ensured(name: string): Promise<string> {

@@ -42,8 +42,8 @@ export interface Submission {
   readonly rerunOf?: string | null;
   /** Its end owes its own callback nothing until `speakUp`: the submit tells it. */
   readonly silent?: boolean;
-  /** W3C trace context of the caller's request. */
-  readonly traceparent?: string | null;
+  /** W3C trace context of the caller's request; null where it had none. */
+  readonly traceparent: string | null;
   /** Whether reading the end ends the callback's attempts; as the setting says where it isn't given. */
   readonly ackByPoll?: boolean | null;
   /** With the text whose digest tells whether a repeated key comes with the same body. */
@@ -225,7 +225,7 @@ export class OperationsService {
   }
 
   /** Accepts the same operation once more, in whatever state it is, as long as its input is kept. */
-  async rerun(accountId: string, rid: string): Promise<Accepted> {
+  async rerun(accountId: string, rid: string, traceparent: string | null): Promise<Accepted> {
     const { operation } = await this.find(accountId, rid);
     if (operation.emptiedAt !== null)
       throw new OperationExpiredError(
@@ -251,6 +251,7 @@ export class OperationsService {
       retention: operation.retention,
       ackByPoll: operation.ackByPoll,
       rerunOf: rid,
+      traceparent,
       idempotency: null,
     });
   }
@@ -288,7 +289,7 @@ export class OperationsService {
       runAt: submission.runAt,
       rerunOf: submission.rerunOf ?? null,
       silent: submission.silent ?? false,
-      traceparent: submission.traceparent ?? null,
+      traceparent: submission.traceparent,
       ackByPoll: submission.ackByPoll ?? this.config.ackByPoll,
       idempotency: idempotency && {
         key: idempotency.key,

@@ -11,12 +11,22 @@ import { VERSION } from '../config/version.js';
 
 /** W3C Trace Context, version 00: trace id, parent id, flags. */
 const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/;
+/** A later version begins with the same, and may say more after it (3.2.2). */
+const LATER = /^(?!00|ff)[0-9a-f]{2}(-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})(?:-|$)/;
 
 const tracer = trace.getTracer('ringback', VERSION);
 
-/** A caller's `traceparent` header where it is one (W3C Trace Context, 3.2); else null: a broken one is as none. */
+/** A caller's `traceparent` header as version 00, where it is one (W3C Trace Context, 3.2); else null: a broken one is as none. */
 export function traceparentOf(header: unknown): string | null {
-  return typeof header === 'string' && TRACEPARENT.test(header) ? header : null;
+  if (typeof header !== 'string') return null;
+  const version00 = header.replace(LATER, '00$1\n').split('\n', 1)[0]!;
+  return TRACEPARENT.test(version00) ? version00 : null;
+}
+
+/** The trace that code of this process is in, as its own OpenTelemetry knows it; null where there is none. */
+export function activeTraceparent(): string | null {
+  const span = trace.getActiveSpan();
+  return span === undefined ? null : format(span);
 }
 
 /** A step of a trace. Without an exporter it records nothing, and passes the caller's trace on as it came. */

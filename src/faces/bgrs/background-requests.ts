@@ -13,6 +13,7 @@ import { isIdempotent, triesOf } from '../../operations/types/kept-response.js';
 import { endToEndHeaders } from '../../operations/types/upstream-headers.js';
 import { UpstreamInputs } from '../../operations/types/upstream-input.js';
 import { UPSTREAM_REQUEST } from '../../operations/types/upstream-request.js';
+import { traceparentOf } from '../../tracing/spans.js';
 import { GatewayCredentials } from './gateway-credentials.js';
 import { queryValue, shownTarget, upstreamTarget } from './gateway-route.js';
 
@@ -64,6 +65,7 @@ export class BackgroundRequests {
         runAt: null,
         timeoutS: null,
         retention: RETENTION,
+        traceparent: traceparentOf(request.headers['traceparent']),
         idempotency: null,
       });
       return view.operation.rid;

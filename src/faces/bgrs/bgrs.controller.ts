@@ -8,9 +8,11 @@ import { HistoryStore } from '../../operations/history.store.js';
 import { OperationNotFoundError } from '../../operations/operation.errors.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
+import { OperationsService } from '../../operations/operations.service.js';
 import { OperationWaits } from '../../operations/operation-waits.js';
 import { isTerminal } from '../../operations/operation.state.js';
 import { isProgressToken, type UpstreamInput } from '../../operations/types/upstream-input.js';
+import { acknowledgeSent } from '../acknowledge-sent.js';
 import { sendFile } from '../file-answer.js';
 import { bgrsDetail, bgrsRequest, resultOf } from './bgrs.response.js';
 import { GatewayCredentials } from './gateway-credentials.js';
@@ -25,6 +27,7 @@ const MOST_TEXT = 4_000;
 export class BgrsController {
   constructor(
     private readonly credentials: GatewayCredentials,
+    private readonly operations: OperationsService,
     private readonly reads: OperationReads,
     private readonly history: HistoryStore,
     private readonly waits: OperationWaits,
@@ -33,8 +36,14 @@ export class BgrsController {
   ) {}
 
   @Get(':rid')
-  async read(@Param('rid') rid: string, @Req() request: FastifyRequest) {
-    return bgrsRequest(await this.readable(rid, request), this.config.types);
+  async read(
+    @Param('rid') rid: string,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const { operation, isOwn } = await this.readable(rid, request);
+    if (isOwn) acknowledgeSent(reply, this.operations, operation.accountId, operation);
+    return bgrsRequest(operation, this.config.types);
   }
 
   /** The history, oldest first, after entry `after`; the last line is `done`. */
@@ -45,7 +54,7 @@ export class BgrsController {
     @Query('after') after: string | undefined,
     @Req() request: FastifyRequest,
   ) {
-    const operation = await this.readable(rid, request);
+    const { operation } = await this.readable(rid, request);
     const most = wholeNumber('limit', limit, MOST_DETAILS);
     if (most < 1 || most > MOST_DETAILS) throw invalid('limit', `must be from 1 to ${MOST_DETAILS}`);
     const first = wholeNumber('after', after, 0);
@@ -60,7 +69,7 @@ export class BgrsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const operation = await this.readable(rid, request);
+    const { operation } = await this.readable(rid, request);
     if (!isTerminal(operation.state))
       throw new Problem(404, 'result-not-ready', 'the request has not ended yet', {
         headers: { 'retry-after': '1' },
@@ -121,18 +130,19 @@ export class BgrsController {
     this.waits.grew(operation.requestId);
   }
 
-  /** The operation, if the caller may read it. */
-  private async readable(rid: string, request: FastifyRequest): Promise<OperationEntity> {
+  /** The operation, if the caller may read it, and whether it is the caller's own. */
+  private async readable(
+    rid: string,
+    request: FastifyRequest,
+  ): Promise<{ operation: OperationEntity; isOwn: boolean }> {
     const caller = await this.credentials.callerOf(
       { method: request.method, target: request.url, headers: request.headers },
       'operations:read',
     );
     const { operation } = (await this.reads.findShared('bgrs', rid)) ?? notFound(rid);
-    if (this.config.sharing === 'any') return operation;
     const { user_id: owner } = JSON.parse(operation.input ?? '{}') as Partial<UpstreamInput>;
-    return operation.accountId === caller.accountId && (owner ?? null) === caller.userId
-      ? operation
-      : notFound(rid);
+    const isOwn = operation.accountId === caller.accountId && (owner ?? null) === caller.userId;
+    return isOwn || this.config.sharing === 'any' ? { operation, isOwn } : notFound(rid);
   }
 }
 

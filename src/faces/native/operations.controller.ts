@@ -168,9 +168,10 @@ export class OperationsController {
   async rerun(
     @AccountId() accountId: string,
     @Param('id') id: string,
+    @Headers('traceparent') traceparent: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
-    const { view } = await this.operations.rerun(accountId, id);
+    const { view } = await this.operations.rerun(accountId, id, traceparentOf(traceparent));
     this.describe(reply, view.operation);
     return OperationResponse.from(view, this.http.publicUrl);
   }

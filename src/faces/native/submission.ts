@@ -10,7 +10,7 @@ export async function readSubmission(
   accountId: string,
   body: unknown,
   idempotency: Submission['idempotency'],
-  traceparent: string | null = null,
+  traceparent: string | null,
 ): Promise<Submission> {
   const metadata = { type: 'body', metatype: SubmitOperationRequest } as const;
   const request = (await validation.transform(body, metadata)) as SubmitOperationRequest;
@@ -22,7 +22,7 @@ export function toSubmission(
   accountId: string,
   request: SubmitOperationRequest,
   idempotency: Submission['idempotency'],
-  traceparent: string | null = null,
+  traceparent: string | null,
 ): Submission {
   const { callback } = request;
   return {

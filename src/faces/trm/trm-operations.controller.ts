@@ -11,6 +11,7 @@ import { queryValues } from '../../http/raw-query.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { OperationTypes } from '../../operations/operation-types.js';
+import { traceparentOf } from '../../tracing/spans.js';
 import { acknowledgeSent } from '../acknowledge-sent.js';
 import { TrmEnvelope } from './trm.envelope.js';
 import { TrmGuard } from './trm.guard.js';
@@ -111,6 +112,7 @@ export class TrmOperationsController {
       {
         callbackUrls: queryValues(request.url, 'callbackurl'),
         inlineMs: inlineMs(query['inlinems']) ?? found.type.inlineMs,
+        traceparent: traceparentOf(request.headers['traceparent']),
       },
     );
     void reply.header('operation-id', view.operation.rid);

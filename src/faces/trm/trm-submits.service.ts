@@ -22,9 +22,9 @@ export class TrmSubmits {
     type: RegisteredType,
     input: Record<string, unknown>,
     own: TrmSubmitRequest,
-    query: { callbackUrls: readonly string[]; inlineMs: number },
+    asked: { callbackUrls: readonly string[]; inlineMs: number; traceparent: string | null },
   ): Promise<Submitted> {
-    const callback = callbackOf(own, query.callbackUrls);
+    const callback = callbackOf(own, asked.callbackUrls);
     const submission: Submission = {
       accountId,
       face: 'trm',
@@ -36,13 +36,14 @@ export class TrmSubmits {
       runAt: null,
       timeoutS: null,
       retention: null,
+      traceparent: asked.traceparent,
       idempotency: null,
     };
     const quiet = callback !== null && !callback.onInline;
     try {
-      const silent = quiet && query.inlineMs > 0;
+      const silent = quiet && asked.inlineMs > 0;
       const { view } = await this.operations.accept({ ...submission, silent });
-      return await this.inline(view, query.inlineMs, silent);
+      return await this.inline(view, asked.inlineMs, silent);
     } catch (error) {
       // A field that the type doesn't have is the caller's program that is wrong; any other refusal is an operation's end.
       const judged =

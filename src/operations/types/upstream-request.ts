@@ -68,7 +68,7 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
       const response = await this.upstream.send({
         method: asked.method,
         target: asked.target,
-        headers: [...asked.headers, ...framing(input, asked), ...this.reporting(asked, context)],
+        headers: [...inTrace(asked, context), ...framing(input, asked), ...this.reporting(asked, context)],
         body,
         trailers: pairs(asked.trailers ?? []),
         kept: isIdempotent(asked.method),
@@ -178,7 +178,7 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
       item.body === undefined
         ? null
         : Buffer.from(typeof item.body === 'string' ? item.body : JSON.stringify(item.body));
-    const inherited = pairs(asked.headers).filter(
+    const inherited = pairs(inTrace(asked, context)).filter(
       ([name]) => !replaced.has(name.toLowerCase()) && !/^(?:content-.*|accept-encoding)$/i.test(name),
     );
     return {
@@ -198,6 +198,13 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
     const url = `${this.gateway.publicUrl}/bgrs/${context.id}/progress?token=${asked.progressToken}`;
     return ['X-Ringback-Operation', context.id, 'X-Ringback-Progress-Url', url];
   }
+}
+
+/** The caller's headers, with this run as what the request comes from. */
+function inTrace({ headers }: OpenedRequest, { traceparent }: OperationContext): readonly string[] {
+  if (traceparent === null) return headers;
+  const others = pairs(headers).filter(([name]) => name.toLowerCase() !== 'traceparent');
+  return [...others.flat(), 'traceparent', traceparent];
 }
 
 /** How the body's end is told: only a chunked one can have trailers after it. */
