@@ -8,7 +8,7 @@ import { CancelGrace1764100000020 } from './migrations/1764100000020-cancel-grac
 import { ChoreHints1764100000025 } from './migrations/1764100000025-chore-hints.js';
 import { Undelivered1764100000030 } from './migrations/1764100000030-undelivered.js';
 import { GivenUpReason1764200000010 } from './migrations/1764200000010-given-up-reason.js';
-import { AccountsTogether1764200000020 } from './migrations/1764200000020-accounts-together.js';
+import { BoundedHints1764200000020 } from './migrations/1764200000020-bounded-hints.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { CONNECTION } from './src/database/postgres-client.js';
@@ -64,7 +64,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       ChoreHints1764100000025,
       Undelivered1764100000030,
       GivenUpReason1764200000010,
-      AccountsTogether1764200000020,
+      BoundedHints1764200000020,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,

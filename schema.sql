@@ -571,9 +571,122 @@ CREATE OR REPLACE FUNCTION dispatch_operations(most integer, redispatch interval
 AS $function$
       #variable_conflict use_column
       DECLARE
-        moved integer; last_served text; quota integer; deepest integer; chosen bigint[]; lost bigint[]; due tid[];
+        moved integer; last_served text; accounts text[]; heads bigint[]; frees bigint[]; found integer;
+        quota integer; deepest integer; chosen bigint[]; lost bigint[]; due tid[];
+      BEGIN
+        -- A dispatch that a crash forgets is made again, so nobody waits for the disk. (What a later commit waits for includes it.)
+        PERFORM set_config('synchronous_commit', 'off', true);
+        PERFORM pg_advisory_xact_lock(7164225002);
+
+        -- Runs whose worker went silent wait again. Those without a try left stay for the undertaker.
+        due := ARRAY(SELECT o.ctid FROM operation o WHERE o.phase = 'running' AND o.due_at <= now() AND o.attempt < o.tries
+          ORDER BY o.due_at LIMIT most FOR UPDATE SKIP LOCKED);
+        WITH freed AS (
+          UPDATE operation o SET state = 'Waiting', phase = 'ready', due_at = now(), lease_token = NULL, status_text = 'Waiting...'
+          WHERE o.ctid = ANY (due) RETURNING o.request_id
+        )
+        INSERT INTO history_entry (operation_id, kind, state, text)
+        SELECT freed.request_id, 'transition', 'Waiting', 'The worker went silent; waiting for another' FROM freed;
+
+        -- Many at once, and again while there are more: a herd of one account's must not hold up the others'.
+        LOOP
+          due := ARRAY(SELECT o.ctid FROM operation o WHERE o.phase = 'scheduled' AND o.due_at <= now()
+            ORDER BY o.due_at LIMIT 25 * most FOR UPDATE SKIP LOCKED);
+          EXIT WHEN due = '{}';
+          UPDATE operation o SET phase = 'ready' WHERE o.ctid = ANY (due);
+          EXIT WHEN cardinality(due) < 25 * most OR clock_timestamp() > now() + interval '1 second';
+        END LOOP;
+
+        -- Accounts take turns in a circle, from the one that was served last: as many are looked at as a round can serve.
+        SELECT t.served INTO last_served FROM turn t WHERE t.of = 'operations';
+        WITH lap (after, upto) AS (
+          VALUES (last_served, NULL), ('', last_served)
+        )
+        SELECT array_agg(w.account_id), array_agg(w.request_id), array_agg(w.free), count(*) INTO accounts, heads, frees, found
+        FROM (
+          SELECT w.account_id, w.request_id, w.free FROM (
+            SELECT n.account_id, n.request_id, (
+              -- Ordered, because without statistics other indexes look as good, which read all that an account ever had.
+              SELECT a.slots - (SELECT count(*) FROM (
+                SELECT FROM operation o WHERE o.account_id = a.id AND o.phase IN ('hinted', 'running') ORDER BY o.due_at LIMIT a.slots) taken)
+              FROM account a WHERE a.id = n.account_id) AS free
+            FROM lap CROSS JOIN LATERAL (
+              -- From one account's first row to the next account's: what else they have waiting isn't read.
+              WITH RECURSIVE walk AS (
+                SELECT lap.after AS account_id, 0::bigint AS request_id
+                UNION ALL
+                SELECT o.account_id, o.request_id FROM walk w CROSS JOIN LATERAL (
+                  SELECT o.account_id, o.request_id FROM operation o WHERE o.phase = 'ready' AND o.account_id > w.account_id
+                  ORDER BY o.account_id, o.priority DESC, o.request_id LIMIT 1
+                ) o
+                WHERE lap.upto IS NULL OR o.account_id <= lap.upto
+              )
+              SELECT * FROM walk w WHERE w.request_id > 0
+            ) n OFFSET 0
+          ) w WHERE w.free > 0 LIMIT most
+        ) w;
+
+        -- Each its first before any its second. Where fewer accounts wait than a round can serve, more of each: as many as make a
+        -- round if all have them, and where some haven't, four times as many, so that little is read in vain.
+        quota := least((most + found - 1) / greatest(found, 1), most + 1 - found);
+        LOOP
+          SELECT array_agg(c.request_id), (array_agg(c.account_id))[count(*)], count(*), max(c.turn) INTO chosen, last_served, moved, deepest
+          FROM (
+            SELECT t.* FROM (
+              SELECT a.account_id, a.request_id, a.place, 1 AS turn FROM unnest(accounts, heads) WITH ORDINALITY AS a (account_id, request_id, place)
+              UNION ALL
+              SELECT a.account_id, next.request_id, a.place, next.turn
+              FROM unnest(accounts, frees) WITH ORDINALITY AS a (account_id, free, place) CROSS JOIN LATERAL (
+                SELECT o.request_id, row_number() OVER (ORDER BY o.priority DESC, o.request_id) AS turn
+                FROM operation o WHERE o.account_id = a.account_id AND o.phase = 'ready'
+                ORDER BY o.priority DESC, o.request_id OFFSET 1 LIMIT least(a.free, quota) - 1
+              ) next
+              WHERE a.free > 1 AND quota > 1
+            ) t ORDER BY t.turn, t.place LIMIT most
+          ) c;
+          EXIT WHEN moved = most OR deepest IS DISTINCT FROM quota OR quota > most - found;
+          quota := least(4 * quota, most + 1 - found);
+        END LOOP;
+        IF chosen IS NOT NULL THEN
+          UPDATE turn t SET served = last_served WHERE t.of = 'operations';
+        END IF;
+
+        lost := ARRAY(SELECT o.request_id FROM operation o WHERE o.phase = 'hinted' AND o.due_at <= now()
+          ORDER BY o.due_at LIMIT most FOR UPDATE SKIP LOCKED);
+        IF chosen IS NULL AND lost = '{}' THEN
+          RETURN;
+        END IF;
+        -- A row that somebody else has locked is left for the next round: nobody else's turn waits for it.
+        due := ARRAY(SELECT o.ctid FROM operation o WHERE o.request_id = ANY (chosen || lost) AND o.phase IN ('ready', 'hinted')
+          ORDER BY o.request_id FOR UPDATE SKIP LOCKED);
+        RETURN QUERY
+        WITH hinted AS (
+          UPDATE operation o SET phase = 'hinted', epoch = o.epoch + 1, due_at = now() + redispatch,
+            hinted_at = CASE o.phase WHEN 'hinted' THEN coalesce(o.hinted_at, now()) ELSE now() END
+          WHERE o.ctid = ANY (due)
+          RETURNING o.request_id, o.epoch, o.priority
+        )
+        SELECT h.request_id, h.epoch FROM hinted h ORDER BY h.priority DESC, h.request_id;
+      END $function$;
+
+CREATE OR REPLACE FUNCTION dispatch_operations(most integer, redispatch interval, most_hinted integer)
+ RETURNS TABLE(request_id bigint, epoch integer)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
+ SET enable_incremental_sort TO 'off'
+ SET enable_memoize TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+      #variable_conflict use_column
+      DECLARE
+        room integer; moved integer; last_served text; quota integer; deepest integer; chosen bigint[]; lost bigint[]; due tid[];
         -- Where the round's lap over the accounts begins, how far it has come, and whether that is round the circle's end.
-        begun text; reached text; wrapped boolean := false; seen text[]; firsts bigint[]; looked integer;
+        begun text; reached text; wrapped boolean := false; batch integer; seen text[]; firsts bigint[]; looked integer;
         -- Of each account with a free slot, in the circle's order: its first row, and how many slots are free.
         accounts text[]; heads bigint[]; frees bigint[]; found integer := 0;
       BEGIN
@@ -600,10 +713,15 @@ AS $function$
           EXIT WHEN cardinality(due) < 25 * most OR clock_timestamp() > now() + interval '1 second';
         END LOOP;
 
-        -- Accounts take turns in a circle, from the one that was served last, until as many have a free slot as a round can serve.
+        -- What is hinted is overtaken by nothing that comes after it, however many of one account's that is. So no more is than
+        -- keeps the workers busy; the rest waits where accounts take turns.
+        room := least(most, most_hinted - (SELECT count(*) FROM (SELECT FROM operation o WHERE o.phase = 'hinted' ORDER BY o.due_at LIMIT most_hinted) h));
+
+        -- Accounts take turns in a circle, from the one that was served last, until as many have a free slot as there is room for.
         SELECT t.served INTO begun FROM turn t WHERE t.of = 'operations';
         reached := begun;
-        LOOP
+        batch := room;
+        WHILE room > 0 LOOP
           -- From one account's first row to the next account's: what else they have waiting isn't read.
           WITH RECURSIVE walk AS (
             SELECT reached AS account_id, 0::bigint AS request_id
@@ -615,7 +733,7 @@ AS $function$
             WHERE NOT wrapped OR o.account_id <= begun
           )
           SELECT array_agg(w.account_id), array_agg(w.request_id), count(*) INTO seen, firsts, looked
-          FROM (SELECT w.account_id, w.request_id FROM walk w WHERE w.request_id > 0 LIMIT most) w;
+          FROM (SELECT w.account_id, w.request_id FROM walk w WHERE w.request_id > 0 LIMIT batch) w;
 
           -- Their slots less what they have in flight, looked up for all of them together.
           SELECT accounts || array_agg(a.account_id), heads || array_agg(a.request_id), frees || array_agg(a.free) INTO accounts, heads, frees
@@ -629,12 +747,13 @@ AS $function$
               SELECT t.account_id, NULL, NULL, -1 FROM (
                 SELECT o.account_id FROM operation o WHERE o.account_id = ANY (seen) AND o.phase IN ('hinted', 'running')
                 ORDER BY o.account_id, o.due_at) t
-            ) p GROUP BY p.account_id HAVING sum(p.slots) > 0 ORDER BY max(p.place) LIMIT most - found
+            ) p GROUP BY p.account_id HAVING sum(p.slots) > 0 ORDER BY max(p.place) LIMIT room - found
           ) a;
           found := coalesce(cardinality(accounts), 0);
-          EXIT WHEN found = most;
-          IF looked = most THEN
+          EXIT WHEN found = room;
+          IF looked = batch THEN
             reached := seen[looked];
+            batch := least(2 * batch, most);
           ELSE
             EXIT WHEN wrapped OR begun = '';
             wrapped := true;
@@ -644,8 +763,8 @@ AS $function$
 
         -- Each its first before any its second. Where fewer accounts wait than a round can serve, more of each: as many as make a
         -- round if all have them, and where some haven't, four times as many, so that little is read in vain.
-        quota := least((most + found - 1) / greatest(found, 1), most + 1 - found);
-        LOOP
+        quota := least((room + found - 1) / greatest(found, 1), room + 1 - found);
+        WHILE found > 0 LOOP
           SELECT array_agg(c.request_id), (array_agg(c.account_id))[count(*)], count(*), max(c.turn) INTO chosen, last_served, moved, deepest
           FROM (
             SELECT t.* FROM (
@@ -658,10 +777,10 @@ AS $function$
                 ORDER BY o.priority DESC, o.request_id OFFSET 1 LIMIT least(a.free, quota) - 1
               ) next
               WHERE a.free > 1 AND quota > 1
-            ) t ORDER BY t.turn, t.place LIMIT most
+            ) t ORDER BY t.turn, t.place LIMIT room
           ) c;
-          EXIT WHEN moved = most OR deepest IS DISTINCT FROM quota OR quota > most - found;
-          quota := least(4 * quota, most + 1 - found);
+          EXIT WHEN moved = room OR deepest IS DISTINCT FROM quota OR quota > room - found;
+          quota := least(4 * quota, room + 1 - found);
         END LOOP;
         IF chosen IS NOT NULL THEN
           UPDATE turn t SET served = last_served WHERE t.of = 'operations';

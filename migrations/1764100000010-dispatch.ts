@@ -11,7 +11,7 @@ import { EARLIER_DISPATCH } from './1764100000010-dispatch.earlier.js';
 export const ONE_PLAN = `SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
       SET enable_sort = off SET enable_incremental_sort = off SET enable_memoize = off SET jit = off SET plan_cache_mode = force_generic_plan`;
 
-export const OPERATIONS = `
+const OPERATIONS = `
       CREATE OR REPLACE FUNCTION dispatch_operations(most integer, redispatch interval)
       RETURNS TABLE (request_id bigint, epoch integer) LANGUAGE plpgsql
       ${ONE_PLAN} AS $$

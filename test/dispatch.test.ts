@@ -42,7 +42,11 @@ describe('the dispatch', () => {
   });
 
   it.each([
-    ['operations', `dispatch_operations(200, interval '1 minute')`, ['operation_account', 'operation_rid']],
+    [
+      'operations',
+      `dispatch_operations(200, interval '1 minute', 200)`,
+      ['operation_account', 'operation_rid'],
+    ],
     [
       'deliveries',
       `dispatch_deliveries(200, interval '1 minute', 200, 500)`,

@@ -42,7 +42,7 @@ const operationValues = (account: string, phase: string, due: string, priority: 
 export const OPERATIONS: Kind = {
   name: 'operations',
   table: 'operation',
-  dispatch: `SELECT request_id AS id, epoch FROM dispatch_operations(${MOST}, interval '1 minute')`,
+  dispatch: `SELECT request_id AS id, epoch FROM dispatch_operations(${MOST}, interval '1 minute', ${MOST})`,
   queue: OperationHints,
   // As if they had ended and as many had come, behind the others.
   reset: `WITH gone AS (DELETE FROM operation WHERE phase = 'hinted' AND priority = 0 RETURNING account_id)
@@ -54,7 +54,7 @@ export const OPERATIONS: Kind = {
     `INSERT INTO account (id, name, slots) SELECT ${ACCOUNT('-n')}, 'stuck' || n, 1 FROM generate_series(1, ${stuck}) n`,
     `INSERT INTO operation (${OPERATION_COLUMNS})
      SELECT ${operationValues(ACCOUNT('-n'), 'p', `now() + interval '1 day'`, 1)}
-     FROM generate_series(1, ${stuck}) n, unnest(ARRAY['hinted', 'ready', 'ready']) p`,
+     FROM generate_series(1, ${stuck}) n, unnest(ARRAY['running', 'ready', 'ready']) p`,
   ],
   scenarios: [
     { name: '1,000 of 1 account', rows: 1_000, owners: 1 },

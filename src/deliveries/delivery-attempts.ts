@@ -4,7 +4,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DeliveryConfig } from '../config/config.js';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
 import type { Hint } from '../queues/hint.js';
-import { after, HintFollower } from '../queues/hint-follower.js';
+import { after, HintFollower, type SendBack } from '../queues/hint-follower.js';
 import { SecretBox } from '../signing/secret-box.js';
 import { signatureHeaders } from '../signing/signature.js';
 import { type SigningKeys, SigningSecrets } from '../signing/signing-secrets.store.js';
@@ -82,9 +82,9 @@ export class DeliveryAttempts {
     setMaxListeners(0, this.shutdown.signal);
   }
 
-  /** Follows hints; resolves when all that they named has been attempted, only waits for its receiver or turned out to be somebody else's. */
-  follow(hints: readonly Hint[]): Promise<void> {
-    return this.follower.follow(hints);
+  /** Begins to attempt what the hints name, as far as there are places; resolves when there is a place for more. */
+  follow(hints: readonly Hint[], sendBack: SendBack): Promise<void> {
+    return this.follower.follow(hints, sendBack);
   }
 
   /** Stops claiming, lets attempts finish for `graceS`, then cuts off and gives back those still in flight. */

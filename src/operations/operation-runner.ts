@@ -3,7 +3,7 @@ import { OperationConfig } from '../config/config.js';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
 import { FilesService } from '../files/files.service.js';
 import type { Hint } from '../queues/hint.js';
-import { after, HintFollower } from '../queues/hint-follower.js';
+import { after, HintFollower, type SendBack } from '../queues/hint-follower.js';
 import { HistoryStore } from './history.store.js';
 import { OperationError } from './operation-context.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
@@ -72,9 +72,9 @@ export class OperationRunner {
     wakeUps.on('canceling', (ids) => this.lookAt(ids));
   }
 
-  /** Follows hints; resolves when all that they named has been run or turned out to be somebody else's. */
-  follow(hints: readonly Hint[]): Promise<void> {
-    return this.follower.follow(hints);
+  /** Begins to run what the hints name, as far as there are places; resolves when there is a place for more. */
+  follow(hints: readonly Hint[], sendBack: SendBack): Promise<void> {
+    return this.follower.follow(hints, sendBack);
   }
 
   /** Stops claiming, lets runs finish for `graceS`, then fires their signals and gives back what is still running. */
@@ -89,6 +89,8 @@ export class OperationRunner {
   private async claimAndRun(hint: Hint): Promise<void> {
     const claim = await this.store.claim(hint);
     if (!claim) return;
+    // The queue has room for another.
+    this.dispatcher.wake();
     this.waits.grew(claim.operation.requestId);
     const run = new OperationRun(claim, this.history, this.files, this.waits);
     // Its lease ran out here, as it may after an outage: nobody else would stop it.

@@ -7,6 +7,8 @@ import { type Claim, OperationStore } from './operation.store.js';
 
 /** Rows one round takes at the most. */
 const MOST = 200;
+/** Fewest operations that may wait for a worker at once: one that becomes free finds the next without a round in between. */
+const LEAST_HINTED = 4;
 
 /**
  * Finds operations that are due and hints workers to them. First dispatch, retry, a lost hint and a dead worker are all the
@@ -28,7 +30,9 @@ export class OperationDispatcher extends DispatchLoop {
   protected async round(): Promise<boolean> {
     if (performance.now() - this.buriedAt >= this.config.pollMs / 2) await this.bury();
     if (!this.hints.hasRoom) return false;
-    const hints = await this.store.dispatch(MOST);
+    // As many as this process could run: more would wait in the queue, where no other account's can overtake them.
+    const mostHinted = Math.min(Math.max(this.config.concurrency, LEAST_HINTED), MOST);
+    const hints = await this.store.dispatch(MOST, mostHinted);
     await this.hints.send(hints);
     return hints.length >= MOST;
   }

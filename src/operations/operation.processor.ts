@@ -1,13 +1,13 @@
 import { Processor } from '@nestjs/bullmq';
-import { OperationConfig, ProcessConfig } from '../config/config.js';
+import { ProcessConfig } from '../config/config.js';
 import { HintProcessor } from '../queues/hint-processor.js';
-import { OPERATIONS_QUEUE, WORKER_OPTIONS, WORKERS } from '../queues/queues.module.js';
+import { OperationHints, OPERATIONS_QUEUE, WORKER_OPTIONS, WORKERS } from '../queues/queues.module.js';
 import { OperationRunner } from './operation-runner.js';
 
 /** Follows the hints of the operations queue. */
 @Processor({ name: OPERATIONS_QUEUE, configKey: WORKERS }, WORKER_OPTIONS)
 export class OperationProcessor extends HintProcessor {
-  constructor(runner: OperationRunner, config: OperationConfig, { shutdownGraceS }: ProcessConfig) {
-    super(OPERATIONS_QUEUE, runner, config.concurrency, shutdownGraceS);
+  constructor(hints: OperationHints, runner: OperationRunner, { shutdownGraceS }: ProcessConfig) {
+    super(hints, runner, shutdownGraceS);
   }
 }

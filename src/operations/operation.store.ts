@@ -321,11 +321,11 @@ export class OperationStore {
     return rows.length > 0;
   }
 
-  /** Finds due operations, reserves their slots and answers the hints to send. */
-  async dispatch(most: number): Promise<Hint[]> {
+  /** Finds due operations, reserves their slots and answers the hints to send; `mostHinted` may wait for a worker at once. */
+  async dispatch(most: number, mostHinted: number): Promise<Hint[]> {
     const rows = await this.database.query<{ request_id: string; epoch: number }>(
-      'SELECT * FROM dispatch_operations($1, make_interval(secs => $2))',
-      [most, this.config.redispatchS],
+      'SELECT * FROM dispatch_operations($1, make_interval(secs => $2), $3)',
+      [most, this.config.redispatchS, mostHinted],
     );
     return rows.map(({ request_id, epoch }) => ({ id: request_id, epoch }));
   }

@@ -1,6 +1,8 @@
 import { Logger } from '@nestjs/common';
-import pLimit from 'p-limit';
 import type { Hint } from './hint.js';
+
+/** Puts hints back at the head of the queue, for whoever has a place; false where that failed. */
+export type SendBack = (hints: readonly Hint[]) => Promise<boolean>;
 
 export interface HintFollowerOptions {
   /** What the log calls it. */
@@ -18,18 +20,20 @@ export interface HintFollowerOptions {
 /** How long work that was cut off gets to give its lease back. */
 const CUT_OFF_MS = 4_000;
 
-/** Acts on hints within the process's concurrency, and stops in order. */
+/** Acts on hints within the process's concurrency, in their order, and stops in order. */
 export class HintFollower {
   private readonly logger: Logger;
-  private readonly limit: ReturnType<typeof pLimit>;
   private readonly work = new Set<Promise<void>>();
+  private free: number;
   private parked = 0;
+  /** Who waits for a free place. */
+  private readonly waiting: (() => void)[] = [];
   private stopped = false;
   private drained = false;
 
   constructor(private readonly options: HintFollowerOptions) {
     this.logger = new Logger(options.name);
-    this.limit = pLimit(options.concurrency);
+    this.free = options.concurrency;
   }
 
   /** True once `drain` has begun: nothing new is claimed. */
@@ -42,14 +46,23 @@ export class HintFollower {
     return this.drained;
   }
 
-  /** Resolves when all that the hints name has been done, was parked or turned out to be somebody else's. */
-  async follow(hints: readonly Hint[]): Promise<void> {
-    await Promise.all(hints.map((hint) => this.limit(() => this.followOne(hint))));
+  /**
+   * Begins what the hints name while there are places, and sends the rest back: a hint that waited here could run elsewhere.
+   * Resolves when there is a place again, or none is needed any more.
+   */
+  async follow(hints: readonly Hint[], sendBack: SendBack): Promise<void> {
+    const count = this.stopped ? hints.length : this.free;
+    for (const hint of hints.slice(0, count)) this.followOne(hint);
+    const rest = hints.slice(count);
+    if (rest.length > 0 && !(await sendBack(rest)))
+      for (const hint of rest) void this.track(hint, this.options.giveBack(hint));
+    if (this.free === 0 && !this.stopped) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
   /** Stops claiming, lets work finish for `graceS`, then cuts it off and waits a little until it has been given back. */
   async drain(graceS: number, cutOff: () => void): Promise<void> {
     this.stopped = true;
+    this.callWaiting();
     const idle = this.idle();
     await Promise.race([idle, after(graceS * 1000)]);
     cutOff();
@@ -61,38 +74,48 @@ export class HintFollower {
     while (this.work.size > 0) await Promise.all(this.work);
   }
 
-  private followOne(hint: Hint): Promise<void> {
+  private followOne(hint: Hint): void {
     const { act, giveBack } = this.options;
+    if (this.stopped) return void this.track(hint, giveBack(hint));
     const place = this.place();
-    const work = (this.stopped ? giveBack(hint) : act(hint, place.park)).catch((error: unknown) => {
+    void this.track(hint, act(hint, place.park)).finally(place.end);
+  }
+
+  private track(hint: Hint, doing: Promise<void>): Promise<void> {
+    const work = doing.catch((error: unknown) => {
       // The row is still due or leased: the dispatcher comes back to it.
       this.logger.warn({ msg: 'a hint could not be followed', id: hint.id, error: String(error) });
     });
     this.work.add(work);
-    const done = work.finally(() => {
-      this.work.delete(work);
-      place.end();
-    });
-    return Promise.race([done, place.left]);
+    return work.finally(() => this.work.delete(work));
   }
 
-  /** One piece of work's claim to a place: `left` resolves when it parks. */
-  private place(): { left: Promise<void>; park: () => void; end: () => void } {
+  /** Takes a place, until `end`, or until `park` where as much as may be parked isn't yet. */
+  private place(): { park: () => void; end: () => void } {
     const { mostParked = 0 } = this.options;
     let state: 'held' | 'parked' | 'ended' = 'held';
-    let leave!: () => void;
-    const left = new Promise<void>((resolve) => (leave = resolve));
+    this.free--;
     const park = (): void => {
       if (state !== 'held' || this.parked >= mostParked) return;
       state = 'parked';
       this.parked++;
-      leave();
+      this.vacate();
     };
     const end = (): void => {
       if (state === 'parked') this.parked--;
+      else this.vacate();
       state = 'ended';
     };
-    return { left, park, end };
+    return { park, end };
+  }
+
+  private vacate(): void {
+    this.free++;
+    this.callWaiting();
+  }
+
+  private callWaiting(): void {
+    for (const resolve of this.waiting.splice(0)) resolve();
   }
 }
 

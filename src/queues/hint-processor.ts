@@ -7,17 +7,21 @@ import {
 } from '@nestjs/common';
 import type { Job, Worker } from 'bullmq';
 import type { Hint } from './hint.js';
-import type { HintJob } from './hint-queue.js';
+import type { SendBack } from './hint-follower.js';
+import type { HintJob, HintQueue } from './hint-queue.js';
 
 /** Does what hints name. */
 export interface Follower {
-  /** Resolves when all that the hints name has been done or turned out to be somebody else's. */
-  follow(hints: readonly Hint[]): Promise<void>;
+  /** Begins what the hints name, as far as there are places; resolves when there is a place for more. */
+  follow(hints: readonly Hint[], sendBack: SendBack): Promise<void>;
   /** Stops beginning anything, lets what runs finish for `graceS`, then cuts it off. */
   drain(graceS: number): Promise<void>;
 }
 
-/** Takes the jobs of a hint queue, once the whole application is up and until it shuts down. */
+/**
+ * Takes the jobs of a hint queue, once the whole application is up and until it shuts down: one at a time, and only while there
+ * are places for what they name. What finds none stays in the queue, in its order, for any process that has some.
+ */
 export abstract class HintProcessor
   extends WorkerHost
   implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown
@@ -26,24 +30,22 @@ export abstract class HintProcessor
   private readonly logger: Logger;
 
   protected constructor(
-    name: string,
+    private readonly hints: HintQueue,
     private readonly follower: Follower,
-    private readonly concurrency: number,
     private readonly graceS: number,
   ) {
     super();
-    this.logger = new Logger(`Queue ${name}`);
+    this.logger = new Logger(`Queue ${hints.name}`);
   }
 
   process(job: Job<HintJob>): Promise<void> {
-    return this.follower.follow(job.data);
+    return this.follower.follow(job.data, (rest) => this.hints.send(rest, 'first'));
   }
 
   onApplicationBootstrap(): void {
     const { worker } = this;
     // An outage of the queue is logged, never thrown.
     worker.on('error', (error) => this.logger.debug(`the queue's connection failed: ${error.message}`));
-    worker.concurrency = this.concurrency;
     worker.run().catch((error: Error) => this.logger.error(`the worker stopped: ${error.message}`));
   }
 

@@ -43,9 +43,9 @@ export abstract class HintQueue implements OnApplicationShutdown {
     return this.waitingJobs < MOST_WAITING_JOBS;
   }
 
-  /** Sends hints in as few jobs as the backend likes best; never rejects. */
-  async send(hints: readonly Hint[]): Promise<void> {
-    if (hints.length === 0) return;
+  /** Sends hints in order, in as few jobs as the backend likes best; false where that failed or took too long, never rejects. */
+  async send(hints: readonly Hint[], where: 'first' | 'last' = 'last'): Promise<boolean> {
+    if (hints.length === 0) return true;
     const { hintsPerJob } = this.backend;
     const jobs = [];
     for (let start = 0; start < hints.length; start += hintsPerJob) {
@@ -54,10 +54,10 @@ export abstract class HintQueue implements OnApplicationShutdown {
       jobs.push({
         name: this.prefix,
         data,
-        opts: { jobId: `${this.prefix}-${data[0]!.id}-${data[0]!.epoch}` },
+        opts: { jobId: `${this.prefix}-${data[0]!.id}-${data[0]!.epoch}`, lifo: where === 'first' },
       });
     }
-    await this.bestEffort(this.adding(jobs));
+    return this.bestEffort(this.adding(jobs));
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -65,19 +65,22 @@ export abstract class HintQueue implements OnApplicationShutdown {
   }
 
   /** On PostgreSQL BullMQ's bulk add makes temporary tables each time: a few single adds cost less than half. */
-  private adding(jobs: { name: string; data: Hint[]; opts: { jobId: string } }[]): Promise<unknown> {
+  private async adding(jobs: readonly Parameters<Queue['addBulk']>[0][number][]): Promise<void> {
     const single = this.backend.kind === 'postgresql' && jobs.length <= MOST_SINGLE_ADDS;
-    return single
-      ? Promise.all(jobs.map(({ name, data, opts }) => this.queue.add(name, data, opts)))
-      : this.queue.addBulk(jobs);
+    if (!single) await this.queue.addBulk([...jobs]);
+    // One after the other, so that they are taken in this order.
+    else for (const { name, data, opts } of jobs) await this.queue.add(name, data, opts);
   }
 
-  private async bestEffort(sending: Promise<unknown>): Promise<void> {
-    const late = deadline(SEND_MS);
-    await Promise.race([
-      sending.catch((error: Error) => this.logger.debug(`hints were not sent: ${error.message}`)),
-      late,
-    ]);
+  private bestEffort(sending: Promise<void>): Promise<boolean> {
+    const sent = sending.then(
+      () => true,
+      (error: Error) => {
+        this.logger.debug(`hints were not sent: ${error.message}`);
+        return false;
+      },
+    );
+    return Promise.race([sent, deadline(SEND_MS).then(() => false)]);
   }
 
   private count(): void {

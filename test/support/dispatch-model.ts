@@ -66,6 +66,8 @@ abstract class Rounds<Row extends LiveRow> {
 /** What `dispatch_operations` promises. */
 export class DispatchModel extends Rounds<ModelRow> {
   readonly slots = new Map<string, number>();
+  /** Rows that may be hinted at once. */
+  mostHinted = Infinity;
   private served = '';
 
   taken(account: string): number {
@@ -78,6 +80,8 @@ export class DispatchModel extends Rounds<ModelRow> {
 
   /** Accounts with room, in a circle from the one served last; the first row of each, then the second of each, … */
   protected turns(most: number): ModelRow[] {
+    const hinted = this.rows.filter(({ phase }) => phase === 'hinted').length;
+    const room = Math.max(0, Math.min(most, this.mostHinted - hinted));
     const open = circle(this.slots.keys(), this.served)
       .map((account) =>
         this.of(account, 'ready')
@@ -85,7 +89,7 @@ export class DispatchModel extends Rounds<ModelRow> {
           .slice(0, Math.max(0, this.slots.get(account)! - this.taken(account))),
       )
       .filter(({ length }) => length > 0);
-    const chosen = inTurns(open.slice(0, most)).slice(0, most);
+    const chosen = inTurns(open.slice(0, room)).slice(0, room);
     this.served = chosen.at(-1)?.account ?? this.served;
     return chosen;
   }

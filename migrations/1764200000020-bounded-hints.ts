@@ -1,15 +1,15 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { ONE_PLAN, OPERATIONS } from './1764100000010-dispatch.js';
+import { ONE_PLAN } from './1764100000010-dispatch.js';
 
-const ACCOUNTS_TOGETHER = `
-      CREATE OR REPLACE FUNCTION dispatch_operations(most integer, redispatch interval)
+const OPERATIONS = `
+      CREATE FUNCTION dispatch_operations(most integer, redispatch interval, most_hinted integer)
       RETURNS TABLE (request_id bigint, epoch integer) LANGUAGE plpgsql
       ${ONE_PLAN} AS $$
       #variable_conflict use_column
       DECLARE
-        moved integer; last_served text; quota integer; deepest integer; chosen bigint[]; lost bigint[]; due tid[];
+        room integer; moved integer; last_served text; quota integer; deepest integer; chosen bigint[]; lost bigint[]; due tid[];
         -- Where the round's lap over the accounts begins, how far it has come, and whether that is round the circle's end.
-        begun text; reached text; wrapped boolean := false; seen text[]; firsts bigint[]; looked integer;
+        begun text; reached text; wrapped boolean := false; batch integer; seen text[]; firsts bigint[]; looked integer;
         -- Of each account with a free slot, in the circle's order: its first row, and how many slots are free.
         accounts text[]; heads bigint[]; frees bigint[]; found integer := 0;
       BEGIN
@@ -36,10 +36,15 @@ const ACCOUNTS_TOGETHER = `
           EXIT WHEN cardinality(due) < 25 * most OR clock_timestamp() > now() + interval '1 second';
         END LOOP;
 
-        -- Accounts take turns in a circle, from the one that was served last, until as many have a free slot as a round can serve.
+        -- What is hinted is overtaken by nothing that comes after it, however many of one account's that is. So no more is than
+        -- keeps the workers busy; the rest waits where accounts take turns.
+        room := least(most, most_hinted - (SELECT count(*) FROM (SELECT FROM operation o WHERE o.phase = 'hinted' ORDER BY o.due_at LIMIT most_hinted) h));
+
+        -- Accounts take turns in a circle, from the one that was served last, until as many have a free slot as there is room for.
         SELECT t.served INTO begun FROM turn t WHERE t.of = 'operations';
         reached := begun;
-        LOOP
+        batch := room;
+        WHILE room > 0 LOOP
           -- From one account's first row to the next account's: what else they have waiting isn't read.
           WITH RECURSIVE walk AS (
             SELECT reached AS account_id, 0::bigint AS request_id
@@ -51,7 +56,7 @@ const ACCOUNTS_TOGETHER = `
             WHERE NOT wrapped OR o.account_id <= begun
           )
           SELECT array_agg(w.account_id), array_agg(w.request_id), count(*) INTO seen, firsts, looked
-          FROM (SELECT w.account_id, w.request_id FROM walk w WHERE w.request_id > 0 LIMIT most) w;
+          FROM (SELECT w.account_id, w.request_id FROM walk w WHERE w.request_id > 0 LIMIT batch) w;
 
           -- Their slots less what they have in flight, looked up for all of them together.
           SELECT accounts || array_agg(a.account_id), heads || array_agg(a.request_id), frees || array_agg(a.free) INTO accounts, heads, frees
@@ -65,12 +70,13 @@ const ACCOUNTS_TOGETHER = `
               SELECT t.account_id, NULL, NULL, -1 FROM (
                 SELECT o.account_id FROM operation o WHERE o.account_id = ANY (seen) AND o.phase IN ('hinted', 'running')
                 ORDER BY o.account_id, o.due_at) t
-            ) p GROUP BY p.account_id HAVING sum(p.slots) > 0 ORDER BY max(p.place) LIMIT most - found
+            ) p GROUP BY p.account_id HAVING sum(p.slots) > 0 ORDER BY max(p.place) LIMIT room - found
           ) a;
           found := coalesce(cardinality(accounts), 0);
-          EXIT WHEN found = most;
-          IF looked = most THEN
+          EXIT WHEN found = room;
+          IF looked = batch THEN
             reached := seen[looked];
+            batch := least(2 * batch, most);
           ELSE
             EXIT WHEN wrapped OR begun = '';
             wrapped := true;
@@ -80,8 +86,8 @@ const ACCOUNTS_TOGETHER = `
 
         -- Each its first before any its second. Where fewer accounts wait than a round can serve, more of each: as many as make a
         -- round if all have them, and where some haven't, four times as many, so that little is read in vain.
-        quota := least((most + found - 1) / greatest(found, 1), most + 1 - found);
-        LOOP
+        quota := least((room + found - 1) / greatest(found, 1), room + 1 - found);
+        WHILE found > 0 LOOP
           SELECT array_agg(c.request_id), (array_agg(c.account_id))[count(*)], count(*), max(c.turn) INTO chosen, last_served, moved, deepest
           FROM (
             SELECT t.* FROM (
@@ -94,10 +100,10 @@ const ACCOUNTS_TOGETHER = `
                 ORDER BY o.priority DESC, o.request_id OFFSET 1 LIMIT least(a.free, quota) - 1
               ) next
               WHERE a.free > 1 AND quota > 1
-            ) t ORDER BY t.turn, t.place LIMIT most
+            ) t ORDER BY t.turn, t.place LIMIT room
           ) c;
-          EXIT WHEN moved = most OR deepest IS DISTINCT FROM quota OR quota > most - found;
-          quota := least(4 * quota, most + 1 - found);
+          EXIT WHEN moved = room OR deepest IS DISTINCT FROM quota OR quota > room - found;
+          quota := least(4 * quota, room + 1 - found);
         END LOOP;
         IF chosen IS NOT NULL THEN
           UPDATE turn t SET served = last_served WHERE t.of = 'operations';
@@ -121,15 +127,18 @@ const ACCOUNTS_TOGETHER = `
         SELECT h.request_id, h.epoch FROM hinted h ORDER BY h.priority DESC, h.request_id;
       END $$`;
 
-/** Dispatch of operations looks up slots and what takes them for many accounts together: cheaper where many wait, or are full. */
-export class AccountsTogether1764200000020 implements MigrationInterface {
-  name = 'AccountsTogether1764200000020';
+/**
+ * Dispatch of operations that hints no more than the workers can begin soon, and looks up slots and what takes them for many
+ * accounts together. The function that it replaces stays, for processes of an older version.
+ */
+export class BoundedHints1764200000020 implements MigrationInterface {
+  name = 'BoundedHints1764200000020';
 
   async up(runner: QueryRunner): Promise<void> {
-    await runner.query(ACCOUNTS_TOGETHER);
+    await runner.query(OPERATIONS);
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query(OPERATIONS);
+    await runner.query('DROP FUNCTION dispatch_operations(integer, interval, integer)');
   }
 }
