@@ -3,24 +3,49 @@ import pg from 'pg';
 /** Milliseconds after which a statement that got no answer gets none: what PostgreSQL itself cuts off ends before. */
 const SILENT_MS = 25_000;
 
+/** The open connections of this process. */
+const open = new Set<PostgresClient>();
+
 /**
- * A connection that is dropped when a statement got no answer over it. The server may have died or moved without a word: then
- * nothing ever comes, and a pool that got the connection back would hand it out again.
+ * A connection that is dropped when a statement got no answer over it, and with it all others to the same server on which nobody
+ * waits for one. The server may have died or moved without a word: then nothing ever comes, and a pool that got such a connection
+ * back would hand it out again, one after the other.
  */
 class PostgresClient extends pg.Client {
-  private get socket(): { destroy(): void } {
-    return (this as unknown as { connection: { stream: { destroy(): void } } }).connection.stream;
+  private asked = 0;
+
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    this.once('connect', () => open.add(this));
+    this.once('end', () => open.delete(this));
   }
 
   override query(...given: unknown[]): never {
     const answer = (super.query as (...given: unknown[]) => unknown).apply(this, given);
     // Where there is a callback instead, it is a pool's, which drops what failed by itself.
-    if (answer instanceof Promise) answer.catch((error: unknown) => this.dropIfSilent(error));
+    if (answer instanceof Promise) void this.listenTo(answer);
     return answer as never;
   }
 
-  private dropIfSilent(error: unknown): void {
-    if (error instanceof Error && error.message === 'Query read timeout') this.socket.destroy();
+  private async listenTo(answer: Promise<unknown>): Promise<void> {
+    this.asked++;
+    try {
+      await answer;
+    } catch (error) {
+      if (error instanceof Error && error.message === 'Query read timeout') this.dropSilent();
+    } finally {
+      this.asked--;
+    }
+  }
+
+  private dropSilent(): void {
+    this.drop();
+    for (const other of open)
+      if (other.asked === 0 && other.host === this.host && other.port === this.port) other.drop();
+  }
+
+  private drop(): void {
+    (this as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   }
 }
 
