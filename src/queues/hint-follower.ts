@@ -62,7 +62,7 @@ export class HintFollower {
   /** Stops claiming, lets work finish for `graceS`, then cuts it off and waits a little until it has been given back. */
   async drain(graceS: number, cutOff: () => void): Promise<void> {
     this.stopped = true;
-    this.callWaiting();
+    for (const resolve of this.waiting.splice(0)) resolve();
     const idle = this.idle();
     await Promise.race([idle, after(graceS * 1000)]);
     cutOff();
@@ -111,11 +111,7 @@ export class HintFollower {
 
   private vacate(): void {
     this.free++;
-    this.callWaiting();
-  }
-
-  private callWaiting(): void {
-    for (const resolve of this.waiting.splice(0)) resolve();
+    this.waiting.shift()?.();
   }
 }
 

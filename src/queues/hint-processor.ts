@@ -19,8 +19,8 @@ export interface Follower {
 }
 
 /**
- * Takes the jobs of a hint queue, once the whole application is up and until it shuts down: one at a time, and only while there
- * are places for what they name. What finds none stays in the queue, in its order, for any process that has some.
+ * Takes the jobs of a hint queue, once the whole application is up and until it shuts down, and only while there are places for
+ * what they name. What finds none stays in the queue, in its order, for any process that has some.
  */
 export abstract class HintProcessor
   extends WorkerHost

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Queue } from 'bullmq';
 import type { Hint } from './hint.js';
@@ -47,14 +48,16 @@ export abstract class HintQueue implements OnApplicationShutdown {
   async send(hints: readonly Hint[], where: 'first' | 'last' = 'last'): Promise<boolean> {
     if (hints.length === 0) return true;
     const { hintsPerJob } = this.backend;
+    const again = where === 'first' ? `-${randomBytes(6).toString('hex')}` : '';
     const jobs = [];
     for (let start = 0; start < hints.length; start += hintsPerJob) {
       const data = hints.slice(start, start + hintsPerJob);
-      // BullMQ drops an add whose id still exists, so an id is never used twice: the epoch grows with every dispatch.
+      // BullMQ drops an add whose id still exists, so an id is never used twice: the epoch grows with every dispatch, and what
+      // is put back has a number of its own, since the job that it was taken from is still there.
       jobs.push({
         name: this.prefix,
         data,
-        opts: { jobId: `${this.prefix}-${data[0]!.id}-${data[0]!.epoch}`, lifo: where === 'first' },
+        opts: { jobId: `${this.prefix}-${data[0]!.id}-${data[0]!.epoch}${again}`, lifo: where === 'first' },
       });
     }
     return this.bestEffort(this.adding(jobs));

@@ -13,6 +13,8 @@ export const WORKERS = 'workers';
 /** For every `@Processor`: they run once the whole application is up, and forgive a queue that stalls. */
 export const WORKER_OPTIONS = {
   autorun: false,
+  // Jobs that are being taken at once: what one is costs is mostly waiting. None of them is the work that it names.
+  concurrency: 4,
   lockDuration: 30_000,
   stalledInterval: 5_000,
   maxStalledCount: 10,
