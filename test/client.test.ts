@@ -293,6 +293,55 @@ describe('ringback/client', () => {
 });
 
 describe('A client that waits', () => {
+  /** An operation as far as waiting looks at it. */
+  const executing = JSON.stringify({ id: 'x', status: 'Executing' });
+  const later = (response: ServerResponse): void =>
+    void response.writeHead(503, { 'retry-after': '20' }).end();
+  const seconds = async (waiting: Promise<unknown>): Promise<number> => {
+    const from = performance.now();
+    await waiting;
+    return (performance.now() - from) / 1000;
+  };
+
+  it('keeps to its time where the server asks for more, with a last look when it is up', async () => {
+    await using between = await Between.with((_, response) => later(response));
+    const own = new RingbackClient({ url: between.url, apiKey: TEST_KEY });
+    const timed = failure(own.wait('x', { timeoutS: 0.3 }));
+    expect(await seconds(timed)).toBeLessThan(5);
+    expect(await timed).toMatchObject({ status: 503, retryAfterS: 20 });
+    const patient = failure(own.wait('x', { outageS: 0.3 }));
+    expect(await seconds(patient)).toBeLessThan(5);
+    expect(await patient).toMatchObject({ status: 503 });
+    expect(between.requests.length).toBeGreaterThanOrEqual(4);
+  });
+
+  it('keeps to its time where the server is silent, but for two seconds', async () => {
+    await using silent = await Between.with(() => undefined);
+    const own = new RingbackClient({ url: silent.url, apiKey: TEST_KEY });
+    const waits = [own.wait('x', { timeoutS: 0.2 }), own.wait('x', { outageS: 0.2 })].map(failure);
+    expect(await seconds(Promise.all(waits))).toBeLessThan(8);
+    for (const wait of waits) expect(await wait).toMatchObject({ code: 'unreachable' });
+  });
+
+  it('gives the operation as last seen when its time is up in an outage', async () => {
+    await using between = await Between.with((_, response, count) => {
+      if (count === 1) response.writeHead(200, { 'retry-after': '0' }).end(executing);
+      else later(response);
+    });
+    const own = new RingbackClient({ url: between.url, apiKey: TEST_KEY });
+    expect(await own.wait('x', { timeoutS: 0.3 })).toEqual(JSON.parse(executing));
+    expect(between.requests.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('does not ask without a pause, however short its time, where the server holds no request', async () => {
+    await using between = await Between.with(
+      (_, response) => void response.writeHead(200, { 'retry-after': '1' }).end(executing),
+    );
+    const own = new RingbackClient({ url: between.url, apiKey: TEST_KEY });
+    await own.wait('x', { timeoutS: 0.3 });
+    expect(between.requests.length).toBeLessThan(10);
+  });
+
   it('goes on through a restart of the service, and so does its stream', async () => {
     const environment = { ...(await sharedBy(await newDatabase())), PORT: String(await freePort()) };
     let id: string;

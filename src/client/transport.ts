@@ -31,6 +31,8 @@ export interface Call {
   readonly repeatable: boolean;
   /** Milliseconds that the server was asked to hold the answer. */
   readonly heldMs?: number;
+  /** Milliseconds that it may take at the most, also where it may be held for longer. */
+  readonly mostMs?: number;
 }
 
 /** Makes calls, and repeats those that may be when the network or the server fails them. */
@@ -58,19 +60,20 @@ export class Transport {
     return this.send(call, (response) => response.json() as Promise<T>);
   }
 
-  /** Waits before try `made + 1`: what the server asked for, else ever longer, with full jitter. */
-  async pause(made: number, error: unknown, signal?: AbortSignal): Promise<void> {
+  /** Waits before try `made + 1`: what the server asked for, else ever longer, with full jitter; never longer than `mostMs`. */
+  async pause(made: number, error: unknown, signal?: AbortSignal, mostMs = LONGEST_PAUSE_MS): Promise<void> {
     const asked = error instanceof RingbackError ? error.retryAfterS : null;
     const grown = Math.min((this.options.backoffMs ?? 250) * 2 ** (made - 1), 8_000);
     // Above what was asked, so that not everybody comes back at the same time.
     const ms = asked === null ? Math.random() * grown : asked * 1000 + (Math.random() * grown) / 2;
-    await sleep(Math.min(ms, LONGEST_PAUSE_MS), signal);
+    await sleep(Math.min(ms, LONGEST_PAUSE_MS, mostMs), signal);
   }
 
   private async once<T>(call: Call, read: (response: Response) => Promise<T> | T): Promise<T> {
     call.signal?.throwIfAborted();
     const late = new AbortController();
-    const limitMs = (this.options.timeoutMs ?? 30_000) + (call.heldMs ?? 0);
+    const usualMs = (this.options.timeoutMs ?? 30_000) + (call.heldMs ?? 0);
+    const limitMs = Math.ceil(Math.min(usualMs, call.mostMs ?? usualMs));
     const timer = setTimeout(() => late.abort(new Error(`none within ${limitMs} ms`)), limitMs);
     const signal = call.signal ? AbortSignal.any([late.signal, call.signal]) : late.signal;
     try {
