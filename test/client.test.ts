@@ -220,6 +220,19 @@ describe('ringback/client', () => {
     expect(refusing.requests).toHaveLength(4);
   });
 
+  it('tries eight times, ever later, so that a submit outlasts a restart of the service', async () => {
+    await using between = await Between.before(app.config.http.publicUrl, (response, count) => {
+      if (count > 7) return 'pass';
+      response.writeHead(503).end();
+      return 'done';
+    });
+    const own = new RingbackClient({ url: between.url, ...quick });
+    const from = performance.now();
+    expect(await own.submit({ type: 'echo' })).toMatchObject({ type: 'echo' });
+    // Half of 10 + 20 + … + 640 ms, whatever the jitter.
+    expect(performance.now() - from).toBeGreaterThanOrEqual(600);
+  });
+
   it('tells a server that isn’t there as unreachable, after its tries', async () => {
     const nowhere = new RingbackClient({ url: `http://127.0.0.1:${await freePort()}`, ...quick, tries: 2 });
     expect(await failure(nowhere.find('x'))).toMatchObject({ status: 0, code: 'unreachable' });
