@@ -9,15 +9,24 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import {
   type Delivery,
+  type DeliveryFilter,
   type HistoryEntry,
   type Operation,
+  type OperationFilter,
+  type ProblemBody,
   RingbackClient,
   RingbackError,
   type SubmitRequest,
 } from '../src/client/index.js';
+import type { ListDeliveriesQuery } from '../src/faces/native/delivery.request.js';
 import type { DeliveryResponse } from '../src/faces/native/delivery.response.js';
-import type { SubmitOperationRequest } from '../src/faces/native/operation.request.js';
+import type {
+  ListOperationsQuery,
+  PageQuery,
+  SubmitOperationRequest,
+} from '../src/faces/native/operation.request.js';
 import type { HistoryEntryResponse, OperationResponse } from '../src/faces/native/operation.response.js';
+import type { ProblemResponse } from '../src/http/problem.response.js';
 import { App, freePort, TEST_KEY } from './support/app.js';
 import { newDatabase } from './support/database.js';
 import { Receiver } from './support/receiver.js';
@@ -267,13 +276,17 @@ describe('ringback/client', () => {
 
   it('has the types of what the API answers and takes', () => {
     expectTypeOf<OperationResponse>().toExtend<Operation>();
-    expectTypeOf<keyof Operation>().toExtend<keyof OperationResponse>();
-    expectTypeOf<keyof OperationResponse>().toExtend<keyof Operation>();
+    expectTypeOf<keyof Operation>().toEqualTypeOf<keyof OperationResponse>();
+    expectTypeOf<keyof Operation['links']>().toEqualTypeOf<keyof OperationResponse['links']>();
     expectTypeOf<HistoryEntryResponse>().toExtend<HistoryEntry>();
-    expectTypeOf<keyof HistoryEntryResponse>().toExtend<keyof HistoryEntry>();
+    expectTypeOf<keyof HistoryEntry>().toEqualTypeOf<keyof HistoryEntryResponse>();
     expectTypeOf<DeliveryResponse>().toExtend<Delivery>();
-    expectTypeOf<keyof SubmitOperationRequest>().toExtend<keyof SubmitRequest>();
-    expectTypeOf<keyof SubmitRequest>().toExtend<keyof SubmitOperationRequest>();
+    expectTypeOf<keyof Delivery>().toEqualTypeOf<keyof DeliveryResponse>();
+    expectTypeOf<ProblemResponse>().toExtend<Pick<ProblemBody, 'status' | 'code' | 'detail' | 'errors'>>();
+    expectTypeOf<keyof SubmitRequest>().toEqualTypeOf<keyof SubmitOperationRequest>();
+    type Query<Request> = Exclude<keyof Request, keyof PageQuery>;
+    expectTypeOf<keyof OperationFilter>().toEqualTypeOf<Query<ListOperationsQuery>>();
+    expectTypeOf<keyof DeliveryFilter>().toEqualTypeOf<Query<ListDeliveriesQuery>>();
   });
 
   it('needs nothing but what browsers have', () => {
