@@ -111,6 +111,14 @@ describe('The packed package', () => {
     expect(await readdir(join(folder, 'node_modules'))).not.toContain('vitest');
   });
 
+  it('has a client whose types need no more than a browser’s of 2020', async () => {
+    const code = `export { RingbackClient } from 'ringback/client';\n`;
+    await mkdir(join(folder, 'browser'), { recursive: true });
+    await writeFile(join(folder, 'browser/page.ts'), code);
+    const lib = ['ES2020', 'DOM', 'DOM.Iterable'];
+    await compile(['browser'], { strict: true, target: 'ES2020', module: 'nodenext', lib, types: [] });
+  });
+
   it('exports what docs/embedding.md names, and nothing else', async () => {
     const code = `const { default: _, ...all } = await import('ringback'); console.log(Object.keys(all).sort().join());`;
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', code], { cwd: folder });
