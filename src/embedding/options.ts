@@ -36,7 +36,10 @@ type Settings = { readonly [Name in Setting as OptionName<Name>]?: Given<Exclude
  * environment itself is not read, but for the AWS_… variables where `filesUrl` is `s3:`.
  */
 export type RingbackOptions = Settings & {
-  /** PostgreSQL 14 or newer. May be the host's own database: the tables keep out of the way only by their names. */
+  /**
+   * PostgreSQL 14 or newer. May be the host's own database, in a schema of its own (`?options=-csearch_path%3Dringback`,
+   * once it has been made): tables called `account`, `operation`, `delivery` or `migrations` would collide with the host's.
+   */
   readonly databaseUrl: string;
   /** Keys that encrypt at rest, `id:base64(32 bytes),…`; the first one encrypts. */
   readonly secretKeys: string;
