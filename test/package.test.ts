@@ -111,6 +111,26 @@ describe('The packed package', () => {
     expect(await readdir(join(folder, 'node_modules'))).not.toContain('vitest');
   });
 
+  it('has the documents that its README and its error messages send to', async () => {
+    const paths = new Set(packed.files.map(({ path }) => path));
+    const pages = [...paths].filter((path) => path === 'README.md' || path.startsWith('docs/'));
+    const messages = [...paths].filter((path) => /^dist\/src\/.*\.js$/.test(path));
+    const missing: string[] = [];
+    const look = (from: string, to: string): void => void (paths.has(to) || missing.push(`${from}: ${to}`));
+    for (const page of pages) {
+      const text = await readFile(join(ROOT, page), 'utf8');
+      for (const [, link] of text.matchAll(/\]\(([^):#]+\.md)(?:#[^)]*)?\)/g))
+        look(page, join(dirname(page), link!));
+    }
+    for (const file of messages) {
+      const text = await readFile(join(folder, 'node_modules/ringback', file), 'utf8');
+      for (const [named] of text.matchAll(/\bdocs\/[\w/-]+\.md\b/g)) look(file, named);
+    }
+    expect(pages.length).toBeGreaterThan(12);
+    // How to change it is for a checkout.
+    expect(missing).toEqual(['README.md: CONTRIBUTING.md']);
+  });
+
   it('has a client whose types need no more than a browser’s of 2020', async () => {
     const code = `export { RingbackClient } from 'ringback/client';\n`;
     await mkdir(join(folder, 'browser'), { recursive: true });
