@@ -32,15 +32,15 @@ export class SegmentsExportInput {
   /** Id of an uploaded JSON, CSV or gettext PO file. */
   @IsString()
   @Length(1, 200)
-  file: string;
+  file!: string;
 
   /** BCP 47 tag of the sources: `en`. */
   @IsLanguageTag()
-  source_language: string;
+  source_language!: string;
 
   /** BCP 47 tag of the translations: `fr`. */
   @IsLanguageTag()
-  target_language: string;
+  target_language!: string;
 }
 
 /** Exports an uploaded bilingual file as XLIFF 1.2. */

@@ -9,15 +9,24 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import {
   type Delivery,
+  type DeliveryFilter,
   type HistoryEntry,
   type Operation,
+  type OperationFilter,
+  type ProblemBody,
   RingbackClient,
   RingbackError,
   type SubmitRequest,
 } from '../src/client/index.js';
+import type { ListDeliveriesQuery } from '../src/faces/native/delivery.request.js';
 import type { DeliveryResponse } from '../src/faces/native/delivery.response.js';
-import type { SubmitOperationRequest } from '../src/faces/native/operation.request.js';
+import type {
+  ListOperationsQuery,
+  PageQuery,
+  SubmitOperationRequest,
+} from '../src/faces/native/operation.request.js';
 import type { HistoryEntryResponse, OperationResponse } from '../src/faces/native/operation.response.js';
+import type { ProblemResponse } from '../src/http/problem.response.js';
 import { App, freePort, TEST_KEY } from './support/app.js';
 import { newDatabase } from './support/database.js';
 import { Receiver } from './support/receiver.js';
@@ -220,6 +229,19 @@ describe('ringback/client', () => {
     expect(refusing.requests).toHaveLength(4);
   });
 
+  it('tries eight times, ever later, so that a submit outlasts a restart of the service', async () => {
+    await using between = await Between.before(app.config.http.publicUrl, (response, count) => {
+      if (count > 7) return 'pass';
+      response.writeHead(503).end();
+      return 'done';
+    });
+    const own = new RingbackClient({ url: between.url, ...quick });
+    const from = performance.now();
+    expect(await own.submit({ type: 'echo' })).toMatchObject({ type: 'echo' });
+    // Half of 10 + 20 + … + 640 ms, whatever the jitter.
+    expect(performance.now() - from).toBeGreaterThanOrEqual(600);
+  });
+
   it('tells a server that isn’t there as unreachable, after its tries', async () => {
     const nowhere = new RingbackClient({ url: `http://127.0.0.1:${await freePort()}`, ...quick, tries: 2 });
     expect(await failure(nowhere.find('x'))).toMatchObject({ status: 0, code: 'unreachable' });
@@ -254,13 +276,17 @@ describe('ringback/client', () => {
 
   it('has the types of what the API answers and takes', () => {
     expectTypeOf<OperationResponse>().toExtend<Operation>();
-    expectTypeOf<keyof Operation>().toExtend<keyof OperationResponse>();
-    expectTypeOf<keyof OperationResponse>().toExtend<keyof Operation>();
+    expectTypeOf<keyof Operation>().toEqualTypeOf<keyof OperationResponse>();
+    expectTypeOf<keyof Operation['links']>().toEqualTypeOf<keyof OperationResponse['links']>();
     expectTypeOf<HistoryEntryResponse>().toExtend<HistoryEntry>();
-    expectTypeOf<keyof HistoryEntryResponse>().toExtend<keyof HistoryEntry>();
+    expectTypeOf<keyof HistoryEntry>().toEqualTypeOf<keyof HistoryEntryResponse>();
     expectTypeOf<DeliveryResponse>().toExtend<Delivery>();
-    expectTypeOf<keyof SubmitOperationRequest>().toExtend<keyof SubmitRequest>();
-    expectTypeOf<keyof SubmitRequest>().toExtend<keyof SubmitOperationRequest>();
+    expectTypeOf<keyof Delivery>().toEqualTypeOf<keyof DeliveryResponse>();
+    expectTypeOf<ProblemResponse>().toExtend<Pick<ProblemBody, 'status' | 'code' | 'detail' | 'errors'>>();
+    expectTypeOf<keyof SubmitRequest>().toEqualTypeOf<keyof SubmitOperationRequest>();
+    type Query<Request> = Exclude<keyof Request, keyof PageQuery>;
+    expectTypeOf<keyof OperationFilter>().toEqualTypeOf<Query<ListOperationsQuery>>();
+    expectTypeOf<keyof DeliveryFilter>().toEqualTypeOf<Query<ListDeliveriesQuery>>();
   });
 
   it('needs nothing but what browsers have', () => {
@@ -293,6 +319,55 @@ describe('ringback/client', () => {
 });
 
 describe('A client that waits', () => {
+  /** An operation as far as waiting looks at it. */
+  const executing = JSON.stringify({ id: 'x', status: 'Executing' });
+  const later = (response: ServerResponse): void =>
+    void response.writeHead(503, { 'retry-after': '20' }).end();
+  const seconds = async (waiting: Promise<unknown>): Promise<number> => {
+    const from = performance.now();
+    await waiting;
+    return (performance.now() - from) / 1000;
+  };
+
+  it('keeps to its time where the server asks for more, with a last look when it is up', async () => {
+    await using between = await Between.with((_, response) => later(response));
+    const own = new RingbackClient({ url: between.url, apiKey: TEST_KEY });
+    const timed = failure(own.wait('x', { timeoutS: 0.3 }));
+    expect(await seconds(timed)).toBeLessThan(5);
+    expect(await timed).toMatchObject({ status: 503, retryAfterS: 20 });
+    const patient = failure(own.wait('x', { outageS: 0.3 }));
+    expect(await seconds(patient)).toBeLessThan(5);
+    expect(await patient).toMatchObject({ status: 503 });
+    expect(between.requests.length).toBeGreaterThanOrEqual(4);
+  });
+
+  it('keeps to its time where the server is silent, but for two seconds', async () => {
+    await using silent = await Between.with(() => undefined);
+    const own = new RingbackClient({ url: silent.url, apiKey: TEST_KEY });
+    const waits = [own.wait('x', { timeoutS: 0.2 }), own.wait('x', { outageS: 0.2 })].map(failure);
+    expect(await seconds(Promise.all(waits))).toBeLessThan(8);
+    for (const wait of waits) expect(await wait).toMatchObject({ code: 'unreachable' });
+  });
+
+  it('gives the operation as last seen when its time is up in an outage', async () => {
+    await using between = await Between.with((_, response, count) => {
+      if (count === 1) response.writeHead(200, { 'retry-after': '0' }).end(executing);
+      else later(response);
+    });
+    const own = new RingbackClient({ url: between.url, apiKey: TEST_KEY });
+    expect(await own.wait('x', { timeoutS: 0.3 })).toEqual(JSON.parse(executing));
+    expect(between.requests.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('does not ask without a pause, however short its time, where the server holds no request', async () => {
+    await using between = await Between.with(
+      (_, response) => void response.writeHead(200, { 'retry-after': '1' }).end(executing),
+    );
+    const own = new RingbackClient({ url: between.url, apiKey: TEST_KEY });
+    await own.wait('x', { timeoutS: 0.3 });
+    expect(between.requests.length).toBeLessThan(10);
+  });
+
   it('goes on through a restart of the service, and so does its stream', async () => {
     const environment = { ...(await sharedBy(await newDatabase())), PORT: String(await freePort()) };
     let id: string;

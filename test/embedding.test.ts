@@ -393,6 +393,10 @@ describe('An application that embeds Ringback', () => {
     expect(refusal({ apiKey: undefined })).toMatch(/^apiKey is missing/);
     expect(refusal({ filesUrl: 's3://results/prod' })).toBe('accepted');
     expect(refusal({ filesUrl: 's3://key:secret@results' })).toMatch(/^ {2}filesUrl: it is neither/m);
+    expect(refusal({ publicUrl: 'https://example.com/app/callbacks/api/' })).toBe('accepted');
+    expect(refusal({ publicUrl: 'http://example.com/other' })).toMatch(
+      /^publicUrl "http:\/\/example.com\/other" must end with mount, "\/callbacks\/api"/,
+    );
     expect(refusal({ mount: 'x/' })).toMatch(/^mount "x\/" must be a path/);
     expect(refusal({ leasS: 3 })).toMatch(/^"leasS" is no option/);
     expect(refusal({ port: 3 })).toMatch(/^"port" is no option/);

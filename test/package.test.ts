@@ -52,29 +52,42 @@ beforeAll(async () => {
     await symlink(join(ROOT, path), join(modules, name));
   }
   await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'host', type: 'module' }));
-  await cp(join(ROOT, 'examples/embedded'), join(folder, 'src'), { recursive: true });
+  await cp(join(ROOT, 'examples'), join(folder, 'examples'), { recursive: true });
+  await mkdir(join(folder, 'docs'));
+  for (const [name, code] of await snippets()) await writeFile(join(folder, 'docs', name), code);
 }, 60_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-async function compile(): Promise<void> {
-  const { compilerOptions } = JSON.parse(await readFile(join(ROOT, 'tsconfig.json'), 'utf8')) as {
-    compilerOptions: object;
-  };
-  const options = {
-    ...compilerOptions,
-    incremental: false,
-    tsBuildInfoFile: undefined,
-    declaration: false,
-    rootDir: 'src',
-    outDir: 'dist',
-    types: ['node'],
-    typeRoots: [join(ROOT, 'node_modules/@types')],
-  };
-  await writeFile(
-    join(folder, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions: options, include: ['src'] }),
-  );
-  await run(process.execPath, [TSC, '-p', folder]).catch((error: { stdout: string }) => {
+/** What the documents show of the package: each as a file, `embedding-1.ts` for the first one of docs/embedding.md. */
+async function snippets(): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const page of ['README', 'docs/handlers', 'docs/embedding']) {
+    const text = await readFile(join(ROOT, `${page}.md`), 'utf8');
+    const blocks = [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!);
+    const whole = blocks.filter((code) => /from 'ringback/.test(code));
+    for (const [index, code] of whole.entries())
+      found.set(`${page.replace('docs/', '')}-${index + 1}.ts`, code);
+  }
+  return found;
+}
+
+/** What decorators need, and else nothing that a newcomer would have to know: this checkout's options are laxer. */
+const STRICT = {
+  strict: true,
+  target: 'ES2023',
+  module: 'nodenext',
+  experimentalDecorators: true,
+  emitDecoratorMetadata: true,
+  skipLibCheck: true,
+  types: ['node'],
+  typeRoots: [join(ROOT, 'node_modules/@types')],
+};
+
+async function compile(include: string[], compilerOptions: object): Promise<void> {
+  const project = join(folder, `tsconfig.${include[0]}.json`);
+  const options = { ...compilerOptions, rootDir: '.', outDir: 'dist' };
+  await writeFile(project, JSON.stringify({ compilerOptions: options, include }));
+  await run(process.execPath, [TSC, '-p', project]).catch((error: { stdout: string }) => {
     throw new Error(error.stdout);
   });
 }
@@ -98,6 +111,34 @@ describe('The packed package', () => {
     expect(await readdir(join(folder, 'node_modules'))).not.toContain('vitest');
   });
 
+  it('has the documents that its README and its error messages send to', async () => {
+    const paths = new Set(packed.files.map(({ path }) => path));
+    const pages = [...paths].filter((path) => path === 'README.md' || path.startsWith('docs/'));
+    const messages = [...paths].filter((path) => /^dist\/src\/.*\.js$/.test(path));
+    const missing: string[] = [];
+    const look = (from: string, to: string): void => void (paths.has(to) || missing.push(`${from}: ${to}`));
+    for (const page of pages) {
+      const text = await readFile(join(ROOT, page), 'utf8');
+      for (const [, link] of text.matchAll(/\]\(([^):#]+\.md)(?:#[^)]*)?\)/g))
+        look(page, join(dirname(page), link!));
+    }
+    for (const file of messages) {
+      const text = await readFile(join(folder, 'node_modules/ringback', file), 'utf8');
+      for (const [named] of text.matchAll(/\bdocs\/[\w/-]+\.md\b/g)) look(file, named);
+    }
+    expect(pages.length).toBeGreaterThan(12);
+    // How to change it is for a checkout.
+    expect(missing).toEqual(['README.md: CONTRIBUTING.md']);
+  });
+
+  it('has a client whose types need no more than a browser’s of 2020', async () => {
+    const code = `export { RingbackClient } from 'ringback/client';\n`;
+    await mkdir(join(folder, 'browser'), { recursive: true });
+    await writeFile(join(folder, 'browser/page.ts'), code);
+    const lib = ['ES2020', 'DOM', 'DOM.Iterable'];
+    await compile(['browser'], { strict: true, target: 'ES2020', module: 'nodenext', lib, types: [] });
+  });
+
   it('exports what docs/embedding.md names, and nothing else', async () => {
     const code = `const { default: _, ...all } = await import('ringback'); console.log(Object.keys(all).sort().join());`;
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', code], { cwd: folder });
@@ -107,35 +148,64 @@ describe('The packed package', () => {
   });
 });
 
+/** A program of the compiled folder, once it has said a text. */
+async function program(
+  file: string,
+  environment: Record<string, string>,
+  said: string,
+): Promise<ChildProcess> {
+  const [redis] = await redisUrls();
+  const child = spawn(process.execPath, [file], {
+    cwd: join(folder, 'dist'),
+    env: {
+      PATH: process.env['PATH'],
+      DATABASE_URL: await newDatabase(),
+      ...(redis === undefined ? {} : { REDIS_URL: redis }),
+      SECRET_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
+      API_KEY: TEST_KEY,
+      ...environment,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  await new Promise<void>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+        if (output.includes(said)) resolve();
+      });
+    }
+    child.once('exit', () => reject(new Error(`it ended: ${output}`)));
+  });
+  return child;
+}
+
+describe('What the documents show', () => {
+  it('compiles in a strict project, and what docs/embedding.md shows runs as it was pasted', async () => {
+    const port = await freePort();
+    const pasted = join(folder, 'docs/embedding-1.ts');
+    await writeFile(pasted, (await readFile(pasted, 'utf8')).replaceAll('3000', String(port)));
+    await compile(['docs'], STRICT);
+    const child = await program('docs/embedding-1.js', {}, 'Finished { words: 2 }');
+    const exit = once(child, 'exit');
+    try {
+      const client = new RingbackClient({ url: `http://127.0.0.1:${port}/ringback`, apiKey: TEST_KEY });
+      const { id } = await client.submit({ type: 'acme.words', input: { text: 'three more words' } });
+      expect(await client.wait(id)).toMatchObject({ result: { words: 3 } });
+    } finally {
+      child.kill('SIGTERM');
+      await exit;
+    }
+  }, 60_000);
+});
+
 describe('The example of an embedding application, on the packed package,', () => {
   let child: ChildProcess;
   let url: string;
   beforeAll(async () => {
-    await compile();
+    await compile(['examples'], STRICT);
     const port = await freePort();
-    const [redis] = await redisUrls();
-    child = spawn(process.execPath, ['dist/main.js'], {
-      cwd: folder,
-      env: {
-        PATH: process.env['PATH'],
-        PORT: String(port),
-        DATABASE_URL: await newDatabase(),
-        ...(redis === undefined ? {} : { REDIS_URL: redis }),
-        SECRET_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
-        API_KEY: TEST_KEY,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let output = '';
-    await new Promise<void>((resolve, reject) => {
-      for (const stream of [child.stdout!, child.stderr!]) {
-        stream.on('data', (chunk: Buffer) => {
-          output += chunk.toString();
-          if (output.includes('Listening on')) resolve();
-        });
-      }
-      child.once('exit', () => reject(new Error(`it ended: ${output}`)));
-    });
+    child = await program('examples/embedded/main.js', { PORT: String(port) }, 'Listening on');
     url = `http://127.0.0.1:${port}`;
   }, 60_000);
   afterAll(() => void child?.kill('SIGKILL'));

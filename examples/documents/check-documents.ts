@@ -16,7 +16,7 @@ export class CheckDocumentsInput {
   @ArrayMaxSize(100)
   @IsString({ each: true })
   @Length(1, 200, { each: true })
-  files: string[];
+  files!: string[];
 }
 
 /** What became of one file. */

@@ -12,7 +12,7 @@ export class Dictionary {
 
 class WordsInput {
   @IsString()
-  text: string;
+  text!: string;
 }
 
 /** Counts words, slowly enough to be watched: one every 50 ms. */

@@ -7,7 +7,7 @@ import { type OperationContext, type OperationHandler, type OperationOutcome, Op
 export class ZipOrderInput {
   /** The order's number, from the path. */
   @Matches(/^[\w-]{1,50}$/, { message: 'id must be an order number' })
-  id: string;
+  id!: string;
 
   /** Ids (media tokens) of the files to take in, besides the order itself. */
   @IsOptional()

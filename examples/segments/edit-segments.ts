@@ -8,24 +8,24 @@ export class SegmentEdit {
   /** Id of the segment. */
   @IsString()
   @Length(1, 1000)
-  id: string;
+  id!: string;
 
   /** Its new translation. */
   @IsString()
-  target: string;
+  target!: string;
 }
 
 export class EditSegmentsInput {
   /** Id (media token) of an uploaded JSON, CSV or gettext PO file. */
   @IsString()
   @Length(1, 200)
-  file: string;
+  file!: string;
 
   @IsArray()
   @ArrayMaxSize(5000)
   @ValidateNested({ each: true })
   @Type(() => SegmentEdit)
-  edits: SegmentEdit[];
+  edits!: SegmentEdit[];
 }
 
 /** Changes translations of an uploaded file and gives it back as JSON. */

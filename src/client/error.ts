@@ -29,7 +29,8 @@ export class RingbackError extends Error {
     readonly problem: ProblemBody,
     /** Seconds after which it may be tried again; null where nothing was said. */
     readonly retryAfterS: number | null = null,
-    options?: ErrorOptions,
+    // Not ErrorOptions: callers' types would need ES2022 for it.
+    options?: { readonly cause?: unknown },
   ) {
     super(problem.detail, options);
     this.status = problem.status;

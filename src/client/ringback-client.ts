@@ -19,9 +19,13 @@ export interface SubmitOptions {
 }
 
 export interface WaitOptions {
-  /** Seconds until waiting ends, whatever the state; without it, the end of the operation is awaited. */
+  /**
+   * Seconds until waiting ends, whatever the state; without it, the end of the operation is awaited. Then the operation is
+   * returned as it was last seen: look at its `status`. Only where no answer ever came, the last error is thrown. A server
+   * that is silent can make it up to two seconds more.
+   */
   readonly timeoutS?: number;
-  /** Seconds of outage that are waited out before the last error is thrown; 300 by default. */
+  /** Seconds of outage, counted from the last look at the operation, before the last error is thrown; 300 by default. */
   readonly outageS?: number;
   readonly signal?: AbortSignal;
   /** Called with the operation as it stands, whenever it was looked at before its end. */
@@ -34,6 +38,10 @@ interface Signaled {
 
 /** Seconds that one request is held; proxies often cut off what is silent for 30 s. */
 const HOLD_S = 25;
+/** The least that a request is held, however short the outage that is waited out: else it would be made again and again. */
+const LEAST_HOLD_MS = 1_000;
+/** How much longer than all the time that is left one request may take: its answer has a way to go. */
+const LATE_MS = 2_000;
 const PAGE = 250;
 
 /**
@@ -79,28 +87,39 @@ export class RingbackClient {
     return this.transport.json({ method: 'GET', path: pathOf(id), signal, repeatable: true });
   }
 
-  /** The operation once it has ended, in whatever way. Needs only the id, so it goes on where another process stopped. */
+  /**
+   * The operation once it has ended, in whatever way, or as last seen when `timeoutS` is over. Needs only the id, so it goes
+   * on where another process stopped.
+   */
   async wait<Result = unknown>(id: string, options: WaitOptions = {}): Promise<Operation<Result>> {
     const { signal, outageS = 300, timeoutS = Infinity } = options;
     const until = performance.now() + timeoutS * 1000;
+    let seen: Operation<Result> | undefined;
     let failures = 0;
-    for (let answeredAt = performance.now(); ;) {
-      const leftS = Math.max(0, (until - performance.now()) / 1000);
+    let outageUntil = performance.now() + outageS * 1000;
+    for (;;) {
       const askedAt = performance.now();
+      const leftMs = Math.max(0, Math.min(until - askedAt, Math.max(outageUntil - askedAt, LEAST_HOLD_MS)));
+      const heldMs = Math.min(1000 * HOLD_S, leftMs);
       try {
-        const held = Math.min(HOLD_S, leftS);
-        const { operation, pauseS } = await this.hold<Result>(id, held, signal);
-        if (hasEnded(operation.status) || performance.now() >= until) return operation;
+        const { operation, pauseS } = await this.hold<Result>(id, heldMs, leftMs + LATE_MS, signal);
+        const answeredAt = performance.now();
+        if (hasEnded(operation.status) || answeredAt >= until) return operation;
+        seen = operation;
         options.onUpdate?.(operation);
         failures = 0;
-        answeredAt = performance.now();
+        outageUntil = answeredAt + outageS * 1000;
         // A server that did not hold the request says when to ask again.
-        const cutShortS = held - (answeredAt - askedAt) / 1000;
-        if (cutShortS > 1) await sleep(1000 * Math.min(pauseS, (until - answeredAt) / 1000), signal);
+        const cutShortMs = heldMs - (answeredAt - askedAt);
+        if (cutShortMs > Math.min(1000, heldMs / 2))
+          await sleep(Math.min(1000 * pauseS, until - answeredAt), signal);
       } catch (error) {
         const now = performance.now();
-        if (!isPassing(error) || now - answeredAt > outageS * 1000 || now >= until) throw error;
-        await this.transport.pause(++failures, error, signal);
+        if (!isPassing(error)) throw error;
+        if (seen && now >= until) return seen;
+        const endsAt = Math.min(until, outageUntil);
+        if (now >= endsAt) throw error;
+        await this.transport.pause(++failures, error, signal, endsAt - now);
       }
     }
   }
@@ -168,16 +187,17 @@ export class RingbackClient {
     return this.transport.json({ method: 'POST', path, signal, repeatable });
   }
 
-  private hold<Result>(id: string, heldS: number, signal: AbortSignal | undefined) {
+  private hold<Result>(id: string, heldMs: number, mostMs: number, signal: AbortSignal | undefined) {
     return this.transport.send(
       {
         method: 'GET',
         path: pathOf(id),
-        query: { wait: heldS.toFixed(3) },
+        query: { wait: (heldMs / 1000).toFixed(3) },
         signal,
         // `wait` repeats by itself, with a patience of its own.
         repeatable: false,
-        heldMs: heldS * 1000,
+        heldMs,
+        mostMs,
       },
       standing<Operation<Result>>,
     );

@@ -3,6 +3,7 @@ import { type ProblemBody, RingbackError } from './error.js';
 /** Statuses that say "not now" of a server or of what stands before it. */
 const NOT_NOW: readonly number[] = [429, 502, 503, 504];
 const LONGEST_PAUSE_MS = 60_000;
+const TRIES = 8;
 
 export interface ClientOptions {
   /** Where Ringback is: `https://ringback.example.com`, a path included where it is mounted under one. */
@@ -11,9 +12,12 @@ export interface ClientOptions {
   readonly apiKey: string;
   /** Another `fetch`, for instance with a proxy; the platform's by default. */
   readonly fetch?: typeof fetch;
-  /** How often a call that may be repeated is made at most; 5 by default. */
+  /** How often a call that may be repeated is made at most; 8 by default: 12 to 24 s, in which a service starts again. */
   readonly tries?: number;
-  /** Milliseconds before the second try, doubled for each one after it, with jitter; 250 by default. */
+  /**
+   * Milliseconds before the second try, doubled for each one after it up to 8 s, less up to half of it at random; 250 by
+   * default.
+   */
   readonly backoffMs?: number;
   /** Milliseconds that one request may take, beyond what it was asked to wait; 30,000 by default. */
   readonly timeoutMs?: number;
@@ -31,6 +35,8 @@ export interface Call {
   readonly repeatable: boolean;
   /** Milliseconds that the server was asked to hold the answer. */
   readonly heldMs?: number;
+  /** Milliseconds that it may take at the most, also where it may be held for longer. */
+  readonly mostMs?: number;
 }
 
 /** Makes calls, and repeats those that may be when the network or the server fails them. */
@@ -43,7 +49,7 @@ export class Transport {
 
   /** What `read` makes of the answer, when that is a 2xx. Rejects with a `RingbackError`, or with the signal's reason. */
   async send<T>(call: Call, read: (response: Response) => Promise<T> | T): Promise<T> {
-    const tries = call.repeatable ? (this.options.tries ?? 5) : 1;
+    const tries = call.repeatable ? (this.options.tries ?? TRIES) : 1;
     for (let made = 1; ; made++) {
       try {
         return await this.once(call, read);
@@ -58,19 +64,21 @@ export class Transport {
     return this.send(call, (response) => response.json() as Promise<T>);
   }
 
-  /** Waits before try `made + 1`: what the server asked for, else ever longer, with full jitter. */
-  async pause(made: number, error: unknown, signal?: AbortSignal): Promise<void> {
+  /** Waits before try `made + 1`: what the server asked for, else ever longer, with jitter; never longer than `mostMs`. */
+  async pause(made: number, error: unknown, signal?: AbortSignal, mostMs = LONGEST_PAUSE_MS): Promise<void> {
     const asked = error instanceof RingbackError ? error.retryAfterS : null;
     const grown = Math.min((this.options.backoffMs ?? 250) * 2 ** (made - 1), 8_000);
-    // Above what was asked, so that not everybody comes back at the same time.
-    const ms = asked === null ? Math.random() * grown : asked * 1000 + (Math.random() * grown) / 2;
-    await sleep(Math.min(ms, LONGEST_PAUSE_MS), signal);
+    // So that not everybody comes back at the same time. Half is waited in any case: the tries must outlast a restart.
+    const jitter = (Math.random() * grown) / 2;
+    const ms = (asked === null ? grown / 2 : asked * 1000) + jitter;
+    await sleep(Math.min(ms, LONGEST_PAUSE_MS, mostMs), signal);
   }
 
   private async once<T>(call: Call, read: (response: Response) => Promise<T> | T): Promise<T> {
     call.signal?.throwIfAborted();
     const late = new AbortController();
-    const limitMs = (this.options.timeoutMs ?? 30_000) + (call.heldMs ?? 0);
+    const usualMs = (this.options.timeoutMs ?? 30_000) + (call.heldMs ?? 0);
+    const limitMs = Math.ceil(Math.min(usualMs, call.mostMs ?? usualMs));
     const timer = setTimeout(() => late.abort(new Error(`none within ${limitMs} ms`)), limitMs);
     const signal = call.signal ? AbortSignal.any([late.signal, call.signal]) : late.signal;
     try {

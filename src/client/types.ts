@@ -81,6 +81,7 @@ export interface Delivery {
   readonly id: string;
   readonly operation_id: string | null;
   readonly endpoint_id: string | null;
+  /** A query string is not shown. */
   readonly url: string;
   readonly event: string;
   readonly status: DeliveryStatus;
@@ -90,6 +91,8 @@ export interface Delivery {
   readonly delivered_at: string | null;
   /** Why it was given up; null otherwise. */
   readonly reason: string | null;
+  /** `poll`: the caller has read how its `ack_by_poll` operation ended, and is told no more. */
+  readonly acknowledged_by?: 'poll';
 }
 
 /** Which operations are listed; times are RFC 3339. */

@@ -36,13 +36,17 @@ type Settings = { readonly [Name in Setting as OptionName<Name>]?: Given<Exclude
  * environment itself is not read, but for the AWS_… variables where `filesUrl` is `s3:`.
  */
 export type RingbackOptions = Settings & {
-  /** PostgreSQL 14 or newer. May be the host's own database: the tables keep out of the way only by their names. */
+  /**
+   * PostgreSQL 14 or newer. May be the host's own database, in a schema of its own (`?options=-csearch_path%3Dringback`,
+   * once it has been made): tables called `account`, `operation`, `delivery` or `migrations` would collide with the host's.
+   */
   readonly databaseUrl: string;
   /** Keys that encrypt at rest, `id:base64(32 bytes),…`; the first one encrypts. */
   readonly secretKeys: string;
   /**
    * Path under which the host's Fastify serves the faces: `/ringback` makes `/ringback/v1/operations`. Without it,
-   * nothing is served. Needs `publicUrl`, which then ends with this path, and `apiKey`.
+   * nothing is served, and links in answers and callbacks lead nowhere. Needs `publicUrl`, which ends with this path, and
+   * `apiKey`.
    */
   readonly mount?: string;
 };
@@ -71,6 +75,11 @@ function checkMount(mount: string, env: Env): void {
   if (!/^(\/[\w.~-]+)+$/.test(mount))
     throw new SettingError(`mount "${mount}" must be a path such as /ringback, without a slash at its end`);
   require(env, 'RINGBACK_PUBLIC_URL', `name the address where callers reach ${mount}, that path included`);
+  const publicUrl = env.RINGBACK_PUBLIC_URL!;
+  if (!new URL(publicUrl).pathname.replace(/\/+$/, '').endsWith(mount))
+    throw new SettingError(
+      `publicUrl "${publicUrl}" must end with mount, "${mount}": links in answers and callbacks begin with it`,
+    );
   require(env, 'RINGBACK_API_KEY', 'callers of the mounted routes need a key: rb_ and at least 24 characters');
 }
 

@@ -116,14 +116,18 @@ export class QueueBackend implements OnApplicationShutdown {
   }
 
   private postgres(): pg.Pool {
+    // The URL's own options would replace ours, its search_path for instance: they go first, and of two the last one counts.
+    const url = new URL(this.database.url);
+    const own = url.searchParams.get('options') ?? '';
+    if (own !== '') url.searchParams.delete('options');
     const pool = new pg.Pool({
-      connectionString: this.database.url,
+      connectionString: own === '' ? this.database.url : url.href,
       max: this.database.poolSize,
       ...CONNECTION,
       application_name: 'ringback-queue',
       connectionTimeoutMillis: 5000,
       // The rows are the truth: a hint that a PostgreSQL crash forgets is sent again.
-      options: `-c search_path=${SCHEMA} -c synchronous_commit=off`,
+      options: `${own} -c search_path=${SCHEMA} -c synchronous_commit=off`,
     });
     pool.on('error', (error) => this.logger.debug(`PostgreSQL queue pool: ${error.message}`));
     // Every queue and worker adds listeners to the one pool.
