@@ -74,7 +74,7 @@ describe('an operation', () => {
     ['NUL code', { error: { code: 'a\ufffdb', message: 'told' } }],
     ['no code', { error: { code: 'handler_error', message: 'told' } }],
     ['no text', { error: { code: 'handler_error', message: 'the handler failed without a message' } }],
-    ['bigint', { status: 'Failed', error: { code: 'handler_error' } }],
+    ['bigint', { status: 'Failed', error: { code: 'result_not_json' } }],
     ['NUL file', { status: 'Finished', file: 'a\ufffdb' }],
   ])('ends at once, whatever odd thing its handler does: %s', async (how, end) => {
     const { id } = await app.client.submit({ type: 'test.odd', input: { how } });
