@@ -10,11 +10,12 @@ export const DELIVERIES_QUEUE = 'deliveries';
 export const HOUSEKEEPING_QUEUE = 'housekeeping';
 /** The configuration that every `@Processor` names, so that workers get connections that wait out an outage. */
 export const WORKERS = 'workers';
-/** For every `@Processor`: they run once the whole application is up, and forgive a queue that stalls. */
+/**
+ * For every `@Processor`: they run once the whole application is up, and forgive a queue that stalls. Jobs are taken one after
+ * the other, which is not how the work goes on that they name.
+ */
 export const WORKER_OPTIONS = {
   autorun: false,
-  // Jobs that are being taken at once: what one is costs is mostly waiting. None of them is the work that it names.
-  concurrency: 4,
   lockDuration: 30_000,
   stalledInterval: 5_000,
   maxStalledCount: 10,
