@@ -669,8 +669,8 @@ AS $function$
         SELECT h.request_id, h.epoch FROM hinted h ORDER BY h.priority DESC, h.request_id;
       END $function$;
 
-CREATE OR REPLACE FUNCTION dispatch_operations(most integer, redispatch interval, most_hinted integer)
- RETURNS TABLE(request_id bigint, epoch integer)
+CREATE OR REPLACE FUNCTION dispatch_operations(most integer, redispatch interval, most_hinted integer, patience interval)
+ RETURNS TABLE(request_id bigint, epoch integer, again boolean)
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -786,7 +786,8 @@ AS $function$
           UPDATE turn t SET served = last_served WHERE t.of = 'operations';
         END IF;
 
-        lost := ARRAY(SELECT o.request_id FROM operation o WHERE o.phase = 'hinted' AND o.due_at <= now()
+        -- Not while they may still be in a queue that is busy: another hint of them would only be in the way.
+        lost := ARRAY(SELECT o.request_id FROM operation o WHERE o.phase = 'hinted' AND o.due_at <= now() - patience
           ORDER BY o.due_at LIMIT most FOR UPDATE SKIP LOCKED);
         IF chosen IS NULL AND lost = '{}' THEN
           RETURN;
@@ -801,7 +802,7 @@ AS $function$
           WHERE o.ctid = ANY (due)
           RETURNING o.request_id, o.epoch, o.priority
         )
-        SELECT h.request_id, h.epoch FROM hinted h ORDER BY h.priority DESC, h.request_id;
+        SELECT h.request_id, h.epoch, h.request_id = ANY (lost) FROM hinted h ORDER BY h.priority DESC, h.request_id;
       END $function$;
 
 COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';

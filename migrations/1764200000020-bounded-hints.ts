@@ -2,8 +2,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { ONE_PLAN } from './1764100000010-dispatch.js';
 
 const OPERATIONS = `
-      CREATE FUNCTION dispatch_operations(most integer, redispatch interval, most_hinted integer)
-      RETURNS TABLE (request_id bigint, epoch integer) LANGUAGE plpgsql
+      CREATE FUNCTION dispatch_operations(most integer, redispatch interval, most_hinted integer, patience interval)
+      RETURNS TABLE (request_id bigint, epoch integer, again boolean) LANGUAGE plpgsql
       ${ONE_PLAN} AS $$
       #variable_conflict use_column
       DECLARE
@@ -109,7 +109,8 @@ const OPERATIONS = `
           UPDATE turn t SET served = last_served WHERE t.of = 'operations';
         END IF;
 
-        lost := ARRAY(SELECT o.request_id FROM operation o WHERE o.phase = 'hinted' AND o.due_at <= now()
+        -- Not while they may still be in a queue that is busy: another hint of them would only be in the way.
+        lost := ARRAY(SELECT o.request_id FROM operation o WHERE o.phase = 'hinted' AND o.due_at <= now() - patience
           ORDER BY o.due_at LIMIT most FOR UPDATE SKIP LOCKED);
         IF chosen IS NULL AND lost = '{}' THEN
           RETURN;
@@ -124,7 +125,7 @@ const OPERATIONS = `
           WHERE o.ctid = ANY (due)
           RETURNING o.request_id, o.epoch, o.priority
         )
-        SELECT h.request_id, h.epoch FROM hinted h ORDER BY h.priority DESC, h.request_id;
+        SELECT h.request_id, h.epoch, h.request_id = ANY (lost) FROM hinted h ORDER BY h.priority DESC, h.request_id;
       END $$`;
 
 /**
@@ -139,6 +140,6 @@ export class BoundedHints1764200000020 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('DROP FUNCTION dispatch_operations(integer, interval, integer)');
+    await runner.query('DROP FUNCTION dispatch_operations(integer, interval, integer, interval)');
   }
 }

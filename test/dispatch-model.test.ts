@@ -16,7 +16,7 @@ afterAll(() => client.end());
 /** What happens to rows between rounds of dispatch. Numbers pick among what there is. */
 type Step =
   | { readonly do: 'arrive'; readonly rows: readonly Arrival[] }
-  | { readonly do: 'dispatch'; readonly most: number; readonly mostHinted: number }
+  | { readonly do: 'dispatch'; readonly most: number; readonly mostHinted: number; readonly patient: boolean }
   | { readonly do: 'claim' | 'end' | 'lose' | 'retry'; readonly picks: readonly number[] }
   | { readonly do: 'resize'; readonly account: string; readonly slots: number };
 
@@ -46,6 +46,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     do: fc.constant('dispatch' as const),
     most: fc.integer({ min: 1, max: 12 }),
     mostHinted: fc.integer({ min: 1, max: 20 }),
+    patient: fc.boolean(),
   }),
   fc.record({
     do: fc.constantFrom('claim' as const, 'end' as const, 'lose' as const, 'retry' as const),
@@ -72,7 +73,7 @@ class Pair {
       case 'arrive':
         return this.arrive(given.rows);
       case 'dispatch':
-        return this.dispatch(given.most, given.mostHinted);
+        return this.dispatch(given);
       case 'claim':
         return this.move(this.pick(['hinted'], given.picks), (row) => {
           Object.assign(row, { phase: 'running', dueIn: 60, attempt: row.attempt + 1 });
@@ -122,13 +123,15 @@ class Pair {
     );
   }
 
-  private async dispatch(most: number, mostHinted: number): Promise<void> {
+  private async dispatch({ most, mostHinted, patient }: Step & { do: 'dispatch' }): Promise<void> {
     const before = new Map(ACCOUNTS.map((name) => [name, this.model.taken(name)]));
-    const { rows } = await client.query<{ id: string; epoch: number }>(
-      `SELECT request_id AS id, epoch FROM dispatch_operations($1, interval '1 hour', $2)`,
-      [most, mostHinted],
+    const overdue = this.model.rows.filter(({ phase }) => phase === 'hinted').map(({ id }) => id);
+    const { rows } = await client.query<{ id: string; epoch: number; again: boolean }>(
+      `SELECT request_id AS id, epoch, again FROM dispatch_operations($1, interval '1 hour', $2, make_interval(years => $3))`,
+      [most, mostHinted, patient ? 1 : 0],
     );
-    this.model.mostHinted = mostHinted;
+    Object.assign(this.model, { mostHinted, patient });
+    for (const { id, again } of rows) expect(again).toBe(overdue.includes(Number(id)));
     const expected = this.model.dispatch(most);
     const byId = (a: { id: number }, b: { id: number }): number => a.id - b.id;
     expect(rows.map(({ id, epoch }) => ({ id: Number(id), epoch })).sort(byId)).toEqual(
@@ -179,7 +182,8 @@ describe('the dispatch of operations', () => {
         await pair.begin();
         for (const next of steps) await pair.take(next);
         // And then all of it, round by round.
-        for (let round = 0; round < 3; round++) await pair.take({ do: 'dispatch', most: 5, mostHinted: 12 });
+        for (let round = 0; round < 3; round++)
+          await pair.take({ do: 'dispatch', most: 5, mostHinted: 12, patient: false });
       }),
       { numRuns: 150 },
     );
@@ -195,7 +199,7 @@ describe('the dispatch of operations', () => {
     );
     const hinted = `SELECT account_id AS id, count(*)::integer AS count FROM operation WHERE phase = 'hinted' GROUP BY 1`;
     for (const total of [200, 400, 600, 800]) {
-      await client.query(`SELECT FROM dispatch_operations(200, interval '1 hour', 800)`);
+      await client.query(`SELECT FROM dispatch_operations(200, interval '1 hour', 800, '0')`);
       const { rows } = await client.query<{ count: number }>(hinted);
       const counts = rows.map(({ count }) => count);
       expect(counts.reduce((sum, count) => sum + count, 0)).toBe(total);

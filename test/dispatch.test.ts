@@ -44,7 +44,7 @@ describe('the dispatch', () => {
   it.each([
     [
       'operations',
-      `dispatch_operations(200, interval '1 minute', 200)`,
+      `dispatch_operations(200, interval '1 minute', 200, '0')`,
       ['operation_account', 'operation_rid'],
     ],
     [

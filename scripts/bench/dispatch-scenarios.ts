@@ -42,7 +42,7 @@ const operationValues = (account: string, phase: string, due: string, priority: 
 export const OPERATIONS: Kind = {
   name: 'operations',
   table: 'operation',
-  dispatch: `SELECT request_id AS id, epoch FROM dispatch_operations(${MOST}, interval '1 minute', ${MOST})`,
+  dispatch: `SELECT request_id AS id, epoch FROM dispatch_operations(${MOST}, interval '1 minute', ${MOST}, '0')`,
   queue: OperationHints,
   // As if they had ended and as many had come, behind the others.
   reset: `WITH gone AS (DELETE FROM operation WHERE phase = 'hinted' AND priority = 0 RETURNING account_id)

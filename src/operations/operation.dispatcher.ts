@@ -10,6 +10,9 @@ const MOST = 200;
 /** Fewest operations that may wait for a worker at once: one that becomes free finds the next without a round in between. */
 const LEAST_HINTED = 4;
 
+/** How much longer a hint may be out that may be in a queue where jobs wait, in times of RINGBACK_REDISPATCH_S. */
+const BUSY = 9;
+
 /**
  * Finds operations that are due and hints workers to them. First dispatch, retry, a lost hint and a dead worker are all the
  * same to it: a row whose `due_at` has passed. Any number of processes may run one.
@@ -32,9 +35,12 @@ export class OperationDispatcher extends DispatchLoop {
     if (!this.hints.hasRoom) return false;
     // As many as this process could run: more would wait in the queue, where no other account's can overtake them.
     const mostHinted = Math.min(Math.max(this.config.concurrency, LEAST_HINTED), MOST);
-    const hints = await this.store.dispatch(MOST, mostHinted);
-    await this.hints.send(hints);
-    return hints.length >= MOST;
+    const patienceS = this.hints.isBusy ? BUSY * this.config.redispatchS : 0;
+    const { lost, fresh } = await this.store.dispatch(MOST, { mostHinted, patienceS });
+    // They were ahead of all others.
+    await this.hints.send(lost, 'first');
+    await this.hints.send(fresh);
+    return lost.length + fresh.length >= MOST;
   }
 
   /** Ends operations that nobody else will: no worker is left that could, or a handler didn't stop when it was asked to. */

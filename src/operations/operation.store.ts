@@ -321,18 +321,26 @@ export class OperationStore {
     return rows.length > 0;
   }
 
-  /** Finds due operations, reserves their slots and answers the hints to send; `mostHinted` may wait for a worker at once. */
-  async dispatch(most: number, mostHinted: number): Promise<Hint[]> {
-    const rows = await this.database.query<{ request_id: string; epoch: number }>(
-      'SELECT * FROM dispatch_operations($1, make_interval(secs => $2), $3)',
-      [most, this.config.redispatchS, mostHinted],
+  /**
+   * Finds due operations, reserves their slots and answers the hints to send. `mostHinted` may wait for a worker at once; hints
+   * are taken for lost `patienceS` after they are due.
+   */
+  async dispatch(
+    most: number,
+    { mostHinted, patienceS }: { mostHinted: number; patienceS: number },
+  ): Promise<{ lost: Hint[]; fresh: Hint[] }> {
+    const rows = await this.database.query<{ request_id: string; epoch: number; again: boolean }>(
+      'SELECT * FROM dispatch_operations($1, make_interval(secs => $2), $3, make_interval(secs => $4))',
+      [most, this.config.redispatchS, mostHinted, patienceS],
     );
-    return rows.map(({ request_id, epoch }) => ({ id: request_id, epoch }));
+    const hints = (lost: boolean): Hint[] =>
+      rows.filter(({ again }) => again === lost).map(({ request_id, epoch }) => ({ id: request_id, epoch }));
+    return { lost: hints(true), fresh: hints(false) };
   }
 
   private async returnMany(hints: Hint[]): Promise<void[]> {
     await this.database.query(
-      `UPDATE operation o SET due_at = now() FROM unnest($1::bigint[], $2::integer[]) AS h (request_id, epoch)
+      `UPDATE operation o SET phase = 'ready', hinted_at = NULL, due_at = now() FROM unnest($1::bigint[], $2::integer[]) AS h (request_id, epoch)
        WHERE o.request_id = h.request_id AND o.epoch = h.epoch AND o.phase = 'hinted'`,
       [hints.map((hint) => hint.id), hints.map((hint) => hint.epoch)],
     );

@@ -44,6 +44,11 @@ export abstract class HintQueue implements OnApplicationShutdown {
     return this.waitingJobs < MOST_WAITING_JOBS;
   }
 
+  /** Whether jobs waited for a worker lately. */
+  get isBusy(): boolean {
+    return this.waitingJobs > 0;
+  }
+
   /** Sends hints in order, in as few jobs as the backend likes best; false where that failed or took too long, never rejects. */
   async send(hints: readonly Hint[], where: 'first' | 'last' = 'last'): Promise<boolean> {
     if (hints.length === 0) return true;
@@ -60,7 +65,8 @@ export abstract class HintQueue implements OnApplicationShutdown {
         opts: { jobId: `${this.prefix}-${data[0]!.id}-${data[0]!.epoch}${again}`, lifo: where === 'first' },
       });
     }
-    return this.bestEffort(this.adding(jobs));
+    // Each goes to the head, so the first of them goes last.
+    return this.bestEffort(this.adding(where === 'first' ? jobs.toReversed() : jobs));
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -31,6 +31,8 @@ function inTurns<Row>(queues: readonly Row[][]): Row[] {
 /** What both dispatch functions promise, in plain words: one round after another on rows in memory. */
 abstract class Rounds<Row extends LiveRow> {
   rows: Row[] = [];
+  /** Whether overdue hints may still be in the queue. */
+  patient = false;
 
   /** The rows that a round hints. */
   dispatch(most: number): Row[] {
@@ -41,7 +43,7 @@ abstract class Rounds<Row extends LiveRow> {
     );
     for (const row of this.overdue('scheduled')) row.phase = 'ready';
     this.release?.(most);
-    const hinted = [...this.turns(most), ...this.overdue('hinted').slice(0, most)];
+    const hinted = [...this.turns(most), ...(this.patient ? [] : this.overdue('hinted').slice(0, most))];
     for (const row of hinted) Object.assign(row, { phase: 'hinted', dueIn: 60, epoch: row.epoch + 1 });
     this.note?.(hinted);
     return hinted;
