@@ -156,6 +156,36 @@ it('holds for others in the place of a caller who went while its operation was b
   expect((await app.client.get(`/v1/operations/${id}?wait=20`)).body.status).toBe('Finished');
 });
 
+it('says that a wait was heeded only where the answer was held, or came at the end', async () => {
+  await using app = await App.start({ operations: { heldPerAccount: 1 } });
+  const leave = new AbortController();
+  const { id } = await app.client.submit({ type: 'sleep', input: { seconds: 60 } });
+  const stream = await fetch(`${app.client.url}/v1/operations/${id}/history`, {
+    headers: { authorization: `Bearer ${TEST_KEY}`, accept: 'text/event-stream' },
+    signal: leave.signal,
+  });
+  const submit = async (prefer: string): Promise<[number, string | null, string | null]> => {
+    const { status, headers } = await app.client.post(
+      '/v1/operations',
+      { type: 'sleep', input: { seconds: 0.3 } },
+      { prefer, 'idempotency-key': prefer },
+    );
+    return [status, headers.get('preference-applied'), headers.get('idempotent-replayed')];
+  };
+  // The stream is the one answer that may be held.
+  expect(stream.status).toBe(200);
+  expect(await submit('wait=5')).toEqual([202, null, null]);
+  expect(await submit('respond-async, wait=5')).toEqual([202, 'respond-async', null]);
+  expect(await submit('wait=0')).toEqual([202, 'wait=0', null]);
+  await expect
+    .poll(async () => (await app.client.get('/v1/operations?status=Finished')).body.data)
+    .toHaveLength(3);
+  expect(await submit('wait=5')).toEqual([200, 'wait=5', 'true']);
+  leave.abort();
+  const prefer = 'wait=6';
+  await expect.poll(() => submit(prefer)).toEqual([200, prefer, expect.anything()]);
+});
+
 it('answers what it holds when it shuts down', async () => {
   const app = await App.start();
   const operation = await app.client.submit({

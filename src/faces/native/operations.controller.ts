@@ -36,7 +36,7 @@ import {
 } from './operation.request.js';
 import { historyStream } from './history-stream.js';
 import { HistoryEntryResponse, OperationResponse } from './operation.response.js';
-import { heldMs, preferences } from './prefer.js';
+import { heeded, heldMs, preferences } from './prefer.js';
 import { toIdempotency, toSubmission } from './submission.js';
 
 @ApiTags('operations')
@@ -91,9 +91,12 @@ export class OperationsController {
     if (accepted.replayed) void reply.header('idempotent-replayed', 'true');
     let { view } = accepted;
     const waitMs = heldMs(wanted, this.operations.inlineMs(view.operation));
-    if (waitMs > 0)
-      view = await this.operations.await(accountId, view.operation.rid, waitMs, { held: gone(reply) });
-    if (wanted.applied !== null) void reply.header('preference-applied', wanted.applied);
+    const left = gone(reply);
+    const ended = isTerminal(view.operation.state);
+    const held = waitMs > 0 && !ended && this.waits.hold(accountId, left);
+    if (held) view = await this.operations.await(accountId, view.operation.rid, waitMs, { gone: left });
+    const applied = heeded(wanted, held || ended);
+    if (applied !== null) void reply.header('preference-applied', applied);
     this.describe(reply, view.operation);
     void reply.status(isTerminal(view.operation.state) ? 200 : 202);
     return OperationResponse.from(view, this.http.publicUrl);
