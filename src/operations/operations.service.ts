@@ -92,7 +92,7 @@ export class OperationsService {
     const accepted = await this.store
       .accept({ ...operation, traceparent: step.traceparent })
       .finally(() => step.end());
-    if (!accepted) return this.replay(submission, operation);
+    if (!accepted) return this.replay(submission);
     this.dispatcher.wake();
     return {
       view: { operation: accepted, callbackState: accepted.callbackUrl === null ? null : 'Pending' },
@@ -225,8 +225,18 @@ export class OperationsService {
   }
 
   /** Accepts the same operation once more, in whatever state it is, as long as its input is kept. */
-  async rerun(accountId: string, rid: string, traceparent: string | null): Promise<Accepted> {
+  async rerun(
+    accountId: string,
+    rid: string,
+    {
+      traceparent,
+      idempotency = null,
+    }: Pick<Submission, 'traceparent'> & Partial<Pick<Submission, 'idempotency'>>,
+  ): Promise<Accepted> {
     const { operation } = await this.find(accountId, rid);
+    // Before anything may refuse it: its input may have expired since.
+    const first = idempotency && (await this.earlier(accountId, idempotency));
+    if (first) return first;
     if (operation.emptiedAt !== null)
       throw new OperationExpiredError(
         'operation-expired',
@@ -252,7 +262,7 @@ export class OperationsService {
       ackByPoll: operation.ackByPoll,
       rerunOf: rid,
       traceparent,
-      idempotency: null,
+      idempotency,
     });
   }
 
@@ -293,7 +303,7 @@ export class OperationsService {
       ackByPoll: submission.ackByPoll ?? this.config.ackByPoll,
       idempotency: idempotency && {
         key: idempotency.key,
-        fingerprint: createHash('sha256').update(idempotency.body).digest('hex'),
+        fingerprint: fingerprintOf(idempotency.body),
       },
     };
   }
@@ -346,16 +356,28 @@ export class OperationsService {
     return errors;
   }
 
-  private async replay(submission: Submission, refused: NewOperation): Promise<Accepted> {
+  private async replay(submission: Submission): Promise<Accepted> {
     const { accountId } = submission;
-    const { key, fingerprint } = refused.idempotency!;
+    const idempotency = submission.idempotency!;
+    const first = await this.earlier(accountId, idempotency);
+    if (first) return first;
+    await this.reads.dropExpiredKey(accountId, idempotency.key);
+    return this.accept(submission);
+  }
+
+  /** What was accepted with a key before, as it stands now; null where nothing was. */
+  private async earlier(
+    accountId: string,
+    { key, body }: NonNullable<Submission['idempotency']>,
+  ): Promise<Accepted | null> {
     const first = await this.reads.findByKey(accountId, key);
-    if (!first) {
-      await this.reads.dropExpiredKey(accountId, key);
-      return this.accept(submission);
-    }
-    if (first.fingerprint !== fingerprint)
+    if (!first) return null;
+    if (first.fingerprint !== fingerprintOf(body))
       throw new IdempotencyMismatchError('this Idempotency-Key came with another body before: use a new key');
     return { view: await this.find(accountId, first.rid), replayed: true };
   }
+}
+
+function fingerprintOf(body: string): string {
+  return createHash('sha256').update(body).digest('hex');
 }

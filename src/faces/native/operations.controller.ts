@@ -13,7 +13,7 @@ import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { HttpConfig, OperationConfig } from '../../config/config.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import { FilesService } from '../../files/files.service.js';
-import { ApiBytes, ApiPage, ApiProblem } from '../../http/api-answers.js';
+import { ApiBytes, ApiIdempotencyKey, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { HistoryStore } from '../../operations/history.store.js';
@@ -37,7 +37,7 @@ import {
 import { historyStream } from './history-stream.js';
 import { HistoryEntryResponse, OperationResponse } from './operation.response.js';
 import { heeded, heldMs, preferences } from './prefer.js';
-import { toIdempotency, toSubmission } from './submission.js';
+import { toIdempotency, toPartIdempotency, toSubmission } from './submission.js';
 
 @ApiTags('operations')
 @Controller('v1/operations')
@@ -57,11 +57,7 @@ export class OperationsController {
   @Post()
   @HttpCode(202)
   @NeedsScope('operations:write')
-  @ApiHeader({
-    name: 'Idempotency-Key',
-    required: false,
-    description: 'At most 255 characters; kept for 24 h',
-  })
+  @ApiIdempotencyKey()
   @ApiHeader({
     name: 'Prefer',
     required: false,
@@ -168,14 +164,24 @@ export class OperationsController {
   @Post(':id/rerun')
   @HttpCode(202)
   @NeedsScope('operations:write')
+  @ApiIdempotencyKey()
+  @ApiOkResponse({ type: OperationResponse, description: 'A repeated key, whose rerun has ended already' })
+  @ApiAcceptedResponse({ type: OperationResponse })
   async rerun(
     @AccountId() accountId: string,
     @Param('id') id: string,
+    @Headers('idempotency-key') key: string | undefined,
     @Headers('traceparent') traceparent: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
-    const { view } = await this.operations.rerun(accountId, id, traceparentOf(traceparent));
+    const idempotency = toPartIdempotency(key, `rerun ${id}`, () => '');
+    const { view, replayed } = await this.operations.rerun(accountId, id, {
+      traceparent: traceparentOf(traceparent),
+      idempotency,
+    });
+    if (replayed) void reply.header('idempotent-replayed', 'true');
     this.describe(reply, view.operation);
+    void reply.status(isTerminal(view.operation.state) ? 200 : 202);
     return OperationResponse.from(view, this.http.publicUrl);
   }
 
