@@ -184,6 +184,22 @@ const BODIES: Refusal[] = [
     code: 'unsupported-media-type',
     path: 'Content-Type',
   },
+  ...['latin1', 'ISO-8859-1', '"utf-16"', 'utf-8x', ''].map((charset) => ({
+    what: `JSON whose charset is ${charset || 'nothing'}`,
+    body: '{"type":"echo"}',
+    headers: { 'content-type': `application/json; a=b;charset=${charset}` },
+    status: 415,
+    code: 'unsupported-media-type',
+    path: 'Content-Type',
+  })),
+  ...['gzip', 'br', 'GZIP', 'identity, gzip', 'zstd', 'x'].map((coding) => ({
+    what: `JSON whose content coding is ${coding}`,
+    body: '{"type":"echo"}',
+    headers: { 'content-encoding': coding },
+    status: 415,
+    code: 'unsupported-media-type',
+    path: 'Content-Encoding',
+  })),
   {
     what: 'a content type that is no content type',
     body: '{"type":"echo"}',
@@ -786,6 +802,63 @@ async function refused(refusal: Refusal, key = TEST_KEY): Promise<void> {
   for (const error of problem.errors ?? []) expect(error.message).not.toBe('');
   expect(await rowCounts(app.databaseUrl)).toEqual(before);
 }
+
+describe('the bytes of a body', () => {
+  const post = (route: string, body: Uint8Array, headers: Record<string, string>): Promise<any> =>
+    app.client.post(route, body, headers);
+  const json = { 'content-type': 'application/json' };
+
+  it.each([
+    ['half a character', [0xc3]],
+    ['latin1', [0xfc]],
+    ['an overlong form', [0xc0, 0xaf]],
+    ['half a surrogate pair', [0xed, 0xa0, 0x80]],
+  ])('are refused where they are no UTF-8: %s', async (_, wrong) => {
+    const body = Buffer.concat([
+      Buffer.from('{"type":"echo","input":"'),
+      Buffer.from(wrong),
+      Buffer.from('"}'),
+    ]);
+    const { status, body: problem } = await post('/v1/operations', body, json);
+    expect([status, problem.code, problem.detail]).toEqual([
+      400,
+      'malformed-body',
+      'the body is not valid UTF-8',
+    ]);
+  });
+
+  it.each([
+    ['application/json;charset=UTF-8', 'identity'],
+    ['application/json; charset="utf-8"; a=b', ''],
+    ['Application/JSON; Charset=utf8', 'Identity'],
+  ])('are text where the headers say so: %s, %s', async (type, coding) => {
+    const body = Buffer.from('{"type":"echo","input":"ü€😀"}');
+    const headers = { 'content-type': type, ...(coding === '' ? {} : { 'content-encoding': coding }) };
+    const { status, body: operation } = await post('/v1/operations', body, headers);
+    expect(status).toBe(202);
+    expect((await app.client.ended(operation.id)).result).toBe('ü€😀');
+  });
+
+  it('are told to be sent as they are where they are encoded', async () => {
+    const refused = await post('/v1/operations', Buffer.from('x'), { ...json, 'content-encoding': 'gzip' });
+    expect([refused.status, refused.headers.get('accept-encoding'), refused.body.detail]).toEqual([
+      415,
+      'identity',
+      'Content-Encoding: gzip is not understood here; send the body as it is',
+    ]);
+  });
+
+  it('are kept in an upload, whatever its headers say', async () => {
+    const bytes = Buffer.from([0x7b, 0xfc, 0xc3, 0x00]);
+    const headers = { 'content-type': 'application/json; charset=latin1', 'content-encoding': 'gzip' };
+    const { status, body } = await post('/v1/files?name=x', bytes, headers);
+    expect([status, body.size]).toEqual([201, bytes.length]);
+    const content = await fetch(`${app.client.url}/v1/files/${body.id}/content`, {
+      headers: { authorization: `Bearer ${TEST_KEY}` },
+    });
+    expect(Buffer.from(await content.arrayBuffer())).toEqual(bytes);
+  });
+});
 
 describe('the fault that is named', () => {
   const of = (fields: object): object => ({ type: 'echo', ...fields });
