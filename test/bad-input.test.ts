@@ -249,8 +249,8 @@ const FIELDS: Refusal[] = [
   submit('a run_at two seconds ago', { run_at: new Date(Date.now() - 2_000).toISOString() }, 'run_at'),
   submit('a run_at in the past', { run_at: new Date(Date.now() - 3_600_000).toISOString() }, 'run_at'),
   submit(
-    'a run_at over a year ahead',
-    { run_at: new Date(Date.now() + 400 * 86_400_000).toISOString() },
+    'a run_at a minute over 366 days ahead',
+    { run_at: new Date(Date.now() + 366 * 86_400_000 + 60_000).toISOString() },
     'run_at',
   ),
   ...['60', true, [], {}, 0, -1, 1e300, 604_801].map((timeout_s) =>
@@ -884,6 +884,12 @@ describe('the fault that is named', () => {
     ['operations', of({ timeout_s: 0 }), 'timeout_s', 'timeout_s must not be less than 0.001'],
     ['operations', of({ ack_by_poll: 'yes' }), 'ack_by_poll', 'ack_by_poll must be a boolean value'],
     ['operations', of({ retention: 5 }), 'retention', 'retention must be a string'],
+    [
+      'operations',
+      of({ run_at: new Date(Date.now() + 366 * 86_400_000 + 60_000).toISOString() }),
+      'run_at',
+      'must be at most 366 days ahead',
+    ],
     ['operations', of({ callback: 5 }), 'callback', 'callback must be an object'],
     ['operations', of({ callback: [{ url: 5 }] }), 'callback', 'callback must be an object'],
     ['operations', of({ callback: {} }), 'callback.url', 'url must be a string'],

@@ -143,6 +143,13 @@ describe('an operation', () => {
     expect(Date.parse(ended.started_at)).toBeGreaterThanOrEqual(Date.parse(run_at));
   });
 
+  it('may be put off for 366 days', async () => {
+    const run_at = new Date(Date.now() + 366 * 86_400_000).toISOString();
+    const { id, status } = await app.client.submit({ type: 'echo', run_at });
+    expect(status).toBe('Waiting');
+    await app.client.post(`/v1/operations/${id}/cancel`);
+  });
+
   it('is made once for one Idempotency-Key, also by parallel submits', async () => {
     const submits = Array.from({ length: 50 }, () =>
       app.client.post('/v1/operations', { type: 'echo', input: 7 }, { 'idempotency-key': 'once' }),

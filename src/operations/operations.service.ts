@@ -58,6 +58,8 @@ export interface Accepted {
 
 /** How far `run_at` may lie back: who says "now" says it a little before it arrives. */
 const RUN_AT_SLACK_MS = 1_000;
+/** A year, whichever it is. */
+const MOST_AHEAD_DAYS = 366;
 /** How long a cancel's answer is held at the most: proxies often cut off what is silent for 30 s. */
 const MOST_HELD_MS = 25_000;
 /** How long a cancel waits for another one that ends the operation at the same time, before it tries to itself. */
@@ -352,7 +354,8 @@ export class OperationsService {
     }
     const ahead = runAt === null ? 0 : runAt.getTime() - Date.now();
     if (ahead < -RUN_AT_SLACK_MS) errors.push({ path: 'run_at', message: 'must not be in the past' });
-    if (ahead > 366 * 86_400_000) errors.push({ path: 'run_at', message: 'must be at most a year ahead' });
+    if (ahead > MOST_AHEAD_DAYS * 86_400_000)
+      errors.push({ path: 'run_at', message: `must be at most ${MOST_AHEAD_DAYS} days ahead` });
     return errors;
   }
 
