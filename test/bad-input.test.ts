@@ -882,6 +882,7 @@ describe('the fault that is named', () => {
     ],
     ['operations', of({ timeout_s: true }), 'timeout_s', `timeout_s ${number}`],
     ['operations', of({ timeout_s: 0 }), 'timeout_s', 'timeout_s must not be less than 0.001'],
+    ['operations', of({ timeout_s: 3600.5 }), 'timeout_s', 'must be at most 3600: that is what echo allows'],
     ['operations', of({ ack_by_poll: 'yes' }), 'ack_by_poll', 'ack_by_poll must be a boolean value'],
     ['operations', of({ retention: 5 }), 'retention', 'retention must be a string'],
     [

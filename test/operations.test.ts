@@ -208,6 +208,16 @@ describe('an operation', () => {
     expect((await app.client.ended(again.body.id)).result).toEqual({ again: true });
   });
 
+  it('may take as long as its type allows, which a rerun is cut to where that is less by then', async () => {
+    const { id } = await app.client.submit({ type: 'echo', timeout_s: 3600 });
+    await app.client.ended(id);
+    await rowsOf(app.databaseUrl, `UPDATE operation SET timeout_s = 5000 WHERE rid = '${id}'`);
+    const rerun = await app.client.post(`/v1/operations/${id}/rerun`);
+    expect(rerun.status).toBe(202);
+    const limit = `SELECT timeout_s FROM operation WHERE rid = '${rerun.body.id}'`;
+    expect(await rowsOf(app.databaseUrl, limit)).toEqual([{ timeout_s: 3600 }]);
+  });
+
   it('of a batch is made once for one Idempotency-Key, also by 200 parallel batches', async () => {
     const alone = await app.account('batches', 1000);
     const operations = [{ type: 'echo', input: 1 }, { type: 'nothing' }, 5, { type: 'echo', input: 1 }];

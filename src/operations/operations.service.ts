@@ -259,7 +259,8 @@ export class OperationsService {
       correlation: operation.correlation,
       priority: operation.priority,
       runAt: null,
-      timeoutS: operation.timeoutS,
+      // The type may have allowed more then.
+      timeoutS: Math.min(operation.timeoutS, this.types.get(operation.type)?.timeoutS ?? Infinity),
       retention: operation.retention,
       ackByPoll: operation.ackByPoll,
       rerunOf: rid,
@@ -273,7 +274,10 @@ export class OperationsService {
     const rid = randomBytes(16).toString('hex');
     const type = this.type(submission);
     const callbackUrl = this.callbackUrl(submission.callback);
-    const errors = [...this.checkCallbackHeaders(submission.callback), ...this.checkOptions(submission)];
+    const errors = [
+      ...this.checkCallbackHeaders(submission.callback),
+      ...this.checkOptions(submission, type),
+    ];
     if (errors.length > 0) throw new OperationRefusedError('invalid-request', errors);
     const tries = check ? type.tries(await check(type, submission.input)) : 1;
     if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl);
@@ -297,7 +301,7 @@ export class OperationsService {
       priority: submission.priority,
       retention: submission.retention ?? 'keep1m',
       tries,
-      timeoutS: Math.min(submission.timeoutS ?? type.timeoutS, type.timeoutS),
+      timeoutS: submission.timeoutS ?? type.timeoutS,
       runAt: submission.runAt,
       rerunOf: submission.rerunOf ?? null,
       silent: submission.silent ?? false,
@@ -344,12 +348,18 @@ export class OperationsService {
     }));
   }
 
-  private checkOptions({ retention, runAt }: Submission): FieldError[] {
+  private checkOptions({ retention, runAt, timeoutS }: Submission, type: RegisteredType): FieldError[] {
     const errors: FieldError[] = [];
     if (retention !== null && !this.config.retention.has(retention)) {
       errors.push({
         path: 'retention',
         message: `must be one of ${[...this.config.retention.keys()].join(', ')}`,
+      });
+    }
+    if (timeoutS !== null && timeoutS > type.timeoutS) {
+      errors.push({
+        path: 'timeout_s',
+        message: `must be at most ${type.timeoutS}: that is what ${type.name} allows`,
       });
     }
     const ahead = runAt === null ? 0 : runAt.getTime() - Date.now();
