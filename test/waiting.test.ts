@@ -69,10 +69,22 @@ describe('a history stream', () => {
     }
   });
 
-  it('ends with the operation also where it was resumed after an entry behind the end, or one that is another operation’s', async () => {
+  it('goes on after the last entry where it was resumed after one that is ahead of it, another operation’s for instance', async () => {
     const operation = await app.client.submit({ type: 'sleep', input: { seconds: 0.6 } });
-    const beyond = { 'last-event-id': '999999999999' };
-    expect(await (await stream(operation.id, undefined, beyond)).text()).toContain('heartbeat');
+    await expect.poll(async () => (await app.client.ended(operation.id, 0)).status).toBe('Executing');
+    const beyond = { 'last-event-id': '99999999' };
+    const resumed = await (await stream(operation.id, undefined, beyond)).text();
+    const { data } = (await app.client.get(`/v1/operations/${operation.id}/history`)).body;
+    const told = [...resumed.matchAll(/^data: (.*"id".*)$/gm)].map(([, json]) => JSON.parse(json!));
+    expect(told.at(-1)).toMatchObject({ status: 'Finished' });
+    expect(told).toEqual(data.slice(-told.length));
+    expect(told.length).toBeLessThan(data.length);
+    expect((await stream(operation.id, undefined, beyond)).status).toBe(204);
+  });
+
+  it('ends with the operation also where it was resumed after an entry behind the end', async () => {
+    const operation = await app.client.submit({ type: 'echo' });
+    await app.client.ended(operation.id);
     const { data } = (await app.client.get(`/v1/operations/${operation.id}/history`)).body;
     expect(data.at(-1).status).toBe('Finished');
     await rowsOf(
@@ -81,6 +93,22 @@ describe('a history stream', () => {
     );
     const rest = await stream(operation.id, undefined, { 'last-event-id': String(data.at(-1).id) });
     expect((await rest.text()).match(/"text":"\w+"/g)).toEqual(['"text":"done"']);
+  });
+
+  it.each<[accept: string, type: RegExp]>([
+    ['text/event-stream', /^text\/event-stream/],
+    ['application/json, Text/Event-Stream;q=0.001', /^text\/event-stream/],
+    ['text/event-stream; charset=utf-8; q=1.0', /^text\/event-stream/],
+    ['text/event-stream;q=0', /^application\/json/],
+    ['text/event-stream; q=0.000, */*', /^application\/json/],
+    ['text/event-streams', /^application\/json/],
+    ['*/*', /^application\/json/],
+  ])('is what Accept asks for, or not: %s', async (accept, type) => {
+    const { id } = await app.client.submit({ type: 'echo' });
+    await app.client.ended(id);
+    const answer = await stream(id, undefined, { accept });
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, expect.stringMatching(type)]);
+    await answer.text();
   });
 
   it('counts among the answers an account may have held, and what is too much is answered at once', async () => {

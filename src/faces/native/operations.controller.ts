@@ -34,7 +34,7 @@ import {
   SubmitOperationRequest,
   WaitQuery,
 } from './operation.request.js';
-import { historyStream } from './history-stream.js';
+import { historyStream, wantsStream } from './history-stream.js';
 import { HistoryEntryResponse, OperationResponse } from './operation.response.js';
 import { heeded, heldMs, preferences } from './prefer.js';
 import { toIdempotency, toPartIdempotency, toSubmission } from './submission.js';
@@ -207,7 +207,7 @@ export class OperationsController {
     const { operation } = await this.operations.find(accountId, id);
     const after = decodeCursor(query.cursor, '0', NUMBER_KEY);
     void reply.header('vary', 'accept');
-    if (/\btext\/event-stream\b/i.test(accept ?? '')) {
+    if (wantsStream(accept)) {
       await this.stream(operation, lastEventId === undefined ? after : checkedEventId(lastEventId), reply);
       return;
     }
@@ -273,7 +273,11 @@ export class OperationsController {
     await reply.type('application/json').send(operation.result ?? 'null');
   }
 
-  private async stream(operation: OperationEntity, after: string, reply: FastifyReply): Promise<void> {
+  private async stream(found: OperationEntity, named: string, reply: FastifyReply): Promise<void> {
+    const after = await this.history.seen(found.requestId, named);
+    // Looked at after that: had it ended in between, the entry of its end would count as seen, and never come.
+    const { operation } =
+      after === named ? { operation: found } : await this.operations.find(found.accountId, found.rid);
     if (
       isTerminal(operation.state) &&
       (await this.history.list(operation.requestId, after, 1)).length === 0
