@@ -184,6 +184,22 @@ const BODIES: Refusal[] = [
     code: 'unsupported-media-type',
     path: 'Content-Type',
   },
+  ...['latin1', 'ISO-8859-1', '"utf-16"', 'utf-8x', ''].map((charset) => ({
+    what: `JSON whose charset is ${charset || 'nothing'}`,
+    body: '{"type":"echo"}',
+    headers: { 'content-type': `application/json; a=b;charset=${charset}` },
+    status: 415,
+    code: 'unsupported-media-type',
+    path: 'Content-Type',
+  })),
+  ...['gzip', 'br', 'GZIP', 'identity, gzip', 'zstd', 'x'].map((coding) => ({
+    what: `JSON whose content coding is ${coding}`,
+    body: '{"type":"echo"}',
+    headers: { 'content-encoding': coding },
+    status: 415,
+    code: 'unsupported-media-type',
+    path: 'Content-Encoding',
+  })),
   {
     what: 'a content type that is no content type',
     body: '{"type":"echo"}',
@@ -233,8 +249,8 @@ const FIELDS: Refusal[] = [
   submit('a run_at two seconds ago', { run_at: new Date(Date.now() - 2_000).toISOString() }, 'run_at'),
   submit('a run_at in the past', { run_at: new Date(Date.now() - 3_600_000).toISOString() }, 'run_at'),
   submit(
-    'a run_at over a year ahead',
-    { run_at: new Date(Date.now() + 400 * 86_400_000).toISOString() },
+    'a run_at a minute over 366 days ahead',
+    { run_at: new Date(Date.now() + 366 * 86_400_000 + 60_000).toISOString() },
     'run_at',
   ),
   ...['60', true, [], {}, 0, -1, 1e300, 604_801].map((timeout_s) =>
@@ -786,6 +802,210 @@ async function refused(refusal: Refusal, key = TEST_KEY): Promise<void> {
   for (const error of problem.errors ?? []) expect(error.message).not.toBe('');
   expect(await rowCounts(app.databaseUrl)).toEqual(before);
 }
+
+describe('the bytes of a body', () => {
+  const post = (route: string, body: Uint8Array, headers: Record<string, string>): Promise<any> =>
+    app.client.post(route, body, headers);
+  const json = { 'content-type': 'application/json' };
+
+  it.each([
+    ['half a character', [0xc3]],
+    ['latin1', [0xfc]],
+    ['an overlong form', [0xc0, 0xaf]],
+    ['half a surrogate pair', [0xed, 0xa0, 0x80]],
+  ])('are refused where they are no UTF-8: %s', async (_, wrong) => {
+    const body = Buffer.concat([
+      Buffer.from('{"type":"echo","input":"'),
+      Buffer.from(wrong),
+      Buffer.from('"}'),
+    ]);
+    const { status, body: problem } = await post('/v1/operations', body, json);
+    expect([status, problem.code, problem.detail]).toEqual([
+      400,
+      'malformed-body',
+      'the body is not valid UTF-8',
+    ]);
+  });
+
+  it.each([
+    ['application/json;charset=UTF-8', 'identity'],
+    ['application/json; charset="utf-8"; a=b', ''],
+    ['Application/JSON; Charset=utf8', 'Identity'],
+  ])('are text where the headers say so: %s, %s', async (type, coding) => {
+    const body = Buffer.from('{"type":"echo","input":"ü€😀"}');
+    const headers = { 'content-type': type, ...(coding === '' ? {} : { 'content-encoding': coding }) };
+    const { status, body: operation } = await post('/v1/operations', body, headers);
+    expect(status).toBe(202);
+    expect((await app.client.ended(operation.id)).result).toBe('ü€😀');
+  });
+
+  it('are told to be sent as they are where they are encoded', async () => {
+    const refused = await post('/v1/operations', Buffer.from('x'), { ...json, 'content-encoding': 'gzip' });
+    expect([refused.status, refused.headers.get('accept-encoding'), refused.body.detail]).toEqual([
+      415,
+      'identity',
+      'Content-Encoding: gzip is not understood here; send the body as it is',
+    ]);
+  });
+
+  it('are kept in an upload, whatever its headers say', async () => {
+    const bytes = Buffer.from([0x7b, 0xfc, 0xc3, 0x00]);
+    const headers = { 'content-type': 'application/json; charset=latin1', 'content-encoding': 'gzip' };
+    const { status, body } = await post('/v1/files?name=x', bytes, headers);
+    expect([status, body.size]).toEqual([201, bytes.length]);
+    const content = await fetch(`${app.client.url}/v1/files/${body.id}/content`, {
+      headers: { authorization: `Bearer ${TEST_KEY}` },
+    });
+    expect(Buffer.from(await content.arrayBuffer())).toEqual(bytes);
+  });
+});
+
+describe('the fault that is named', () => {
+  const of = (fields: object): object => ({ type: 'echo', ...fields });
+  const input = (type: string, fields: unknown): object => ({ type, input: fields });
+  const number = 'must be a number conforming to the specified constraints';
+  it.each<[route: string, body: unknown, path: string, message: string]>([
+    ['operations', {}, 'type', 'type must be a string'],
+    ['operations', { type: 5 }, 'type', 'type must be a string'],
+    ['operations', { type: '' }, 'type', 'type must be longer than or equal to 1 characters'],
+    ['operations', of({ priority: '5' }), 'priority', 'priority must be an integer number'],
+    ['operations', of({ priority: true }), 'priority', 'priority must be an integer number'],
+    ['operations', of({ priority: 1.5 }), 'priority', 'priority must be an integer number'],
+    ['operations', of({ priority: 101 }), 'priority', 'priority must not be greater than 100'],
+    ['operations', of({ priority: -101 }), 'priority', 'priority must not be less than -100'],
+    ['operations', of({ correlation: 1 }), 'correlation', 'correlation must be a string'],
+    [
+      'operations',
+      of({ correlation: 'a\u0000' }),
+      'correlation',
+      'correlation must be Unicode text without NUL',
+    ],
+    ['operations', of({ timeout_s: true }), 'timeout_s', `timeout_s ${number}`],
+    ['operations', of({ timeout_s: 0 }), 'timeout_s', 'timeout_s must not be less than 0.001'],
+    ['operations', of({ timeout_s: 3600.5 }), 'timeout_s', 'must be at most 3600: that is what echo allows'],
+    ['operations', of({ ack_by_poll: 'yes' }), 'ack_by_poll', 'ack_by_poll must be a boolean value'],
+    ['operations', of({ retention: 5 }), 'retention', 'retention must be a string'],
+    [
+      'operations',
+      of({ run_at: new Date(Date.now() + 366 * 86_400_000 + 60_000).toISOString() }),
+      'run_at',
+      'must be at most 366 days ahead',
+    ],
+    ['operations', of({ callback: 5 }), 'callback', 'callback must be an object'],
+    ['operations', of({ callback: [{ url: 5 }] }), 'callback', 'callback must be an object'],
+    ['operations', of({ callback: {} }), 'callback.url', 'url must be a string'],
+    [
+      'operations',
+      of({ callback: { url: 'x', headers: {} } }),
+      'callback.headers',
+      'headers must be an array',
+    ],
+    [
+      'operations',
+      of({ callback: { url: 'x', headers: [{ key: 5, value: 'x' }] } }),
+      'callback.headers.0.key',
+      'key must be a string',
+    ],
+    [
+      'operations',
+      of({ callback: { url: 'x', headers: Array.from({ length: 21 }, () => ({ key: 5 })) } }),
+      'callback.headers',
+      'headers must contain no more than 20 elements',
+    ],
+    ['operations', input('sleep', { seconds: 'NaN' }), 'input.seconds', `seconds ${number}`],
+    ['operations', input('sleep', { seconds: -1 }), 'input.seconds', 'seconds must not be less than 0'],
+    [
+      'operations',
+      input('sleep', { seconds: 1e6 }),
+      'input.seconds',
+      'seconds must not be greater than 86400',
+    ],
+    ['operations', input('http.request', { method: 'GET' }), 'input.url', 'url must be a string'],
+    [
+      'operations',
+      input('http.request', { method: 'GET', url: 'http://127.0.0.1:40009/', tries: '3' }),
+      'input.tries',
+      'tries must be an integer number',
+    ],
+    ['operations/batch', { operations: {} }, 'operations', 'operations must be an array'],
+    ['operations/batch', {}, 'operations', 'operations must be an array'],
+    ['operations/batch', { operations: [] }, 'operations', 'operations must contain at least 1 elements'],
+    ['accounts', { name: 'bad', slots: '5' }, 'slots', 'slots must be an integer number'],
+    ['accounts', { name: 'bad', slots: 0 }, 'slots', 'slots must not be less than 1'],
+    ['signing-secret/rotate', { overlap_s: '1' }, 'overlap_s', `overlap_s ${number}`],
+    ['endpoints', { url: 5 }, 'url', 'url must be a string'],
+    ['endpoints', { url: 'x', events: 'all' }, 'events', 'events must be an array'],
+    [
+      'endpoints',
+      { url: 'x', retry_schedule: ['1'] },
+      'retry_schedule',
+      `each value in retry_schedule ${number}`,
+    ],
+    ['callback-check', {}, 'url', 'url must be a string'],
+  ])(
+    'is the first that matters, and the only one of its field: %s %j',
+    async (route, body, path, message) => {
+      const { status, body: problem } = await app.client.post(`/v1/${route}`, body);
+      expect([status, problem.errors]).toEqual([422, [{ path, message }]]);
+    },
+  );
+
+  const UNKNOWN = 'is not a known field: remove it or check its spelling';
+  const MEMBERS = [
+    'toString',
+    'valueOf',
+    'hasOwnProperty',
+    'isPrototypeOf',
+    '__defineGetter__',
+    'toLocaleString',
+  ];
+
+  it.each(MEMBERS)('is a field that every object has, where nobody declared it: %s', async (name) => {
+    for (const value of [1, null, {}, [], 'x']) {
+      const bodies: [object, string][] = [
+        [of({ [name]: value }), name],
+        [of({ callback: { url: 'http://127.0.0.1:40009/', [name]: value } }), `callback.${name}`],
+        [
+          of({
+            callback: { url: 'http://127.0.0.1:40009/', headers: [{ key: 'X', value: 'x', [name]: value }] },
+          }),
+          `callback.headers.0.${name}`,
+        ],
+        [input('sleep', { seconds: 0, [name]: value }), `input.${name}`],
+      ];
+      const answers = await app.client.post('/v1/operations/batch', {
+        operations: bodies.map(([body]) => body),
+      });
+      expect(answers.body.data.map(({ problem }: any) => problem?.errors)).toEqual(
+        bodies.map(([, path]) => [{ path, message: UNKNOWN }]),
+      );
+    }
+    const kept = await app.client.submit({ type: 'echo', input: { [name]: [{ [name]: 1 }] } });
+    expect((await app.client.ended(kept.id)).result).toEqual({ [name]: [{ [name]: 1 }] });
+  });
+
+  it.each([...MEMBERS, '__proto__', 'constructor'])(
+    'is a parameter that every object has: ?%s=',
+    async (name) => {
+      for (const route of [
+        'operations',
+        'deliveries',
+        'accounts',
+        `operations/${ZEROS}`,
+        `operations/${ZEROS}/history`,
+      ]) {
+        await refused({
+          what: '',
+          method: 'GET',
+          route: `/v1/${route}?${name}=1`,
+          status: 400,
+          code: 'invalid-query',
+          path: name,
+        });
+      }
+    },
+  );
+});
 
 describe('a request without the right key', () => {
   const ROUTES_AND_SCOPES: [method: string, route: string, scope: string, body?: unknown][] = [

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { App } from './support/app.js';
+import { App, freePort } from './support/app.js';
 import type { Client } from './support/client.js';
 
 let app: App;
@@ -43,6 +43,17 @@ describe('a running Ringback', () => {
     const routes = served(app).filter((route) => route.split(' ')[1]!.startsWith('/v1'));
     expect(routes.length).toBeGreaterThan(20);
     expect(named.filter((route) => route.split(' ')[1]!.startsWith('/v1')).sort()).toEqual(routes.sort());
+  });
+
+  it('names in it the URL that it is reached by, with its path', async () => {
+    expect((await anybody.get('/openapi.json')).body.servers).toEqual([{ url: app.client.url }]);
+    const port = await freePort();
+    const publicUrl = 'https://api.example.com/ringback';
+    await using behind = await App.start({ http: { port, publicUrl } });
+    const served = await fetch(`http://127.0.0.1:${behind.config.http.port}/openapi.json`);
+    expect(await served.json()).toMatchObject({ servers: [{ url: publicUrl }] });
+    const page = await fetch(`http://127.0.0.1:${behind.config.http.port}/docs/swagger-ui-init.js`);
+    expect(await page.text()).toContain(`"url": "${publicUrl}"`);
   });
 
   it('says in it that every route under /v1 needs a key', async () => {

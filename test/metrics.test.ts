@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { App } from './support/app.js';
+import { App, freePort } from './support/app.js';
 import { newDatabase, rowsOf } from './support/database.js';
 import { Receiver } from './support/receiver.js';
 import { Service, sharedBy } from './support/service.js';
@@ -62,6 +62,17 @@ describe('/metrics', { timeout: 60_000 }, () => {
     // The reading is a few seconds old at the most; what this process did itself is there at once.
     const { text } = await app.client.get('/metrics');
     expect(value(text, 'ringback_operation_duration_seconds_count{type="echo",state="Finished"}')).toBe(2);
+  });
+
+  it('counts an attempt that got no response by the code of its error alone', async () => {
+    const callback = { url: `http://127.0.0.1:${await freePort()}/` };
+    const { id } = await app.client.submit({ type: 'echo', callback });
+    await expect.poll(async () => (await app.client.deliveries(id))[0]?.status).toBe('Exhausted');
+    const { text } = await app.client.get('/metrics');
+    const classes = [...text.matchAll(/^ringback_attempts_total\{.*class="(.*)"\}/gm)].map(
+      ([, name]) => name,
+    );
+    expect(classes.toSorted()).toEqual(['2xx', '5xx', 'connect_refused']);
   });
 
   it('is served by a worker too, where errors are problem+json as well', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { App } from './support/app.js';
+import { rowsOf } from './support/database.js';
 import { Receiver, verify } from './support/receiver.js';
 
 let app: App;
@@ -142,6 +143,13 @@ describe('an operation', () => {
     expect(Date.parse(ended.started_at)).toBeGreaterThanOrEqual(Date.parse(run_at));
   });
 
+  it('may be put off for 366 days', async () => {
+    const run_at = new Date(Date.now() + 366 * 86_400_000).toISOString();
+    const { id, status } = await app.client.submit({ type: 'echo', run_at });
+    expect(status).toBe('Waiting');
+    await app.client.post(`/v1/operations/${id}/cancel`);
+  });
+
   it('is made once for one Idempotency-Key, also by parallel submits', async () => {
     const submits = Array.from({ length: 50 }, () =>
       app.client.post('/v1/operations', { type: 'echo', input: 7 }, { 'idempotency-key': 'once' }),
@@ -199,6 +207,93 @@ describe('an operation', () => {
     expect(second!.headers).toMatchObject({ auth: 'secret', 'ringback-operation': again.body.id });
     expect((await app.client.ended(again.body.id)).result).toEqual({ again: true });
   });
+
+  it('may take as long as its type allows, which a rerun is cut to where that is less by then', async () => {
+    const { id } = await app.client.submit({ type: 'echo', timeout_s: 3600 });
+    await app.client.ended(id);
+    await rowsOf(app.databaseUrl, `UPDATE operation SET timeout_s = 5000 WHERE rid = '${id}'`);
+    const rerun = await app.client.post(`/v1/operations/${id}/rerun`);
+    expect(rerun.status).toBe(202);
+    const limit = `SELECT timeout_s FROM operation WHERE rid = '${rerun.body.id}'`;
+    expect(await rowsOf(app.databaseUrl, limit)).toEqual([{ timeout_s: 3600 }]);
+  });
+
+  it('of a batch is made once for one Idempotency-Key, also by 200 parallel batches', async () => {
+    const alone = await app.account('batches', 1000);
+    const operations = [{ type: 'echo', input: 1 }, { type: 'nothing' }, 5, { type: 'echo', input: 1 }];
+    const batch = (items: unknown[], key: string): Promise<any> =>
+      alone.post('/v1/operations/batch', { operations: items }, { 'idempotency-key': key });
+    const answers = await Promise.all(Array.from({ length: 200 }, () => batch(operations, 'k')));
+    const ids = new Set(answers.map(({ body }) => body.data.map((item: any) => item.operation?.id).join()));
+    expect([...ids]).toEqual([expect.stringMatching(/^[0-9a-f]{32},,,[0-9a-f]{32}$/)]);
+    for (const { status, body } of answers) {
+      expect(status).toBe(200);
+      expect(body.data.map((item: any) => item.problem?.code)).toEqual([
+        undefined,
+        'unknown-operation-type',
+        'invalid-request',
+        undefined,
+      ]);
+    }
+    const rows = (): Promise<any[]> => alone.get('/v1/operations').then(({ body }) => body.data);
+    expect(await rows()).toHaveLength(2);
+    for (const { id } of await rows()) await alone.ended(id);
+    const again = await batch(operations, 'k');
+    expect(again.headers.get('idempotent-replayed')).toBe('true');
+    expect(again.body.data.map((item: any) => item.status)).toEqual([200, 422, 422, 200]);
+    const other = await batch([operations[3], { type: 'echo' }, { type: 'echo' }, { type: 'echo' }], 'k');
+    expect(other.body.data.map((item: any) => item.problem?.code ?? item.status)).toEqual([
+      200,
+      202,
+      202,
+      'idempotency-key-reused',
+    ]);
+    expect(other.headers.get('idempotent-replayed')).toBeNull();
+    expect(await rows()).toHaveLength(4);
+    // Other keys, be they submits' own, and none are others.
+    await batch([operations[0]], 'l');
+    await alone.submit({ type: 'echo', input: 1 }, { 'idempotency-key': 'k' });
+    await alone.post('/v1/operations/batch', { operations: [operations[0]] });
+    expect(await rows()).toHaveLength(7);
+  });
+
+  it('is run once more once for one Idempotency-Key, also when it is asked for 200 times at once', async () => {
+    const alone = await app.account('reruns', 1000);
+    const [one, two] = [await alone.submit({ type: 'echo' }), await alone.submit({ type: 'echo' })];
+    const rerun = (id: string, key: string): Promise<any> =>
+      alone.post(`/v1/operations/${id}/rerun`, undefined, { 'idempotency-key': key });
+    const answers = await Promise.all(Array.from({ length: 200 }, () => rerun(one.id, 'k')));
+    expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
+    expect(answers.filter(({ headers }) => headers.get('idempotent-replayed') === 'true')).toHaveLength(199);
+    const { body } = answers[0]!;
+    expect(body.rerun_of).toBe(one.id);
+    await alone.ended(body.id);
+    expect(await rerun(one.id, 'k')).toMatchObject({
+      status: 200,
+      body: { id: body.id, status: 'Finished' },
+    });
+    // The key stands for the rerun of that operation, and for no other.
+    expect((await rerun(two.id, 'k')).body.rerun_of).toBe(two.id);
+    expect((await rerun(one.id, 'l')).body.id).not.toBe(body.id);
+    await rowsOf(
+      app.databaseUrl,
+      `UPDATE operation SET emptied_at = now(), input = NULL WHERE rid = '${one.id}'`,
+    );
+    expect((await rerun(one.id, 'k')).body.id).toBe(body.id);
+    expect((await rerun(one.id, 'm')).body.code).toBe('operation-expired');
+  });
+
+  it.each(['', 'x'.repeat(256)])(
+    'is made by no batch and no rerun whose Idempotency-Key is %j',
+    async (key) => {
+      const { id } = await app.client.submit({ type: 'echo' });
+      for (const route of ['batch', `${id}/rerun`]) {
+        const body = route === 'batch' ? { operations: [{ type: 'echo' }] } : undefined;
+        const refused = await app.client.post(`/v1/operations/${route}`, body, { 'idempotency-key': key });
+        expect(refused).toMatchObject({ status: 422, body: { errors: [{ path: 'Idempotency-Key' }] } });
+      }
+    },
+  );
 
   it('is listed by its account alone, page by page, in the order of acceptance', async () => {
     const alone = await app.account('lists');

@@ -3,8 +3,10 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Database } from '../src/database/database.js';
+import { DatabaseUnavailableError, sqlState } from '../src/database/database-errors.js';
 import { EmbeddedPostgres } from '../src/database/embedded-postgres.js';
-import { freePort } from './support/app.js';
+import { App, freePort } from './support/app.js';
 import { newDatabase, redisUrls, rowsOf } from './support/database.js';
 import { Door } from './support/door.js';
 import { expectNothingLost, Load } from './support/load.js';
@@ -72,6 +74,38 @@ describe('a service whose PostgreSQL moved to another machine without a word', {
     await expect.poll(() => load.acknowledged.length, { timeout: 60_000 }).toBeGreaterThan(before + 50);
     await expectNothingLost(database, await load.stop(), receiver);
   });
+});
+
+describe('a service that PostgreSQL refuses while it connects', () => {
+  // Each with the SQLSTATE that it is refused with, and what brings it back.
+  it.each([
+    ['55000', 'ALTER DATABASE $db ALLOW_CONNECTIONS false', 'ALTER DATABASE $db ALLOW_CONNECTIONS true'],
+    ['28000', 'ALTER ROLE $db NOLOGIN', 'ALTER ROLE $db LOGIN'],
+  ])(
+    'answers 503 with Retry-After, and goes on when it is let in again: %s',
+    async (state, refuse, admit) => {
+      const url = new URL(await newDatabase());
+      const admin = new URL(url);
+      const name = url.pathname.slice(1);
+      admin.pathname = '/postgres';
+      const run = (sql: string): Promise<unknown> => rowsOf(admin.href, sql.replaceAll('$db', name));
+      await run("CREATE ROLE $db SUPERUSER LOGIN PASSWORD 'own'");
+      [url.username, url.password] = [name, 'own'];
+      await using app = await App.start({ database: { url: url.href } });
+      await run(refuse);
+      await run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$db'");
+      const refused = await app.client.post('/v1/operations', { type: 'echo' });
+      expect([refused.status, refused.body.code]).toEqual([503, 'database-unavailable']);
+      expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
+      const database = app.nest.get(Database);
+      const fault = await database.transaction(() => Promise.resolve()).catch((error: unknown) => error);
+      expect(fault).toBeInstanceOf(DatabaseUnavailableError);
+      expect(sqlState((fault as Error).cause)).toBe(state);
+      await run(admit);
+      const { id } = await app.client.submit({ type: 'echo' });
+      expect((await app.client.ended(id)).status).toBe('Finished');
+    },
+  );
 });
 
 it('a run that ends while its service shuts down and PostgreSQL is away is kept once that is back', async () => {

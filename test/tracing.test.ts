@@ -29,6 +29,7 @@ interface Span {
   readonly traceId: string;
   readonly spanId: string;
   readonly parentSpanId?: string;
+  readonly status: { readonly code?: number; readonly message?: string };
 }
 
 /** The spans that an OTLP receiver got, of a trace. */
@@ -68,6 +69,28 @@ describe('a trace', { timeout: 60_000 }, () => {
     expect([run!.parentSpanId, attempt!.parentSpanId]).toEqual([submit!.spanId, submit!.spanId]);
     expect(upstream.all[0]!.headers['traceparent']).toBe(`00-${TRACE}-${run!.spanId}-01`);
     expect(callback!.headers['traceparent']).toBe(`00-${TRACE}-${attempt!.spanId}-01`);
+  });
+
+  it('shows the attempts that failed as errors, whether they got a response or none', async () => {
+    await using collector = await Receiver.answering(200);
+    await using receiver = await Receiver.answering(
+      // First: over a kept connection it would only be sent once more.
+      (response) => response.socket!.destroy(),
+      503,
+      (response) => response.writeHead(302, { location: '/' }).end(),
+      200,
+    );
+    await using service = await Service.start({
+      ...(await sharedBy(await newDatabase())),
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.port}`,
+      RINGBACK_RETRY_SCHEDULE: '0.05,0.05,0.05',
+    });
+    await service.client.submit({ type: 'echo', callback: { url: receiver.url } }, { traceparent: CALLER });
+    const attempts = (): Span[] => spans(collector, TRACE).filter(({ name }) => name === 'callback attempt');
+    await expect.poll(() => attempts().length, { timeout: 20_000 }).toBe(4);
+    // 2 is ERROR; where nothing is set the exporter says 0.
+    const said = attempts().map(({ status }) => `${status.code ?? 0} ${status.message?.split(':')[0] ?? ''}`);
+    expect(said.toSorted()).toEqual(['0 ', '2 HTTP 302', '2 HTTP 503', '2 connection_reset']);
   });
 
   it('joins a request in the background too, in place of the one that its caller sent', async () => {

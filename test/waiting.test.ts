@@ -69,10 +69,22 @@ describe('a history stream', () => {
     }
   });
 
-  it('ends with the operation also where it was resumed after an entry behind the end, or one that is another operation’s', async () => {
+  it('goes on after the last entry where it was resumed after one that is ahead of it, another operation’s for instance', async () => {
     const operation = await app.client.submit({ type: 'sleep', input: { seconds: 0.6 } });
-    const beyond = { 'last-event-id': '999999999999' };
-    expect(await (await stream(operation.id, undefined, beyond)).text()).toContain('heartbeat');
+    await expect.poll(async () => (await app.client.ended(operation.id, 0)).status).toBe('Executing');
+    const beyond = { 'last-event-id': '99999999' };
+    const resumed = await (await stream(operation.id, undefined, beyond)).text();
+    const { data } = (await app.client.get(`/v1/operations/${operation.id}/history`)).body;
+    const told = [...resumed.matchAll(/^data: (.*"id".*)$/gm)].map(([, json]) => JSON.parse(json!));
+    expect(told.at(-1)).toMatchObject({ status: 'Finished' });
+    expect(told).toEqual(data.slice(-told.length));
+    expect(told.length).toBeLessThan(data.length);
+    expect((await stream(operation.id, undefined, beyond)).status).toBe(204);
+  });
+
+  it('ends with the operation also where it was resumed after an entry behind the end', async () => {
+    const operation = await app.client.submit({ type: 'echo' });
+    await app.client.ended(operation.id);
     const { data } = (await app.client.get(`/v1/operations/${operation.id}/history`)).body;
     expect(data.at(-1).status).toBe('Finished');
     await rowsOf(
@@ -81,6 +93,22 @@ describe('a history stream', () => {
     );
     const rest = await stream(operation.id, undefined, { 'last-event-id': String(data.at(-1).id) });
     expect((await rest.text()).match(/"text":"\w+"/g)).toEqual(['"text":"done"']);
+  });
+
+  it.each<[accept: string, type: RegExp]>([
+    ['text/event-stream', /^text\/event-stream/],
+    ['application/json, Text/Event-Stream;q=0.001', /^text\/event-stream/],
+    ['text/event-stream; charset=utf-8; q=1.0', /^text\/event-stream/],
+    ['text/event-stream;q=0', /^application\/json/],
+    ['text/event-stream; q=0.000, */*', /^application\/json/],
+    ['text/event-streams', /^application\/json/],
+    ['*/*', /^application\/json/],
+  ])('is what Accept asks for, or not: %s', async (accept, type) => {
+    const { id } = await app.client.submit({ type: 'echo' });
+    await app.client.ended(id);
+    const answer = await stream(id, undefined, { accept });
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, expect.stringMatching(type)]);
+    await answer.text();
   });
 
   it('counts among the answers an account may have held, and what is too much is answered at once', async () => {
@@ -154,6 +182,36 @@ it('holds for others in the place of a caller who went while its operation was b
   await expect.poll(async () => (await app.client.get('/v1/operations')).body.data).toHaveLength(1);
   const { id } = await app.client.submit({ type: 'sleep', input: { seconds: 0.8 } });
   expect((await app.client.get(`/v1/operations/${id}?wait=20`)).body.status).toBe('Finished');
+});
+
+it('says that a wait was heeded only where the answer was held, or came at the end', async () => {
+  await using app = await App.start({ operations: { heldPerAccount: 1 } });
+  const leave = new AbortController();
+  const { id } = await app.client.submit({ type: 'sleep', input: { seconds: 60 } });
+  const stream = await fetch(`${app.client.url}/v1/operations/${id}/history`, {
+    headers: { authorization: `Bearer ${TEST_KEY}`, accept: 'text/event-stream' },
+    signal: leave.signal,
+  });
+  const submit = async (prefer: string): Promise<[number, string | null, string | null]> => {
+    const { status, headers } = await app.client.post(
+      '/v1/operations',
+      { type: 'sleep', input: { seconds: 0.3 } },
+      { prefer, 'idempotency-key': prefer },
+    );
+    return [status, headers.get('preference-applied'), headers.get('idempotent-replayed')];
+  };
+  // The stream is the one answer that may be held.
+  expect(stream.status).toBe(200);
+  expect(await submit('wait=5')).toEqual([202, null, null]);
+  expect(await submit('respond-async, wait=5')).toEqual([202, 'respond-async', null]);
+  expect(await submit('wait=0')).toEqual([202, 'wait=0', null]);
+  await expect
+    .poll(async () => (await app.client.get('/v1/operations?status=Finished')).body.data)
+    .toHaveLength(3);
+  expect(await submit('wait=5')).toEqual([200, 'wait=5', 'true']);
+  leave.abort();
+  const prefer = 'wait=6';
+  await expect.poll(() => submit(prefer)).toEqual([200, prefer, expect.anything()]);
 });
 
 it('answers what it holds when it shuts down', async () => {

@@ -1,12 +1,29 @@
-import type { ValidationError, ValidatorOptions } from 'class-validator';
+import { type ClassConstructor, plainToInstance } from 'class-transformer';
+import { validate, type ValidationError, type ValidatorOptions } from 'class-validator';
 
 /** How every request and every operation's input is validated: what isn't declared is refused. */
-export const VALIDATION: ValidatorOptions = {
+const VALIDATION: ValidatorOptions = {
   whitelist: true,
   forbidNonWhitelisted: true,
   forbidUnknownValues: true,
-  stopAtFirstError: true,
 };
+
+/** Rules that say of what type a value is, by class-validator's names: a value of another type breaks most others too. */
+const TYPE_RULES = [
+  'whitelistValidation',
+  'isDefined',
+  // Before those of what is in them.
+  'isArray',
+  'isObject',
+  'isInstance',
+  'nestedValidation',
+  'isString',
+  'isInt',
+  'isNumber',
+  'isBoolean',
+  'isDate',
+];
+const UNKNOWN = 'is not a known field: remove it or check its spelling';
 
 /** One field that is wrong: `callback.headers.0.key`, and what would be right. */
 export interface FieldError {
@@ -14,23 +31,92 @@ export interface FieldError {
   readonly message: string;
 }
 
-/** Whether a field is among the faults that nobody declared. */
-export function hasUnknownField(errors: readonly ValidationError[]): boolean {
+export interface Validated<T> {
+  /** Only to be used where there are no errors. */
+  readonly value: T;
+  readonly errors: readonly FieldError[];
+  /** Whether a field is among the faults that nobody declared. */
+  readonly unknownField: boolean;
+}
+
+/** What was given as its class, with one fault of each field that is wrong; their paths begin with `parent`. */
+export async function validated<T extends object>(
+  type: ClassConstructor<T>,
+  given: object,
+  parent = '',
+): Promise<Validated<T>> {
+  const value = plainToInstance(type, given);
+  const dropped = droppedFields(given, value, parent);
+  const faults = await validate(value, VALIDATION);
+  return {
+    value,
+    errors: [...fieldErrors(faults, parent), ...dropped.map((path) => ({ path, message: UNKNOWN }))],
+    unknownField: dropped.length > 0 || hasUnknownField(faults),
+  };
+}
+
+function hasUnknownField(errors: readonly ValidationError[]): boolean {
   return errors.some(
     ({ constraints, children }) =>
       'whitelistValidation' in (constraints ?? {}) || hasUnknownField(children ?? []),
   );
 }
 
-/** Flattens class-validator's tree into paths. */
-export function fieldErrors(errors: readonly ValidationError[], parent = ''): FieldError[] {
-  return errors.flatMap(({ property, constraints, children }) => {
-    const path = parent === '' ? property : `${parent}.${property}`;
-    const own = Object.entries(constraints ?? {}).map(([rule, message]) => ({
-      path,
-      message:
-        rule === 'whitelistValidation' ? 'is not a known field: remove it or check its spelling' : message,
-    }));
-    return [...own, ...fieldErrors(children ?? [], path)];
+/** Flattens class-validator's tree into paths. What is wrong itself is told without what is wrong within it. */
+function fieldErrors(errors: readonly ValidationError[], parent: string): FieldError[] {
+  return errors.flatMap(({ property, constraints = {}, children = [] }) => {
+    const path = join(parent, property);
+    const rule = tellingRule(Object.keys(constraints));
+    if (rule === undefined) return fieldErrors(children, path);
+    return [{ path, message: rule === 'whitelistValidation' ? UNKNOWN : constraints[rule]! }];
   });
+}
+
+/** The broken rule that says most: the type's, else the first that its class declares. */
+function tellingRule(broken: readonly string[]): string | undefined {
+  const type = TYPE_RULES.find((rule) => broken.includes(rule));
+  // Decorators are applied from the last one up.
+  return type ?? broken.at(-1);
+}
+
+/**
+ * Fields that class-transformer left out because every object, or the class, has a member of that name, such as toString: so
+ * class-validator didn't see them. In objects of no class, whose keys may be any, they are put back.
+ */
+function droppedFields(given: unknown, made: unknown, parent: string): string[] {
+  if (given === made || !isWalked(given) || !isWalked(made)) return [];
+  return Object.keys(given).flatMap((key) => {
+    const path = join(parent, key);
+    if (Object.hasOwn(made, key)) return droppedFields(given[key], made[key], path);
+    if (!isMember(made, key)) return [];
+    if (Object.getPrototypeOf(made) !== Object.prototype) return [path];
+    Object.defineProperty(made, key, {
+      value: given[key],
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+    return [];
+  });
+}
+
+function isWalked(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !(value instanceof Map || value instanceof Set);
+}
+
+/** Whether an object inherits what it cannot be given: a field with a setter takes it. */
+function isMember(made: object, key: string): boolean {
+  for (
+    let owner = Object.getPrototypeOf(made) as object | null;
+    owner;
+    owner = Object.getPrototypeOf(owner)
+  ) {
+    const member = Object.getOwnPropertyDescriptor(owner, key);
+    if (member) return owner === Object.prototype || member.set === undefined;
+  }
+  return false;
+}
+
+function join(parent: string, property: string): string {
+  return parent === '' ? property : `${parent}.${property}`;
 }

@@ -31,7 +31,7 @@ export class DatabaseUnavailableError extends Error {
  * What a failed statement's error means: an outage, or a fault of the statement itself.
  * Classes 08 (connection), 53 (resources), 57 (operator intervention: shutdown, crash, a statement's time limit), 55P03
  * (a lock could not be had) and 25006 (read-only standby) are outages; so is an error without SQLSTATE, since the server
- * never judged the statement.
+ * never judged the statement. What goes wrong while connecting is an outage whatever its SQLSTATE, and doesn't come here.
  */
 export function asDatabaseError(error: unknown): unknown {
   const state = sqlState(error);

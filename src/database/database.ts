@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type QueryRunner } from 'typeorm';
-import { asDatabaseError, isDeadlock } from './database-errors.js';
+import { asDatabaseError, DatabaseUnavailableError, isDeadlock } from './database-errors.js';
 
 /** Runs one statement and answers its rows. */
 export interface Queryable {
@@ -24,7 +24,7 @@ export class Database implements Queryable {
   }
 
   private async once<Row>(sql: string, parameters: readonly unknown[]): Promise<Row[]> {
-    const runner = this.dataSource.createQueryRunner();
+    const runner = await this.connected();
     try {
       return await records<Row>(runner, sql, parameters);
     } catch (error) {
@@ -36,7 +36,7 @@ export class Database implements Queryable {
 
   /** Several statements, one commit. */
   async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
-    const runner = this.dataSource.createQueryRunner();
+    const runner = await this.connected();
     try {
       await runner.startTransaction();
       const result = await work({ query: (sql, parameters = []) => records(runner, sql, parameters) });
@@ -47,6 +47,18 @@ export class Database implements Queryable {
       throw error instanceof Error && 'driverError' in error ? asDatabaseError(error) : error;
     } finally {
       await runner.release();
+    }
+  }
+
+  /** No statement has been judged yet: whatever the server says while it is connected to, it cannot be used now. */
+  private async connected(): Promise<QueryRunner> {
+    const runner = this.dataSource.createQueryRunner();
+    try {
+      await runner.connect();
+      return runner;
+    } catch (error) {
+      await runner.release();
+      throw new DatabaseUnavailableError(error);
     }
   }
 }

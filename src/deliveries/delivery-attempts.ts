@@ -104,20 +104,23 @@ export class DeliveryAttempts {
       'ringback.delivery': delivery.id,
       'ringback.attempt': delivery.attemptCount,
     });
-    const { headers, result } = await this.attempt(claim, step.traceparent).finally(() =>
-      clearTimeout(impatience),
-    );
+    const { headers, result } = await this.attempt(claim, step.traceparent)
+      .catch((error: unknown) => {
+        step.end({}, String(error));
+        throw error;
+      })
+      .finally(() => clearTimeout(impatience));
+    const judged = verdict(result, new Date(claim.claimedAt.getTime() + result.durationMs));
     step.end(
       result.kind === 'response' ? { 'http.response.status_code': result.status } : {},
-      result.kind === 'error' ? result.code : null,
+      judged.outcome === 'failed' ? judged.error : null,
     );
-    const judged = verdict(result, new Date(claim.claimedAt.getTime() + result.durationMs));
     const interrupted = result.kind === 'error' && result.code === 'aborted';
     const record = { ...this.record(claim, headers, result, judged), ...(interrupted ? INTERRUPTED : {}) };
     const recorded = await this.keep(record);
     if (recorded) {
       this.log(delivery, record);
-      if (ATTEMPT_MADE.hasSubscribers) ATTEMPT_MADE.publish(made(claim, record));
+      if (ATTEMPT_MADE.hasSubscribers) ATTEMPT_MADE.publish(made(claim, result, record));
       await this.judgeEndpoint(delivery, judged, recorded);
     }
     // The origin has room for the next one.
@@ -278,18 +281,26 @@ export class DeliveryAttempts {
 }
 
 /** What metrics learn of an attempt. */
-function made({ delivery, claimedAt }: DeliveryClaim, record: AttemptRecord): AttemptMade {
-  const { outcome, httpStatus, error, durationMs, state } = record;
+function made(
+  { delivery, claimedAt }: DeliveryClaim,
+  result: AttemptResult,
+  { outcome, interrupted, durationMs, state }: AttemptRecord,
+): AttemptMade {
   const { acceptedAt } = delivery;
   return {
     outcome,
-    outcomeClass: httpStatus === null ? (error ?? 'unknown') : `${Math.floor(httpStatus / 100)}xx`,
+    outcomeClass: interrupted ? 'interrupted' : classOf(result),
     durationS: durationMs / 1000,
     latencyS:
       state === 'Delivered' && acceptedAt !== null
         ? (claimedAt.getTime() + durationMs - acceptedAt.getTime()) / 1000
         : null,
   };
+}
+
+/** A metric's label: of few values, so never a text for people. */
+function classOf(result: AttemptResult): string {
+  return result.kind === 'response' ? `${Math.floor(result.status / 100)}xx` : result.code;
 }
 
 /** The event `delivery.exhausted`, for the account's other endpoints. Exhausted notices of that kind cause no further ones. */

@@ -87,7 +87,11 @@ export class Operations {
   rerun(id: string, { account }: OfAccount = {}): Promise<Operation> {
     return this.answer(
       async (operations) =>
-        (await operations.rerun(await this.accountId(account, id), id, activeTraceparent())).view,
+        (
+          await operations.rerun(await this.accountId(account, id), id, {
+            traceparent: activeTraceparent(),
+          })
+        ).view,
     );
   }
 

@@ -1,5 +1,12 @@
 import { applyDecorators, type Type } from '@nestjs/common';
-import { ApiExtraModels, ApiOkResponse, ApiProperty, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import {
+  ApiExtraModels,
+  ApiHeader,
+  ApiOkResponse,
+  ApiProperty,
+  ApiResponse,
+  getSchemaPath,
+} from '@nestjs/swagger';
 import { ProblemResponse } from './problem.response.js';
 
 /** Documents a list: `{ data, next_cursor }`. The type of a `Page<T>` is gone when the document is made. */
@@ -31,6 +38,15 @@ export function ApiBytes(): MethodDecorator {
     ApiResponse({ status: 206, description: 'The range that was asked for', content }),
     ApiProblem(416, 'The range begins after the end'),
   );
+}
+
+/** Documents a route whose repeats are one request. */
+export function ApiIdempotencyKey(): MethodDecorator {
+  return ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description: 'At most 255 characters; kept for 24 h',
+  });
 }
 
 /** Documents an error of this route; those that any route may answer are documented by `openApi`. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { checkJsonShape } from './json-shape.js';
@@ -15,6 +16,8 @@ const BODY_MS = 30_000;
 /** Stands for whatever a raw upload's content type is, so that no parser touches its bytes. No caller can name it. */
 const RAW_UPLOAD = `application/x-ringback-${randomUUID()}`;
 const UPLOAD_ROUTE = /^\/(v1\/files|api\/media\/upload)\/?(\?|$)/;
+const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)/i;
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 const MULTIPART = /^multipart\/form-data/i;
 
 const rawTypes = new WeakMap<object, string>();
@@ -39,10 +42,12 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
   });
   const parseJson = app.getDefaultJsonParser('error', 'error');
   app.removeContentTypeParser('application/json');
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     // Many clients name the type also where they send nothing.
-    if (body === '') return done(null, undefined);
-    void parseJson(request, body as string, done);
+    if (body.length === 0) return done(null, undefined);
+    const text = utf8Text(request.headers, body as Buffer);
+    if (text instanceof Problem) return done(text);
+    void parseJson(request, text, done);
   });
   // Fastify's own: a body of plain text is wanted nowhere.
   app.removeContentTypeParser('text/plain');
@@ -78,6 +83,34 @@ function notUnderstood(contentType: string): Problem {
       errors: [{ path: 'Content-Type', message: `${contentType.slice(0, 100)} is not understood here` }],
     },
   );
+}
+
+/** JSON is UTF-8 (RFC 8259, 8.1): read as anything else, it would be stored with other characters than its sender meant. */
+function utf8Text(headers: IncomingHttpHeaders, body: Buffer): string | Problem {
+  const charset = CHARSET.exec(headers['content-type'] ?? '')?.[1];
+  if (charset !== undefined && !/^utf-?8$/i.test(charset))
+    return notTaken('Content-Type', `charset ${charset.slice(0, 100)} is not understood here; send UTF-8`);
+  const codings = (headers['content-encoding'] ?? '').split(',').map((coding) => coding.trim().toLowerCase());
+  const coding = codings.find((name) => name !== '' && name !== 'identity');
+  if (coding !== undefined)
+    return notTaken(
+      'Content-Encoding',
+      `${coding.slice(0, 100)} is not understood here; send the body as it is`,
+    );
+  try {
+    return UTF_8.decode(body);
+  } catch {
+    const message = 'is not valid UTF-8';
+    return new Problem(400, 'malformed-body', `the body ${message}`, { errors: [{ path: 'body', message }] });
+  }
+}
+
+/** `Accept-Encoding` says what is taken instead (RFC 9110, 15.5.16). */
+function notTaken(path: string, message: string): Problem {
+  return new Problem(415, 'unsupported-media-type', `${path}: ${message}`, {
+    errors: [{ path, message }],
+    headers: { 'accept-encoding': 'identity' },
+  });
 }
 
 /** The content type that a raw upload came with. */

@@ -1,10 +1,11 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { HttpConfig } from '../config/config.js';
 import { VERSION } from '../config/version.js';
 import { describeAnswers } from './openapi-problems.js';
 import { ProblemResponse } from './problem.response.js';
 
-/** The OpenAPI document of what this application serves. */
+/** The OpenAPI document of what this application serves, wherever that is. */
 export function openApi(app: INestApplication): OpenAPIObject {
   const config = new DocumentBuilder()
     .setTitle('Ringback')
@@ -35,9 +36,15 @@ function byText(one: unknown, other: unknown): number {
   return String(one) < String(other) ? -1 : 1;
 }
 
+/** The document of this installation: clients made from it, and the page, call where it is reached, below a path too. */
+function servedOpenApi(app: INestApplication): OpenAPIObject {
+  const { publicUrl } = app.get<HttpConfig>(HttpConfig, { strict: false });
+  return { ...openApi(app), servers: [{ url: publicUrl }] };
+}
+
 /** Serves `/openapi.json` and `/docs`; the document is made when it is first asked for. */
 export function serveOpenApi(app: INestApplication): void {
-  SwaggerModule.setup('docs', app, () => openApi(app), {
+  SwaggerModule.setup('docs', app, () => servedOpenApi(app), {
     jsonDocumentUrl: 'openapi.json',
     yamlDocumentUrl: 'openapi.yaml',
     customSiteTitle: 'Ringback API',

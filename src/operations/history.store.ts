@@ -99,6 +99,15 @@ export class HistoryStore {
     return this.reads.add({ operationId, after, limit });
   }
 
+  /** An entry's id that a reader names, or that of the operation's last entry where it is ahead of that: ids are of all operations. */
+  async seen(operationId: string, named: string): Promise<string> {
+    const [row] = await this.database.query<{ id: string }>(
+      'SELECT least($2::bigint, max(id)) AS id FROM history_entry WHERE operation_id = $1',
+      [operationId, named],
+    );
+    return row!.id;
+  }
+
   private async listMany(asks: Ask[]): Promise<HistoryEntryEntity[][]> {
     const distinct = [...new Map(asks.map((ask) => [keyOf(ask), ask])).values()];
     const rows = await this.database.query<{ ask: string }>(

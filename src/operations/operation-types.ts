@@ -1,8 +1,7 @@
 import { Injectable, type OnModuleInit, Optional, type Type } from '@nestjs/common';
 import { DiscoveryService, Reflector } from '@nestjs/core';
-import { type ClassConstructor, plainToInstance } from 'class-transformer';
-import { validate } from 'class-validator';
-import { type FieldError, fieldErrors, hasUnknownField, VALIDATION } from '../config/validation.js';
+import type { ClassConstructor } from 'class-transformer';
+import { validated } from '../config/validation.js';
 import { OperationRefusedError } from './operation.errors.js';
 import { OPERATION_TYPE, type OperationHandler, type OperationTypeOptions } from './operation-type.js';
 import { type RetryPolicy, retryPolicy, retryPolicyFault } from './retry-policy.js';
@@ -103,12 +102,13 @@ export class OperationTypes implements OnModuleInit {
         { path: 'input', message: `must be an object, as ${type.name} describes it` },
       ]);
     }
-    const instance = plainToInstance(inputClass as ClassConstructor<object>, input);
-    const faults = await validate(instance, VALIDATION);
-    const errors: FieldError[] = fieldErrors(faults, 'input');
-    if (errors.length > 0)
-      throw new OperationRefusedError('invalid-input', errors, null, hasUnknownField(faults));
-    return instance;
+    const { value, errors, unknownField } = await validated(
+      inputClass as ClassConstructor<object>,
+      input,
+      'input',
+    );
+    if (errors.length > 0) throw new OperationRefusedError('invalid-input', errors, null, unknownField);
+    return value;
   }
 
   private register(options: OperationTypeOptions, handler: OperationHandler, className: string): void {

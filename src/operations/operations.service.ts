@@ -58,6 +58,8 @@ export interface Accepted {
 
 /** How far `run_at` may lie back: who says "now" says it a little before it arrives. */
 const RUN_AT_SLACK_MS = 1_000;
+/** A year, whichever it is. */
+const MOST_AHEAD_DAYS = 366;
 /** How long a cancel's answer is held at the most: proxies often cut off what is silent for 30 s. */
 const MOST_HELD_MS = 25_000;
 /** How long a cancel waits for another one that ends the operation at the same time, before it tries to itself. */
@@ -92,7 +94,7 @@ export class OperationsService {
     const accepted = await this.store
       .accept({ ...operation, traceparent: step.traceparent })
       .finally(() => step.end());
-    if (!accepted) return this.replay(submission, operation);
+    if (!accepted) return this.replay(submission);
     this.dispatcher.wake();
     return {
       view: { operation: accepted, callbackState: accepted.callbackUrl === null ? null : 'Pending' },
@@ -225,8 +227,18 @@ export class OperationsService {
   }
 
   /** Accepts the same operation once more, in whatever state it is, as long as its input is kept. */
-  async rerun(accountId: string, rid: string, traceparent: string | null): Promise<Accepted> {
+  async rerun(
+    accountId: string,
+    rid: string,
+    {
+      traceparent,
+      idempotency = null,
+    }: Pick<Submission, 'traceparent'> & Partial<Pick<Submission, 'idempotency'>>,
+  ): Promise<Accepted> {
     const { operation } = await this.find(accountId, rid);
+    // Before anything may refuse it: its input may have expired since.
+    const first = idempotency && (await this.earlier(accountId, idempotency));
+    if (first) return first;
     if (operation.emptiedAt !== null)
       throw new OperationExpiredError(
         'operation-expired',
@@ -247,12 +259,13 @@ export class OperationsService {
       correlation: operation.correlation,
       priority: operation.priority,
       runAt: null,
-      timeoutS: operation.timeoutS,
+      // The type may have allowed more then.
+      timeoutS: Math.min(operation.timeoutS, this.types.get(operation.type)?.timeoutS ?? Infinity),
       retention: operation.retention,
       ackByPoll: operation.ackByPoll,
       rerunOf: rid,
       traceparent,
-      idempotency: null,
+      idempotency,
     });
   }
 
@@ -261,7 +274,10 @@ export class OperationsService {
     const rid = randomBytes(16).toString('hex');
     const type = this.type(submission);
     const callbackUrl = this.callbackUrl(submission.callback);
-    const errors = [...this.checkCallbackHeaders(submission.callback), ...this.checkOptions(submission)];
+    const errors = [
+      ...this.checkCallbackHeaders(submission.callback),
+      ...this.checkOptions(submission, type),
+    ];
     if (errors.length > 0) throw new OperationRefusedError('invalid-request', errors);
     const tries = check ? type.tries(await check(type, submission.input)) : 1;
     if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl);
@@ -285,7 +301,7 @@ export class OperationsService {
       priority: submission.priority,
       retention: submission.retention ?? 'keep1m',
       tries,
-      timeoutS: Math.min(submission.timeoutS ?? type.timeoutS, type.timeoutS),
+      timeoutS: submission.timeoutS ?? type.timeoutS,
       runAt: submission.runAt,
       rerunOf: submission.rerunOf ?? null,
       silent: submission.silent ?? false,
@@ -293,7 +309,7 @@ export class OperationsService {
       ackByPoll: submission.ackByPoll ?? this.config.ackByPoll,
       idempotency: idempotency && {
         key: idempotency.key,
-        fingerprint: createHash('sha256').update(idempotency.body).digest('hex'),
+        fingerprint: fingerprintOf(idempotency.body),
       },
     };
   }
@@ -332,7 +348,7 @@ export class OperationsService {
     }));
   }
 
-  private checkOptions({ retention, runAt }: Submission): FieldError[] {
+  private checkOptions({ retention, runAt, timeoutS }: Submission, type: RegisteredType): FieldError[] {
     const errors: FieldError[] = [];
     if (retention !== null && !this.config.retention.has(retention)) {
       errors.push({
@@ -340,22 +356,41 @@ export class OperationsService {
         message: `must be one of ${[...this.config.retention.keys()].join(', ')}`,
       });
     }
+    if (timeoutS !== null && timeoutS > type.timeoutS) {
+      errors.push({
+        path: 'timeout_s',
+        message: `must be at most ${type.timeoutS}: that is what ${type.name} allows`,
+      });
+    }
     const ahead = runAt === null ? 0 : runAt.getTime() - Date.now();
     if (ahead < -RUN_AT_SLACK_MS) errors.push({ path: 'run_at', message: 'must not be in the past' });
-    if (ahead > 366 * 86_400_000) errors.push({ path: 'run_at', message: 'must be at most a year ahead' });
+    if (ahead > MOST_AHEAD_DAYS * 86_400_000)
+      errors.push({ path: 'run_at', message: `must be at most ${MOST_AHEAD_DAYS} days ahead` });
     return errors;
   }
 
-  private async replay(submission: Submission, refused: NewOperation): Promise<Accepted> {
+  private async replay(submission: Submission): Promise<Accepted> {
     const { accountId } = submission;
-    const { key, fingerprint } = refused.idempotency!;
+    const idempotency = submission.idempotency!;
+    const first = await this.earlier(accountId, idempotency);
+    if (first) return first;
+    await this.reads.dropExpiredKey(accountId, idempotency.key);
+    return this.accept(submission);
+  }
+
+  /** What was accepted with a key before, as it stands now; null where nothing was. */
+  private async earlier(
+    accountId: string,
+    { key, body }: NonNullable<Submission['idempotency']>,
+  ): Promise<Accepted | null> {
     const first = await this.reads.findByKey(accountId, key);
-    if (!first) {
-      await this.reads.dropExpiredKey(accountId, key);
-      return this.accept(submission);
-    }
-    if (first.fingerprint !== fingerprint)
+    if (!first) return null;
+    if (first.fingerprint !== fingerprintOf(body))
       throw new IdempotencyMismatchError('this Idempotency-Key came with another body before: use a new key');
     return { view: await this.find(accountId, first.rid), replayed: true };
   }
+}
+
+function fingerprintOf(body: string): string {
+  return createHash('sha256').update(body).digest('hex');
 }

@@ -1,14 +1,25 @@
-import { Body, Controller, Headers, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Headers, HttpCode, Post, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { HttpConfig } from '../../config/config.js';
-import { OperationsService } from '../../operations/operations.service.js';
+import { ApiIdempotencyKey } from '../../http/api-answers.js';
+import { isTerminal } from '../../operations/operation.state.js';
+import { OperationsService, type Submission } from '../../operations/operations.service.js';
 import { traceparentOf } from '../../tracing/spans.js';
 import { BatchRequest } from './batch.request.js';
 import { BatchResponse, type BatchItemResponse } from './batch.response.js';
 import { OperationResponse } from './operation.response.js';
 import { toProblem } from '../problem.filter.js';
-import { readSubmission } from './submission.js';
+import { readSubmission, toPartIdempotency } from './submission.js';
+
+/** What a batch's header fields say for each of its items. */
+type ItemContext = Pick<Submission, 'accountId' | 'traceparent' | 'idempotency'>;
+interface Submitted {
+  readonly item: BatchItemResponse;
+  /** Null where nothing was accepted. */
+  readonly replayed: boolean | null;
+}
 
 @ApiTags('operations')
 @Controller('v1/operations/batch')
@@ -22,29 +33,41 @@ export class BatchController {
   @Post()
   @HttpCode(200)
   @NeedsScope('operations:write')
+  @ApiIdempotencyKey()
   async submit(
     @AccountId() accountId: string,
     @Body() request: BatchRequest,
+    @Headers('idempotency-key') key: string | undefined,
     @Headers('traceparent') header: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BatchResponse> {
     const traceparent = traceparentOf(header);
+    const contexts = request.operations.map((item, index) => ({
+      accountId,
+      traceparent,
+      idempotency: toPartIdempotency(key, `batch ${index}`, () => JSON.stringify(item)),
+    }));
     // Together, so that they share their statements and commits.
-    return {
-      data: await Promise.all(request.operations.map((item) => this.submitOne(accountId, item, traceparent))),
-    };
+    const submitted = await Promise.all(
+      request.operations.map((item, index) => this.submitOne(item, contexts[index]!)),
+    );
+    const accepted = submitted.filter(({ replayed }) => replayed !== null);
+    if (accepted.length > 0 && accepted.every(({ replayed }) => replayed))
+      void reply.header('idempotent-replayed', 'true');
+    return { data: submitted.map(({ item }) => item) };
   }
 
-  private async submitOne(
-    accountId: string,
-    item: unknown,
-    traceparent: string | null,
-  ): Promise<BatchItemResponse> {
+  private async submitOne(body: unknown, context: ItemContext): Promise<Submitted> {
     try {
-      const { view } = await this.operations.accept(await readSubmission(accountId, item, null, traceparent));
-      return { status: 202, operation: OperationResponse.from(view, this.http.publicUrl) };
+      const { accountId, idempotency, traceparent } = context;
+      const { view, replayed } = await this.operations.accept(
+        await readSubmission(accountId, body, idempotency, traceparent),
+      );
+      const operation = OperationResponse.from(view, this.http.publicUrl);
+      return { item: { status: isTerminal(view.operation.state) ? 200 : 202, operation }, replayed };
     } catch (error) {
       const problem = toProblem(error);
-      return { status: problem.status, problem: problem.toBody() as never };
+      return { item: { status: problem.status, problem: problem.toBody() as never }, replayed: null };
     }
   }
 }

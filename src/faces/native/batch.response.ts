@@ -3,7 +3,7 @@ import { ProblemResponse } from '../../http/problem.response.js';
 
 /** What became of one operation of a batch. */
 export class BatchItemResponse {
-  /** 202, or the status of the problem. */
+  /** 202; 200 where a repeated key's operation has ended; or the status of the problem. */
   status: number;
   operation?: OperationResponse;
   problem?: ProblemResponse;

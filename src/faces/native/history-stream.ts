@@ -9,6 +9,14 @@ const PAGE = 250;
 const RETRY_MS = 2_000;
 const RETRY_UNHELD_MS = 5_000;
 
+/** Whether an `Accept` asks for a stream; with `q=0` it says that it takes none (RFC 9110, 12.4.2). */
+export function wantsStream(accept: string | undefined): boolean {
+  return (accept ?? '').split(',').some((range) => {
+    const [type, ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+    return type === 'text/event-stream' && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+  });
+}
+
 export interface StreamOptions {
   readonly operation: OperationEntity;
   /** Id of the last entry that the client has. */

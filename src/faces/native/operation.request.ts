@@ -72,7 +72,7 @@ export class SubmitOperationRequest {
   @Max(100)
   priority?: number;
 
-  /** Not before this time (RFC 3339), at most a year ahead. */
+  /** Not before this time (RFC 3339), at most 366 days ahead. */
   @IsOptional()
   @IsInstant()
   run_at?: string | null;

@@ -13,7 +13,7 @@ import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { HttpConfig, OperationConfig } from '../../config/config.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import { FilesService } from '../../files/files.service.js';
-import { ApiBytes, ApiPage, ApiProblem } from '../../http/api-answers.js';
+import { ApiBytes, ApiIdempotencyKey, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { HistoryStore } from '../../operations/history.store.js';
@@ -34,10 +34,10 @@ import {
   SubmitOperationRequest,
   WaitQuery,
 } from './operation.request.js';
-import { historyStream } from './history-stream.js';
+import { historyStream, wantsStream } from './history-stream.js';
 import { HistoryEntryResponse, OperationResponse } from './operation.response.js';
-import { heldMs, preferences } from './prefer.js';
-import { toIdempotency, toSubmission } from './submission.js';
+import { heeded, heldMs, preferences } from './prefer.js';
+import { toIdempotency, toPartIdempotency, toSubmission } from './submission.js';
 
 @ApiTags('operations')
 @Controller('v1/operations')
@@ -57,11 +57,7 @@ export class OperationsController {
   @Post()
   @HttpCode(202)
   @NeedsScope('operations:write')
-  @ApiHeader({
-    name: 'Idempotency-Key',
-    required: false,
-    description: 'At most 255 characters; kept for 24 h',
-  })
+  @ApiIdempotencyKey()
   @ApiHeader({
     name: 'Prefer',
     required: false,
@@ -91,9 +87,12 @@ export class OperationsController {
     if (accepted.replayed) void reply.header('idempotent-replayed', 'true');
     let { view } = accepted;
     const waitMs = heldMs(wanted, this.operations.inlineMs(view.operation));
-    if (waitMs > 0)
-      view = await this.operations.await(accountId, view.operation.rid, waitMs, { held: gone(reply) });
-    if (wanted.applied !== null) void reply.header('preference-applied', wanted.applied);
+    const left = gone(reply);
+    const ended = isTerminal(view.operation.state);
+    const held = waitMs > 0 && !ended && this.waits.hold(accountId, left);
+    if (held) view = await this.operations.await(accountId, view.operation.rid, waitMs, { gone: left });
+    const applied = heeded(wanted, held || ended);
+    if (applied !== null) void reply.header('preference-applied', applied);
     this.describe(reply, view.operation);
     void reply.status(isTerminal(view.operation.state) ? 200 : 202);
     return OperationResponse.from(view, this.http.publicUrl);
@@ -165,14 +164,24 @@ export class OperationsController {
   @Post(':id/rerun')
   @HttpCode(202)
   @NeedsScope('operations:write')
+  @ApiIdempotencyKey()
+  @ApiOkResponse({ type: OperationResponse, description: 'A repeated key, whose rerun has ended already' })
+  @ApiAcceptedResponse({ type: OperationResponse })
   async rerun(
     @AccountId() accountId: string,
     @Param('id') id: string,
+    @Headers('idempotency-key') key: string | undefined,
     @Headers('traceparent') traceparent: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
-    const { view } = await this.operations.rerun(accountId, id, traceparentOf(traceparent));
+    const idempotency = toPartIdempotency(key, `rerun ${id}`, () => '');
+    const { view, replayed } = await this.operations.rerun(accountId, id, {
+      traceparent: traceparentOf(traceparent),
+      idempotency,
+    });
+    if (replayed) void reply.header('idempotent-replayed', 'true');
     this.describe(reply, view.operation);
+    void reply.status(isTerminal(view.operation.state) ? 200 : 202);
     return OperationResponse.from(view, this.http.publicUrl);
   }
 
@@ -198,7 +207,7 @@ export class OperationsController {
     const { operation } = await this.operations.find(accountId, id);
     const after = decodeCursor(query.cursor, '0', NUMBER_KEY);
     void reply.header('vary', 'accept');
-    if (/\btext\/event-stream\b/i.test(accept ?? '')) {
+    if (wantsStream(accept)) {
       await this.stream(operation, lastEventId === undefined ? after : checkedEventId(lastEventId), reply);
       return;
     }
@@ -264,7 +273,11 @@ export class OperationsController {
     await reply.type('application/json').send(operation.result ?? 'null');
   }
 
-  private async stream(operation: OperationEntity, after: string, reply: FastifyReply): Promise<void> {
+  private async stream(found: OperationEntity, named: string, reply: FastifyReply): Promise<void> {
+    const after = await this.history.seen(found.requestId, named);
+    // Looked at after that: had it ended in between, the entry of its end would count as seen, and never come.
+    const { operation } =
+      after === named ? { operation: found } : await this.operations.find(found.accountId, found.rid);
     if (
       isTerminal(operation.state) &&
       (await this.history.list(operation.requestId, after, 1)).length === 0

@@ -1,11 +1,9 @@
-/** The preferences of RFC 7240 that are known here: how long to hold the answer, and what was honoured. */
+/** The preferences of RFC 7240 that are known here: how long to hold the answer. */
 export interface Preferences {
   /** Seconds to wait for the end, at most 60; null: don't. */
   readonly waitS: number | null;
   /** Answer at once. */
   readonly respondAsync: boolean;
-  /** Value for `Preference-Applied`; null when nothing was asked that is known. */
-  readonly applied: string | null;
 }
 
 const MOST_WAIT_S = 60;
@@ -14,23 +12,26 @@ const MOST_WAIT_S = 60;
 export function preferences(header: string | undefined): Preferences {
   let waitS: number | null = null;
   let respondAsync = false;
-  const applied: string[] = [];
   for (const preference of (header ?? '').split(',')) {
     const [name = '', value = ''] = preference
       .split(';')[0]!
       .split('=')
       .map((part) => part.trim());
-    if (name.toLowerCase() === 'respond-async') {
-      respondAsync = true;
-      applied.push('respond-async');
-    }
+    if (name.toLowerCase() === 'respond-async') respondAsync = true;
     const seconds = /^"?(\d{1,6})"?$/.exec(value)?.[1];
-    if (name.toLowerCase() === 'wait' && seconds !== undefined && waitS === null) {
+    if (name.toLowerCase() === 'wait' && seconds !== undefined && waitS === null)
       waitS = Math.min(MOST_WAIT_S, Number(seconds));
-      applied.push(`wait=${waitS}`);
-    }
   }
-  return { waitS, respondAsync, applied: applied.length > 0 ? applied.join(', ') : null };
+  return { waitS, respondAsync };
+}
+
+/** Value for `Preference-Applied`; null where nothing was heeded. `waited`: the answer came at the end, or was held for it. */
+export function heeded({ waitS, respondAsync }: Preferences, waited: boolean): string | null {
+  const applied = [
+    ...(respondAsync ? ['respond-async'] : []),
+    ...(waitS !== null && (waited || waitS === 0) ? [`wait=${waitS}`] : []),
+  ];
+  return applied.length > 0 ? applied.join(', ') : null;
 }
 
 /** How long the answer to a submit is held for the end: as the caller says, else the type's inline window; milliseconds. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Problem } from '../../http/problem.js';
 import { RequestValidationPipe } from '../../http/validation.pipe.js';
 import type { Submission } from '../../operations/operations.service.js';
@@ -50,4 +51,19 @@ export function toIdempotency(key: string | undefined, body: () => string): Subm
   throw new Problem(422, 'invalid-request', `Idempotency-Key ${message}`, {
     errors: [{ path: 'Idempotency-Key', message }],
   });
+}
+
+/**
+ * The same for a part of what a caller's key stands for: an item of a batch, the rerun of one operation. Parts have keys of
+ * their own, which are like no key that a caller gives.
+ */
+export function toPartIdempotency(
+  key: string | undefined,
+  part: string,
+  body: () => string,
+): Submission['idempotency'] {
+  const whole = toIdempotency(key, body);
+  if (whole === null) return null;
+  const digest = createHash('sha256').update(`${part} ${whole.key}`).digest('hex');
+  return { ...whole, key: `part sha256:${digest}` };
 }

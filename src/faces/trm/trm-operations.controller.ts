@@ -1,11 +1,9 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
-import { plainToInstance } from 'class-transformer';
-import { validate } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { TrmConfig } from '../../config/config.js';
-import { fieldErrors, VALIDATION } from '../../config/validation.js';
+import { validated } from '../../config/validation.js';
 import { Problem } from '../../http/problem.js';
 import { queryValues } from '../../http/raw-query.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
@@ -126,16 +124,15 @@ async function split(body: unknown): Promise<{ own: TrmSubmitRequest; input: Rec
   if (typeof given !== 'object' || Array.isArray(given))
     throw new Problem(400, 'invalid-request', 'the body must be a JSON object');
   const { callback, callbackurl, ...input } = given as Record<string, unknown>;
-  const own = plainToInstance(TrmSubmitRequest, {
+  const { value: own, errors } = await validated(TrmSubmitRequest, {
     ...(callback === undefined ? {} : { callback }),
     ...(callbackurl === undefined ? {} : { callbackurl }),
   });
-  const faults = fieldErrors(await validate(own, VALIDATION));
-  if (faults.length > 0)
+  if (errors.length > 0)
     throw new Problem(
       400,
       'invalid-request',
-      faults.map(({ path, message }) => `${path}: ${message}`).join('; '),
+      errors.map(({ path, message }) => `${path}: ${message}`).join('; '),
     );
   return { own, input };
 }
