@@ -1,22 +1,10 @@
-import { Redis } from 'ioredis';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { App } from './support/app.js';
-import { newDatabase, rowsOf } from './support/database.js';
+import { loseQueue, newDatabase, rowsOf } from './support/database.js';
 import { expectNothingLost, Load } from './support/load.js';
 import { Receiver } from './support/receiver.js';
 import { Service, sharedBy } from './support/service.js';
-
-/** Everything that the queue holds is forgotten. */
-async function loseQueue(databaseUrl: string, redisUrl: string | undefined): Promise<void> {
-  if (redisUrl === undefined) {
-    await rowsOf(databaseUrl, 'TRUNCATE bullmq.job CASCADE');
-    return;
-  }
-  const client = new Redis(redisUrl);
-  await client.flushdb();
-  await client.quit();
-}
 
 describe('the ledger', { timeout: 120_000 }, () => {
   it('counts what was accepted and owed, and names nobody', async () => {

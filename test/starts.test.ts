@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { newDatabase, rowsOf } from './support/database.js';
+import { loseQueue, newDatabase, rowsOf } from './support/database.js';
 import { Service, sharedBy } from './support/service.js';
 
 /** How far a start may be behind one that came after it, milliseconds: what two processes take to hear of their hints. */
@@ -65,6 +65,21 @@ describe('operations start', { timeout: 90_000 }, () => {
     const [service, database] = await processes(100, 2, 30);
     await service.client.post('/v1/operations/batch', naps(60, 3));
     await expect.poll(() => running(database), { timeout: 2_500, interval: 20 }).toBe(32);
+  });
+
+  it('soon also where the queue has lost all that was in it', async () => {
+    const database = await newDatabase();
+    const shared: Record<string, string> = {
+      ...(await sharedBy(database)),
+      RINGBACK_CONCURRENCY: '4',
+      RINGBACK_REDISPATCH_S: '600',
+    };
+    const service = stack.use(await Service.start(shared));
+    await rowsOf(database, 'UPDATE account SET slots = 100');
+    await service.client.post('/v1/operations/batch', naps(24, 1.5));
+    await expect.poll(() => running(database)).toBe(4);
+    await loseQueue(database, shared['REDIS_URL']);
+    await starts(database, 24);
   });
 
   it('at the turn of their account, however much another one has dispatched', async () => {

@@ -113,7 +113,7 @@ export const SETTINGS = {
   ),
   RINGBACK_REDISPATCH_S: setting(
     '15',
-    'Seconds until a hint that the queue lost is sent again.',
+    'Seconds until a hint counts as lost and is sent again: for operations 3 at the most where no job waits in the queue, and four times as many while some do.',
     number(0.1, 3600, false),
   ),
   RINGBACK_POLL_MS: setting(

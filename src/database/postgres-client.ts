@@ -3,6 +3,8 @@ import pg from 'pg';
 /** Milliseconds after which a statement that got no answer gets none: what PostgreSQL itself cuts off ends before. */
 const SILENT_MS = 25_000;
 
+type Callback = (...answer: unknown[]) => void;
+
 /** The open connections of this process. */
 const open = new Set<PostgresClient>();
 
@@ -21,10 +23,20 @@ class PostgresClient extends pg.Client {
   }
 
   override query(...given: unknown[]): never {
+    const callback = given.at(-1);
+    if (typeof callback === 'function') given[given.length - 1] = this.counting(callback as Callback);
     const answer = (super.query as (...given: unknown[]) => unknown).apply(this, given);
-    // Where there is a callback instead, it is a pool's, which drops what failed by itself.
     if (answer instanceof Promise) void this.listenTo(answer);
     return answer as never;
+  }
+
+  /** A pool's, which drops by itself what failed. */
+  private counting(callback: Callback): Callback {
+    this.asked++;
+    return (...answer) => {
+      this.asked--;
+      callback(...answer);
+    };
   }
 
   private async listenTo(answer: Promise<unknown>): Promise<void> {

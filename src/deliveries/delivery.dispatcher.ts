@@ -19,7 +19,8 @@ export class DeliveryDispatcher extends DispatchLoop {
   }
 
   protected async round(): Promise<boolean> {
-    if (!this.hints.hasRoom) return false;
+    const queue = await this.hints.look();
+    if (queue === 'away' || queue === 'full') return false;
     const hints = await this.store.dispatch(MOST);
     await this.hints.send(hints);
     return hints.length >= MOST;

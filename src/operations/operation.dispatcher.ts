@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import { DispatchLoop } from '../queues/dispatch-loop.js';
+import type { Hint } from '../queues/hint.js';
 import { OperationHints } from '../queues/queues.module.js';
 import { CANCELED, type How, OperationEnder } from './operation-ender.js';
 import { type Claim, OperationStore } from './operation.store.js';
@@ -11,7 +12,9 @@ const MOST = 200;
 const LEAST_HINTED = 4;
 
 /** How much longer a hint may be out that may be in a queue where jobs wait, in times of RINGBACK_REDISPATCH_S. */
-const BUSY = 9;
+const BUSY = 3;
+/** Seconds after which one is lost for certain where no job waits: what a process takes, it begins or puts back at once. */
+const LOST_S = 3;
 
 /**
  * Finds operations that are due and hints workers to them. First dispatch, retry, a lost hint and a dead worker are all the
@@ -32,15 +35,23 @@ export class OperationDispatcher extends DispatchLoop {
 
   protected async round(): Promise<boolean> {
     if (performance.now() - this.buriedAt >= this.config.pollMs / 2) await this.bury();
-    if (!this.hints.hasRoom) return false;
+    const queue = await this.hints.look();
+    if (queue === 'away' || queue === 'full') return false;
     // As many as this process could run: more would wait in the queue, where no other account's can overtake them.
     const mostHinted = Math.min(Math.max(this.config.concurrency, LEAST_HINTED), MOST);
-    const patienceS = this.hints.isBusy ? BUSY * this.config.redispatchS : 0;
+    const { redispatchS } = this.config;
+    const patienceS = queue === 'empty' ? Math.min(0, LOST_S - redispatchS) : BUSY * redispatchS;
     const { lost, fresh } = await this.store.dispatch(MOST, { mostHinted, patienceS });
     // They were ahead of all others.
-    await this.hints.send(lost, 'first');
-    await this.hints.send(fresh);
+    await this.send(lost, 'first');
+    await this.send(fresh, 'last');
     return lost.length + fresh.length >= MOST;
+  }
+
+  /** What the queue doesn't take must not count as being there: other rows are waiting for its place. */
+  private async send(hints: readonly Hint[], where: 'first' | 'last'): Promise<void> {
+    if (!(await this.hints.send(hints, where)))
+      await Promise.all(hints.map((hint) => this.store.returnHint(hint)));
   }
 
   /** Ends operations that nobody else will: no worker is left that could, or a handler didn't stop when it was asked to. */

@@ -51,11 +51,10 @@ export class HintFollower {
    * Resolves when there is a place again, or none is needed any more.
    */
   async follow(hints: readonly Hint[], sendBack: SendBack): Promise<void> {
-    const count = this.stopped ? hints.length : this.free;
-    for (const hint of hints.slice(0, count)) this.followOne(hint);
-    const rest = hints.slice(count);
-    if (rest.length > 0 && !(await sendBack(rest)))
-      for (const hint of rest) void this.track(hint, this.options.giveBack(hint));
+    if (this.stopped) return this.giveBack(hints);
+    const rest = hints.slice(this.free);
+    for (const hint of hints.slice(0, this.free)) this.followOne(hint);
+    if (rest.length > 0 && !(await sendBack(rest))) await this.giveBack(rest);
     if (this.free === 0 && !this.stopped) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
@@ -75,10 +74,12 @@ export class HintFollower {
   }
 
   private followOne(hint: Hint): void {
-    const { act, giveBack } = this.options;
-    if (this.stopped) return void this.track(hint, giveBack(hint));
     const place = this.place();
-    void this.track(hint, act(hint, place.park)).finally(place.end);
+    void this.track(hint, this.options.act(hint, place.park)).finally(place.end);
+  }
+
+  private async giveBack(hints: readonly Hint[]): Promise<void> {
+    await Promise.all(hints.map((hint) => this.track(hint, this.options.giveBack(hint))));
   }
 
   private track(hint: Hint, doing: Promise<void>): Promise<void> {

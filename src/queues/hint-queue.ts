@@ -15,13 +15,17 @@ const SEND_MS = 500;
 const MOST_SINGLE_ADDS = 8;
 /** Jobs that may wait in the queue before the dispatcher pauses: the backlog stays in PostgreSQL. */
 const MOST_WAITING_JOBS = 200;
+/** How often they are counted at the most, and how long a count tells that there are none. */
+const COUNT_MS = 250;
+const FRESH_MS = 1_000;
 
 /** Sends hints: best effort by design, since a lost hint costs only time. */
 export abstract class HintQueue implements OnApplicationShutdown {
   private readonly logger: Logger;
   private readonly queue: Queue;
-  private waitingJobs = 0;
-  private counting = false;
+  /** Jobs that waited for a worker, null where nobody knows, and when that was. */
+  private counted: { readonly waiting: number | null; readonly at: number } = { waiting: null, at: 0 };
+  private counting: Promise<void> | undefined;
 
   constructor(
     readonly name: string,
@@ -38,15 +42,17 @@ export abstract class HintQueue implements OnApplicationShutdown {
     this.queue.on('error', (error) => this.logger.debug(`the queue's connection failed: ${error.message}`));
   }
 
-  /** False while so many jobs wait that more would only pile up. */
-  get hasRoom(): boolean {
-    this.count();
-    return this.waitingJobs < MOST_WAITING_JOBS;
-  }
-
-  /** Whether jobs waited for a worker lately. */
-  get isBusy(): boolean {
-    return this.waitingJobs > 0;
+  /**
+   * How the queue stands: `away` where it doesn't answer, `full` while so many jobs wait that more would only pile up, `empty`
+   * where none waited within the last second, else `busy`.
+   */
+  async look(): Promise<'away' | 'full' | 'busy' | 'empty'> {
+    const counting = this.count();
+    if (this.counted.waiting === null) await counting;
+    const { waiting, at } = this.counted;
+    if (waiting === null) return 'away';
+    if (waiting >= MOST_WAITING_JOBS) return 'full';
+    return waiting === 0 && performance.now() - at < FRESH_MS ? 'empty' : 'busy';
   }
 
   /** Sends hints in order, in as few jobs as the backend likes best; false where that failed or took too long, never rejects. */
@@ -92,14 +98,21 @@ export abstract class HintQueue implements OnApplicationShutdown {
     return Promise.race([sent, deadline(SEND_MS).then(() => false)]);
   }
 
-  private count(): void {
-    if (this.counting) return;
-    this.counting = true;
-    void this.queue
-      .getJobCounts('waiting')
-      .then(({ waiting = 0 }) => (this.waitingJobs = waiting))
-      .catch(() => (this.waitingJobs = 0))
-      .finally(() => setTimeout(() => (this.counting = false), 250).unref());
+  /** Counts the waiting jobs, a few times a second at the most. */
+  private count(): Promise<void> {
+    this.counting ??= this.recount().finally(() => {
+      setTimeout(() => (this.counting = undefined), COUNT_MS).unref();
+    });
+    return this.counting;
+  }
+
+  private async recount(): Promise<void> {
+    const counts = this.queue.getJobCounts('waiting').then(
+      ({ waiting = 0 }) => waiting,
+      () => null,
+    );
+    const waiting = await Promise.race([counts, deadline(SEND_MS).then(() => null)]);
+    this.counted = { waiting, at: performance.now() };
   }
 }
 

@@ -135,7 +135,7 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
 
   private async listen(): Promise<void> {
     if (this.stopped) return;
-    const client = new pg.Client({
+    const client: pg.Client = new CONNECTION.Client({
       connectionString: this.database.url,
       ...CONNECTION,
       application_name: 'ringback-wake-ups',

@@ -49,3 +49,14 @@ export async function redisUrls(second = false): Promise<string[]> {
   await client.quit();
   return [url.href];
 }
+
+/** Everything that the queue holds is forgotten. */
+export async function loseQueue(databaseUrl: string, redisUrl: string | undefined): Promise<void> {
+  if (redisUrl === undefined) {
+    await rowsOf(databaseUrl, 'TRUNCATE bullmq.job CASCADE');
+    return;
+  }
+  const client = new Redis(redisUrl);
+  await client.flushdb();
+  await client.quit();
+}
