@@ -67,7 +67,9 @@ describe('/metrics', { timeout: 60_000 }, () => {
   it('counts an attempt that got no response by the code of its error alone', async () => {
     const callback = { url: `http://127.0.0.1:${await freePort()}/` };
     const { id } = await app.client.submit({ type: 'echo', callback });
-    await expect.poll(async () => (await app.client.deliveries(id))[0]?.status).toBe('Exhausted');
+    await expect
+      .poll(async () => (await app.client.deliveries(id))[0]?.status, { timeout: 10_000 })
+      .toBe('Exhausted');
     const { text } = await app.client.get('/metrics');
     const classes = [...text.matchAll(/^ringback_attempts_total\{.*class="(.*)"\}/gm)].map(
       ([, name]) => name,

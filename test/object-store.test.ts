@@ -388,7 +388,7 @@ describe('The service on an object store', { timeout: 120_000 }, () => {
     store.requests.length = 0;
     const large = await keep(160);
     expect([store.count('part'), store.count('completed')]).toEqual([20, 1]);
-    expect(large - small).toBeLessThan(64 * MIB);
+    expect(large - small).toBeLessThan(96 * MIB);
   });
 
   it('leaves no object behind when it is killed in the middle of an upload', async () => {
