@@ -976,9 +976,9 @@ describe('the fault that is named', () => {
       const answers = await app.client.post('/v1/operations/batch', {
         operations: bodies.map(([body]) => body),
       });
-      expect(answers.body.data.map(({ problem }: any) => problem?.errors)).toEqual(
-        bodies.map(([, path]) => [{ path, message: UNKNOWN }]),
-      );
+      expect(
+        answers.body.data.map(({ problem }: { problem?: { errors: unknown } }) => problem?.errors),
+      ).toEqual(bodies.map(([, path]) => [{ path, message: UNKNOWN }]));
     }
     const kept = await app.client.submit({ type: 'echo', input: { [name]: [{ [name]: 1 }] } });
     expect((await app.client.ended(kept.id)).result).toEqual({ [name]: [{ [name]: 1 }] });

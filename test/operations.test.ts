@@ -3,6 +3,12 @@ import { App } from './support/app.js';
 import { rowsOf } from './support/database.js';
 import { Receiver, verify } from './support/receiver.js';
 
+/** What a batch answers for one of its operations. */
+interface BatchItem {
+  readonly status: number;
+  readonly problem?: { readonly code: string };
+}
+
 let app: App;
 
 beforeAll(async () => {
@@ -224,11 +230,15 @@ describe('an operation', () => {
     const batch = (items: unknown[], key: string): Promise<any> =>
       alone.post('/v1/operations/batch', { operations: items }, { 'idempotency-key': key });
     const answers = await Promise.all(Array.from({ length: 200 }, () => batch(operations, 'k')));
-    const ids = new Set(answers.map(({ body }) => body.data.map((item: any) => item.operation?.id).join()));
+    const ids = new Set(
+      answers.map(({ body }) =>
+        body.data.map((item: { operation?: { id: string } }) => item.operation?.id).join(),
+      ),
+    );
     expect([...ids]).toEqual([expect.stringMatching(/^[0-9a-f]{32},,,[0-9a-f]{32}$/)]);
     for (const { status, body } of answers) {
       expect(status).toBe(200);
-      expect(body.data.map((item: any) => item.problem?.code)).toEqual([
+      expect(body.data.map((item: BatchItem) => item.problem?.code)).toEqual([
         undefined,
         'unknown-operation-type',
         'invalid-request',
@@ -240,9 +250,9 @@ describe('an operation', () => {
     for (const { id } of await rows()) await alone.ended(id);
     const again = await batch(operations, 'k');
     expect(again.headers.get('idempotent-replayed')).toBe('true');
-    expect(again.body.data.map((item: any) => item.status)).toEqual([200, 422, 422, 200]);
+    expect(again.body.data.map((item: BatchItem) => item.status)).toEqual([200, 422, 422, 200]);
     const other = await batch([operations[3], { type: 'echo' }, { type: 'echo' }, { type: 'echo' }], 'k');
-    expect(other.body.data.map((item: any) => item.problem?.code ?? item.status)).toEqual([
+    expect(other.body.data.map((item: BatchItem) => item.problem?.code ?? item.status)).toEqual([
       200,
       202,
       202,

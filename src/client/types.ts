@@ -51,7 +51,7 @@ export interface SubmitRequest<Input = unknown> {
   readonly correlation?: string | null;
   /** −100 to 100; higher goes first among the account's own waiting operations. */
   readonly priority?: number;
-  /** Not before this time (RFC 3339), at most a year ahead. */
+  /** Not before this time (RFC 3339), at most 366 days ahead. */
   readonly run_at?: string | null;
   /** Seconds a run may take; at most what the type allows. */
   readonly timeout_s?: number | null;

@@ -85,7 +85,7 @@ function notUnderstood(contentType: string): Problem {
   );
 }
 
-/** JSON is UTF-8 (RFC 8259, 8.1): read as anything else, it would be stored with other characters than its sender meant. */
+/** JSON is UTF-8 (RFC 8259, 8.1): read otherwise, it would be stored with other characters than its sender meant. */
 function utf8Text(headers: IncomingHttpHeaders, body: Buffer): string | Problem {
   const charset = CHARSET.exec(headers['content-type'] ?? '')?.[1];
   if (charset !== undefined && !/^utf-?8$/i.test(charset))
