@@ -5,6 +5,7 @@ export type { FieldError } from './config/validation.js';
 export {
   type OfAccount,
   Operations,
+  type RerunFromCode,
   type SubmitFromCode,
   type WaitFromCode,
 } from './embedding/operations.js';

@@ -209,6 +209,20 @@ describe('ringback/client', () => {
     );
   });
 
+  it.each([
+    ['batch', (own: RingbackClient, id: string) => own.batch([{ type: 'echo', correlation: `like ${id}` }])],
+    ['rerun', (own: RingbackClient, id: string) => own.rerun(id)],
+  ])('makes one %s where its answer was lost', async (what, make) => {
+    const account = await app.account(`loser of a ${what}`);
+    await using between = await Between.before(account.url, (_, count) =>
+      count > 1 && count <= 3 ? 'lose' : 'pass',
+    );
+    const own = new RingbackClient({ url: between.url, ...quick, apiKey: account.key });
+    const { id } = await own.submit({ type: 'echo' });
+    await make(own, id);
+    expect(await collected(own.list())).toHaveLength(2);
+  });
+
   it('waits as long as a 503 or 429 asks, and does not repeat what could count twice', async () => {
     const times: number[] = [];
     await using between = await Between.before(app.config.http.publicUrl, (response, count) => {
@@ -223,7 +237,7 @@ describe('ringback/client', () => {
     expect(times[2]! - times[1]!).toBeGreaterThanOrEqual(990);
     await using refusing = await Between.with((_, response) => void response.writeHead(503).end());
     const other = new RingbackClient({ url: refusing.url, ...quick, tries: 3 });
-    expect(await failure(other.rerun(id))).toMatchObject({ status: 503, code: 'unexpected-answer' });
+    expect(await failure(other.redeliver(id))).toMatchObject({ status: 503, code: 'unexpected-answer' });
     expect(refusing.requests).toHaveLength(1);
     expect(await failure(other.find(id))).toMatchObject({ status: 503 });
     expect(refusing.requests).toHaveLength(4);
@@ -369,7 +383,7 @@ describe('A client that waits', () => {
   });
 
   it('goes on through a restart of the service, and so does its stream', async () => {
-    const environment = { ...(await sharedBy(await newDatabase())), PORT: String(await freePort()) };
+    const environment = { ...sharedBy(await newDatabase()), PORT: String(await freePort()) };
     let id: string;
     let waiting: Promise<Operation>;
     let streaming: Promise<HistoryEntry[]>;

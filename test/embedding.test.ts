@@ -32,6 +32,7 @@ import {
   RingbackError,
   RingbackModule,
   type RingbackOptions,
+  SettingError,
 } from '../src/index.js';
 import { freePort, TEST_KEY } from './support/app.js';
 import { Client } from './support/client.js';
@@ -122,7 +123,7 @@ class ThingsController {
 class GreetModule {}
 
 async function options(port: number): Promise<RingbackOptions> {
-  const redis = await redisUrls();
+  const redis = redisUrls();
   return {
     databaseUrl: await newDatabase(),
     ...(redis.length > 0 ? { redisUrl: redis } : {}),
@@ -292,8 +293,10 @@ describe('Ringback inside another NestJS application', () => {
     await expect(operations.submit({ type: 'echo', input: 3 }, keyed)).rejects.toMatchObject({
       code: 'idempotency-key-reused',
     });
-    const again = await operations.rerun(one.id, { account: 'tenant 1' });
+    const again = await operations.rerun(one.id, keyed);
     expect(again.rerun_of).toBe(one.id);
+    expect((await operations.rerun(one.id, keyed)).id).toBe(again.id);
+    expect((await operations.rerun(one.id, { account: 'tenant 1' })).id).not.toBe(again.id);
   });
 
   it('waits as often and as long as its code likes', async () => {
@@ -321,6 +324,14 @@ describe('Ringback inside another NestJS application', () => {
 });
 
 describe('An application that embeds Ringback', () => {
+  it('is told when it imports the module twice', async () => {
+    const given = await options(await freePort());
+    const twice = start([RingbackModule.forRoot(given), RingbackModule.forRoot({ ...given, leaseS: 11 })], 0);
+    await expect(twice).rejects.toThrow(
+      new SettingError('RingbackModule is imported twice: import it once, in the root module'),
+    );
+  });
+
   it('may have files on an object store, found by the AWS variables of its environment', async () => {
     await using store = await ObjectStore.start();
     const { RINGBACK_FILES_URL, AWS_ENDPOINT_URL_S3 } = store.environment('embedded');

@@ -13,7 +13,7 @@ import {
 } from './types.js';
 
 export interface SubmitOptions {
-  /** Makes repeats of this submit one operation, also over restarts of the caller; random by default. At most 255 characters. */
+  /** Makes repeats of this call one, also over restarts of the caller; random by default. At most 255 characters. */
   readonly idempotencyKey?: string;
   readonly signal?: AbortSignal;
 }
@@ -46,7 +46,7 @@ const PAGE = 250;
 
 /**
  * Talks to Ringback's native API. Calls that may be repeated are, on network errors, 429, 502, 503 and 504: reads,
- * `submit` (it always carries an Idempotency-Key) and `cancel`. Every method rejects with a `RingbackError`, or with the
+ * `submit`, `batch` and `rerun` (they always carry an Idempotency-Key) and `cancel`. Every method rejects with a `RingbackError`, or with the
  * reason of the signal that it was given.
  */
 export class RingbackClient {
@@ -58,25 +58,16 @@ export class RingbackClient {
 
   /** Submits an operation. When this resolves, it is stored durably and will run: keep its id, then `wait`. */
   submit<Result = unknown>(request: SubmitRequest, options: SubmitOptions = {}): Promise<Operation<Result>> {
-    return this.transport.json({
-      method: 'POST',
-      path: '/v1/operations',
-      body: request,
-      headers: { 'idempotency-key': options.idempotencyKey ?? randomKey() },
-      signal: options.signal,
-      repeatable: true,
-    });
+    return this.make('/v1/operations', request, options);
   }
 
-  /** Submits up to 500 operations; one that is refused doesn't stop the others. Never repeated by itself. */
-  async batch(operations: readonly SubmitRequest[], { signal }: Signaled = {}): Promise<BatchItem[]> {
-    const { data } = await this.transport.json<{ data: { operation?: Operation; problem?: ProblemBody }[] }>({
-      method: 'POST',
-      path: '/v1/operations/batch',
-      body: { operations },
-      signal,
-      repeatable: false,
-    });
+  /** Submits up to 500 operations; one that is refused doesn't stop the others. Repeat it whole, in the same order. */
+  async batch(operations: readonly SubmitRequest[], options: SubmitOptions = {}): Promise<BatchItem[]> {
+    const { data } = await this.make<{ data: { operation?: Operation; problem?: ProblemBody }[] }>(
+      '/v1/operations/batch',
+      { operations },
+      options,
+    );
     return data.map(({ operation, problem }) =>
       operation ? { operation, error: null } : { operation: null, error: new RingbackError(problem!) },
     );
@@ -154,9 +145,9 @@ export class RingbackClient {
     }
   }
 
-  /** Submits the same once more, as a new operation. Never repeated by itself: that could make two. */
-  rerun(id: string, { signal }: Signaled = {}): Promise<Operation> {
-    return this.post(`${pathOf(id)}/rerun`, false, signal);
+  /** Submits the same once more, as a new operation. */
+  rerun(id: string, options: SubmitOptions = {}): Promise<Operation> {
+    return this.make(`${pathOf(id)}/rerun`, undefined, options);
   }
 
   /** The stored bytes of a result, or its JSON, as a `Response`. */
@@ -180,11 +171,14 @@ export class RingbackClient {
 
   /** One attempt now, with the same id and bytes. Never repeated by itself: that could make two. */
   redeliver(deliveryId: string, { signal }: Signaled = {}): Promise<Delivery> {
-    return this.post(`/v1/deliveries/${encodeURIComponent(deliveryId)}/redeliver`, false, signal);
+    const path = `/v1/deliveries/${encodeURIComponent(deliveryId)}/redeliver`;
+    return this.transport.json({ method: 'POST', path, signal, repeatable: false });
   }
 
-  private post<T>(path: string, repeatable: boolean, signal: AbortSignal | undefined): Promise<T> {
-    return this.transport.json({ method: 'POST', path, signal, repeatable });
+  /** Its Idempotency-Key makes repeats one. */
+  private make<T>(path: string, body: unknown, { idempotencyKey, signal }: SubmitOptions): Promise<T> {
+    const headers = { 'idempotency-key': idempotencyKey ?? randomKey() };
+    return this.transport.json({ method: 'POST', path, body, headers, signal, repeatable: true });
   }
 
   private hold<Result>(id: string, heldMs: number, mostMs: number, signal: AbortSignal | undefined) {

@@ -6,7 +6,7 @@ import { HttpConfig } from '../config/config.js';
 import { ACCOUNT_NAME, ACCOUNT_NAME_MESSAGE } from '../faces/native/account.request.js';
 import { OperationResponse } from '../faces/native/operation.response.js';
 import { toProblem } from '../faces/problem.filter.js';
-import { readSubmission, toIdempotency } from '../faces/native/submission.js';
+import { readSubmission, toIdempotency, toRerunIdempotency } from '../faces/native/submission.js';
 import { OperationNotFoundError, OperationRefusedError } from '../operations/operation.errors.js';
 import type { OperationView } from '../operations/operation-reads.store.js';
 import { OperationsService } from '../operations/operations.service.js';
@@ -19,9 +19,12 @@ export interface OfAccount {
   readonly account?: string;
 }
 
-export interface SubmitFromCode extends OfAccount {
-  /** Makes repeats of this submit one operation for 24 hours; at most 255 characters. */
+export interface RerunFromCode extends OfAccount {
+  /** Makes repeats of this call one operation for 24 hours; at most 255 characters. */
   readonly idempotencyKey?: string;
+}
+
+export interface SubmitFromCode extends RerunFromCode {
   /** W3C trace context that the operation belongs to; that of the running code by default, where it has one. */
   readonly traceparent?: string;
 }
@@ -84,15 +87,15 @@ export class Operations {
   }
 
   /** Submits the same once more, as a new operation that names this one in `rerun_of`. */
-  rerun(id: string, { account }: OfAccount = {}): Promise<Operation> {
-    return this.answer(
-      async (operations) =>
-        (
-          await operations.rerun(await this.accountId(account, id), id, {
-            traceparent: activeTraceparent(),
-          })
-        ).view,
-    );
+  rerun(id: string, { account, idempotencyKey }: RerunFromCode = {}): Promise<Operation> {
+    return this.answer(async (operations) => {
+      const accountId = await this.accountId(account, id);
+      const context = {
+        traceparent: activeTraceparent(),
+        idempotency: toRerunIdempotency(idempotencyKey, id),
+      };
+      return (await operations.rerun(accountId, id, context)).view;
+    });
   }
 
   /** Reading how it ended acknowledges it, as on every face. */

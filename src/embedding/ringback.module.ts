@@ -6,6 +6,7 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
+import { SettingError } from '../config/settings.js';
 import { EmbeddedRingback, EmbeddingConfig } from './embedded-ringback.js';
 import { Operations } from './operations.js';
 import { readOptions, type RingbackOptions } from './options.js';
@@ -29,8 +30,11 @@ export class RingbackModule implements OnModuleDestroy {
     private readonly ringback: EmbeddedRingback,
     modules: ModulesContainer,
   ) {
+    const [module, another] = [...modules.values()].filter(({ metatype }) => metatype === RingbackModule);
+    if (another)
+      throw new SettingError('RingbackModule is imported twice: import it once, in the root module');
     // Nest destroys by distance from the root, and in no order of ours at the same distance: before all the others.
-    for (const module of modules.values()) if (module.metatype === RingbackModule) module.distance = -1;
+    module!.distance = -1;
   }
 
   /** Refuses wrong options at once, with a `SettingError` that lists them. */

@@ -37,7 +37,7 @@ import {
 import { historyStream, wantsStream } from './history-stream.js';
 import { HistoryEntryResponse, OperationResponse } from './operation.response.js';
 import { heeded, heldMs, preferences } from './prefer.js';
-import { toIdempotency, toPartIdempotency, toSubmission } from './submission.js';
+import { toIdempotency, toRerunIdempotency, toSubmission } from './submission.js';
 
 @ApiTags('operations')
 @Controller('v1/operations')
@@ -174,10 +174,9 @@ export class OperationsController {
     @Headers('traceparent') traceparent: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
-    const idempotency = toPartIdempotency(key, `rerun ${id}`, () => '');
     const { view, replayed } = await this.operations.rerun(accountId, id, {
       traceparent: traceparentOf(traceparent),
-      idempotency,
+      idempotency: toRerunIdempotency(key, id),
     });
     if (replayed) void reply.header('idempotent-replayed', 'true');
     this.describe(reply, view.operation);

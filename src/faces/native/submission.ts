@@ -53,6 +53,11 @@ export function toIdempotency(key: string | undefined, body: () => string): Subm
   });
 }
 
+/** The same for the rerun of an operation, which has no body. */
+export function toRerunIdempotency(key: string | undefined, id: string): Submission['idempotency'] {
+  return toPartIdempotency(key, `rerun ${id}`, () => '');
+}
+
 /**
  * The same for a part of what a caller's key stands for: an item of a batch, the rerun of one operation. Parts have keys of
  * their own, which are like no key that a caller gives.
