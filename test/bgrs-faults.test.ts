@@ -34,7 +34,7 @@ async function gateway(): Promise<Gateway> {
   const port = String(await freePort());
   const url = `http://127.0.0.1:${port}`;
   const shared = {
-    ...(await sharedBy(database)),
+    ...sharedBy(database),
     RINGBACK_UPSTREAM: upstream.url,
     RINGBACK_GATEWAY_PORT: port,
     RINGBACK_GATEWAY_PUBLIC_URL: url,

@@ -223,7 +223,7 @@ it(
   'a canceled operation whose worker is killed meanwhile is Canceled, and not run again',
   { timeout: 60_000 },
   async () => {
-    const shared = { ...(await sharedBy(await newDatabase())), RINGBACK_CANCEL_GRACE_S: '2' };
+    const shared = { ...sharedBy(await newDatabase()), RINGBACK_CANCEL_GRACE_S: '2' };
     await using folder = await temporaryFolder();
     await using api = await Service.start({ ...shared, RINGBACK_ROLE: 'api' });
     await using worker = await Service.start({ ...shared, RINGBACK_ROLE: 'worker' });

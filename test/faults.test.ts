@@ -27,7 +27,7 @@ describe('an acknowledged operation', { timeout: 120_000 }, () => {
 
   it('survives kill -9 of a worker while the API lives on', async () => {
     const database = await newDatabase();
-    const shared = await sharedBy(database);
+    const shared = sharedBy(database);
     await using receiver = await Receiver.answering(200);
     await using api = await Service.start({ ...shared, RINGBACK_ROLE: 'api' });
     const first = await Service.start({ ...shared, RINGBACK_ROLE: 'worker' });
@@ -42,7 +42,7 @@ describe('an acknowledged operation', { timeout: 120_000 }, () => {
 
   it('is finished or given back when SIGTERM comes under load, in a clean exit within 10 s', async () => {
     const database = await newDatabase();
-    const shared = await sharedBy(database);
+    const shared = sharedBy(database);
     await using receiver = await Receiver.answering(200);
     const first = await Service.start(shared);
     const load = new Load(first.client, receiver.url, 8);
@@ -64,7 +64,7 @@ describe('an acknowledged operation', { timeout: 120_000 }, () => {
 
   it('is given back within the grace time while a callback hangs, and nothing is claimed after SIGTERM', async () => {
     const database = await newDatabase();
-    const shared = await sharedBy(database);
+    const shared = sharedBy(database);
     await using receiver = await Receiver.answering(() => undefined);
     const service = await Service.start({
       ...shared,
@@ -86,7 +86,7 @@ describe('an acknowledged operation', { timeout: 120_000 }, () => {
 
   it('ends as Failed, and calls back, when every try kills its worker', async () => {
     const database = await newDatabase();
-    const shared = await sharedBy(database);
+    const shared = sharedBy(database);
     await using receiver = await Receiver.answering(200);
     await using api = await Service.start({ ...shared, RINGBACK_ROLE: 'api' });
     const operation = await api.client.submit({ type: 'test.die', callback: { url: receiver.url } });
@@ -103,7 +103,7 @@ describe('an acknowledged operation', { timeout: 120_000 }, () => {
 
   it('is settled once when its worker freezes beyond the lease and comes back', async () => {
     const database = await newDatabase();
-    const shared = await sharedBy(database);
+    const shared = sharedBy(database);
     await using folder = await temporaryFolder();
     await using receiver = await Receiver.answering(200);
     const file = join(folder.path, 'runs');

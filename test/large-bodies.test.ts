@@ -108,7 +108,7 @@ describe('a body of 200 MB', { timeout: 60_000 }, () => {
     const port = await freePort();
     const gateway = `http://127.0.0.1:${port}`;
     await using service = await Service.start({
-      ...(await sharedBy(await newDatabase())),
+      ...sharedBy(await newDatabase()),
       RINGBACK_ROLE: 'gateway',
       RINGBACK_GATEWAY_PORT: String(port),
       RINGBACK_UPSTREAM: `http://127.0.0.1:${(upstream.address() as AddressInfo).port}`,

@@ -75,7 +75,7 @@ describe('the ledger', { timeout: 120_000 }, () => {
     ],
   ])('shows since when no worker has taken %s, however often it is told of it', async (_, prepare) => {
     const database = await newDatabase();
-    const shared = { ...(await sharedBy(database)), RINGBACK_REDISPATCH_S: '0.2' };
+    const shared = { ...sharedBy(database), RINGBACK_REDISPATCH_S: '0.2' };
     await using receiver = await Receiver.answering(200);
     await using api = await Service.start({ ...shared, RINGBACK_ROLE: 'api' });
     const { id } = await api.client.submit({ type: 'echo', callback: { url: receiver.url } });
@@ -98,7 +98,7 @@ describe('the ledger', { timeout: 120_000 }, () => {
 
   it('is balanced at every instant while workers are killed and the queue is lost', async () => {
     const database = await newDatabase();
-    const shared = await sharedBy(database);
+    const shared = sharedBy(database);
     await using receiver = await Receiver.answering(200);
     await using api = await Service.start({ ...shared, RINGBACK_ROLE: 'api' });
     let worker = await Service.start({ ...shared, RINGBACK_ROLE: 'worker' });

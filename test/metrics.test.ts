@@ -78,7 +78,7 @@ describe('/metrics', { timeout: 60_000 }, () => {
   });
 
   it('is served by a worker too, where errors are problem+json as well', async () => {
-    const shared = await sharedBy(await newDatabase());
+    const shared = sharedBy(await newDatabase());
     await using worker = await Service.start({ ...shared, RINGBACK_ROLE: 'worker' });
     const metrics = await worker.client.get('/metrics');
     expect(value(metrics.text, 'ringback_postgresql_up')).toBe(1);

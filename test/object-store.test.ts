@@ -364,7 +364,7 @@ describe('The service on an object store', { timeout: 120_000 }, () => {
   it('needs no more memory for a large result than for a small one', async () => {
     await using upstream = await mebibytes();
     await using service = await Service.start({
-      ...(await sharedBy(await newDatabase())),
+      ...sharedBy(await newDatabase()),
       ...store.environment('service'),
     });
     const memory = async (): Promise<number> =>
@@ -395,7 +395,7 @@ describe('The service on an object store', { timeout: 120_000 }, () => {
 
   it('leaves no object behind when it is killed in the middle of an upload', async () => {
     await using service = await Service.start({
-      ...(await sharedBy(await newDatabase())),
+      ...sharedBy(await newDatabase()),
       ...store.environment('killed'),
     });
     const socket = connect(Number(service.port), '127.0.0.1');

@@ -22,7 +22,7 @@ describe('a service whose PostgreSQL crashes and comes back', { timeout: 120_000
     await using door = await Door.to(Number(new URL(server.url).port));
     const url = new URL(server.url);
     url.port = String(door.port);
-    const [redis] = await redisUrls();
+    const [redis] = redisUrls();
     {
       await using service = await Service.start({
         DATABASE_URL: url.href,
@@ -61,7 +61,7 @@ describe('a service whose PostgreSQL moved to another machine without a word', {
     await using door = await Door.to(Number(url.port));
     url.port = String(door.port);
     await using receiver = await Receiver.answering(200);
-    const [redis] = await redisUrls();
+    const [redis] = redisUrls();
     await using service = await Service.start({
       DATABASE_URL: url.href,
       ...(redis === undefined ? {} : { REDIS_URL: redis }),
@@ -115,7 +115,7 @@ it('a run that ends while its service shuts down and PostgreSQL is away is kept 
   await using door = await Door.to(target);
   url.port = String(door.port);
   await using folder = await temporaryFolder();
-  const shared = { ...(await sharedBy(database)), RINGBACK_SHUTDOWN_GRACE_S: '30' };
+  const shared = { ...sharedBy(database), RINGBACK_SHUTDOWN_GRACE_S: '30' };
   await using service = await Service.start({ ...shared, DATABASE_URL: url.href });
   const file = join(folder.path, 'runs');
   const { id } = await service.client.submit({ type: 'test.stubborn', input: { file, ms: 1_500 } });

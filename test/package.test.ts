@@ -154,7 +154,7 @@ async function program(
   environment: Record<string, string>,
   said: string,
 ): Promise<ChildProcess> {
-  const [redis] = await redisUrls();
+  const [redis] = redisUrls();
   const child = spawn(process.execPath, [file], {
     cwd: join(folder, 'dist'),
     env: {

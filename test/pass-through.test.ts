@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UpstreamClient } from '../src/egress/upstream.js';
 import { App, freePort, type Overrides, TEST_KEY } from './support/app.js';
 import { Authority } from './support/certificates.js';
-import { newDatabase, redisUrls, rowsOf } from './support/database.js';
+import { newDatabase, rowsOf } from './support/database.js';
 import { Service, sharedBy } from './support/service.js';
 import { UpstreamApi } from './support/upstream.js';
 
@@ -53,7 +53,7 @@ beforeAll(async () => {
     response.end(JSON.stringify({ url, headers, rawTrailers })),
   );
   const first = await start(oddUrl());
-  const second = await start(api.url, {}, { queue: { redisUrls: await redisUrls(true) } });
+  const second = await start(api.url);
   apps = [first[0], second[0]];
   [toOdd, toApi] = [first[1], second[1]];
 });
@@ -218,7 +218,7 @@ it('an upstream by https is asked by its own name, whatever Host the caller name
   const port = String(await freePort());
   {
     await using _ = await Service.start({
-      ...(await sharedBy(await newDatabase())),
+      ...sharedBy(await newDatabase()),
       NODE_EXTRA_CA_CERTS: ca,
       RINGBACK_UPSTREAM: `https://localhost:${(server.address() as AddressInfo).port}`,
       RINGBACK_GATEWAY_PORT: port,

@@ -9,7 +9,7 @@ const EXHAUSTED = 600;
 describe('an endpoint', { timeout: 180_000 }, () => {
   it('is sent each exhausted delivery once again by a recovery that kill -9 cuts in two', async () => {
     const database = await newDatabase();
-    const shared = await sharedBy(database);
+    const shared = sharedBy(database);
     await using receiver = await Receiver.answering(200);
     const first = await Service.start(shared);
     const { body: endpoint } = await first.client.post('/v1/endpoints', {
@@ -76,7 +76,7 @@ describe('an endpoint', { timeout: 180_000 }, () => {
 
   it('that is disabled under load is told nothing and loses nothing, kill -9 included, and gets all when enabled', async () => {
     const database = await newDatabase();
-    const shared = await sharedBy(database);
+    const shared = sharedBy(database);
     await using callbacks = await Receiver.answering(200);
     await using hooks = await Receiver.answering(200);
     const first = await Service.start(shared);

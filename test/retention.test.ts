@@ -180,7 +180,7 @@ describe('retention', { timeout: 60_000 }, () => {
       await using folder = await temporaryFolder();
       await using receiver = await Receiver.answering(200);
       const environment = {
-        ...(await sharedBy(database)),
+        ...sharedBy(database),
         RINGBACK_FILES_URL: `file://${folder.path}`,
         RINGBACK_RETENTION: 'keep1m=1s',
         RINGBACK_HISTORY_RETENTION: '1s',

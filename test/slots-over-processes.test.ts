@@ -60,7 +60,7 @@ it(
   { timeout: 60_000 },
   async () => {
     const database = await newDatabase();
-    const shared = await sharedBy(database);
+    const shared = sharedBy(database);
     await using folder = await temporaryFolder();
     const file = join(folder.path, 'notes');
     const notes = async (): Promise<string[]> =>

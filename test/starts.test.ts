@@ -14,7 +14,7 @@ afterEach(async () => {
 /** Processes on one database, each with so many places, and the first account with so many slots. */
 async function processes(slots: number, ...concurrency: number[]): Promise<[Service, string]> {
   const database = await newDatabase();
-  const shared = await sharedBy(database);
+  const shared = sharedBy(database);
   const services: Service[] = [];
   for (const places of concurrency)
     services.push(stack.use(await Service.start({ ...shared, RINGBACK_CONCURRENCY: String(places) })));
@@ -70,7 +70,7 @@ describe('operations start', { timeout: 90_000 }, () => {
   it('soon also where the queue has lost all that was in it', async () => {
     const database = await newDatabase();
     const shared: Record<string, string> = {
-      ...(await sharedBy(database)),
+      ...sharedBy(database),
       RINGBACK_CONCURRENCY: '4',
       RINGBACK_REDISPATCH_S: '600',
     };

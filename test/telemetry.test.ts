@@ -15,7 +15,7 @@ const lines = (service: Service, msg: string): Record<string, unknown>[] =>
 describe('a process', { timeout: 60_000 }, () => {
   it('logs one line per operation and one per attempt, each with the ids of the operation', async () => {
     await using receiver = await Receiver.answering(503, 200);
-    const shared = await sharedBy(await newDatabase());
+    const shared = sharedBy(await newDatabase());
     await using service = await Service.start({ ...shared, RINGBACK_LOG_LEVEL: 'info' });
     const { id, request_id } = await service.client.submit({ type: 'echo', callback: { url: receiver.url } });
     const [first] = await receiver.received(2);
@@ -34,7 +34,7 @@ describe('a process', { timeout: 60_000 }, () => {
   });
 
   it('is not ready from the moment it shuts down, while what runs is finished', async () => {
-    const shared = await sharedBy(await newDatabase());
+    const shared = sharedBy(await newDatabase());
     await using service = await Service.start({ ...shared, RINGBACK_SHUTDOWN_GRACE_S: '20' });
     const { id } = await service.client.submit({ type: 'sleep', input: { seconds: 3 } });
     const status = async (): Promise<string> =>

@@ -47,7 +47,7 @@ describe('a trace', { timeout: 60_000 }, () => {
     await using collector = await Receiver.answering(200);
     await using upstream = await Receiver.answering(200);
     await using receiver = await Receiver.answering(200);
-    const shared = await sharedBy(await newDatabase());
+    const shared = sharedBy(await newDatabase());
     await using service = await Service.start({
       ...shared,
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.port}`,
@@ -81,7 +81,7 @@ describe('a trace', { timeout: 60_000 }, () => {
       200,
     );
     await using service = await Service.start({
-      ...(await sharedBy(await newDatabase())),
+      ...sharedBy(await newDatabase()),
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.port}`,
       RINGBACK_RETRY_SCHEDULE: '0.05,0.05,0.05',
     });
@@ -99,7 +99,7 @@ describe('a trace', { timeout: 60_000 }, () => {
     await using receiver = await Receiver.answering(200);
     const gateway = await freePort();
     await using _service = await Service.start({
-      ...(await sharedBy(await newDatabase())),
+      ...sharedBy(await newDatabase()),
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.port}`,
       RINGBACK_UPSTREAM: upstream.url,
       RINGBACK_GATEWAY_PORT: String(gateway),

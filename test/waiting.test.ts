@@ -154,7 +154,7 @@ it('holds on when a wake-up meant another installation’s operation of the same
   for (const history of [['1'], ['2'], ['3'], ['4'], ['5']]) {
     const heard = new Promise((resolve) => app.nest.get(WakeUps).on('history', resolve));
     const message = JSON.stringify({ from: 'elsewhere', ended, history });
-    const publish = (): Promise<void> => app.nest.get(QueueBackend).publish('ringback_wake_ups', message);
+    const publish = (): Promise<void> => app.nest.get(QueueBackend).publish(message);
     // Again while the listener's connection is on its way up.
     const again = setInterval(() => void publish(), 50);
     await publish();
@@ -234,7 +234,7 @@ it('answers what it holds when it shuts down', async () => {
 describe('with the API in one process and workers in another', { timeout: 60_000 }, () => {
   it('wakes long-polls and streams, and fires the signal of a canceled handler long before its lease is renewed', async () => {
     const shared = {
-      ...(await sharedBy(await newDatabase())),
+      ...sharedBy(await newDatabase()),
       RINGBACK_LEASE_S: '60',
       RINGBACK_CONCURRENCY: '1',
     };

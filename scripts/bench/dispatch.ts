@@ -3,9 +3,10 @@ import { Queue } from 'bullmq';
 import pg from 'pg';
 import { dataSourceOptions } from '../../ormconfig.js';
 import { connect } from '../../src/database/connection.js';
+import type { Queryable } from '../../src/database/database.js';
 import { EmbeddedPostgres } from '../../src/database/embedded-postgres.js';
 import type { Hint } from '../../src/queues/hint.js';
-import { type HintQueue, QUEUE_PREFIX } from '../../src/queues/hint-queue.js';
+import type { HintQueue } from '../../src/queues/hint-queue.js';
 import { QueueBackend } from '../../src/queues/queue-backend.js';
 import { DELIVERIES, type Kind, MOST, OPERATIONS, type Scenario } from './dispatch-scenarios.js';
 import { spreadOf } from './figures.js';
@@ -86,9 +87,10 @@ async function lay(server: string, kind: Kind, scenario: Scenario, name: string)
   for (const sql of kind.fill(scenario)) await other.query(sql);
   if (!scenario.fresh) await other.query('VACUUM ANALYZE');
   const { rows } = await dispatcher.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
-  const backend = await QueueBackend.connect({ redisUrls: [] }, { url: url.href, poolSize: 8 });
+  const database: Queryable = { query: async (sql, given = []) => (await other.query(sql, [...given])).rows };
+  const backend = await QueueBackend.connect({ redisUrls: [] }, { url: url.href, poolSize: 8 }, database);
   const hints = new kind.queue(backend);
-  const queue = new Queue(hints.name, { connection: backend.producer, prefix: QUEUE_PREFIX });
+  const queue = new Queue(hints.name, { connection: backend.producer, prefix: backend.prefix });
   return {
     ...{ scenario, dispatcher, other, backend, hints, queue },
     ...{ pid: rows[0]!.pid, took: [], cpu: [], rounds: [] },

@@ -7,8 +7,6 @@ import type { QueueBackend } from './queue-backend.js';
 /** What a job of a hint queue carries. */
 export type HintJob = readonly Hint[];
 
-/** Names our keys in Redis; the braces keep them on one node of a cluster. */
-export const QUEUE_PREFIX = '{ringback}';
 /** How long telling the queue may take; a hint that didn't make it is sent again by the dispatcher. */
 const SEND_MS = 500;
 /** Jobs that are added one by one at the most, where that is cheaper. */
@@ -36,7 +34,7 @@ export abstract class HintQueue implements OnApplicationShutdown {
     this.logger = new Logger(`Queue ${name}`);
     this.queue = new Queue(name, {
       connection: backend.producer,
-      prefix: QUEUE_PREFIX,
+      prefix: backend.prefix,
       defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
     });
     this.queue.on('error', (error) => this.logger.debug(`the queue's connection failed: ${error.message}`));

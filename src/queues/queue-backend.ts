@@ -3,12 +3,14 @@ import { createPostgresBackend, createRedisBackend, type QueueOptions, runMigrat
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import pg from 'pg';
 import { DatabaseConfig, QueueConfig } from '../config/config.js';
+import type { Queryable } from '../database/database.js';
+import { type Installation, installationOf } from '../database/installation.js';
 import { CONNECTION } from '../database/postgres-client.js';
 import { backConnection } from './backend-choice.js';
 
 /** BullMQ's own schema in the same database. */
 const SCHEMA = 'bullmq';
-const MIGRATION_TRIES = 30;
+const CONNECT_TRIES = 30;
 
 type Connection = QueueOptions['connection'];
 
@@ -20,6 +22,10 @@ export class QueueBackend implements OnApplicationShutdown {
   private readonly logger = new Logger('Queues');
   private readonly pool: pg.Pool | undefined;
   private readonly clients: (Redis | Cluster)[] = [];
+  /** Begins the names of our keys in Redis; the braces keep them on one node of a cluster. */
+  readonly prefix: string;
+  /** Where processes tell each other that a row is worth a look. */
+  readonly channel: string;
   /** For `Queue`: fails fast, never keeps a caller waiting. */
   readonly producer: Connection;
   /** For `Worker`: waits out an outage. */
@@ -30,19 +36,26 @@ export class QueueBackend implements OnApplicationShutdown {
   private constructor(
     private readonly config: QueueConfig,
     private readonly database: DatabaseConfig,
+    installation: Installation,
   ) {
+    // Others may be on the same Redis, or in the same database: none takes another's hints.
+    this.prefix = `{ringback-${installation.fingerprint}}`;
     if (config.redisUrls.length > 0) {
       this.hintsPerJob = 10;
+      this.channel = `${this.prefix}:wake-ups`;
       this.producer = this.redis({ enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 500 });
       this.worker = this.redis({ maxRetriesPerRequest: null });
       backConnection(this.producer, createRedisBackend);
       backConnection(this.worker, createRedisBackend);
     } else {
       this.hintsPerJob = 25;
+      this.channel = 'ringback_wake_ups';
       this.pool = this.postgres();
       // BullMQ takes a pool here at run time; its types only know Redis.
       this.producer = this.worker = this.pool as unknown as Connection;
-      backConnection(this.pool, createPostgresBackend);
+      // BullMQ has no prefix here, and one schema a database: queues are told apart by their names in it.
+      const suffix = installation.schema === 'public' ? '' : `-${installation.schema}`;
+      backConnection(this.pool, (name, ...rest) => createPostgresBackend(`${name}${suffix}`, ...rest));
     }
   }
 
@@ -51,10 +64,16 @@ export class QueueBackend implements OnApplicationShutdown {
     return this.pool ? 'postgresql' : 'redis';
   }
 
-  /** A backend whose schema is there before the first queue looks for it. */
-  static async connect(config: QueueConfig, database: DatabaseConfig): Promise<QueueBackend> {
-    const backend = new QueueBackend(config, database);
-    if (backend.pool) await backend.migrate(backend.pool, MIGRATION_TRIES);
+  /** A backend whose schema is there before the first queue looks for it; `rows` is where the rows are that hints are about. */
+  static async connect(
+    config: QueueConfig,
+    database: DatabaseConfig,
+    rows: Queryable,
+  ): Promise<QueueBackend> {
+    const installation = await patiently(() => installationOf(rows));
+    const backend = new QueueBackend(config, database, installation);
+    const { pool } = backend;
+    if (pool) await patiently(() => migrate(pool));
     return backend;
   }
 
@@ -77,9 +96,9 @@ export class QueueBackend implements OnApplicationShutdown {
   }
 
   /** Sends a short message to all processes that listen on the channel. */
-  async publish(channel: string, text: string): Promise<void> {
-    if (this.pool) await this.pool.query('SELECT pg_notify($1, $2)', [channel, text]);
-    else await (this.producer as Redis | Cluster).publish(channel, text);
+  async publish(text: string): Promise<void> {
+    if (this.pool) await this.pool.query('SELECT pg_notify($1, $2)', [this.channel, text]);
+    else await (this.producer as Redis | Cluster).publish(this.channel, text);
   }
 
   /** A Redis connection of its own, for what subscribes; whoever takes it closes it. */
@@ -134,19 +153,24 @@ export class QueueBackend implements OnApplicationShutdown {
     pool.setMaxListeners(0);
     return pool;
   }
+}
 
-  private async migrate(pool: pg.Pool, triesLeft: number): Promise<void> {
-    try {
-      const client = await pool.connect();
-      try {
-        await runMigrations(client, SCHEMA);
-      } finally {
-        client.release();
-      }
-    } catch (error) {
-      if (triesLeft <= 1) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-      await this.migrate(pool, triesLeft - 1);
-    }
+async function migrate(pool: pg.Pool): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await runMigrations(client, SCHEMA);
+  } finally {
+    client.release();
+  }
+}
+
+/** Until it succeeds, once a second, as PostgreSQL may just be starting. */
+async function patiently<T>(connect: () => Promise<T>, triesLeft = CONNECT_TRIES): Promise<T> {
+  try {
+    return await connect();
+  } catch (error) {
+    if (triesLeft <= 1) throw error;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    return patiently(connect, triesLeft - 1);
   }
 }

@@ -1,7 +1,8 @@
 import { BullModule } from '@nestjs/bullmq';
 import { Global, Injectable, Module } from '@nestjs/common';
 import { DatabaseConfig, QueueConfig } from '../config/config.js';
-import { HintQueue, QUEUE_PREFIX } from './hint-queue.js';
+import { Database } from '../database/database.js';
+import { HintQueue } from './hint-queue.js';
 import { QueueBackend } from './queue-backend.js';
 import { WakeUps } from './wake-ups.js';
 
@@ -50,8 +51,9 @@ export class HousekeepingHints extends HintQueue {
   providers: [
     {
       provide: QueueBackend,
-      inject: [QueueConfig, DatabaseConfig],
-      useFactory: (queue: QueueConfig, database: DatabaseConfig) => QueueBackend.connect(queue, database),
+      inject: [QueueConfig, DatabaseConfig, Database],
+      useFactory: (queue: QueueConfig, database: DatabaseConfig, rows: Database) =>
+        QueueBackend.connect(queue, database, rows),
     },
   ],
   exports: [QueueBackend],
@@ -65,7 +67,7 @@ class QueueBackendModule {}
     QueueBackendModule,
     BullModule.forRootAsync(WORKERS, {
       inject: [QueueBackend],
-      useFactory: (backend: QueueBackend) => ({ connection: backend.worker, prefix: QUEUE_PREFIX }),
+      useFactory: (backend: QueueBackend) => ({ connection: backend.worker, prefix: backend.prefix }),
     }),
     // Registers no queue of its own: it brings in what finds the processors.
     BullModule.registerQueue(),

@@ -20,12 +20,11 @@ const GAP_MS = 10;
 const MOST_IDS = 300;
 /** Ids that may wait for a message; beyond it, others find out by their own looks at the rows. */
 const MOST_PENDING = 10_000;
-const CHANNEL = 'ringback_wake_ups';
 const RECONNECT_MS = 1_000;
 
 /**
  * Tells other processes that a row is worth a look: `NOTIFY` on the PostgreSQL backend, pub/sub on Redis. A hint only: it may
- * be lost, doubled, or meant for another installation on the same Redis, so whoever hears it asks the rows.
+ * be lost, doubled, or meant for another installation in the same database, so whoever hears it asks the rows.
  */
 @Injectable()
 export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -90,7 +89,7 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
         ...Object.fromEntries(TOPICS.map((topic) => [topic, ids(topic)])),
       };
       await Promise.race([
-        this.backend.publish(CHANNEL, JSON.stringify(message)).catch((error: unknown) => {
+        this.backend.publish(JSON.stringify(message)).catch((error: unknown) => {
           this.logger.debug(`a wake-up was not sent: ${String(error)}`);
         }),
         after(500),
@@ -129,7 +128,7 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
     this.redis.on('message', (_channel: string, text: string) => this.heard(text));
     // The client subscribes again by itself after an outage.
     this.redis
-      .subscribe(CHANNEL)
+      .subscribe(this.backend.channel)
       .catch((error: Error) => this.logger.debug(`no wake-ups are heard: ${error.message}`));
   }
 
@@ -147,7 +146,7 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
     client.once('end', () => this.listenAgain());
     try {
       await client.connect();
-      await client.query(`LISTEN ${CHANNEL}`);
+      await client.query(`LISTEN ${this.backend.channel}`);
     } catch (error) {
       this.logger.debug(`no wake-ups are heard: ${String(error)}`);
       await client.end().catch(() => undefined);

@@ -61,7 +61,7 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
   const defaults: RingbackConfig = {
     http: { host: '127.0.0.1', port, publicUrl: `http://127.0.0.1:${port}` },
     database: { url: overrides.database?.url ?? (await newDatabase()), poolSize: 10 },
-    queue: { redisUrls: await redisUrls() },
+    queue: { redisUrls: redisUrls() },
     process: { roles: new Set(['api', 'worker', 'gateway']), handlers: [], shutdownGraceS: 1 },
     operations: {
       ...timing,

@@ -98,8 +98,8 @@ export class Service implements AsyncDisposable {
 }
 
 /** The environment of services that share a database and, in the Redis suite, a Redis. */
-export async function sharedBy(databaseUrl: string): Promise<Record<string, string>> {
-  const urls = await redisUrls();
+export function sharedBy(databaseUrl: string): Record<string, string> {
+  const urls = redisUrls();
   return { DATABASE_URL: databaseUrl, ...(urls.length > 0 ? { REDIS_URL: urls.join(',') } : {}) };
 }
 
