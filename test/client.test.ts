@@ -223,6 +223,27 @@ describe('ringback/client', () => {
     expect(await collected(own.list())).toHaveLength(2);
   });
 
+  it('tries the items of a batch again that “not now” refused, and gives the others as they are', async () => {
+    const account = await app.account('half heard');
+    const whole = [{ type: 'echo' }, { type: 'no.such' }, { type: 'echo', input: 2 }];
+    const away = { status: 503, problem: { status: 503, code: 'database-unavailable', detail: 'away' } };
+    await using between = await Between.before(account.url, (response, count) => {
+      if (count > 2) return 'pass';
+      response.writeHead(200).end(JSON.stringify({ data: [away, away, away] }));
+      return 'done';
+    });
+    const own = new RingbackClient({ url: between.url, ...quick, apiKey: account.key });
+    const items = await own.batch(whole, { idempotencyKey: 'half' });
+    expect(items.map(({ error }) => error?.code)).toEqual([undefined, 'unknown-operation-type', undefined]);
+    expect(between.requests).toHaveLength(3);
+    // The whole again, under its key, makes only what was refused.
+    const again = await own.batch(whole, { idempotencyKey: 'half' });
+    expect(again.map(({ operation }) => operation?.id)).toEqual(items.map(({ operation }) => operation?.id));
+    const hasty = new RingbackClient({ url: between.url, ...quick, apiKey: account.key, tries: 1 });
+    between.requests.length = 0;
+    expect((await hasty.batch(whole)).map(({ error }) => error?.status)).toEqual([503, 503, 503]);
+  });
+
   it('waits as long as a 503 or 429 asks, and does not repeat what could count twice', async () => {
     const times: number[] = [];
     await using between = await Between.before(app.config.http.publicUrl, (response, count) => {

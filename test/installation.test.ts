@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Queryable } from '../src/database/database.js';
@@ -5,7 +6,7 @@ import { DatabaseUnavailableError } from '../src/database/database-errors.js';
 import { type Installation, installationOf } from '../src/database/installation.js';
 import { newDatabase } from './support/database.js';
 
-const PLAIN_ROLE = `rb_plain_${process.pid}`;
+const PLAIN_ROLE = `test_${randomBytes(6).toString('hex')}`;
 
 /** What a connection of this URL is told that it is. */
 async function seenBy(url: string, refused?: Error): Promise<Installation> {

@@ -224,6 +224,21 @@ describe('an operation', () => {
     expect(await rowsOf(app.databaseUrl, limit)).toEqual([{ timeout_s: 3600 }]);
   });
 
+  it('is found by its Idempotency-Key also once its run_at is so long ago that it would be refused', async () => {
+    const body = { type: 'echo', run_at: new Date(Date.now() - 500).toISOString() };
+    const keyed = { 'idempotency-key': 'in good time' };
+    const first = await app.client.post('/v1/operations', body, keyed);
+    expect(first.status).toBe(202);
+    await expect
+      .poll(async () => (await app.client.post('/v1/operations', body)).body, { timeout: 5_000 })
+      .toMatchObject({ status: 422, errors: [{ path: 'run_at' }] });
+    const repeated = await app.client.post('/v1/operations', body, keyed);
+    expect(repeated.body.id).toBe(first.body.id);
+    expect(repeated.headers.get('idempotent-replayed')).toBe('true');
+    const other = await app.client.post('/v1/operations', { ...body, input: 1 }, keyed);
+    expect(other.body.code).toBe('idempotency-key-reused');
+  });
+
   it('of a batch is made once for one Idempotency-Key, also by 200 parallel batches', async () => {
     const alone = await app.account('batches', 1000);
     const operations = [{ type: 'echo', input: 1 }, { type: 'nothing' }, 5, { type: 'echo', input: 1 }];

@@ -98,9 +98,13 @@ describe('a service that PostgreSQL refuses while it connects', () => {
       expect([refused.status, refused.body.code]).toEqual([503, 'database-unavailable']);
       expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
       const database = app.nest.get(Database);
-      const fault = await database.transaction(() => Promise.resolve()).catch((error: unknown) => error);
-      expect(fault).toBeInstanceOf(DatabaseUnavailableError);
-      expect(sqlState((fault as Error).cause)).toBe(state);
+      const refusal = async (): Promise<string | undefined> => {
+        const fault = await database.transaction(() => Promise.resolve()).catch((error: unknown) => error);
+        expect(fault).toBeInstanceOf(DatabaseUnavailableError);
+        return sqlState((fault as Error).cause);
+      };
+      // Not at once where the pool still had a connection whose end it hadn't heard of.
+      await expect.poll(refusal).toBe(state);
       await run(admit);
       const { id } = await app.client.submit({ type: 'echo' });
       expect((await app.client.ended(id)).status).toBe('Finished');

@@ -1,6 +1,6 @@
 import { type ProblemBody, RingbackError } from './error.js';
 import { historyOf, type StreamOptions } from './history-stream.js';
-import { type ClientOptions, isPassing, retryAfterS, sleep, Transport } from './transport.js';
+import { type Call, type ClientOptions, isPassing, retryAfterS, sleep, Transport } from './transport.js';
 import {
   type BatchItem,
   type Delivery,
@@ -13,7 +13,10 @@ import {
 } from './types.js';
 
 export interface SubmitOptions {
-  /** Makes repeats of this call one, also over restarts of the caller; random by default. At most 255 characters. */
+  /**
+   * Makes one of this call and its repeats within 24 hours, also over restarts of the caller; random by default, which covers
+   * the repeats that the client makes by itself. At most 255 characters.
+   */
   readonly idempotencyKey?: string;
   readonly signal?: AbortSignal;
 }
@@ -45,9 +48,9 @@ const LATE_MS = 2_000;
 const PAGE = 250;
 
 /**
- * Talks to Ringback's native API. Calls that may be repeated are, on network errors, 429, 502, 503 and 504: reads,
- * `submit`, `batch` and `rerun` (they always carry an Idempotency-Key) and `cancel`. Every method rejects with a `RingbackError`, or with the
- * reason of the signal that it was given.
+ * Talks to Ringback's native API. Calls that may be repeated are, on network errors, 429, 502, 503 and 504: reads, `cancel`,
+ * and `submit`, `batch` and `rerun`, which always carry an Idempotency-Key. Every method rejects with a `RingbackError`, or
+ * with the reason of the signal that it was given.
  */
 export class RingbackClient {
   private readonly transport: Transport;
@@ -58,19 +61,30 @@ export class RingbackClient {
 
   /** Submits an operation. When this resolves, it is stored durably and will run: keep its id, then `wait`. */
   submit<Result = unknown>(request: SubmitRequest, options: SubmitOptions = {}): Promise<Operation<Result>> {
-    return this.make('/v1/operations', request, options);
+    return this.transport.json(keyed('/v1/operations', request, options));
   }
 
-  /** Submits up to 500 operations; one that is refused doesn't stop the others. Repeat it whole, in the same order. */
+  /**
+   * Submits up to 500 operations; one that is refused doesn't stop the others. Items that "not now" refused are tried again,
+   * which makes none twice. To try others again later, give an `idempotencyKey` and repeat the whole batch with it, in the
+   * same order: under another key, all of it is submitted anew.
+   */
   async batch(operations: readonly SubmitRequest[], options: SubmitOptions = {}): Promise<BatchItem[]> {
-    const { data } = await this.make<{ data: { operation?: Operation; problem?: ProblemBody }[] }>(
-      '/v1/operations/batch',
-      { operations },
-      options,
-    );
-    return data.map(({ operation, problem }) =>
-      operation ? { operation, error: null } : { operation: null, error: new RingbackError(problem!) },
-    );
+    let items: BatchItem[] | undefined;
+    try {
+      return await this.transport.send(
+        keyed('/v1/operations/batch', { operations }, options),
+        async (response) => {
+          items = await batchItems(response);
+          const passing = items.find(({ error }) => isPassing(error));
+          if (passing) throw passing.error!;
+          return items;
+        },
+      );
+    } catch (error) {
+      if (items && isPassing(error)) return items;
+      throw error;
+    }
   }
 
   /** The operation as it stands. */
@@ -147,7 +161,7 @@ export class RingbackClient {
 
   /** Submits the same once more, as a new operation. */
   rerun(id: string, options: SubmitOptions = {}): Promise<Operation> {
-    return this.make(`${pathOf(id)}/rerun`, undefined, options);
+    return this.transport.json(keyed(`${pathOf(id)}/rerun`, undefined, options));
   }
 
   /** The stored bytes of a result, or its JSON, as a `Response`. */
@@ -173,12 +187,6 @@ export class RingbackClient {
   redeliver(deliveryId: string, { signal }: Signaled = {}): Promise<Delivery> {
     const path = `/v1/deliveries/${encodeURIComponent(deliveryId)}/redeliver`;
     return this.transport.json({ method: 'POST', path, signal, repeatable: false });
-  }
-
-  /** Its Idempotency-Key makes repeats one. */
-  private make<T>(path: string, body: unknown, { idempotencyKey, signal }: SubmitOptions): Promise<T> {
-    const headers = { 'idempotency-key': idempotencyKey ?? randomKey() };
-    return this.transport.json({ method: 'POST', path, body, headers, signal, repeatable: true });
   }
 
   private hold<Result>(id: string, heldMs: number, mostMs: number, signal: AbortSignal | undefined) {
@@ -220,6 +228,19 @@ export class RingbackClient {
 /** An operation as it stands, and when to ask again where it has not ended. */
 async function standing<T>(response: Response): Promise<{ operation: T; pauseS: number }> {
   return { operation: (await response.json()) as T, pauseS: retryAfterS(response) ?? 1 };
+}
+
+/** A POST that may be repeated, since its Idempotency-Key makes one of them all. */
+function keyed(path: string, body: unknown, { idempotencyKey, signal }: SubmitOptions): Call {
+  const headers = { 'idempotency-key': idempotencyKey ?? randomKey() };
+  return { method: 'POST', path, body, headers, signal, repeatable: true };
+}
+
+async function batchItems(response: Response): Promise<BatchItem[]> {
+  const { data } = (await response.json()) as { data: { operation?: Operation; problem?: ProblemBody }[] };
+  return data.map(({ operation, problem }) =>
+    operation ? { operation, error: null } : { operation: null, error: new RingbackError(problem!) },
+  );
 }
 
 function pathOf(id: string): string {

@@ -1,6 +1,10 @@
 import { createHash } from 'node:crypto';
+import { Logger } from '@nestjs/common';
 import type { Queryable } from './database.js';
-import { DatabaseUnavailableError } from './database-errors.js';
+import { sqlState } from './database-errors.js';
+
+/** insufficient_privilege, undefined_function, feature_not_supported */
+const NOT_TOLD = ['42501', '42883', '0A000'];
 
 /** What tells the rows of this installation from those of others, which may share its Redis or its database. */
 export interface Installation {
@@ -27,7 +31,10 @@ async function serverOf(database: Queryable): Promise<string | null> {
     );
     return server!.id;
   } catch (error) {
-    if (error instanceof DatabaseUnavailableError) throw error;
+    if (!NOT_TOLD.includes(sqlState(error)!)) throw error;
+    new Logger('Database').debug(
+      'PostgreSQL does not tell its system identifier: only names tell databases apart',
+    );
     return null;
   }
 }

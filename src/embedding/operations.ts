@@ -19,15 +19,14 @@ export interface OfAccount {
   readonly account?: string;
 }
 
-export interface RerunFromCode extends OfAccount {
+export interface SubmitFromCode extends OfAccount {
   /** Makes repeats of this call one operation for 24 hours; at most 255 characters. */
   readonly idempotencyKey?: string;
-}
-
-export interface SubmitFromCode extends RerunFromCode {
   /** W3C trace context that the operation belongs to; that of the running code by default, where it has one. */
   readonly traceparent?: string;
 }
+
+export type RerunFromCode = Omit<SubmitFromCode, 'traceparent'>;
 
 export interface WaitFromCode extends OfAccount {
   /** Seconds until waiting ends, whatever the state; 60 by default. */

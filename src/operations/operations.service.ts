@@ -86,7 +86,18 @@ export class OperationsService {
 
   /** Accepts an operation: when this resolves, it is committed and will run. */
   async accept(submission: Submission): Promise<Accepted> {
-    const operation = await this.admit(submission, this.types.check.bind(this.types));
+    let operation: NewOperation;
+    try {
+      operation = await this.admit(submission, this.types.check.bind(this.types));
+    } catch (refusal) {
+      // What was accepted before stays accepted: its `run_at` may have come since, or its type gone.
+      const first =
+        refusal instanceof OperationRefusedError &&
+        submission.idempotency &&
+        (await this.earlier(submission.accountId, submission.idempotency));
+      if (first) return first;
+      throw refusal;
+    }
     const step = Step.start(`submit ${operation.type}`, SpanKind.PRODUCER, operation.traceparent, {
       'ringback.operation': operation.rid,
       'ringback.face': operation.face,

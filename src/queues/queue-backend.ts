@@ -3,7 +3,9 @@ import { createPostgresBackend, createRedisBackend, type QueueOptions, runMigrat
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import pg from 'pg';
 import { DatabaseConfig, QueueConfig } from '../config/config.js';
+import { SettingError } from '../config/settings.js';
 import type { Queryable } from '../database/database.js';
+import { asDatabaseError, DatabaseUnavailableError, sqlState } from '../database/database-errors.js';
 import { type Installation, installationOf } from '../database/installation.js';
 import { CONNECTION } from '../database/postgres-client.js';
 import { backConnection } from './backend-choice.js';
@@ -159,17 +161,25 @@ async function migrate(pool: pg.Pool): Promise<void> {
   const client = await pool.connect();
   try {
     await runMigrations(client, SCHEMA);
+  } catch (error) {
+    // insufficient_privilege, and invalid_schema_name of a schema that may not be used
+    if (!['42501', '3F000'].includes(sqlState(error) ?? '')) throw error;
+    throw new SettingError(
+      `DATABASE_URL: its user may not make or change the schema ${SCHEMA}, where the queue is: connect as its owner, let the user create schemas in the database, or set REDIS_URL`,
+    );
   } finally {
     client.release();
   }
 }
 
-/** Until it succeeds, once a second, as PostgreSQL may just be starting. */
+/** Again each second while PostgreSQL is away: it may just be starting. */
 async function patiently<T>(connect: () => Promise<T>, triesLeft = CONNECT_TRIES): Promise<T> {
   try {
     return await connect();
   } catch (error) {
-    if (triesLeft <= 1) throw error;
+    const away =
+      !(error instanceof SettingError) && asDatabaseError(error) instanceof DatabaseUnavailableError;
+    if (triesLeft <= 1 || !away) throw error;
     await new Promise((resolve) => setTimeout(resolve, 1000));
     return patiently(connect, triesLeft - 1);
   }
