@@ -112,6 +112,20 @@ const BODIES: Refusal[] = [
     400,
     'malformed-body',
   ),
+  raw(
+    'a number beyond doubles',
+    '{"type":"echo","input":[{"a":-1e999}]}',
+    400,
+    'malformed-body',
+    'input.0.a',
+  ),
+  raw(
+    'a number beyond doubles as the input',
+    '{"type":"echo","input":1e400}',
+    400,
+    'malformed-body',
+    'input',
+  ),
   raw('a key __proto__', '{"type":"echo","input":{"__proto__":{"admin":true}}}', 400, 'malformed-body'),
   raw(
     'a key __proto__ that is written with escapes',
@@ -259,8 +273,8 @@ const FIELDS: Refusal[] = [
   raw(
     'a timeout_s beyond every number',
     '{"type":"echo","timeout_s":1e999}',
-    422,
-    'invalid-request',
+    400,
+    'malformed-body',
     'timeout_s',
   ),
   ...[5, true, [], {}, '', 'keep9y', 'toString', 'x'.repeat(33)].map((retention) =>

@@ -4,13 +4,16 @@ const MOST_DEPTH = 32;
 const MOST_KEYS = 10_000;
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
 
-/** Refuses JSON that is deep, huge or poisonous before anything walks it: 400 with the path. */
+/** Refuses JSON that is deep, huge or poisonous, or has numbers that would be lost, before anything walks it: 400 with the path. */
 export function checkJsonShape(value: unknown): void {
   let keys = 0;
   const refuse = (path: string, message: string): never => {
     throw new Problem(400, 'malformed-body', `${path} ${message}`, { errors: [{ path, message }] });
   };
   const walk = (current: unknown, path: string, depth: number): void => {
+    // Read as infinite, it would be stored as null.
+    if (typeof current === 'number' && !Number.isFinite(current))
+      refuse(shorten(path), 'is too large: numbers go up to 1.8e308');
     if (typeof current !== 'object' || current === null) return;
     if (depth > MOST_DEPTH) refuse(shorten(path), `is nested deeper than ${MOST_DEPTH} levels`);
     if (Array.isArray(current)) {
