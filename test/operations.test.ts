@@ -225,7 +225,7 @@ describe('an operation', () => {
   });
 
   it('is found by its Idempotency-Key also once its run_at is so long ago that it would be refused', async () => {
-    const body = { type: 'echo', run_at: new Date(Date.now() - 500).toISOString() };
+    const body = { type: 'echo', run_at: new Date(Date.now() + 1_000).toISOString() };
     const keyed = { 'idempotency-key': 'in good time' };
     const first = await app.client.post('/v1/operations', body, keyed);
     expect(first.status).toBe(202);
@@ -237,6 +237,38 @@ describe('an operation', () => {
     expect(repeated.headers.get('idempotent-replayed')).toBe('true');
     const other = await app.client.post('/v1/operations', { ...body, input: 1 }, keyed);
     expect(other.body.code).toBe('idempotency-key-reused');
+  });
+
+  it('of a batch may hold as much as any other, and one that holds too much stops no other', async () => {
+    const alone = await app.account('large batches', 1000);
+    const keys = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, 1]));
+    const many = Array.from({ length: 500 }, () => ({ type: 'echo', input: keys(100) }));
+    const answer = await alone.post('/v1/operations/batch', { operations: many });
+    expect(answer.body.data.map((item: BatchItem) => item.status)).toEqual(many.map(() => 202));
+    const operations = [
+      { type: 'echo', input: keys(9_000) },
+      { type: 'echo', input: keys(10_000) },
+    ];
+    const { body } = await alone.post('/v1/operations/batch', { operations });
+    expect(body.data.map((item: BatchItem) => item.problem?.code ?? item.status)).toEqual([
+      202,
+      'malformed-body',
+    ]);
+    const huge = await alone.post('/v1/operations/batch', {
+      operations: [Array.from({ length: 200_000 }, () => 1)],
+    });
+    expect(huge).toMatchObject({ status: 400, body: { errors: [{ path: 'body' }] } });
+  });
+
+  it('is not run once more with other fields: they are refused, not ignored', async () => {
+    const { id } = await app.client.submit({ type: 'echo', input: 1 });
+    const rerun = (body: unknown) => app.client.post(`/v1/operations/${id}/rerun`, body);
+    expect(await rerun({ input: 2 })).toMatchObject({
+      status: 422,
+      body: { code: 'invalid-request', errors: [{ path: 'input' }] },
+    });
+    expect(await rerun([])).toMatchObject({ status: 422, body: { errors: [{ path: 'body' }] } });
+    expect((await rerun({})).body).toMatchObject({ rerun_of: id });
   });
 
   it('of a batch is made once for one Idempotency-Key, also by 200 parallel batches', async () => {

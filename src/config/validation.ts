@@ -68,8 +68,13 @@ function fieldErrors(errors: readonly ValidationError[], parent: string): FieldE
     const path = join(parent, property);
     const rule = tellingRule(Object.keys(constraints));
     if (rule === undefined) return fieldErrors(children, path);
-    return [{ path, message: rule === 'whitelistValidation' ? UNKNOWN : constraints[rule]! }];
+    return [{ path, message: rule === 'whitelistValidation' ? UNKNOWN : plain(constraints[rule]!) }];
   });
+}
+
+/** class-validator's words for numbers tell of constraints that none of ours has. */
+function plain(message: string): string {
+  return message.replace(' conforming to the specified constraints', '');
 }
 
 /** The broken rule that says most: the type's, else the first that its class declares. */

@@ -51,7 +51,7 @@ export class Operations {
   ): Promise<Operation<Result>> {
     return this.answer(async (operations) => {
       // As bytes would have it: what JSON cannot carry would differ between submit and run.
-      const text = JSON.stringify(request);
+      const text = JSON.stringify(request) ?? 'null';
       const idempotency = toIdempotency(idempotencyKey, () => text);
       const trace = traceparent === undefined ? activeTraceparent() : traceparentOf(traceparent);
       const accountId = await this.ensured(account);

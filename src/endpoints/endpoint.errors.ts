@@ -10,7 +10,7 @@ export class EndpointRefusedError extends Error {
     /** Seconds after which the same would be accepted; null where it never will be. */
     readonly retryAfterS: number | null = null,
   ) {
-    super(errors.map(({ path, message }) => `${path} ${message}`).join('; '));
+    super(errors.map(({ path, message }) => `${path}: ${message}`).join('; '));
   }
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { checkJsonShape } from './json-shape.js';
+import { checkJsonShape, MOST_BATCH_KEYS } from './json-shape.js';
 import { Problem, sendProblem } from './problem.js';
 
 /** The largest upload, bytes. */
@@ -16,6 +16,7 @@ const BODY_MS = 30_000;
 /** Stands for whatever a raw upload's content type is, so that no parser touches its bytes. No caller can name it. */
 const RAW_UPLOAD = `application/x-ringback-${randomUUID()}`;
 const UPLOAD_ROUTE = /^\/(v1\/files|api\/media\/upload)\/?(\?|$)/;
+const BATCH_ROUTE = /^\/v1\/operations\/batch\/?(\?|$)/;
 const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)/i;
 const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 const MULTIPART = /^multipart\/form-data/i;
@@ -40,7 +41,8 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
     }
     done();
   });
-  const parseJson = app.getDefaultJsonParser('error', 'error');
+  // Names that it would refuse as no JSON are refused by their path below.
+  const parseJson = app.getDefaultJsonParser('ignore', 'ignore');
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     // Many clients name the type also where they send nothing.
@@ -69,7 +71,7 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
   });
   app.addHook('preValidation', (request, _reply, done) => {
     if (typeof request.body === 'object' && !(request.headers['content-type'] === RAW_UPLOAD))
-      checkJsonShape(request.body);
+      checkJsonShape(request.body, BATCH_ROUTE.test(request.url) ? MOST_BATCH_KEYS : undefined);
     done();
   });
 }

@@ -24,7 +24,7 @@ export async function createApp(
     frameworkErrors: (error: Error & { statusCode?: number }, request: FastifyRequest, reply: FastifyReply) =>
       sendProblem(reply.header('x-request-id', request.id), badUrl(error.statusCode ?? 400, error.message)),
     clientErrorHandler: refuseConnection,
-    http: { headersTimeout: 10_000, maxHeaderSize: 16 * 1024 },
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024 },
   } as ConstructorParameters<typeof FastifyAdapter>[0]);
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
     ...(logger === undefined ? {} : { logger }),

@@ -2,11 +2,14 @@ import { Problem } from './problem.js';
 
 const MOST_DEPTH = 32;
 const MOST_KEYS = 10_000;
+/** Of a batch as a whole: each of its 500 items may have 10,000, within a body's 1 MiB. */
+export const MOST_BATCH_KEYS = 200_000;
 const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** Refuses JSON that is deep, huge or poisonous, or has numbers that would be lost, before anything walks it: 400 with the path. */
-export function checkJsonShape(value: unknown): void {
+export function checkJsonShape(value: unknown, mostKeys = MOST_KEYS): void {
   let keys = 0;
+  const tooMany = `has more than ${mostKeys} keys and items: send fewer at once, or what is large as a file`;
   const refuse = (path: string, message: string): never => {
     throw new Problem(400, 'malformed-body', `${path} ${message}`, { errors: [{ path, message }] });
   };
@@ -18,12 +21,12 @@ export function checkJsonShape(value: unknown): void {
     if (depth > MOST_DEPTH) refuse(shorten(path), `is nested deeper than ${MOST_DEPTH} levels`);
     if (Array.isArray(current)) {
       keys += current.length;
-      if (keys > MOST_KEYS) refuse('body', `has more than ${MOST_KEYS} keys and items`);
+      if (keys > mostKeys) refuse('body', tooMany);
       current.forEach((item, index) => walk(item, `${path}.${index}`, depth + 1));
       return;
     }
     for (const [key, inner] of Object.entries(current)) {
-      if (++keys > MOST_KEYS) refuse('body', `has more than ${MOST_KEYS} keys and items`);
+      if (++keys > mostKeys) refuse('body', tooMany);
       if (FORBIDDEN.has(key)) refuse(shorten(`${path}.${key}`), 'is a name that is not allowed');
       walk(inner, path === '' ? key : `${path}.${key}`, depth + 1);
     }

@@ -7,20 +7,32 @@ import { Problem } from './problem.js';
 export class RequestValidationPipe implements PipeTransform {
   async transform(given: unknown, { type, metatype }: ArgumentMetadata): Promise<unknown> {
     if ((type !== 'body' && type !== 'query') || !isRequestClass(metatype)) return given;
-    // No body is one without fields, so that the fields that are missing are named, where any are needed.
-    const plain = given === undefined ? {} : given;
-    if (typeof plain !== 'object' || plain === null || Array.isArray(plain)) {
-      throw new Problem(422, 'invalid-request', 'the body must be a JSON object', {
-        errors: [{ path: 'body', message: 'must be a JSON object' }],
-      });
-    }
-    const { value, errors } = await validated(metatype, plain);
+    const { value, errors } = await validated(metatype, fieldsOf(given));
     if (errors.length === 0) return value;
     const detail = errors.map(({ path, message }) => `${path}: ${message}`).join('; ');
     throw type === 'query'
       ? new Problem(400, 'invalid-query', detail, { errors })
       : new Problem(422, 'invalid-request', detail, { errors });
   }
+}
+
+/** For what takes no fields: one that would be ignored is refused, since its sender means something by it. */
+export function refuseFields(body: unknown): void {
+  const errors = Object.keys(fieldsOf(body)).map((path) => ({
+    path,
+    message: 'is not a field: nothing is taken here',
+  }));
+  if (errors.length > 0)
+    throw new Problem(422, 'invalid-request', `${errors[0]!.path} ${errors[0]!.message}`, { errors });
+}
+
+/** No body is one without fields, so that the fields that are missing are named, where any are needed. */
+function fieldsOf(body: unknown): object {
+  if (body === undefined) return {};
+  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body;
+  throw new Problem(422, 'invalid-request', 'the body must be a JSON object', {
+    errors: [{ path: 'body', message: 'must be a JSON object' }],
+  });
 }
 
 function isRequestClass(metatype: ArgumentMetadata['metatype']): metatype is ClassConstructor<object> {

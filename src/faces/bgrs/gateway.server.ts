@@ -20,6 +20,8 @@ import { PassThrough } from './pass-through.js';
 const SERVER = {
   requestTimeout: 0,
   headersTimeout: 10_000,
+  /** How often that is looked at: Node's 30 s would let headers take 40. */
+  connectionsCheckingInterval: 1_000,
   maxHeaderSize: 16 * 1024,
   /** All else that asks for an upgrade is taken as the plain request that it is too; Node 22 has no such option. */
   shouldUpgradeCallback: isWebSocket,

@@ -3,6 +3,8 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { HttpConfig } from '../../config/config.js';
+import { checkJsonShape } from '../../http/json-shape.js';
+import type { Problem } from '../../http/problem.js';
 import { ApiIdempotencyKey } from '../../http/api-answers.js';
 import { isTerminal } from '../../operations/operation.state.js';
 import { OperationsService, type Submission } from '../../operations/operations.service.js';
@@ -19,6 +21,8 @@ interface Submitted {
   readonly item: BatchItemResponse;
   /** Null where nothing was accepted. */
   readonly replayed: boolean | null;
+  /** Why, then. */
+  readonly problem: Problem | null;
 }
 
 @ApiTags('operations')
@@ -52,6 +56,10 @@ export class BatchController {
       request.operations.map((item, index) => this.submitOne(item, contexts[index]!)),
     );
     const accepted = submitted.filter(({ replayed }) => replayed !== null);
+    const outage = submitted.find(({ problem }) => problem?.status === 503)?.problem;
+    // Else who looks at the status alone would take it for accepted.
+    if (outage && accepted.length === 0) throw outage;
+    void reply.headers({ ...outage?.extras.headers });
     if (accepted.length > 0 && accepted.every(({ replayed }) => replayed))
       void reply.header('idempotent-replayed', 'true');
     return { data: submitted.map(({ item }) => item) };
@@ -59,15 +67,18 @@ export class BatchController {
 
   private async submitOne(body: unknown, context: ItemContext): Promise<Submitted> {
     try {
+      checkJsonShape(body);
       const { accountId, idempotency, traceparent } = context;
       const { view, replayed } = await this.operations.accept(
         await readSubmission(accountId, body, idempotency, traceparent),
       );
       const operation = OperationResponse.from(view, this.http.publicUrl);
-      return { item: { status: isTerminal(view.operation.state) ? 200 : 202, operation }, replayed };
+      const status = isTerminal(view.operation.state) ? 200 : 202;
+      return { item: { status, operation }, replayed, problem: null };
     } catch (error) {
       const problem = toProblem(error);
-      return { item: { status: problem.status, problem: problem.toBody() as never }, replayed: null };
+      const item = { status: problem.status, problem: problem.toBody() as never };
+      return { item, replayed: null, problem };
     }
   }
 }

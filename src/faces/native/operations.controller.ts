@@ -17,6 +17,7 @@ import { ApiBytes, ApiIdempotencyKey, ApiPage, ApiProblem } from '../../http/api
 import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { HistoryStore } from '../../operations/history.store.js';
+import { refuseFields } from '../../http/validation.pipe.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
 import { isTerminal } from '../../operations/operation.state.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
@@ -172,8 +173,10 @@ export class OperationsController {
     @Param('id') id: string,
     @Headers('idempotency-key') key: string | undefined,
     @Headers('traceparent') traceparent: string | undefined,
+    @Req() incoming: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
+    refuseFields(incoming.body);
     const { view, replayed } = await this.operations.rerun(accountId, id, {
       traceparent: traceparentOf(traceparent),
       idempotency: toRerunIdempotency(key, id),
