@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, it, vi } from 'vitest';
 import {
   type Delivery,
   type DeliveryFilter,
@@ -345,8 +345,8 @@ describe('ringback/client', () => {
       );
       const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
       execFileSync(process.execPath, [tsc, '-p', folder], { stdio: 'pipe' });
-      for (const file of ['ringback-client', 'transport', 'history-stream', 'event-stream', 'error', 'types'])
-        expect(readFileSync(join(source, `${file}.ts`), 'utf8')).not.toMatch(/from '[^.]/);
+      for (const file of readdirSync(source))
+        expect(readFileSync(join(source, file), 'utf8')).not.toMatch(/from '[^.]/);
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -431,6 +431,99 @@ describe('A client that waits', () => {
     const entries = await streaming!;
     expect(entries.at(-1)).toMatchObject({ status: 'Finished' });
     expect(new Set(entries.map((entry) => entry.id)).size).toBe(entries.length);
+  });
+});
+
+describe('A mistake of the programmer’s', () => {
+  const given = { url: 'http://ringback.test', apiKey: TEST_KEY };
+  const cyclic: Record<string, unknown> = {};
+  cyclic.self = cyclic;
+
+  it.each<[string, unknown, RegExp]>([
+    ['no url', { url: undefined }, /^url "undefined" can't be called: give a string that begins with http/],
+    ['a url without a scheme', { url: '127.0.0.1:21101' }, /^url "127\.0\.0\.1:21101"/],
+    ['a url that is a name', { url: 'localhost' }, /^url "localhost"/],
+    ['a url whose scheme is a host', { url: 'localhost:8080' }, /^url "localhost:8080"/],
+    ['a url without a host', { url: 'http://' }, /^url "http:\/\/"/],
+    ['a url of another scheme', { url: 'ftp://ringback.test' }, /^url "ftp:/],
+    [
+      'a url with a password, which is not told',
+      { url: 'http://me:pw@ringback.test' },
+      /^url "http:\/\/…@ring/,
+    ],
+    ['no apiKey', { apiKey: undefined }, /^apiKey is missing or .*: give ASCII/],
+    ['an empty apiKey', { apiKey: ' ' }, /^apiKey/],
+    ['an apiKey that no header carries', { apiKey: 'ключ' }, /^apiKey/],
+    ['an apiKey of two lines', { apiKey: 'rb_one\nrb_two' }, /^apiKey/],
+    ['an apiKey with a control character', { apiKey: 'rb_\u0001' }, /^apiKey/],
+    ['no try', { tries: 0 }, /^tries is 0: give a number that is 1 or more/],
+    ['tries without end', { tries: NaN }, /^tries is NaN/],
+    ['no time for an answer', { timeoutMs: NaN }, /^timeoutMs is NaN/],
+  ])('is told when the client is made: %s', (_, options, message) => {
+    const make = () => new RingbackClient({ ...given, ...(options as object) });
+    expect(make).toThrow(TypeError);
+    expect(make).toThrow(message);
+  });
+
+  it.each<[string, RegExp, (own: RingbackClient) => Promise<unknown>]>([
+    ['a key', /^idempotencyKey/, (own) => own.submit({ type: 'echo' }, { idempotencyKey: '日本' })],
+    ['an empty key', /^idempotencyKey/, (own) => own.submit({ type: 'echo' }, { idempotencyKey: '' })],
+    ['a batch’s key', /^idempotencyKey/, (own) => own.batch([{ type: 'echo' }], { idempotencyKey: 'a\nb' })],
+    ['a rerun’s key', /^idempotencyKey/, (own) => own.rerun('x', { idempotencyKey: '日本' })],
+    [
+      'a BigInt',
+      /as JSON: give a BigInt as a string/,
+      (own) => own.submit({ type: 'echo', input: { a: 1n } }),
+    ],
+    ['a cycle', /nothing that holds itself/, (own) => own.submit({ type: 'echo', input: cyclic })],
+    ['a batch’s BigInt', /as JSON/, (own) => own.batch([{ type: 'echo', input: 1n }])],
+    ['no time', /^timeoutS is NaN/, (own) => own.wait('x', { timeoutS: NaN })],
+    ['less than no time', /^timeoutS is -1/, (own) => own.wait('x', { timeoutS: -1 })],
+    ['no outage', /^outageS is NaN/, (own) => own.wait('x', { outageS: NaN })],
+    ['no entry', /^after is NaN: give the id/, (own) => collected(own.stream('x', { after: NaN }))],
+    ['an entry before all', /^after is -1/, (own) => collected(own.stream('x', { after: -1 }))],
+    ['half an entry', /^after is 0.5/, (own) => collected(own.stream('x', { after: 0.5 }))],
+    ['polls without a pause', /^pollMs is NaN/, (own) => collected(own.stream('x', { pollMs: NaN }))],
+  ])('is told before any request: %s', async (_, message, call) => {
+    const asking = vi.fn<typeof fetch>(() => Promise.reject(new TypeError('fetch failed')));
+    const error = await failure(call(new RingbackClient({ ...given, fetch: asking })));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error.message).toMatch(message);
+    expect(asking).not.toHaveBeenCalled();
+  });
+
+  it('is not a url that is relative to the page, nor a key read with its newline', async () => {
+    const page = class extends Request {
+      constructor(input: string) {
+        super(new URL(input, 'https://page.test/app/'));
+      }
+    };
+    vi.stubGlobal('Request', page);
+    try {
+      const asking = vi.fn<typeof fetch>(() => Promise.resolve(Response.json({ id: 'x' })));
+      for (const url of ['', '/', '/ringback/', 'ringback'])
+        await new RingbackClient({ url, apiKey: `${TEST_KEY}\n`, fetch: asking }).find('x');
+      const path = '/v1/operations/x';
+      expect(asking.mock.calls.map(([asked]) => asked)).toEqual([
+        path,
+        path,
+        `/ringback${path}`,
+        `ringback${path}`,
+      ]);
+    } finally {
+      vi.unstubAllGlobals();
+    }
+  });
+
+  it('is not a time without end, which no timer can be set to', async () => {
+    const timer = vi.spyOn(globalThis, 'setTimeout');
+    try {
+      const asking = () => Promise.resolve(Response.json({ id: 'x' }));
+      await new RingbackClient({ ...given, timeoutMs: Infinity, fetch: asking }).find('x');
+      expect(timer.mock.calls.map(([, ms]) => ms)).toEqual([2 ** 31 - 1]);
+    } finally {
+      timer.mockRestore();
+    }
   });
 });
 

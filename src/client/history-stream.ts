@@ -1,3 +1,4 @@
+import { atLeast } from './arguments.js';
 import { eventsOf } from './event-stream.js';
 import { type Call, isPassing, sleep, type Transport, unreachable } from './transport.js';
 import { type HistoryEntry, hasEnded } from './types.js';
@@ -25,6 +26,9 @@ export async function* historyOf(
   id: string,
   { after = 0, signal, pollMs = 1_000 }: StreamOptions,
 ): AsyncGenerator<HistoryEntry, void, void> {
+  if (!Number.isSafeInteger(after) || after < 0)
+    throw new TypeError(`after is ${String(after)}: give the id of an entry, or 0 for all of them`);
+  atLeast(0, 'pollMs', pollMs);
   let seen = after;
   let page: string | undefined;
   for (let failures = 0; ;) {

@@ -1,3 +1,4 @@
+import { atLeast, headerValue } from './arguments.js';
 import { type ProblemBody, RingbackError } from './error.js';
 import { historyOf, type StreamOptions } from './history-stream.js';
 import { type Call, type ClientOptions, isPassing, retryAfterS, sleep, Transport } from './transport.js';
@@ -49,8 +50,9 @@ const PAGE = 250;
 
 /**
  * Talks to Ringback's native API. Calls that may be repeated are, on network errors, 429, 502, 503 and 504: reads, `cancel`,
- * and `submit`, `batch` and `rerun`, which always carry an Idempotency-Key. Every method rejects with a `RingbackError`, or
- * with the reason of the signal that it was given.
+ * and `submit`, `batch` and `rerun`, which always carry an Idempotency-Key. Every method rejects with a `RingbackError`, with
+ * the reason of the signal that it was given, or, before any try, with a `TypeError` for an argument that can't be sent or
+ * heeded. The constructor throws one for such options.
  */
 export class RingbackClient {
   private readonly transport: Transport;
@@ -60,7 +62,10 @@ export class RingbackClient {
   }
 
   /** Submits an operation. When this resolves, it is stored durably and will run: keep its id, then `wait`. */
-  submit<Result = unknown>(request: SubmitRequest, options: SubmitOptions = {}): Promise<Operation<Result>> {
+  async submit<Result = unknown>(
+    request: SubmitRequest,
+    options: SubmitOptions = {},
+  ): Promise<Operation<Result>> {
     return this.transport.json(keyed('/v1/operations', request, options));
   }
 
@@ -98,6 +103,8 @@ export class RingbackClient {
    */
   async wait<Result = unknown>(id: string, options: WaitOptions = {}): Promise<Operation<Result>> {
     const { signal, outageS = 300, timeoutS = Infinity } = options;
+    atLeast(0, 'timeoutS', timeoutS);
+    atLeast(0, 'outageS', outageS);
     const until = performance.now() + timeoutS * 1000;
     let seen: Operation<Result> | undefined;
     let failures = 0;
@@ -160,7 +167,7 @@ export class RingbackClient {
   }
 
   /** Submits the same once more, as a new operation. */
-  rerun(id: string, options: SubmitOptions = {}): Promise<Operation> {
+  async rerun(id: string, options: SubmitOptions = {}): Promise<Operation> {
     return this.transport.json(keyed(`${pathOf(id)}/rerun`, undefined, options));
   }
 
@@ -232,7 +239,7 @@ async function standing<T>(response: Response): Promise<{ operation: T; pauseS: 
 
 /** A POST that may be repeated, since its Idempotency-Key makes one of them all. */
 function keyed(path: string, body: unknown, { idempotencyKey, signal }: SubmitOptions): Call {
-  const headers = { 'idempotency-key': idempotencyKey ?? randomKey() };
+  const headers = { 'idempotency-key': headerValue('idempotencyKey', idempotencyKey ?? randomKey()) };
   return { method: 'POST', path, body, headers, signal, repeatable: true };
 }
 

@@ -1,9 +1,13 @@
+import { atLeast, baseOf, headerValue, jsonOf } from './arguments.js';
 import { type ProblemBody, RingbackError } from './error.js';
 
 /** Statuses that say "not now" of a server or of what stands before it. */
 const NOT_NOW: readonly number[] = [429, 502, 503, 504];
 const LONGEST_PAUSE_MS = 60_000;
+/** A timer that is set to more fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const TRIES = 8;
+const TIMEOUT_MS = 30_000;
 
 export interface ClientOptions {
   /** Where Ringback is: `https://ringback.example.com`, a path included where it is mounted under one. */
@@ -39,20 +43,34 @@ export interface Call {
   readonly mostMs?: number;
 }
 
+/** A call as `fetch` takes it, the same for every try. */
+interface Written {
+  readonly url: string;
+  readonly init: Omit<RequestInit, 'signal'>;
+}
+
 /** Makes calls, and repeats those that may be when the network or the server fails them. */
 export class Transport {
   private readonly base: string;
 
   constructor(private readonly options: ClientOptions) {
-    this.base = options.url.replace(/\/+$/, '');
+    this.base = baseOf(options.url);
+    headerValue('apiKey', options.apiKey);
+    atLeast(1, 'tries', options.tries ?? TRIES);
+    atLeast(1, 'timeoutMs', options.timeoutMs ?? TIMEOUT_MS);
   }
 
-  /** What `read` makes of the answer, when that is a 2xx. Rejects with a `RingbackError`, or with the signal's reason. */
+  /**
+   * What `read` makes of the answer, when that is a 2xx. Rejects with a `RingbackError`, with the signal's reason, or with a
+   * `TypeError` where the call can't be written.
+   */
   async send<T>(call: Call, read: (response: Response) => Promise<T> | T): Promise<T> {
+    // Before any try: what can't be written is the caller's mistake, which no other try mends.
+    const request = this.requestOf(call);
     const tries = call.repeatable ? (this.options.tries ?? TRIES) : 1;
     for (let made = 1; ; made++) {
       try {
-        return await this.once(call, read);
+        return await this.once(call, request, read);
       } catch (error) {
         if (made >= tries || !isPassing(error)) throw error;
         await this.pause(made, error, call.signal);
@@ -74,15 +92,21 @@ export class Transport {
     await sleep(Math.min(ms, LONGEST_PAUSE_MS, mostMs), signal);
   }
 
-  private async once<T>(call: Call, read: (response: Response) => Promise<T> | T): Promise<T> {
+  private async once<T>(
+    call: Call,
+    { url, init }: Written,
+    read: (response: Response) => Promise<T> | T,
+  ): Promise<T> {
     call.signal?.throwIfAborted();
     const late = new AbortController();
-    const usualMs = (this.options.timeoutMs ?? 30_000) + (call.heldMs ?? 0);
-    const limitMs = Math.ceil(Math.min(usualMs, call.mostMs ?? usualMs));
+    const usualMs = (this.options.timeoutMs ?? TIMEOUT_MS) + (call.heldMs ?? 0);
+    const limitMs = Math.ceil(Math.min(usualMs, call.mostMs ?? usualMs, LONGEST_TIMER_MS));
     const timer = setTimeout(() => late.abort(new Error(`none within ${limitMs} ms`)), limitMs);
     const signal = call.signal ? AbortSignal.any([late.signal, call.signal]) : late.signal;
     try {
-      const response = await this.request(call, signal);
+      // Not as a method of the options: a browser's fetch wants to be called bare.
+      const fetchIt = this.options.fetch ?? fetch;
+      const response = await fetchIt(url, { ...init, signal });
       if (!response.ok) throw new RingbackError(await problemOf(response), retryAfterS(response));
       return await read(response);
     } catch (error) {
@@ -94,20 +118,18 @@ export class Transport {
     }
   }
 
-  private request(call: Call, signal: AbortSignal): Promise<Response> {
-    // Not as a method of the options: a browser's fetch wants to be called bare.
-    const fetchIt = this.options.fetch ?? fetch;
-    return fetchIt(this.base + call.path + queryOf(call.query), {
-      method: call.method,
-      headers: {
-        accept: 'application/json',
-        authorization: `Bearer ${this.options.apiKey}`,
-        ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...call.headers,
-      },
-      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
-      signal,
-    });
+  private requestOf(call: Call): Written {
+    const headers = {
+      accept: 'application/json',
+      authorization: `Bearer ${this.options.apiKey}`,
+      ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...call.headers,
+    };
+    const body = call.body === undefined ? {} : { body: jsonOf(call.body) };
+    return {
+      url: this.base + call.path + queryOf(call.query),
+      init: { method: call.method, headers, ...body },
+    };
   }
 }
 
