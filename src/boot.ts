@@ -5,8 +5,9 @@ import { pathToFileURL } from 'node:url';
 import type { DynamicModule, INestApplicationContext, LoggerService, Type } from '@nestjs/common';
 import type { FilesConfig, RingbackConfig } from './config/config.js';
 import type { Env } from './config/env.js';
-import { SettingError } from './config/settings.js';
-import { parseRetrySchedule } from './deliveries/retry-schedule.js';
+import { parseSecretKeys } from './config/secret-keys.js';
+import { parsable, SettingError } from './config/settings.js';
+import { OPERATION_TYPE } from './operations/operation-type.js';
 
 /** Seconds by which a lease outlives the longest attempt it covers. */
 const LEASE_MARGIN_S = 5;
@@ -54,7 +55,7 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       originInFlight: env.RINGBACK_ORIGIN_IN_FLIGHT,
       timeoutS: env.RINGBACK_CALLBACK_TIMEOUT_S,
       deadlineS: env.RINGBACK_DELIVERY_DEADLINE_S,
-      schedule: parseRetrySchedule(env.RINGBACK_RETRY_SCHEDULE),
+      schedule: env.RINGBACK_RETRY_SCHEDULE,
     },
     egress: {
       allowedPrivate: env.RINGBACK_ALLOWED_PRIVATE ?? (embedded && !production ? '127.0.0.0/8,::1/128' : ''),
@@ -108,7 +109,15 @@ function secretKeys(env: Env, embedded: boolean, production: boolean): string {
     mkdirSync(env.RINGBACK_DATA_DIR, { recursive: true });
     writeFileSync(path, `k1:${randomBytes(32).toString('base64')}`, { mode: 0o600, flag: 'wx' });
   }
-  return readFileSync(path, 'utf8').trim();
+  return keysIn(path);
+}
+
+function keysIn(path: string): string {
+  try {
+    return parsable(parseSecretKeys)(readFileSync(path, 'utf8').trim());
+  } catch (error) {
+    throw error instanceof SettingError ? new SettingError(`${path}: ${error.message}`) : error;
+  }
 }
 
 /** How long the whole shutdown may take beyond the handlers' grace, seconds. */
@@ -134,10 +143,29 @@ export async function closeInTime(
 export async function loadHandlers(paths: readonly string[]): Promise<(Type | DynamicModule)[]> {
   return Promise.all(
     paths.map(async (path) => {
-      const loaded = (await import(pathToFileURL(resolve(path)).href)) as { default?: Type | DynamicModule };
-      if (loaded.default === undefined)
-        throw new SettingError(`RINGBACK_HANDLERS: ${path} has no default export; export a Nest module`);
-      return loaded.default;
+      const exported = await defaultExport(path);
+      if (!isNestModule(exported))
+        throw new SettingError(
+          `RINGBACK_HANDLERS: "${path}" has no Nest module as its default export: export one`,
+        );
+      return exported;
     }),
   );
+}
+
+async function defaultExport(path: string): Promise<unknown> {
+  try {
+    return await ((await import(pathToFileURL(resolve(path)).href)) as { default?: unknown }).default;
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    // Node tells the line of a syntax error only when nobody catches it.
+    const remedy = cause instanceof SyntaxError ? ` ("node ${path}" shows where)` : '';
+    throw new SettingError(`RINGBACK_HANDLERS: "${path}" cannot be loaded: ${message}${remedy}`, { cause });
+  }
+}
+
+/** Nest takes any class for a module: a handler's own class, exported without one, is told apart here. */
+function isNestModule(exported: unknown): exported is Type | DynamicModule {
+  if (typeof exported === 'function') return !Reflect.hasMetadata(OPERATION_TYPE, exported);
+  return typeof exported === 'object' && exported !== null && 'module' in exported;
 }

@@ -25,13 +25,11 @@ export async function serve(): Promise<void> {
     const stopTracing = await tracing(env);
     const port = env.PORT === 0 ? await freePort(env.HOST) : env.PORT;
     // Before anything is started, so that a wrong setting costs nothing.
-    toConfig(env, env.DATABASE_URL ?? 'postgres://embedded', port);
+    const checked = toConfig(env, env.DATABASE_URL ?? 'postgres://embedded', port);
+    const handlers = await loadHandlers(checked.process.handlers);
     database = await embedded(env, logger);
     const config = toConfig(env, env.DATABASE_URL ?? database!.url, port);
-    const app = await createApp(
-      AppModule.forRoot(config, await loadHandlers(config.process.handlers)),
-      logger,
-    );
+    const app = await createApp(AppModule.forRoot(config, handlers), logger);
     await app.listen(port, config.http.host);
     announce(app, config, database !== undefined);
     endOnSignal(app, config, { database, stopTracing }, logger);
@@ -42,6 +40,8 @@ export async function serve(): Promise<void> {
       error instanceof DataFolderInUseError ||
       error instanceof EmbeddedPostgresError;
     console.error(expected ? `\n${error.message}\n` : error);
+    // The stack of a handler module that cannot be loaded, for its author.
+    if (error instanceof SettingError && error.cause !== undefined) console.error(error.cause);
     process.exit(1);
   }
 }

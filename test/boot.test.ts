@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Service, temporaryFolder } from './support/service.js';
 
@@ -26,4 +28,75 @@ describe('the service', { timeout: 60_000 }, () => {
       Service.start({ RINGBACK_CONCURRENCY: 'many', DATABASE_URL: 'postgres://nowhere/x' }),
     ).rejects.toThrow(/RINGBACK_CONCURRENCY/);
   });
+
+  it('names all that is wrong in one message, without a stack', async () => {
+    const output = await refusal({
+      PORT: 'abc',
+      REDIS_URL: 'http://127.0.0.1:6379',
+      RINGBACK_SECRET_KEYS: 'y',
+      RINGBACK_RETRY_SCHEDULE: 'x',
+      RINGBACK_ALLOWED_PRIVATE: 'foo',
+      RINGBACK_HTTP_HOSTS: 'http://x',
+      RINGBACK_HANDLERS: 'nope.mjs',
+    });
+    const [, complaint, ...wrong] = output.trimEnd().split('\n');
+    expect(complaint).toBe('The environment is wrong; mend it and start again.');
+    expect(wrong.map((line) => line.split(':')[0]!.trim())).toEqual([
+      'PORT',
+      'REDIS_URL',
+      'RINGBACK_SECRET_KEYS',
+      'RINGBACK_ALLOWED_PRIVATE',
+      'RINGBACK_HTTP_HOSTS',
+      'RINGBACK_HANDLERS',
+      'RINGBACK_RETRY_SCHEDULE',
+    ]);
+  });
+
+  const noModule = 'has no Nest module as its default export: export one\n';
+  it.each<[what: string, source: string, message: string, stack?: RegExp]>([
+    [
+      'with a syntax error',
+      'const = 1;',
+      `cannot be loaded: Unexpected token '=' ("node `,
+      /wrong\.mjs" shows where\)\n/,
+    ],
+    [
+      'that throws while it is loaded',
+      'throw new Error("no licence");',
+      'cannot be loaded: no licence\n',
+      /Error: no licence\n +at .*wrong\.mjs:1:7/,
+    ],
+    [
+      'that imports what is not there',
+      'import "./gone.mjs";',
+      'cannot be loaded: Cannot find module',
+      /gone\.mjs/,
+    ],
+    ['without a default export', 'export class Module {}', noModule],
+    ['that exports no module', 'export default [];', noModule],
+    [
+      'that exports a handler itself',
+      `import { OperationType } from ${JSON.stringify(new URL('../dist/src/index.js', import.meta.url).href)};
+       export default class Greet { run() {} }
+       OperationType({ name: 'greet', title: 'Greet' })(Greet);`,
+      noModule,
+    ],
+  ])('names a handler module %s', async (_, source, message, stack) => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, 'wrong.mjs');
+    await writeFile(path, source);
+    const output = await refusal({ RINGBACK_DATA_DIR: folder.path, RINGBACK_HANDLERS: path });
+    expect(output).toMatch(/^\nRINGBACK_HANDLERS: /);
+    expect(output).toContain(`RINGBACK_HANDLERS: "${path}" ${message}`);
+    if (stack) expect(output).toMatch(stack);
+    else expect(output).not.toMatch(/^ +at /m);
+  });
 });
+
+/** What a service says that does not start. */
+function refusal(environment: Record<string, string>): Promise<string> {
+  return Service.start(environment).then(
+    () => Promise.reject(new Error('the service has started')),
+    (error: Error) => error.message.replace('the service ended: ', ''),
+  );
+}

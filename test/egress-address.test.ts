@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  AllowedPrivate,
-  AllowedPrivateError,
-  isPublicAddress,
-  parseAllowedPrivate,
-} from '../src/egress/public-address.js';
+import { AllowedPrivate, AllowedPrivateError, parseAllowedPrivate } from '../src/config/allowed-private.js';
+import { isPublicAddress } from '../src/egress/public-address.js';
 
 const PUBLIC = `
   1.1.1.1 8.8.8.8 9.255.255.255 11.0.0.0 93.184.215.14 100.63.255.255 100.128.0.0 126.255.255.255

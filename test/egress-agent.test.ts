@@ -5,6 +5,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { AllowedPrivate, parseAllowedPrivate } from '../src/config/allowed-private.js';
 import { classifyEgressError, describeEgressError, Egress } from '../src/egress/egress.js';
 import {
   BlockedDestinationError,
@@ -12,7 +13,6 @@ import {
   type AddressResolver,
 } from '../src/egress/guarded-agent.js';
 import { GuardedHttpAgent, GuardedHttpsAgent } from '../src/egress/guarded-agent.js';
-import { AllowedPrivate, parseAllowedPrivate } from '../src/egress/public-address.js';
 import { UrlPolicy } from '../src/egress/url-policy.js';
 import spellings from './data/ssrf-spellings.json' with { type: 'json' };
 

@@ -1,13 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { AllowedPrivate, parseAllowedPrivate } from '../src/config/allowed-private.js';
+import { HostPatternError } from '../src/config/host-patterns.js';
 import { checkHeaders } from '../src/egress/header-rules.js';
-import {
-  AllowedPrivate,
-  parseAllowedPrivate,
-  SPECIAL_IPV4,
-  SPECIAL_IPV6,
-} from '../src/egress/public-address.js';
-import { UrlPolicy, UrlPolicyError } from '../src/egress/url-policy.js';
+import { SPECIAL_IPV4, SPECIAL_IPV6 } from '../src/egress/public-address.js';
+import { UrlPolicy } from '../src/egress/url-policy.js';
 import spellings from './data/ssrf-spellings.json' with { type: 'json' };
 
 const production = new UrlPolicy({ allowedPrivate: AllowedPrivate.none, allowHttp: false });
@@ -125,7 +122,7 @@ describe('the URL policy', () => {
     'u@h.com',
   ])('refuses to start with "%s" in RINGBACK_HTTP_HOSTS', (host) => {
     const options = { allowedPrivate: AllowedPrivate.none, allowHttp: false, hosts: [host] };
-    expect(() => new UrlPolicy(options)).toThrow(UrlPolicyError);
+    expect(() => new UrlPolicy(options)).toThrow(HostPatternError);
   });
 });
 

@@ -397,6 +397,14 @@ describe('An application that embeds Ringback', () => {
     expect(refusal({})).toBe('accepted');
     expect(refusal({ leaseS: 3 })).toMatch(/^leaseS \(3\) must be at least callbackTimeoutS \(2\) \+ 5/);
     expect(refusal({ pollMs: 'often', slots: 0 })).toMatch(/options.*\n {2}slots: .*\n {2}pollMs: /s);
+    expect(refusal({ secretKeys: 'y', redisUrl: ['http://x'], httpHosts: ['http://x'] })).toBe(
+      [
+        'The options of RingbackModule are wrong',
+        'redisUrl: it is not a URL that starts with redis: or rediss:',
+        'secretKeys: secret key 1 has no name: write id:base64(32 bytes)',
+        'httpHosts: "http://x" is no host: write api.example.com or *.example.com',
+      ].join('\n  '),
+    );
     expect(refusal({ secretKeys: undefined })).toMatch(/^secretKeys is missing/);
     expect(refusal({ databaseUrl: undefined })).toMatch(/^databaseUrl is missing/);
     expect(refusal({ databaseUrl: 'mysql://x' })).toMatch('databaseUrl: it is not a URL');

@@ -1,11 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  isWithinDeadline,
-  nextDelay,
-  parseRetrySchedule,
-  RetryScheduleError,
-} from '../src/deliveries/retry-schedule.js';
+import { parseRetrySchedule, RetryScheduleError } from '../src/config/retry-schedule.js';
+import { isWithinDeadline, nextDelay } from '../src/deliveries/retry-schedule.js';
 
 describe('the delay before the next attempt', () => {
   const schedule = [5, 300, 7200];

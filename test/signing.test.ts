@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { Webhook as StandardWebhook } from 'standardwebhooks';
 import { Webhook as SvixWebhook } from 'svix';
 import { describe, expect, it } from 'vitest';
-import { parseSecretKeys, SecretBox, SecretBoxError, SecretKeysError } from '../src/signing/secret-box.js';
+import { parseSecretKeys, SecretKeysError } from '../src/config/secret-keys.js';
+import { SecretBox, SecretBoxError } from '../src/signing/secret-box.js';
 import {
   newSigningKeyPair,
   newSigningSecret,

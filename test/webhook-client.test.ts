@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
+import { parseAllowedPrivate } from '../src/config/allowed-private.js';
 import { WebhookClient, type AttemptRequest, type AttemptResult } from '../src/deliveries/webhook.client.js';
 import { Egress } from '../src/egress/egress.js';
-import { parseAllowedPrivate } from '../src/egress/public-address.js';
 import { UrlPolicy } from '../src/egress/url-policy.js';
 
 const allowedPrivate = parseAllowedPrivate('127.0.0.0/8');

@@ -1,18 +1,25 @@
 import { resolve } from 'node:path';
+import { parseAllowedPrivate } from './allowed-private.js';
+import { readHostPattern } from './host-patterns.js';
+import { parseRetrySchedule } from './retry-schedule.js';
+import { parseSecretKeys } from './secret-keys.js';
 import {
   boolean,
   commaList,
   duration,
+  existingFiles,
   filesUrl,
   number,
   oneOf,
   optional,
   origin,
+  parsable,
   retentionClasses,
   setting,
   SettingError,
   text,
   url,
+  urls,
 } from './settings.js';
 
 /** Every environment variable that Ringback reads. docs/configuration.md and .env.example are generated from this table. */
@@ -36,8 +43,8 @@ export const SETTINGS = {
   ),
   REDIS_URL: optional(
     'none: BullMQ runs on PostgreSQL',
-    'Redis, Valkey or Dragonfly, `redis://host:6379`; a comma list of URLs is a Redis Cluster.',
-    commaList,
+    'Redis, Valkey or Dragonfly, `redis://host:6379`, or `rediss:` with TLS; a comma list of URLs is a Redis Cluster.',
+    urls('redis:', 'rediss:'),
   ),
   RINGBACK_DATA_DIR: setting(
     '.ringback',
@@ -62,12 +69,12 @@ export const SETTINGS = {
   RINGBACK_SECRET_KEYS: optional(
     'made once when the database is embedded',
     'Keys that encrypt signing secrets and callback headers at rest: `id:base64(32 bytes),…`. The first one encrypts, all decrypt.',
-    text,
+    parsable(parseSecretKeys),
   ),
   RINGBACK_ALLOWED_PRIVATE: optional(
     'loopback when the database is embedded, else none',
     'Private addresses that callbacks may reach: `cidr[:port],…`. Set but empty = none.',
-    text,
+    parsable(parseAllowedPrivate),
   ),
   RINGBACK_ALLOW_HTTP: setting(
     'false',
@@ -82,12 +89,12 @@ export const SETTINGS = {
   RINGBACK_HTTP_HOSTS: optional(
     'any public host',
     'Hosts that `http.request` may call: a comma list, `*.example.com` allowed.',
-    commaList,
+    hosts,
   ),
   RINGBACK_HANDLERS: setting(
     '',
     'ES modules with operation handlers, a comma list relative to the working directory. The default export of each is a Nest module.',
-    commaList,
+    existingFiles,
     'none',
   ),
   RINGBACK_CONCURRENCY: setting('50', 'Operations that run at once in this process.', number(1, 10_000)),
@@ -124,7 +131,7 @@ export const SETTINGS = {
   RINGBACK_RETRY_SCHEDULE: setting(
     '5,300,1800,7200,18000,36000,50400,72000,86400',
     'Seconds before callback attempt 2, 3, …, each ± 20 %; fractions allowed.',
-    text,
+    parseRetrySchedule,
   ),
   RINGBACK_ACK_BY_POLL: setting(
     'false',
@@ -276,6 +283,12 @@ function roles(value: string): ReadonlySet<Role> {
   if (wrong !== undefined || asked.length === 0)
     throw new SettingError(`"${wrong ?? value}" is none of all, ${known.join(', ')}`);
   return new Set(asked as Role[]);
+}
+
+function hosts(value: string): string[] {
+  const patterns = commaList(value);
+  for (const pattern of patterns) readHostPattern(pattern);
+  return patterns;
 }
 
 function apiKey(value: string): string {

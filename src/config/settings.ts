@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** One environment variable: its name, its default as text, what it is for, and how its text is read. */
@@ -12,7 +14,7 @@ export interface Setting<T> {
 
 /** Thrown at boot: names the variable, what is wrong with it and the remedy. */
 export class SettingError extends Error {
-  override readonly name = 'SettingError';
+  override readonly name: string = 'SettingError';
 }
 
 /** A setting that has a default. */
@@ -41,6 +43,14 @@ export const commaList = (value: string): string[] =>
     .split(',')
     .map((entry) => entry.trim())
     .filter((entry) => entry !== '');
+
+/** Text that is kept as it is once `parse` has taken it: whoever uses it parses it again. */
+export function parsable(parse: (value: string) => unknown): (value: string) => string {
+  return (value) => {
+    parse(value);
+    return value;
+  };
+}
 
 /** A number within bounds; `whole` refuses fractions. */
 export function number(min: number, max: number, whole = true): (value: string) => number {
@@ -75,6 +85,20 @@ export function url(...schemes: string[]): (value: string) => string {
     }
     return value;
   };
+}
+
+/** A comma list of absolute URLs of the given schemes. */
+export function urls(...schemes: string[]): (value: string) => string[] {
+  return (value) => commaList(value).map(url(...schemes));
+}
+
+/** Files of this machine, a comma list relative to the working directory. That they can be loaded is seen when they are. */
+export function existingFiles(value: string): string[] {
+  const paths = commaList(value);
+  const missing = paths.find((path) => !existsSync(resolve(path)));
+  if (missing !== undefined)
+    throw new SettingError(`"${missing}" cannot be loaded: there is no file ${resolve(missing)}`);
+  return paths;
 }
 
 /** Scheme, host and port of a server; a path, a query or a password would be ignored and is refused. */

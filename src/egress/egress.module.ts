@@ -1,9 +1,9 @@
 import { Module } from '@nestjs/common';
+import { parseAllowedPrivate } from '../config/allowed-private.js';
 import { DeliveryConfig, EgressConfig } from '../config/config.js';
 import { CallbackHostStore } from './callback-host.store.js';
 import { CallbackHosts } from './callback-hosts.js';
 import { Egress } from './egress.js';
-import { parseAllowedPrivate } from './public-address.js';
 import { UrlPolicy } from './url-policy.js';
 import { USER_AGENT } from '../config/version.js';
 

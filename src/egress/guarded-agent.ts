@@ -4,8 +4,9 @@ import { Agent as HttpAgent, type AgentOptions, type ClientRequestArgs } from 'n
 import { Agent as HttpsAgent, type RequestOptions } from 'node:https';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { AllowedPrivate } from '../config/allowed-private.js';
 import { BlockedDestinationError, ConnectTimeoutError, DnsError, DnsTimeoutError } from './egress-error.js';
-import { isPublicAddress, type AllowedPrivate } from './public-address.js';
+import { isPublicAddress } from './public-address.js';
 
 export { BlockedDestinationError, ConnectTimeoutError, DnsError, DnsTimeoutError } from './egress-error.js';
 

@@ -1,5 +1,7 @@
 import { isIP } from 'node:net';
-import { isPublicAddress, type AllowedPrivate } from './public-address.js';
+import type { AllowedPrivate } from '../config/allowed-private.js';
+import { bareHost, HOST_NAME, readHostPattern } from '../config/host-patterns.js';
+import { isPublicAddress } from './public-address.js';
 
 /** What an operator allows outgoing URLs to name. */
 export interface UrlPolicyOptions {
@@ -16,21 +18,11 @@ export type UrlVerdict =
   | { accepted: true; href: string; origin: string }
   | { accepted: false; code: 'blocked_destination' | 'invalid_url'; reason: string };
 
-/** A `hosts` entry that can match nothing; the message names the entry and the remedy. */
-export class UrlPolicyError extends Error {
-  override readonly name = 'UrlPolicyError';
-  readonly code = 'malformed_host';
-}
-
 /** The longest URL that is accepted, in characters, as given and as normalised. */
 export const MAX_URL_LENGTH = 2048;
 
 /** Names that mean this machine or this network whatever DNS says. `localhost` itself has a rule of its own. */
 const LOCAL_SUFFIXES = ['.localhost', '.local', '.internal', '.cluster.local', '.localdomain', '.home.arpa'];
-
-/** Labels that DNS can hold: WHATWG URL lets many more characters through, and no public host has them. */
-const HOST_NAME =
-  /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/;
 
 /**
  * Ports of well-known services that are not HTTP: "bad ports" of the Fetch Standard (https://fetch.spec.whatwg.org/#bad-port).
@@ -55,7 +47,7 @@ export class UrlPolicy {
   constructor(options: UrlPolicyOptions) {
     this.allowedPrivate = options.allowedPrivate;
     this.allowHttp = options.allowHttp;
-    this.hosts = options.hosts?.map(normaliseHostPattern);
+    this.hosts = options.hosts?.map(readHostPattern);
   }
 
   /** Judges one URL; an accepted one still passes the guarded agent, which judges the resolved addresses. */
@@ -121,24 +113,6 @@ function invalidOrLocal(host: string, reason: string): UrlVerdict {
 
 function matchesHost(pattern: string, host: string): boolean {
   return pattern.startsWith('*.') ? host.endsWith(pattern.slice(1)) : host === pattern;
-}
-
-function normaliseHostPattern(pattern: string): string {
-  const wildcard = pattern.startsWith('*.');
-  const text = wildcard ? pattern.slice(2) : pattern;
-  const url = URL.parse(`https://${text}/`);
-  const host = url === null ? '' : bareHost(url);
-  const isPlain = url !== null && url.href === `https://${url.hostname}/` && !text.includes('*');
-  if (!isPlain || (isIP(host) === 0 && !HOST_NAME.test(host)) || (wildcard && isIP(host) !== 0)) {
-    throw new UrlPolicyError(
-      `RINGBACK_HTTP_HOSTS: "${pattern}" is no host: write api.example.com or *.example.com`,
-    );
-  }
-  return wildcard ? `*.${host}` : host;
-}
-
-function bareHost(url: URL): string {
-  return url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
 }
 
 function portOf(url: URL): number {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { checkRetrySchedule, RetryScheduleError } from '../config/retry-schedule.js';
 import type { FieldError } from '../config/validation.js';
 import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
 import { EndpointHealthStore } from '../deliveries/endpoint-health.store.js';
-import { checkRetrySchedule, RetryScheduleError } from '../deliveries/retry-schedule.js';
 import { CallbackHosts } from '../egress/callback-hosts.js';
 import { checkHeaders, type GivenHeader } from '../egress/header-rules.js';
 import { UrlPolicy } from '../egress/url-policy.js';

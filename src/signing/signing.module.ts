@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { SecretConfig } from '../config/config.js';
-import { parseSecretKeys, SecretBox } from './secret-box.js';
+import { parseSecretKeys } from '../config/secret-keys.js';
+import { SecretBox } from './secret-box.js';
 import { SigningSecrets } from './signing-secrets.store.js';
 
 /** Signatures, and what is encrypted at rest. */
