@@ -30,25 +30,12 @@ describe('the service', { timeout: 60_000 }, () => {
   });
 
   it('names all that is wrong in one message, without a stack', async () => {
-    const output = await refusal({
-      PORT: 'abc',
-      REDIS_URL: 'http://127.0.0.1:6379',
-      RINGBACK_SECRET_KEYS: 'y',
-      RINGBACK_RETRY_SCHEDULE: 'x',
-      RINGBACK_ALLOWED_PRIVATE: 'foo',
-      RINGBACK_HTTP_HOSTS: 'http://x',
-      RINGBACK_HANDLERS: 'nope.mjs',
-    });
-    const [, complaint, ...wrong] = output.trimEnd().split('\n');
-    expect(complaint).toBe('The environment is wrong; mend it and start again.');
-    expect(wrong.map((line) => line.split(':')[0]!.trim())).toEqual([
-      'PORT',
-      'REDIS_URL',
-      'RINGBACK_SECRET_KEYS',
-      'RINGBACK_ALLOWED_PRIVATE',
-      'RINGBACK_HTTP_HOSTS',
-      'RINGBACK_HANDLERS',
-      'RINGBACK_RETRY_SCHEDULE',
+    const output = await refusal({ PORT: 'abc', RINGBACK_SECRET_KEYS: 'y' });
+    expect(output.trimEnd().split('\n')).toEqual([
+      '',
+      'The environment is wrong; mend it and start again.',
+      expect.stringMatching(/^ {2}PORT: /),
+      expect.stringMatching(/^ {2}RINGBACK_SECRET_KEYS: /),
     ]);
   });
 
