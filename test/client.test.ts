@@ -456,7 +456,8 @@ describe('A mistake of the programmer’s', () => {
     ['an apiKey that no header carries', { apiKey: 'ключ' }, /^apiKey/],
     ['an apiKey of two lines', { apiKey: 'rb_one\nrb_two' }, /^apiKey/],
     ['an apiKey with a control character', { apiKey: 'rb_\u0001' }, /^apiKey/],
-    ['no try', { tries: 0 }, /^tries is 0: give a number that is 1 or more/],
+    ['less than no try', { tries: -1 }, /^tries is -1: give a number that is 0 or more/],
+    ['tries without a pause', { backoffMs: NaN }, /^backoffMs is NaN/],
     ['tries without end', { tries: NaN }, /^tries is NaN/],
     ['no time for an answer', { timeoutMs: NaN }, /^timeoutMs is NaN/],
   ])('is told when the client is made: %s', (_, options, message) => {
@@ -472,11 +473,16 @@ describe('A mistake of the programmer’s', () => {
     ['a rerun’s key', /^idempotencyKey/, (own) => own.rerun('x', { idempotencyKey: '日本' })],
     [
       'a BigInt',
-      /as JSON: give a BigInt as a string/,
+      /^a is 1, which JSON can't hold: give it as a string/,
       (own) => own.submit({ type: 'echo', input: { a: 1n } }),
     ],
-    ['a cycle', /nothing that holds itself/, (own) => own.submit({ type: 'echo', input: cyclic })],
-    ['a batch’s BigInt', /as JSON/, (own) => own.batch([{ type: 'echo', input: 1n }])],
+    [
+      'a number that JSON lacks',
+      /^a is Infinity/,
+      (own) => own.submit({ type: 'echo', input: { a: Infinity } }),
+    ],
+    ['a cycle', /circular/, (own) => own.submit({ type: 'echo', input: cyclic })],
+    ['a batch’s BigInt', /^input is 1/, (own) => own.batch([{ type: 'echo', input: 1n }])],
     ['no time', /^timeoutS is NaN/, (own) => own.wait('x', { timeoutS: NaN })],
     ['less than no time', /^timeoutS is -1/, (own) => own.wait('x', { timeoutS: -1 })],
     ['no outage', /^outageS is NaN/, (own) => own.wait('x', { outageS: NaN })],
@@ -493,16 +499,16 @@ describe('A mistake of the programmer’s', () => {
   });
 
   it('is not a url that is relative to the page, nor a key read with its newline', async () => {
-    const page = class extends Request {
-      constructor(input: string) {
-        super(new URL(input, 'https://page.test/app/'));
-      }
-    };
-    vi.stubGlobal('Request', page);
+    const relative = ['', '/', '/ringback/', 'ringback'];
+    const own = { ...given, apiKey: `${TEST_KEY}\n` };
+    // Nothing here resolves it, but the page's location does, or a `fetch` that knows its server.
+    for (const url of relative) expect(() => new RingbackClient({ ...own, url })).toThrow(TypeError);
+    for (const url of relative) expect(new RingbackClient({ ...own, url, fetch })).toBeDefined();
+    vi.stubGlobal('location', { href: 'https://page.test/app/' });
     try {
       const asking = vi.fn<typeof fetch>(() => Promise.resolve(Response.json({ id: 'x' })));
-      for (const url of ['', '/', '/ringback/', 'ringback'])
-        await new RingbackClient({ url, apiKey: `${TEST_KEY}\n`, fetch: asking }).find('x');
+      for (const url of relative) await new RingbackClient({ ...own, url, fetch: asking }).find('x');
+      for (const url of relative) expect(new RingbackClient({ ...own, url })).toBeDefined();
       const path = '/v1/operations/x';
       expect(asking.mock.calls.map(([asked]) => asked)).toEqual([
         path,
@@ -515,12 +521,18 @@ describe('A mistake of the programmer’s', () => {
     }
   });
 
+  it('is not a key that is left to what stands before the service', async () => {
+    const asking = vi.fn<typeof fetch>(() => Promise.resolve(Response.json({ id: 'x' })));
+    await new RingbackClient({ ...given, apiKey: null, fetch: asking }).find('x');
+    expect(asking.mock.calls[0]![1]!.headers).toEqual({ accept: 'application/json' });
+  });
+
   it('is not a time without end, which no timer can be set to', async () => {
     const timer = vi.spyOn(globalThis, 'setTimeout');
     try {
       const asking = () => Promise.resolve(Response.json({ id: 'x' }));
       await new RingbackClient({ ...given, timeoutMs: Infinity, fetch: asking }).find('x');
-      expect(timer.mock.calls.map(([, ms]) => ms)).toEqual([2 ** 31 - 1]);
+      expect(timer.mock.calls.map(([, ms]) => ms)).toContain(2 ** 31 - 1);
     } finally {
       timer.mockRestore();
     }

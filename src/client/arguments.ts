@@ -3,11 +3,11 @@
  * before any try.
  */
 
-/** The URL that paths are appended to. */
-export function baseOf(url: unknown): string {
+/** The URL that paths are appended to; a relative one where there is a page, or a `fetch` of the caller's, that resolves it. */
+export function baseOf(url: unknown, ownFetch: boolean): string {
   const base = String(url).replace(/\/+$/, '');
   // With what follows it: only then `http://` is seen to name no host.
-  if (typeof url === 'string' && isCallable(`${base}/`)) return base;
+  if (typeof url === 'string' && isCallable(`${base}/`, ownFetch)) return base;
   // A password must not get into logs; its URL is refused because `fetch` takes none.
   const shown = String(url).replace(/\/\/.*@/s, '//…@');
   throw new TypeError(
@@ -15,10 +15,11 @@ export function baseOf(url: unknown): string {
   );
 }
 
-/** Resolves as `fetch` will, so that a page may give a URL that is relative to its own. */
-function isCallable(url: string): boolean {
+function isCallable(url: string, ownFetch: boolean): boolean {
+  const page = (globalThis as { location?: { href: string } }).location?.href;
   try {
-    return /^https?:$/.test(new URL(new Request(url).url).protocol);
+    const { protocol, username, password } = new URL(url, page ?? (ownFetch ? 'http://anywhere' : undefined));
+    return /^https?:$/.test(protocol) && username === '' && password === '';
   } catch {
     return false;
   }
@@ -39,15 +40,11 @@ export function atLeast(least: number, name: string, value: unknown): void {
     throw new TypeError(`${name} is ${String(value)}: give a number that is ${least} or more`);
 }
 
-/** A body's JSON. */
+/** A body's JSON, in which nothing has become null that was a number. */
 export function jsonOf(body: unknown): string {
-  try {
-    return JSON.stringify(body);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new TypeError(
-      `the request can't be written as JSON: give a BigInt as a string, and nothing that holds itself (${why})`,
-      { cause },
-    );
-  }
+  return JSON.stringify(body, (key, value: unknown) => {
+    if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value)))
+      throw new TypeError(`${key} is ${String(value)}, which JSON can't hold: give it as a string`);
+    return value;
+  });
 }

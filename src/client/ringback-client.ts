@@ -72,7 +72,7 @@ export class RingbackClient {
   /**
    * Submits up to 500 operations; one that is refused doesn't stop the others. Items that "not now" refused are tried again,
    * which makes none twice. To try others again later, give an `idempotencyKey` and repeat the whole batch with it, in the
-   * same order: under another key, all of it is submitted anew.
+   * same order: under another key, all of it is submitted anew. Rejects where an outage let none be accepted.
    */
   async batch(operations: readonly SubmitRequest[], options: SubmitOptions = {}): Promise<BatchItem[]> {
     let items: BatchItem[] | undefined;

@@ -7,13 +7,14 @@ const LONGEST_PAUSE_MS = 60_000;
 /** A timer that is set to more fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const TRIES = 8;
+const BACKOFF_MS = 250;
 const TIMEOUT_MS = 30_000;
 
 export interface ClientOptions {
   /** Where Ringback is: `https://ringback.example.com`, a path included where it is mounted under one. */
   readonly url: string;
-  /** `rb_…` */
-  readonly apiKey: string;
+  /** `rb_…`; null where what stands before Ringback adds it, as for pages, in which it would be everybody's. */
+  readonly apiKey: string | null;
   /** Another `fetch`, for instance with a proxy; the platform's by default. */
   readonly fetch?: typeof fetch;
   /** How often a call that may be repeated is made at most; 8 by default: 12 to 24 s, in which a service starts again. */
@@ -54,9 +55,10 @@ export class Transport {
   private readonly base: string;
 
   constructor(private readonly options: ClientOptions) {
-    this.base = baseOf(options.url);
-    headerValue('apiKey', options.apiKey);
-    atLeast(1, 'tries', options.tries ?? TRIES);
+    this.base = baseOf(options.url, options.fetch !== undefined);
+    if (options.apiKey !== null) headerValue('apiKey', options.apiKey);
+    atLeast(0, 'tries', options.tries ?? TRIES);
+    atLeast(0, 'backoffMs', options.backoffMs ?? BACKOFF_MS);
     atLeast(1, 'timeoutMs', options.timeoutMs ?? TIMEOUT_MS);
   }
 
@@ -85,7 +87,7 @@ export class Transport {
   /** Waits before try `made + 1`: what the server asked for, else ever longer, with jitter; never longer than `mostMs`. */
   async pause(made: number, error: unknown, signal?: AbortSignal, mostMs = LONGEST_PAUSE_MS): Promise<void> {
     const asked = error instanceof RingbackError ? error.retryAfterS : null;
-    const grown = Math.min((this.options.backoffMs ?? 250) * 2 ** (made - 1), 8_000);
+    const grown = Math.min((this.options.backoffMs ?? BACKOFF_MS) * 2 ** (made - 1), 8_000);
     // So that not everybody comes back at the same time. Half is waited in any case: the tries must outlast a restart.
     const jitter = (Math.random() * grown) / 2;
     const ms = (asked === null ? grown / 2 : asked * 1000) + jitter;
@@ -119,9 +121,10 @@ export class Transport {
   }
 
   private requestOf(call: Call): Written {
+    const { apiKey } = this.options;
     const headers = {
       accept: 'application/json',
-      authorization: `Bearer ${this.options.apiKey}`,
+      ...(apiKey === null ? {} : { authorization: `Bearer ${apiKey}` }),
       ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
       ...call.headers,
     };
@@ -160,10 +163,11 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
       clearTimeout(timer);
       reject(signal!.reason as Error);
     };
-    const timer = setTimeout(() => {
+    const done = (): void => {
       signal?.removeEventListener('abort', stop);
       resolve();
-    }, ms);
+    };
+    const timer = setTimeout(done, Math.min(ms, LONGEST_TIMER_MS));
     signal?.addEventListener('abort', stop, { once: true });
   });
 }

@@ -64,17 +64,19 @@ function hasUnknownField(errors: readonly ValidationError[]): boolean {
 
 /** Flattens class-validator's tree into paths. What is wrong itself is told without what is wrong within it. */
 function fieldErrors(errors: readonly ValidationError[], parent: string): FieldError[] {
-  return errors.flatMap(({ property, constraints = {}, children = [] }) => {
+  return errors.flatMap(({ property, value, constraints = {}, children = [] }) => {
     const path = join(parent, property);
     const rule = tellingRule(Object.keys(constraints));
     if (rule === undefined) return fieldErrors(children, path);
-    return [{ path, message: rule === 'whitelistValidation' ? UNKNOWN : plain(constraints[rule]!) }];
+    return [{ path, message: rule === 'whitelistValidation' ? UNKNOWN : plain(constraints[rule]!, value) }];
   });
 }
 
-/** class-validator's words for numbers tell of constraints that none of ours has. */
-function plain(message: string): string {
-  return message.replace(' conforming to the specified constraints', '');
+/** What is no number at all breaks no constraints of numbers, of which class-validator tells. */
+function plain(message: string, value: unknown): string {
+  return typeof value === 'number'
+    ? message
+    : message.replace(' conforming to the specified constraints', '');
 }
 
 /** The broken rule that says most: the type's, else the first that its class declares. */

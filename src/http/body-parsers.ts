@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { checkJsonShape, MOST_BATCH_KEYS } from './json-shape.js';
+import { BATCH, checkJsonShape } from './json-shape.js';
 import { Problem, sendProblem } from './problem.js';
 
 /** The largest upload, bytes. */
@@ -71,7 +71,7 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
   });
   app.addHook('preValidation', (request, _reply, done) => {
     if (typeof request.body === 'object' && !(request.headers['content-type'] === RAW_UPLOAD))
-      checkJsonShape(request.body, BATCH_ROUTE.test(request.url) ? MOST_BATCH_KEYS : undefined);
+      checkJsonShape(request.body, BATCH_ROUTE.test(request.url) ? BATCH : undefined);
     done();
   });
 }

@@ -18,7 +18,7 @@ export class RequestValidationPipe implements PipeTransform {
 
 /** For what takes no fields: one that would be ignored is refused, since its sender means something by it. */
 export function refuseFields(body: unknown): void {
-  const errors = Object.keys(fieldsOf(body)).map((path) => ({
+  const errors = Object.keys(fieldsOf(body ?? undefined)).map((path) => ({
     path,
     message: 'is not a field: nothing is taken here',
   }));

@@ -3,7 +3,6 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { HttpConfig } from '../../config/config.js';
-import { checkJsonShape } from '../../http/json-shape.js';
 import type { Problem } from '../../http/problem.js';
 import { ApiIdempotencyKey } from '../../http/api-answers.js';
 import { isTerminal } from '../../operations/operation.state.js';
@@ -67,7 +66,6 @@ export class BatchController {
 
   private async submitOne(body: unknown, context: ItemContext): Promise<Submitted> {
     try {
-      checkJsonShape(body);
       const { accountId, idempotency, traceparent } = context;
       const { view, replayed } = await this.operations.accept(
         await readSubmission(accountId, body, idempotency, traceparent),

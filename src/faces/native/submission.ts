@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { checkJsonShape } from '../../http/json-shape.js';
 import { Problem } from '../../http/problem.js';
 import { RequestValidationPipe } from '../../http/validation.pipe.js';
 import type { Submission } from '../../operations/operations.service.js';
@@ -6,13 +7,14 @@ import { dateOf, SubmitOperationRequest } from './operation.request.js';
 
 const validation = new RequestValidationPipe();
 
-/** A body that no pipe has seen, as the core takes it; a `Problem` when it is none. */
+/** A body that neither the HTTP server nor a pipe has judged, as the core takes it; a `Problem` when it is none. */
 export async function readSubmission(
   accountId: string,
   body: unknown,
   idempotency: Submission['idempotency'],
   traceparent: string | null,
 ): Promise<Submission> {
+  checkJsonShape(body);
   const metadata = { type: 'body', metatype: SubmitOperationRequest } as const;
   const request = (await validation.transform(body, metadata)) as SubmitOperationRequest;
   return toSubmission(accountId, request, idempotency, traceparent);
