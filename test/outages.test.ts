@@ -179,30 +179,46 @@ onRedis('a service whose Redis', { timeout: 120_000 }, () => {
   });
 });
 
+onRedis('a service on a Redis Cluster', () => {
+  it('asks nodes that it finds by other addresses with the password that it was given', async () => {
+    await using folder = await temporaryFolder();
+    const cluster = ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.2', '--dir', folder.path];
+    const access = ['--bind', '127.0.0.1', '127.0.0.2', '--requirepass', 'pass/word'];
+    await using redis = await RedisServer.start(undefined, [...cluster, ...access], 'pass/word');
+    await redis.command('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+    await expect.poll(() => redis.command('CLUSTER', 'INFO')).toContain('cluster_state:ok');
+    const redisUrls = [redis.url, redis.url.replace('127.0.0.1', 'localhost')];
+    await using app = await App.start({ queue: { redisUrls } });
+    expect((await app.client.get('/health/ready')).body).toMatchObject({ checks: { queue: 'ok' } });
+    const { id } = await app.client.submit({ type: 'echo' });
+    expect(await app.client.ended(id)).toMatchObject({ status: 'Finished', attempt: 1 });
+  });
+});
+
 /** A Redis of the test's own, to be killed. */
 class RedisServer implements AsyncDisposable {
   private constructor(
     private readonly process: ReturnType<typeof spawn>,
     readonly port: number,
+    private readonly password: string,
   ) {}
 
-  static async start(port?: number): Promise<RedisServer> {
+  static async start(port?: number, settings: string[] = [], password = ''): Promise<RedisServer> {
     const chosen = port ?? (await freePort());
-    const child = spawn(
-      'redis-server',
-      ['--port', String(chosen), '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'],
-      { stdio: 'ignore' },
-    );
-    const server = new RedisServer(child, chosen);
+    const volatile = ['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'];
+    const child = spawn('redis-server', ['--port', String(chosen), ...volatile, ...settings], {
+      stdio: 'ignore',
+    });
+    const server = new RedisServer(child, chosen, password);
     await expect.poll(() => server.command('PING').catch(() => null), { timeout: 10_000 }).toBe('PONG');
     return server;
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
+    return `redis://:${encodeURIComponent(this.password)}@127.0.0.1:${this.port}`;
   }
 
-  async command(name: string): Promise<unknown> {
+  async command(name: string, ...given: string[]): Promise<unknown> {
     const { Redis } = await import('ioredis');
     const client = new Redis(this.url, {
       maxRetriesPerRequest: 0,
@@ -211,7 +227,7 @@ class RedisServer implements AsyncDisposable {
     });
     client.on('error', () => undefined);
     try {
-      return await client.call(name);
+      return await client.call(name, ...given);
     } finally {
       client.disconnect();
     }

@@ -127,7 +127,7 @@ export class QueueBackend implements OnApplicationShutdown {
       urls.length === 1
         ? new Redis(urls[0]!, shared)
         : new Cluster([...urls], {
-            redisOptions: shared,
+            redisOptions: { ...shared, ...accessOf(urls[0]!) },
             enableOfflineQueue: options.enableOfflineQueue ?? true,
             clusterRetryStrategy: (times) => Math.min(times * 50, 1000),
           });
@@ -155,6 +155,16 @@ export class QueueBackend implements OnApplicationShutdown {
     pool.setMaxListeners(0);
     return pool;
   }
+}
+
+/** What a cluster's nodes are asked with that no URL names, which it tells of itself: the same as the first one. */
+function accessOf(url: string): RedisOptions {
+  const { protocol, username, password } = new URL(url);
+  return {
+    ...(protocol === 'rediss:' ? { tls: {} } : {}),
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+  };
 }
 
 async function migrate(pool: pg.Pool): Promise<void> {
