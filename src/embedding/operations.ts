@@ -27,6 +27,7 @@ export interface SubmitFromCode extends OfAccount {
   readonly traceparent?: string;
 }
 
+/** The operation's own trace is that of the running code. */
 export type RerunFromCode = Omit<SubmitFromCode, 'traceparent'>;
 
 export interface WaitFromCode extends OfAccount {
