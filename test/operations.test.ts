@@ -6,7 +6,7 @@ import { Receiver, verify } from './support/receiver.js';
 /** What a batch answers for one of its operations. */
 interface BatchItem {
   readonly status: number;
-  readonly problem?: { readonly code: string };
+  readonly problem?: { readonly code: string; readonly errors: readonly { readonly path: string }[] };
 }
 
 let app: App;
@@ -261,7 +261,7 @@ describe('an operation', () => {
         'content-type': 'application/json',
       },
     );
-    expect(body.data.map((item: any) => item.problem?.errors[0].path ?? item.status)).toEqual([
+    expect(body.data.map((item: BatchItem) => item.problem?.errors[0]!.path ?? item.status)).toEqual([
       202,
       'body',
       202,
