@@ -273,6 +273,13 @@ describe('Ringback inside another NestJS application', () => {
     expect(await refusal(operations.submit({ type: 'echo' }, { idempotencyKey: '' }))).toMatchObject({
       errors: [{ path: 'Idempotency-Key' }],
     });
+    expect(await refusal(operations.submit({ type: 'echo', input: [Infinity] }))).toEqual(
+      new TypeError("0 is Infinity, which JSON can't hold: give it as a string"),
+    );
+    expect(await refusal(operations.submit({ type: 'echo', input: { constructor: 1 } }))).toMatchObject({
+      status: 400,
+      errors: [{ path: 'input.constructor' }],
+    });
     expect(await refusal(operations.find('0'.repeat(32)))).toMatchObject({ code: 'operation-not-found' });
     const { id } = await operations.submit({ type: 'echo' });
     await operations.wait(id);

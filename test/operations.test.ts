@@ -242,7 +242,7 @@ describe('an operation', () => {
     expect(other.body.code).toBe('idempotency-key-reused');
   });
 
-  it('of a batch may hold as much as any other, and one that holds too much stops no other', async () => {
+  it('of a batch is judged as if it had come alone, also by its size', async () => {
     const alone = await app.account('large batches', 1000);
     const keys = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, 1]));
     const many = Array.from({ length: 500 }, () => ({ type: 'echo', input: keys(90) }));

@@ -41,7 +41,7 @@ export function atLeast(least: number, name: string, value: unknown): void {
 }
 
 /** A body's JSON, in which nothing has become null that was a number. */
-export function jsonOf(body: unknown): string {
+export function jsonOf(body: unknown): string | undefined {
   return JSON.stringify(body, (key, value: unknown) => {
     if (typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value)))
       throw new TypeError(`${key} is ${String(value)}, which JSON can't hold: give it as a string`);

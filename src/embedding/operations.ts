@@ -1,11 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { AccountsService } from '../accounts/accounts.service.js';
+import { jsonOf } from '../client/arguments.js';
 import { type ProblemBody, RingbackError } from '../client/error.js';
 import type { Operation, SubmitRequest } from '../client/types.js';
 import { HttpConfig } from '../config/config.js';
 import { ACCOUNT_NAME, ACCOUNT_NAME_MESSAGE } from '../faces/native/account.request.js';
 import { OperationResponse } from '../faces/native/operation.response.js';
-import { checkJsonShape } from '../http/json-shape.js';
 import { toProblem } from '../faces/problem.filter.js';
 import { readSubmission, toIdempotency, toRerunIdempotency } from '../faces/native/submission.js';
 import { OperationNotFoundError, OperationRefusedError } from '../operations/operation.errors.js';
@@ -52,10 +52,8 @@ export class Operations {
     { account = 'default', idempotencyKey, traceparent }: SubmitFromCode = {},
   ): Promise<Operation<Result>> {
     return this.answer(async (operations) => {
-      // As a body it would have null for what JSON cannot hold.
-      checkJsonShape(request);
       // As bytes would have it: what JSON cannot carry would differ between submit and run.
-      const text = JSON.stringify(request) ?? 'null';
+      const text = jsonOf(request) ?? 'null';
       const idempotency = toIdempotency(idempotencyKey, () => text);
       const trace = traceparent === undefined ? activeTraceparent() : traceparentOf(traceparent);
       const accountId = await this.ensured(account);

@@ -182,7 +182,7 @@ async function migrate(pool: pg.Pool): Promise<void> {
   }
 }
 
-/** Again each second while PostgreSQL is away: it may just be starting. */
+/** Again each second while PostgreSQL is away: others that start may have all its connections, or it begins anew. */
 async function patiently<T>(connect: () => Promise<T>, triesLeft = CONNECT_TRIES): Promise<T> {
   try {
     return await connect();
