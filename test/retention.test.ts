@@ -133,14 +133,20 @@ describe('retention', { timeout: 60_000 }, () => {
       (await app.client.post(`/v1/files?name=${name}`, Buffer.from(name), { 'content-type': 'text/plain' }))
         .body.id;
     const needed = await upload('needed');
+    const asToken = await upload('named without its prefix');
     const runAt = new Date(Date.now() + 3_600_000).toISOString();
-    const waiting = await app.client.submit({ type: 'echo', input: { file: needed }, run_at: runAt });
+    const input = { file: needed, among: [{ file: asToken.slice('file_'.length), md5: 'f'.repeat(32) }] };
+    const waiting = await app.client.submit({ type: 'echo', input, run_at: runAt });
     const unneeded = await upload('unneeded');
     expect((await app.client.get(`/v1/files/${unneeded}`)).body.expires_at).toEqual(expect.any(String));
-    await expect.poll(() => stored(app.config.files.folder), { timeout: 20_000 }).toEqual([needed]);
-    await expect.poll(() => rowsOf(app.databaseUrl, 'SELECT id FROM file')).toEqual([{ id: needed }]);
+    await expect
+      .poll(() => stored(app.config.files.folder), { timeout: 20_000 })
+      .toEqual([needed, asToken].sort());
+    await expect.poll(() => count(app.databaseUrl, 'file')).toBe(2);
+    expect(await count(app.databaseUrl, 'file_use')).toBe(2);
     expect((await app.client.get(`/v1/files/${unneeded}`)).status).toBe(404);
     expect((await app.client.get(`/v1/files/${needed}/content`)).text).toBe('needed');
+    expect((await app.client.get(`/v1/files/${asToken}/content`)).text).toContain('without');
     await app.client.post(`/v1/operations/${waiting.id}/cancel`);
     await expire(app.databaseUrl);
     await expect.poll(() => count(app.databaseUrl, 'file_use'), { timeout: 20_000 }).toBe(0);

@@ -11,7 +11,10 @@ import { StorageUnavailableError } from './storage-errors.js';
 /** Files deleted at once; on a store elsewhere each is a request. */
 const MOST_DELETIONS = 16;
 
-const ID = /^file_[0-9a-f]{32}$/;
+/** An id; without its prefix it is a token of the trm face. */
+const ID = /^(?:file_)?([0-9a-f]{32})$/;
+
+const NAMED = /(?:file_|")([0-9a-f]{32})(?![0-9a-f])/g;
 
 /** What a caller of `save` may rely on. Sizes are bytes, `sha256` is lower-case hex. */
 export interface StoredFile {
@@ -95,9 +98,10 @@ export class FilesService {
     return file;
   }
 
+  /** By its id, or by that without `file_`. */
   async find(accountId: string, id: string): Promise<FileEntity | null> {
-    // Any text of a caller's may come here, NUL included, which PostgreSQL would refuse.
-    return ID.test(id) ? this.store.find(accountId, id) : null;
+    const known = idOf(id);
+    return known === null ? null : this.store.find(accountId, known);
   }
 
   open(file: { id: string }, range?: ByteRange): Promise<Readable> {
@@ -111,9 +115,10 @@ export class FilesService {
 
   /** Deletes; false when the account has no such file. */
   async remove(accountId: string, id: string): Promise<boolean> {
-    const removed = await this.store.condemn(accountId, id);
-    if (removed) await this.delete([id]);
-    return removed;
+    const known = idOf(id);
+    if (known === null || !(await this.store.condemn(accountId, known))) return false;
+    await this.delete([known]);
+    return true;
   }
 
   /**
@@ -149,6 +154,17 @@ export class FilesService {
     // The end of the operation sets it.
     return operationId === undefined ? { seconds: this.config.keptS } : null;
   }
+}
+
+/** The ids of files that a JSON text may name: anywhere in it, or without `file_` as the whole of a string. */
+export function filesNamed(json: string): string[] {
+  return [...new Set(Array.from(json.matchAll(NAMED), ([, hex]) => `file_${hex}`))];
+}
+
+/** Null for what is no id. Any text of a caller's may come here, NUL included, which PostgreSQL would refuse. */
+function idOf(given: string): string | null {
+  const hex = ID.exec(given)?.[1];
+  return hex === undefined ? null : `file_${hex}`;
 }
 
 /** Of an error of the storage, what it was made of: that says what is wrong with it. */

@@ -37,6 +37,8 @@ export interface NewOperation {
   /** W3C trace context; null: none. */
   readonly traceparent: string | null;
   readonly ackByPoll: boolean;
+  /** Ids of the files that its input may name: those that there are stay as long as it may run. */
+  readonly files: readonly string[];
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null;
 }
 
@@ -151,8 +153,8 @@ export class OperationStore {
          RETURNING request_id, rid, created_at, due_at, phase, callback_url
        ), used AS (
          INSERT INTO file_use (operation_id, file_id)
-         SELECT DISTINCT a.request_id, named[1] FROM accepted a JOIN incoming i USING (rid)
-         CROSS JOIN LATERAL regexp_matches(i.input, 'file_[0-9a-f]{32}', 'g') AS named WHERE i.input LIKE '%file\\_%'
+         SELECT a.request_id, f.id FROM unnest($20::text[], $21::text[]) AS n (rid, file_id) JOIN accepted a USING (rid)
+         JOIN file f ON f.id = n.file_id
        ), booked AS (
          INSERT INTO ledger_entry (accepted, destined) SELECT count(*), count(callback_url) FROM accepted HAVING count(*) > 0
        ), noted AS (
@@ -180,6 +182,8 @@ export class OperationStore {
         items.map((o) => o.silent),
         items.map((o) => o.traceparent),
         items.map((o) => o.ackByPoll),
+        items.flatMap((o) => o.files.map(() => o.rid)),
+        items.flatMap((o) => o.files),
       ],
     );
     const accepted = new Map(rows.map((row) => [row.rid, row]));
@@ -427,7 +431,7 @@ export class OperationStore {
 }
 
 function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
-  const { idempotency: _, ...given } = item;
+  const { idempotency: _, files: __, ...given } = item;
   return Object.assign(new OperationEntity(), {
     state: 'Waiting',
     attempt: 0,

@@ -8,7 +8,7 @@ import { CallbackHosts } from '../egress/callback-hosts.js';
 import { checkHeaders, type GivenHeader } from '../egress/header-rules.js';
 import { UrlPolicy } from '../egress/url-policy.js';
 import type { FileEntity } from '../files/file.entity.js';
-import { FilesService } from '../files/files.service.js';
+import { filesNamed, FilesService } from '../files/files.service.js';
 import { SecretBox } from '../signing/secret-box.js';
 import { Step } from '../tracing/spans.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
@@ -293,12 +293,14 @@ export class OperationsService {
     const tries = check ? type.tries(await check(type, submission.input)) : 1;
     if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl);
     const { callback, accountId, idempotency } = submission;
+    const input = submission.input === undefined ? null : JSON.stringify(submission.input);
     return {
       rid,
       accountId,
       face: submission.face,
       type: type.name,
-      input: submission.input === undefined ? null : JSON.stringify(submission.input),
+      input,
+      files: input === null ? [] : filesNamed(input),
       callbackUrl,
       callbackHeaders:
         callback && callback.headers.length > 0
