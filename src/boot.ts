@@ -67,6 +67,7 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
     accounts: { slots: env.RINGBACK_SLOTS, firstKey: env.RINGBACK_API_KEY },
     trm: {
       zeroId: env.RINGBACK_TRM_ZERO_ID,
+      strict: env.RINGBACK_TRM_STRICT,
       requestsPerHour: env.RINGBACK_TRM_REQUESTS_PER_HOUR,
       tokenIdleS: 1800,
     },

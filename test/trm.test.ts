@@ -116,10 +116,10 @@ describe('an operation of the trm face', () => {
     gates.get(gate)!();
     const polled = await ended(id);
     expect(JSON.stringify(polled)).toBe(
-      `{"trm":{"requestid":${id},"isbatch":false,"status":"Finished","statusText":"Through the gate","result":{"through":${gate}},"custom":{"filetoken":"abc"}}}`,
+      `{"trm":{"requestid":${id},"isbatch":false,"status":"Finished","statusText":"Through the gate"},"result":{"through":${gate}},"custom":{"filetoken":"abc"}}`,
     );
     const [received] = await receiver.received(1);
-    expect(JSON.parse(received!.body)).toEqual(polled);
+    expect(received!.body).toBe(JSON.stringify(polled));
     expect(received!.headers['content-type']).toBe('application/json');
     verify(await app.client.signingSecret(), received!);
   });
@@ -132,7 +132,7 @@ describe('an operation of the trm face', () => {
         requestid: body.trm.requestid,
         isbatch: false,
         status: 'Failed',
-        statusText: 'Failed',
+        statusText: 'Operation failed!',
         statusInfo: 'The file is broken',
       },
     });
@@ -144,10 +144,12 @@ describe('an operation of the trm face', () => {
     const { body, headers } = await submit('test/gate', { gate: ++gate });
     await app.client.post(`/v1/operations/${headers.get('operation-id')}/cancel`);
     const { trm } = await ended(body.trm.requestid);
-    expect(trm.status).toBe('Failed');
+    expect(trm).toMatchObject({ status: 'Failed', statusText: 'Operation failed!' });
     expect(trm.statusInfo).toMatch(/^Canceled/);
     const { items } = (await app.client.get('/api/trm/list?take=1')).body;
-    expect(items).toMatchObject([{ status: 'Failed', statusText: 'Failed', errorMessage: trm.statusInfo }]);
+    expect(items).toMatchObject([
+      { status: 'Failed', statusText: 'Operation failed!', errorMessage: trm.statusInfo },
+    ]);
   });
 
   it('that ends inside its inline window is answered Finished with requestid 0, and calls back with its real id', async () => {
@@ -158,15 +160,15 @@ describe('an operation of the trm face', () => {
         requestid: 0,
         isbatch: false,
         status: 'Finished',
-        statusText: 'Finished',
-        custom: { a: 1 },
+        statusText: 'Finished!',
       },
+      custom: { a: 1 },
     });
     const [received] = await receiver.received(1);
     const operation = await app.client.ended(headers.get('operation-id')!);
-    expect(JSON.parse(received!.body)).toEqual({
-      trm: { ...body.trm, requestid: operation.request_id },
-    });
+    expect(received!.body).toBe(
+      JSON.stringify({ ...body, trm: { ...body.trm, requestid: operation.request_id } }),
+    );
     expect((await status(operation.request_id)).body.trm.requestid).toBe(operation.request_id);
   });
 
@@ -204,12 +206,20 @@ describe('an operation of the trm face', () => {
     await using receiver = await Receiver.answering(200);
     const { status: http, body, headers } = await submit('test/gate', { gate: 0, callbackurl: receiver.url });
     expect(http).toBe(200);
-    expect(body.trm).toMatchObject({ requestid: 0, isbatch: false, status: 'Failed', statusText: 'Failed' });
+    expect(body).toEqual({
+      trm: {
+        requestid: 0,
+        isbatch: false,
+        status: 'Failed',
+        statusText: 'Operation failed!',
+        statusInfo: expect.any(String) as string,
+      },
+    });
     expect(body.trm.statusInfo).toMatch(/gate must not be less than 1/);
     const operation = await app.client.ended(headers.get('operation-id')!);
     expect(operation).toMatchObject({ status: 'Failed', attempt: 0, error: { code: 'invalid_input' } });
     const [received] = await receiver.received(1);
-    expect(JSON.parse(received!.body).trm).toEqual({ ...body.trm, requestid: operation.request_id });
+    expect(JSON.parse(received!.body)).toEqual({ trm: { ...body.trm, requestid: operation.request_id } });
   });
 
   it('keeps its own endpoints’ events native', async () => {
@@ -332,7 +342,6 @@ describe('the trm face', () => {
     expectError(await submit('no/such/path', {}), 400, /no\/such\/path is no route/);
     expectError(await app.client.get('/api/no/such/path'), 400, /no\/such\/path/);
     expectError(await submit('test/gate', '{"gate":'), 400, /body/);
-    expectError(await submit('test/gate', { gate: 1, gat: 2 }), 400, /gat.*not a known field/);
     expectError(await submit('test/gate', [1]), 400, /JSON object/);
     expectError(await submit('test/gate', '5'), 400, /JSON object/);
     expectError(
@@ -346,6 +355,77 @@ describe('the trm face', () => {
       expectError(await stranger.get(`/api/trm/status?requestid=${id}`), 400, /requestid|operation/);
     expectError(await stranger.get('/api/trm/status'), 400, /requestid/);
     expectError(await stranger.get('/api/trm/status?requestid=1&requestid=2'), 400, /requestid/);
+  });
+
+  it('ignores what is sent besides what it knows: its clients send more than is needed', async () => {
+    const more = { gate: 0, gat: 2, toString: 'x' };
+    const refused = await submit('test/gate', more);
+    expect(refused.body.trm).toMatchObject({ requestid: 0, status: 'Failed' });
+    expect(refused.body.trm.statusInfo).toBe('input.gate: gate must not be less than 1');
+    await using receiver = await Receiver.answering(200);
+    const callback = { url: receiver.url, retries: 3, headers: [{ key: 'a', value: 'b', kind: 'c' }] };
+    const taken = await submit('test/gate', { ...more, gate: ++gate, callback });
+    await expect.poll(() => gates.has(gate)).toBe(true);
+    gates.get(gate)!();
+    expect((await ended(taken.body.trm.requestid)).result).toEqual({ through: gate });
+    expect((await receiver.received(1))[0]!.headers['a']).toBe('b');
+    const login = { accountid: 'default', key: app.client.key, culture: 'en' };
+    expect((await app.client.post('/api/auth/token', login)).status).toBe(200);
+    expect((await app.client.get('/api/trm/list?take=1&sort=asc')).body.items).toHaveLength(1);
+    // Where the path gives it too, the same is no contradiction.
+    const doubled = await submit('orders/4711/files/all/zip', { id: 4711, note: { for: 'you' } });
+    expect((await ended(doubled.body.trm.requestid)).trm.status).toBe('Finished');
+    expectError(await submit('orders/4711/files/all/zip', { id: '4712' }), 400, /^id: the path/);
+  });
+
+  it('refuses what it does not know where RINGBACK_TRM_STRICT asks for it', async () => {
+    if (process.env.RINGBACK_TEST_REDIS_URL) await app[Symbol.asyncDispose]();
+    {
+      await using strict = await App.start({ trm: { strict: true } }, [GatesModule]);
+      expectError(
+        await submit('test/gate', { gate: 1, gat: 2 }, strict.client),
+        400,
+        /gat.*not a known field/,
+      );
+      const callback = { url: 'http://127.0.0.1:9/', retries: 3 };
+      expectError(await submit('test/quick', { callback }, strict.client), 400, /^callback\.retries/);
+      expectError(await strict.client.get('/api/trm/list?sort=asc'), 400, /^sort/);
+    }
+    if (process.env.RINGBACK_TEST_REDIS_URL) app = await App.start({}, [ExampleHandlersModule, GatesModule]);
+  });
+
+  it('tells the status by POST too, with the id in the query, in JSON or in a form', async () => {
+    const client = await app.account('trm-post');
+    const { headers } = await submit('test/quick', { a: 1 }, client);
+    const { request_id: id } = await client.ended(headers.get('operation-id')!);
+    const polled = await status(id, client);
+    const post = (query: string, body?: unknown, type?: string): Promise<Answer> =>
+      client.post(`/api/trm/status${query}`, body, type === undefined ? {} : { 'content-type': type });
+    const form = 'application/x-www-form-urlencoded';
+    for (const answer of [
+      await post(`?requestid=${id}`),
+      await post(`?requestid=${id}`, ''),
+      await post(`?requestid=${id}`, {}),
+      await post('', { requestid: id }),
+      await post('', { requestid: String(id), verbose: true }),
+      await post(`?requestid=${id}`, { requestid: id }),
+      await post('', `requestid=${id}`, form),
+    ]) {
+      expect([answer.status, answer.text]).toEqual([200, polled.text]);
+    }
+    for (const answer of [
+      await post(''),
+      await post('', { requestid: 0 }),
+      await post('', { requestid: null }),
+      await post('', { requestid: [id] }),
+      await post('', [id]),
+      await post(`?requestid=${id}`, { requestid: id + 1 }),
+      await post('', 'requestid=', form),
+      await post(`?requestid=${id}`, '{'),
+    ])
+      expectError(answer, 400, /requestid|body/);
+    expectError(await client.post('/api/test/quick', 'a=1', { 'content-type': form }), 400, /content type/);
+    expect((await client.withKey('none').post('/api/trm/status', { requestid: id })).status).toBe(401);
   });
 
   it('lets in whoever has a token, until it ends', async () => {
@@ -422,6 +502,8 @@ describe('the trm face', () => {
       `bytes 8-15/${bytes.length}`,
       'abcdefgh',
     ]);
+    // Both forms of a token are taken.
+    expect((await get(`file_${token}`)).headers.get('etag')).toBe(shown.headers.get('etag'));
     const etag = shown.headers.get('etag')!;
     for (const [known, status] of [
       [etag, 206],
@@ -466,11 +548,11 @@ async function upload(client: Client, name: string, bytes: Uint8Array, part = 'f
   form.append(part, new Blob([bytes as never]), name);
   const { status: http, body } = await client.post('/api/media/upload', form);
   expect(http).toBe(200);
-  expect(body).toEqual({ result: { token: expect.any(String) as string, name } });
+  expect(body).toEqual({ result: { token: expect.stringMatching(/^[0-9a-f]{32}$/) as string, name } });
   return body.result.token;
 }
 
-/** What the real clients do: log in, poll until the end, log in once more on a 401. */
+/** What the real clients do: log in, poll until the end, read the body as it came, log in once more on a 401. */
 class Connector {
   logins = 0;
   private token = '';
@@ -489,15 +571,14 @@ class Connector {
   }
 
   async run(path: string, body?: unknown): Promise<any> {
-    const { trm } = (await (await this.call('POST', path, body)).json()) as any;
-    if (!(trm.requestid > 0)) throw new Error('no requestid');
-    let last: any;
+    let last = (await (await this.call('POST', path, body)).json()) as any;
+    const { requestid } = last.trm;
+    if (!(requestid > 0)) throw new Error('no requestid');
     await expect
       .poll(
         async () => {
-          const answer = await this.call('GET', `trm/status?requestid=${trm.requestid}`);
-          last = ((await answer.json()) as any).trm;
-          return last.status;
+          last = await (await this.call('GET', `trm/status?requestid=${requestid}`)).json();
+          return last.trm.status;
         },
         { timeout: 20_000 },
       )

@@ -85,6 +85,8 @@ export abstract class AccountConfig {
 export abstract class TrmConfig {
   /** Whether ended operations show `requestid` 0 on poll and callback too. */
   abstract readonly zeroId: boolean;
+  /** Whether fields that nobody knows are refused. */
+  abstract readonly strict: boolean;
   /** Requests an account may make an hour, per process. */
   abstract readonly requestsPerHour: number;
   /** Seconds after its last use when an auth token ends. */

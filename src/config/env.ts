@@ -239,6 +239,11 @@ export const SETTINGS = {
     'Requests an account may make an hour on the trm face, counted per process; auth calls are free. A client that polls every 2 s alone makes 1800.',
     number(1, 10_000_000),
   ),
+  RINGBACK_TRM_STRICT: setting(
+    'false',
+    'Refuse fields that an operation type, or a route of the trm face, does not have. Otherwise they are ignored there: its clients send more than is needed.',
+    boolean,
+  ),
   RINGBACK_TRM_ZERO_ID: setting(
     'false',
     'Show `requestid` 0 for ended operations of the trm face on poll and in callbacks too, not only in inline answers.',

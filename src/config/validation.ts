@@ -31,12 +31,15 @@ export interface FieldError {
   readonly message: string;
 }
 
+/** The names that lead to a field, from the outermost in. */
+export type FieldNames = readonly string[];
+
 export interface Validated<T> {
   /** Only to be used where there are no errors. */
   readonly value: T;
   readonly errors: readonly FieldError[];
-  /** Whether a field is among the faults that nobody declared. */
-  readonly unknownField: boolean;
+  /** The fields among the faults that nobody declared: the names that lead to each. */
+  readonly unknown: readonly FieldNames[];
 }
 
 /** What was given as its class, with one fault of each field that is wrong; their paths begin with `parent`. */
@@ -46,20 +49,33 @@ export async function validated<T extends object>(
   parent = '',
 ): Promise<Validated<T>> {
   const value = plainToInstance(type, given);
-  const dropped = droppedFields(given, value, parent);
+  const dropped = droppedFields(given, value, []);
   const faults = await validate(value, VALIDATION);
   return {
     value,
-    errors: [...fieldErrors(faults, parent), ...dropped.map((path) => ({ path, message: UNKNOWN }))],
-    unknownField: dropped.length > 0 || hasUnknownField(faults),
+    errors: [
+      ...fieldErrors(faults, parent),
+      ...dropped.map((names) => ({ path: names.reduce(join, parent), message: UNKNOWN })),
+    ],
+    unknown: [...dropped, ...unknownFields(faults, [])],
   };
 }
 
-function hasUnknownField(errors: readonly ValidationError[]): boolean {
-  return errors.some(
-    ({ constraints, children }) =>
-      'whitelistValidation' in (constraints ?? {}) || hasUnknownField(children ?? []),
-  );
+/** A copy of what was given without these fields. */
+export function withoutFields<T extends object>(given: T, fields: readonly FieldNames[]): T {
+  const copy = structuredClone(given);
+  for (const names of fields) {
+    const owner = names.slice(0, -1).reduce<unknown>((at, name) => (isWalked(at) ? at[name] : at), copy);
+    if (isWalked(owner)) delete owner[names.at(-1)!];
+  }
+  return copy;
+}
+
+function unknownFields(errors: readonly ValidationError[], parents: FieldNames): FieldNames[] {
+  return errors.flatMap(({ property, constraints = {}, children = [] }) => {
+    const names = [...parents, property];
+    return 'whitelistValidation' in constraints ? [names] : unknownFields(children, names);
+  });
 }
 
 /** Flattens class-validator's tree into paths. What is wrong itself is told without what is wrong within it. */
@@ -90,13 +106,13 @@ function tellingRule(broken: readonly string[]): string | undefined {
  * Fields that class-transformer left out because every object, or the class, has a member of that name, such as toString: so
  * class-validator didn't see them. In objects of no class, whose keys may be any, they are put back.
  */
-function droppedFields(given: unknown, made: unknown, parent: string): string[] {
+function droppedFields(given: unknown, made: unknown, parents: FieldNames): FieldNames[] {
   if (given === made || !isWalked(given) || !isWalked(made)) return [];
   return Object.keys(given).flatMap((key) => {
-    const path = join(parent, key);
-    if (Object.hasOwn(made, key)) return droppedFields(given[key], made[key], path);
+    const names = [...parents, key];
+    if (Object.hasOwn(made, key)) return droppedFields(given[key], made[key], names);
     if (!isMember(made, key)) return [];
-    if (Object.getPrototypeOf(made) !== Object.prototype) return [path];
+    if (Object.getPrototypeOf(made) !== Object.prototype) return [names];
     Object.defineProperty(made, key, {
       value: given[key],
       enumerable: true,

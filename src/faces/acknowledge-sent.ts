@@ -15,7 +15,7 @@ export function acknowledgeSent(
   operation: OperationEntity,
 ): void {
   // A HEAD shows nothing of it.
-  if (!operation.ackByPoll || !isTerminal(operation.state) || reply.request.method !== 'GET') return;
+  if (!operation.ackByPoll || !isTerminal(operation.state) || reply.request.method === 'HEAD') return;
   reply.raw.once('finish', () => {
     operations.acknowledge(accountId, operation).catch((error: unknown) => {
       new Logger('Operations').warn(`a read end could not be acknowledged: ${String(error)}`);

@@ -16,6 +16,9 @@ const BODY_MS = 30_000;
 /** Stands for whatever a raw upload's content type is, so that no parser touches its bytes. No caller can name it. */
 const RAW_UPLOAD = `application/x-ringback-${randomUUID()}`;
 const UPLOAD_ROUTE = /^\/(v1\/files|api\/media\/upload)\/?(\?|$)/;
+/** Polled with a form by clients that make every call a POST. */
+const FORM_ROUTE = /^\/api\/trm\/status\/?(\?|$)/;
+const FORM = 'application/x-www-form-urlencoded';
 const BATCH_ROUTE = /^\/v1\/operations\/batch\/?(\?|$)/;
 const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)/i;
 const UTF_8 = new TextDecoder('utf-8', { fatal: true });
@@ -50,6 +53,10 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
     const text = utf8Text(request.headers, body as Buffer);
     if (text instanceof Problem) return done(text);
     void parseJson(request, text, done);
+  });
+  app.addContentTypeParser(FORM, { parseAs: 'string' }, (request, body, done) => {
+    if (FORM_ROUTE.test(request.url)) done(null, Object.fromEntries(new URLSearchParams(String(body))));
+    else done(notUnderstood(FORM));
   });
   // Fastify's own: a body of plain text is wanted nowhere.
   app.removeContentTypeParser('text/plain');

@@ -6,7 +6,7 @@ import type { Owed } from '../deliveries/owed.js';
 import { CallbackPresenters } from './callback-presenters.js';
 import type { OperationEntity } from './operation.entity.js';
 import { OPERATION_ENDED, type OperationEnded } from './operation-ended.js';
-import { EVENT_OF } from './operation.state.js';
+import { ENDED_TEXT, EVENT_OF } from './operation.state.js';
 import { type Claim, OperationStore } from './operation.store.js';
 import { OperationWaits } from './operation-waits.js';
 import { PollPace } from './poll-pace.js';
@@ -115,7 +115,11 @@ export class OperationEnder {
           fileId: how.fileId,
         });
       case 'Failed':
-        return Object.assign(ended, { statusText: 'Failed', errorCode: how.code, errorMessage: how.message });
+        return Object.assign(ended, {
+          statusText: ENDED_TEXT.Failed,
+          errorCode: how.code,
+          errorMessage: how.message,
+        });
       case 'Canceled':
         return Object.assign(ended, { statusText: how.message });
       default:

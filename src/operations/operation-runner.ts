@@ -10,6 +10,7 @@ import { OperationDispatcher } from './operation.dispatcher.js';
 import type { OperationEntity } from './operation.entity.js';
 import { CANCELED, type How, OperationEnder } from './operation-ender.js';
 import { OperationRun, RunAborted, storable } from './operation-run.js';
+import { ENDED_TEXT } from './operation.state.js';
 import { type Claim, OperationStore, type Release } from './operation.store.js';
 import type { OperationOutcome } from './operation-type.js';
 import { OperationTypes, type RegisteredType } from './operation-types.js';
@@ -164,7 +165,7 @@ export class OperationRunner {
         'result and custom are over 1 MiB: store them with context.saveFile',
       );
     }
-    const statusText = storable(outcome.statusText ?? 'Finished');
+    const statusText = storable(outcome.statusText || ENDED_TEXT.Finished);
     return {
       kind: 'end',
       how: {

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit, Optional, type Type } from '@nestjs/common';
 import { DiscoveryService, Reflector } from '@nestjs/core';
 import type { ClassConstructor } from 'class-transformer';
-import { validated } from '../config/validation.js';
+import { validated, withoutFields } from '../config/validation.js';
 import { OperationRefusedError } from './operation.errors.js';
 import { OPERATION_TYPE, type OperationHandler, type OperationTypeOptions } from './operation-type.js';
 import { type RetryPolicy, retryPolicy, retryPolicyFault } from './retry-policy.js';
@@ -96,18 +96,25 @@ export class OperationTypes implements OnModuleInit {
     return instance;
   }
 
+  /** The input without the fields that its type doesn't have. */
+  async known(type: RegisteredType, input: Record<string, unknown>): Promise<Record<string, unknown>> {
+    if (!type.input) return input;
+    const { unknown } = await validated(type.input as ClassConstructor<object>, input);
+    return unknown.length === 0 ? input : withoutFields(input, unknown);
+  }
+
   private async toInstance(type: RegisteredType, inputClass: Type<object>, input: unknown): Promise<object> {
     if (typeof input !== 'object' || input === null || Array.isArray(input)) {
       throw new OperationRefusedError('invalid-input', [
         { path: 'input', message: `must be an object, as ${type.name} describes it` },
       ]);
     }
-    const { value, errors, unknownField } = await validated(
+    const { value, errors, unknown } = await validated(
       inputClass as ClassConstructor<object>,
       input,
       'input',
     );
-    if (errors.length > 0) throw new OperationRefusedError('invalid-input', errors, null, unknownField);
+    if (errors.length > 0) throw new OperationRefusedError('invalid-input', errors, null, unknown.length > 0);
     return value;
   }
 

@@ -18,6 +18,9 @@ export function isTerminal(state: OperationState): state is TerminalState {
   return OPERATION_MOVES[state].length === 0;
 }
 
+/** The status text of an end of which its handler says nothing. */
+export const ENDED_TEXT = { Finished: 'Finished', Failed: 'Failed' } as const;
+
 /** The event that an ending tells. */
 export const EVENT_OF = {
   Finished: 'operation.finished',

@@ -1,16 +1,18 @@
 import { Body, Controller, Delete, Headers, HttpCode, Post, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { AuthTokens } from '../../accounts/auth-tokens.js';
 import { TrmConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
 import { TrmAuthRequest } from './trm.request.js';
+import { TrmRequests } from './trm-requests.service.js';
 
 @ApiTags('trm')
 @Controller('api/auth/token')
 export class TrmAuthController {
   constructor(
     private readonly tokens: AuthTokens,
+    private readonly requests: TrmRequests,
     private readonly config: TrmConfig,
   ) {}
 
@@ -18,7 +20,9 @@ export class TrmAuthController {
   @Post()
   @HttpCode(200)
   @ApiOkResponse({ schema: { type: 'string' } })
-  async issue(@Body() { accountid, key }: TrmAuthRequest, @Res() reply: FastifyReply): Promise<void> {
+  @ApiBody({ type: TrmAuthRequest })
+  async issue(@Body() body: unknown, @Res() reply: FastifyReply): Promise<void> {
+    const { accountid, key } = await this.requests.read(TrmAuthRequest, body);
     const token = await this.tokens.issue(accountid, key, this.config.tokenIdleS);
     if (token === null)
       throw new Problem(401, 'unauthorized', 'this account and this key do not belong together');

@@ -8,12 +8,13 @@ import { ApiBytes } from '../../http/api-answers.js';
 import { Problem } from '../../http/problem.js';
 import { sendFile } from '../file-answer.js';
 import { storeUpload } from '../incoming-file.js';
+import { tokenOf } from './trm-tokens.js';
 import { TrmGuard } from './trm.guard.js';
 
 const MIB = 1024 * 1024;
 
 export class TrmMedia {
-  /** What `GET /api/media/get/:token` and operations' inputs take. */
+  /** What `GET /api/media/get/:token` and operations' inputs take: 32 hex digits. */
   token: string;
   name: string;
 }
@@ -37,7 +38,7 @@ export class TrmMediaController {
     if (!request.isMultipart())
       throw new Problem(400, 'invalid-request', 'send the file as a part of a multipart/form-data body');
     const { id, name } = await storeUpload(this.files, accountId, request, undefined);
-    return { result: { token: id, name } };
+    return { result: { token: tokenOf(id), name } };
   }
 
   /** The bytes of a stored file, for saving. */

@@ -1,9 +1,8 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { TrmConfig } from '../../config/config.js';
-import { validated } from '../../config/validation.js';
 import { Problem } from '../../http/problem.js';
 import { queryValues } from '../../http/raw-query.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
@@ -16,6 +15,7 @@ import { TrmGuard } from './trm.guard.js';
 import { TrmListResponse } from './trm-list.response.js';
 import { TrmPaths } from './trm-paths.js';
 import { TrmListQuery, TrmSubmitRequest } from './trm.request.js';
+import { fieldsOf, TrmRequests } from './trm-requests.service.js';
 import { TrmSubmits } from './trm-submits.service.js';
 
 /** PostgreSQL's `bigint`; a number that is an id at all. */
@@ -26,6 +26,7 @@ const MOST_INLINE_MS = 60_000;
 @Controller('api')
 export class TrmOperationsController {
   constructor(
+    private readonly requests: TrmRequests,
     private readonly submits: TrmSubmits,
     private readonly operations: OperationsService,
     private readonly paths: TrmPaths,
@@ -43,19 +44,39 @@ export class TrmOperationsController {
     @Query('requestid') requestId: unknown,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TrmEnvelope> {
-    if (typeof requestId !== 'string' || !REQUEST_ID.test(requestId))
-      throw new Problem(400, 'invalid-query', 'requestid: give the integer that the submit answered');
-    const operation = await this.reads.findByRequestId(accountId, requestId);
-    if (!operation)
-      throw new Problem(400, 'operation-not-found', `there is no operation ${requestId} in this account`);
-    acknowledgeSent(reply, this.operations, accountId, operation);
-    return TrmEnvelope.from(operation, this.config.zeroId);
+    return this.statusOf(accountId, requestIdOf([requestId]), reply);
+  }
+
+  /** The same, for clients that make every call a POST: `requestid` is in the query, or in the body as JSON or a form. */
+  @Post('trm/status')
+  @HttpCode(200)
+  @NeedsScope('operations:read', TrmGuard)
+  @ApiQuery({ name: 'requestid', required: false, schema: { type: 'integer' } })
+  @ApiConsumes('application/json', 'application/x-www-form-urlencoded')
+  @ApiBody({ required: false, schema: { type: 'object', properties: { requestid: { type: 'integer' } } } })
+  async statusByPost(
+    @AccountId() accountId: string,
+    @Query('requestid') requestId: unknown,
+    @Body() body: unknown,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<TrmEnvelope> {
+    return this.statusOf(accountId, requestIdOf([requestId, fieldsOf(body)['requestid']]), reply);
   }
 
   /** The account's operations, newest first: the operations log. */
   @Get('trm/list')
   @NeedsScope('operations:read', TrmGuard)
-  async list(@AccountId() accountId: string, @Query() query: TrmListQuery): Promise<TrmListResponse> {
+  @ApiQuery({ name: 'skip', required: false, schema: { type: 'integer', minimum: 0, default: 0 } })
+  @ApiQuery({
+    name: 'take',
+    required: false,
+    schema: { type: 'integer', minimum: 0, maximum: 500, default: 100 },
+  })
+  async list(
+    @AccountId() accountId: string,
+    @Query() given: Record<string, unknown>,
+  ): Promise<TrmListResponse> {
+    const query = await this.requests.read(TrmListQuery, given);
     const { operations, total } = await this.reads.newest(
       accountId,
       Number(query.skip ?? 0),
@@ -101,11 +122,15 @@ export class TrmOperationsController {
         'unknown-route',
         `${request.method} /api/${path.slice(0, 200)} is no route here`,
       );
-    const { own, input } = await split(body);
+    const { callback, callbackurl, ...input } = fieldsOf(body);
+    const own = await this.requests.read(TrmSubmitRequest, {
+      ...(callback === undefined ? {} : { callback }),
+      ...(callbackurl === undefined ? {} : { callbackurl }),
+    });
     const { view, inline } = await this.submits.submit(
       accountId,
       found.type,
-      withParameters(input, found.parameters),
+      await this.requests.input(found.type, withParameters(input, found.parameters)),
       own,
       {
         callbackUrls: queryValues(request.url, 'callbackurl'),
@@ -116,37 +141,42 @@ export class TrmOperationsController {
     void reply.header('operation-id', view.operation.rid);
     return TrmEnvelope.from(view.operation, inline);
   }
+
+  private async statusOf(accountId: string, requestId: string, reply: FastifyReply): Promise<TrmEnvelope> {
+    const operation = await this.reads.findByRequestId(accountId, requestId);
+    if (!operation)
+      throw new Problem(400, 'operation-not-found', `there is no operation ${requestId} in this account`);
+    acknowledgeSent(reply, this.operations, accountId, operation);
+    return TrmEnvelope.from(operation, this.config.zeroId);
+  }
 }
 
-/** The body's own members and the operation's input. */
-async function split(body: unknown): Promise<{ own: TrmSubmitRequest; input: Record<string, unknown> }> {
-  const given = body ?? {};
-  if (typeof given !== 'object' || Array.isArray(given))
-    throw new Problem(400, 'invalid-request', 'the body must be a JSON object');
-  const { callback, callbackurl, ...input } = given as Record<string, unknown>;
-  const { value: own, errors } = await validated(TrmSubmitRequest, {
-    ...(callback === undefined ? {} : { callback }),
-    ...(callbackurl === undefined ? {} : { callbackurl }),
-  });
-  if (errors.length > 0)
-    throw new Problem(
-      400,
-      'invalid-request',
-      errors.map(({ path, message }) => `${path}: ${message}`).join('; '),
-    );
-  return { own, input };
+/** The id that a poll names; `given` are the places where it may stand. */
+function requestIdOf(given: readonly unknown[]): string {
+  const named = new Set(
+    given.flatMap((id) =>
+      id === undefined || id === null ? [] : [typeof id === 'number' ? String(id) : id],
+    ),
+  );
+  const [id] = named;
+  if (named.size > 1)
+    throw new Problem(400, 'invalid-request', 'requestid: the query and the body name two; give one');
+  if (typeof id === 'string' && REQUEST_ID.test(id)) return id;
+  throw new Problem(400, 'invalid-request', 'requestid: give the integer that the submit answered');
 }
 
 function withParameters(
   input: Record<string, unknown>,
   parameters: Record<string, string>,
 ): Record<string, unknown> {
-  const doubled = Object.keys(parameters).find((name) => name in input);
-  if (doubled !== undefined)
+  const other = Object.entries(parameters).find(
+    ([name, value]) => name in input && String(input[name]) !== value,
+  );
+  if (other)
     throw new Problem(
       400,
       'invalid-request',
-      `${doubled}: is given by the path already; leave it out of the body`,
+      `${other[0]}: the path gives another one; leave it out of the body`,
     );
   return { ...input, ...parameters };
 }

@@ -1,5 +1,6 @@
 import type { OperationEntity } from '../../operations/operation.entity.js';
-import { isTerminal, type OperationState } from '../../operations/operation.state.js';
+import { ENDED_TEXT, isTerminal, type OperationState } from '../../operations/operation.state.js';
+import { withTokens } from './trm-tokens.js';
 
 /** The words of the trm face for our states; it has none for Canceled, which is a failure there. */
 export const TRM_STATUS = {
@@ -13,14 +14,13 @@ export const TRM_STATUS = {
 /** What the trm face says of a state; `fault` is there exactly when Failed. */
 export function trmWords({ state, statusText, errorMessage }: OperationEntity) {
   const status = TRM_STATUS[state];
-  return {
-    status,
-    statusText: state === 'Canceled' ? 'Failed' : statusText,
-    fault: status === 'Failed' ? (errorMessage ?? statusText) : null,
-  };
+  if (status === 'Failed')
+    return { status, statusText: 'Operation failed!', fault: withTokens(errorMessage ?? statusText) };
+  const silent = state === 'Finished' && statusText === ENDED_TEXT.Finished;
+  return { status, statusText: silent ? 'Finished!' : statusText, fault: null };
 }
 
-/** What submit, poll and callback of the trm face carry, members in this order. */
+/** How an operation stands, members in this order. */
 export class TrmState {
   /** Integer; 0 where the operation ended within the submit. */
   requestid: number;
@@ -30,20 +30,21 @@ export class TrmState {
   statusText: string;
   /** Why it failed; there exactly when Failed. */
   statusInfo?: string;
+}
+
+/** What submit, poll and callback of the trm face carry, members in this order. */
+export class TrmEnvelope {
+  trm: TrmState;
   /** JSON of the handler, where it gave one; only when Finished. */
   result?: unknown;
   /** JSON of the handler, where it gave one; only when Finished. */
   custom?: unknown;
-}
-
-/** The envelope of the trm face. */
-export class TrmEnvelope {
-  trm: TrmState;
 
   /** With `zeroId`, an ended operation shows 0 in place of its id. */
   static from(operation: OperationEntity, zeroId: boolean): TrmEnvelope {
     const { state, requestId, result, custom } = operation;
     const { status, statusText, fault } = trmWords(operation);
+    const finished = state === 'Finished';
     return {
       trm: {
         requestid: zeroId && isTerminal(state) ? 0 : Number(requestId),
@@ -51,9 +52,9 @@ export class TrmEnvelope {
         status,
         statusText,
         ...(fault === null ? {} : { statusInfo: fault }),
-        ...(state === 'Finished' && result !== null ? { result: JSON.parse(result) as unknown } : {}),
-        ...(state === 'Finished' && custom !== null ? { custom: JSON.parse(custom) as unknown } : {}),
       },
+      ...(finished && result !== null ? { result: JSON.parse(withTokens(result)) as unknown } : {}),
+      ...(finished && custom !== null ? { custom: JSON.parse(withTokens(custom)) as unknown } : {}),
     };
   }
 }

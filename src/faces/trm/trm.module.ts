@@ -8,6 +8,7 @@ import { TrmGuard } from './trm.guard.js';
 import { TrmMediaController } from './trm-media.controller.js';
 import { TrmOperationsController } from './trm-operations.controller.js';
 import { TrmPaths } from './trm-paths.js';
+import { TrmRequests } from './trm-requests.service.js';
 import { TrmSubmits } from './trm-submits.service.js';
 
 /** The trm face: `/api`, as Wordbee's asynchronous operations. */
@@ -15,7 +16,7 @@ import { TrmSubmits } from './trm-submits.service.js';
   imports: [OperationsModule, FilesModule],
   // The last one's wildcard takes what the others leave.
   controllers: [TrmAuthController, TrmMediaController, TrmOperationsController],
-  providers: [TrmGuard, TrmPaths, TrmSubmits],
+  providers: [TrmGuard, TrmPaths, TrmRequests, TrmSubmits],
 })
 export class TrmModule implements OnModuleInit {
   onModuleInit(): void {
