@@ -6,8 +6,10 @@ CREATE TABLE account (
   name text NOT NULL,
   slots integer NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
+  number bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
   CONSTRAINT account_pkey PRIMARY KEY (id),
   CONSTRAINT account_name_key UNIQUE (name),
+  CONSTRAINT account_number_key UNIQUE (number),
   CONSTRAINT account_slots_check CHECK (slots > 0)
 );
 
@@ -805,6 +807,7 @@ AS $function$
         SELECT h.request_id, h.epoch, h.request_id = ANY (lost) FROM hinted h ORDER BY h.priority DESC, h.request_id;
       END $function$;
 
+COMMENT ON COLUMN account.number IS 'from 1, in the order in which accounts were made';
 COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';
 COMMENT ON TABLE callback_host IS 'hosts of the callback URLs an account has given: a host that is not here is new, and new ones are bounded';
 COMMENT ON TABLE chore IS 'recurring work of the whole installation: dispatched and claimed like an operation';

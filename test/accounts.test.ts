@@ -31,10 +31,20 @@ const keyOf = async (accountId: string, fields: object = {}): Promise<any> => {
 };
 
 describe('an account', () => {
+  it('has a number, from 1 on in the order of creation; a name that is taken uses none up', async () => {
+    const { body } = await admin.get('/v1/accounts?limit=250');
+    const first = body.data.find(({ name }: { name: string }) => name === 'default');
+    expect(first.number).toBe(1);
+    const one = await account('numbered');
+    expect((await admin.post('/v1/accounts', { name: 'numbered' })).status).toBe(409);
+    expect((await account('numbered next')).number).toBe(one.number + 1);
+  });
+
   it('is created, read, listed and changed', async () => {
     const created = await account('Acme GmbH', 3);
     expect(created).toEqual({
       id: expect.stringMatching(/^acc_[0-9a-f]{32}$/),
+      number: expect.any(Number),
       name: 'Acme GmbH',
       slots: 3,
       created_at: expect.stringMatching(/Z$/),

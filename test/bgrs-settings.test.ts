@@ -34,8 +34,10 @@ describe('set otherwise:', () => {
   it('RINGBACK_GATEWAY_AUTH_URL decides, names the user, fails closed; numbers; owner only', async () => {
     await using upstream = await UpstreamApi.answering((response) => response.end('ok'));
     await using judge = await UpstreamApi.answering((response, seen) => {
-      const user = /^User (\d+)$/.exec(seen.headers.authorization ?? '')?.[1];
-      response.writeHead(user ? 204 : 401, user ? { 'x-user-id': user } : {}).end();
+      const { authorization = '' } = seen.headers;
+      const user = /^User (\d+)$/.exec(authorization)?.[1];
+      const lets = user !== undefined || authorization === 'Anybody';
+      response.writeHead(lets ? 204 : 401, user === undefined ? {} : { 'x-user-id': user }).end();
     });
     const more = { authUrl: judge.url, types: 'numbers', sharing: 'owner' };
     const [judged, base] = await start(upstream.url, more);
@@ -48,6 +50,10 @@ describe('set otherwise:', () => {
     await expect.poll(async () => (await row()).status_id, { timeout: 20_000 }).toBe(4);
     expect(await row()).toMatchObject({ user_id: '7', progress: 100, status: 200 });
     expect((await as('User 8', `/bgrs/${rid}`)).status).toBe(404);
+    // Who is let in without a name is known by the number of the account that the requests belong to.
+    const { request: nameless } = (await (await as('Anybody', '/x?bgrs=1')).json()) as { request: string };
+    const [of] = (await (await as('Anybody', `/bgrs/${nameless}`)).json()) as any[];
+    expect(of.user_id).toBeGreaterThan(1);
     judge.server.closeAllConnections();
     judge.server.close();
     expect((await as('User 7', '/x?bgrs=1')).status).toBe(503);
@@ -82,8 +88,13 @@ describe('set otherwise:', () => {
     const emptied = () => rowsOf(keeping.databaseUrl, 'SELECT FROM operation WHERE emptied_at IS NOT NULL');
     await expect.poll(emptied, { timeout: 20_000 }).toHaveLength(1);
     expect(await result()).toEqual([410, 'result-expired']);
+    const [account] = await rowsOf<{ number: string }>(
+      keeping.databaseUrl,
+      "SELECT number FROM account WHERE name = 'gateway'",
+    );
     expect(await ended(rid, base)).toMatchObject({
       rid,
+      user_id: account!.number,
       status_name: 'finished',
       status: null,
       result: null,

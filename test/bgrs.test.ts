@@ -81,7 +81,7 @@ describe('a background request', () => {
     expect(row).toEqual({
       id: expect.stringMatching(/^\d+$/),
       rid,
-      user_id: null,
+      user_id: '1',
       name: '/slow?x=1&bgrs=yes',
       created_dt: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/),
       status_id: '4',

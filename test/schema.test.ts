@@ -43,4 +43,29 @@ describe('The schema', () => {
     await dataSource.runMigrations({ transaction: 'each' });
     expect(await schemaDump(url)).toBe(before);
   });
+
+  it('numbers the accounts of an older version in the order of their creation', async () => {
+    const numbered = () =>
+      dataSource.query(
+        "SELECT FROM information_schema.columns WHERE table_name = 'account' AND column_name = 'number'",
+      );
+    while ((await numbered()).length > 0) await dataSource.undoLastMigration();
+    for (const [id, day] of [
+      ['third', 3],
+      ['first', 1],
+      ['second', 2],
+    ])
+      await dataSource.query(
+        `INSERT INTO account (id, name, slots, created_at) VALUES ($1, $1, 1, make_timestamptz(2020, 1, $2, 0, 0, 0))`,
+        [id, day],
+      );
+    await dataSource.runMigrations({ transaction: 'each' });
+    await dataSource.query(`INSERT INTO account (id, name, slots) VALUES ('next', 'next', 1)`);
+    expect(await rowsOf(url, 'SELECT id, number::integer FROM account ORDER BY number')).toEqual([
+      { id: 'first', number: 1 },
+      { id: 'second', number: 2 },
+      { id: 'third', number: 3 },
+      { id: 'next', number: 4 },
+    ]);
+  });
 });

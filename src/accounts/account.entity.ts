@@ -7,6 +7,10 @@ export class AccountEntity {
   @PrimaryColumn({ name: 'id', type: 'text' })
   id: string;
 
+  /** From 1, in the order in which accounts were made; `bigint` as text. */
+  @Column({ name: 'number', type: 'bigint', unique: true })
+  number: string;
+
   @Column({ name: 'name', type: 'text', unique: true })
   name: string;
 

@@ -9,6 +9,7 @@ import type { Scope } from './scopes.js';
 export interface KeyHolder {
   readonly keyId: string;
   readonly accountId: string;
+  readonly accountNumber: number;
   readonly scopes: readonly Scope[];
 }
 
@@ -25,7 +26,9 @@ export class AccountStore {
   /** Null when the name is taken. */
   async create(account: { id: string; name: string; slots: number }): Promise<AccountEntity | null> {
     const [row] = await this.database.query<object>(
-      'INSERT INTO account (id, name, slots) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING RETURNING *',
+      // Looked for first: a row that conflicts would use up a number.
+      `INSERT INTO account (id, name, slots) SELECT $1::text, $2::text, $3::integer WHERE NOT EXISTS (SELECT FROM account WHERE name = $2)
+       ON CONFLICT (name) DO NOTHING RETURNING *`,
       [account.id, account.name, account.slots],
     );
     return row ? this.rows.to(AccountEntity, row) : null;
@@ -100,10 +103,23 @@ export class AccountStore {
 
   /** The holder of a key that is neither expired nor revoked. */
   async holderOf(hash: string): Promise<KeyHolder | null> {
-    const [row] = await this.database.query<{ id: string; account_id: string; scopes: Scope[] }>(
-      'SELECT id, account_id, scopes FROM api_key WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())',
+    const [row] = await this.database.query<{
+      id: string;
+      account_id: string;
+      number: string;
+      scopes: Scope[];
+    }>(
+      `SELECT k.id, k.account_id, a.number, k.scopes FROM api_key k JOIN account a ON a.id = k.account_id
+       WHERE k.hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())`,
       [hash],
     );
-    return row ? { keyId: row.id, accountId: row.account_id, scopes: row.scopes } : null;
+    return row
+      ? {
+          keyId: row.id,
+          accountId: row.account_id,
+          accountNumber: Number(row.number),
+          scopes: row.scopes,
+        }
+      : null;
   }
 }

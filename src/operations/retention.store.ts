@@ -69,7 +69,8 @@ export class RetentionStore {
     if (ids.length === 0) return;
     await tx.query(
       `WITH emptied AS (
-         UPDATE operation SET input = NULL, result = NULL, custom = NULL, file_id = NULL, callback_headers = NULL,
+         -- Whose a request of the gateway was says who may read how it ended.
+         UPDATE operation SET input = CASE face WHEN 'bgrs' THEN json_build_object('user_id', input::json -> 'user_id')::text END, result = NULL, custom = NULL, file_id = NULL, callback_headers = NULL,
            emptied_at = now(), sweep_at = finished_at + make_interval(secs => $2)
          WHERE request_id = ANY($1::bigint[])
        ), unused AS (

@@ -141,7 +141,7 @@ export class BgrsController {
     );
     const { operation } = (await this.reads.findShared('bgrs', rid)) ?? notFound(rid);
     const { user_id: owner } = JSON.parse(operation.input ?? '{}') as Partial<UpstreamInput>;
-    const isOwn = operation.accountId === caller.accountId && (owner ?? null) === caller.userId;
+    const isOwn = operation.accountId === caller.accountId && owner === caller.userId;
     return isOwn || this.config.sharing === 'any' ? { operation, isOwn } : notFound(rid);
   }
 }

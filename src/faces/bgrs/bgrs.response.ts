@@ -27,7 +27,7 @@ export function bgrsRequest(operation: OperationEntity, types: BgrsTypes): Recor
     {
       id: number(Number(operation.requestId)),
       rid: operation.rid,
-      user_id: input.user_id ?? null,
+      user_id: typeof input.user_id === 'number' ? number(input.user_id) : (input.user_id ?? null),
       name: input.name ?? '',
       created_dt: dateTime(operation.createdAt),
       status_id: number(statusId),

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Injectable } from '@nestjs/common';
+import type { AccountEntity } from '../../accounts/account.entity.js';
 import { AccountStore } from '../../accounts/account.store.js';
 import { AccountsService } from '../../accounts/accounts.service.js';
 import type { Scope } from '../../accounts/scopes.js';
@@ -10,8 +11,8 @@ import { queryValue } from './gateway-route.js';
 /** Who a caller of the gateway is. */
 export interface Caller {
   readonly accountId: string;
-  /** `X-User-Id` of the authorization service; null with an API key. */
-  readonly userId: string | null;
+  /** As the authorization service told it (text), or else the number of the account. */
+  readonly userId: string | number;
 }
 
 /** Account of the operations of callers that have no API key. */
@@ -24,7 +25,7 @@ const NOT_FORWARDED =
 /** Finds out whether a caller has a valid credential for the bgrs face; when in doubt, it hasn't. */
 @Injectable()
 export class GatewayCredentials {
-  private account: Promise<string> | undefined;
+  private account: Promise<AccountEntity> | undefined;
 
   constructor(
     private readonly accounts: AccountsService,
@@ -42,14 +43,18 @@ export class GatewayCredentials {
     if (holder) {
       if (!holder.scopes.includes('admin') && !holder.scopes.includes(scope))
         throw new Problem(403, 'forbidden', `this API key lacks the scope ${scope}`);
-      return { accountId: holder.accountId, userId: null };
+      return { accountId: holder.accountId, userId: holder.accountNumber };
     }
     if (this.config.authUrl !== undefined) {
-      const userId = await this.ask(this.config.authUrl, request);
-      return { accountId: await this.gatewayAccount(), userId };
+      return this.anonymous(await this.ask(this.config.authUrl, request));
     }
-    if (this.config.open) return { accountId: await this.gatewayAccount(), userId: null };
+    if (this.config.open) return this.anonymous(null);
     throw unauthorized();
+  }
+
+  private async anonymous(userId: string | null): Promise<Caller> {
+    const { id, number } = await this.gatewayAccount();
+    return { accountId: id, userId: userId ?? Number(number) };
   }
 
   /** The `auth_request` convention of nginx: a 2xx lets the caller in. */
@@ -66,7 +71,7 @@ export class GatewayCredentials {
       signal: AbortSignal.timeout(AUTH_MS),
     }).catch(() => null);
     await answer?.body?.cancel();
-    if (answer?.ok) return answer.headers.get('x-user-id');
+    if (answer?.ok) return answer.headers.get('x-user-id') || null;
     if (answer?.status === 403)
       throw new Problem(403, 'forbidden', 'the authorization service does not allow this');
     if (answer && answer.status < 500) throw unauthorized();
@@ -79,7 +84,7 @@ export class GatewayCredentials {
   }
 
   /** Made when first needed. */
-  private gatewayAccount(): Promise<string> {
+  private gatewayAccount(): Promise<AccountEntity> {
     this.account ??= this.findOrMake().catch((error: unknown) => {
       this.account = undefined;
       throw error;
@@ -87,12 +92,12 @@ export class GatewayCredentials {
     return this.account;
   }
 
-  private async findOrMake(): Promise<string> {
+  private async findOrMake(): Promise<AccountEntity> {
     const found =
       (await this.store.findByName(GATEWAY_ACCOUNT)) ??
       (await this.accounts.create(GATEWAY_ACCOUNT, undefined)) ??
       (await this.store.findByName(GATEWAY_ACCOUNT));
-    return found!.id;
+    return found!;
   }
 }
 

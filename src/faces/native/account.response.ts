@@ -3,12 +3,14 @@ import type { Scope } from '../../accounts/scopes.js';
 
 export class AccountResponse {
   id: string;
+  /** Integer, from 1 in the order of creation: the `user_id` of its requests on the bgrs face. */
+  number: number;
   name: string;
   slots: number;
   created_at: string;
 
-  static from({ id, name, slots, createdAt }: AccountEntity): AccountResponse {
-    return { id, name, slots, created_at: createdAt.toISOString() };
+  static from({ id, number, name, slots, createdAt }: AccountEntity): AccountResponse {
+    return { id, number: Number(number), name, slots, created_at: createdAt.toISOString() };
   }
 }
 

@@ -17,8 +17,8 @@ export interface AskedRequest {
 export interface UpstreamInput {
   /** Path and query as they came, for people; a token in it is struck out. */
   readonly name: string;
-  /** As RINGBACK_GATEWAY_AUTH_URL told. */
-  readonly user_id: string | null;
+  /** As RINGBACK_GATEWAY_AUTH_URL told it (text), or else the number of the account. */
+  readonly user_id: string | number;
   readonly tries: number;
   /** The body is a JSON array of requests. */
   readonly batch: boolean;
