@@ -95,6 +95,22 @@ describe('a background request', () => {
     const result = await call(`/v3.1/bgrs/${rid}/result`);
     expect(result.headers.get('content-type')).toBe('text/csv; charset=utf-8');
     expect(await result.text()).toBe('a;b\n1;2\n');
+    for (const path of [`/${row.result}`, `/v2.5/${row.result}`]) {
+      const shown = await call(path);
+      expect([shown.headers.get('content-type'), await shown.text()]).toEqual([
+        row.content_type,
+        'a;b\n1;2\n',
+      ]);
+      expect((await fetch(`${gateway}${path}`)).status).toBe(401);
+    }
+    const other = await call(`/media/keep1m.bgrs.${'0'.repeat(32)}.result.csv`);
+    expect([other.status, other.headers.get('content-type')]).toEqual([
+      404,
+      'application/problem+json; charset=utf-8',
+    ]);
+    const before = upstream.seen.length;
+    await call(`/media/${rid}.csv`);
+    expect(upstream.seen.slice(before).map(({ url }) => url)).toEqual([`/media/${rid}.csv`]);
     const part = await call(`/bgrs/${rid}/result`, { headers: { range: 'bytes=4-6' } });
     expect([part.status, await part.text()]).toEqual([206, '1;2']);
     expect((await call(`/bgrs/${rid}/result`, { headers: { range: 'bytes=99-' } })).status).toBe(416);

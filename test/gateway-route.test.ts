@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { queryValue, routeOf, shownTarget, upstreamTarget } from '../src/faces/bgrs/gateway-route.js';
 import { endToEndHeaders } from '../src/operations/types/upstream-headers.js';
 
+const RID = '0123456789abcdef0123456789abcdef';
+
 const route = (target: string, more: object = {}) =>
   routeOf({
     method: 'GET',
@@ -17,6 +19,8 @@ describe('the gateway tells whose a request is:', () => {
     ['/bgrs/1', '/bgrs/1'],
     ['/v3/bgrs/1/details?limit=1', '/bgrs/1/details?limit=1'],
     ['/v3.14/bgrs', '/bgrs'],
+    [`/media/keep1m.bgrs.${RID}.result.json`, `/bgrs/${RID}/result`],
+    [`/v2.5/media/keep1m.bgrs.${RID}.result.n-gage?_token=x&bgrs=1`, `/bgrs/${RID}/result?_token=x&bgrs=1`],
   ])('%s is its own', (target, own) => expect(route(target)).toEqual({ kind: 'own', target: own }));
 
   it.each([
@@ -25,6 +29,15 @@ describe('the gateway tells whose a request is:', () => {
     '/v3.1.4/bgrs/1',
     '/vx/bgrs/1',
     '/api/bgrs/1',
+    '/media/logo.png',
+    `/media/keep1m.bgrs.${RID}.result`,
+    `/media/keep1m.bgrs.${RID}.result.tar.gz`,
+    `/media/keep1m.bgrs.${RID.toUpperCase()}.result.json`,
+    `/media/keep1m.bgrs.${RID}0.result.json`,
+    `/media/keep9y.bgrs.${RID}.result.json`,
+    `/media/keep1m.other.${RID}.result.json`,
+    `/x/media/keep1m.bgrs.${RID}.result.json`,
+    `/media/keep1m.bgrs.${RID}.result.json/x`,
     '/x?bgrs=no',
     '/x?bgrs=0',
     '/x?bgrs=false',

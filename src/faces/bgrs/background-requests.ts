@@ -15,9 +15,7 @@ import { UpstreamInputs } from '../../operations/types/upstream-input.js';
 import { UPSTREAM_REQUEST } from '../../operations/types/upstream-request.js';
 import { traceparentOf } from '../../tracing/spans.js';
 import { GatewayCredentials } from './gateway-credentials.js';
-import { queryValue, shownTarget, upstreamTarget } from './gateway-route.js';
-
-const RETENTION = 'keep1m';
+import { queryValue, RETENTION, shownTarget, upstreamTarget } from './gateway-route.js';
 
 /** Takes requests of the gateway to be made in the background. */
 @Injectable()

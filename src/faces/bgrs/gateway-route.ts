@@ -19,6 +19,13 @@ export type GatewayRoute =
   | { readonly kind: 'refused'; readonly field: string; readonly message: string };
 
 const OWN = /^(?:\/v\d+(?:\.\d+)?)?(\/bgrs(?:[/?].*)?)$/s;
+/** The retention class of what the gateway takes; the path of a result begins with it. */
+export const RETENTION = 'keep1m';
+/** The path that `result` shows, and no other below /media: that is the upstream's. */
+const RESULT = new RegExp(
+  String.raw`^(?:/v\d+(?:\.\d+)?)?/media/${RETENTION}\.bgrs\.([0-9a-f]{32})\.result\.[\w-]+(\?.*)?$`,
+  's',
+);
 const BATCH_METHODS = new Set(['POST', 'PUT', 'DELETE']);
 
 /** Says whose a request is: Ringback's own, the upstream's at once, or the upstream's in the background. */
@@ -26,7 +33,7 @@ export function routeOf(input: RouteInput): GatewayRoute {
   const { target } = input;
   if (!target.startsWith('/'))
     return { kind: 'refused', field: 'url', message: 'must be a path: this is no forward proxy' };
-  const own = OWN.exec(target)?.[1];
+  const own = ownTarget(target);
   if (own !== undefined) return { kind: 'own', target: own };
   const asked = queryValue(target, 'bgrs');
   if (asked !== undefined && /^(?:no|0|false)$/.test(asked)) return { kind: 'pass' };
@@ -39,6 +46,11 @@ export function routeOf(input: RouteInput): GatewayRoute {
   const prefers = (input.prefer ?? '').split(',').some(isRespondAsync);
   if (asked !== undefined || prefers || batch) return { kind: 'background', batch, prefers };
   return { kind: 'pass' };
+}
+
+function ownTarget(target: string): string | undefined {
+  const result = RESULT.exec(target);
+  return result ? `/bgrs/${result[1]}/result${result[2] ?? ''}` : OWN.exec(target)?.[1];
 }
 
 /** The first value of a parameter of the target's query, decoded. */
