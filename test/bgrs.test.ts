@@ -52,6 +52,12 @@ async function background(path: string, init: RequestInit = {}, base = gateway):
 const read = async (rid: string, base = gateway): Promise<any> =>
   ((await (await call(`/bgrs/${rid}`, {}, base)).json()) as any[])[0];
 
+const detailsOf = async (rid: string, query = ''): Promise<any[]> =>
+  (await (await call(`/bgrs/${rid}/details${query}`)).json()) as any[];
+
+const linesOf = async (rid: string, query = ''): Promise<string[]> =>
+  (await detailsOf(rid, query)).map(({ details }) => details as string);
+
 async function ended(rid: string, base = gateway): Promise<any> {
   await expect
     .poll(async () => (await read(rid, base)).finished_dt, { timeout: 30_000, interval: 30 })
@@ -240,9 +246,14 @@ describe('a background request', () => {
     const asked = upstream.seen.slice(before).map(({ method }) => method);
     expect(asked.filter((method) => method === 'GET')).toHaveLength(3);
     expect(asked.filter((method) => method === 'POST')).toHaveLength(1);
-    const details = (await (await call(`/bgrs/${post}/details`)).json()) as any[];
-    expect(details.at(-2).details).toContain('closed before the response was complete');
-    expect(details.at(-1).details).toBe('done');
+    const closed = 'the connection was closed before the response was complete';
+    expect(await linesOf(post)).toEqual([closed, 'done']);
+    expect(await linesOf(get)).toEqual([
+      expect.stringMatching(/^Attempt 1 failed .*closed before/),
+      expect.stringMatching(/^Attempt 2 failed .*closed before/),
+      closed,
+      'done',
+    ]);
     expect((await call(`/bgrs/${post}/result`)).status).toBe(404);
   });
 
@@ -286,18 +297,35 @@ describe('a background request', () => {
       });
     expect((await tell(url, { progress: 40, text: 'two fifths' })).status).toBe(204);
     expect((await read(rid)).progress).toBe('40.00');
+    expect((await tell(url, { progress: 45.5 })).status).toBe(204);
     expect((await tell(`${url}x`, { progress: 50 })).status).toBe(401);
     expect((await tell(url, { progress: 101 })).status).toBe(400);
     finish();
     await ended(rid);
     expect((await tell(url, { progress: 50 })).status).toBe(409);
-    const details = (await (await call(`/bgrs/${rid}/details`)).json()) as any[];
-    expect(details.map((line) => line.details)).toContain('two fifths');
-    expect(Object.keys(details[0])).toEqual(['id', 'rid', 'dt', 'details']);
-    const [second] = (await (
-      await call(`/bgrs/${rid}/details?limit=1&after=${details[0].id}`)
-    ).json()) as any[];
-    expect(second).toEqual(details[1]);
+    expect(await linesOf(rid)).toEqual(['two fifths', '45.5 %', 'done']);
+    expect(await linesOf(rid, '?verbose=1')).toEqual([
+      'Accepted',
+      'Attempt 1 of 3',
+      'GET to the upstream',
+      'two fifths',
+      '45.5 %',
+      'The upstream answers 200',
+      'GET answered 200',
+      'done',
+    ]);
+    for (const verbose of ['', '&verbose=1']) {
+      const all = await detailsOf(rid, `?limit=5000${verbose}`);
+      const paged: any[] = [];
+      for (let after = '0'; ;) {
+        const page = await detailsOf(rid, `?limit=2&after=${after}${verbose}`);
+        if (page.length === 0) break;
+        paged.push(...page);
+        after = page.at(-1).id;
+      }
+      expect(paged).toEqual(all);
+    }
+    expect((await call(`/bgrs/${rid}/details?verbose=perhaps`)).status).toBe(400);
   });
 
   it('is read by anybody with a valid credential, also of another account, that may read at all', async () => {
@@ -353,8 +381,10 @@ describe('a batch', () => {
       { status: 404, body: 'nothing' },
       { status: 200, body: '1 {"ä":1}' },
     ]);
-    const details = (await (await call(`/bgrs/${rid}/details`)).json()) as any[];
-    expect(details.filter((line) => /^\d of 3: /.test(line.details))).toHaveLength(3);
+    const lines = await linesOf(rid);
+    expect(lines).toHaveLength(4);
+    expect(lines.map((line) => line.slice(0, 7))).toEqual(['1 of 3:', '2 of 3:', '3 of 3:', 'done']);
+    expect(lines).toContainEqual(expect.stringMatching(/^\d of 3: GET \/item\/404 404$/));
   });
 
   it('passes no key of Ringback’s on, nor what else is Ringback’s own in an item’s headers', async () => {
@@ -376,9 +406,9 @@ describe('a batch', () => {
     expect(result.map(({ body }) => (JSON.parse(body) as { url: string }).url)).toEqual(
       items.map(({ path }) => path),
     );
-    const details = (await (await call(`/bgrs/${rid}/details`)).json()) as any[];
-    expect(details.filter((line) => /^\d+ of 500: GET/.test(line.details))).toHaveLength(500);
-    expect(details.at(-1).details).toBe('done');
+    const lines = await linesOf(rid);
+    expect(lines.filter((line) => /^\d+ of 500: GET/.test(line))).toHaveLength(500);
+    expect([lines.length, lines.at(-1)]).toEqual([501, 'done']);
   });
 
   it.each([

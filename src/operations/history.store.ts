@@ -17,6 +17,13 @@ export interface Report {
   }[];
 }
 
+/**
+ * Entries `e` of a request of the gateway that its caller waits for: progress, why a try gave no answer, why there will be
+ * none, and the `done` that ends them.
+ */
+const TOLD = `(e.kind = 'progress' OR (e.kind = 'log' AND e.text = 'done')
+  OR (e.kind = 'transition' AND (e.state IN ('Failed', 'Canceled') OR (e.state = 'Waiting' AND e.text <> 'Accepted'))))`;
+
 /** The history of operations: what happened, in order. */
 @Injectable()
 export class HistoryStore {
@@ -74,7 +81,7 @@ export class HistoryStore {
     return reports.map((report) => held.get(report.requestId) ?? null);
   }
 
-  /** Records progress that comes from outside the worker, or only its text; false when the operation isn't Executing. */
+  /** Records progress that comes from outside the worker, as an entry where it has a text; false when the operation isn't Executing. */
   async recordFromOutside(
     requestId: string,
     progress: { readonly percent: number | null; readonly text: string | null },
@@ -83,9 +90,11 @@ export class HistoryStore {
       `WITH told AS (
          UPDATE operation SET progress = coalesce($2, progress), status_text = coalesce($3, status_text)
          WHERE request_id = $1 AND state = 'Executing' RETURNING request_id, progress, status_text
+       ), noted AS (
+         INSERT INTO history_entry (operation_id, kind, progress, text)
+         SELECT request_id, 'progress', progress, status_text FROM told WHERE $3::text IS NOT NULL
        )
-       INSERT INTO history_entry (operation_id, kind, progress, text)
-       SELECT request_id, 'progress', progress, status_text FROM told RETURNING id`,
+       SELECT request_id FROM told`,
       [requestId, progress.percent, progress.text],
     );
     return rows.length > 0;
@@ -96,7 +105,12 @@ export class HistoryStore {
    * written while the operation's row is locked, so their ids follow the order of their commits.
    */
   list(operationId: string, after: string, limit: number): Promise<HistoryEntryEntity[]> {
-    return this.reads.add({ operationId, after, limit });
+    return this.reads.add({ operationId, after, limit, told: false });
+  }
+
+  /** The same, of what the callers of the gateway are told unless they ask for more. */
+  listTold(operationId: string, after: string, limit: number): Promise<HistoryEntryEntity[]> {
+    return this.reads.add({ operationId, after, limit, told: true });
   }
 
   /** An entry's id that a reader names, or that of the operation's last entry where it is ahead of that: ids are of all operations. */
@@ -111,11 +125,17 @@ export class HistoryStore {
   private async listMany(asks: Ask[]): Promise<HistoryEntryEntity[][]> {
     const distinct = [...new Map(asks.map((ask) => [keyOf(ask), ask])).values()];
     const rows = await this.database.query<{ ask: string }>(
-      `SELECT h.*, a.ask FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS a (operation_id, after, most, ask)
+      `SELECT h.*, a.ask FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::boolean[]) WITH ORDINALITY AS a (operation_id, after, most, told, ask)
        CROSS JOIN LATERAL (
-         SELECT * FROM history_entry e WHERE e.operation_id = a.operation_id AND e.id > a.after ORDER BY e.id LIMIT a.most
+         SELECT * FROM history_entry e WHERE e.operation_id = a.operation_id AND e.id > a.after AND (NOT a.told OR ${TOLD})
+         ORDER BY e.id LIMIT a.most
        ) h ORDER BY a.ask, h.id`,
-      [distinct.map((a) => a.operationId), distinct.map((a) => a.after), distinct.map((a) => a.limit)],
+      [
+        distinct.map((a) => a.operationId),
+        distinct.map((a) => a.after),
+        distinct.map((a) => a.limit),
+        distinct.map((a) => a.told),
+      ],
     );
     const answers = new Map(distinct.map((ask) => [keyOf(ask), [] as HistoryEntryEntity[]]));
     for (const row of rows)
@@ -129,8 +149,10 @@ interface Ask {
   readonly operationId: string;
   readonly after: string;
   readonly limit: number;
+  /** Only what `TOLD` lets through. */
+  readonly told: boolean;
 }
 
-function keyOf({ operationId, after, limit }: Ask): string {
-  return `${operationId} ${after} ${limit}`;
+function keyOf({ operationId, after, limit, told }: Ask): string {
+  return `${operationId} ${after} ${limit} ${told}`;
 }

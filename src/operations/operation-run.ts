@@ -21,14 +21,22 @@ const FLUSH_MS = 200;
 const MOST_LINE = 4_000;
 const MOST_BUFFERED = 1_000;
 
+/** What the built-in types may do besides. */
+export interface RunContext extends OperationContext {
+  /** Progress that is an entry of the history by itself; `progress` makes one of all steps between two records. */
+  tell(percent: number, text?: string): void;
+  /** Records at once what has been told, and resolves when it stands; an outage only delays it. */
+  recorded(): Promise<void>;
+}
+
 /** One run of an operation in this process: its context, its abort signal and what it has told but not yet recorded. */
-export class OperationRun implements OperationContext {
+export class OperationRun implements RunContext {
   private readonly controller = new AbortController();
   private readonly startedAt = performance.now();
   private entries: Report['entries'][number][] = [];
   private told: Report['progress'] = null;
   private timer: NodeJS.Timeout | undefined;
-  private recording: Promise<unknown> = Promise.resolve();
+  private recording: Promise<void> = Promise.resolve();
   private over = false;
 
   private readonly step: Step;
@@ -80,19 +88,31 @@ export class OperationRun implements OperationContext {
   }
 
   progress(percent: number, text?: string): void {
+    // Steps between two flushes are one entry, whatever was logged between them: a handler may tell every item.
+    const told = this.entries.findLastIndex(({ kind }) => kind === 'progress');
+    if (told !== -1 && !this.over) this.entries.splice(told, 1);
+    this.tell(percent, text);
+  }
+
+  tell(percent: number, text?: string): void {
     if (this.over) return;
     const bounded = Math.min(100, Math.max(0, Number.isFinite(percent) ? percent : 0));
     const line = storable(text ?? this.claim.operation.statusText);
     this.told = { percent: bounded, text: line };
     Object.assign(this.claim.operation, { progress: bounded, statusText: line });
-    // Steps between two flushes are one entry, whatever was logged between them: a handler may tell every item.
-    const told = this.entries.findLastIndex(({ kind }) => kind === 'progress');
-    if (told !== -1) this.entries.splice(told, 1);
     this.note({ kind: 'progress', progress: bounded, text: line });
   }
 
   log(line: string): void {
     if (!this.over) this.note({ kind: 'log', progress: null, text: storable(line) });
+  }
+
+  recorded(): Promise<void> {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    // One after the other, so that entries stand in the order in which they were told.
+    this.recording = this.recording.then(() => this.flush());
+    return this.recording;
   }
 
   saveFile(stream: Readable, about: { name: string; contentType: string }): Promise<StoredFile> {
@@ -137,10 +157,7 @@ export class OperationRun implements OperationContext {
   private note(entry: Report['entries'][number]): void {
     if (this.entries.length >= MOST_BUFFERED) return;
     this.entries.push(entry);
-    this.timer ??= setTimeout(() => {
-      this.timer = undefined;
-      this.recording = this.flush();
-    }, FLUSH_MS);
+    this.timer ??= setTimeout(() => void this.recorded(), FLUSH_MS);
   }
 
   private async flush(always = false): Promise<void> {

@@ -46,19 +46,23 @@ export class BgrsController {
     return bgrsRequest(operation, this.config.types);
   }
 
-  /** The history, oldest first, after entry `after`; the last line is `done`. */
+  /** What has been told of it, oldest first, after entry `after`; the last line is `done`. `verbose` shows all that happened. */
   @Get(':rid/details')
   async details(
     @Param('rid') rid: string,
     @Query('limit') limit: string | undefined,
     @Query('after') after: string | undefined,
+    @Query('verbose') verbose: unknown,
     @Req() request: FastifyRequest,
   ) {
     const { operation } = await this.readable(rid, request);
     const most = wholeNumber('limit', limit, MOST_DETAILS);
     if (most < 1 || most > MOST_DETAILS) throw invalid('limit', `must be from 1 to ${MOST_DETAILS}`);
     const first = wholeNumber('after', after, 0);
-    const entries = await this.history.list(operation.requestId, String(first), most);
+    const { requestId } = operation;
+    const entries = isYes('verbose', verbose)
+      ? await this.history.list(requestId, String(first), most)
+      : await this.history.listTold(requestId, String(first), most);
     return entries.map((entry) => bgrsDetail(entry, rid, this.config.types));
   }
 
@@ -124,7 +128,7 @@ export class BgrsController {
     const told = await this.history.recordFromOutside(operation.requestId, {
       // A batch's own count says how far it is: one of its requests can't.
       percent: input.batch ? null : progress,
-      text: text?.toWellFormed() ?? null,
+      text: text?.toWellFormed() ?? (input.batch ? null : `${Math.round(progress * 100) / 100} %`),
     });
     if (!told) throw new Problem(409, 'not-executing', 'the request is not being made just now');
     this.waits.grew(operation.requestId);
@@ -154,6 +158,12 @@ function wholeNumber(name: string, given: unknown, fallback: number): number {
   if (given === undefined) return fallback;
   if (typeof given !== 'string' || !/^\d{1,15}$/.test(given)) throw invalid(name, 'must be a whole number');
   return Number(given);
+}
+
+function isYes(name: string, given: unknown): boolean {
+  if (given === undefined || given === '0' || given === 'no' || given === 'false') return false;
+  if (given === '1' || given === 'yes' || given === 'true') return true;
+  throw invalid(name, 'must be 1 or 0');
 }
 
 function invalid(path: string, message: string): Problem {

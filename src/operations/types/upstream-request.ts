@@ -6,6 +6,7 @@ import { GatewayConfig } from '../../config/config.js';
 import { classifyEgressError, describeEgressError } from '../../egress/egress.js';
 import { UpstreamClient } from '../../egress/upstream.js';
 import { type OperationContext, OperationError } from '../operation-context.js';
+import type { RunContext } from '../operation-run.js';
 import { type OperationHandler, type OperationOutcome, OperationType } from '../operation-type.js';
 import type { BatchItem } from './batch-items.js';
 import { BACKOFF_S, isIdempotent, keepResponse, transportFault, triesOf } from './kept-response.js';
@@ -59,10 +60,12 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
     this.upstream.close();
   }
 
-  async run(input: UpstreamInput, context: OperationContext): Promise<OperationOutcome> {
+  async run(input: UpstreamInput, context: RunContext): Promise<OperationOutcome> {
     const asked = this.inputs.open(context.accountId, input);
     if (input.batch) return this.runBatch(input, asked, context);
     context.log(`${asked.method} to the upstream`);
+    // What the upstream tells comes by another way, and must not stand before this.
+    await context.recorded();
     try {
       const body = input.body && (await context.openFile(input.body.file)).stream;
       const response = await this.upstream.send({
@@ -76,6 +79,7 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
       });
       const status = response.statusCode!;
       context.log(`The upstream answers ${status}`);
+      void context.recorded();
       const name = asked.target.split('?')[0]!.split('/').at(-1) || 'response';
       const { file, contentType } = await keepResponse(
         { headers: response.headers, body: response },
@@ -99,7 +103,7 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
   private async runBatch(
     input: UpstreamInput,
     asked: OpenedRequest,
-    context: OperationContext,
+    context: RunContext,
   ): Promise<OperationOutcome> {
     const items = JSON.parse(
       (await buffer((await context.openFile(input.body!.file)).stream)).toString(),
@@ -115,10 +119,11 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
           if (room < 0)
             answer = { status: 502, body: 'the answers of the batch are too large: split the batch' };
           ended += 1;
-          context.log(
+          context.tell(
+            (100 * ended) / items.length,
             `${ended} of ${items.length}: ${item.method} ${item.path.split('?')[0]} ${answer.status}`,
           );
-          context.progress((100 * ended) / items.length, `${ended} of ${items.length} requests`);
+          void context.recorded();
           return answer;
         }),
       ),
