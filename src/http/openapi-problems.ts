@@ -20,14 +20,15 @@ const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
 /** Adds the errors that follow from what a route takes, and a description where an answer has none. */
 export function describeAnswers(document: OpenAPIObject): OpenAPIObject {
-  for (const path of Object.values(document.paths)) {
+  for (const [url, path] of Object.entries(document.paths)) {
     for (const method of METHODS) {
       const route = path[method];
       if (!route) continue;
       for (const [status, response] of Object.entries(route.responses)) {
         if (response && 'description' in response) response.description ||= STATUS_CODES[status] ?? '';
       }
-      for (const status of problemsOf(route))
+      // The trm face has errors of its own, which its controllers describe.
+      for (const status of url.startsWith('/api/') ? [] : problemsOf(route))
         route.responses[status] ??= { $ref: `#/components/responses/Problem${status}` };
     }
   }

@@ -4,10 +4,12 @@ import type { FastifyReply } from 'fastify';
 import { AuthTokens } from '../../accounts/auth-tokens.js';
 import { TrmConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
+import { ApiTrmErrors } from './api-trm-errors.js';
 import { TrmAuthRequest } from './trm.request.js';
 import { TrmRequests } from './trm-requests.service.js';
 
 @ApiTags('trm')
+@ApiTrmErrors(400, 401, 503)
 @Controller('api/auth/token')
 export class TrmAuthController {
   constructor(

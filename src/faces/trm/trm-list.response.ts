@@ -1,8 +1,10 @@
+import { ApiProperty } from '@nestjs/swagger';
 import type { OperationEntity } from '../../operations/operation.entity.js';
-import { trmWords } from './trm.envelope.js';
+import { trmWords } from './trm-envelope.response.js';
 
 /** An operation in the operations log. Times are RFC 3339, UTC. */
 export class TrmListItem {
+  @ApiProperty({ type: 'integer' })
   requestid: number;
   status: 'Waiting' | 'Executing' | 'Finished' | 'Failed';
   statusText: string;
@@ -21,6 +23,7 @@ export class TrmListItem {
 export class TrmListResponse {
   items: TrmListItem[];
   /** How many the account has in all. */
+  @ApiProperty({ type: 'integer' })
   total: number;
 
   static from(

@@ -8,22 +8,14 @@ import { ApiBytes } from '../../http/api-answers.js';
 import { Problem } from '../../http/problem.js';
 import { sendFile } from '../file-answer.js';
 import { storeUpload } from '../incoming-file.js';
-import { tokenOf } from './trm-tokens.js';
+import { ApiTrmErrors, ApiTrmGuarded } from './api-trm-errors.js';
+import { TrmMediaResponse } from './trm-media.response.js';
 import { TrmGuard } from './trm.guard.js';
 
 const MIB = 1024 * 1024;
 
-export class TrmMedia {
-  /** What `GET /api/media/get/:token` and operations' inputs take: 32 hex digits. */
-  token: string;
-  name: string;
-}
-
-export class TrmMediaResponse {
-  result: TrmMedia;
-}
-
 @ApiTags('trm')
+@ApiTrmGuarded()
 @Controller('api/media')
 export class TrmMediaController {
   constructor(private readonly files: FilesService) {}
@@ -32,18 +24,19 @@ export class TrmMediaController {
   @Post('upload')
   @HttpCode(200)
   @NeedsScope('operations:write', TrmGuard)
+  @ApiTrmErrors(413)
   @ApiConsumes('multipart/form-data')
   @ApiBody({ schema: { type: 'object', properties: { file: { type: 'string', format: 'binary' } } } })
   async upload(@AccountId() accountId: string, @Req() request: FastifyRequest): Promise<TrmMediaResponse> {
     if (!request.isMultipart())
       throw new Problem(400, 'invalid-request', 'send the file as a part of a multipart/form-data body');
-    const { id, name } = await storeUpload(this.files, accountId, request, undefined);
-    return { result: { token: tokenOf(id), name } };
+    return TrmMediaResponse.from(await storeUpload(this.files, accountId, request, undefined));
   }
 
   /** The bytes of a stored file, for saving. */
   @Get('get/:token')
   @NeedsScope('operations:read', TrmGuard)
+  @ApiTrmErrors(416)
   @ApiBytes()
   async get(
     @AccountId() accountId: string,
@@ -63,6 +56,7 @@ export class TrmMediaController {
     schema: { type: 'integer', minimum: 1, maximum: 100 },
     description: 'The most of one range, MiB',
   })
+  @ApiTrmErrors(416)
   @ApiBytes()
   async stream(
     @AccountId() accountId: string,

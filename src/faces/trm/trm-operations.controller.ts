@@ -10,7 +10,8 @@ import { OperationsService } from '../../operations/operations.service.js';
 import { OperationTypes } from '../../operations/operation-types.js';
 import { traceparentOf } from '../../tracing/spans.js';
 import { acknowledgeSent } from '../acknowledge-sent.js';
-import { TrmEnvelope } from './trm.envelope.js';
+import { ApiTrmErrors, ApiTrmGuarded } from './api-trm-errors.js';
+import { TrmEnvelope } from './trm-envelope.response.js';
 import { TrmGuard } from './trm.guard.js';
 import { TrmListResponse } from './trm-list.response.js';
 import { TrmPaths } from './trm-paths.js';
@@ -23,6 +24,7 @@ const REQUEST_ID = /^[1-9]\d{0,17}$/;
 const MOST_INLINE_MS = 60_000;
 
 @ApiTags('trm')
+@ApiTrmGuarded()
 @Controller('api')
 export class TrmOperationsController {
   constructor(
@@ -89,6 +91,7 @@ export class TrmOperationsController {
   @Post('*')
   @HttpCode(200)
   @NeedsScope('operations:write', TrmGuard)
+  @ApiTrmErrors(413)
   @ApiOperation({ operationId: 'TrmOperationsController_submit' })
   @ApiParam({
     name: '*',

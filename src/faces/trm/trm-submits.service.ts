@@ -45,11 +45,11 @@ export class TrmSubmits {
       const { view } = await this.operations.accept({ ...submission, silent });
       return await this.inline(view, asked.inlineMs, silent);
     } catch (error) {
+      if (!(error instanceof OperationRefusedError) || error.code !== 'invalid-input') throw error;
+      const refusal = asSent(error);
       // A field that the type doesn't have is the caller's program that is wrong; any other refusal is an operation's end.
-      const judged =
-        error instanceof OperationRefusedError && error.code === 'invalid-input' && !error.unknownField;
-      if (!judged) throw error;
-      return { view: await this.operations.refuse({ ...submission, silent: quiet }, error), inline: true };
+      if (error.unknownField) throw refusal;
+      return { view: await this.operations.refuse({ ...submission, silent: quiet }, refusal), inline: true };
     }
   }
 
@@ -61,4 +61,12 @@ export class TrmSubmits {
     if (!silent || (await this.operations.speakUp(operation))) return { view, inline: false };
     return { view: await this.operations.find(operation.accountId, operation.rid), inline: true };
   }
+}
+
+/** The refusal with fields as they were sent: here the body is the input, and none is below `input`. */
+function asSent({ code, errors }: OperationRefusedError): OperationRefusedError {
+  return new OperationRefusedError(
+    code,
+    errors.map(({ path, message }) => ({ path: path.replace(/^input\./, ''), message })),
+  );
 }

@@ -2,7 +2,7 @@ import { Module, type OnModuleInit } from '@nestjs/common';
 import { FilesModule } from '../../files/files.module.js';
 import { speakErrorsBelow } from '../../http/problem.js';
 import { OperationsModule } from '../../operations/operations.module.js';
-import { trmError } from './trm-error.js';
+import { trmError } from './trm-error.response.js';
 import { TrmAuthController } from './trm-auth.controller.js';
 import { TrmGuard } from './trm.guard.js';
 import { TrmMediaController } from './trm-media.controller.js';
