@@ -47,6 +47,14 @@ describe('an operation with ack_by_poll', () => {
     expect(receiver.all).toHaveLength(1);
   });
 
+  it('is called back no more once its caller has read its end by a POST of the trm face', async () => {
+    await using receiver = await Receiver.answering(500);
+    const operation = await unheard(receiver, { ack_by_poll: true });
+    const poll = await app.client.post('/api/trm/status', { requestid: operation.request_id });
+    expect(poll.body.trm.status).toBe('Finished');
+    await expect.poll(() => callbackOf(operation)).toMatchObject(ACKNOWLEDGED);
+  });
+
   it('is called back no more once its own caller has read its end by the bgrs face', async () => {
     await using receiver = await Receiver.answering(500);
     await using upstream = await Receiver.answering(200);

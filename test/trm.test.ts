@@ -528,6 +528,16 @@ describe('the trm face', () => {
     expectError(await app.client.post('/api/media/upload', {}), 400, /multipart/);
   });
 
+  it('stops the boot when a type has the path of a route of its own', async () => {
+    @OperationType({ name: 'test.hidden', title: 'Hidden', path: 'trm/status' })
+    class HiddenHandler implements OperationHandler {
+      run = () => Promise.resolve();
+    }
+    @Module({ providers: [HiddenHandler] })
+    class HiddenModule {}
+    await expect(App.start({}, [HiddenModule])).rejects.toThrow(/trm\/status is a route of the trm face/);
+  });
+
   it('stops the boot when two types have the same path', async () => {
     @OperationType({ name: 'test.other', title: 'Other', path: 'test/{what}/x' })
     class OneHandler implements OperationHandler {

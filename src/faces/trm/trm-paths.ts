@@ -7,6 +7,9 @@ interface Path {
   readonly parameters: number;
 }
 
+/** Routes of this face that would hide an operation type's. */
+const FIXED = new Set(['auth/token', 'media/upload', 'trm/status']);
+
 /** Which operation type a path below `/api/` runs. */
 @Injectable()
 export class TrmPaths implements OnApplicationBootstrap {
@@ -15,6 +18,11 @@ export class TrmPaths implements OnApplicationBootstrap {
   constructor(private readonly types: OperationTypes) {}
 
   onApplicationBootstrap(): void {
+    const hidden = this.types.all().find(({ path }) => path !== null && FIXED.has(path));
+    if (hidden)
+      throw new Error(
+        `operation type "${hidden.name}": /api/${hidden.path} is a route of the trm face itself; choose another path`,
+      );
     this.paths = this.types
       .all()
       .flatMap((type) => (type.path === null ? [] : [toPath(type, type.path)]))
