@@ -1,7 +1,7 @@
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsInt, IsObject, IsOptional, Max, ValidateNested } from 'class-validator';
 import { describe, expect, it } from 'vitest';
-import { validated } from '../src/config/validation.js';
+import { validated, withoutFields } from '../src/config/validation.js';
 
 class Part {
   @IsOptional()
@@ -50,6 +50,23 @@ describe('what a class is given', () => {
     [{ labels: { toString: 'x' }, parts: [{ size: 1 }] }, []],
   ])('has no fields that its class doesn’t declare, whatever members it has: %j', async (given, paths) => {
     expect(await pathsOf(given)).toEqual(paths);
+  });
+
+  it('can be freed of the fields that nobody declared, wherever they are, and of no others', async () => {
+    const given: Record<string, unknown> & { parts: object[] } = {
+      'a.b': 1,
+      toString: 2,
+      labels: { any: 1, toString: 2 },
+      parts: [
+        { size: 1, valueOf: 3 },
+        { size: 9, 'x.y': { z: 1 } },
+      ],
+    };
+    const { unknown } = await validated(Given, given);
+    const kept = withoutFields(given, unknown);
+    expect(kept).toEqual({ labels: { any: 1, toString: 2 }, parts: [{ size: 1 }, { size: 9 }] });
+    expect(await pathsOf(kept)).toEqual(['parts.1.size']);
+    expect(given.parts[0]).toEqual({ size: 1, valueOf: 3 });
   });
 
   it('keeps the keys of an object of no class, whatever they are', async () => {

@@ -68,11 +68,17 @@ export class TrmOperationsController {
   /** The account's operations, newest first: the operations log. */
   @Get('trm/list')
   @NeedsScope('operations:read', TrmGuard)
-  @ApiQuery({ name: 'skip', required: false, schema: { type: 'integer', minimum: 0, default: 0 } })
+  @ApiQuery({
+    name: 'skip',
+    required: false,
+    schema: { type: 'integer', minimum: 0, default: 0 },
+    description: 'Operations to leave out, newest first',
+  })
   @ApiQuery({
     name: 'take',
     required: false,
     schema: { type: 'integer', minimum: 0, maximum: 500, default: 100 },
+    description: 'Operations to show',
   })
   async list(
     @AccountId() accountId: string,

@@ -1,4 +1,3 @@
-import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
   IsArray,
@@ -61,13 +60,11 @@ export class TrmAuthRequest {
 
 export class TrmListQuery {
   /** Operations to leave out, newest first; 0 by default. */
-  @ApiPropertyOptional({ type: 'integer' })
   @IsOptional()
   @Matches(/^\d{1,9}$/, { message: 'skip must be a whole number' })
   skip?: string;
 
   /** Operations to show, at most 500; 100 by default. */
-  @ApiPropertyOptional({ type: 'integer' })
   @IsOptional()
   @Matches(/^(500|[1-4]?\d{1,2})$/, { message: 'take must be a whole number from 0 to 500' })
   take?: string;
