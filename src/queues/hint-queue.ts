@@ -35,6 +35,8 @@ export abstract class HintQueue implements OnApplicationShutdown {
     this.queue = new Queue(name, {
       connection: backend.producer,
       prefix: backend.prefix,
+      // BullMQ asks a Redis for its version once, and a queue whose question failed never works: `QueueBackend` asks instead.
+      skipVersionCheck: true,
       defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
     });
     this.queue.on('error', (error) => this.logger.debug(`the queue's connection failed: ${error.message}`));

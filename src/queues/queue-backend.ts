@@ -1,5 +1,5 @@
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { createPostgresBackend, createRedisBackend, type QueueOptions, runMigrations } from 'bullmq';
+import { type QueueOptions, runMigrations } from 'bullmq';
 import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import pg from 'pg';
 import { DatabaseConfig, QueueConfig } from '../config/config.js';
@@ -9,6 +9,7 @@ import { asDatabaseError, DatabaseUnavailableError, sqlState } from '../database
 import { type Installation, installationOf } from '../database/installation.js';
 import { CONNECTION } from '../database/postgres-client.js';
 import { backConnection } from './backend-choice.js';
+import { postgresBackend, redisBackend } from './patient-backend.js';
 
 /** BullMQ's own schema in the same database. */
 const SCHEMA = 'bullmq';
@@ -47,8 +48,8 @@ export class QueueBackend implements OnApplicationShutdown {
       this.channel = `${this.prefix}:wake-ups`;
       this.producer = this.redis({ enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 500 });
       this.worker = this.redis({ maxRetriesPerRequest: null });
-      backConnection(this.producer, createRedisBackend);
-      backConnection(this.worker, createRedisBackend);
+      backConnection(this.producer, redisBackend);
+      backConnection(this.worker, redisBackend);
     } else {
       this.hintsPerJob = 25;
       this.channel = 'ringback_wake_ups';
@@ -57,7 +58,7 @@ export class QueueBackend implements OnApplicationShutdown {
       this.producer = this.worker = this.pool as unknown as Connection;
       // BullMQ has no prefix here, and one schema a database: queues are told apart by their names in it.
       const suffix = installation.schema === 'public' ? '' : `-${installation.schema}`;
-      backConnection(this.pool, (name, ...rest) => createPostgresBackend(`${name}${suffix}`, ...rest));
+      backConnection(this.pool, postgresBackend(this.pool, suffix));
     }
   }
 

@@ -20,6 +20,9 @@ export const WORKER_OPTIONS = {
   lockDuration: 30_000,
   stalledInterval: 5_000,
   maxStalledCount: 10,
+  // BullMQ's pause after an outage, 15 s unless given, during which nothing would run.
+  runRetryDelay: 250,
+  skipVersionCheck: true,
 } as const;
 
 /** Hints to operations that are due. */
