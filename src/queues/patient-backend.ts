@@ -40,6 +40,14 @@ class ReadyConnection extends PostgresConnection {
 }
 
 class PatientBackend extends PostgresQueueBackend {
+  constructor(...given: ConstructorParameters<typeof PostgresQueueBackend>) {
+    super(...given);
+    // A LISTEN whose answer comes right before the end of its connection makes BullMQ believe that it listens on the next one.
+    given[0].on('listenerinvalidated', () =>
+      setImmediate(() => ((this as unknown as { listening: boolean }).listening = false)),
+    );
+  }
+
   override get maximumBlockTimeout(): number {
     return MOST_BLOCKED_S;
   }
