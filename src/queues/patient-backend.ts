@@ -53,21 +53,31 @@ class PatientBackend extends PostgresQueueBackend {
   }
 }
 
+const answered = new WeakMap<IQueueBackend, number>();
+
+/** When a worker last had an answer of its queue, by `performance.now()`. */
+export function answeredAt(backend: IQueueBackend): number {
+  return answered.get(backend) ?? -Infinity;
+}
+
 /** BullMQ's worker asks again at once after most errors: without a pause it would do nothing else. */
 function paced<Backend extends IQueueBackend>(backend: Backend): Backend {
-  backend.moveToActive = pausing(backend.moveToActive.bind(backend));
-  backend.waitForJob = pausing(backend.waitForJob.bind(backend));
+  const heard = (): void => void answered.set(backend, performance.now());
+  backend.moveToActive = pausing(backend.moveToActive.bind(backend), heard);
+  backend.waitForJob = pausing(backend.waitForJob.bind(backend), heard);
   return backend;
 }
 
 function pausing<Given extends unknown[], Answer>(
   ask: (...given: Given) => Promise<Answer>,
+  heard: () => void,
 ): (...given: Given) => Promise<Answer> {
   let failures = 0;
   return async (...given) => {
     try {
       const answer = await ask(...given);
       failures = 0;
+      heard();
       return answer;
     } catch (error) {
       await after(PAUSES_MS[Math.min(failures++, PAUSES_MS.length - 1)]!);

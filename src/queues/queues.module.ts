@@ -4,6 +4,7 @@ import { DatabaseConfig, QueueConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { HintQueue } from './hint-queue.js';
 import { QueueBackend } from './queue-backend.js';
+import { QueueHealth } from './queue-health.js';
 import { WakeUps } from './wake-ups.js';
 
 export const OPERATIONS_QUEUE = 'operations';
@@ -75,7 +76,17 @@ class QueueBackendModule {}
     // Registers no queue of its own: it brings in what finds the processors.
     BullModule.registerQueue(),
   ],
-  providers: [OperationHints, DeliveryHints, HousekeepingHints, WakeUps],
-  exports: [OperationHints, DeliveryHints, HousekeepingHints, WakeUps, QueueBackendModule],
+  providers: [
+    OperationHints,
+    DeliveryHints,
+    HousekeepingHints,
+    WakeUps,
+    {
+      provide: QueueHealth,
+      inject: [QueueBackend, OperationHints, DeliveryHints, HousekeepingHints],
+      useFactory: (backend: QueueBackend, ...queues: HintQueue[]) => new QueueHealth(backend, queues),
+    },
+  ],
+  exports: [OperationHints, DeliveryHints, HousekeepingHints, WakeUps, QueueHealth, QueueBackendModule],
 })
 export class QueuesModule {}

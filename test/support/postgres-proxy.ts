@@ -25,6 +25,8 @@ const STARTUP = 196_608;
 export class PostgresProxy implements AsyncDisposable {
   /** Asked for each connection that arrives. */
   treat: (arrival: Arrival) => Treatment = () => 'forward';
+  /** Whether new connections lose what they ask for as `options`, as behind many poolers. */
+  dropsOptions = false;
   private readonly arrived = new Map<string, number>();
   private readonly sockets = new Set<Socket>();
   private server: Server | undefined;
@@ -114,7 +116,7 @@ export class PostgresProxy implements AsyncDisposable {
     this.keep(behind);
     behind.on('close', () => socket.destroy());
     socket.on('close', () => behind.destroy());
-    behind.write(head);
+    behind.write(this.dropsOptions ? withoutOptions(head) : head);
     socket.pipe(behind);
     if (typeof treatment !== 'object' || !('behindReady' in treatment)) return void behind.pipe(socket);
     let readyLeft = treatment.behindReady;
@@ -158,9 +160,24 @@ function fatal(state: string): Buffer {
 }
 
 function applicationOf(startup: Buffer): string {
-  if (startup.readInt32BE(4) !== STARTUP) return '';
+  return asked(startup).find(([name]) => name === 'application_name')?.[1] ?? '';
+}
+
+function withoutOptions(startup: Buffer): Buffer {
+  const kept = asked(startup).filter(([name]) => name !== 'options');
+  const words = Buffer.from(`${kept.map((pair) => pair.join('\0')).join('\0')}\0\0`);
+  const head = Buffer.alloc(8);
+  head.writeInt32BE(8 + words.length, 0);
+  head.writeInt32BE(STARTUP, 4);
+  return Buffer.concat([head, words]);
+}
+
+/** Names and values of a startup packet. */
+function asked(startup: Buffer): [string, string][] {
+  if (startup.readInt32BE(4) !== STARTUP) return [];
   const words = startup.subarray(8, startup.readInt32BE(0)).toString().split('\0');
-  for (let at = 0; at + 1 < words.length; at += 2)
-    if (words[at] === 'application_name') return words[at + 1]!;
-  return '';
+  const pairs: [string, string][] = [];
+  for (let at = 0; at + 1 < words.length && words[at] !== ''; at += 2)
+    pairs.push([words[at]!, words[at + 1]!]);
+  return pairs;
 }
