@@ -76,8 +76,8 @@ describe.skipIf(redisUrls().length > 0)(
       async (_what, serves, begin) => {
         await using proxy = await PostgresProxy.before(await newDatabase());
         await using receiver = await Receiver.answering(200);
-        let over = false;
-        const outage = begin(proxy).then(() => (over = true));
+        const state = { over: false };
+        const outage = begin(proxy).then(() => (state.over = true));
         await using service = await Service.spawn({ DATABASE_URL: proxy.url });
         const health = (which: string): Promise<number> =>
           service.client.get(`/health/${which}`).then(
@@ -86,8 +86,8 @@ describe.skipIf(redisUrls().length > 0)(
           );
         if (serves) {
           await expect.poll(() => health('live')).toBe(200);
-          expect(over, 'the process served too late for this test').toBe(false);
-          while (!over) {
+          expect(state.over, 'the process served too late for this test').toBe(false);
+          while (!state.over) {
             const asked = performance.now();
             expect(await health('live')).toBe(200);
             expect(performance.now() - asked).toBeLessThan(1_000);

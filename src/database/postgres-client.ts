@@ -31,7 +31,7 @@ class PostgresClient extends pg.Client {
   }
 
   override emit(event: string | symbol, ...given: unknown[]): boolean {
-    if (event !== 'error' || this.listenerCount('error') > 0) return super.emit(event as 'error', ...given);
+    if (event !== 'error' || this.listenerCount('error') > 0) return super.emit(event, ...given);
     this.unheard = given[0];
     return false;
   }

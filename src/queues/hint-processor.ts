@@ -56,13 +56,13 @@ export abstract class HintProcessor
     this.drained = Promise.all([closeWorker(this.worker, this.graceS), this.follower.drain(this.graceS)]);
   }
 
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.drained;
+  }
+
   /** A job without hints is a heartbeat. */
   private async follow(hints: HintJob): Promise<void> {
     if (hints.length > 0) await this.follower.follow(hints, (rest) => this.hints.send(rest, 'first'));
-  }
-
-  async beforeApplicationShutdown(): Promise<void> {
-    await this.drained;
   }
 }
 

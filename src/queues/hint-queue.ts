@@ -38,7 +38,7 @@ export abstract class HintQueue implements OnApplicationShutdown {
     this.queue = new Queue(name, {
       connection: backend.producer,
       prefix: backend.prefix,
-      // BullMQ asks a Redis for its version once, and a queue whose question failed never works: `QueueBackend` asks instead.
+      // BullMQ asks a Redis for its version once: a queue whose question failed would never work.
       skipVersionCheck: true,
       defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
     });

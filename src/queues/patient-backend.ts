@@ -18,7 +18,7 @@ const MOST_BLOCKED_S = 5;
 /** BullMQ's PostgreSQL backend, of queues and workers that outlive whatever becomes of their connections. */
 export function postgresBackend(pool: pg.Pool, suffix: string): AnyFactory {
   return (name, options, { withBlockingConnection = false } = {}) => {
-    const backend = new PatientBackend(new ReadyConnection(pool as never), `${name}${suffix}`, options);
+    const backend = new PatientBackend(new ReadyConnection(pool), `${name}${suffix}`, options);
     return withBlockingConnection ? paced(backend) : backend;
   };
 }

@@ -30,6 +30,7 @@ export async function usable(pool: pg.Pool): Promise<boolean> {
   return rows[0]!.usable;
 }
 
+/** Whether the schema isn't there, or is empty. */
 export async function isGone(pool: pg.Pool): Promise<boolean> {
   const { rows } = await pool.query<{ gone: boolean }>(
     `SELECT NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -23,6 +23,7 @@ export const WORKER_OPTIONS = {
   maxStalledCount: 10,
   // BullMQ's pause after an outage, 15 s unless given, during which nothing would run.
   runRetryDelay: 250,
+  // As in `HintQueue`.
   skipVersionCheck: true,
 } as const;
 

@@ -130,7 +130,10 @@ export class PostgresProxy implements AsyncDisposable {
       }
       const whole = rest.subarray(0, at);
       rest = rest.subarray(at);
-      if (readyLeft > 0) return void socket.write(whole);
+      if (readyLeft > 0) {
+        socket.write(whole);
+        return;
+      }
       behind.removeAllListeners('data').resume();
       end(socket, treatment.ending, whole);
     });
