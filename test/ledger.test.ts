@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
+import { UnservedStore } from '../src/operations/unserved.store.js';
 import { App } from './support/app.js';
 import { loseQueue, newDatabase, rowsOf } from './support/database.js';
 import { expectNothingLost, Load } from './support/load.js';
@@ -65,6 +66,61 @@ describe('the ledger', { timeout: 120_000 }, () => {
     expect((await app.client.get('/v1/ledger')).body.oldest_overdue_s).toBeGreaterThanOrEqual(90);
     await holder.end();
     await expect.poll(async () => (await app.client.get('/v1/ledger')).body.oldest_overdue_s).toBe(0);
+  });
+
+  it.each([
+    ['an operation with a free slot', 7164225002],
+    ['a callback with room', 7164225003],
+  ])('counts %s that nobody dispatches for a minute', async (_, lock) => {
+    await using receiver = await Receiver.answering(200);
+    await using app = await App.start();
+    const unserved = app.nest.get(UnservedStore);
+    // The test looks at times of its own.
+    unserved.onModuleDestroy();
+    // As a dispatcher that hangs.
+    const holder = new pg.Client({ connectionString: app.databaseUrl });
+    await holder.connect();
+    await holder.query('SELECT pg_advisory_lock($1)', [lock]);
+    const { id } = await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
+    if (lock === 7164225003) await app.client.ended(id);
+    for (let s = 0; s < 60; s += 10) {
+      await unserved.look(s * 1000);
+      expect(await unserved.oldestS(s * 1000)).toBe(0);
+    }
+    await unserved.look(60_000);
+    expect(await unserved.oldestS(65_000)).toBe(65);
+    await holder.end();
+    await receiver.received(1);
+    await expect.poll(() => unserved.oldestS(65_000)).toBe(0);
+  });
+
+  it('counts nothing that waits for a slot, or for a receiver, and forgets what it saw before an outage', async () => {
+    await using receiver = await Receiver.answering(200);
+    await using app = await App.start();
+    const unserved = app.nest.get(UnservedStore);
+    // The test looks at times of its own.
+    unserved.onModuleDestroy();
+    const one = await app.account('one slot', 1);
+    const running = await one.submit({ type: 'sleep', input: { seconds: 600 } });
+    await expect
+      .poll(async () => (await one.get(`/v1/operations/${running.id}`)).body.status)
+      .toBe('Executing');
+    const waiting = await one.submit({ type: 'echo' });
+    receiver.answer(() => undefined);
+    for (let i = 0; i < 2; i++) await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
+    await receiver.received(1);
+    for (let s = 0; s <= 70; s += 10) await unserved.look(s * 1000);
+    expect(await unserved.oldestS(70_000)).toBe(0);
+    const holder = new pg.Client({ connectionString: app.databaseUrl });
+    await holder.connect();
+    await holder.query('SELECT pg_advisory_lock(7164225002)');
+    await one.post(`/v1/operations/${running.id}/cancel`);
+    await one.ended(running.id);
+    await unserved.look(80_000);
+    await unserved.look(160_000);
+    expect(await unserved.oldestS(160_000)).toBe(0);
+    await holder.end();
+    await one.ended(waiting.id);
   });
 
   it.each([

@@ -1,16 +1,15 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Database } from '../src/database/database.js';
 import { DatabaseUnavailableError, sqlState } from '../src/database/database-errors.js';
 import { EmbeddedPostgres } from '../src/database/embedded-postgres.js';
-import { App, freePort } from './support/app.js';
+import { App } from './support/app.js';
 import { newDatabase, redisUrls, rowsOf } from './support/database.js';
 import { Door } from './support/door.js';
 import { expectNothingLost, Load } from './support/load.js';
 import { Receiver } from './support/receiver.js';
+import { RedisServer } from './support/redis-server.js';
 import { Service, sharedBy, temporaryFolder } from './support/service.js';
 
 describe('a service whose PostgreSQL crashes and comes back', { timeout: 120_000 }, () => {
@@ -194,48 +193,3 @@ onRedis('a service on a Redis Cluster', () => {
     expect(await app.client.ended(id)).toMatchObject({ status: 'Finished', attempt: 1 });
   });
 });
-
-/** A Redis of the test's own, to be killed. */
-class RedisServer implements AsyncDisposable {
-  private constructor(
-    private readonly process: ReturnType<typeof spawn>,
-    readonly port: number,
-    private readonly password: string,
-  ) {}
-
-  static async start(port?: number, settings: string[] = [], password = ''): Promise<RedisServer> {
-    const chosen = port ?? (await freePort());
-    const volatile = ['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'];
-    const child = spawn('redis-server', ['--port', String(chosen), ...volatile, ...settings], {
-      stdio: 'ignore',
-    });
-    const server = new RedisServer(child, chosen, password);
-    await expect.poll(() => server.command('PING').catch(() => null), { timeout: 10_000 }).toBe('PONG');
-    return server;
-  }
-
-  get url(): string {
-    return `redis://:${encodeURIComponent(this.password)}@127.0.0.1:${this.port}`;
-  }
-
-  async command(name: string, ...given: string[]): Promise<unknown> {
-    const { Redis } = await import('ioredis');
-    const client = new Redis(this.url, {
-      maxRetriesPerRequest: 0,
-      retryStrategy: () => null,
-      lazyConnect: true,
-    });
-    client.on('error', () => undefined);
-    try {
-      return await client.call(name, ...given);
-    } finally {
-      client.disconnect();
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
-    this.process.kill('SIGKILL');
-    await once(this.process, 'exit');
-  }
-}

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { SettingError } from '../config/settings.js';
+import { CONNECTION } from './postgres-client.js';
 
 /** Any constant: names the lock that lets one process at a time migrate. */
 const MIGRATION_LOCK = 7_164_225_001;
@@ -29,7 +30,7 @@ const MIGRATION_LOCK_WAIT_MS = 5_000;
 
 /** Over a connection without the limits that requests have: an index on a large table takes as long as it takes. */
 async function migrate(options: DataSourceOptions): Promise<void> {
-  const extra = { keepAlive: true, lock_timeout: MIGRATION_LOCK_WAIT_MS };
+  const extra = { ...CONNECTION, query_timeout: 0, lock_timeout: MIGRATION_LOCK_WAIT_MS };
   const unlimited = { ...options, entities: [], extra } as DataSourceOptions;
   const dataSource = await new DataSource(unlimited).initialize();
   const runner = dataSource.createQueryRunner();

@@ -37,14 +37,19 @@ export class Database implements Queryable {
   /** Several statements, one commit. */
   async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
     const runner = await this.connected();
+    // TypeORM says of a connection that broke between two statements only that it is released: an outage like the others.
+    const judged = <R>(statement: Promise<R>): Promise<R> =>
+      statement.catch((error: unknown) => Promise.reject(asDatabaseError(error) as Error));
     try {
-      await runner.startTransaction();
-      const result = await work({ query: (sql, parameters = []) => records(runner, sql, parameters) });
-      await runner.commitTransaction();
+      await judged(runner.startTransaction());
+      const result = await work({
+        query: (sql, parameters = []) => judged(records(runner, sql, parameters)),
+      });
+      await judged(runner.commitTransaction());
       return result;
     } catch (error) {
       if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
-      throw error instanceof Error && 'driverError' in error ? asDatabaseError(error) : error;
+      throw error;
     } finally {
       await runner.release();
     }

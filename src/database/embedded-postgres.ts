@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { join } from 'node:path';
 import {
   EmbeddedPostgresError,
@@ -11,6 +11,7 @@ import { DataFolderClaim } from './embedded-claim.js';
 import { openCluster, openDataFolder } from './embedded-cluster.js';
 import { stopOrphan } from './embedded-process.js';
 import { startServer, type Server, type ServerExit } from './embedded-server.js';
+import { CONNECTION } from './postgres-client.js';
 
 export { EmbeddedPostgresError } from './embedded-binaries.js';
 export { DataFolderInUseError } from './embedded-claim.js';
@@ -99,7 +100,10 @@ async function launch(
 }
 
 async function createMissingDatabase(maintenanceUrl: string): Promise<void> {
-  const client = new pg.Client({ connectionString: maintenanceUrl, connectionTimeoutMillis: 10_000 });
+  const client: pg.Client = new CONNECTION.Client({
+    connectionString: maintenanceUrl,
+    connectionTimeoutMillis: 10_000,
+  });
   try {
     await client.connect();
     const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = 'ringback'");

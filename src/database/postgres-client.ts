@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import pg from 'pg';
 
 /** Milliseconds after which a statement that got no answer gets none: what PostgreSQL itself cuts off ends before. */
@@ -12,14 +13,33 @@ const open = new Set<PostgresClient>();
  * A connection that is dropped when a statement got no answer over it, and with it all others to the same server on which nobody
  * waits for one. The server may have died or moved without a word: then nothing ever comes, and a pool that got such a connection
  * back would hand it out again, one after the other.
+ *
+ * Its end never ends the process: between a pool's hand-over and the listener of whoever gets it, nobody listens for errors.
  */
 class PostgresClient extends pg.Client {
   private asked = 0;
+  /** How the connection ended while nobody listened: the first who does is told. */
+  private unheard: unknown;
 
   constructor(config?: string | pg.ClientConfig) {
     super(config);
     this.once('connect', () => open.add(this));
     this.once('end', () => open.delete(this));
+    (this as EventEmitter).on('newListener', (event) => {
+      if (event === 'error' && this.unheard !== undefined) process.nextTick(() => this.tell());
+    });
+  }
+
+  override emit(event: string | symbol, ...given: unknown[]): boolean {
+    if (event !== 'error' || this.listenerCount('error') > 0) return super.emit(event, ...given);
+    this.unheard = given[0];
+    return false;
+  }
+
+  private tell(): void {
+    const error = this.unheard;
+    this.unheard = undefined;
+    if (error !== undefined) this.emit('error', error);
   }
 
   override query(...given: unknown[]): never {

@@ -16,7 +16,7 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  /** 200 while PostgreSQL, the queue and, where there is one, the object store can be used and the process isn't shutting down, else 503. */
+  /** 200 while PostgreSQL and, where there is one, the object store can be used, hints go through the queues and the process isn't shutting down, else 503. */
   @Get('ready')
   @ApiServiceUnavailableResponse({ type: ReadyResponse })
   @Header('cache-control', 'no-store')

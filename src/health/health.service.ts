@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { FilesService } from '../files/files.service.js';
-import { QueueBackend } from '../queues/queue-backend.js';
+import { QueueHealth } from '../queues/queue-health.js';
 
 const CHECK_MS = 2_000;
 
@@ -12,7 +12,7 @@ export class HealthService implements OnModuleDestroy {
 
   constructor(
     private readonly database: Database,
-    private readonly queues: QueueBackend,
+    private readonly queues: QueueHealth,
     private readonly files: FilesService,
   ) {}
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
+import { UnservedStore } from './unserved.store.js';
 
 /** What was accepted against what there is: both sides from one snapshot, so that they agree at every instant. Ages are seconds. */
 export interface Ledger {
@@ -21,7 +22,7 @@ export interface Ledger {
   readonly slotsUsed: number;
   /**
    * How long the row that has been left lying longest has been due: for the dispatcher, or for a worker after one more hint
-   * than gets lost now and then. 0 when none is overdue.
+   * than gets lost now and then; and for how long one could have run, from a minute on. 0 when none is overdue.
    */
   readonly oldestOverdueS: number;
   /** Of Waiting operations whose time has come: since when the first has waited for a slot and a worker. */
@@ -54,6 +55,7 @@ export class LedgerStore {
   constructor(
     private readonly database: Database,
     private readonly config: OperationConfig,
+    private readonly unserved: UnservedStore,
   ) {}
 
   /** Both sides of the ledger, and operations by type, as of one snapshot. */
@@ -95,7 +97,9 @@ export class LedgerStore {
        ) AS ledger, (SELECT json_agg(json_build_object('type', type, 'state', state, 'count', count)) FROM counted) AS types`,
       [this.config.redispatchS],
     );
-    return { ledger: row!.ledger, types: row!.types ?? [] };
+    const { ledger, types } = row!;
+    const oldestOverdueS = Math.max(ledger.oldestOverdueS, await this.unserved.oldestS());
+    return { ledger: { ...ledger, oldestOverdueS }, types: types ?? [] };
   }
 
   /** Adds entries up into the one row, so that reading it stays cheap; answers how many. */

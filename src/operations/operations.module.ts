@@ -18,6 +18,7 @@ import { OperationsService } from './operations.service.js';
 import { RetentionStore } from './retention.store.js';
 import { HttpRequestHandler } from './types/http-request.js';
 import { EchoHandler, SleepHandler } from './types/trials.js';
+import { UnservedStore } from './unserved.store.js';
 
 /** Operations: their rows, their types, their dispatcher, and what callers can do with them. */
 @Module({
@@ -28,6 +29,7 @@ import { EchoHandler, SleepHandler } from './types/trials.js';
     HistoryStore,
     RetentionStore,
     LedgerStore,
+    UnservedStore,
     OperationTypes,
     CallbackPresenters,
     OperationEnder,

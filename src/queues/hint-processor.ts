@@ -39,7 +39,7 @@ export abstract class HintProcessor
   }
 
   process(job: Job<HintJob>): Promise<void> {
-    return this.follower.follow(job.data, (rest) => this.hints.send(rest, 'first'));
+    return this.hints.heartbeat.during(job.id, this.follow(job.data));
   }
 
   onApplicationBootstrap(): void {
@@ -47,15 +47,22 @@ export abstract class HintProcessor
     // An outage of the queue is logged, never thrown.
     worker.on('error', (error) => this.logger.debug(`the queue's connection failed: ${error.message}`));
     worker.run().catch((error: Error) => this.logger.error(`the worker stopped: ${error.message}`));
+    this.hints.heartbeat.start(worker.getBackend());
   }
 
   /** Begins here, where nobody waits, so that all queues have the same grace time and not one after the other. */
   onModuleDestroy(): void {
+    this.hints.heartbeat.stop();
     this.drained = Promise.all([closeWorker(this.worker, this.graceS), this.follower.drain(this.graceS)]);
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     await this.drained;
+  }
+
+  /** A job without hints is a heartbeat. */
+  private async follow(hints: HintJob): Promise<void> {
+    if (hints.length > 0) await this.follower.follow(hints, (rest) => this.hints.send(rest, 'first'));
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { Queue } from 'bullmq';
+import { Heartbeat } from './heartbeat.js';
 import type { Hint } from './hint.js';
 import type { QueueBackend } from './queue-backend.js';
 
@@ -21,6 +22,8 @@ const FRESH_MS = 1_000;
 export abstract class HintQueue implements OnApplicationShutdown {
   private readonly logger: Logger;
   private readonly queue: Queue;
+  /** Tells whether hints go through. */
+  readonly heartbeat: Heartbeat;
   /** Jobs that waited for a worker, null where nobody knows, and when that was. */
   private counted: { readonly waiting: number | null; readonly at: number } = { waiting: null, at: 0 };
   private counting: Promise<void> | undefined;
@@ -35,8 +38,11 @@ export abstract class HintQueue implements OnApplicationShutdown {
     this.queue = new Queue(name, {
       connection: backend.producer,
       prefix: backend.prefix,
+      // BullMQ asks a Redis for its version once: a queue whose question failed would never work.
+      skipVersionCheck: true,
       defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
     });
+    this.heartbeat = new Heartbeat(this.queue, prefix);
     this.queue.on('error', (error) => this.logger.debug(`the queue's connection failed: ${error.message}`));
   }
 

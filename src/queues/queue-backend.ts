@@ -1,17 +1,19 @@
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { createPostgresBackend, createRedisBackend, type QueueOptions, runMigrations } from 'bullmq';
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import type { QueueOptions } from 'bullmq';
+import { Cluster, Redis, type RedisOptions, ReplyError } from 'ioredis';
 import pg from 'pg';
 import { DatabaseConfig, QueueConfig } from '../config/config.js';
 import { SettingError } from '../config/settings.js';
 import type { Queryable } from '../database/database.js';
-import { asDatabaseError, DatabaseUnavailableError, sqlState } from '../database/database-errors.js';
+import { asDatabaseError, DatabaseUnavailableError } from '../database/database-errors.js';
 import { type Installation, installationOf } from '../database/installation.js';
 import { CONNECTION } from '../database/postgres-client.js';
 import { backConnection } from './backend-choice.js';
+import { postgresBackend, redisBackend } from './patient-backend.js';
+import { accessOf, evictionPolicy } from './redis-access.js';
+import { diagnose, isGone, migrate, SCHEMA, usable } from './queue-schema.js';
 
-/** BullMQ's own schema in the same database. */
-const SCHEMA = 'bullmq';
+const AWAY = 'the queue cannot be reached; operations are still accepted and start when it is back';
 const CONNECT_TRIES = 30;
 
 type Connection = QueueOptions['connection'];
@@ -24,6 +26,7 @@ export class QueueBackend implements OnApplicationShutdown {
   private readonly logger = new Logger('Queues');
   private readonly pool: pg.Pool | undefined;
   private readonly clients: (Redis | Cluster)[] = [];
+  private warned = false;
   /** Begins the names of our keys in Redis; the braces keep them on one node of a cluster. */
   readonly prefix: string;
   /** Where processes tell each other that a row is worth a look. */
@@ -47,8 +50,8 @@ export class QueueBackend implements OnApplicationShutdown {
       this.channel = `${this.prefix}:wake-ups`;
       this.producer = this.redis({ enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 500 });
       this.worker = this.redis({ maxRetriesPerRequest: null });
-      backConnection(this.producer, createRedisBackend);
-      backConnection(this.worker, createRedisBackend);
+      backConnection(this.producer, redisBackend);
+      backConnection(this.worker, redisBackend);
     } else {
       this.hintsPerJob = 25;
       this.channel = 'ringback_wake_ups';
@@ -57,7 +60,7 @@ export class QueueBackend implements OnApplicationShutdown {
       this.producer = this.worker = this.pool as unknown as Connection;
       // BullMQ has no prefix here, and one schema a database: queues are told apart by their names in it.
       const suffix = installation.schema === 'public' ? '' : `-${installation.schema}`;
-      backConnection(this.pool, (name, ...rest) => createPostgresBackend(`${name}${suffix}`, ...rest));
+      backConnection(this.pool, postgresBackend(this.pool, suffix));
     }
   }
 
@@ -79,21 +82,38 @@ export class QueueBackend implements OnApplicationShutdown {
     return backend;
   }
 
-  /** Null when the queue can be trusted with hints, else what is wrong and the remedy. */
+  /** Null when the queue can be used and trusted with hints, else what is wrong and the remedy. */
   async trouble(): Promise<string | null> {
     try {
-      if (this.pool) {
-        await this.pool.query('SELECT 1');
-        return null;
-      }
-      const [client] = this.clients;
-      const node = client instanceof Cluster ? client.nodes('master')[0] : client;
-      const [, policy] = (await node!.config('GET', 'maxmemory-policy')) as [string, string];
-      return policy === 'noeviction' || policy === undefined
-        ? null
-        : `Redis evicts keys (maxmemory-policy ${policy}): set it to noeviction`;
-    } catch {
-      return 'the queue cannot be reached; operations are still accepted and start when it is back';
+      if (this.pool) return (await usable(this.pool)) ? null : await this.explain(undefined);
+      const policy = await evictionPolicy(this.clients[0]!);
+      if (policy === 'noeviction') return null;
+      if (policy !== undefined) return `Redis evicts keys (maxmemory-policy ${policy}): set it to noeviction`;
+      this.warnOfPolicy();
+      return null;
+    } catch (error) {
+      return this.explain(error);
+    }
+  }
+
+  /** What an error of the queue means, and the remedy. */
+  async explain(error: unknown): Promise<string> {
+    if (this.pool) {
+      const judged = error === undefined || !(asDatabaseError(error) instanceof DatabaseUnavailableError);
+      return judged ? diagnose(this.pool, error).catch(() => AWAY) : AWAY;
+    }
+    return error instanceof ReplyError
+      ? `Redis refuses what the queue needs (${(error as Error).message}): give its user that right, or name another in REDIS_URL`
+      : AWAY;
+  }
+
+  /** Makes the schema of a PostgreSQL queue again where it is gone: what was in it were only hints. */
+  async mend(): Promise<void> {
+    if (this.pool === undefined) return;
+    try {
+      if (await isGone(this.pool)) await migrate(this.pool);
+    } catch (error) {
+      this.logger.debug(`the schema ${SCHEMA} could not be made: ${String(error)}`);
     }
   }
 
@@ -114,6 +134,14 @@ export class QueueBackend implements OnApplicationShutdown {
       this.pool?.end().catch(() => undefined),
       new Promise((resolve) => setTimeout(resolve, 1000).unref()),
     ]);
+  }
+
+  private warnOfPolicy(): void {
+    if (this.warned) return;
+    this.warned = true;
+    this.logger.warn(
+      'Redis does not tell its maxmemory-policy: see to it that it is noeviction, else it may forget hints',
+    );
   }
 
   private redis(options: RedisOptions): Connection {
@@ -154,31 +182,6 @@ export class QueueBackend implements OnApplicationShutdown {
     // Every queue and worker adds listeners to the one pool.
     pool.setMaxListeners(0);
     return pool;
-  }
-}
-
-/** What a cluster's nodes are asked with that no URL names, which it tells of itself: the same as the first one. */
-function accessOf(url: string): RedisOptions {
-  const { protocol, username, password } = new URL(url);
-  return {
-    ...(protocol === 'rediss:' ? { tls: {} } : {}),
-    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
-    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
-  };
-}
-
-async function migrate(pool: pg.Pool): Promise<void> {
-  const client = await pool.connect();
-  try {
-    await runMigrations(client, SCHEMA);
-  } catch (error) {
-    // insufficient_privilege, and invalid_schema_name of a schema that may not be used
-    if (!['42501', '3F000'].includes(sqlState(error) ?? '')) throw error;
-    throw new SettingError(
-      `DATABASE_URL: its user may not make or change the schema ${SCHEMA}, where the queue is: connect as its owner, let the user create schemas in the database, or set REDIS_URL`,
-    );
-  } finally {
-    client.release();
   }
 }
 

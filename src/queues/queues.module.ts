@@ -4,6 +4,7 @@ import { DatabaseConfig, QueueConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { HintQueue } from './hint-queue.js';
 import { QueueBackend } from './queue-backend.js';
+import { QueueHealth } from './queue-health.js';
 import { WakeUps } from './wake-ups.js';
 
 export const OPERATIONS_QUEUE = 'operations';
@@ -20,6 +21,10 @@ export const WORKER_OPTIONS = {
   lockDuration: 30_000,
   stalledInterval: 5_000,
   maxStalledCount: 10,
+  // BullMQ's pause after an outage, 15 s unless given, during which nothing would run.
+  runRetryDelay: 250,
+  // As in `HintQueue`.
+  skipVersionCheck: true,
 } as const;
 
 /** Hints to operations that are due. */
@@ -72,7 +77,17 @@ class QueueBackendModule {}
     // Registers no queue of its own: it brings in what finds the processors.
     BullModule.registerQueue(),
   ],
-  providers: [OperationHints, DeliveryHints, HousekeepingHints, WakeUps],
-  exports: [OperationHints, DeliveryHints, HousekeepingHints, WakeUps, QueueBackendModule],
+  providers: [
+    OperationHints,
+    DeliveryHints,
+    HousekeepingHints,
+    WakeUps,
+    {
+      provide: QueueHealth,
+      inject: [QueueBackend, OperationHints, DeliveryHints, HousekeepingHints],
+      useFactory: (backend: QueueBackend, ...queues: HintQueue[]) => new QueueHealth(backend, queues),
+    },
+  ],
+  exports: [OperationHints, DeliveryHints, HousekeepingHints, WakeUps, QueueHealth, QueueBackendModule],
 })
 export class QueuesModule {}

@@ -27,7 +27,7 @@ export class LedgerResponse {
   /** Of those, ended ones that have a callback. */
   ended_with_callback: number;
   deliveries: LedgerDeliveriesResponse;
-  /** Seconds that the row which was left lying longest is overdue, by the dispatcher or, from the second hint on, by the workers: alarm above 60. */
+  /** Seconds that the row which was left lying longest is overdue, by the dispatcher or, from the second hint on, by the workers; or that one could have run, from a minute on: alarm above 60. */
   oldest_overdue_s: number;
   /** Seconds that the first Waiting operation has waited for a slot and a worker. */
   oldest_waiting_s: number;
