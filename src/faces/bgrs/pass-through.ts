@@ -27,6 +27,8 @@ export class PassThrough {
 
   /** Takes a request, whose answer will be given, whichever it is. */
   pass(request: IncomingMessage, response: ServerResponse): void {
+    // A server may leave another protocol than WebSocket, h2c for instance (RFC 9110, 7.8); what follows may be in it.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     const told = framing(request);
     const outgoing = this.open(request, told.length > 0, [...trailersWanted(request), ...told]);
     this.answered(outgoing, response, {
