@@ -112,11 +112,7 @@ export class PassThrough {
     let [hasBegun, isRefused] = [false, false];
     // A caller who leaves takes the upstream's request along.
     caller.once('close', () => caller.writableFinished || outgoing.destroy());
-    outgoing.once('response', (answer) => {
-      hasBegun = true;
-      by(answer);
-    });
-    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+    const failed = (error: NodeJS.ErrnoException) => {
       // Once the caller has gone, it is no fault of the upstream's.
       if (caller.destroyed || isRefused) return;
       this.logger.warn({ msg: 'the upstream could not be reached, or broke off', code: error.code });
@@ -124,6 +120,16 @@ export class PassThrough {
       if (hasBegun) return;
       isRefused = true;
       refuse(unreachable());
+    };
+    outgoing.on('error', failed).once('response', (answer) => {
+      try {
+        by(answer);
+        hasBegun = true;
+      } catch (error) {
+        // Node read what it would not write; thrown from here, that would end the process.
+        outgoing.destroy();
+        failed(error as Error);
+      }
     });
   }
 }
