@@ -1,6 +1,7 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { pipeline, Transform, type Readable } from 'node:stream';
 import got, { type Got, type Request, type Response } from 'got';
+import { stopWhenAnswered } from './early-answers.js';
 import { BlockedDestinationError, InvalidResponseError, ResponseTooLargeError } from './egress-error.js';
 import {
   ConnectionGuard,
@@ -98,6 +99,9 @@ export class Egress {
       ...(request.signal === undefined ? undefined : { signal: request.signal }),
     });
     stream.once('upgrade', refuseUpgrade);
+    stream.once('request', (outgoing) => {
+      outgoing.once('response', (response: IncomingMessage) => stopWhenAnswered(outgoing, response));
+    });
     return stream;
   }
 

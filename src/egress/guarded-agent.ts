@@ -5,6 +5,7 @@ import { Agent as HttpsAgent, type RequestOptions } from 'node:https';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { AllowedPrivate } from '../config/allowed-private.js';
+import { readingOn } from './early-answers.js';
 import { BlockedDestinationError, ConnectTimeoutError, DnsError, DnsTimeoutError } from './egress-error.js';
 import { isPublicAddress } from './public-address.js';
 
@@ -66,9 +67,10 @@ export class ConnectionGuard {
     const lookup = this.lookupFor(port, () => timer.start());
     // `path` would make net dial a unix socket.
     const socket = dial({ ...options, path: undefined, socketPath: undefined, lookup });
-    if (socket) this.watch(socket as Socket, port, timer);
-    if (socket && isLiteral) timer.start();
-    return socket;
+    if (!socket) return socket;
+    this.watch(socket as Socket, port, timer);
+    if (isLiteral) timer.start();
+    return readingOn(socket);
   }
 
   /** Closes a socket whose peer, once connected, is not permitted: before one byte is sent to it. */

@@ -1,20 +1,29 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
+import { readingOn, stopWhenAnswered } from './early-answers.js';
 import { InvalidResponseError } from './egress-error.js';
+import { lengthLast } from './raw-headers.js';
 
-/** One request to the provider's API, as it goes over the wire. */
-export interface UpstreamRequest {
+/** The head of a request to the provider's API, as it goes over the wire. */
+export interface UpstreamHead {
   readonly method: string;
   /** Path and query, byte for byte. */
   readonly target: string;
-  /** Names and values in turn, in order and case; `Host` and the body's length included. */
+  /** Names and values in turn, in order and case; how the body's end is told included. */
   readonly headers: readonly string[];
+  /** Whether a body follows. */
+  readonly hasBody: boolean;
+  /** Whether a connection that an earlier request left open may be used: only where a repeat does no harm. */
+  readonly kept: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** One request with its body. */
+export interface UpstreamRequest extends Omit<UpstreamHead, 'hasBody'> {
   readonly body: Readable | Buffer | null;
   /** Names and values of what follows the body; sent with a chunked one only. */
   readonly trailers?: readonly (readonly [name: string, value: string])[];
-  /** Whether a connection that an earlier request left open may be used: only where a repeat does no harm. */
-  readonly kept: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -33,27 +42,47 @@ const PROBE_MS = 30_000;
 export class UpstreamClient {
   private readonly url: URL;
   private readonly transport: typeof http | typeof https;
-  private readonly agent: http.Agent;
+  private readonly kept: http.Agent;
+  private readonly fresh: http.Agent;
 
-  constructor(origin: string) {
+  /** `maxSockets`: of requests that may use a kept connection; those beyond wait. */
+  constructor(origin: string, { maxSockets = MOST_SOCKETS }: { maxSockets?: number } = {}) {
     this.url = new URL(origin);
     this.transport = this.url.protocol === 'https:' ? https : http;
-    this.agent = new this.transport.Agent({ keepAlive: true, timeout: IDLE_MS, maxSockets: MOST_SOCKETS });
+    this.kept = this.agent({ keepAlive: true, timeout: IDLE_MS, maxSockets, maxFreeSockets: 64 });
+    // No limit of sockets: Node then says `connection: close`.
+    this.fresh = this.agent({});
+  }
+
+  /** Starts a request; the caller writes its body, ends it, and listens for its response. */
+  open({ method, target, headers, hasBody, kept, signal }: UpstreamHead): ClientRequest {
+    const named = headers.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'host');
+    return this.transport
+      .request({
+        protocol: this.url.protocol,
+        hostname: this.url.hostname.replace(/^\[|\]$/g, ''),
+        port: this.url.port,
+        method,
+        path: target,
+        headers: lengthLast([
+          // HTTP/1.0 needs no Host, but HTTP/1.1 does.
+          ...(named ? [] : ['Host', this.url.host]),
+          ...headers,
+          // Node would send an empty chunked body, which some servers refuse.
+          ...(hasBody || BODILESS.has(method) ? [] : ['Content-Length', '0']),
+        ]),
+        agent: kept ? this.kept : this.fresh,
+        ...(signal && { signal }),
+      })
+      .once('response', function (this: ClientRequest, response) {
+        stopWhenAnswered(this, response);
+      });
   }
 
   /** Resolves with the head of the response, whatever its status; its body fails when the connection breaks. */
   send(request: UpstreamRequest): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const outgoing = this.transport.request({
-        protocol: this.url.protocol,
-        hostname: this.url.hostname.replace(/^\[|\]$/g, ''),
-        port: this.url.port,
-        method: request.method,
-        path: request.target,
-        headers: this.completed(request),
-        agent: request.kept ? this.agent : false,
-        signal: request.signal,
-      });
+      const outgoing = this.open({ ...request, hasBody: request.body !== null });
       outgoing.setSocketKeepAlive(true, PROBE_MS);
       outgoing.once('response', (response) => {
         // Node reads any three digits, but nobody could be answered with less than 100.
@@ -61,8 +90,6 @@ export class UpstreamClient {
           outgoing.destroy();
           reject(new InvalidResponseError());
         }
-        // An upstream that has answered may leave the rest of the request unread.
-        response.once('close', () => outgoing.writableFinished || outgoing.destroy());
         resolve(response);
       });
       outgoing.on('error', reject);
@@ -74,21 +101,20 @@ export class UpstreamClient {
     });
   }
 
-  /** With what Node leaves to its caller where headers are given in order, or guesses otherwise. */
-  private completed({ method, headers, body }: UpstreamRequest): string[] {
-    const named = headers.some((name, at) => at % 2 === 0 && name.toLowerCase() === 'host');
-    return [
-      // HTTP/1.0 needs no Host, but HTTP/1.1 does.
-      ...(named ? [] : ['Host', this.url.host]),
-      ...headers,
-      // Node would send an empty chunked body, which some servers refuse.
-      ...(body === null && !BODILESS.has(method) ? ['Content-Length', '0'] : []),
-    ];
-  }
-
   /** Drops every connection. */
   close(): void {
-    this.agent.destroy();
+    this.kept.destroy();
+    this.fresh.destroy();
+  }
+
+  private agent(options: http.AgentOptions): http.Agent {
+    const agent = new this.transport.Agent(options);
+    const dial = agent.createConnection.bind(agent);
+    agent.createConnection = (target, connected) => {
+      const socket = dial(target, connected);
+      return socket && readingOn(socket);
+    };
+    return agent;
   }
 }
 

@@ -46,7 +46,6 @@ export async function sendFile(
   const bytes = unread ? Readable.from([]) : await files.open(file, range ?? undefined);
   void reply.headers({
     'content-type': file.contentType,
-    'content-length': range ? range.end - range.start + 1 : size,
     'content-disposition': contentDisposition(disposition, file.name),
     'accept-ranges': 'bytes',
     etag,
@@ -55,6 +54,8 @@ export async function sendFile(
     'x-content-type-options': 'nosniff',
     'content-security-policy': "default-src 'none'; sandbox",
     ...(range ? { 'content-range': `bytes ${range.start}-${range.end}/${size}` } : {}),
+    // Last: Node changes the bytes of a content-disposition that follows it.
+    'content-length': range ? range.end - range.start + 1 : size,
   });
   // Not by `reply.status`: Fastify takes none above 599, but an upstream may.
   reply.raw.statusCode = range ? 206 : status;

@@ -1,12 +1,13 @@
 import { Module } from '@nestjs/common';
 import { SigningModule } from '../signing/signing.module.js';
+import { PassedUpstream } from './types/passed-upstream.js';
 import { UpstreamInputs } from './types/upstream-input.js';
 import { UpstreamRequestHandler } from './types/upstream-request.js';
 
 /** The operation type behind the gateway, where RINGBACK_UPSTREAM is set. */
 @Module({
   imports: [SigningModule],
-  providers: [UpstreamInputs, UpstreamRequestHandler],
-  exports: [UpstreamInputs],
+  providers: [UpstreamInputs, UpstreamRequestHandler, PassedUpstream],
+  exports: [UpstreamInputs, PassedUpstream],
 })
 export class UpstreamModule {}

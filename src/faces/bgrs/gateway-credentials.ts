@@ -6,6 +6,7 @@ import { AccountsService } from '../../accounts/accounts.service.js';
 import type { Scope } from '../../accounts/scopes.js';
 import { GatewayConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
+import { isRingbacks } from '../../operations/types/upstream-headers.js';
 import { queryValue } from './gateway-route.js';
 
 /** Who a caller of the gateway is. */
@@ -20,7 +21,7 @@ const GATEWAY_ACCOUNT = 'gateway';
 const AUTH_MS = 5_000;
 /** What a request of our own must not take over from the caller's. */
 const NOT_FORWARDED =
-  /^(?:host|connection|content-.*|expect|keep-alive|te|trailer|transfer-encoding|upgrade|proxy-.*|x-ringback-.*)$/i;
+  /^(?:host|connection|content-.*|expect|keep-alive|te|trailer|transfer-encoding|upgrade|proxy-.*)$/i;
 
 /** Finds out whether a caller has a valid credential for the bgrs face; when in doubt, it hasn't. */
 @Injectable()
@@ -64,14 +65,15 @@ export class GatewayCredentials {
   ): Promise<string | null> {
     const headers = new Headers({ 'x-original-method': request.method, 'x-original-uri': request.target });
     for (const [name, value] of Object.entries(request.headers))
-      if (value !== undefined && !NOT_FORWARDED.test(name)) headers.set(name, String(value));
+      if (value !== undefined && !NOT_FORWARDED.test(name) && !isRingbacks(name))
+        headers.set(name, String(value));
     const answer = await fetch(url, {
       headers,
       redirect: 'manual',
       signal: AbortSignal.timeout(AUTH_MS),
     }).catch(() => null);
     await answer?.body?.cancel();
-    if (answer?.ok) return answer.headers.get('x-user-id') || null;
+    if (answer?.ok) return asText(answer.headers.get('x-user-id')) || null;
     if (answer?.status === 403)
       throw new Problem(403, 'forbidden', 'the authorization service does not allow this');
     if (answer && answer.status < 500) throw unauthorized();
@@ -107,6 +109,12 @@ function keyOf(headers: IncomingHttpHeaders, target: string): string | undefined
   return [headers['x-ringback-key'], bearer, queryValue(target, '_token')].find(
     (text): text is string => typeof text === 'string' && /^rb_[A-Za-z0-9_-]{1,300}$/.test(text),
   );
+}
+
+/** A header's value, which comes as one character a byte, as the text that it is where it is UTF-8. */
+function asText(value: string | null): string | null {
+  const text = value && Buffer.from(value, 'latin1').toString();
+  return text?.includes('\uFFFD') ? value : text;
 }
 
 function unauthorized(): Problem {

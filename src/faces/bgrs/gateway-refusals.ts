@@ -1,9 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { linger } from '../../http/linger.js';
 import type { Problem } from '../../http/problem.js';
-
-/** How much of a refused body is still read, so that the answer isn't lost in a reset connection; milliseconds. */
-const LINGER_MS = 2_000;
 
 /** Answers with a problem; where an answer has begun already, it is cut, so that nobody takes it for a whole one. */
 export function refuse(request: IncomingMessage, response: ServerResponse, problem: Problem): void {
@@ -13,9 +11,7 @@ export function refuse(request: IncomingMessage, response: ServerResponse, probl
   }
   const body = JSON.stringify(problem.toBody());
   const unread = !request.complete;
-  // What was taken over from the upstream's answer before it turned out to be none.
-  for (const name of response.getHeaderNames()) response.removeHeader(name);
-  response.statusMessage = '';
+  linger(request, response);
   response.writeHead(problem.status, {
     ...problem.extras.headers,
     'content-type': 'application/problem+json',
@@ -23,9 +19,6 @@ export function refuse(request: IncomingMessage, response: ServerResponse, probl
     ...(unread ? { connection: 'close' } : {}),
   });
   response.end(body);
-  if (!unread) return;
-  request.on('error', () => undefined).resume();
-  setTimeout(() => request.socket.destroy(), LINGER_MS).unref();
 }
 
 /** Answers a connection that asked for another protocol, and ends it. */

@@ -110,8 +110,7 @@ export class GatewayServer implements OnApplicationBootstrap, OnModuleDestroy, B
           return;
         case 'pass':
           ready();
-          await this.passing.pass(request, response);
-          return;
+          return this.passing.pass(request, response);
         case 'background':
           return await this.answer(request, response, route, ready);
         default:

@@ -22,6 +22,7 @@ const MOST_ITEM = 8 * 1024 * 1024;
 const MOST_BATCH = 64 * 1024 * 1024;
 /** Response headers without which the kept bytes would mean something else. */
 const KEPT_HEADERS = [
+  'content-type',
   'content-encoding',
   'content-language',
   'content-disposition',
