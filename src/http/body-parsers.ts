@@ -4,6 +4,7 @@ import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { BATCH, checkJsonShape } from './json-shape.js';
 import { Problem, sendProblem } from './problem.js';
+import { bodyKindOf } from './takes-body.js';
 
 /** The largest upload, bytes. */
 export const MOST_UPLOAD_BYTES = 64 * 1024 * 1024;
@@ -15,8 +16,6 @@ const BODY_MS = 30_000;
 
 /** Stands for whatever a raw upload's content type is, so that no parser touches its bytes. No caller can name it. */
 const RAW_UPLOAD = `application/x-ringback-${randomUUID()}`;
-const UPLOAD_ROUTE = /^\/(v1\/files|api\/media\/upload)\/?(\?|$)/;
-const BATCH_ROUTE = /^\/v1\/operations\/batch\/?(\?|$)/;
 const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)/i;
 const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 const MULTIPART = /^multipart\/form-data/i;
@@ -33,7 +32,7 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
     // Where nothing comes, it is of no type, whatever a client says by habit.
     if (request.headers['content-length'] === '0') delete request.headers['content-type'];
     const given = request.headers['content-type'] ?? 'application/octet-stream';
-    const upload = request.method === 'POST' && UPLOAD_ROUTE.test(request.url);
+    const upload = bodyKindOf(request) === 'upload';
     if (MULTIPART.test(given)) return done(upload ? undefined : notUnderstood(given));
     if (upload) {
       rawTypes.set(request.raw, given);
@@ -57,7 +56,7 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
   app.addHook('preParsing', (request, reply, payload, done) => {
     const comes =
       Number(request.headers['content-length'] ?? 0) > 0 || 'transfer-encoding' in request.headers;
-    if (comes && !UPLOAD_ROUTE.test(request.url)) {
+    if (comes && bodyKindOf(request) !== 'upload') {
       const timer = setTimeout(() => {
         reply.raw.once('finish', () => request.raw.socket.destroy());
         sendProblem(
@@ -71,7 +70,7 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
   });
   app.addHook('preValidation', (request, _reply, done) => {
     if (typeof request.body === 'object' && !(request.headers['content-type'] === RAW_UPLOAD))
-      checkJsonShape(request.body, BATCH_ROUTE.test(request.url) ? BATCH : undefined);
+      checkJsonShape(request.body, bodyKindOf(request) === 'batch' ? BATCH : undefined);
     done();
   });
 }
