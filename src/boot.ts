@@ -29,9 +29,16 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
   };
   return {
     http: {
-      host,
+      // Fastify would make a second server for ::1 behind a name, without the limits of the first.
+      host: host === 'localhost' ? '127.0.0.1' : host,
       port,
       publicUrl: (env.RINGBACK_PUBLIC_URL ?? `http://${host}:${port}`).replace(/\/+$/, ''),
+      bodyIdleS: env.RINGBACK_BODY_IDLE_S,
+      bodyMinRate: env.RINGBACK_BODY_MIN_RATE,
+      bodyRateWindowS: 30,
+      answerIdleS: 60,
+      connections: env.RINGBACK_CONNECTIONS,
+      connectionsPerAddress: env.RINGBACK_CONNECTIONS_PER_ADDRESS,
     },
     database: { url: databaseUrl, poolSize: env.RINGBACK_DATABASE_POOL },
     queue: { redisUrls: env.REDIS_URL ?? [] },

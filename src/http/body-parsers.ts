@@ -58,7 +58,6 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
       Number(request.headers['content-length'] ?? 0) > 0 || 'transfer-encoding' in request.headers;
     if (comes && bodyKindOf(request) !== 'upload') {
       const timer = setTimeout(() => {
-        reply.raw.once('finish', () => request.raw.socket.destroy());
         sendProblem(
           reply,
           new Problem(408, 'request-timeout', `the body did not arrive within ${BODY_MS / 1000} s`),

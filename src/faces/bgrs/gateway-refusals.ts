@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { lingeringClose, writeProblem } from '../../http/hanging-up.js';
+import { isUnread } from '../../http/listener.js';
 import type { Problem } from '../../http/problem.js';
-
-/** How much of a refused body is still read, so that the answer isn't lost in a reset connection; milliseconds. */
-const LINGER_MS = 2_000;
 
 /** Answers with a problem; where an answer has begun already, it is cut, so that nobody takes it for a whole one. */
 export function refuse(request: IncomingMessage, response: ServerResponse, problem: Problem): void {
@@ -12,7 +12,6 @@ export function refuse(request: IncomingMessage, response: ServerResponse, probl
     return;
   }
   const body = JSON.stringify(problem.toBody());
-  const unread = !request.complete;
   // What was taken over from the upstream's answer before it turned out to be none.
   for (const name of response.getHeaderNames()) response.removeHeader(name);
   response.statusMessage = '';
@@ -20,27 +19,14 @@ export function refuse(request: IncomingMessage, response: ServerResponse, probl
     ...problem.extras.headers,
     'content-type': 'application/problem+json',
     'content-length': Buffer.byteLength(body),
-    ...(unread ? { connection: 'close' } : {}),
+    ...(isUnread(request) ? { connection: 'close' } : {}),
   });
   response.end(body);
-  if (!unread) return;
-  request.on('error', () => undefined).resume();
-  setTimeout(() => request.socket.destroy(), LINGER_MS).unref();
+  request.on('error', () => undefined);
 }
 
 /** Answers a connection that asked for another protocol, and ends it. */
 export function refuseUpgrade(socket: Duplex, problem: Problem): void {
-  if (!socket.writable) return;
-  const body = JSON.stringify(problem.toBody());
-  const { title } = problem.toBody() as { title: string };
-  socket.end(
-    [
-      `HTTP/1.1 ${problem.status} ${title}`,
-      'Connection: close',
-      'Content-Type: application/problem+json',
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      '',
-      body,
-    ].join('\r\n'),
-  );
+  writeProblem(socket as Socket, problem);
+  lingeringClose(socket as Socket);
 }
