@@ -57,7 +57,7 @@ export const SETTINGS = {
     roles,
   ),
   RINGBACK_API_KEY: optional(
-    'made and printed once',
+    'made and printed once; with the embedded database it is also in `first-key` in RINGBACK_DATA_DIR',
     'The first admin key: `rb_` and at least 24 more characters.',
     apiKey,
   ),
