@@ -9,6 +9,7 @@ import { ChoreHints1764100000025 } from './migrations/1764100000025-chore-hints.
 import { Undelivered1764100000030 } from './migrations/1764100000030-undelivered.js';
 import { GivenUpReason1764200000010 } from './migrations/1764200000010-given-up-reason.js';
 import { BoundedHints1764200000020 } from './migrations/1764200000020-bounded-hints.js';
+import { Stack1764300000400 } from './migrations/1764300000400-stack.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { CONNECTION } from './src/database/postgres-client.js';
@@ -65,6 +66,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       Undelivered1764100000030,
       GivenUpReason1764200000010,
       BoundedHints1764200000020,
+      Stack1764300000400,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,
