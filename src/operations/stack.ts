@@ -15,7 +15,8 @@ export function stackOf(thrown: unknown): string | null {
     while (error !== undefined && error !== null && parts.length <= MOST_CAUSES) {
       const stack: unknown = (error as { stack?: unknown }).stack;
       if (typeof stack !== 'string' && parts.length === 0) return null;
-      parts.push(typeof stack === 'string' ? stack : String(error));
+      const text = typeof error === 'string' ? error : 'something that is no error';
+      parts.push(typeof stack === 'string' ? stack : text);
       error = (error as { cause?: unknown }).cause;
     }
     return parts.length === 0 ? null : storable(parts.join('\nCaused by: '), MOST_STACK);
