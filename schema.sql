@@ -163,6 +163,7 @@ CREATE TABLE history_entry (
   progress real,
   text text NOT NULL,
   created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+  stack text,
   CONSTRAINT history_entry_pkey PRIMARY KEY (operation_id, id),
   CONSTRAINT history_entry_kind_check CHECK (kind = ANY (ARRAY['transition'::text, 'progress'::text, 'log'::text]))
 );
@@ -827,6 +828,7 @@ COMMENT ON COLUMN endpoint.rate_used_until IS 'up to when the attempts already d
 COMMENT ON COLUMN file.operation_id IS 'the operation that stored it, and whose expiry it shares; null: an upload';
 COMMENT ON COLUMN file.phase IS 'writing: its bytes are on their way; going: its bytes are being deleted, the row last';
 COMMENT ON TABLE file_use IS 'files that the inputs of operations name: kept as long as these may run';
+COMMENT ON COLUMN history_entry.stack IS 'of a failed attempt: the stack of its error and of the causes; shown to keys with the scope admin only';
 COMMENT ON TABLE ledger IS 'operations that were accepted, and those of them with a callback, less the ones that retention deleted: the sum of this row and of the entries';
 COMMENT ON TABLE ledger_entry IS 'booked by the statement that accepts or deletes operations; housekeeping adds them up';
 COMMENT ON COLUMN operation.phase IS 'scheduled: due at run_at; ready: may be hinted; hinted: a slot is reserved until a worker claims it; running: leased until due_at; null: ended';

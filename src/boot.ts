@@ -16,7 +16,7 @@ const LEASE_MARGIN_S = 5;
 export function toConfig(env: Env, databaseUrl: string, port: number): RingbackConfig {
   const embedded = env.DATABASE_URL === undefined;
   const production = env.NODE_ENV === 'production';
-  const host = env.HOST ?? (production ? '0.0.0.0' : '127.0.0.1');
+  const host = namedHost(env);
   if (env.RINGBACK_LEASE_S < env.RINGBACK_CALLBACK_TIMEOUT_S + LEASE_MARGIN_S) {
     throw new SettingError(
       `RINGBACK_LEASE_S (${env.RINGBACK_LEASE_S}) must be at least RINGBACK_CALLBACK_TIMEOUT_S (${env.RINGBACK_CALLBACK_TIMEOUT_S}) + ${LEASE_MARGIN_S}: raise it, or lower the timeout`,
@@ -29,9 +29,15 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
   };
   return {
     http: {
-      host,
+      host: listenHost(env),
       port,
       publicUrl: (env.RINGBACK_PUBLIC_URL ?? `http://${host}:${port}`).replace(/\/+$/, ''),
+      bodyIdleS: env.RINGBACK_BODY_IDLE_S,
+      bodyMinRate: env.RINGBACK_BODY_MIN_RATE,
+      bodyRateWindowS: 30,
+      answerIdleS: 60,
+      connections: env.RINGBACK_CONNECTIONS,
+      connectionsPerAddress: env.RINGBACK_CONNECTIONS_PER_ADDRESS,
     },
     database: { url: databaseUrl, poolSize: env.RINGBACK_DATABASE_POOL },
     queue: { redisUrls: env.REDIS_URL ?? [] },
@@ -88,6 +94,17 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
     files: { ...filesPlace(env), keptS: env.RINGBACK_RETENTION.get('keep1m')! },
     housekeeping: { everyS: env.RINGBACK_HOUSEKEEPING_S, historyS: env.RINGBACK_HISTORY_RETENTION },
   };
+}
+
+function namedHost({ HOST, NODE_ENV }: Env): string {
+  return HOST ?? (NODE_ENV === 'production' ? '0.0.0.0' : '127.0.0.1');
+}
+
+/** The address that both listeners are bound to. */
+export function listenHost(env: Env): string {
+  const host = namedHost(env);
+  // Fastify would make a second server for ::1 behind the name, without the limits of the first.
+  return host === 'localhost' ? '127.0.0.1' : host;
 }
 
 function filesPlace(env: Env): Pick<FilesConfig, 'folder' | 's3'> {

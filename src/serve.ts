@@ -1,7 +1,8 @@
-import { createServer } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccountsService } from './accounts/accounts.service.js';
+import { FirstKeyFile } from './accounts/first-key-file.js';
 import { AppModule } from './app.module.js';
+import { banner, type KeyPlace } from './banner.js';
 import { closeInTime, loadHandlers, toConfig } from './boot.js';
 import type { RingbackConfig } from './config/config.js';
 import { type Env, readEnv, unknownVariables } from './config/env.js';
@@ -13,10 +14,12 @@ import {
 } from './database/embedded-postgres.js';
 import { createApp } from './http/create-app.js';
 import { JsonLogger } from './http/json-logger.js';
+import { asPortError, checkPorts, freePort, wantedPorts, type WantedPort } from './ports.js';
 
 /** Runs Ringback as this process's environment says, until a signal ends it. */
 export async function serve(): Promise<void> {
   let database: EmbeddedPostgres | undefined;
+  let ports: WantedPort[] = [];
   try {
     const env = readEnv();
     const logger = new JsonLogger(env.RINGBACK_LOG_LEVEL);
@@ -24,17 +27,25 @@ export async function serve(): Promise<void> {
       logger.warn(`${name} is no setting of Ringback's: check its spelling in docs/configuration.md`, 'Boot');
     const stopTracing = await tracing(env);
     const port = env.PORT === 0 ? await freePort(env.HOST) : env.PORT;
-    // Before anything is started, so that a wrong setting costs nothing.
+    // Before anything is stored or started, so that what is wrong costs nothing.
+    ports = wantedPorts(env, port);
+    await checkPorts(ports);
     const checked = toConfig(env, env.DATABASE_URL ?? 'postgres://embedded', port);
     const handlers = await loadHandlers(checked.process.handlers);
     database = await embedded(env, logger);
     const config = toConfig(env, env.DATABASE_URL ?? database!.url, port);
     const app = await createApp(AppModule.forRoot(config, handlers), logger);
+    const open = holdRequests(app);
     await app.listen(port, config.http.host);
-    announce(app, config, database !== undefined);
+    // Only now: a start that couldn't listen must not have made a key that nobody has seen.
+    const place = await firstKey(app, env, database !== undefined);
+    console.log(banner(config, database !== undefined, place));
+    open();
     endOnSignal(app, config, { database, stopTracing }, logger);
-  } catch (error) {
+  } catch (thrown) {
     await database?.stop();
+    // Another process may have been quicker, between the check and the listening.
+    const error = await asPortError(thrown, ports);
     const expected =
       error instanceof SettingError ||
       error instanceof DataFolderInUseError ||
@@ -66,27 +77,32 @@ async function embedded(env: Env, logger: JsonLogger): Promise<EmbeddedPostgres 
   });
 }
 
-function announce(
-  app: NestFastifyApplication,
-  { http, egress, gateway, process: { roles } }: RingbackConfig,
-  isEmbedded: boolean,
-): void {
-  const { firstKey } = app.get(AccountsService);
-  const lines = ['', `Ringback is ready: ${http.publicUrl} (docs at ${http.publicUrl}/docs)`];
-  if (gateway.upstream !== undefined && roles.has('gateway'))
-    lines.push(`The gateway in front of ${gateway.upstream}: ${gateway.publicUrl}`);
-  if (isEmbedded && egress.allowedPrivate !== '')
-    lines.push(`Callbacks may reach ${egress.allowedPrivate} here; production allows public addresses only.`);
-  if (firstKey !== null) lines.push('', `Your first API key, shown this once: ${firstKey}`);
-  lines.push(
-    '',
-    'Submit an operation that calls back (npm run receiver shows what arrives on port 9000):',
-    '',
-    `  curl -sS ${http.publicUrl}/v1/operations -H 'Authorization: Bearer ${firstKey ?? 'rb_YOUR_KEY'}' -H 'Content-Type: application/json' \\`,
-    `    -d '{"type":"echo","input":{"hello":"world"},"callback":{"url":"http://127.0.0.1:9000/"}}'`,
-    '',
-  );
-  console.log(lines.join('\n'));
+/** Nobody is answered until the function that this returns is called: who finds the service ready finds its key made, too. */
+function holdRequests(app: NestFastifyApplication): () => void {
+  let held: (() => void)[] | null = [];
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addHook('onRequest', (_request, _reply, done) => {
+      if (held) held.push(done);
+      else done();
+    });
+  return () => {
+    for (const proceed of held ?? []) proceed();
+    held = null;
+  };
+}
+
+/** Sees to the first admin key where the database has none; answers where one is to be had. */
+async function firstKey(app: NestFastifyApplication, env: Env, isEmbedded: boolean): Promise<KeyPlace> {
+  const accounts = app.get(AccountsService);
+  const file = isEmbedded ? new FirstKeyFile(env.RINGBACK_DATA_DIR) : null;
+  const key = await accounts.makeFirstKey((made) => file?.write(made));
+  if (key !== null) return { kind: 'made', key, path: file?.path ?? null };
+  if (env.RINGBACK_API_KEY !== undefined) return { kind: 'given' };
+  const kept = file?.read() ?? null;
+  const holder = kept === null ? null : await accounts.holderOf(kept);
+  return holder && file ? { kind: 'kept', path: file.path } : { kind: 'unknown' };
 }
 
 function endOnSignal(
@@ -112,15 +128,5 @@ function endOnSignal(
       'PostgreSQL',
     );
     void end(1);
-  });
-}
-
-function freePort(host = '127.0.0.1'): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject);
-    probe.listen(0, host, () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
   });
 }

@@ -1,7 +1,14 @@
-import { writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Service, temporaryFolder } from './support/service.js';
+import { asPortError } from '../src/ports.js';
+import { freePort } from './support/app.js';
+import { newDatabase, rowsOf } from './support/database.js';
+import { Service, sharedBy, temporaryFolder } from './support/service.js';
+
+const ANOTHER_KEY = 'For a new one, start with RINGBACK_API_KEY="rb_$(openssl rand -hex 24)".';
 
 describe('the service', { timeout: 60_000 }, () => {
   it('prints its address, a key that works and a curl that submits, once', async () => {
@@ -9,12 +16,95 @@ describe('the service', { timeout: 60_000 }, () => {
     const environment = { RINGBACK_DATA_DIR: folder.path, RINGBACK_API_KEY: '', RINGBACK_SECRET_KEYS: '' };
     const first = await Service.start(environment);
     const key = /shown this once: (rb_\w+)/.exec(first.output())?.[1];
+    const path = join(folder.path, 'first-key');
+    expect(first.output()).toContain(`It is also in ${path}`);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(await readFile(path, 'utf8')).toBe(`${key}\n`);
     expect(first.output()).toContain(`-H 'Authorization: Bearer ${key}'`);
     expect((await first.client.withKey(key!).submit({ type: 'echo' })).status).toBe('Waiting');
     expect(await first.end('SIGTERM')).toBe(0);
     await using second = await Service.start(environment);
     expect(second.output()).not.toContain('shown this once');
+    expect(second.output()).toContain(`Your first API key is in ${path}. ${ANOTHER_KEY}`);
+    expect(second.output()).toContain(`-H "Authorization: Bearer $(cat '${path}')"`);
     expect((await second.client.withKey(key!).get('/v1/operations')).body.data).toHaveLength(1);
+  });
+
+  it('says how to make a key where none is kept, and that the given one may be replaced', async () => {
+    const shared = sharedBy(await newDatabase());
+    await using folder = await temporaryFolder();
+    const environment = { ...shared, RINGBACK_DATA_DIR: folder.path, RINGBACK_API_KEY: '' };
+    const first = await Service.start(environment);
+    expect(first.output()).toContain(`It is stored nowhere else. ${ANOTHER_KEY}`);
+    expect(await first.end('SIGTERM')).toBe(0);
+    const second = await Service.start(environment);
+    expect(second.output()).toContain(`API keys are shown only when they are made. ${ANOTHER_KEY}`);
+    expect(await second.end('SIGTERM')).toBe(0);
+    await using third = await Service.start(shared);
+    expect(third.output()).toContain('Your first API key is that of RINGBACK_API_KEY');
+    expect(await readdir(folder.path)).not.toContain('first-key');
+  });
+
+  describe('whose port is taken', () => {
+    it.each([
+      ['PORT', {}],
+      ['RINGBACK_GATEWAY_PORT', { RINGBACK_UPSTREAM: 'http://127.0.0.1:9' }],
+    ])('says so in one line, with the remedy, and has stored nothing: %s', async (setting, more) => {
+      const taken = createServer();
+      await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+      await using _ = { [Symbol.asyncDispose]: () => new Promise<void>((done) => taken.close(() => done())) };
+      const { port } = taken.address() as AddressInfo;
+      await using folder = await temporaryFolder();
+      const environment = { RINGBACK_DATA_DIR: join(folder.path, 'data'), RINGBACK_API_KEY: '', ...more };
+      const service = await Service.spawn({
+        ...environment,
+        RINGBACK_SECRET_KEYS: '',
+        [setting]: String(port),
+      });
+      await once(service.process, 'close');
+      expect(service.process.exitCode).toBe(1);
+      const [, free] = new RegExp(`^\\nport ${port} is taken: ${setting}=(\\d+) npm start\\n\\n$`).exec(
+        service.output(),
+      ) ?? [service.output()];
+      expect(await readdir(folder.path)).toEqual([]);
+      await using second = await Service.start({ ...environment, [setting]: free! });
+      expect(second.output()).toMatch(/shown this once: rb_\w+/);
+    });
+
+    it('by the other listener of its own is told so too', async () => {
+      const port = String(await freePort());
+      const both = { PORT: port, RINGBACK_GATEWAY_PORT: port, RINGBACK_UPSTREAM: 'http://127.0.0.1:9' };
+      expect(await refusal(both)).toMatch(
+        new RegExp(`^\\nport ${port} is taken: RINGBACK_GATEWAY_PORT=\\d+ npm start\\n\\n$`),
+      );
+    });
+
+    it('by one that starts in the same moment loses no key', async () => {
+      const database = await newDatabase();
+      const shared = {
+        ...sharedBy(database),
+        PORT: String(await freePort()),
+        RINGBACK_API_KEY: '',
+      };
+      const services = await Promise.all([Service.spawn(shared), Service.spawn(shared)]);
+      await Promise.race(services.map(({ process }) => once(process, 'close')));
+      const [loser, winner] = services.sort((one) => (one.process.exitCode === null ? 1 : -1));
+      await using _ = winner!;
+      expect(loser!.output()).toMatch(/^\nport \d+ is taken: PORT=\d+ npm start\n\n$/);
+      await expect.poll(() => winner!.output(), { timeout: 30_000 }).toMatch(/shown this once: rb_\w+/);
+      expect(await rowsOf(database, 'SELECT FROM api_key')).toHaveLength(1);
+    });
+  });
+
+  it('names the address or the right that it lacks, with the remedy', async () => {
+    expect(await refusal({ HOST: '192.0.2.1' })).toMatch(
+      /^\nHOST 192.0.2.1 is no address of this machine, for PORT \d+: HOST=127.0.0.1 npm start\n\n$/,
+    );
+    const wanted = { setting: 'PORT', host: '127.0.0.1', port: 80 } as const;
+    const refused = await asPortError(Object.assign(new Error(), { code: 'EACCES', port: 80 }), [wanted]);
+    expect(String(refused)).toMatch(/port 80 needs a right that this user lacks: PORT=8\d+ npm start$/);
+    const other = new Error('other');
+    expect(await asPortError(other, [wanted])).toBe(other);
   });
 
   it('refuses a data folder that another one uses, and says so', async () => {

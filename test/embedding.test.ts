@@ -197,6 +197,8 @@ describe('Ringback inside another NestJS application', () => {
     expect(await ringback.ended(operation.id)).toMatchObject({ status: 'Finished' });
     expect((await ringback.get('/health/ready')).body).toMatchObject({ status: 'ok' });
     expect((await ringback.get('/openapi.json')).body.paths).toHaveProperty('/v1/operations');
+    const spelled = ringback.url.replace('callbacks', 'c%61llbacks');
+    expect((await fetch(`${spelled}/health/ready`)).status).toBe(200);
   });
 
   it('calls back, signed, as the service does', async () => {

@@ -21,6 +21,7 @@ describe('the gateway tells whose a request is:', () => {
     ['/v3.14/bgrs', '/bgrs'],
     [`/media/keep1m.bgrs.${RID}.result.json`, `/bgrs/${RID}/result`],
     [`/v2.5/media/keep1m.bgrs.${RID}.result.n-gage?_token=x&bgrs=1`, `/bgrs/${RID}/result?_token=x&bgrs=1`],
+    ['/v%33/%62grs/1?a=%62', '/bgrs/1?a=%62'],
   ])('%s is its own', (target, own) => expect(route(target)).toEqual({ kind: 'own', target: own }));
 
   it.each([
@@ -63,6 +64,8 @@ describe('the gateway tells whose a request is:', () => {
   it.each([
     ['POST', '/batch', 'application/json', 'background'],
     ['PUT', '/batch?x=1', 'application/json; charset=utf-8', 'background'],
+    ['POST', '/b%61tch', 'application/json', 'background'],
+    ['POST', '/b%2Fatch', 'application/json', 'pass'],
     ['DELETE', '/batch', 'Application/JSON', 'background'],
     ['PATCH', '/batch', 'application/json', 'pass'],
     ['POST', '/batch?bgrs=false', 'application/json', 'pass'],

@@ -18,8 +18,6 @@ const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 @Injectable()
 export class AccountsService implements OnModuleInit {
   private readonly cache = new Map<string, { until: number; holder: Promise<KeyHolder | null> }>();
-  /** The first admin key, if this process has just made it: printed once, never again. */
-  firstKey: string | null = null;
 
   constructor(
     private readonly store: AccountStore,
@@ -27,12 +25,11 @@ export class AccountsService implements OnModuleInit {
     private readonly config: AccountConfig,
   ) {}
 
-  /** Sees to the default account and the first admin key. */
+  /** Sees to the default account, and to the admin key that the configuration gives. */
   async onModuleInit(): Promise<void> {
     const accountId = await this.ensure(DEFAULT_ACCOUNT);
     await this.secrets.ensure(accountId);
-    if (this.config.firstKey === null) return;
-    if (this.config.firstKey !== undefined) {
+    if (typeof this.config.firstKey === 'string') {
       await this.store.saveKey({
         id: GIVEN_KEY_ID,
         accountId,
@@ -41,11 +38,20 @@ export class AccountsService implements OnModuleInit {
         scopes: ['admin'],
         expiresAt: null,
       });
-    } else if (!(await this.store.hasKeys())) {
-      this.firstKey = (
-        await this.createKey(accountId, { name: 'first admin key', scopes: ['admin'], expiresAt: null })
-      ).key;
     }
+  }
+
+  /**
+   * The first admin key, where the database has no key and the configuration gives none; null otherwise. `keep` gets its text
+   * before it is stored: a process that dies in between leaves no key that nobody knows.
+   */
+  async makeFirstKey(keep: (key: string) => void): Promise<string | null> {
+    if (this.config.firstKey !== undefined || (await this.store.hasKeys())) return null;
+    const made = newKey();
+    keep(made.text);
+    const accountId = await this.ensure(DEFAULT_ACCOUNT);
+    await this.save(accountId, made, { name: 'first admin key', scopes: ['admin'], expiresAt: null });
+    return made.text;
   }
 
   /** Id of the account of this name; null when there is none. */
@@ -74,11 +80,16 @@ export class AccountsService implements OnModuleInit {
     accountId: string,
     key: { name: string; scopes: Scope[]; expiresAt: Date | null },
   ): Promise<{ entity: ApiKeyEntity; key: string }> {
-    const id = randomBytes(8).toString('hex');
-    // 43 base62 digits hold 256 bits.
-    const text = `rb_${id}_${Array.from({ length: 43 }, () => BASE62[randomInt(62)]).join('')}`;
-    const entity = await this.store.saveKey({ id: `key_${id}`, accountId, hash: digest(text), ...key });
-    return { entity, key: text };
+    const made = newKey();
+    return { entity: await this.save(accountId, made, key), key: made.text };
+  }
+
+  private save(
+    accountId: string,
+    { id, text }: NewKey,
+    key: { name: string; scopes: Scope[]; expiresAt: Date | null },
+  ): Promise<ApiKeyEntity> {
+    return this.store.saveKey({ id: `key_${id}`, accountId, hash: digest(text), ...key });
   }
 
   async revokeKey(accountId: string, keyId: string): Promise<boolean> {
@@ -99,6 +110,17 @@ export class AccountsService implements OnModuleInit {
     holder.catch(() => this.cache.delete(hash));
     return holder;
   }
+}
+
+interface NewKey {
+  readonly id: string;
+  readonly text: string;
+}
+
+function newKey(): NewKey {
+  const id = randomBytes(8).toString('hex');
+  // 43 base62 digits hold 256 bits.
+  return { id, text: `rb_${id}_${Array.from({ length: 43 }, () => BASE62[randomInt(62)]).join('')}` };
 }
 
 function digest(key: string): string {

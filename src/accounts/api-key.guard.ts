@@ -58,6 +58,11 @@ export function NeedsScope(
   return applyDecorators(SetMetadata(SCOPE, scope), UseGuards(guard), ApiBearerAuth());
 }
 
+/** Whether the request's key has the scope `admin`. */
+export const IsAdmin = createParamDecorator((_: unknown, context: ExecutionContext): boolean => {
+  return context.switchToHttp().getRequest<WithHolder>().holder!.scopes.includes('admin');
+});
+
 /** The id of the account whose key the request carries. */
 export const AccountId = createParamDecorator((_: unknown, context: ExecutionContext): string => {
   return context.switchToHttp().getRequest<WithHolder>().holder!.accountId;

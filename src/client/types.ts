@@ -71,6 +71,8 @@ export interface HistoryEntry {
   readonly progress: number | null;
   readonly text: string;
   readonly created_at: string;
+  /** Of a failed attempt, in lists for keys with the scope `admin`. */
+  readonly stack?: string;
 }
 
 export type DeliveryStatus = 'Pending' | 'Delivered' | 'Exhausted' | 'Canceled';

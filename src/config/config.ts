@@ -8,6 +8,16 @@ export abstract class HttpConfig {
   abstract readonly port: number;
   /** Base of absolute links, without a trailing slash. */
   abstract readonly publicUrl: string;
+  /** Seconds that a request body may stand still. */
+  abstract readonly bodyIdleS: number;
+  /** Bytes a second that a request body must come with, over any window of so many seconds; 0 for any rate. */
+  abstract readonly bodyMinRate: number;
+  abstract readonly bodyRateWindowS: number;
+  /** Seconds that nothing of a large answer may be taken by its caller. */
+  abstract readonly answerIdleS: number;
+  /** Connections that a listener may have open at once, in all and of one client address. */
+  abstract readonly connections: number;
+  abstract readonly connectionsPerAddress: number;
 }
 
 /** The PostgreSQL that owns every row. */

@@ -57,7 +57,7 @@ export const SETTINGS = {
     roles,
   ),
   RINGBACK_API_KEY: optional(
-    'made and printed once',
+    'made and printed once; with the embedded database it is also in `first-key` in RINGBACK_DATA_DIR',
     'The first admin key: `rb_` and at least 24 more characters.',
     apiKey,
   ),
@@ -148,6 +148,26 @@ export const SETTINGS = {
     'Seconds for one callback attempt, the response body included.',
     number(0.05, 600, false),
   ),
+  RINGBACK_BODY_IDLE_S: setting(
+    '15',
+    'Seconds that the body of a request may stand still, at both listeners. Then it is answered 408 and the connection closed.',
+    number(0.1, 3600, false),
+  ),
+  RINGBACK_BODY_MIN_RATE: setting(
+    '1024',
+    'Bytes a second that the body of a request must come with over any 30 s, at both listeners, also where it is passed through; 0 takes any rate. Time in which it is not read, since whoever takes it is slow, is not counted.',
+    number(0, 1_000_000_000),
+  ),
+  RINGBACK_CONNECTIONS: setting(
+    '10000',
+    'Connections that each listener may have open at once; the next one is answered 503, or closed. The limit of open files (`ulimit -n`) must leave room for them.',
+    number(1, 1_000_000),
+  ),
+  RINGBACK_CONNECTIONS_PER_ADDRESS: setting(
+    '1000',
+    'Of those, the connections of one client address (of IPv6: one /64 network); the next one is answered 429, or closed. Behind a proxy all connections come from its address: set it to RINGBACK_CONNECTIONS there.',
+    number(1, 1_000_000),
+  ),
   RINGBACK_HELD_PER_ACCOUNT: setting(
     '200',
     'Answers that an account may have held at once in this process: `wait`, `Prefer: wait` and history streams. Beyond it the answer comes at once, with Retry-After.',
@@ -201,7 +221,7 @@ export const SETTINGS = {
   ),
   RINGBACK_GATEWAY_IDLE_S: setting(
     '600',
-    'Seconds that a request which is passed through may stand still, without a byte to or from the upstream: then it is answered 502, or cut. Likewise the body of one for the background, which is answered 408.',
+    'Seconds that a request which is passed through may stand still, without a byte to or from the upstream: then it is answered 502, or cut. The body of one for the background is bounded by RINGBACK_BODY_IDLE_S as well.',
     number(0.1, 86_400, false),
   ),
   RINGBACK_GATEWAY_AUTH_URL: optional(

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { SettingError } from '../config/settings.js';
+import { originForm } from '../http/request-target.js';
 
 /** Requests that a host's Fastify hands over as they came: before its hooks, parsers, guards, pipes and filters. */
 export class Mount {
@@ -22,7 +23,7 @@ export class Mount {
     }
     const mount = new Mount(path, (request, response) => inner.routing(request, response));
     adapter.getInstance<FastifyInstance>().addHook('onRequest', (request, reply, done) => {
-      const rest = mount.inside(request.raw.url ?? '/');
+      const rest = mount.inside(originForm(request.raw.url ?? '/'));
       if (rest === null) return done();
       reply.hijack();
       mount.pass(request.raw, reply.raw, rest);

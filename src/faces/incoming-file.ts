@@ -43,8 +43,9 @@ async function incomingFile(request: FastifyRequest, name: string | undefined): 
       errors: [{ path: 'name', message: 'is missing: add ?name=file.po' }],
     });
   }
-  const body = request.body instanceof Readable ? request.body : Readable.from([]);
-  return { stream: body, name, contentType: rawContentType(request) };
+  // Taken for an empty file, its bytes would be lost and the loss acknowledged.
+  if (!(request.body instanceof Readable)) throw new Error('the body of this upload is no stream');
+  return { stream: request.body, name, contentType: rawContentType(request) };
 }
 
 /** What arrived is no whole form: the caller's fault, or the caller has gone. */

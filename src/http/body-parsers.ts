@@ -4,6 +4,7 @@ import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { BATCH, checkJsonShape } from './json-shape.js';
 import { Problem, sendProblem } from './problem.js';
+import { bodyKindOf } from './takes-body.js';
 
 /** The largest upload, bytes. */
 export const MOST_UPLOAD_BYTES = 64 * 1024 * 1024;
@@ -15,11 +16,7 @@ const BODY_MS = 30_000;
 
 /** Stands for whatever a raw upload's content type is, so that no parser touches its bytes. No caller can name it. */
 const RAW_UPLOAD = `application/x-ringback-${randomUUID()}`;
-const UPLOAD_ROUTE = /^\/(v1\/files|api\/media\/upload)\/?(\?|$)/;
-/** Polled with a form by clients that make every call a POST. */
-const FORM_ROUTE = /^\/api\/trm\/status\/?(\?|$)/;
 const FORM = 'application/x-www-form-urlencoded';
-const BATCH_ROUTE = /^\/v1\/operations\/batch\/?(\?|$)/;
 const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)/i;
 const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 const MULTIPART = /^multipart\/form-data/i;
@@ -36,7 +33,7 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
     // Where nothing comes, it is of no type, whatever a client says by habit.
     if (request.headers['content-length'] === '0') delete request.headers['content-type'];
     const given = request.headers['content-type'] ?? 'application/octet-stream';
-    const upload = request.method === 'POST' && UPLOAD_ROUTE.test(request.url);
+    const upload = bodyKindOf(request) === 'upload';
     if (MULTIPART.test(given)) return done(upload ? undefined : notUnderstood(given));
     if (upload) {
       rawTypes.set(request.raw, given);
@@ -55,7 +52,7 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
     void parseJson(request, text, done);
   });
   app.addContentTypeParser(FORM, { parseAs: 'string' }, (request, body, done) => {
-    if (FORM_ROUTE.test(request.url)) done(null, Object.fromEntries(new URLSearchParams(String(body))));
+    if (bodyKindOf(request) === 'form') done(null, Object.fromEntries(new URLSearchParams(String(body))));
     else done(notUnderstood(FORM));
   });
   // Fastify's own: a body of plain text is wanted nowhere.
@@ -64,9 +61,8 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
   app.addHook('preParsing', (request, reply, payload, done) => {
     const comes =
       Number(request.headers['content-length'] ?? 0) > 0 || 'transfer-encoding' in request.headers;
-    if (comes && !UPLOAD_ROUTE.test(request.url)) {
+    if (comes && bodyKindOf(request) !== 'upload') {
       const timer = setTimeout(() => {
-        reply.raw.once('finish', () => request.raw.socket.destroy());
         sendProblem(
           reply,
           new Problem(408, 'request-timeout', `the body did not arrive within ${BODY_MS / 1000} s`),
@@ -78,7 +74,7 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
   });
   app.addHook('preValidation', (request, _reply, done) => {
     if (typeof request.body === 'object' && !(request.headers['content-type'] === RAW_UPLOAD))
-      checkJsonShape(request.body, BATCH_ROUTE.test(request.url) ? BATCH : undefined);
+      checkJsonShape(request.body, bodyKindOf(request) === 'batch' ? BATCH : undefined);
     done();
   });
 }

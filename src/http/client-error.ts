@@ -1,18 +1,11 @@
 import type { Socket } from 'node:net';
-import { STATUS_CODES } from 'node:http';
+import { writeProblem } from './hanging-up.js';
 import { Problem } from './problem.js';
 
 /** Answers what could not be read as HTTP, before there is any request, and hangs up. */
 export function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  const problem = problemOf(error.code);
-  const body = JSON.stringify(problem.toBody());
-  if (socket.writable) {
-    socket.write(
-      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: application/problem+json\r\n` +
-        `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-    );
-  }
+  writeProblem(socket, problemOf(error.code));
   socket.destroy(error);
 }
 

@@ -3,9 +3,12 @@ import { type LoggerService, type Type, type DynamicModule } from '@nestjs/commo
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { randomUUID } from 'node:crypto';
+import type { Server } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { HttpConfig } from '../config/config.js';
 import { MOST_BODY_BYTES, registerBodyParsers } from './body-parsers.js';
 import { refuseConnection } from './client-error.js';
+import { closeUnread, guardAnswers, guardListener, LISTENER } from './listener.js';
 import { serveOpenApi } from './openapi.js';
 import { Problem, sendProblem } from './problem.js';
 
@@ -16,15 +19,23 @@ export async function createApp(
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: MOST_BODY_BYTES,
-    requestTimeout: 0,
+    requestTimeout: LISTENER.requestTimeout,
+    keepAliveTimeout: LISTENER.keepAliveTimeout,
     // A caller that holds a connection open must not keep the process from ending.
     forceCloseConnections: true,
     genReqId: (request: { headers: Record<string, unknown> }) => requestId(request.headers['x-request-id']),
     routerOptions: { maxParamLength: 200 },
-    frameworkErrors: (error: Error & { statusCode?: number }, request: FastifyRequest, reply: FastifyReply) =>
-      sendProblem(reply.header('x-request-id', request.id), badUrl(error.statusCode ?? 400, error.message)),
+    frameworkErrors: (
+      error: Error & { statusCode?: number },
+      request: FastifyRequest,
+      reply: FastifyReply,
+    ) => {
+      // No hook is run for these.
+      closeUnread(reply);
+      sendProblem(reply.header('x-request-id', request.id), badUrl(error.statusCode ?? 400, error.message));
+    },
     clientErrorHandler: refuseConnection,
-    http: { headersTimeout: 10_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024 },
+    http: LISTENER,
   } as ConstructorParameters<typeof FastifyAdapter>[0]);
   const app = await NestFactory.create<NestFastifyApplication>(root, adapter, {
     ...(logger === undefined ? {} : { logger }),
@@ -44,6 +55,9 @@ export async function createApp(
     void reply.header('x-request-id', request.id);
     done(null, payload);
   });
+  const config = app.get<HttpConfig>(HttpConfig, { strict: false });
+  guardAnswers(fastify as never, config);
+  guardListener(fastify.server as Server, config);
   serveOpenApi(app);
   return app;
 }

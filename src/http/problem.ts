@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { FieldError } from '../config/validation.js';
+import { originForm } from './request-target.js';
 
 export interface ProblemExtras {
   /** For input: which fields are wrong and what would be right. */
@@ -50,7 +51,9 @@ export function speakErrorsBelow(path: string, dialect: ErrorDialect): void {
 
 /** Answers with a problem, in the words of the face that was asked. */
 export function sendProblem(reply: FastifyReply, problem: Problem): void {
-  const dialect = [...dialects].find(([path]) => reply.request.url.startsWith(path))?.[1];
+  // By the route, where one was found: a URL can be spelled in many ways.
+  const asked = reply.request.routeOptions.url ?? originForm(reply.request.url);
+  const dialect = [...dialects].find(([path]) => asked.startsWith(path))?.[1];
   if (dialect) {
     const { status, body } = dialect(problem);
     void reply

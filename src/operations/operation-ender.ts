@@ -20,7 +20,12 @@ export type How =
       readonly custom: string | null;
       readonly fileId: string | null;
     }
-  | { readonly state: 'Failed'; readonly code: string; readonly message: string }
+  | {
+      readonly state: 'Failed';
+      readonly code: string;
+      readonly message: string;
+      readonly stack?: string | null;
+    }
   | { readonly state: 'Canceled'; readonly message: string };
 
 /** The end that a caller asked for. */
@@ -58,6 +63,7 @@ export class OperationEnder {
       fileId: operation.fileId,
       finishedAt,
       expiresAt: operation.expiresAt!,
+      stack: how.state === 'Failed' ? (how.stack ?? null) : null,
       owed,
       event: {
         operationId: operation.requestId,

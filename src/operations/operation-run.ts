@@ -192,6 +192,6 @@ function asOperationError(error: unknown): unknown {
 }
 
 /** PostgreSQL's text holds neither NUL nor lone surrogates. */
-export function storable(text: string): string {
-  return text.slice(0, MOST_LINE).replaceAll('\u0000', '\ufffd').toWellFormed();
+export function storable(text: string, most = MOST_LINE): string {
+  return text.slice(0, most).replaceAll('\u0000', '\ufffd').toWellFormed();
 }

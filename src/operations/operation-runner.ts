@@ -17,11 +17,12 @@ import { OperationTypes, type RegisteredType } from './operation-types.js';
 import { WakeUps } from '../queues/wake-ups.js';
 import { OperationWaits } from './operation-waits.js';
 import { retryDelay } from './retry-policy.js';
+import { stackOf } from './stack.js';
 
 /** What becomes of a run. */
 type Verdict =
   | { readonly kind: 'end'; readonly how: How }
-  | { readonly kind: 'release'; readonly delayS: number; readonly counts: boolean; readonly text: string }
+  | ({ readonly kind: 'release' } & Pick<Release, 'delayS' | 'counts' | 'text' | 'stack'>)
   | { readonly kind: 'lost' };
 
 /** What becomes of a run whose claim came back after the shutdown had begun: its handler is not started. */
@@ -30,6 +31,7 @@ const NOT_BEGUN: Verdict = {
   delayS: 0,
   counts: false,
   text: 'The worker shut down before it began; waiting for another',
+  stack: null,
 };
 /** Rounds, seconds apart, in which a worker that has the type's handler may turn up: half an hour in all. */
 const MOST_ROUNDS_WITHOUT_HANDLER = 35;
@@ -184,18 +186,46 @@ export class OperationRunner {
     if (abort === 'canceled') return { kind: 'end', how: CANCELED };
     if (abort === 'shutdown') {
       return operation.tries > 1
-        ? { kind: 'release', delayS: 0, counts: false, text: 'The worker shut down; waiting for another' }
+        ? {
+            kind: 'release',
+            delayS: 0,
+            counts: false,
+            text: 'The worker shut down; waiting for another',
+            stack: null,
+          }
         : end('interrupted', 'the worker shut down, and this type is never tried twice');
     }
     const { code, message, retry } = abort === 'timeout' ? timedOut(operation) : failureOf(error);
     const delayS = retryDelay(type.retry, { ...operation, code, retry, random: Math.random() });
-    if (delayS === null) return end(code, message);
+    // Our own signal says nothing of where the handler was.
+    const stack = error instanceof RunAborted ? null : stackOf(error);
+    this.logFailure(operation, { code, message, stack, delayS });
+    if (delayS === null) return end(code, message, stack);
     return {
       kind: 'release',
       delayS,
       counts: true,
       text: storable(`Attempt ${operation.attempt} failed (${code}): ${message}`),
+      stack,
     };
+  }
+
+  private logFailure(
+    { rid, requestId, type, attempt, tries }: OperationEntity,
+    failure: { code: string; message: string; stack: string | null; delayS: number | null },
+  ): void {
+    this.logger.warn({
+      msg: 'attempt failed',
+      operation: rid,
+      request_id: requestId,
+      type,
+      attempt,
+      tries,
+      error: storable(failure.code),
+      reason: storable(failure.message),
+      ...(failure.delayS === null ? {} : { next_in_s: failure.delayS }),
+      ...(failure.stack === null ? {} : { stack: failure.stack }),
+    });
   }
 
   /** Rides out an outage: what was run must not be run again because PostgreSQL was away for a moment. */
@@ -268,11 +298,12 @@ function withoutHandler({ type, attempt }: OperationEntity): Verdict {
     delayS: Math.min(5 * attempt, 60),
     counts: false,
     text: `This worker has no handler for ${type}; waiting for one that has`,
+    stack: null,
   };
 }
 
-function end(code: string, message: string): Verdict {
-  return { kind: 'end', how: { state: 'Failed', code: storable(code), message: storable(message) } };
+function end(code: string, message: string, stack: string | null = null): Verdict {
+  return { kind: 'end', how: { state: 'Failed', code: storable(code), message: storable(message), stack } };
 }
 
 /** What a trace shows of a run that did not finish. */

@@ -160,6 +160,10 @@ export class HistoryEntryEntity {
 
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;
+
+  /** Of a failed attempt; for keys with the scope `admin` only. */
+  @Column({ name: 'stack', type: 'text', nullable: true })
+  stack: string | null;
 }
 
 /** Remembers which operation an `Idempotency-Key` made, and for which body. */

@@ -63,6 +63,8 @@ export interface Ending {
   readonly fileId: string | null;
   readonly finishedAt: Date;
   readonly expiresAt: Date;
+  /** Where the handler failed, for keys with `admin`. */
+  readonly stack: string | null;
   readonly owed: readonly Owed[];
   /** For the account's endpoints. */
   readonly event: OwedEvent;
@@ -82,6 +84,8 @@ export interface Release {
   /** False where the run was no fault of the operation's (a shutdown): the try isn't used up. */
   readonly counts: boolean;
   readonly text: string;
+  /** Where the handler failed, for keys with `admin`. */
+  readonly stack: string | null;
 }
 
 /** Every hot statement on operations, each for many rows. Times are decided by PostgreSQL's `now()`. */
@@ -222,8 +226,8 @@ export class OperationStore {
     const rows = await this.database.query<{ request_id: string; told: boolean }>(
       `WITH ending AS (
          SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::real[], $6::text[], $7::text[], $8::text[],
-           $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[])
-         AS e (request_id, token, state, status_text, progress, result, custom, error_code, error_message, file_id, finished_at, expires_at)
+           $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $29::text[])
+         AS e (request_id, token, state, status_text, progress, result, custom, error_code, error_message, file_id, finished_at, expires_at, stack)
        ), settled AS (
          UPDATE operation o SET state = e.state, phase = NULL, due_at = NULL, lease_token = NULL, status_text = e.status_text,
            progress = e.progress, result = e.result, custom = e.custom, error_code = e.error_code, error_message = e.error_message,
@@ -234,12 +238,12 @@ export class OperationStore {
          -- What ends in silence owes its callback nothing.
          INSERT INTO ledger_entry (accepted, destined) SELECT 0, -count(*) FROM settled WHERE silent AND callback_url IS NOT NULL HAVING count(*) > 0
        ), noted AS (
-         INSERT INTO history_entry (operation_id, kind, state, progress, text)
-         SELECT request_id, kind, told.state, told.progress, text FROM (
-           SELECT request_id, 1 AS place, 'transition' AS kind, e.state, e.progress, coalesce(e.error_message, e.status_text) AS text
+         INSERT INTO history_entry (operation_id, kind, state, progress, text, stack)
+         SELECT request_id, kind, told.state, told.progress, text, stack FROM (
+           SELECT request_id, 1 AS place, 'transition' AS kind, e.state, e.progress, coalesce(e.error_message, e.status_text) AS text, e.stack
            FROM ending e JOIN settled USING (request_id)
            -- What the bgrs face's callers wait for in the details.
-           UNION ALL SELECT request_id, 2, 'log', NULL, NULL, 'done' FROM settled WHERE face = 'bgrs'
+           UNION ALL SELECT request_id, 2, 'log', NULL, NULL, 'done', NULL FROM settled WHERE face = 'bgrs'
          ) told ORDER BY place
        ), kept AS (
          -- What its runs stored lives as long as it does.
@@ -262,6 +266,7 @@ export class OperationStore {
         endings.map((e) => e.expiresAt),
         ...owedParameters(endings.flatMap((e) => e.owed)),
         ...owedEventParameters(endings.map((e) => e.event)),
+        endings.map((e) => e.stack),
       ],
     );
     const settled = new Map(rows.map((row) => [row.request_id, row]));
@@ -274,8 +279,8 @@ export class OperationStore {
   private async releaseMany(items: Release[]): Promise<boolean[]> {
     const rows = await this.database.query<{ request_id: string }>(
       `WITH given AS (
-         SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::float8[], $4::boolean[], $5::text[])
-         AS g (request_id, token, delay_s, counts, text)
+         SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::float8[], $4::boolean[], $5::text[], $6::text[])
+         AS g (request_id, token, delay_s, counts, text, stack)
        ), released AS (
          UPDATE operation o SET state = 'Waiting', phase = CASE WHEN g.delay_s > 0 THEN 'scheduled' ELSE 'ready' END,
            due_at = now() + make_interval(secs => g.delay_s),
@@ -284,8 +289,8 @@ export class OperationStore {
          FROM given g WHERE o.request_id = g.request_id AND o.lease_token = g.token AND o.state = 'Executing'
          RETURNING o.request_id
        ), noted AS (
-         INSERT INTO history_entry (operation_id, kind, state, text)
-         SELECT request_id, 'transition', 'Waiting', g.text FROM given g JOIN released USING (request_id)
+         INSERT INTO history_entry (operation_id, kind, state, text, stack)
+         SELECT request_id, 'transition', 'Waiting', g.text, g.stack FROM given g JOIN released USING (request_id)
        )
        SELECT request_id FROM released`,
       [
@@ -294,6 +299,7 @@ export class OperationStore {
         items.map((i) => i.delayS),
         items.map((i) => i.counts),
         items.map((i) => i.text),
+        items.map((i) => i.stack),
       ],
     );
     const released = new Set(rows.map((row) => row.request_id));

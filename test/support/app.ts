@@ -59,7 +59,17 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
   const port = await freePort();
   const timing = { leaseS: 10, redispatchS: 2, pollMs: 50 };
   const defaults: RingbackConfig = {
-    http: { host: '127.0.0.1', port, publicUrl: `http://127.0.0.1:${port}` },
+    http: {
+      host: '127.0.0.1',
+      port,
+      publicUrl: `http://127.0.0.1:${port}`,
+      bodyIdleS: 15,
+      bodyMinRate: 1024,
+      bodyRateWindowS: 30,
+      answerIdleS: 60,
+      connections: 10_000,
+      connectionsPerAddress: 10_000,
+    },
     database: { url: overrides.database?.url ?? (await newDatabase()), poolSize: 10 },
     queue: { redisUrls: redisUrls() },
     process: { roles: new Set(['api', 'worker', 'gateway']), handlers: [], shutdownGraceS: 1 },

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { linger } from '../../http/linger.js';
+import { lingeringClose, writeProblem } from '../../http/hanging-up.js';
+import { isUnread } from '../../http/listener.js';
 import type { Problem } from '../../http/problem.js';
 
 /** Answers with a problem; where an answer has begun already, it is cut, so that nobody takes it for a whole one. */
@@ -10,30 +12,18 @@ export function refuse(request: IncomingMessage, response: ServerResponse, probl
     return;
   }
   const body = JSON.stringify(problem.toBody());
-  const unread = !request.complete;
-  linger(request, response);
   response.writeHead(problem.status, {
     ...problem.extras.headers,
     'content-type': 'application/problem+json',
     'content-length': Buffer.byteLength(body),
-    ...(unread ? { connection: 'close' } : {}),
+    ...(isUnread(request) ? { connection: 'close' } : {}),
   });
   response.end(body);
+  request.on('error', () => undefined);
 }
 
 /** Answers a connection that asked for another protocol, and ends it. */
 export function refuseUpgrade(socket: Duplex, problem: Problem): void {
-  if (!socket.writable) return;
-  const body = JSON.stringify(problem.toBody());
-  const { title } = problem.toBody() as { title: string };
-  socket.end(
-    [
-      `HTTP/1.1 ${problem.status} ${title}`,
-      'Connection: close',
-      'Content-Type: application/problem+json',
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      '',
-      body,
-    ].join('\r\n'),
-  );
+  writeProblem(socket as Socket, problem);
+  lingeringClose(socket as Socket);
 }

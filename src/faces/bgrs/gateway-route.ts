@@ -1,4 +1,5 @@
 import { partName, queryParts, queryValues } from '../../http/raw-query.js';
+import { originForm } from '../../http/request-target.js';
 import { isRespondAsync } from '../../operations/types/upstream-headers.js';
 
 /** What the gateway needs to know of a request to say whose it is. */
@@ -33,7 +34,8 @@ export function routeOf(input: RouteInput): GatewayRoute {
   const { target } = input;
   if (!target.startsWith('/'))
     return { kind: 'refused', field: 'url', message: 'must be a path: this is no forward proxy' };
-  const own = ownTarget(target);
+  const plain = originForm(target);
+  const own = ownTarget(plain);
   if (own !== undefined) return { kind: 'own', target: own };
   const asked = queryValue(target, 'bgrs');
   if (asked !== undefined && /^(?:no|0|false)$/.test(asked)) return { kind: 'pass' };
@@ -42,7 +44,7 @@ export function routeOf(input: RouteInput): GatewayRoute {
   const batch =
     BATCH_METHODS.has(input.method) &&
     /^application\/json\s*(?:;|$)/i.test(input.contentType ?? '') &&
-    input.batchPaths.includes(target.split('?')[0]!);
+    input.batchPaths.includes(plain.split('?')[0]!);
   const prefers = (input.prefer ?? '').split(',').some(isRespondAsync);
   if (asked !== undefined || prefers || batch) return { kind: 'background', batch, prefers };
   return { kind: 'pass' };

@@ -10,6 +10,8 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { GatewayConfig, HttpConfig, ProcessConfig } from '../../config/config.js';
+import { refuseConnection } from '../../http/client-error.js';
+import { guardListener, LISTENER } from '../../http/listener.js';
 import { Problem } from '../../http/problem.js';
 import { toProblem } from '../problem.filter.js';
 import { BackgroundRequests } from './background-requests.js';
@@ -18,11 +20,7 @@ import { routeOf } from './gateway-route.js';
 import { PassThrough } from './pass-through.js';
 
 const SERVER = {
-  requestTimeout: 0,
-  headersTimeout: 10_000,
-  /** How often that is looked at: Node's 30 s would let headers take 40. */
-  connectionsCheckingInterval: 1_000,
-  maxHeaderSize: 16 * 1024,
+  ...LISTENER,
   /** All else that asks for an upgrade is taken as the plain request that it is too; Node 22 has no such option. */
   shouldUpgradeCallback: isWebSocket,
 };
@@ -46,6 +44,8 @@ export class GatewayServer implements OnApplicationBootstrap, OnModuleDestroy, B
     private readonly process_: ProcessConfig,
   ) {
     this.server = http.createServer(SERVER);
+    guardListener(this.server, listener);
+    this.server.on('clientError', refuseConnection);
     this.server.on('request', (request, response) => void this.take(request, response, () => undefined));
     this.server.on('checkContinue', (request, response) => {
       // The body is asked for here, not once more by the upstream.

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Injectable, Logger } from '@nestjs/common';
 import { GatewayConfig } from '../../config/config.js';
-import { linger } from '../../http/linger.js';
+import { lingeringClose } from '../../http/hanging-up.js';
 import { Problem } from '../../http/problem.js';
 import { PassedUpstream } from '../../operations/types/passed-upstream.js';
 import { framing, passedHeaders } from '../../operations/types/upstream-headers.js';
@@ -37,7 +37,7 @@ export class PassThrough {
         answer.once('end', () => {
           if (outgoing.writableFinished) return;
           request.unpipe(outgoing);
-          linger(request, response);
+          response.once('finish', () => request.complete || lingeringClose(request.socket));
         });
         passAnswer(answer, request, response);
       },

@@ -5,6 +5,7 @@ import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { HttpConfig } from '../../config/config.js';
 import type { Problem } from '../../http/problem.js';
 import { ApiIdempotencyKey } from '../../http/api-answers.js';
+import { TakesBody } from '../../http/takes-body.js';
 import { isTerminal } from '../../operations/operation.state.js';
 import { OperationsService, type Submission } from '../../operations/operations.service.js';
 import { traceparentOf } from '../../tracing/spans.js';
@@ -34,6 +35,7 @@ export class BatchController {
 
   /** Submits many operations at once; one that is refused doesn't stop the others. */
   @Post()
+  @TakesBody('batch')
   @HttpCode(200)
   @NeedsScope('operations:write')
   @ApiIdempotencyKey()

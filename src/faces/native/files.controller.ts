@@ -5,6 +5,7 @@ import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { FilesService } from '../../files/files.service.js';
 import { ApiBytes } from '../../http/api-answers.js';
 import { Problem } from '../../http/problem.js';
+import { TakesBody } from '../../http/takes-body.js';
 import { sendFile } from '../file-answer.js';
 import { storeUpload } from '../incoming-file.js';
 import { FileResponse, UploadQuery } from './file.response.js';
@@ -16,6 +17,7 @@ export class FilesController {
 
   /** Stores a file: the first file of a multipart form, or the raw body with `?name=`. At most 64 MiB. */
   @Post()
+  @TakesBody('upload')
   @HttpCode(201)
   @NeedsScope('operations:write')
   @ApiConsumes('multipart/form-data', 'application/octet-stream')

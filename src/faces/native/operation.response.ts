@@ -131,8 +131,10 @@ export class HistoryEntryResponse {
   progress: number | null;
   text: string;
   created_at: string;
+  /** Of a failed attempt: the stack of its error and of the causes. Only in lists, for keys with the scope `admin`. */
+  stack?: string;
 
-  static from(entry: HistoryEntryEntity): HistoryEntryResponse {
+  static from(entry: HistoryEntryEntity, withStack = false): HistoryEntryResponse {
     return {
       id: Number(entry.id),
       kind: entry.kind,
@@ -140,6 +142,7 @@ export class HistoryEntryResponse {
       progress: entry.progress === null ? null : round(entry.progress),
       text: entry.text,
       created_at: entry.createdAt.toISOString(),
+      ...(withStack && entry.stack !== null ? { stack: entry.stack } : {}),
     };
   }
 }

@@ -9,7 +9,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, IsAdmin, NeedsScope } from '../../accounts/api-key.guard.js';
 import { HttpConfig, OperationConfig } from '../../config/config.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import { FilesService } from '../../files/files.service.js';
@@ -200,6 +200,7 @@ export class OperationsController {
   @ApiNoContentResponse({ description: 'A stream that was resumed after its end: there is nothing more' })
   async entries(
     @AccountId() accountId: string,
+    @IsAdmin() isAdmin: boolean,
     @Param('id') id: string,
     @Query() query: PageQuery,
     @Headers('accept') accept: string | undefined,
@@ -220,7 +221,7 @@ export class OperationsController {
         entries,
         limit,
         (entry) => entry.id,
-        (entry) => HistoryEntryResponse.from(entry),
+        (entry) => HistoryEntryResponse.from(entry, isAdmin),
       ),
     );
   }

@@ -6,6 +6,7 @@ import type { FileEntity } from '../../files/file.entity.js';
 import { FilesService } from '../../files/files.service.js';
 import { ApiBytes } from '../../http/api-answers.js';
 import { Problem } from '../../http/problem.js';
+import { TakesBody } from '../../http/takes-body.js';
 import { sendFile } from '../file-answer.js';
 import { storeUpload } from '../incoming-file.js';
 import { ApiTrmErrors, ApiTrmGuarded } from './api-trm-errors.js';
@@ -22,6 +23,7 @@ export class TrmMediaController {
 
   /** Stores the first file of a multipart form; its token may be given to operations. At most 64 MiB. */
   @Post('upload')
+  @TakesBody('upload')
   @HttpCode(200)
   @NeedsScope('operations:write', TrmGuard)
   @ApiTrmErrors(413)

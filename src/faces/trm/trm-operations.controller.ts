@@ -5,6 +5,7 @@ import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { TrmConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
 import { queryValues } from '../../http/raw-query.js';
+import { TakesBody } from '../../http/takes-body.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { OperationTypes } from '../../operations/operation-types.js';
@@ -52,6 +53,7 @@ export class TrmOperationsController {
   /** The same, for clients that make every call a POST: `requestid` is in the query, or in the body as JSON or a form. */
   @Post('trm/status')
   @HttpCode(200)
+  @TakesBody('form')
   @NeedsScope('operations:read', TrmGuard)
   @ApiQuery({ name: 'requestid', required: false, schema: { type: 'integer' } })
   @ApiConsumes('application/json', 'application/x-www-form-urlencoded')

@@ -1,0 +1,57 @@
+import type { RingbackConfig } from './config/config.js';
+
+/** Where an admin key is to be had. */
+export type KeyPlace =
+  | { readonly kind: 'made'; readonly key: string; readonly path: string | null }
+  | { readonly kind: 'kept'; readonly path: string }
+  | { readonly kind: 'given' | 'unknown' };
+
+/** What the service says of itself once it is ready. */
+export function banner(
+  { http, egress, gateway, process: { roles } }: RingbackConfig,
+  isEmbedded: boolean,
+  place: KeyPlace,
+): string {
+  const lines = ['', `Ringback is ready: ${http.publicUrl} (docs at ${http.publicUrl}/docs)`];
+  if (gateway.upstream !== undefined && roles.has('gateway'))
+    lines.push(`The gateway in front of ${gateway.upstream}: ${gateway.publicUrl}`);
+  if (isEmbedded && egress.allowedPrivate !== '')
+    lines.push(`Callbacks may reach ${egress.allowedPrivate} here; production allows public addresses only.`);
+  lines.push('', ...keyLines(place));
+  lines.push(
+    '',
+    'Submit an operation that calls back (npm run receiver shows what arrives on port 9000):',
+    '',
+    `  curl -sS ${http.publicUrl}/v1/operations -H ${bearer(place)} -H 'Content-Type: application/json' \\`,
+    `    -d '{"type":"echo","input":{"hello":"world"},"callback":{"url":"http://127.0.0.1:9000/"}}'`,
+    '',
+  );
+  return lines.join('\n');
+}
+
+const ANOTHER = 'For a new one, start with RINGBACK_API_KEY="rb_$(openssl rand -hex 24)".';
+
+function keyLines(place: KeyPlace): string[] {
+  switch (place.kind) {
+    case 'made': {
+      const kept =
+        place.path === null ? 'It is stored nowhere else.' : `It is also in ${place.path}, for you alone.`;
+      return [`Your first API key, shown this once: ${place.key}`, `${kept} ${ANOTHER}`];
+    }
+    case 'kept':
+      return [`Your first API key is in ${place.path}. ${ANOTHER}`];
+    case 'given':
+      return [
+        'Your first API key is that of RINGBACK_API_KEY. To replace it, change the variable and start again.',
+      ];
+    case 'unknown':
+      return [`API keys are shown only when they are made. ${ANOTHER}`];
+    default:
+      return place satisfies never;
+  }
+}
+
+function bearer(place: KeyPlace): string {
+  if (place.kind === 'kept') return `"Authorization: Bearer $(cat '${place.path}')"`;
+  return `'Authorization: Bearer ${place.kind === 'made' ? place.key : 'rb_YOUR_KEY'}'`;
+}
