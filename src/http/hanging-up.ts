@@ -1,17 +1,47 @@
-import { STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import { Socket } from 'node:net';
 import type { Problem } from './problem.js';
 
 /** How long a refused body is still read and dropped, and how long nothing of it may come; milliseconds. */
 const LINGER_MS = 5_000;
 const LINGER_IDLE_MS = 1_000;
 
+/** Connections of which the last request was answered. */
+const ending = new WeakSet<Socket>();
+
+/** Whether no further request may be taken on a connection: what comes on it is read only to be dropped. */
+export function isEnding(socket: Socket): boolean {
+  return ending.has(socket);
+}
+
 /**
- * Closes a connection whose caller may still be sending (RFC 9112, 9.6): closed at once, it would be reset, and the answer lost
- * to whoever reads it only after sending.
+ * Closes the connection of an answered request that may still be coming (RFC 9112, 9.6): closed at once, it would be reset, and
+ * the answer lost to whoever reads it only after sending. Node calls it after `Connection: close`.
  */
+export function hangUp(request: IncomingMessage): void {
+  const { socket } = request;
+  const close = (): void => Socket.prototype.destroySoon.call(socket);
+  if (request.complete || request.destroyed) return close();
+  const cut = (): void => void socket.destroy();
+  const over = setTimeout(cut, LINGER_MS).unref();
+  const silent = setTimeout(cut, LINGER_IDLE_MS).unref();
+  ending.add(socket);
+  socket.end();
+  // Through the parser: what it has stopped reading only the request's own flow starts again.
+  request
+    .on('error', () => undefined)
+    .on('data', () => silent.refresh())
+    .once('close', () => {
+      clearTimeout(over);
+      clearTimeout(silent);
+      close();
+    })
+    .resume();
+}
+
+/** The same for a connection past its parser. */
 export function lingeringClose(socket: Socket): void {
-  // Past the parser: what comes now is no request any more.
+  // What comes now is no request any more.
   socket
     .removeAllListeners('data')
     .on('data', () => undefined)

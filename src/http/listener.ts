@@ -1,11 +1,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { HttpConfig } from '../config/config.js';
 import { ConnectionCaps } from './connection-caps.js';
 import { SlowBodies } from './slow-bodies.js';
-import { lingeringClose } from './hanging-up.js';
+import { hangUp, isEnding } from './hanging-up.js';
 
 /** What both listeners are made with: a balancer in front must not find two habits behind one host name. */
 export const LISTENER = {
@@ -19,6 +18,15 @@ export const LISTENER = {
   maxHeaderSize: 16 * 1024,
 } as const;
 
+/** What a server tells of a request by. */
+const REQUESTS = new Set<string | symbol>([
+  'request',
+  'checkContinue',
+  'checkExpectation',
+  'upgrade',
+  'connect',
+]);
+
 /** Keeps callers of a listener from holding connections: caps them, cuts bodies that drip, and hangs up on unread ones. */
 export function guardListener(server: Server, config: HttpConfig): void {
   const bodies = new SlowBodies(config);
@@ -27,6 +35,10 @@ export function guardListener(server: Server, config: HttpConfig): void {
     bodies.watch(request, response);
     request.socket.destroySoon = () => hangUp(request);
   };
+  // A request behind one that was answered early would be begun, and its answer lost.
+  const emit = server.emit.bind(server) as (event: string | symbol, ...given: unknown[]) => boolean;
+  server.emit = (event: string | symbol, ...given: unknown[]): boolean =>
+    (REQUESTS.has(event) && isEnding((given[0] as IncomingMessage).socket)) || emit(event, ...given);
   server.prependListener('request', arrived).prependListener('checkContinue', arrived);
   new ConnectionCaps(config).guard(server);
 }
@@ -64,10 +76,4 @@ function hasBody({ headers }: IncomingMessage): boolean {
 /** Whether the answer to a request overtakes its body, of which the rest will never be read. */
 export function isUnread(request: IncomingMessage): boolean {
   return hasBody(request) && !request.complete;
-}
-
-/** Node calls this after an answer with `Connection: close`. */
-function hangUp(request: IncomingMessage): void {
-  if (request.complete) Socket.prototype.destroySoon.call(request.socket);
-  else lingeringClose(request.socket);
 }

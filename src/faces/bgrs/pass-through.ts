@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Injectable, Logger } from '@nestjs/common';
 import { GatewayConfig } from '../../config/config.js';
-import { lingeringClose } from '../../http/hanging-up.js';
+import { hangUp } from '../../http/hanging-up.js';
 import { Problem } from '../../http/problem.js';
 import { PassedUpstream } from '../../operations/types/passed-upstream.js';
 import { framing, passedHeaders } from '../../operations/types/upstream-headers.js';
@@ -36,8 +36,9 @@ export class PassThrough {
         // What is left of the request when its answer is complete is for nobody.
         answer.once('end', () => {
           if (outgoing.writableFinished) return;
-          request.unpipe(outgoing);
-          response.once('finish', () => request.complete || lingeringClose(request.socket));
+          // Read on at once: a caller that sends before it reads would not take the rest of a long answer.
+          request.unpipe(outgoing).resume();
+          response.once('finish', () => request.complete || hangUp(request));
         });
         passAnswer(answer, request, response);
       },
