@@ -3,8 +3,9 @@ import { SpanKind } from '@opentelemetry/api';
 import { Injectable, Logger } from '@nestjs/common';
 import { DeliveryConfig } from '../config/config.js';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
+import { rideOut } from '../database/ride-out.js';
 import type { Hint } from '../queues/hint.js';
-import { after, HintFollower, type SendBack } from '../queues/hint-follower.js';
+import { HintFollower, type SendBack } from '../queues/hint-follower.js';
 import { SecretBox } from '../signing/secret-box.js';
 import { signatureHeaders } from '../signing/signature.js';
 import { type SigningKeys, SigningSecrets } from '../signing/signing-secrets.store.js';
@@ -252,15 +253,11 @@ export class DeliveryAttempts {
   }
 
   /** Rides out an outage: what a receiver has seen must not be forgotten because PostgreSQL was away for a moment. */
-  private async keep(record: AttemptRecord): Promise<Recorded | null> {
-    for (;;) {
-      try {
-        return await this.store.record(record);
-      } catch (error) {
-        if (!(error instanceof DatabaseUnavailableError) || this.follower.over) throw error;
-        await after(250);
-      }
-    }
+  private keep(record: AttemptRecord): Promise<Recorded | null> {
+    return rideOut(
+      () => this.store.record(record),
+      () => this.follower.over,
+    );
   }
 
   private log(delivery: DeliveryEntity, record: AttemptRecord): void {

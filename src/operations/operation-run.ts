@@ -1,12 +1,14 @@
 import type { Readable } from 'node:stream';
 import { SpanKind } from '@opentelemetry/api';
+import { DatabaseUnavailableError } from '../database/database-errors.js';
+import { rideOut } from '../database/ride-out.js';
 import type { FilesService, StoredFile } from '../files/files.service.js';
-import { FileMissingError, StorageUnavailableError } from '../files/storage-errors.js';
 import { Step } from '../tracing/spans.js';
 import type { HistoryStore, Report } from './history.store.js';
 import { type OperationContext, OperationError } from './operation-context.js';
 import type { Claim } from './operation.store.js';
 import type { OperationWaits } from './operation-waits.js';
+import { fileNotFound, ownFault } from './own-fault.js';
 
 /** Why a run's signal fired. */
 export class RunAborted extends Error {
@@ -97,16 +99,26 @@ export class OperationRun implements OperationContext {
 
   saveFile(stream: Readable, about: { name: string; contentType: string }): Promise<StoredFile> {
     return this.files
-      .save(stream, { accountId: this.accountId, operationId: this.requestId, ...about })
+      .save(stream, {
+        accountId: this.accountId,
+        operationId: this.requestId,
+        patience: this.signal,
+        ...about,
+      })
       .catch((error: unknown) => {
         // Nobody reads on: what feeds the stream, perhaps a connection, must not be left hanging.
         stream.destroy();
-        throw asOperationError(error);
+        throw ownFault(error) ?? error;
       });
   }
 
   async openFile(id: string): Promise<StoredFile & { stream: Readable }> {
-    const file = await this.files.find(this.accountId, id);
+    const file = await rideOut(
+      () => this.files.find(this.accountId, id),
+      () => this.signal.aborted,
+    ).catch((error: unknown) => {
+      throw ownFault(error) ?? error;
+    });
     if (!file) throw fileNotFound(id);
     return {
       id: file.id,
@@ -115,7 +127,7 @@ export class OperationRun implements OperationContext {
       size: Number(file.size),
       sha256: file.sha256,
       stream: await this.files.open(file).catch((error: unknown) => {
-        throw asOperationError(error);
+        throw ownFault(error) ?? error;
       }),
     };
   }
@@ -124,54 +136,55 @@ export class OperationRun implements OperationContext {
     throw new OperationError(code, message);
   }
 
-  /** Records what is still buffered; nothing is taken afterwards. `fault` says what went wrong in the run. */
-  async finish(fault: string | null = null): Promise<void> {
+  /**
+   * Records what is still buffered; nothing is taken afterwards. `fault` says what went wrong in the run. An outage is ridden
+   * out until `giveUp`.
+   */
+  async finish(fault: string | null, giveUp: () => boolean): Promise<void> {
     this.over = true;
     this.step.end({}, fault);
     clearTimeout(this.timer);
     await this.recording;
     // A run that failed hasn't come to 100: it ends with what was told last, perhaps to another process.
-    await this.flush(fault !== null);
+    await rideOut(() => this.flush(fault !== null), giveUp).catch(() => undefined);
   }
 
   private note(entry: Report['entries'][number]): void {
     if (this.entries.length >= MOST_BUFFERED) return;
     this.entries.push(entry);
+    this.flushSoon();
+  }
+
+  private flushSoon(): void {
     this.timer ??= setTimeout(() => {
       this.timer = undefined;
-      this.recording = this.flush();
+      this.recording = this.flush().catch(() => {
+        // It was kept, for the next time.
+        if (!this.over) this.flushSoon();
+      });
     }, FLUSH_MS);
   }
 
+  /** Records what was told; in an outage it is kept, and the outage thrown. */
   private async flush(always = false): Promise<void> {
     if (this.entries.length === 0 && !always) return;
     const { entries, told } = this;
     this.entries = [];
     this.told = null;
-    const { requestId, leaseToken } = { requestId: this.requestId, leaseToken: this.claim.leaseToken };
-    // Best effort: what an outage swallows here is told again by the next step, and the ending carries the last one.
+    const { requestId } = this;
+    const { leaseToken } = this.claim;
     const stands = await this.history
       .record({ requestId, leaseToken, progress: told, entries })
-      .catch(() => this.claim.operation.progress);
+      .catch((error: unknown) => {
+        if (!(error instanceof DatabaseUnavailableError)) return this.claim.operation.progress;
+        this.entries.unshift(...entries);
+        this.told ??= told;
+        throw error;
+      });
     if (stands === null) return this.abort('lease-lost');
     if (this.told === null) this.claim.operation.progress = stands;
     if (entries.length > 0) this.waits.grew(requestId);
   }
-}
-
-function fileNotFound(id: string): OperationError {
-  return new OperationError(
-    'file_not_found',
-    `there is no file ${JSON.stringify(id)}: upload it first, or check its id`,
-  );
-}
-
-/** A storage that is away is no fault of the handler: another try may well find it back. */
-function asOperationError(error: unknown): unknown {
-  if (error instanceof FileMissingError) return fileNotFound(error.id);
-  return error instanceof StorageUnavailableError
-    ? new OperationError('storage_unavailable', error.message, true)
-    : error;
 }
 
 /** PostgreSQL's text holds neither NUL nor lone surrogates. */

@@ -1,9 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
-import { DatabaseUnavailableError } from '../database/database-errors.js';
+import { rideOut } from '../database/ride-out.js';
 import { FilesService } from '../files/files.service.js';
 import type { Hint } from '../queues/hint.js';
-import { after, HintFollower, type SendBack } from '../queues/hint-follower.js';
+import { HintFollower, type SendBack } from '../queues/hint-follower.js';
 import { HistoryStore } from './history.store.js';
 import { OperationError } from './operation-context.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
@@ -103,7 +103,7 @@ export class OperationRunner {
     this.cancels ??= this.soon();
     try {
       const verdict = await this.decide(claim, run);
-      await run.finish(faultOf(verdict));
+      await run.finish(faultOf(verdict), () => this.follower.over);
       await this.settle(claim, run, verdict);
     } finally {
       if (this.runs.get(run.requestId) === run) this.runs.delete(run.requestId);
@@ -202,20 +202,15 @@ export class OperationRunner {
     if (verdict.kind === 'lost') return;
     const { requestId } = claim.operation;
     const finishedAt = run.now();
-    for (;;) {
-      try {
-        if (verdict.kind === 'end') await this.ender.end(claim, verdict.how, finishedAt);
-        else {
-          await this.store.release({ ...verdict, requestId, leaseToken: claim.leaseToken } satisfies Release &
-            Verdict);
-          this.waits.grew(requestId);
-        }
-        return;
-      } catch (error) {
-        if (!(error instanceof DatabaseUnavailableError) || this.follower.over) throw error;
-        await after(250);
-      }
-    }
+    await rideOut(
+      async () => {
+        if (verdict.kind === 'end') return void (await this.ender.end(claim, verdict.how, finishedAt));
+        await this.store.release({ ...verdict, requestId, leaseToken: claim.leaseToken } satisfies Release &
+          Verdict);
+        this.waits.grew(requestId);
+      },
+      () => this.follower.over,
+    );
   }
 
   private lookAt(requestIds: readonly string[]): void {
