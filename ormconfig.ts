@@ -9,6 +9,7 @@ import { ChoreHints1764100000025 } from './migrations/1764100000025-chore-hints.
 import { Undelivered1764100000030 } from './migrations/1764100000030-undelivered.js';
 import { GivenUpReason1764200000010 } from './migrations/1764200000010-given-up-reason.js';
 import { BoundedHints1764200000020 } from './migrations/1764200000020-bounded-hints.js';
+import { SpareLeases1764300000600 } from './migrations/1764300000600-spare-leases.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { CONNECTION } from './src/database/postgres-client.js';
@@ -21,6 +22,7 @@ import { LedgerEntity, LedgerEntryEntity } from './src/operations/ledger.entity.
 import {
   HistoryEntryEntity,
   IdempotencyKeyEntity,
+  LeaseWatchEntity,
   OperationEntity,
   TurnEntity,
 } from './src/operations/operation.entity.js';
@@ -51,6 +53,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       RecoveryEntity,
       FileUseEntity,
       TurnEntity,
+      LeaseWatchEntity,
       ChoreEntity,
       LedgerEntity,
       LedgerEntryEntity,
@@ -65,6 +68,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       Undelivered1764100000030,
       GivenUpReason1764200000010,
       BoundedHints1764200000020,
+      SpareLeases1764300000600,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,

@@ -174,6 +174,13 @@ CREATE TABLE idempotency_key (
   CONSTRAINT idempotency_key_pkey PRIMARY KEY (account_id, key)
 );
 
+CREATE TABLE lease_watch (
+  one boolean DEFAULT true NOT NULL,
+  looked_at timestamp with time zone NOT NULL,
+  CONSTRAINT lease_watch_pkey PRIMARY KEY (one),
+  CONSTRAINT lease_watch_one_check CHECK (one)
+);
+
 CREATE TABLE ledger (
   accepted bigint NOT NULL,
   destined bigint NOT NULL,
@@ -805,6 +812,47 @@ AS $function$
         SELECT h.request_id, h.epoch, h.request_id = ANY (lost) FROM hinted h ORDER BY h.priority DESC, h.request_id;
       END $function$;
 
+CREATE OR REPLACE FUNCTION spare_leases(most integer, lease interval)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
+ SET enable_incremental_sort TO 'off'
+ SET enable_memoize TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+      DECLARE
+        -- Leases are renewed as often as this, so a shorter outage lets none run out.
+        third interval := lease / 3;
+        last timestamptz;
+        operations bigint[]; deliveries bigint[];
+      BEGIN
+        -- Not written with every look.
+        SELECT w.looked_at INTO last FROM lease_watch w WHERE w.one;
+        IF last BETWEEN now() - third / 4 AND now() + third THEN
+          RETURN most;
+        END IF;
+        -- Who comes second waits here for the first, and finds that it has looked.
+        SELECT w.looked_at INTO last FROM lease_watch w WHERE w.one FOR UPDATE;
+        IF last BETWEEN now() - third / 4 AND now() + third THEN
+          RETURN most;
+        END IF;
+        UPDATE lease_watch w SET looked_at = now() WHERE w.one;
+        IF last < now() - third THEN
+          operations := ARRAY(SELECT o.request_id FROM operation o WHERE o.phase = 'running' AND o.due_at < now() + third ORDER BY o.due_at);
+          PERFORM FROM operation o WHERE o.request_id = ANY (operations) ORDER BY o.request_id FOR UPDATE;
+          UPDATE operation o SET due_at = now() + third WHERE o.request_id = ANY (operations) AND o.phase = 'running' AND o.due_at < now() + third;
+          deliveries := ARRAY(SELECT d.seq FROM delivery d WHERE d.phase = 'running' AND d.due_at < now() + third ORDER BY d.due_at);
+          PERFORM FROM delivery d WHERE d.seq = ANY (deliveries) ORDER BY d.seq FOR UPDATE;
+          UPDATE delivery d SET due_at = now() + third WHERE d.seq = ANY (deliveries) AND d.phase = 'running' AND d.due_at < now() + third;
+        END IF;
+        RETURN most;
+      END $function$;
+
 COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';
 COMMENT ON TABLE callback_host IS 'hosts of the callback URLs an account has given: a host that is not here is new, and new ones are bounded';
 COMMENT ON TABLE chore IS 'recurring work of the whole installation: dispatched and claimed like an operation';
@@ -824,6 +872,7 @@ COMMENT ON COLUMN endpoint.rate_used_until IS 'up to when the attempts already d
 COMMENT ON COLUMN file.operation_id IS 'the operation that stored it, and whose expiry it shares; null: an upload';
 COMMENT ON COLUMN file.phase IS 'writing: its bytes are on their way; going: its bytes are being deleted, the row last';
 COMMENT ON TABLE file_use IS 'files that the inputs of operations name: kept as long as these may run';
+COMMENT ON TABLE lease_watch IS 'when a process last looked for leases that have run out: after a gap of a third of a lease, those are spared for as long';
 COMMENT ON TABLE ledger IS 'operations that were accepted, and those of them with a callback, less the ones that retention deleted: the sum of this row and of the entries';
 COMMENT ON TABLE ledger_entry IS 'booked by the statement that accepts or deletes operations; housekeeping adds them up';
 COMMENT ON COLUMN operation.phase IS 'scheduled: due at run_at; ready: may be hinted; hinted: a slot is reserved until a worker claims it; running: leased until due_at; null: ended';

@@ -11,7 +11,9 @@ import {
   OperationType,
 } from '../src/index.js';
 import { App } from './support/app.js';
+import { rowsOf } from './support/database.js';
 import { FragileDatabase } from './support/database-outage.js';
+import { Receiver } from './support/receiver.js';
 import { UpstreamApi } from './support/upstream.js';
 
 /** Resolves when the test says so. */
@@ -35,8 +37,25 @@ class CopyHandler implements OperationHandler<{ file: string }> {
     return { file: (await context.saveFile(copy, { name, contentType })).id };
   }
 }
-@Module({ providers: [CopyHandler] })
-class CopyModule {}
+
+/** Ends when the test says so, whatever its signal says, and counts how often it is begun. */
+class GateHandler implements OperationHandler {
+  async run(): Promise<OperationOutcome> {
+    runs++;
+    await away.passed;
+    return { result: 'done' };
+  }
+}
+let runs = 0;
+
+@OperationType({ name: 'test.once', title: 'Run once', tries: 1 })
+class OnceHandler extends GateHandler {}
+
+@OperationType({ name: 'test.often', title: 'Run until it is done', tries: 5 })
+class OftenHandler extends GateHandler {}
+
+@Module({ providers: [CopyHandler, OnceHandler, OftenHandler] })
+class TestModule {}
 
 describe('An operation whose PostgreSQL goes away', { timeout: 60_000 }, () => {
   it('keeps the answer of an upstream that was asked once, and ends with it', async () => {
@@ -71,7 +90,7 @@ describe('An operation whose PostgreSQL goes away', { timeout: 60_000 }, () => {
   it('opens and stores files, and tells its progress and lines, when that is back, within the same try', async () => {
     [begun, away] = [new Gate(), new Gate()];
     await using database = await FragileDatabase.create();
-    await using app = await App.start({ database: { url: database.url } }, [CopyModule]);
+    await using app = await App.start({ database: { url: database.url } }, [TestModule]);
     const { body: file } = await app.client.request('POST', '/v1/files?name=a.txt', Buffer.from('text'), {
       'content-type': 'text/plain',
     });
@@ -88,6 +107,85 @@ describe('An operation whose PostgreSQL goes away', { timeout: 60_000 }, () => {
     const { body: history } = await app.client.get(`/v1/operations/${id}/history`);
     const lines = history.data.map((entry: { text: string }) => entry.text);
     expect(lines).toEqual(expect.arrayContaining(['a line of the outage', 'copying']));
+  });
+});
+
+describe('A PostgreSQL that is away for longer than a lease', { timeout: 60_000 }, () => {
+  const timing = { leaseS: 6, redispatchS: 2, pollMs: 50 };
+
+  it('takes no lease back from workers that live, whichever process reaches it first afterwards', async () => {
+    [runs, away] = [0, new Gate()];
+    await using database = await FragileDatabase.create();
+    let answer = (): void => undefined;
+    await using receiver = await Receiver.answering((response) => {
+      answer = () => response.writeHead(200).end();
+    });
+    await using app = await App.start(
+      {
+        database: { url: database.url },
+        operations: timing,
+        deliveries: { ...timing, timeoutS: 30 },
+        accounts: { slots: 50 },
+      },
+      [TestModule],
+    );
+    const ids: string[] = [];
+    for (const type of ['test.once', 'test.often'])
+      for (let n = 0; n < 20; n++) ids.push((await app.client.submit({ type })).id);
+    await expect.poll(() => runs, { timeout: 10_000 }).toBe(40);
+    const told = await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
+    await receiver.received(1);
+    database.goAway();
+    // All of it is done while nobody can be told.
+    answer();
+    away.open();
+    const live = (): Promise<unknown> =>
+      rowsOf(
+        database.direct,
+        `SELECT count(*)::int AS live FROM (
+           SELECT due_at FROM operation WHERE phase = 'running' UNION ALL SELECT due_at FROM delivery WHERE phase = 'running') r
+         WHERE due_at > now() - interval '1 second'`,
+      );
+    await expect.poll(live, { timeout: 20_000, interval: 100 }).toEqual([{ live: 0 }]);
+    // It was not there before, and nothing has ever failed for it.
+    await using second = await App.start(
+      { database: { url: database.direct }, operations: timing, deliveries: timing },
+      [TestModule],
+    );
+    database.comeBack();
+    for (const id of ids) {
+      expect(await second.client.ended(id, 30)).toMatchObject({ status: 'Finished', attempt: 1 });
+    }
+    expect(runs).toBe(40);
+    const attempts = async (): Promise<unknown> => {
+      const [delivery] = await second.client.deliveries(told.id);
+      const { body } = await second.client.get(`/v1/deliveries/${delivery.id}`);
+      return body.attempts.map(({ outcome }: { outcome: string }) => outcome);
+    };
+    await expect.poll(attempts, { timeout: 10_000 }).toEqual(['delivered']);
+  });
+
+  it('leaves what a worker that died had in its hands to others, a third of a lease later', async () => {
+    [runs, away] = [0, new Gate()];
+    await using database = await FragileDatabase.create();
+    const lost = { database: { url: database.url }, operations: timing };
+    await using app = await App.start(lost, [TestModule]);
+    const { id } = await app.client.submit({ type: 'test.often' });
+    await expect.poll(() => runs, { timeout: 10_000 }).toBe(1);
+    // To the others it is as good as dead from now on.
+    database.goAway();
+    const over = (): Promise<unknown> =>
+      rowsOf(database.direct, `SELECT due_at < now() AS over FROM operation`);
+    await expect.poll(over, { timeout: 20_000, interval: 100 }).toEqual([{ over: true }]);
+    await using second = await App.start({ database: { url: database.direct }, operations: timing }, [
+      TestModule,
+    ]);
+    const begunAt = performance.now();
+    await expect.poll(() => runs, { timeout: 10_000, interval: 20 }).toBe(2);
+    expect(performance.now() - begunAt).toBeLessThan(6_000);
+    away.open();
+    expect(await second.client.ended(id)).toMatchObject({ status: 'Finished', attempt: 2 });
+    database.comeBack();
   });
 });
 

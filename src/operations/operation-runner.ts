@@ -46,6 +46,8 @@ export class OperationRunner {
   private readonly runs = new Map<string, OperationRun>();
   private renewal: NodeJS.Timeout | undefined;
   private cancels: NodeJS.Timeout | undefined;
+  /** An outage kept leases from being renewed, and they are tried again until it is over. */
+  private missed = false;
 
   constructor(
     private readonly store: OperationStore,
@@ -96,10 +98,7 @@ export class OperationRunner {
     // Its lease ran out here, as it may after an outage: nobody else would stop it.
     this.runs.get(run.requestId)?.abort('lease-lost');
     this.runs.set(run.requestId, run);
-    this.renewal ??= setInterval(
-      () => void this.renew([...this.runs.values()]),
-      (this.config.leaseS * 1000) / 3,
-    ).unref();
+    this.renewal ??= setInterval(() => void this.renewAll(), (this.config.leaseS * 1000) / 3).unref();
     this.cancels ??= this.soon();
     try {
       const verdict = await this.decide(claim, run);
@@ -214,7 +213,27 @@ export class OperationRunner {
   }
 
   private lookAt(requestIds: readonly string[]): void {
-    void this.renew(requestIds.map((id) => this.runs.get(id)).filter((run) => run !== undefined));
+    // Where that fails the next renewal will tell.
+    this.renew(requestIds.map((id) => this.runs.get(id)).filter((run) => run !== undefined)).catch(
+      () => undefined,
+    );
+  }
+
+  /** As soon as PostgreSQL is back: leases that ran out meanwhile are not spared for long. */
+  private async renewAll(): Promise<void> {
+    // One that failed is asking again already.
+    if (this.missed) return;
+    const renew = (): Promise<void> => this.renew([...this.runs.values()]);
+    try {
+      await renew();
+    } catch (error) {
+      // No answer isn't a miss: the fence decides when PostgreSQL is back.
+      this.logger.warn(`leases could not be renewed: ${String(error)}`);
+      if (this.missed) return;
+      this.missed = true;
+      await rideOut(renew, () => this.follower.over).catch(() => undefined);
+      this.missed = false;
+    }
   }
 
   private soon(): NodeJS.Timeout {
@@ -232,20 +251,16 @@ export class OperationRunner {
     this.cancels = this.runs.size > 0 && !this.follower.over ? this.soon() : undefined;
   }
 
+  /** Fails where PostgreSQL gave no answer. */
   private async renew(runs: readonly OperationRun[]): Promise<void> {
     if (runs.length === 0) return;
-    try {
-      const held = await this.store.renew(
-        runs.map((run) => ({ requestId: run.requestId, leaseToken: run.claim.leaseToken })),
-      );
-      for (const run of runs) {
-        const lease = held.get(run.requestId);
-        if (lease?.canceling) run.abort('canceled');
-        else if (!lease && this.runs.get(run.requestId) === run) run.abort('lease-lost');
-      }
-    } catch (error) {
-      // No answer isn't a miss: the fence decides when PostgreSQL is back.
-      this.logger.warn(`leases could not be renewed: ${String(error)}`);
+    const held = await this.store.renew(
+      runs.map((run) => ({ requestId: run.requestId, leaseToken: run.claim.leaseToken })),
+    );
+    for (const run of runs) {
+      const lease = held.get(run.requestId);
+      if (lease?.canceling) run.abort('canceled');
+      else if (!lease && this.runs.get(run.requestId) === run) run.abort('lease-lost');
     }
   }
 }

@@ -191,3 +191,13 @@ export class TurnEntity {
   @Column({ name: 'served', type: 'text' })
   served: string;
 }
+
+/** One row: when a process last looked for leases that have run out. A gap tells of an outage, in which none could be renewed. */
+@Entity('lease_watch')
+export class LeaseWatchEntity {
+  @PrimaryColumn({ name: 'one', type: 'boolean' })
+  one: boolean;
+
+  @Column({ name: 'looked_at', type: 'timestamptz' })
+  lookedAt: Date;
+}

@@ -322,7 +322,7 @@ export class OperationStore {
   }
 
   /**
-   * Finds due operations, reserves their slots and answers the hints to send. `mostHinted` may wait for a worker at once; hints
+   * Finds due operations, reserves their slots and answers the hints to send; after an outage it first spares leases. `mostHinted` may wait for a worker at once; hints
    * are taken for lost `patienceS` after they are due.
    */
   async dispatch(
@@ -330,12 +330,17 @@ export class OperationStore {
     { mostHinted, patienceS }: { mostHinted: number; patienceS: number },
   ): Promise<{ lost: Hint[]; fresh: Hint[] }> {
     const rows = await this.database.query<{ request_id: string; epoch: number; again: boolean }>(
-      'SELECT * FROM dispatch_operations($1, make_interval(secs => $2), $3, make_interval(secs => $4))',
-      [most, this.config.redispatchS, mostHinted, patienceS],
+      'SELECT * FROM dispatch_operations(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, make_interval(secs => $4))',
+      [most, this.config.redispatchS, mostHinted, patienceS, this.config.leaseS],
     );
     const hints = (lost: boolean): Hint[] =>
       rows.filter(({ again }) => again === lost).map(({ request_id, epoch }) => ({ id: request_id, epoch }));
     return { lost: hints(true), fresh: hints(false) };
+  }
+
+  /** Looks for an outage, after which leases are spared, where nothing is dispatched. */
+  async spareLeases(): Promise<void> {
+    await this.database.query('SELECT spare_leases(0, make_interval(secs => $1))', [this.config.leaseS]);
   }
 
   private async returnMany(hints: Hint[]): Promise<void[]> {
@@ -377,11 +382,15 @@ export class OperationStore {
     return rows.map(({ request_id }) => request_id);
   }
 
-  /** Takes over runs that no handler will end any more: the last try's worker went silent, or a cancel's grace time is over. */
+  /**
+   * Takes over runs that no handler will end any more: the last try's worker went silent, or a cancel's grace time is over.
+   * None for its silence before somebody has looked whether there was an outage.
+   */
   async seizeOver(most: number): Promise<Claim[]> {
     return this.seize(
       `WITH spent AS (
          SELECT request_id FROM operation WHERE phase = 'running' AND state = 'Executing' AND due_at <= now() AND attempt >= tries
+           AND (SELECT looked_at FROM lease_watch) > now() - make_interval(secs => $2) / 3
          ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
        ), canceled AS (
          SELECT request_id FROM operation WHERE cancel_at <= now() AND due_at IS NOT NULL
