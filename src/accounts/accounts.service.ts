@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { AccountConfig } from '../config/config.js';
+import { patiently } from '../database/patience.js';
 import { SigningSecrets } from '../signing/signing-secrets.store.js';
 import type { AccountEntity, ApiKeyEntity } from './account.entity.js';
 import { AccountStore, type KeyHolder } from './account.store.js';
@@ -27,8 +28,12 @@ export class AccountsService implements OnModuleInit {
     private readonly config: AccountConfig,
   ) {}
 
-  /** Sees to the default account and the first admin key. */
-  async onModuleInit(): Promise<void> {
+  onModuleInit(): Promise<void> {
+    return patiently(() => this.seeToFirst());
+  }
+
+  /** The default account and the first admin key. */
+  private async seeToFirst(): Promise<void> {
     const accountId = await this.ensure(DEFAULT_ACCOUNT);
     await this.secrets.ensure(accountId);
     if (this.config.firstKey === null) return;

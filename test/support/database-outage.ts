@@ -12,8 +12,9 @@ export class FragileDatabase implements AsyncDisposable {
     private readonly target: number,
   ) {}
 
-  static async create(): Promise<FragileDatabase> {
-    const direct = await newDatabase();
+  /** Of a migrated, empty database unless another is given. */
+  static async create(given?: string): Promise<FragileDatabase> {
+    const direct = given ?? (await newDatabase());
     const url = new URL(direct);
     const target = Number(url.port);
     const door = await Door.to(target);
