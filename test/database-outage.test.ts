@@ -101,12 +101,19 @@ describe('An operation whose PostgreSQL goes away', { timeout: 60_000 }, () => {
     // Asked for the file, it is refused by then.
     await expect.poll(() => app.client.get('/v1/files/file_none').then(({ status }) => status)).toBe(503);
     database.comeBack();
-    expect(await app.client.ended(id, 30)).toMatchObject({ status: 'Finished', attempt: 1 });
+    const ended = await app.client.ended(id, 30);
+    expect(ended).toMatchObject({ status: 'Finished', attempt: 1 });
     const { text: copy } = await app.client.get(`/v1/operations/${id}/result`);
     expect(copy).toBe('copy of text');
     const { body: history } = await app.client.get(`/v1/operations/${id}/history`);
     const lines = history.data.map((entry: { text: string }) => entry.text);
     expect(lines).toEqual(expect.arrayContaining(['a line of the outage', 'copying']));
+    // What it told was told before its end.
+    const [told] = await rowsOf<{ at: Date }>(
+      database.direct,
+      `SELECT max(created_at) AS at FROM history_entry WHERE kind <> 'transition'`,
+    );
+    expect(Date.parse(ended.finished_at)).toBeGreaterThanOrEqual(told!.at.getTime());
   });
 });
 
@@ -124,7 +131,7 @@ describe('A PostgreSQL that is away for longer than a lease', { timeout: 60_000 
       {
         database: { url: database.url },
         operations: timing,
-        deliveries: { ...timing, timeoutS: 30 },
+        deliveries: timing,
         accounts: { slots: 50 },
       },
       [TestModule],
@@ -188,6 +195,71 @@ describe('A PostgreSQL that is away for longer than a lease', { timeout: 60_000 
     database.comeBack();
   });
 });
+
+describe('A worker that learns late of its claim, or never', { timeout: 60_000 }, () => {
+  const timing = { leaseS: 3, redispatchS: 2, pollMs: 50 };
+
+  it('does not begin the operation, which has ended elsewhere', async () => {
+    [runs, away] = [0, new Gate()];
+    away.open();
+    await using database = await FragileDatabase.create();
+    {
+      await using late = await App.start({ database: { url: database.url }, operations: timing }, [
+        TestModule,
+      ]);
+      database.holdAnswersTo("status_text = 'Executing...'");
+      const { id } = await late.client.submit({ type: 'test.often' });
+      await expect.poll(() => phasesOf(database, 'operation'), { timeout: 10_000 }).toEqual(['running']);
+      await using other = await App.start({ database: { url: database.direct }, operations: timing }, [
+        TestModule,
+      ]);
+      expect(await other.client.ended(id, 30)).toMatchObject({ status: 'Finished' });
+      database.letGo();
+      // Both end in order: what they have begun is over then.
+    }
+    expect(runs).toBe(1);
+  });
+
+  it('does not make the attempt, which another one has made', async () => {
+    await using database = await FragileDatabase.create();
+    await using receiver = await Receiver.answering(200);
+    {
+      const deliveries = { ...timing, timeoutS: 1 };
+      await using late = await App.start({ database: { url: database.url }, deliveries });
+      database.holdAnswersTo('INSERT INTO attempt');
+      const { id } = await late.client.submit({ type: 'echo', callback: { url: receiver.url } });
+      await expect.poll(() => phasesOf(database, 'delivery'), { timeout: 10_000 }).toEqual(['running']);
+      await using other = await App.start({ database: { url: database.direct }, deliveries });
+      const delivered = async (): Promise<string> => (await other.client.deliveries(id))[0].status;
+      await expect.poll(delivered, { timeout: 20_000 }).toBe('Delivered');
+      database.letGo();
+    }
+    expect(receiver.all).toHaveLength(1);
+  });
+
+  it('has not used up the one try of an operation when the claim’s answer is lost', async () => {
+    [runs, away] = [0, new Gate()];
+    away.open();
+    await using database = await FragileDatabase.create();
+    await using app = await App.start({ database: { url: database.url } }, [TestModule]);
+    database.holdAnswersTo("status_text = 'Executing...'");
+    const { id } = await app.client.submit({ type: 'test.once' });
+    await expect.poll(() => phasesOf(database, 'operation'), { timeout: 10_000 }).toEqual(['running']);
+    database.goAway();
+    database.letGo();
+    database.comeBack();
+    expect(await app.client.ended(id, 30)).toMatchObject({ status: 'Finished' });
+    expect(runs).toBe(1);
+  });
+});
+
+async function phasesOf(
+  database: FragileDatabase,
+  table: 'operation' | 'delivery',
+): Promise<(string | null)[]> {
+  const rows = await rowsOf<{ phase: string | null }>(database.direct, `SELECT phase FROM ${table}`);
+  return rows.map(({ phase }) => phase);
+}
 
 /** How many files are whole in the app's folder. */
 async function storedIn(app: App): Promise<number> {

@@ -55,6 +55,8 @@ const NOT_MADE: AttemptResult = {
   durationMs: 0,
   phasesMs: { dns: null, connect: null, tls: null, first_byte: null },
 };
+/** Of an attempt that came too late to be made: given back, as one that was cut off. */
+const NOT_BEGUN: AttemptResult = { ...NOT_MADE, code: 'aborted' };
 
 /** Makes attempts: claims what hints name, POSTs, judges and records. */
 @Injectable()
@@ -149,7 +151,12 @@ export class DeliveryAttempts {
   ): Promise<{ headers: Record<string, string>; result: AttemptResult }> {
     const { delivery } = claim;
     try {
-      const secrets = await this.secrets.of(delivery.accountId, delivery.endpointId);
+      const secrets = await rideOut(
+        () => this.secrets.of(delivery.accountId, delivery.endpointId),
+        () => this.isLate(claim) || this.follower.over,
+      );
+      // Others may have made it meanwhile: the process was frozen, or PostgreSQL away.
+      if (this.isLate(claim)) return { headers: {}, result: NOT_BEGUN };
       const headers = {
         ...(traceparent === null ? {} : { traceparent }),
         ...this.headers(claim, secrets),
@@ -157,11 +164,16 @@ export class DeliveryAttempts {
       const request = { url: delivery.url, headers, body: delivery.body };
       return { headers, result: await this.client.attempt(request, this.shutdown.signal) };
     } catch (error) {
-      if (error instanceof DatabaseUnavailableError) throw error;
+      if (error instanceof DatabaseUnavailableError) return { headers: {}, result: NOT_BEGUN };
       // For instance a header sealed with a key that is gone: it must show in the log and end, not be tried for ever.
       this.logger.error({ msg: 'an attempt could not be made', delivery: delivery.id, error: String(error) });
       return { headers: {}, result: NOT_MADE };
     }
+  }
+
+  /** Whether the lease may be over, or be so before a POST that begins now has its answer. */
+  private isLate({ askedAt }: DeliveryClaim): boolean {
+    return performance.now() - askedAt > (this.config.leaseS - this.config.timeoutS) * 1000;
   }
 
   private headers(claim: DeliveryClaim, secrets: SigningKeys): Record<string, string> {

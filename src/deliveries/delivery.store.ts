@@ -26,6 +26,8 @@ export interface DeliveryClaim {
   readonly leaseToken: string;
   /** PostgreSQL's clock at the claim. */
   readonly claimedAt: Date;
+  /** This process's monotonic clock right before it: the lease began no earlier. */
+  readonly askedAt: number;
   /** Its origin has answered 2xx, and has not gone silent since. */
   readonly isProven: boolean;
   /** What its endpoint asks for; null for an operation's own callback. */
@@ -124,6 +126,7 @@ export class DeliveryStore {
 
   private async claimMany(hints: Hint[]): Promise<(DeliveryClaim | null)[]> {
     const tokens = hints.map(() => randomUUID());
+    const askedAt = performance.now();
     const rows = await this.database.query<ClaimRow>(
       `WITH wanted AS (
          SELECT w.*, d.endpoint_id, d.origin FROM unnest($1::text[], $2::integer[], $3::uuid[], $4::text[]) AS w (id, epoch, token, attempt_id)
@@ -171,6 +174,7 @@ export class DeliveryStore {
             delivery: this.rows.to(DeliveryEntity, row),
             leaseToken: token,
             claimedAt: row.claimed_at,
+            askedAt,
             isProven: row.is_proven,
             endpoint: row.signature_profile && {
               headers: row.endpoint_headers,

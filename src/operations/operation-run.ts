@@ -26,7 +26,6 @@ const MOST_BUFFERED = 1_000;
 /** One run of an operation in this process: its context, its abort signal and what it has told but not yet recorded. */
 export class OperationRun implements OperationContext {
   private readonly controller = new AbortController();
-  private readonly startedAt = performance.now();
   private entries: Report['entries'][number][] = [];
   private told: Report['progress'] = null;
   private timer: NodeJS.Timeout | undefined;
@@ -72,9 +71,10 @@ export class OperationRun implements OperationContext {
     return this.controller.signal;
   }
 
-  /** PostgreSQL's time now, from its clock at the claim and this process's monotonic one: no trust in the local date. */
+  /** PostgreSQL's time now or a little later, never earlier: from its clock at the claim and this process's monotonic one: no trust in the local date. */
   now(): Date {
-    return new Date(this.claim.claimedAt.getTime() + performance.now() - this.startedAt);
+    const { claimedAt, askedAt } = this.claim;
+    return new Date(claimedAt.getTime() + performance.now() - askedAt);
   }
 
   abort(cause: RunAborted['cause']): void {

@@ -23,13 +23,13 @@ type Verdict =
   | { readonly kind: 'release'; readonly delayS: number; readonly counts: boolean; readonly text: string }
   | { readonly kind: 'lost' };
 
-/** What becomes of a run whose claim came back after the shutdown had begun: its handler is not started. */
-const NOT_BEGUN: Verdict = {
+/** What becomes of a run whose handler is not started: its claim came back after the shutdown had begun, or too late. */
+const notBegun = (why: string): Verdict => ({
   kind: 'release',
   delayS: 0,
   counts: false,
-  text: 'The worker shut down before it began; waiting for another',
-};
+  text: `The worker ${why} before it began; waiting for another`,
+});
 /** Rounds, seconds apart, in which a worker that has the type's handler may turn up: half an hour in all. */
 const MOST_ROUNDS_WITHOUT_HANDLER = 35;
 /** How long a handler gets to react to its signal before its run is decided without it; a cancel has a time of its own. */
@@ -113,7 +113,10 @@ export class OperationRunner {
   private async decide(claim: Claim, run: OperationRun): Promise<Verdict> {
     // Asked for while another worker ran it, which gave it back.
     if (claim.operation.cancelAt !== null) return { kind: 'end', how: CANCELED };
-    return this.follower.stopping ? NOT_BEGUN : this.run(claim, run);
+    if (this.follower.stopping) return notBegun('shut down');
+    // Frozen between the claim's commit and its answer: the operation may have ended elsewhere long ago.
+    if (performance.now() - claim.askedAt > this.config.leaseS * 1000) return notBegun('was frozen');
+    return this.run(claim, run);
   }
 
   private async run(claim: Claim, run: OperationRun): Promise<Verdict> {

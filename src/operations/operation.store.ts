@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
+import { DatabaseUnavailableError } from '../database/database-errors.js';
 import { GroupCommit } from '../database/group-commit.js';
+import { rideOut } from '../database/ride-out.js';
 import { Rows } from '../database/rows.js';
 import {
   owedEventParameters,
@@ -40,11 +42,19 @@ export interface NewOperation {
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null;
 }
 
-/** A claimed operation: ours while `leaseToken` stands. `claimedAt` is PostgreSQL's clock at the claim. */
+/** A claimed operation: ours while `leaseToken` stands. */
 export interface Claim {
   readonly operation: OperationEntity;
   readonly leaseToken: string;
+  /** PostgreSQL's clock at the claim. */
   readonly claimedAt: Date;
+  /** This process's monotonic clock right before it: the lease began no earlier. */
+  readonly askedAt: number;
+}
+
+interface ClaimRow {
+  readonly lease_token: string;
+  readonly claimed_at: Date;
 }
 
 /** How an operation ends, and what that owes to whom. */
@@ -110,7 +120,10 @@ export class OperationStore {
     return this.accepts.add(operation);
   }
 
-  /** Leases an operation to this worker; null when somebody else has it. */
+  /**
+   * Leases an operation to this worker; null when somebody else has it. In an outage the claim may be committed without an
+   * answer: it is given back then, as soon as PostgreSQL is back.
+   */
   claim(hint: Hint): Promise<Claim | null> {
     return this.claims.add(hint);
   }
@@ -191,7 +204,32 @@ export class OperationStore {
 
   private async claimMany(hints: Hint[]): Promise<(Claim | null)[]> {
     const tokens = hints.map(() => randomUUID());
-    const rows = await this.database.query<{ request_id: string; claimed_at: Date; lease_token: string }>(
+    const askedAt = performance.now();
+    const rows = await this.claimAs(hints, tokens).catch((error: unknown) => {
+      if (error instanceof DatabaseUnavailableError) this.giveBack(hints, tokens);
+      throw error;
+    });
+    const claimed = new Map(rows.map((row) => [row.lease_token, row]));
+    return tokens.map((token) => {
+      const row = claimed.get(token);
+      return row ? this.toClaim(row, askedAt) : null;
+    });
+  }
+
+  /** Runs that this process may have claimed, and never begins: without it, a run-once operation would be used up by that. */
+  private giveBack(hints: readonly Hint[], tokens: readonly string[]): void {
+    const text = 'The worker did not hear that it had it; waiting for another';
+    for (const [index, { id }] of hints.entries()) {
+      const release = { requestId: id, leaseToken: tokens[index]!, delayS: 0, counts: false, text };
+      rideOut(
+        () => this.release(release),
+        () => false,
+      ).catch(() => undefined);
+    }
+  }
+
+  private claimAs(hints: readonly Hint[], tokens: readonly string[]): Promise<ClaimRow[]> {
+    return this.database.query<ClaimRow>(
       `WITH wanted AS (
          SELECT * FROM unnest($1::bigint[], $2::integer[], $3::uuid[]) AS w (request_id, epoch, token)
        ), claimed AS (
@@ -207,11 +245,6 @@ export class OperationStore {
        SELECT *, clock_timestamp() AS claimed_at FROM claimed`,
       [hints.map((hint) => hint.id), hints.map((hint) => hint.epoch), tokens, this.config.leaseS],
     );
-    const claimed = new Map(rows.map((row) => [row.lease_token, row]));
-    return tokens.map((token) => {
-      const row = claimed.get(token);
-      return row ? this.toClaim(row) : null;
-    });
   }
 
   private async settleMany(endings: Ending[]): Promise<(Settled | null)[]> {
@@ -415,7 +448,8 @@ export class OperationStore {
   }
 
   private async seize(which: string, parameters: unknown[]): Promise<Claim[]> {
-    const rows = await this.database.query<{ lease_token: string; claimed_at: Date }>(
+    const askedAt = performance.now();
+    const rows = await this.database.query<ClaimRow>(
       `WITH which AS (${which})
        UPDATE operation o SET phase = 'running', hinted_at = NULL, lease_token = $1, due_at = now() + make_interval(secs => $2),
          -- Not found again before this lease is over.
@@ -423,14 +457,15 @@ export class OperationStore {
        FROM which WHERE o.request_id = which.request_id RETURNING o.*, clock_timestamp() AS claimed_at`,
       [randomUUID(), this.config.leaseS, ...parameters],
     );
-    return rows.map((row) => this.toClaim(row));
+    return rows.map((row) => this.toClaim(row, askedAt));
   }
 
-  private toClaim(row: { lease_token: string; claimed_at: Date }): Claim {
+  private toClaim(row: ClaimRow, askedAt: number): Claim {
     return {
       operation: this.rows.to(OperationEntity, row),
       leaseToken: row.lease_token,
       claimedAt: row.claimed_at,
+      askedAt,
     };
   }
 }

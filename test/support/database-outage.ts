@@ -31,6 +31,15 @@ export class FragileDatabase implements AsyncDisposable {
     this.door.target = this.target;
   }
 
+  /** The answers to statements that have this text in them are on their way until `letGo`. */
+  holdAnswersTo(text: string): void {
+    this.door.holdAnswersTo(text);
+  }
+
+  letGo(): void {
+    this.door.letGo();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.door[Symbol.asyncDispose]();
   }
