@@ -189,11 +189,13 @@ export class DeliveryStore {
   private async recordAttempts(records: AttemptRecord[]): Promise<(Recorded | null)[]> {
     const rows = await this.database.query<{ id: string; failed_for_days: boolean | null }>(
       `WITH record AS (
-         SELECT * FROM unnest($1::text[], $2::uuid[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::real[],
+         -- Locked in one order: no other statement on many of them waits for this one in a circle.
+         SELECT r.* FROM unnest($1::text[], $2::uuid[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::real[],
            $9::text[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::text[], $15::boolean[], $16::integer[], $17::boolean[],
            $18::boolean[], $19::text[])
          AS r (id, token, number, outcome, state, reason, delay_s, duration_ms, phases_ms, http_status, error,
            request_headers, response_headers, response_body, response_truncated, retry_after_s, interrupted, counts, exhausted_body)
+         JOIN delivery d USING (id) WHERE d.lease_token = r.token ORDER BY d.seq FOR NO KEY UPDATE OF d
        ), moved AS (
          -- Acknowledged during the attempt: there is no other after it.
          UPDATE delivery d SET lease_token = NULL,

@@ -250,9 +250,11 @@ export class OperationStore {
   private async settleMany(endings: Ending[]): Promise<(Settled | null)[]> {
     const rows = await this.database.query<{ request_id: string; told: boolean }>(
       `WITH ending AS (
-         SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::real[], $6::text[], $7::text[], $8::text[],
+         -- Locked in one order, as renewals and reports are: none of them waits for another in a circle.
+         SELECT e.* FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::real[], $6::text[], $7::text[], $8::text[],
            $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[])
          AS e (request_id, token, state, status_text, progress, result, custom, error_code, error_message, file_id, finished_at, expires_at)
+         JOIN operation o USING (request_id) WHERE o.lease_token = e.token AND o.phase = 'running' ORDER BY request_id FOR NO KEY UPDATE OF o
        ), settled AS (
          UPDATE operation o SET state = e.state, phase = NULL, due_at = NULL, lease_token = NULL, status_text = e.status_text,
            progress = e.progress, result = e.result, custom = e.custom, error_code = e.error_code, error_message = e.error_message,
@@ -303,8 +305,9 @@ export class OperationStore {
   private async releaseMany(items: Release[]): Promise<boolean[]> {
     const rows = await this.database.query<{ request_id: string }>(
       `WITH given AS (
-         SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::float8[], $4::boolean[], $5::text[])
+         SELECT g.* FROM unnest($1::bigint[], $2::uuid[], $3::float8[], $4::boolean[], $5::text[])
          AS g (request_id, token, delay_s, counts, text)
+         JOIN operation o USING (request_id) WHERE o.lease_token = g.token ORDER BY request_id FOR NO KEY UPDATE OF o
        ), released AS (
          UPDATE operation o SET state = 'Waiting', phase = CASE WHEN g.delay_s > 0 THEN 'scheduled' ELSE 'ready' END,
            due_at = now() + make_interval(secs => g.delay_s),
