@@ -236,6 +236,7 @@ CREATE TABLE operation (
   ack_by_poll boolean DEFAULT false NOT NULL,
   hinted_at timestamp with time zone,
   cancel_at timestamp with time zone,
+  silent_until timestamp with time zone,
   CONSTRAINT operation_pkey PRIMARY KEY (request_id),
   CONSTRAINT operation_rid UNIQUE (rid),
   CONSTRAINT operation_ended CHECK ((state = ANY (ARRAY['Finished'::text, 'Failed'::text, 'Canceled'::text])) = (due_at IS NULL) AND (phase IS NULL) = (due_at IS NULL) AND (finished_at IS NULL) = (due_at IS NOT NULL)),
@@ -877,7 +878,7 @@ COMMENT ON TABLE ledger IS 'operations that were accepted, and those of them wit
 COMMENT ON TABLE ledger_entry IS 'booked by the statement that accepts or deletes operations; housekeeping adds them up';
 COMMENT ON COLUMN operation.phase IS 'scheduled: due at run_at; ready: may be hinted; hinted: a slot is reserved until a worker claims it; running: leased until due_at; null: ended';
 COMMENT ON COLUMN operation.tries IS 'how often it may be claimed before it fails with attempts_exhausted';
-COMMENT ON COLUMN operation.silent IS 'an end while this is set owes its own callback nothing: the submit, which still waits, tells it';
+COMMENT ON COLUMN operation.silent IS 'the submit''s answer has told the end: its own callback is owed nothing';
 COMMENT ON COLUMN operation.due_at IS 'when this row next needs somebody';
 COMMENT ON COLUMN operation.sweep_at IS 'when housekeeping next looks at an ended row; null: at expires_at';
 COMMENT ON COLUMN operation.emptied_at IS 'when input, result and the bodies of its deliveries were deleted';
@@ -885,6 +886,7 @@ COMMENT ON COLUMN operation.traceparent IS 'W3C trace context of the request tha
 COMMENT ON COLUMN operation.ack_by_poll IS 'a caller that has read the end needs no callback: that ends its delivery';
 COMMENT ON COLUMN operation.hinted_at IS 'when a slot was reserved for it and no worker had claimed it yet: hints that are sent again leave it';
 COMMENT ON COLUMN operation.cancel_at IS 'a caller asked to cancel it: when it ends as Canceled whatever its handler does';
+COMMENT ON COLUMN operation.silent_until IS 'until when its own callback waits for the submit''s answer to tell the end in its place';
 COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
 COMMENT ON COLUMN origin.rests_until IS 'after an attempt that got no answer: not asked before, so that many that hang don''t time out at the same instants for ever';

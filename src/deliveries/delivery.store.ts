@@ -20,6 +20,9 @@ export const PARKED_PER_PLACE = 10;
 /** The share of them that unproven origins may take, over all processes: the rest is for proven ones that begin to hang. */
 const UNPROVEN_PER_PLACE = PARKED_PER_PLACE / 2;
 
+/** The callback of operation $1 that is owed and waits, not yet attempted. */
+const WAITS_FOR_ANSWER = `operation_id = $1 AND destination = 'callback' AND phase = 'scheduled' AND attempt_count = 0`;
+
 /** A delivery leased to this worker, with its attempt `attemptCount` already in the log as started. */
 export interface DeliveryClaim {
   readonly delivery: DeliveryEntity;
@@ -348,6 +351,27 @@ export class DeliveryStore {
        WHERE operation_id = $1 AND destination = 'callback' AND reason IS DISTINCT FROM $2
          AND (phase IN ('scheduled', 'ready', 'hinted', 'running') OR state = 'Exhausted')`,
       [operationId, ACKNOWLEDGED_BY_POLL],
+    );
+  }
+
+  /** Sends an operation's own callback now that waits for the submit's answer to tell the end in its place. */
+  async hurry(operationId: string): Promise<void> {
+    await this.database.query(
+      `UPDATE delivery SET phase = 'ready', due_at = now(), run_at = now() WHERE ${WAITS_FOR_ANSWER}`,
+      [operationId],
+    );
+  }
+
+  /** Takes it back: the answer has told the end. */
+  async takeBack(operationId: string): Promise<void> {
+    await this.database.query(
+      `WITH told AS (
+         DELETE FROM delivery WHERE ${WAITS_FOR_ANSWER} RETURNING operation_id
+       ), silenced AS (
+         UPDATE operation o SET silent = true FROM told WHERE o.request_id = told.operation_id
+       )
+       INSERT INTO ledger_entry (accepted, destined) SELECT 0, -count(*) FROM told HAVING count(*) > 0`,
+      [operationId],
     );
   }
 

@@ -83,9 +83,13 @@ export class OperationEntity {
   @Column({ name: 'rerun_of', type: 'text', nullable: true })
   rerunOf: string | null;
 
-  /** An end while this is set owes its own callback nothing: the submit, which still waits, tells it. */
+  /** The submit's answer has told the end: its own callback is owed nothing. */
   @Column({ name: 'silent', type: 'boolean' })
   silent: boolean;
+
+  /** Until when its own callback waits for the submit's answer to tell the end in its place. */
+  @Column({ name: 'silent_until', type: 'timestamptz', nullable: true })
+  silentUntil: Date | null;
 
   /** A caller that has read the end needs no callback: that ends its delivery. */
   @Column({ name: 'ack_by_poll', type: 'boolean' })

@@ -34,8 +34,8 @@ export interface NewOperation {
   readonly timeoutS: number;
   readonly runAt: Date | null;
   readonly rerunOf: string | null;
-  /** An end before `speakUp` owes its own callback nothing. */
-  readonly silent: boolean;
+  /** Seconds for which its own callback waits for the submit's answer to tell the end in its place; null: not at all. */
+  readonly silentS: number | null;
   /** W3C trace context; null: none. */
   readonly traceparent: string | null;
   readonly ackByPoll: boolean;
@@ -147,21 +147,21 @@ export class OperationStore {
     const rows = await this.database.query<{ rid: string }>(
       `WITH incoming AS (
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-           $9::smallint[], $10::text[], $11::integer[], $12::float8[], $13::timestamptz[], $14::text[], $15::text[], $16::text[], $17::boolean[], $18::text[], $19::boolean[])
+           $9::smallint[], $10::text[], $11::integer[], $12::float8[], $13::timestamptz[], $14::text[], $15::text[], $16::text[], $17::float8[], $18::text[], $19::boolean[])
          WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
-           priority, retention, tries, timeout_s, run_at, rerun_of, key, fingerprint, silent, traceparent, ack_by_poll, place)
+           priority, retention, tries, timeout_s, run_at, rerun_of, key, fingerprint, silent_s, traceparent, ack_by_poll, place)
        ), kept AS (
          INSERT INTO idempotency_key (account_id, key, fingerprint, rid, expires_at)
          SELECT account_id, key, fingerprint, rid, now() + interval '24 hours' FROM incoming WHERE key IS NOT NULL
          ORDER BY account_id, key ON CONFLICT DO NOTHING RETURNING rid
        ), accepted AS (
          INSERT INTO operation (rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-           retention, tries, timeout_s, run_at, rerun_of, silent, traceparent, ack_by_poll, state, phase, status_text, due_at)
+           retention, tries, timeout_s, run_at, rerun_of, silent_until, traceparent, ack_by_poll, state, phase, status_text, due_at)
          SELECT rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-           retention, tries, timeout_s, run_at, rerun_of, silent, traceparent, ack_by_poll, 'Waiting', CASE WHEN run_at > now() THEN 'scheduled' ELSE 'ready' END,
+           retention, tries, timeout_s, run_at, rerun_of, now() + make_interval(secs => silent_s), traceparent, ack_by_poll, 'Waiting', CASE WHEN run_at > now() THEN 'scheduled' ELSE 'ready' END,
            'Waiting...', greatest(run_at, now())
          FROM incoming WHERE key IS NULL OR rid IN (SELECT rid FROM kept) ORDER BY place
-         RETURNING request_id, rid, created_at, due_at, phase, callback_url
+         RETURNING request_id, rid, created_at, due_at, phase, callback_url, silent_until
        ), used AS (
          INSERT INTO file_use (operation_id, file_id)
          SELECT DISTINCT a.request_id, named[1] FROM accepted a JOIN incoming i USING (rid)
@@ -190,7 +190,7 @@ export class OperationStore {
         items.map((o) => o.rerunOf),
         items.map((o) => o.idempotency?.key ?? null),
         items.map((o) => o.idempotency?.fingerprint ?? null),
-        items.map((o) => o.silent),
+        items.map((o) => o.silentS),
         items.map((o) => o.traceparent),
         items.map((o) => o.ackByPoll),
       ],
@@ -260,10 +260,7 @@ export class OperationStore {
            progress = e.progress, result = e.result, custom = e.custom, error_code = e.error_code, error_message = e.error_message,
            file_id = e.file_id, finished_at = e.finished_at, expires_at = e.expires_at
          FROM ending e WHERE o.request_id = e.request_id AND o.lease_token = e.token AND o.phase = 'running'
-         RETURNING o.request_id, o.silent, o.created_at, o.traceparent, o.callback_url, o.face
-       ), unbooked AS (
-         -- What ends in silence owes its callback nothing.
-         INSERT INTO ledger_entry (accepted, destined) SELECT 0, -count(*) FROM settled WHERE silent AND callback_url IS NOT NULL HAVING count(*) > 0
+         RETURNING o.request_id, o.silent_until, o.created_at, o.traceparent, o.face
        ), noted AS (
          INSERT INTO history_entry (operation_id, kind, state, progress, text)
          SELECT request_id, kind, told.state, told.progress, text FROM (
@@ -348,10 +345,10 @@ export class OperationStore {
     return new Map(rows.map(({ request_id, canceling }) => [request_id, { canceling }]));
   }
 
-  /** Lets the operation's end call back; false when it has ended already, in silence. */
+  /** Lets the operation's end call back at once; false when it has ended already, in silence. */
   async speakUp(requestId: string): Promise<boolean> {
     const rows = await this.database.query(
-      'UPDATE operation SET silent = false WHERE request_id = $1 AND due_at IS NOT NULL RETURNING request_id',
+      'UPDATE operation SET silent_until = NULL WHERE request_id = $1 AND due_at IS NOT NULL RETURNING request_id',
       [requestId],
     );
     return rows.length > 0;
@@ -474,7 +471,7 @@ export class OperationStore {
 }
 
 function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
-  const { idempotency: _, ...given } = item;
+  const { idempotency: _, silentS: __, ...given } = item;
   return Object.assign(new OperationEntity(), {
     state: 'Waiting',
     attempt: 0,
@@ -494,9 +491,11 @@ function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
     hintedAt: null,
     epoch: 0,
     leaseToken: null,
+    silent: false,
     ...given,
     requestId: stored.requestId,
     createdAt: stored.createdAt,
+    silentUntil: stored.silentUntil,
     dueAt: stored.dueAt,
     phase: stored.phase,
   } satisfies OperationEntity);

@@ -10,7 +10,7 @@ import { OperationReads } from '../../operations/operation-reads.store.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { OperationTypes } from '../../operations/operation-types.js';
 import { traceparentOf } from '../../tracing/spans.js';
-import { acknowledgeSent } from '../acknowledge-sent.js';
+import { acknowledgeSent, gone, tellInstead } from '../acknowledge-sent.js';
 import { TrmEnvelope } from './trm.envelope.js';
 import { TrmGuard } from './trm.guard.js';
 import { TrmListResponse } from './trm-list.response.js';
@@ -102,7 +102,7 @@ export class TrmOperationsController {
         `${request.method} /api/${path.slice(0, 200)} is no route here`,
       );
     const { own, input } = await split(body);
-    const { view, inline } = await this.submits.submit(
+    const { view, inline, instead } = await this.submits.submit(
       accountId,
       found.type,
       withParameters(input, found.parameters),
@@ -111,8 +111,10 @@ export class TrmOperationsController {
         callbackUrls: queryValues(request.url, 'callbackurl'),
         inlineMs: inlineMs(query['inlinems']) ?? found.type.inlineMs,
         traceparent: traceparentOf(request.headers['traceparent']),
+        gone: gone(reply),
       },
     );
+    if (instead) tellInstead(reply, this.operations, view.operation);
     void reply.header('operation-id', view.operation.rid);
     return TrmEnvelope.from(view.operation, inline);
   }
