@@ -64,7 +64,7 @@ describe('An operation whose PostgreSQL goes away', { timeout: 60_000 }, () => {
     let answered = 0;
     await using upstream = await UpstreamApi.answering((response, { body }) => {
       response.once('finish', () => answered++);
-      setTimeout(() => response.end(`answer to ${body}`), 3_000);
+      setTimeout(() => response.end(`answer to ${body.toString()}`), 3_000);
     });
     const ids = await Promise.all(
       Array.from({ length: 10 }, async (_, n) => {

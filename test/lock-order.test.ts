@@ -31,7 +31,7 @@ it('operations that end in any order are settled and renewed at the same time wi
     'SELECT request_id AS "requestId", lease_token AS "leaseToken" FROM operation',
   );
   const store = app.nest.get(OperationStore);
-  for (const end of enders.splice(0).reverse()) {
+  for (const end of enders.toReversed()) {
     end();
     await store.renew(leases);
   }

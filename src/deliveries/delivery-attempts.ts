@@ -235,6 +235,7 @@ export class DeliveryAttempts {
       responseHeaders: response ? withoutSecrets(headersText(response.headers), headers) : null,
       responseBody: response ? withoutSecrets(response.body, headers) : null,
       responseTruncated: response?.truncated ?? null,
+      resent: result.resent ?? false,
       retryAfterS: judged.outcome === 'failed' && judged.retry ? judged.retryAfterS : null,
     };
   }
@@ -284,6 +285,7 @@ export class DeliveryAttempts {
       duration_ms: Math.round(record.durationMs),
       state: record.state,
       ...(record.error === null ? {} : { error: record.error }),
+      ...(record.resent ? { resent: true } : {}),
       ...(record.delayS === null ? {} : { next_in_s: Math.round(record.delayS) }),
     });
   }

@@ -82,6 +82,7 @@ export interface AttemptRecord {
   readonly responseHeaders: string | null;
   readonly responseBody: string | null;
   readonly responseTruncated: boolean | null;
+  readonly resent: boolean;
   readonly retryAfterS: number | null;
 }
 
@@ -195,9 +196,9 @@ export class DeliveryStore {
          -- Locked in one order: no other statement on many of them waits for this one in a circle.
          SELECT r.* FROM unnest($1::text[], $2::uuid[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::real[],
            $9::text[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::text[], $15::boolean[], $16::integer[], $17::boolean[],
-           $18::boolean[], $19::text[])
+           $18::boolean[], $19::text[], $22::boolean[])
          AS r (id, token, number, outcome, state, reason, delay_s, duration_ms, phases_ms, http_status, error,
-           request_headers, response_headers, response_body, response_truncated, retry_after_s, interrupted, counts, exhausted_body)
+           request_headers, response_headers, response_body, response_truncated, retry_after_s, interrupted, counts, exhausted_body, resent)
          JOIN delivery d USING (id) WHERE d.lease_token = r.token ORDER BY d.seq FOR NO KEY UPDATE OF d
        ), moved AS (
          -- Acknowledged during the attempt: there is no other after it.
@@ -219,7 +220,7 @@ export class DeliveryStore {
          UPDATE attempt a SET outcome = r.outcome, duration_ms = r.duration_ms, phases_ms = r.phases_ms,
            http_status = r.http_status, error = r.error, request_headers = r.request_headers,
            response_headers = r.response_headers, response_body = r.response_body,
-           response_truncated = r.response_truncated, retry_after_s = r.retry_after_s, next_attempt_at = m.run_at
+           response_truncated = r.response_truncated, resent = r.resent, retry_after_s = r.retry_after_s, next_attempt_at = m.run_at
          FROM record r JOIN moved m USING (id) WHERE a.delivery_id = r.id AND a.number = r.number
        ), proven AS (
          INSERT INTO origin (name, proven_at)
@@ -270,6 +271,7 @@ export class DeliveryStore {
         records.map((r) => r.exhaustedBody),
         FORGIVEN_S,
         this.config.timeoutS * MOST_REST,
+        records.map((r) => r.resent),
       ],
     );
     const moved = new Map(rows.map((row) => [row.id, row]));

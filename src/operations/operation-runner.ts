@@ -206,10 +206,12 @@ export class OperationRunner {
     const finishedAt = run.now();
     await rideOut(
       async () => {
-        if (verdict.kind === 'end') return void (await this.ender.end(claim, verdict.how, finishedAt));
-        await this.store.release({ ...verdict, requestId, leaseToken: claim.leaseToken } satisfies Release &
-          Verdict);
-        this.waits.grew(requestId);
+        if (verdict.kind === 'end') await this.ender.end(claim, verdict.how, finishedAt);
+        else {
+          await this.store.release({ ...verdict, requestId, leaseToken: claim.leaseToken } satisfies Release &
+            Verdict);
+          this.waits.grew(requestId);
+        }
       },
       () => this.follower.over,
     );
