@@ -141,7 +141,8 @@ export class DeliveryAttempts {
     if (!asked && !recorded.failedForDays) return;
     const gone = judged.outcome === 'failed' && !judged.retry && judged.reason === 'gone';
     const reason = gone ? 'gone' : asked ? 'asked_by_receiver' : 'failing_for_5_days';
-    if (await this.health.disable(endpointId, reason))
+    const disable = (): Promise<boolean> => this.health.disable(endpointId, reason);
+    if (await rideOut(disable, () => this.follower.over))
       this.logger.warn({ msg: 'endpoint disabled', endpoint: endpointId, reason });
   }
 

@@ -71,7 +71,10 @@ export class OperationRun implements OperationContext {
     return this.controller.signal;
   }
 
-  /** PostgreSQL's time now or a little later, never earlier: from its clock at the claim and this process's monotonic one: no trust in the local date. */
+  /**
+   * PostgreSQL's time now or a little later, never earlier. From its clock at the claim and this process's monotonic one: no
+   * trust in the local date.
+   */
   now(): Date {
     const { claimedAt, askedAt } = this.claim;
     return new Date(claimedAt.getTime() + performance.now() - askedAt);

@@ -355,8 +355,8 @@ export class OperationStore {
   }
 
   /**
-   * Finds due operations, reserves their slots and answers the hints to send; after an outage it first spares leases. `mostHinted` may wait for a worker at once; hints
-   * are taken for lost `patienceS` after they are due.
+   * Finds due operations, reserves their slots and answers the hints to send; after an outage it spares leases first.
+   * `mostHinted` may wait for a worker at once; hints are taken for lost `patienceS` after they are due.
    */
   async dispatch(
     most: number,
