@@ -5,14 +5,14 @@ import pg from 'pg';
 import { DatabaseConfig, QueueConfig } from '../config/config.js';
 import { SettingError } from '../config/settings.js';
 import type { Queryable } from '../database/database.js';
-import { sqlState } from '../database/database-errors.js';
+import { asDatabaseError, DatabaseUnavailableError, sqlState } from '../database/database-errors.js';
 import { type Installation, installationOf } from '../database/installation.js';
-import { patiently } from '../database/patience.js';
 import { CONNECTION } from '../database/postgres-client.js';
 import { backConnection } from './backend-choice.js';
 
 /** BullMQ's own schema in the same database. */
 const SCHEMA = 'bullmq';
+const CONNECT_TRIES = 30;
 
 type Connection = QueueOptions['connection'];
 
@@ -179,5 +179,18 @@ async function migrate(pool: pg.Pool): Promise<void> {
     );
   } finally {
     client.release();
+  }
+}
+
+/** Again each second while PostgreSQL is away: others that start may have all its connections, or it begins anew. */
+async function patiently<T>(connect: () => Promise<T>, triesLeft = CONNECT_TRIES): Promise<T> {
+  try {
+    return await connect();
+  } catch (error) {
+    const away =
+      !(error instanceof SettingError) && asDatabaseError(error) instanceof DatabaseUnavailableError;
+    if (triesLeft <= 1 || !away) throw error;
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    return patiently(connect, triesLeft - 1);
   }
 }
