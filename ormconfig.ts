@@ -11,6 +11,9 @@ import { GivenUpReason1764200000010 } from './migrations/1764200000010-given-up-
 import { BoundedHints1764200000020 } from './migrations/1764200000020-bounded-hints.js';
 import { AccountNumber1764300000300 } from './migrations/1764300000300-account-number.js';
 import { Stack1764300000400 } from './migrations/1764300000400-stack.js';
+import { SpareLeases1764300000600 } from './migrations/1764300000600-spare-leases.js';
+import { SilentUntil1764300000610 } from './migrations/1764300000610-silent-until.js';
+import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { CONNECTION } from './src/database/postgres-client.js';
@@ -23,6 +26,7 @@ import { LedgerEntity, LedgerEntryEntity } from './src/operations/ledger.entity.
 import {
   HistoryEntryEntity,
   IdempotencyKeyEntity,
+  LeaseWatchEntity,
   OperationEntity,
   TurnEntity,
 } from './src/operations/operation.entity.js';
@@ -53,6 +57,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       RecoveryEntity,
       FileUseEntity,
       TurnEntity,
+      LeaseWatchEntity,
       ChoreEntity,
       LedgerEntity,
       LedgerEntryEntity,
@@ -69,6 +74,9 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       BoundedHints1764200000020,
       AccountNumber1764300000300,
       Stack1764300000400,
+      SpareLeases1764300000600,
+      SilentUntil1764300000610,
+      Resent1764300000620,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,

@@ -44,6 +44,7 @@ CREATE TABLE attempt (
   response_truncated boolean,
   retry_after_s integer,
   next_attempt_at timestamp with time zone,
+  resent boolean DEFAULT false NOT NULL,
   CONSTRAINT attempt_pkey PRIMARY KEY (delivery_id, number),
   CONSTRAINT attempt_outcome_check CHECK (outcome = ANY (ARRAY['started'::text, 'delivered'::text, 'failed'::text, 'unknown'::text]))
 ) WITH (fillfactor=80);
@@ -177,6 +178,13 @@ CREATE TABLE idempotency_key (
   CONSTRAINT idempotency_key_pkey PRIMARY KEY (account_id, key)
 );
 
+CREATE TABLE lease_watch (
+  one boolean DEFAULT true NOT NULL,
+  looked_at timestamp with time zone NOT NULL,
+  CONSTRAINT lease_watch_pkey PRIMARY KEY (one),
+  CONSTRAINT lease_watch_one_check CHECK (one)
+);
+
 CREATE TABLE ledger (
   accepted bigint NOT NULL,
   destined bigint NOT NULL,
@@ -232,6 +240,7 @@ CREATE TABLE operation (
   ack_by_poll boolean DEFAULT false NOT NULL,
   hinted_at timestamp with time zone,
   cancel_at timestamp with time zone,
+  silent_until timestamp with time zone,
   CONSTRAINT operation_pkey PRIMARY KEY (request_id),
   CONSTRAINT operation_rid UNIQUE (rid),
   CONSTRAINT operation_ended CHECK ((state = ANY (ARRAY['Finished'::text, 'Failed'::text, 'Canceled'::text])) = (due_at IS NULL) AND (phase IS NULL) = (due_at IS NULL) AND (finished_at IS NULL) = (due_at IS NOT NULL)),
@@ -808,7 +817,49 @@ AS $function$
         SELECT h.request_id, h.epoch, h.request_id = ANY (lost) FROM hinted h ORDER BY h.priority DESC, h.request_id;
       END $function$;
 
+CREATE OR REPLACE FUNCTION spare_leases(most integer, lease interval)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
+ SET enable_incremental_sort TO 'off'
+ SET enable_memoize TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+      DECLARE
+        -- Leases are renewed as often as this, so a shorter outage lets none run out.
+        third interval := lease / 3;
+        last timestamptz;
+        operations bigint[]; deliveries bigint[];
+      BEGIN
+        -- Not written with every look.
+        SELECT w.looked_at INTO last FROM lease_watch w WHERE w.one;
+        IF last BETWEEN now() - third / 4 AND now() + third THEN
+          RETURN most;
+        END IF;
+        -- Who comes second waits here for the first, and finds that it has looked.
+        SELECT w.looked_at INTO last FROM lease_watch w WHERE w.one FOR UPDATE;
+        IF last BETWEEN now() - third / 4 AND now() + third THEN
+          RETURN most;
+        END IF;
+        UPDATE lease_watch w SET looked_at = now() WHERE w.one;
+        IF last < now() - third THEN
+          operations := ARRAY(SELECT o.request_id FROM operation o WHERE o.phase = 'running' AND o.due_at < now() + third ORDER BY o.due_at);
+          PERFORM FROM operation o WHERE o.request_id = ANY (operations) ORDER BY o.request_id FOR UPDATE;
+          UPDATE operation o SET due_at = now() + third WHERE o.request_id = ANY (operations) AND o.phase = 'running' AND o.due_at < now() + third;
+          deliveries := ARRAY(SELECT d.seq FROM delivery d WHERE d.phase = 'running' AND d.due_at < now() + third ORDER BY d.due_at);
+          PERFORM FROM delivery d WHERE d.seq = ANY (deliveries) ORDER BY d.seq FOR UPDATE;
+          UPDATE delivery d SET due_at = now() + third WHERE d.seq = ANY (deliveries) AND d.phase = 'running' AND d.due_at < now() + third;
+        END IF;
+        RETURN most;
+      END $function$;
+
 COMMENT ON COLUMN account.number IS 'from 1, in the order in which accounts were made';
+COMMENT ON COLUMN attempt.resent IS 'sent once more over a new connection: the kept one broke before any answer, and the receiver may have seen both';
 COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';
 COMMENT ON TABLE callback_host IS 'hosts of the callback URLs an account has given: a host that is not here is new, and new ones are bounded';
 COMMENT ON TABLE chore IS 'recurring work of the whole installation: dispatched and claimed like an operation';
@@ -829,11 +880,12 @@ COMMENT ON COLUMN file.operation_id IS 'the operation that stored it, and whose 
 COMMENT ON COLUMN file.phase IS 'writing: its bytes are on their way; going: its bytes are being deleted, the row last';
 COMMENT ON TABLE file_use IS 'files that the inputs of operations name: kept as long as these may run';
 COMMENT ON COLUMN history_entry.stack IS 'of a failed attempt: the stack of its error and of the causes; shown to keys with the scope admin only';
+COMMENT ON TABLE lease_watch IS 'when a process last looked for leases that have run out: after a gap of a third of a lease, those are spared for as long';
 COMMENT ON TABLE ledger IS 'operations that were accepted, and those of them with a callback, less the ones that retention deleted: the sum of this row and of the entries';
 COMMENT ON TABLE ledger_entry IS 'booked by the statement that accepts or deletes operations; housekeeping adds them up';
 COMMENT ON COLUMN operation.phase IS 'scheduled: due at run_at; ready: may be hinted; hinted: a slot is reserved until a worker claims it; running: leased until due_at; null: ended';
 COMMENT ON COLUMN operation.tries IS 'how often it may be claimed before it fails with attempts_exhausted';
-COMMENT ON COLUMN operation.silent IS 'an end while this is set owes its own callback nothing: the submit, which still waits, tells it';
+COMMENT ON COLUMN operation.silent IS 'the submit''s answer has told the end: its own callback is owed nothing';
 COMMENT ON COLUMN operation.due_at IS 'when this row next needs somebody';
 COMMENT ON COLUMN operation.sweep_at IS 'when housekeeping next looks at an ended row; null: at expires_at';
 COMMENT ON COLUMN operation.emptied_at IS 'when input, result and the bodies of its deliveries were deleted';
@@ -841,6 +893,7 @@ COMMENT ON COLUMN operation.traceparent IS 'W3C trace context of the request tha
 COMMENT ON COLUMN operation.ack_by_poll IS 'a caller that has read the end needs no callback: that ends its delivery';
 COMMENT ON COLUMN operation.hinted_at IS 'when a slot was reserved for it and no worker had claimed it yet: hints that are sent again leave it';
 COMMENT ON COLUMN operation.cancel_at IS 'a caller asked to cancel it: when it ends as Canceled whatever its handler does';
+COMMENT ON COLUMN operation.silent_until IS 'until when its own callback waits for the submit''s answer to tell the end in its place';
 COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
 COMMENT ON COLUMN origin.rests_until IS 'after an attempt that got no answer: not asked before, so that many that hang don''t time out at the same instants for ever';

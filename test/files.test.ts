@@ -1,13 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FilesService } from '../src/files/files.service.js';
 import { App } from './support/app.js';
 import type { Client } from './support/client.js';
+import { UpstreamApi } from './support/upstream.js';
 
 const MOST_BYTES = 64 * 1024 * 1024;
 const CHUNK = Buffer.alloc(1024 * 1024, 'x');
@@ -363,6 +366,47 @@ describe('An upload that breaks off', () => {
     await expect.poll(async () => (await storedFiles()).length).toBe(before.length + 1);
     socket.destroy();
     await expect.poll(storedFiles).toEqual(before);
+  });
+});
+
+describe('A folder of files that cannot be written to', () => {
+  it('makes uploads a 503 that may be repeated and runs try again, until it can', async () => {
+    const place = await mkdtemp(join(tmpdir(), 'ringback-folder-'));
+    const folder = join(place, 'files');
+    // A read-only or full one is refused likewise, but not to the superuser that may run this.
+    await writeFile(folder, '');
+    try {
+      await using app = await App.start({ files: { folder } });
+      const form = new FormData();
+      form.set('file', new Blob(['x']), 'x.txt');
+      const encoded = new Response(form);
+      const type = { 'content-type': encoded.headers.get('content-type')! };
+      for (const answer of [
+        await app.client.request('POST', '/v1/files?name=x', Buffer.alloc(3_000_000)),
+        await app.client.request('POST', '/v1/files', new Uint8Array(await encoded.arrayBuffer()), type),
+      ]) {
+        expect([answer.status, answer.body.code]).toEqual([503, 'storage-unavailable']);
+        expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+      }
+      await using upstream = await UpstreamApi.answering((response) => response.end('answer'));
+      const { id } = await app.client.submit({
+        type: 'http.request',
+        input: { method: 'GET', url: upstream.url },
+      });
+      const history = async (): Promise<string[]> =>
+        (await app.client.get(`/v1/operations/${id}/history`)).body.data.map(
+          ({ text }: { text: string }) => text,
+        );
+      await expect
+        .poll(history, { timeout: 10_000 })
+        .toContainEqual(expect.stringMatching(/^Attempt 1 failed \(storage_unavailable\)/));
+      await rm(folder);
+      expect((await app.client.ended(id, 20)).status).toBe('Finished');
+      const upload = await app.client.request('POST', '/v1/files?name=x', Buffer.from('x'));
+      expect(upload.status).toBe(201);
+    } finally {
+      await rm(place, { recursive: true, force: true });
+    }
   });
 });
 

@@ -1,5 +1,13 @@
 import { readdir } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { Module } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
+import {
+  type OperationContext,
+  type OperationHandler,
+  type OperationOutcome,
+  OperationType,
+} from '../src/index.js';
 import { App, type Overrides } from './support/app.js';
 import { newDatabase, rowsOf } from './support/database.js';
 import { Load } from './support/load.js';
@@ -7,6 +15,22 @@ import { Receiver } from './support/receiver.js';
 import { Service, sharedBy, temporaryFolder } from './support/service.js';
 
 const EVERY = { everyS: 0.1 };
+
+let goOn: () => void = () => undefined;
+
+/** Takes no notice of its signal, and stores a file when it is told to. */
+@OperationType({ name: 'test.heedless', title: 'Store a file late', tries: 1 })
+class HeedlessHandler implements OperationHandler {
+  async run(_input: unknown, context: OperationContext): Promise<OperationOutcome> {
+    await new Promise<void>((resolve) => (goOn = resolve));
+    return {
+      file: (await context.saveFile(Readable.from(['late']), { name: 'late.txt', contentType: 'text/plain' }))
+        .id,
+    };
+  }
+}
+@Module({ providers: [HeedlessHandler] })
+class HeedlessModule {}
 
 /** A Ringback whose `keep1m` lasts `keptS` and whose history lasts `historyS`, with a round of housekeeping every 0.1 s. */
 async function keeping(keptS: number, historyS: number, more: Overrides = {}): Promise<App> {
@@ -166,6 +190,32 @@ describe('retention', { timeout: 60_000 }, () => {
     await expect.poll(() => stored(app.config.files.folder), { timeout: 20_000 }).toEqual([]);
     expect((await app.client.get(`/v1/operations/${id}/result`)).status).toBe(410);
     await expect.poll(() => count(app.databaseUrl, 'file')).toBe(0);
+  });
+
+  it('deletes what a run stored after its operation had ended without it, and when that expires', async () => {
+    await using app = await App.start(
+      { operations: { cancelGraceS: 0.1 }, housekeeping: { ...EVERY, historyS: 3600 } },
+      [HeedlessModule],
+    );
+    const { id } = await app.client.submit({ type: 'test.heedless' });
+    await expect.poll(async () => (await app.client.get(`/v1/operations/${id}`)).body.attempt).toBe(1);
+    await app.client.post(`/v1/operations/${id}/cancel`);
+    const { expires_at, status } = await app.client.ended(id);
+    expect(status).toBe('Canceled');
+    goOn();
+    const expiries = async (): Promise<string[]> =>
+      (
+        await rowsOf<{ at: Date | null }>(
+          app.databaseUrl,
+          `SELECT expires_at AS at FROM file WHERE phase = 'stored'`,
+        )
+      ).map(({ at }) => at?.toISOString() ?? 'never');
+    await expect.poll(expiries).toEqual([expires_at]);
+    // As if it had been stored at the same moment as the operation ended: neither saw the other.
+    await rowsOf(app.databaseUrl, 'UPDATE file SET expires_at = NULL');
+    await expire(app.databaseUrl);
+    await dueNow(app.databaseUrl);
+    await expect.poll(() => stored(app.config.files.folder), { timeout: 20_000 }).toEqual([]);
   });
 
   it('deletes idempotency keys whose day has passed', async () => {

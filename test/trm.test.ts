@@ -195,8 +195,9 @@ describe('an operation of the trm face', () => {
     expect(JSON.parse(received!.body).trm.requestid).toBe(later.body.trm.requestid);
     for (const { headers } of [inline, refused]) {
       const operation = await app.client.ended(headers.get('operation-id')!);
-      expect(operation.callback.state).toBe('Canceled');
-      expect(await app.client.deliveries(operation.id)).toEqual([]);
+      // Taken back once the answer is out.
+      await expect.poll(() => app.client.deliveries(operation.id)).toEqual([]);
+      expect((await app.client.ended(operation.id)).callback.state).toBe('Canceled');
     }
     expect(receiver.all).toHaveLength(1);
     expect((await app.client.get('/v1/ledger')).body.balanced).toBe(true);

@@ -135,11 +135,13 @@ describe('a webhook attempt', () => {
 
   it('is no failure when the receiver drops a kept connection just as it is used', async () => {
     const receiver = await Receiver.answering((socket, requests) => {
-      if (requests === 2) socket.resetAndDestroy();
+      if (requests === 3) socket.resetAndDestroy();
       else socket.write(complete('200 OK', ''));
     });
     await patient.attempt(to(receiver.url));
-    expect(await patient.attempt(to(receiver.url))).toMatchObject({ kind: 'response', status: 200 });
+    expect((await patient.attempt(to(receiver.url))).resent).toBeUndefined();
+    const told = { kind: 'response', status: 200, resent: true };
+    expect(await patient.attempt(to(receiver.url))).toMatchObject(told);
     expect(receiver.connections).toBe(2);
   });
 

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { AccountConfig } from '../config/config.js';
+import { patiently } from '../database/patience.js';
 import { SigningSecrets } from '../signing/signing-secrets.store.js';
 import type { AccountEntity, ApiKeyEntity } from './account.entity.js';
 import { AccountStore, type KeyHolder } from './account.store.js';
@@ -25,8 +26,12 @@ export class AccountsService implements OnModuleInit {
     private readonly config: AccountConfig,
   ) {}
 
+  onModuleInit(): Promise<void> {
+    return patiently(() => this.seeToFirst());
+  }
+
   /** Sees to the default account, and to the admin key that the configuration gives. */
-  async onModuleInit(): Promise<void> {
+  private async seeToFirst(): Promise<void> {
     const accountId = await this.ensure(DEFAULT_ACCOUNT);
     await this.secrets.ensure(accountId);
     if (typeof this.config.firstKey === 'string') {

@@ -12,9 +12,15 @@ const OLDEST_POSTGRES = 14;
  */
 export async function connect(options: DataSourceOptions): Promise<DataSource> {
   const dataSource = await new DataSource(options).initialize();
-  await checkServer(dataSource);
-  if (await hasPending(dataSource)) await migrate(options);
-  return dataSource;
+  try {
+    await checkServer(dataSource);
+    if (await hasPending(dataSource)) await migrate(options);
+    return dataSource;
+  } catch (error) {
+    // Its caller connects anew.
+    await dataSource.destroy().catch(() => undefined);
+    throw error;
+  }
 }
 
 async function hasPending(dataSource: DataSource): Promise<boolean> {
@@ -48,8 +54,9 @@ async function migrate(options: DataSourceOptions): Promise<void> {
 
 /** Refuses a server that lacks what the statements need, or that may forget what it has committed. */
 async function checkServer(dataSource: DataSource): Promise<void> {
-  const [server] = await dataSource.query<[{ version: string; fsync: string }]>(
-    `SELECT current_setting('server_version_num') AS version, current_setting('fsync') AS fsync`,
+  const [server] = await dataSource.query<[{ version: string; fsync: string; commit: string }]>(
+    `SELECT current_setting('server_version_num') AS version, current_setting('fsync') AS fsync,
+       current_setting('synchronous_commit') AS commit`,
   );
   const major = Math.floor(Number(server.version) / 10_000);
   if (major < OLDEST_POSTGRES) {
@@ -58,6 +65,11 @@ async function checkServer(dataSource: DataSource): Promise<void> {
   if (server.fsync === 'off') {
     new Logger('Database').warn(
       'this PostgreSQL runs with fsync = off: a crash of its machine loses what was acknowledged; switch fsync on',
+    );
+  }
+  if (server.commit === 'off') {
+    new Logger('Database').warn(
+      'this PostgreSQL runs with synchronous_commit = off: its crash loses what was acknowledged in the moment before; switch it on, for this database or user at least',
     );
   }
 }

@@ -2,9 +2,9 @@ import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { dataSourceOptions } from '../../ormconfig.js';
 import { DatabaseConfig } from '../config/config.js';
-import { SettingError } from '../config/settings.js';
 import { connect } from './connection.js';
 import { Database } from './database.js';
+import { patiently } from './patience.js';
 import { Rows } from './rows.js';
 
 /** The one connection to PostgreSQL, migrated to the newest schema before anything uses it. */
@@ -15,11 +15,10 @@ import { Rows } from './rows.js';
       inject: [DatabaseConfig],
       useFactory: (config: DatabaseConfig) => ({
         ...dataSourceOptions(config.url, config.poolSize),
-        retryAttempts: 30,
-        retryDelay: 1000,
-        toRetry: (error: unknown) => !(error instanceof SettingError),
+        // We wait by ourselves, in one line of the log.
+        toRetry: () => false,
       }),
-      dataSourceFactory: (options) => connect(options!),
+      dataSourceFactory: (options) => patiently(() => connect(options!)),
     }),
   ],
   providers: [Database, Rows],

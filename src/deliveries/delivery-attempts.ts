@@ -3,8 +3,9 @@ import { SpanKind } from '@opentelemetry/api';
 import { Injectable, Logger } from '@nestjs/common';
 import { DeliveryConfig } from '../config/config.js';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
+import { rideOut } from '../database/ride-out.js';
 import type { Hint } from '../queues/hint.js';
-import { after, HintFollower, type SendBack } from '../queues/hint-follower.js';
+import { HintFollower, type SendBack } from '../queues/hint-follower.js';
 import { SecretBox } from '../signing/secret-box.js';
 import { signatureHeaders } from '../signing/signature.js';
 import { type SigningKeys, SigningSecrets } from '../signing/signing-secrets.store.js';
@@ -54,6 +55,8 @@ const NOT_MADE: AttemptResult = {
   durationMs: 0,
   phasesMs: { dns: null, connect: null, tls: null, first_byte: null },
 };
+/** Of an attempt that came too late to be made: given back, as one that was cut off. */
+const NOT_BEGUN: AttemptResult = { ...NOT_MADE, code: 'aborted' };
 
 /** Makes attempts: claims what hints name, POSTs, judges and records. */
 @Injectable()
@@ -138,7 +141,8 @@ export class DeliveryAttempts {
     if (!asked && !recorded.failedForDays) return;
     const gone = judged.outcome === 'failed' && !judged.retry && judged.reason === 'gone';
     const reason = gone ? 'gone' : asked ? 'asked_by_receiver' : 'failing_for_5_days';
-    if (await this.health.disable(endpointId, reason))
+    const disable = (): Promise<boolean> => this.health.disable(endpointId, reason);
+    if (await rideOut(disable, () => this.follower.over))
       this.logger.warn({ msg: 'endpoint disabled', endpoint: endpointId, reason });
   }
 
@@ -148,7 +152,12 @@ export class DeliveryAttempts {
   ): Promise<{ headers: Record<string, string>; result: AttemptResult }> {
     const { delivery } = claim;
     try {
-      const secrets = await this.secrets.of(delivery.accountId, delivery.endpointId);
+      const secrets = await rideOut(
+        () => this.secrets.of(delivery.accountId, delivery.endpointId),
+        () => this.isLate(claim) || this.follower.over,
+      );
+      // Others may have made it meanwhile: the process was frozen, or PostgreSQL away.
+      if (this.isLate(claim)) return { headers: {}, result: NOT_BEGUN };
       const headers = {
         ...(traceparent === null ? {} : { traceparent }),
         ...this.headers(claim, secrets),
@@ -156,11 +165,16 @@ export class DeliveryAttempts {
       const request = { url: delivery.url, headers, body: delivery.body };
       return { headers, result: await this.client.attempt(request, this.shutdown.signal) };
     } catch (error) {
-      if (error instanceof DatabaseUnavailableError) throw error;
+      if (error instanceof DatabaseUnavailableError) return { headers: {}, result: NOT_BEGUN };
       // For instance a header sealed with a key that is gone: it must show in the log and end, not be tried for ever.
       this.logger.error({ msg: 'an attempt could not be made', delivery: delivery.id, error: String(error) });
       return { headers: {}, result: NOT_MADE };
     }
+  }
+
+  /** Whether the lease may be over, or be so before a POST that begins now has its answer. */
+  private isLate({ askedAt }: DeliveryClaim): boolean {
+    return performance.now() - askedAt > (this.config.leaseS - this.config.timeoutS) * 1000;
   }
 
   private headers(claim: DeliveryClaim, secrets: SigningKeys): Record<string, string> {
@@ -222,6 +236,7 @@ export class DeliveryAttempts {
       responseHeaders: response ? withoutSecrets(headersText(response.headers), headers) : null,
       responseBody: response ? withoutSecrets(response.body, headers) : null,
       responseTruncated: response?.truncated ?? null,
+      resent: result.resent ?? false,
       retryAfterS: judged.outcome === 'failed' && judged.retry ? judged.retryAfterS : null,
     };
   }
@@ -252,15 +267,11 @@ export class DeliveryAttempts {
   }
 
   /** Rides out an outage: what a receiver has seen must not be forgotten because PostgreSQL was away for a moment. */
-  private async keep(record: AttemptRecord): Promise<Recorded | null> {
-    for (;;) {
-      try {
-        return await this.store.record(record);
-      } catch (error) {
-        if (!(error instanceof DatabaseUnavailableError) || this.follower.over) throw error;
-        await after(250);
-      }
-    }
+  private keep(record: AttemptRecord): Promise<Recorded | null> {
+    return rideOut(
+      () => this.store.record(record),
+      () => this.follower.over,
+    );
   }
 
   private log(delivery: DeliveryEntity, record: AttemptRecord): void {
@@ -275,6 +286,7 @@ export class DeliveryAttempts {
       duration_ms: Math.round(record.durationMs),
       state: record.state,
       ...(record.error === null ? {} : { error: record.error }),
+      ...(record.resent ? { resent: true } : {}),
       ...(record.delayS === null ? {} : { next_in_s: Math.round(record.delayS) }),
     });
   }

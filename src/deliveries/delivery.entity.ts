@@ -162,6 +162,10 @@ export class AttemptEntity {
   @Column({ name: 'response_truncated', type: 'boolean', nullable: true })
   responseTruncated: boolean | null;
 
+  /** Sent once more over a new connection: the kept one broke before any answer. */
+  @Column({ name: 'resent', type: 'boolean' })
+  resent: boolean;
+
   @Column({ name: 'retry_after_s', type: 'integer', nullable: true })
   retryAfterS: number | null;
 

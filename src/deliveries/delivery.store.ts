@@ -20,12 +20,17 @@ export const PARKED_PER_PLACE = 10;
 /** The share of them that unproven origins may take, over all processes: the rest is for proven ones that begin to hang. */
 const UNPROVEN_PER_PLACE = PARKED_PER_PLACE / 2;
 
+/** The callback of operation $1 that is owed and waits, not yet attempted. */
+const WAITS_FOR_ANSWER = `operation_id = $1 AND destination = 'callback' AND phase = 'scheduled' AND attempt_count = 0`;
+
 /** A delivery leased to this worker, with its attempt `attemptCount` already in the log as started. */
 export interface DeliveryClaim {
   readonly delivery: DeliveryEntity;
   readonly leaseToken: string;
   /** PostgreSQL's clock at the claim. */
   readonly claimedAt: Date;
+  /** This process's monotonic clock right before it: the lease began no earlier. */
+  readonly askedAt: number;
   /** Its origin has answered 2xx, and has not gone silent since. */
   readonly isProven: boolean;
   /** What its endpoint asks for; null for an operation's own callback. */
@@ -77,6 +82,7 @@ export interface AttemptRecord {
   readonly responseHeaders: string | null;
   readonly responseBody: string | null;
   readonly responseTruncated: boolean | null;
+  readonly resent: boolean;
   readonly retryAfterS: number | null;
 }
 
@@ -124,6 +130,7 @@ export class DeliveryStore {
 
   private async claimMany(hints: Hint[]): Promise<(DeliveryClaim | null)[]> {
     const tokens = hints.map(() => randomUUID());
+    const askedAt = performance.now();
     const rows = await this.database.query<ClaimRow>(
       `WITH wanted AS (
          SELECT w.*, d.endpoint_id, d.origin FROM unnest($1::text[], $2::integer[], $3::uuid[], $4::text[]) AS w (id, epoch, token, attempt_id)
@@ -171,6 +178,7 @@ export class DeliveryStore {
             delivery: this.rows.to(DeliveryEntity, row),
             leaseToken: token,
             claimedAt: row.claimed_at,
+            askedAt,
             isProven: row.is_proven,
             endpoint: row.signature_profile && {
               headers: row.endpoint_headers,
@@ -185,11 +193,13 @@ export class DeliveryStore {
   private async recordAttempts(records: AttemptRecord[]): Promise<(Recorded | null)[]> {
     const rows = await this.database.query<{ id: string; failed_for_days: boolean | null }>(
       `WITH record AS (
-         SELECT * FROM unnest($1::text[], $2::uuid[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::real[],
+         -- Locked in one order: no other statement on many of them waits for this one in a circle.
+         SELECT r.* FROM unnest($1::text[], $2::uuid[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::real[],
            $9::text[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::text[], $15::boolean[], $16::integer[], $17::boolean[],
-           $18::boolean[], $19::text[])
+           $18::boolean[], $19::text[], $22::boolean[])
          AS r (id, token, number, outcome, state, reason, delay_s, duration_ms, phases_ms, http_status, error,
-           request_headers, response_headers, response_body, response_truncated, retry_after_s, interrupted, counts, exhausted_body)
+           request_headers, response_headers, response_body, response_truncated, retry_after_s, interrupted, counts, exhausted_body, resent)
+         JOIN delivery d USING (id) WHERE d.lease_token = r.token ORDER BY d.seq FOR NO KEY UPDATE OF d
        ), moved AS (
          -- Acknowledged during the attempt: there is no other after it.
          UPDATE delivery d SET lease_token = NULL,
@@ -210,7 +220,7 @@ export class DeliveryStore {
          UPDATE attempt a SET outcome = r.outcome, duration_ms = r.duration_ms, phases_ms = r.phases_ms,
            http_status = r.http_status, error = r.error, request_headers = r.request_headers,
            response_headers = r.response_headers, response_body = r.response_body,
-           response_truncated = r.response_truncated, retry_after_s = r.retry_after_s, next_attempt_at = m.run_at
+           response_truncated = r.response_truncated, resent = r.resent, retry_after_s = r.retry_after_s, next_attempt_at = m.run_at
          FROM record r JOIN moved m USING (id) WHERE a.delivery_id = r.id AND a.number = r.number
        ), proven AS (
          INSERT INTO origin (name, proven_at)
@@ -261,6 +271,7 @@ export class DeliveryStore {
         records.map((r) => r.exhaustedBody),
         FORGIVEN_S,
         this.config.timeoutS * MOST_REST,
+        records.map((r) => r.resent),
       ],
     );
     const moved = new Map(rows.map((row) => [row.id, row]));
@@ -270,15 +281,16 @@ export class DeliveryStore {
     });
   }
 
-  /** Finds due deliveries within their origins' caps and answers the hints to send. */
+  /** Finds due deliveries within their origins' caps and answers the hints to send; after an outage it first spares leases. */
   async dispatch(most: number): Promise<Hint[]> {
     return this.database.query<Hint>(
-      'SELECT * FROM dispatch_deliveries($1, make_interval(secs => $2), $3, $4)',
+      'SELECT * FROM dispatch_deliveries(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, $4)',
       [
         most,
         this.config.redispatchS,
         this.config.originInFlight,
         this.config.concurrency * UNPROVEN_PER_PLACE,
+        this.config.leaseS,
       ],
     );
   }
@@ -341,6 +353,27 @@ export class DeliveryStore {
        WHERE operation_id = $1 AND destination = 'callback' AND reason IS DISTINCT FROM $2
          AND (phase IN ('scheduled', 'ready', 'hinted', 'running') OR state = 'Exhausted')`,
       [operationId, ACKNOWLEDGED_BY_POLL],
+    );
+  }
+
+  /** Sends an operation's own callback now that waits for the submit's answer to tell the end in its place. */
+  async hurry(operationId: string): Promise<void> {
+    await this.database.query(
+      `UPDATE delivery SET phase = 'ready', due_at = now(), run_at = now() WHERE ${WAITS_FOR_ANSWER}`,
+      [operationId],
+    );
+  }
+
+  /** Takes it back: the answer has told the end. */
+  async takeBack(operationId: string): Promise<void> {
+    await this.database.query(
+      `WITH told AS (
+         DELETE FROM delivery WHERE ${WAITS_FOR_ANSWER} RETURNING operation_id
+       ), silenced AS (
+         UPDATE operation o SET silent = true FROM told WHERE o.request_id = told.operation_id
+       )
+       INSERT INTO ledger_entry (accepted, destined) SELECT 0, -count(*) FROM told HAVING count(*) > 0`,
+      [operationId],
     );
   }
 

@@ -17,20 +17,20 @@ export interface Owed {
 
 /**
  * Inserts owed deliveries within the statement that ends their operations: the statement has a CTE
- * `settled (request_id, silent, created_at, traceparent)`, and only deliveries of settled operations are made; of silent ones
- * none to their own callback. `first` is the number of the first of the parameters that
- * `owedParameters` gives.
+ * `settled (request_id, silent_until, created_at, traceparent)`, and only deliveries of settled operations are made; while those
+ * are silent, their own callback waits. `first` is the number of the first of the parameters that `owedParameters` gives.
  */
 export function oweStatement(first: number): string {
   const [operation, id, account, rid, endpoint, destination, event, url, origin, headers, body] = Array.from(
     { length: 11 },
     (_, index) => `$${first + index}`,
   );
-  return `INSERT INTO delivery (operation_id, id, account_id, operation_rid, endpoint_id, destination, event_type, url, origin, headers, body, lane, accepted_at, traceparent)
-    SELECT o.*, coalesce(o.endpoint_id, o.origin), s.created_at, s.traceparent FROM unnest(${operation}::bigint[], ${id}::text[], ${account}::text[], ${rid}::text[], ${endpoint}::text[],
+  return `INSERT INTO delivery (operation_id, id, account_id, operation_rid, endpoint_id, destination, event_type, url, origin, headers, body, lane, accepted_at, traceparent, phase, due_at, run_at)
+    SELECT o.*, coalesce(o.endpoint_id, o.origin), s.created_at, s.traceparent,
+      CASE WHEN s.silent_until > now() THEN 'scheduled' ELSE 'ready' END, greatest(s.silent_until, now()), greatest(s.silent_until, now()) FROM unnest(${operation}::bigint[], ${id}::text[], ${account}::text[], ${rid}::text[], ${endpoint}::text[],
       ${destination}::text[], ${event}::text[], ${url}::text[], ${origin}::text[], ${headers}::text[], ${body}::text[])
       AS o (operation_id, id, account_id, operation_rid, endpoint_id, destination, event_type, url, origin, headers, body)
-    JOIN settled s ON s.request_id = o.operation_id AND NOT s.silent
+    JOIN settled s ON s.request_id = o.operation_id
     ON CONFLICT ON CONSTRAINT delivery_once DO NOTHING`;
 }
 

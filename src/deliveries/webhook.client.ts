@@ -12,7 +12,7 @@ export interface AttemptPhases {
 }
 
 /** What one attempt came to: a response of any status, or the class of the fault that left none. */
-export type AttemptResult =
+export type AttemptResult = (
   | {
       kind: 'response';
       status: number;
@@ -24,7 +24,11 @@ export type AttemptResult =
       durationMs: number;
       phasesMs: AttemptPhases;
     }
-  | { kind: 'error'; code: EgressErrorCode; durationMs: number; phasesMs: AttemptPhases };
+  | { kind: 'error'; code: EgressErrorCode; durationMs: number; phasesMs: AttemptPhases }
+) & {
+  /** It was sent twice: a kept connection broke before any answer. */
+  resent?: true;
+};
 
 /** One POST; header names in any case. */
 export interface AttemptRequest {
@@ -62,10 +66,11 @@ export class WebhookClient {
     const startedAt = performance.now();
     const first = await this.post(request, startedAt, 'kept', signal);
     // A receiver that closes an idle connection while we write to it has seen no fault of its own: it is our keeping
-    // the connection that lost the race. Same id, same bytes, so a receiver that did see it can tell.
+    // the connection that lost the race. Same id, same bytes, so a receiver that did see it can tell; the log tells it too.
     if (first !== 'stale') return first;
     const second = await this.post(request, startedAt, 'fresh', signal);
-    return second === 'stale' ? failure('connection_reset', startedAt) : second;
+    const result = second === 'stale' ? failure('connection_reset', startedAt) : second;
+    return { ...result, resent: true };
   }
 
   private async post(

@@ -22,3 +22,31 @@ export function acknowledgeSent(
     });
   });
 }
+
+/** Fires when the answer is out, or when its caller has gone. */
+export function gone(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  // The response's, not the socket's: a kept connection carries many requests and would collect their listeners.
+  reply.raw.once('close', () => controller.abort());
+  // Its caller may have gone while the operation was being stored, or its key looked up.
+  if (reply.raw.destroyed) controller.abort();
+  return controller.signal;
+}
+
+/** Takes the callback back that this answer makes needless, once all of it has been sent; sends it where the caller has gone. */
+export function tellInstead(
+  reply: FastifyReply,
+  operations: OperationsService,
+  operation: OperationEntity,
+): void {
+  const { raw } = reply;
+  const over = (): void => {
+    const told = raw.writableFinished ? operations.answered(operation) : operations.unanswered(operation);
+    told.catch((error: unknown) => {
+      // The callback goes out when its wait is over.
+      new Logger('Operations').warn(`a callback could not be taken back: ${String(error)}`);
+    });
+  };
+  if (raw.destroyed) over();
+  else raw.once('close', over);
+}

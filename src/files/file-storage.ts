@@ -1,11 +1,9 @@
-import { createWriteStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { Injectable } from '@nestjs/common';
 import { FilesConfig } from '../config/config.js';
-import { FileMissingError } from './storage-errors.js';
+import { FileMissingError, StorageUnavailableError } from './storage-errors.js';
 
 /** A part of a file: first and last byte, both included. */
 export interface ByteRange {
@@ -38,21 +36,21 @@ export class LocalFileStorage extends FileStorage {
   async write(id: string, stream: Readable): Promise<void> {
     const path = this.path(id);
     const unfinished = `${path}.part`;
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     try {
-      // Flushed before the rename: a row must never name a file that a power cut took.
-      await pipeline(stream, createWriteStream(unfinished, { mode: 0o600, flush: true }));
-      await rename(unfinished, path);
-      await flushFolder(dirname(path));
+      await serving(mkdir(dirname(path), { recursive: true, mode: 0o700 }));
+      await writeAll(unfinished, stream);
+      await serving(rename(unfinished, path));
+      await serving(flushFolder(dirname(path)));
     } catch (error) {
-      await rm(unfinished, { force: true });
+      // What can't be written to may not let anything be removed either.
+      await rm(unfinished, { force: true }).catch(() => undefined);
       throw error;
     }
   }
 
   async read(id: string, range?: ByteRange): Promise<Readable> {
     const file = await open(this.path(id)).catch((error: NodeJS.ErrnoException) => {
-      throw error.code === 'ENOENT' ? new FileMissingError(id) : error;
+      throw error.code === 'ENOENT' ? new FileMissingError(id) : new StorageUnavailableError(error);
     });
     return file.createReadStream(range);
   }
@@ -65,6 +63,23 @@ export class LocalFileStorage extends FileStorage {
   private path(id: string): string {
     const digits = id.slice(id.indexOf('_') + 1);
     return join(this.config.folder, digits.slice(0, 2), digits.slice(2, 4), id);
+  }
+}
+
+/** Errors of the stream stay what they are: they are no fault of the storage. */
+async function writeAll(path: string, stream: Readable): Promise<void> {
+  await using file = await serving(open(path, 'w', 0o600));
+  for await (const chunk of stream as AsyncIterable<Buffer>) await serving(file.writeFile(chunk));
+  // Before the rename: a row must never name a file that a power cut took.
+  await serving(file.sync());
+}
+
+/** A folder that is read-only, full or broken is a storage that is away: another time it may serve. */
+async function serving<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw new StorageUnavailableError(error);
   }
 }
 

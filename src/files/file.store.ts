@@ -16,7 +16,7 @@ export interface NewFile {
   readonly operationId: string | null;
 }
 
-/** When a file goes: at a time, after so many seconds, or never (null). */
+/** When an upload goes: at a time, after so many seconds, or never (null). What an operation stored goes with it. */
 export type Keep = Date | { readonly seconds: number } | null;
 
 /** Every statement on files. */
@@ -27,23 +27,26 @@ export class FileStore {
     private readonly rows: Rows,
   ) {}
 
-  /** Comes before the bytes, so that a crash leaves none that no row knows of. */
+  /** Comes before the bytes, so that a crash leaves none that no row knows of. May be repeated. */
   async begin(file: NewFile): Promise<void> {
     await this.database.query(
       `INSERT INTO file (id, account_id, name, content_type, operation_id, size, sha256, phase, expires_at)
-       VALUES ($1, $2, $3, $4, $5, 0, '', 'writing', now() + make_interval(days => $6))`,
+       VALUES ($1, $2, $3, $4, $5, 0, '', 'writing', now() + make_interval(days => $6)) ON CONFLICT DO NOTHING`,
       [file.id, file.accountId, file.name, file.contentType, file.operationId, WRITING_DAYS],
     );
   }
 
-  /** The bytes are all there; false when the row has gone meanwhile. */
-  async finish(id: string, size: number, sha256: string, keep: Keep): Promise<boolean> {
+  /** The bytes are all there: an upload's, or an operation's, with which they expire; false when the row has gone meanwhile. May be repeated. */
+  async finish(file: { id: string; size: number; sha256: string }, keep: Keep): Promise<boolean> {
     const at = keep instanceof Date ? keep : null;
     const seconds = keep === null || keep instanceof Date ? null : keep.seconds;
     const rows = await this.database.query(
-      `UPDATE file SET phase = 'stored', size = $2, sha256 = $3, expires_at = coalesce($4::timestamptz, now() + make_interval(secs => $5))
-       WHERE id = $1 AND phase = 'writing' RETURNING id`,
-      [id, size, sha256, at, seconds],
+      `UPDATE file f SET phase = 'stored', size = $2, sha256 = $3, expires_at = CASE
+         WHEN f.operation_id IS NULL THEN coalesce($4::timestamptz, now() + make_interval(secs => $5))
+         -- Its operation may have ended without this run, or be gone.
+         ELSE (SELECT CASE WHEN count(*) = 0 THEN now() ELSE max(o.expires_at) END FROM operation o WHERE o.request_id = f.operation_id) END
+       WHERE id = $1 AND phase <> 'going' RETURNING id`,
+      [file.id, file.size, file.sha256, at, seconds],
     );
     return rows.length > 0;
   }

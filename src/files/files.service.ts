@@ -3,9 +3,11 @@ import { finished, type Readable, Transform } from 'node:stream';
 import { Injectable, Logger } from '@nestjs/common';
 import pLimit from 'p-limit';
 import { FilesConfig } from '../config/config.js';
+import { DatabaseUnavailableError } from '../database/database-errors.js';
+import { rideOut } from '../database/ride-out.js';
 import { FileEntity } from './file.entity.js';
 import { type ByteRange, FileStorage } from './file-storage.js';
-import { FileStore, type Keep } from './file.store.js';
+import { FileStore, type Keep, type NewFile } from './file.store.js';
 import { StorageUnavailableError } from './storage-errors.js';
 
 /** Files deleted at once; on a store elsewhere each is a request. */
@@ -35,6 +37,8 @@ export interface FileDescription {
   readonly operationId?: string;
   /** More bytes than this are refused with a `FileTooLargeError`. */
   readonly mostBytes?: number;
+  /** An outage of PostgreSQL is ridden out until this fires; where it isn't given, the outage is the answer. */
+  readonly patience?: AbortSignal;
 }
 
 /** The stream had more bytes than allowed; nothing was stored. */
@@ -61,41 +65,41 @@ export class FilesService {
   /** Stores the stream whole. Nobody finds the file before its bytes are there, and a crash leaves none that no row knows of. */
   async save(stream: Readable, description: FileDescription): Promise<StoredFile> {
     const id = `file_${randomBytes(16).toString('hex')}`;
-    const hash = createHash('sha256');
-    const { mostBytes = Infinity } = description;
-    let size = 0;
-    const measured = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        hash.update(chunk);
-        size += chunk.length;
-        done(size > mostBytes ? new FileTooLargeError(mostBytes) : null, chunk);
-      },
-    });
-    // It may break before the storage listens, and an error that nobody hears would end the process.
-    measured.on('error', () => undefined);
-    // Also where the stream is destroyed without an error. (`pipeline` would destroy it for a fault of ours too, and with it
-    // the connection that is to carry the answer.)
-    finished(stream, { writable: false }, (error) => error && measured.destroy(error));
-    const { accountId, operationId = null } = description;
     const known = { id, name: cleanName(description.name), contentType: cleanType(description.contentType) };
+    const { accountId, operationId = null, patience } = description;
+    const impatient = (): boolean => patience?.aborted ?? true;
     // Piped before the row is written: what the stream has already must not be missed.
-    const source = stream.pipe(measured);
+    const measured = measure(stream, description.mostBytes);
     try {
-      await this.store.begin({ ...known, accountId, operationId });
-      await this.storage.write(id, source);
+      await this.write({ ...known, accountId, operationId }, measured.stream, impatient);
     } catch (error) {
-      source.destroy();
+      measured.stream.destroy();
       // A storage that is away would keep the caller waiting for the same answer once more.
       const gone = error instanceof StorageUnavailableError ? this.store.abandon(id) : this.delete([id]);
       await gone.catch(() => undefined);
       throw error;
     }
-    const file = { ...known, size, sha256: hash.digest('hex') };
-    if (!(await this.store.finish(id, size, file.sha256, this.keep(description)))) {
+    const file = { ...known, size: measured.size(), sha256: measured.sha256() };
+    const finish = (): Promise<boolean> => this.store.finish(file, this.keep(description));
+    if (!(await rideOut(finish, impatient))) {
       await this.storage.remove(id);
       throw new Error(`the file ${id} was written for longer than files may be, and has been deleted`);
     }
     return file;
+  }
+
+  /** The row, then the bytes; in an outage the bytes, then the row: what sends them, perhaps an upstream, may not wait. */
+  private async write(file: NewFile, stream: Readable, impatient: () => boolean): Promise<void> {
+    const begin = (): Promise<void> => this.store.begin(file);
+    const begun = await begin().then(
+      () => true,
+      (error: unknown) => {
+        if (!(error instanceof DatabaseUnavailableError) || impatient()) throw error;
+        return false;
+      },
+    );
+    await this.storage.write(file.id, stream);
+    if (!begun) await rideOut(begin, impatient);
   }
 
   /** By its id, or by that without `file_`. */
@@ -151,7 +155,6 @@ export class FilesService {
 
   private keep({ operationId, expiresAt }: FileDescription): Keep {
     if (expiresAt !== undefined) return expiresAt;
-    // The end of the operation sets it.
     return operationId === undefined ? { seconds: this.config.keptS } : null;
   }
 }
@@ -170,6 +173,28 @@ function idOf(given: string): string | null {
 /** Of an error of the storage, what it was made of: that says what is wrong with it. */
 function reasonOf(fault: unknown): string {
   return String(fault instanceof StorageUnavailableError ? fault.cause : fault);
+}
+
+/** Passes a stream on, and knows how many bytes it had and what their digest is. */
+function measure(
+  stream: Readable,
+  mostBytes = Infinity,
+): { stream: Readable; size: () => number; sha256: () => string } {
+  const hash = createHash('sha256');
+  let size = 0;
+  const measured = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      size += chunk.length;
+      done(size > mostBytes ? new FileTooLargeError(mostBytes) : null, chunk);
+    },
+  });
+  // It may break before the storage listens, and an error that nobody hears would end the process.
+  measured.on('error', () => undefined);
+  // Also where the stream is destroyed without an error. (`pipeline` would destroy it for a fault of ours too, and with it
+  // the connection that is to carry the answer.)
+  finished(stream, { writable: false }, (error) => error && measured.destroy(error));
+  return { stream: stream.pipe(measured), size: () => size, sha256: () => hash.digest('hex') };
 }
 
 /** What a header can carry; bytes of any other type are just bytes. */

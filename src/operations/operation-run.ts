@@ -1,12 +1,14 @@
 import type { Readable } from 'node:stream';
 import { SpanKind } from '@opentelemetry/api';
+import { DatabaseUnavailableError } from '../database/database-errors.js';
+import { rideOut } from '../database/ride-out.js';
 import type { FilesService, StoredFile } from '../files/files.service.js';
-import { FileMissingError, StorageUnavailableError } from '../files/storage-errors.js';
 import { Step } from '../tracing/spans.js';
 import type { HistoryStore, Report } from './history.store.js';
 import { type OperationContext, OperationError } from './operation-context.js';
 import type { Claim } from './operation.store.js';
 import type { OperationWaits } from './operation-waits.js';
+import { fileNotFound, ownFault } from './own-fault.js';
 
 /** Why a run's signal fired. */
 export class RunAborted extends Error {
@@ -32,7 +34,6 @@ export interface RunContext extends OperationContext {
 /** One run of an operation in this process: its context, its abort signal and what it has told but not yet recorded. */
 export class OperationRun implements RunContext {
   private readonly controller = new AbortController();
-  private readonly startedAt = performance.now();
   private entries: Report['entries'][number][] = [];
   private told: Report['progress'] = null;
   private timer: NodeJS.Timeout | undefined;
@@ -78,9 +79,13 @@ export class OperationRun implements RunContext {
     return this.controller.signal;
   }
 
-  /** PostgreSQL's time now, from its clock at the claim and this process's monotonic one: no trust in the local date. */
+  /**
+   * PostgreSQL's time now or a little later, never earlier. From its clock at the claim and this process's monotonic one: no
+   * trust in the local date.
+   */
   now(): Date {
-    return new Date(this.claim.claimedAt.getTime() + performance.now() - this.startedAt);
+    const { claimedAt, askedAt } = this.claim;
+    return new Date(claimedAt.getTime() + performance.now() - askedAt);
   }
 
   abort(cause: RunAborted['cause']): void {
@@ -111,22 +116,37 @@ export class OperationRun implements RunContext {
     clearTimeout(this.timer);
     this.timer = undefined;
     // One after the other, so that entries stand in the order in which they were told.
-    this.recording = this.recording.then(() => this.flush());
+    this.recording = this.recording
+      .then(() => this.flush())
+      .catch(() => {
+        // It was kept, for the next time.
+        if (!this.over) this.flushSoon();
+      });
     return this.recording;
   }
 
   saveFile(stream: Readable, about: { name: string; contentType: string }): Promise<StoredFile> {
     return this.files
-      .save(stream, { accountId: this.accountId, operationId: this.requestId, ...about })
+      .save(stream, {
+        accountId: this.accountId,
+        operationId: this.requestId,
+        patience: this.signal,
+        ...about,
+      })
       .catch((error: unknown) => {
         // Nobody reads on: what feeds the stream, perhaps a connection, must not be left hanging.
         stream.destroy();
-        throw asOperationError(error);
+        throw ownFault(error) ?? error;
       });
   }
 
   async openFile(id: string): Promise<StoredFile & { stream: Readable }> {
-    const file = await this.files.find(this.accountId, id);
+    const file = await rideOut(
+      () => this.files.find(this.accountId, id),
+      () => this.signal.aborted,
+    ).catch((error: unknown) => {
+      throw ownFault(error) ?? error;
+    });
     if (!file) throw fileNotFound(id);
     return {
       id: file.id,
@@ -135,7 +155,7 @@ export class OperationRun implements RunContext {
       size: Number(file.size),
       sha256: file.sha256,
       stream: await this.files.open(file).catch((error: unknown) => {
-        throw asOperationError(error);
+        throw ownFault(error) ?? error;
       }),
     };
   }
@@ -144,51 +164,49 @@ export class OperationRun implements RunContext {
     throw new OperationError(code, message);
   }
 
-  /** Records what is still buffered; nothing is taken afterwards. `fault` says what went wrong in the run. */
-  async finish(fault: string | null = null): Promise<void> {
+  /**
+   * Records what is still buffered; nothing is taken afterwards. `fault` says what went wrong in the run. An outage is ridden
+   * out until `giveUp`.
+   */
+  async finish(fault: string | null, giveUp: () => boolean): Promise<void> {
     this.over = true;
     this.step.end({}, fault);
     clearTimeout(this.timer);
     await this.recording;
     // A run that failed hasn't come to 100: it ends with what was told last, perhaps to another process.
-    await this.flush(fault !== null);
+    await rideOut(() => this.flush(fault !== null), giveUp).catch(() => undefined);
   }
 
   private note(entry: Report['entries'][number]): void {
     if (this.entries.length >= MOST_BUFFERED) return;
     this.entries.push(entry);
+    this.flushSoon();
+  }
+
+  private flushSoon(): void {
     this.timer ??= setTimeout(() => void this.recorded(), FLUSH_MS);
   }
 
+  /** Records what was told; in an outage it is kept, and the outage thrown. */
   private async flush(always = false): Promise<void> {
     if (this.entries.length === 0 && !always) return;
     const { entries, told } = this;
     this.entries = [];
     this.told = null;
-    const { requestId, leaseToken } = { requestId: this.requestId, leaseToken: this.claim.leaseToken };
-    // Best effort: what an outage swallows here is told again by the next step, and the ending carries the last one.
+    const { requestId } = this;
+    const { leaseToken } = this.claim;
     const stands = await this.history
       .record({ requestId, leaseToken, progress: told, entries })
-      .catch(() => this.claim.operation.progress);
+      .catch((error: unknown) => {
+        if (!(error instanceof DatabaseUnavailableError)) return this.claim.operation.progress;
+        this.entries.unshift(...entries);
+        this.told ??= told;
+        throw error;
+      });
     if (stands === null) return this.abort('lease-lost');
     if (this.told === null) this.claim.operation.progress = stands;
     if (entries.length > 0) this.waits.grew(requestId);
   }
-}
-
-function fileNotFound(id: string): OperationError {
-  return new OperationError(
-    'file_not_found',
-    `there is no file ${JSON.stringify(id)}: upload it first, or check its id`,
-  );
-}
-
-/** A storage that is away is no fault of the handler: another try may well find it back. */
-function asOperationError(error: unknown): unknown {
-  if (error instanceof FileMissingError) return fileNotFound(error.id);
-  return error instanceof StorageUnavailableError
-    ? new OperationError('storage_unavailable', error.message, true)
-    : error;
 }
 
 /** PostgreSQL's text holds neither NUL nor lone surrogates. */

@@ -1,9 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
-import { DatabaseUnavailableError } from '../database/database-errors.js';
+import { rideOut } from '../database/ride-out.js';
 import { FilesService } from '../files/files.service.js';
 import type { Hint } from '../queues/hint.js';
-import { after, HintFollower, type SendBack } from '../queues/hint-follower.js';
+import { HintFollower, type SendBack } from '../queues/hint-follower.js';
 import { HistoryStore } from './history.store.js';
 import { OperationError } from './operation-context.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
@@ -25,14 +25,14 @@ type Verdict =
   | ({ readonly kind: 'release' } & Pick<Release, 'delayS' | 'counts' | 'text' | 'stack'>)
   | { readonly kind: 'lost' };
 
-/** What becomes of a run whose claim came back after the shutdown had begun: its handler is not started. */
-const NOT_BEGUN: Verdict = {
+/** What becomes of a run whose handler is not started: its claim came back after the shutdown had begun, or too late. */
+const notBegun = (why: string): Verdict => ({
   kind: 'release',
   delayS: 0,
   counts: false,
-  text: 'The worker shut down before it began; waiting for another',
+  text: `The worker ${why} before it began; waiting for another`,
   stack: null,
-};
+});
 /** Rounds, seconds apart, in which a worker that has the type's handler may turn up: half an hour in all. */
 const MOST_ROUNDS_WITHOUT_HANDLER = 35;
 /** How long a handler gets to react to its signal before its run is decided without it; a cancel has a time of its own. */
@@ -49,6 +49,8 @@ export class OperationRunner {
   private readonly runs = new Map<string, OperationRun>();
   private renewal: NodeJS.Timeout | undefined;
   private cancels: NodeJS.Timeout | undefined;
+  /** An outage kept leases from being renewed, and they are tried again until it is over. */
+  private missed = false;
 
   constructor(
     private readonly store: OperationStore,
@@ -99,14 +101,11 @@ export class OperationRunner {
     // Its lease ran out here, as it may after an outage: nobody else would stop it.
     this.runs.get(run.requestId)?.abort('lease-lost');
     this.runs.set(run.requestId, run);
-    this.renewal ??= setInterval(
-      () => void this.renew([...this.runs.values()]),
-      (this.config.leaseS * 1000) / 3,
-    ).unref();
+    this.renewal ??= setInterval(() => void this.renewAll(), (this.config.leaseS * 1000) / 3).unref();
     this.cancels ??= this.soon();
     try {
       const verdict = await this.decide(claim, run);
-      await run.finish(faultOf(verdict));
+      await run.finish(faultOf(verdict), () => this.follower.over);
       await this.settle(claim, run, verdict);
     } finally {
       if (this.runs.get(run.requestId) === run) this.runs.delete(run.requestId);
@@ -117,7 +116,10 @@ export class OperationRunner {
   private async decide(claim: Claim, run: OperationRun): Promise<Verdict> {
     // Asked for while another worker ran it, which gave it back.
     if (claim.operation.cancelAt !== null) return { kind: 'end', how: CANCELED };
-    return this.follower.stopping ? NOT_BEGUN : this.run(claim, run);
+    if (this.follower.stopping) return notBegun('shut down');
+    // Frozen between the claim's commit and its answer: the operation may have ended elsewhere long ago.
+    if (performance.now() - claim.askedAt > this.config.leaseS * 1000) return notBegun('was frozen');
+    return this.run(claim, run);
   }
 
   private async run(claim: Claim, run: OperationRun): Promise<Verdict> {
@@ -233,24 +235,41 @@ export class OperationRunner {
     if (verdict.kind === 'lost') return;
     const { requestId } = claim.operation;
     const finishedAt = run.now();
-    for (;;) {
-      try {
+    await rideOut(
+      async () => {
         if (verdict.kind === 'end') await this.ender.end(claim, verdict.how, finishedAt);
         else {
           await this.store.release({ ...verdict, requestId, leaseToken: claim.leaseToken } satisfies Release &
             Verdict);
           this.waits.grew(requestId);
         }
-        return;
-      } catch (error) {
-        if (!(error instanceof DatabaseUnavailableError) || this.follower.over) throw error;
-        await after(250);
-      }
-    }
+      },
+      () => this.follower.over,
+    );
   }
 
   private lookAt(requestIds: readonly string[]): void {
-    void this.renew(requestIds.map((id) => this.runs.get(id)).filter((run) => run !== undefined));
+    // Where that fails the next renewal will tell.
+    this.renew(requestIds.map((id) => this.runs.get(id)).filter((run) => run !== undefined)).catch(
+      () => undefined,
+    );
+  }
+
+  /** As soon as PostgreSQL is back: leases that ran out meanwhile are not spared for long. */
+  private async renewAll(): Promise<void> {
+    // One that failed is asking again already.
+    if (this.missed) return;
+    const renew = (): Promise<void> => this.renew([...this.runs.values()]);
+    try {
+      await renew();
+    } catch (error) {
+      // No answer isn't a miss: the fence decides when PostgreSQL is back.
+      this.logger.warn(`leases could not be renewed: ${String(error)}`);
+      if (this.missed) return;
+      this.missed = true;
+      await rideOut(renew, () => this.follower.over).catch(() => undefined);
+      this.missed = false;
+    }
   }
 
   private soon(): NodeJS.Timeout {
@@ -268,20 +287,16 @@ export class OperationRunner {
     this.cancels = this.runs.size > 0 && !this.follower.over ? this.soon() : undefined;
   }
 
+  /** Fails where PostgreSQL gave no answer. */
   private async renew(runs: readonly OperationRun[]): Promise<void> {
     if (runs.length === 0) return;
-    try {
-      const held = await this.store.renew(
-        runs.map((run) => ({ requestId: run.requestId, leaseToken: run.claim.leaseToken })),
-      );
-      for (const run of runs) {
-        const lease = held.get(run.requestId);
-        if (lease?.canceling) run.abort('canceled');
-        else if (!lease && this.runs.get(run.requestId) === run) run.abort('lease-lost');
-      }
-    } catch (error) {
-      // No answer isn't a miss: the fence decides when PostgreSQL is back.
-      this.logger.warn(`leases could not be renewed: ${String(error)}`);
+    const held = await this.store.renew(
+      runs.map((run) => ({ requestId: run.requestId, leaseToken: run.claim.leaseToken })),
+    );
+    for (const run of runs) {
+      const lease = held.get(run.requestId);
+      if (lease?.canceling) run.abort('canceled');
+      else if (!lease && this.runs.get(run.requestId) === run) run.abort('lease-lost');
     }
   }
 }

@@ -30,13 +30,17 @@ export class OperationDispatcher extends DispatchLoop {
     private readonly ender: OperationEnder,
     private readonly config: OperationConfig,
   ) {
-    super('operations', config.pollMs);
+    // Often enough that a gap between looks at the leases is an outage.
+    super('operations', Math.min(config.pollMs, (config.leaseS * 1000) / 12));
   }
 
   protected async round(): Promise<boolean> {
     if (performance.now() - this.buriedAt >= this.config.pollMs / 2) await this.bury();
     const queue = await this.hints.look();
-    if (queue === 'away' || queue === 'full') return false;
+    if (queue === 'away' || queue === 'full') {
+      await this.store.spareLeases();
+      return false;
+    }
     // As many as this process could run: more would wait in the queue, where no other account's can overtake them.
     const mostHinted = Math.min(Math.max(this.config.concurrency, LEAST_HINTED), MOST);
     const { redispatchS } = this.config;

@@ -83,9 +83,13 @@ export class OperationEntity {
   @Column({ name: 'rerun_of', type: 'text', nullable: true })
   rerunOf: string | null;
 
-  /** An end while this is set owes its own callback nothing: the submit, which still waits, tells it. */
+  /** The submit's answer has told the end: its own callback is owed nothing. */
   @Column({ name: 'silent', type: 'boolean' })
   silent: boolean;
+
+  /** Until when its own callback waits for the submit's answer to tell the end in its place. */
+  @Column({ name: 'silent_until', type: 'timestamptz', nullable: true })
+  silentUntil: Date | null;
 
   /** A caller that has read the end needs no callback: that ends its delivery. */
   @Column({ name: 'ack_by_poll', type: 'boolean' })
@@ -194,4 +198,14 @@ export class TurnEntity {
   /** Id of an account, a lane, id of an endpoint; empty at first. */
   @Column({ name: 'served', type: 'text' })
   served: string;
+}
+
+/** One row: when a process last looked for leases that have run out. A gap tells of an outage, in which none could be renewed. */
+@Entity('lease_watch')
+export class LeaseWatchEntity {
+  @PrimaryColumn({ name: 'one', type: 'boolean' })
+  one: boolean;
+
+  @Column({ name: 'looked_at', type: 'timestamptz' })
+  lookedAt: Date;
 }

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
+import { DatabaseUnavailableError } from '../database/database-errors.js';
 import { GroupCommit } from '../database/group-commit.js';
+import { rideOut } from '../database/ride-out.js';
 import { Rows } from '../database/rows.js';
 import {
   owedEventParameters,
@@ -32,8 +34,8 @@ export interface NewOperation {
   readonly timeoutS: number;
   readonly runAt: Date | null;
   readonly rerunOf: string | null;
-  /** An end before `speakUp` owes its own callback nothing. */
-  readonly silent: boolean;
+  /** Seconds for which its own callback waits for the submit's answer to tell the end in its place; null: not at all. */
+  readonly silentS: number | null;
   /** W3C trace context; null: none. */
   readonly traceparent: string | null;
   readonly ackByPoll: boolean;
@@ -42,11 +44,19 @@ export interface NewOperation {
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null;
 }
 
-/** A claimed operation: ours while `leaseToken` stands. `claimedAt` is PostgreSQL's clock at the claim. */
+/** A claimed operation: ours while `leaseToken` stands. */
 export interface Claim {
   readonly operation: OperationEntity;
   readonly leaseToken: string;
+  /** PostgreSQL's clock at the claim. */
   readonly claimedAt: Date;
+  /** This process's monotonic clock right before it: the lease began no earlier. */
+  readonly askedAt: number;
+}
+
+interface ClaimRow {
+  readonly lease_token: string;
+  readonly claimed_at: Date;
 }
 
 /** How an operation ends, and what that owes to whom. */
@@ -116,7 +126,10 @@ export class OperationStore {
     return this.accepts.add(operation);
   }
 
-  /** Leases an operation to this worker; null when somebody else has it. */
+  /**
+   * Leases an operation to this worker; null when somebody else has it. In an outage the claim may be committed without an
+   * answer: it is given back then, as soon as PostgreSQL is back.
+   */
   claim(hint: Hint): Promise<Claim | null> {
     return this.claims.add(hint);
   }
@@ -140,21 +153,21 @@ export class OperationStore {
     const rows = await this.database.query<{ rid: string }>(
       `WITH incoming AS (
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-           $9::smallint[], $10::text[], $11::integer[], $12::float8[], $13::timestamptz[], $14::text[], $15::text[], $16::text[], $17::boolean[], $18::text[], $19::boolean[])
+           $9::smallint[], $10::text[], $11::integer[], $12::float8[], $13::timestamptz[], $14::text[], $15::text[], $16::text[], $17::float8[], $18::text[], $19::boolean[])
          WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
-           priority, retention, tries, timeout_s, run_at, rerun_of, key, fingerprint, silent, traceparent, ack_by_poll, place)
+           priority, retention, tries, timeout_s, run_at, rerun_of, key, fingerprint, silent_s, traceparent, ack_by_poll, place)
        ), kept AS (
          INSERT INTO idempotency_key (account_id, key, fingerprint, rid, expires_at)
          SELECT account_id, key, fingerprint, rid, now() + interval '24 hours' FROM incoming WHERE key IS NOT NULL
          ORDER BY account_id, key ON CONFLICT DO NOTHING RETURNING rid
        ), accepted AS (
          INSERT INTO operation (rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-           retention, tries, timeout_s, run_at, rerun_of, silent, traceparent, ack_by_poll, state, phase, status_text, due_at)
+           retention, tries, timeout_s, run_at, rerun_of, silent_until, traceparent, ack_by_poll, state, phase, status_text, due_at)
          SELECT rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-           retention, tries, timeout_s, run_at, rerun_of, silent, traceparent, ack_by_poll, 'Waiting', CASE WHEN run_at > now() THEN 'scheduled' ELSE 'ready' END,
+           retention, tries, timeout_s, run_at, rerun_of, now() + make_interval(secs => silent_s), traceparent, ack_by_poll, 'Waiting', CASE WHEN run_at > now() THEN 'scheduled' ELSE 'ready' END,
            'Waiting...', greatest(run_at, now())
          FROM incoming WHERE key IS NULL OR rid IN (SELECT rid FROM kept) ORDER BY place
-         RETURNING request_id, rid, created_at, due_at, phase, callback_url
+         RETURNING request_id, rid, created_at, due_at, phase, callback_url, silent_until
        ), used AS (
          INSERT INTO file_use (operation_id, file_id)
          SELECT a.request_id, f.id FROM unnest($20::text[], $21::text[]) AS n (rid, file_id) JOIN accepted a USING (rid)
@@ -183,7 +196,7 @@ export class OperationStore {
         items.map((o) => o.rerunOf),
         items.map((o) => o.idempotency?.key ?? null),
         items.map((o) => o.idempotency?.fingerprint ?? null),
-        items.map((o) => o.silent),
+        items.map((o) => o.silentS),
         items.map((o) => o.traceparent),
         items.map((o) => o.ackByPoll),
         items.flatMap((o) => o.files.map(() => o.rid)),
@@ -199,7 +212,39 @@ export class OperationStore {
 
   private async claimMany(hints: Hint[]): Promise<(Claim | null)[]> {
     const tokens = hints.map(() => randomUUID());
-    const rows = await this.database.query<{ request_id: string; claimed_at: Date; lease_token: string }>(
+    const askedAt = performance.now();
+    const rows = await this.claimAs(hints, tokens).catch((error: unknown) => {
+      if (error instanceof DatabaseUnavailableError) this.giveBack(hints, tokens);
+      throw error;
+    });
+    const claimed = new Map(rows.map((row) => [row.lease_token, row]));
+    return tokens.map((token) => {
+      const row = claimed.get(token);
+      return row ? this.toClaim(row, askedAt) : null;
+    });
+  }
+
+  /** Runs that this process may have claimed, and never begins: without it, a run-once operation would be used up by that. */
+  private giveBack(hints: readonly Hint[], tokens: readonly string[]): void {
+    const text = 'The worker did not hear that it had it; waiting for another';
+    for (const [index, { id }] of hints.entries()) {
+      const release = {
+        requestId: id,
+        leaseToken: tokens[index]!,
+        delayS: 0,
+        counts: false,
+        text,
+        stack: null,
+      };
+      rideOut(
+        () => this.release(release),
+        () => false,
+      ).catch(() => undefined);
+    }
+  }
+
+  private claimAs(hints: readonly Hint[], tokens: readonly string[]): Promise<ClaimRow[]> {
+    return this.database.query<ClaimRow>(
       `WITH wanted AS (
          SELECT * FROM unnest($1::bigint[], $2::integer[], $3::uuid[]) AS w (request_id, epoch, token)
        ), claimed AS (
@@ -215,28 +260,22 @@ export class OperationStore {
        SELECT *, clock_timestamp() AS claimed_at FROM claimed`,
       [hints.map((hint) => hint.id), hints.map((hint) => hint.epoch), tokens, this.config.leaseS],
     );
-    const claimed = new Map(rows.map((row) => [row.lease_token, row]));
-    return tokens.map((token) => {
-      const row = claimed.get(token);
-      return row ? this.toClaim(row) : null;
-    });
   }
 
   private async settleMany(endings: Ending[]): Promise<(Settled | null)[]> {
     const rows = await this.database.query<{ request_id: string; told: boolean }>(
       `WITH ending AS (
-         SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::real[], $6::text[], $7::text[], $8::text[],
+         -- Locked in one order, as renewals and reports are: none of them waits for another in a circle.
+         SELECT e.* FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::real[], $6::text[], $7::text[], $8::text[],
            $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $29::text[])
          AS e (request_id, token, state, status_text, progress, result, custom, error_code, error_message, file_id, finished_at, expires_at, stack)
+         JOIN operation o USING (request_id) WHERE o.lease_token = e.token AND o.phase = 'running' ORDER BY request_id FOR NO KEY UPDATE OF o
        ), settled AS (
          UPDATE operation o SET state = e.state, phase = NULL, due_at = NULL, lease_token = NULL, status_text = e.status_text,
            progress = e.progress, result = e.result, custom = e.custom, error_code = e.error_code, error_message = e.error_message,
            file_id = e.file_id, finished_at = e.finished_at, expires_at = e.expires_at
          FROM ending e WHERE o.request_id = e.request_id AND o.lease_token = e.token AND o.phase = 'running'
-         RETURNING o.request_id, o.silent, o.created_at, o.traceparent, o.callback_url, o.face
-       ), unbooked AS (
-         -- What ends in silence owes its callback nothing.
-         INSERT INTO ledger_entry (accepted, destined) SELECT 0, -count(*) FROM settled WHERE silent AND callback_url IS NOT NULL HAVING count(*) > 0
+         RETURNING o.request_id, o.silent_until, o.created_at, o.traceparent, o.face
        ), noted AS (
          INSERT INTO history_entry (operation_id, kind, state, progress, text, stack)
          SELECT request_id, kind, told.state, told.progress, text, stack FROM (
@@ -279,8 +318,9 @@ export class OperationStore {
   private async releaseMany(items: Release[]): Promise<boolean[]> {
     const rows = await this.database.query<{ request_id: string }>(
       `WITH given AS (
-         SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::float8[], $4::boolean[], $5::text[], $6::text[])
+         SELECT g.* FROM unnest($1::bigint[], $2::uuid[], $3::float8[], $4::boolean[], $5::text[], $6::text[])
          AS g (request_id, token, delay_s, counts, text, stack)
+         JOIN operation o USING (request_id) WHERE o.lease_token = g.token ORDER BY request_id FOR NO KEY UPDATE OF o
        ), released AS (
          UPDATE operation o SET state = 'Waiting', phase = CASE WHEN g.delay_s > 0 THEN 'scheduled' ELSE 'ready' END,
            due_at = now() + make_interval(secs => g.delay_s),
@@ -322,30 +362,35 @@ export class OperationStore {
     return new Map(rows.map(({ request_id, canceling }) => [request_id, { canceling }]));
   }
 
-  /** Lets the operation's end call back; false when it has ended already, in silence. */
+  /** Lets the operation's end call back at once; false when it has ended already, in silence. */
   async speakUp(requestId: string): Promise<boolean> {
     const rows = await this.database.query(
-      'UPDATE operation SET silent = false WHERE request_id = $1 AND due_at IS NOT NULL RETURNING request_id',
+      'UPDATE operation SET silent_until = NULL WHERE request_id = $1 AND due_at IS NOT NULL RETURNING request_id',
       [requestId],
     );
     return rows.length > 0;
   }
 
   /**
-   * Finds due operations, reserves their slots and answers the hints to send. `mostHinted` may wait for a worker at once; hints
-   * are taken for lost `patienceS` after they are due.
+   * Finds due operations, reserves their slots and answers the hints to send; after an outage it spares leases first.
+   * `mostHinted` may wait for a worker at once; hints are taken for lost `patienceS` after they are due.
    */
   async dispatch(
     most: number,
     { mostHinted, patienceS }: { mostHinted: number; patienceS: number },
   ): Promise<{ lost: Hint[]; fresh: Hint[] }> {
     const rows = await this.database.query<{ request_id: string; epoch: number; again: boolean }>(
-      'SELECT * FROM dispatch_operations($1, make_interval(secs => $2), $3, make_interval(secs => $4))',
-      [most, this.config.redispatchS, mostHinted, patienceS],
+      'SELECT * FROM dispatch_operations(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, make_interval(secs => $4))',
+      [most, this.config.redispatchS, mostHinted, patienceS, this.config.leaseS],
     );
     const hints = (lost: boolean): Hint[] =>
       rows.filter(({ again }) => again === lost).map(({ request_id, epoch }) => ({ id: request_id, epoch }));
     return { lost: hints(true), fresh: hints(false) };
+  }
+
+  /** Looks for an outage, after which leases are spared, where nothing is dispatched. */
+  async spareLeases(): Promise<void> {
+    await this.database.query('SELECT spare_leases(0, make_interval(secs => $1))', [this.config.leaseS]);
   }
 
   private async returnMany(hints: Hint[]): Promise<void[]> {
@@ -387,11 +432,15 @@ export class OperationStore {
     return rows.map(({ request_id }) => request_id);
   }
 
-  /** Takes over runs that no handler will end any more: the last try's worker went silent, or a cancel's grace time is over. */
+  /**
+   * Takes over runs that no handler will end any more: the last try's worker went silent, or a cancel's grace time is over.
+   * None for its silence before somebody has looked whether there was an outage.
+   */
   async seizeOver(most: number): Promise<Claim[]> {
     return this.seize(
       `WITH spent AS (
          SELECT request_id FROM operation WHERE phase = 'running' AND state = 'Executing' AND due_at <= now() AND attempt >= tries
+           AND (SELECT looked_at FROM lease_watch) > now() - make_interval(secs => $2) / 3
          ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
        ), canceled AS (
          SELECT request_id FROM operation WHERE cancel_at <= now() AND due_at IS NOT NULL
@@ -416,7 +465,8 @@ export class OperationStore {
   }
 
   private async seize(which: string, parameters: unknown[]): Promise<Claim[]> {
-    const rows = await this.database.query<{ lease_token: string; claimed_at: Date }>(
+    const askedAt = performance.now();
+    const rows = await this.database.query<ClaimRow>(
       `WITH which AS (${which})
        UPDATE operation o SET phase = 'running', hinted_at = NULL, lease_token = $1, due_at = now() + make_interval(secs => $2),
          -- Not found again before this lease is over.
@@ -424,20 +474,21 @@ export class OperationStore {
        FROM which WHERE o.request_id = which.request_id RETURNING o.*, clock_timestamp() AS claimed_at`,
       [randomUUID(), this.config.leaseS, ...parameters],
     );
-    return rows.map((row) => this.toClaim(row));
+    return rows.map((row) => this.toClaim(row, askedAt));
   }
 
-  private toClaim(row: { lease_token: string; claimed_at: Date }): Claim {
+  private toClaim(row: ClaimRow, askedAt: number): Claim {
     return {
       operation: this.rows.to(OperationEntity, row),
       leaseToken: row.lease_token,
       claimedAt: row.claimed_at,
+      askedAt,
     };
   }
 }
 
 function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
-  const { idempotency: _, files: __, ...given } = item;
+  const { idempotency: _, files: __, silentS: ___, ...given } = item;
   return Object.assign(new OperationEntity(), {
     state: 'Waiting',
     attempt: 0,
@@ -457,9 +508,11 @@ function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
     hintedAt: null,
     epoch: 0,
     leaseToken: null,
+    silent: false,
     ...given,
     requestId: stored.requestId,
     createdAt: stored.createdAt,
+    silentUntil: stored.silentUntil,
     dueAt: stored.dueAt,
     phase: stored.phase,
   } satisfies OperationEntity);

@@ -40,8 +40,11 @@ export interface Submission {
   readonly timeoutS: number | null;
   readonly retention: string | null;
   readonly rerunOf?: string | null;
-  /** Its end owes its own callback nothing until `speakUp`: the submit tells it. */
-  readonly silent?: boolean;
+  /**
+   * For so long, milliseconds, the submit's answer may tell the end in place of the callback, which waits: `answered` or
+   * `unanswered` says what became of it. Null, or not given: the callback doesn't wait.
+   */
+  readonly silentMs?: number | null;
   /** W3C trace context of the caller's request; null where it had none. */
   readonly traceparent: string | null;
   /** Whether reading the end ends the callback's attempts; as the setting says where it isn't given. */
@@ -62,6 +65,8 @@ const RUN_AT_SLACK_MS = 1_000;
 const MOST_AHEAD_DAYS = 366;
 /** How long a cancel's answer is held at the most: proxies often cut off what is silent for 30 s. */
 const MOST_HELD_MS = 25_000;
+/** How long an answer that tells an end may take to go out, before the callback goes out as well. */
+const ANSWER_MS = 5_000;
 /** How long a cancel waits for another one that ends the operation at the same time, before it tries to itself. */
 const ENDING_MS = 1_000;
 
@@ -128,9 +133,19 @@ export class OperationsService {
     return this.find(accountId, rid);
   }
 
-  /** Lets a `silent` operation's end call back from now on; false when it has ended already. */
+  /** Lets a silent operation's end call back from now on; false when it has ended already: then the answer is to tell it. */
   speakUp(operation: OperationEntity): Promise<boolean> {
     return this.store.speakUp(operation.requestId);
+  }
+
+  /** The answer that tells a silent operation's end is out: its own callback is owed no more. */
+  answered(operation: OperationEntity): Promise<void> {
+    return this.deliveries.takeBack(operation.requestId);
+  }
+
+  /** Nobody is left to be answered: a silent operation's end calls back, at once where it has come already. */
+  async unanswered(operation: OperationEntity): Promise<void> {
+    if (!(await this.store.speakUp(operation.requestId))) await this.deliveries.hurry(operation.requestId);
   }
 
   async find(accountId: string, rid: string): Promise<OperationView> {
@@ -292,7 +307,7 @@ export class OperationsService {
     if (errors.length > 0) throw new OperationRefusedError('invalid-request', errors);
     const tries = check ? type.tries(await check(type, submission.input)) : 1;
     if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl);
-    const { callback, accountId, idempotency } = submission;
+    const { callback, accountId, idempotency, silentMs = null } = submission;
     const input = submission.input === undefined ? null : JSON.stringify(submission.input);
     return {
       rid,
@@ -317,7 +332,7 @@ export class OperationsService {
       timeoutS: submission.timeoutS ?? type.timeoutS,
       runAt: submission.runAt,
       rerunOf: submission.rerunOf ?? null,
-      silent: submission.silent ?? false,
+      silentS: silentMs === null ? null : (silentMs + ANSWER_MS) / 1000,
       traceparent: submission.traceparent,
       ackByPoll: submission.ackByPoll ?? this.config.ackByPoll,
       idempotency: idempotency && {

@@ -75,6 +75,9 @@ export class RetentionStore {
          WHERE request_id = ANY($1::bigint[])
        ), unused AS (
          DELETE FROM file_use WHERE operation_id = ANY($1::bigint[])
+       ), left_over AS (
+         -- Stored by a run that had lost its lease, while another one ended the operation.
+         UPDATE file SET expires_at = now() WHERE operation_id = ANY($1::bigint[]) AND expires_at IS NULL
        ), silenced AS (
          UPDATE delivery SET body = '', headers = NULL WHERE operation_id = ANY($1::bigint[]) RETURNING id
        )
@@ -94,9 +97,6 @@ export class RetentionStore {
          DELETE FROM history_entry WHERE operation_id = ANY($1::bigint[])
        ), settled AS (
          DELETE FROM delivery WHERE operation_id = ANY($1::bigint[]) RETURNING id
-       ), left_over AS (
-         -- Stored by a run that had lost its lease, after the end.
-         UPDATE file SET expires_at = now() WHERE operation_id = ANY($1::bigint[]) AND expires_at IS NULL
        )
        DELETE FROM attempt a USING settled s WHERE a.delivery_id = s.id`,
       [ids],

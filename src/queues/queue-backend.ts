@@ -3,9 +3,9 @@ import type { QueueOptions } from 'bullmq';
 import { Cluster, Redis, type RedisOptions, ReplyError } from 'ioredis';
 import pg from 'pg';
 import { DatabaseConfig, QueueConfig } from '../config/config.js';
-import { SettingError } from '../config/settings.js';
 import type { Queryable } from '../database/database.js';
 import { asDatabaseError, DatabaseUnavailableError } from '../database/database-errors.js';
+import { patiently } from '../database/patience.js';
 import { type Installation, installationOf } from '../database/installation.js';
 import { CONNECTION } from '../database/postgres-client.js';
 import { backConnection } from './backend-choice.js';
@@ -14,7 +14,6 @@ import { accessOf, evictionPolicy } from './redis-access.js';
 import { diagnose, isGone, migrate, SCHEMA, usable } from './queue-schema.js';
 
 const AWAY = 'the queue cannot be reached; operations are still accepted and start when it is back';
-const CONNECT_TRIES = 30;
 
 type Connection = QueueOptions['connection'];
 
@@ -182,18 +181,5 @@ export class QueueBackend implements OnApplicationShutdown {
     // Every queue and worker adds listeners to the one pool.
     pool.setMaxListeners(0);
     return pool;
-  }
-}
-
-/** Again each second while PostgreSQL is away: others that start may have all its connections, or it begins anew. */
-async function patiently<T>(connect: () => Promise<T>, triesLeft = CONNECT_TRIES): Promise<T> {
-  try {
-    return await connect();
-  } catch (error) {
-    const away =
-      !(error instanceof SettingError) && asDatabaseError(error) instanceof DatabaseUnavailableError;
-    if (triesLeft <= 1 || !away) throw error;
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-    return patiently(connect, triesLeft - 1);
   }
 }

@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 /** A port that stays while the server behind it comes and goes. */
 export class Door implements AsyncDisposable {
   private readonly sockets = new Set<Socket>();
+  private held: string | undefined;
+  private readonly holding: (() => void)[] = [];
 
   private constructor(
     private readonly server: Server,
@@ -29,6 +31,17 @@ export class Door implements AsyncDisposable {
     for (const socket of this.sockets) socket.resetAndDestroy();
   }
 
+  /** Whoever sends something that has this text in it gets no answer, until `letGo`. */
+  holdAnswersTo(text: string): void {
+    this.held = text;
+  }
+
+  /** What was held arrives, and nothing is held any more. */
+  letGo(): void {
+    this.held = undefined;
+    for (const arrive of this.holding.splice(0)) arrive();
+  }
+
   /** What is connected gets no answer any more, and no word of it, as when a machine dies; new connections work. */
   swallow(): void {
     for (const socket of this.sockets) socket.unpipe().resume();
@@ -42,6 +55,11 @@ export class Door implements AsyncDisposable {
   private pass(socket: Socket): void {
     if (this.target === null) return void socket.resetAndDestroy();
     const behind = connect(this.target, '127.0.0.1');
+    socket.on('data', (chunk: Buffer) => {
+      if (this.held === undefined || !chunk.includes(this.held)) return;
+      behind.unpipe(socket);
+      this.holding.push(() => behind.pipe(socket));
+    });
     for (const [one, other] of [
       [socket, behind],
       [behind, socket],

@@ -63,6 +63,8 @@ export class AttemptResponse {
   /** The first 16 KiB. */
   response_body: string | null;
   response_truncated: boolean | null;
+  /** Sent twice: the receiver dropped a kept connection before any answer, and may have seen both. */
+  resent: boolean;
   retry_after_s: number | null;
   next_attempt_at: string | null;
 
@@ -81,6 +83,7 @@ export class AttemptResponse {
       response_headers: parsed(attempt.responseHeaders),
       response_body: attempt.responseBody,
       response_truncated: attempt.responseTruncated,
+      resent: attempt.resent,
       retry_after_s: attempt.retryAfterS,
       next_attempt_at: attempt.nextAttemptAt?.toISOString() ?? null,
     };

@@ -25,7 +25,7 @@ import { OperationsService } from '../../operations/operations.service.js';
 import { OperationWaits } from '../../operations/operation-waits.js';
 import { traceparentOf } from '../../tracing/spans.js';
 import { DeliveryResponse } from './delivery.response.js';
-import { acknowledgeSent } from '../acknowledge-sent.js';
+import { acknowledgeSent, gone } from '../acknowledge-sent.js';
 import { sendFile } from '../file-answer.js';
 import {
   dateOf,
@@ -327,14 +327,4 @@ function checkedEventId(id: string): string {
   throw new Problem(400, 'invalid-query', `Last-Event-ID ${message}`, {
     errors: [{ path: 'Last-Event-ID', message }],
   });
-}
-
-/** Fires when the answer is out, or the caller has closed the connection: nobody waits for it any more. */
-function gone(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  // The response's, not the socket's: a kept connection carries many requests and would collect their listeners.
-  reply.raw.once('close', () => controller.abort());
-  // Its caller may have gone while the operation was being stored, or its key looked up.
-  if (reply.raw.destroyed) controller.abort();
-  return controller.signal;
 }

@@ -10,7 +10,7 @@ import { OperationReads } from '../../operations/operation-reads.store.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { OperationTypes } from '../../operations/operation-types.js';
 import { traceparentOf } from '../../tracing/spans.js';
-import { acknowledgeSent } from '../acknowledge-sent.js';
+import { acknowledgeSent, gone, tellInstead } from '../acknowledge-sent.js';
 import { ApiTrmErrors, ApiTrmGuarded } from './api-trm-errors.js';
 import { TrmEnvelope } from './trm-envelope.response.js';
 import { TrmGuard } from './trm.guard.js';
@@ -138,7 +138,7 @@ export class TrmOperationsController {
       ...(callback === undefined ? {} : { callback }),
       ...(callbackurl === undefined ? {} : { callbackurl }),
     });
-    const { view, inline } = await this.submits.submit(
+    const { view, inline, instead } = await this.submits.submit(
       accountId,
       found.type,
       await this.requests.input(found.type, withParameters(input, found.parameters)),
@@ -147,8 +147,10 @@ export class TrmOperationsController {
         callbackUrls: queryValues(request.url, 'callbackurl'),
         inlineMs: inlineMs(query['inlinems']) ?? found.type.inlineMs,
         traceparent: traceparentOf(request.headers['traceparent']),
+        gone: gone(reply),
       },
     );
+    if (instead) tellInstead(reply, this.operations, view.operation);
     void reply.header('operation-id', view.operation.rid);
     return TrmEnvelope.from(view.operation, inline);
   }

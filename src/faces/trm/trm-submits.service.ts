@@ -10,6 +10,8 @@ import { callbackOf, type TrmSubmitRequest } from './trm.request.js';
 export interface Submitted {
   readonly view: OperationView;
   readonly inline: boolean;
+  /** Whether this answer tells the end in place of the callback. */
+  readonly instead: boolean;
 }
 
 /** Submits operations as the trm face knows them: with an inline window, and refused input as an operation that Failed. */
@@ -22,7 +24,12 @@ export class TrmSubmits {
     type: RegisteredType,
     input: Record<string, unknown>,
     own: TrmSubmitRequest,
-    asked: { callbackUrls: readonly string[]; inlineMs: number; traceparent: string | null },
+    asked: {
+      callbackUrls: readonly string[];
+      inlineMs: number;
+      traceparent: string | null;
+      gone: AbortSignal;
+    },
   ): Promise<Submitted> {
     const callback = callbackOf(own, asked.callbackUrls);
     const submission: Submission = {
@@ -41,25 +48,30 @@ export class TrmSubmits {
     };
     const quiet = callback !== null && !callback.onInline;
     try {
-      const silent = quiet && asked.inlineMs > 0;
-      const { view } = await this.operations.accept({ ...submission, silent });
-      return await this.inline(view, asked.inlineMs, silent);
+      const silentMs = quiet && asked.inlineMs > 0 ? asked.inlineMs : null;
+      const { view } = await this.operations.accept({ ...submission, silentMs });
+      return await this.inline(view, asked, silentMs !== null);
     } catch (error) {
       if (!(error instanceof OperationRefusedError) || error.code !== 'invalid-input') throw error;
       const refusal = asSent(error);
       // A field that the type doesn't have is the caller's program that is wrong; any other refusal is an operation's end.
       if (error.unknownField) throw refusal;
-      return { view: await this.operations.refuse({ ...submission, silent: quiet }, refusal), inline: true };
+      const refused = await this.operations.refuse({ ...submission, silentMs: quiet ? 0 : null }, refusal);
+      return { view: refused, inline: true, instead: quiet };
     }
   }
 
-  private async inline(accepted: OperationView, inlineMs: number, silent: boolean): Promise<Submitted> {
-    const { operation } = accepted;
-    const view = await this.operations.await(operation.accountId, operation.rid, inlineMs);
-    if (inlineMs > 0 && isTerminal(view.operation.state)) return { view, inline: true };
+  private async inline(
+    { operation }: OperationView,
+    { inlineMs, gone }: { inlineMs: number; gone: AbortSignal },
+    silent: boolean,
+  ): Promise<Submitted> {
+    const view = await this.operations.await(operation.accountId, operation.rid, inlineMs, { gone });
+    if (inlineMs > 0 && isTerminal(view.operation.state)) return { view, inline: true, instead: silent };
     // From here on the end is told by a callback. If it has come in the meantime, the answer still tells it.
-    if (!silent || (await this.operations.speakUp(operation))) return { view, inline: false };
-    return { view: await this.operations.find(operation.accountId, operation.rid), inline: true };
+    if (!silent || (await this.operations.speakUp(operation))) return { view, inline: false, instead: false };
+    const ended = await this.operations.find(operation.accountId, operation.rid);
+    return { view: ended, inline: true, instead: true };
   }
 }
 

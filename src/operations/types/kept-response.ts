@@ -3,6 +3,7 @@ import { pipeline, type Readable, Transform } from 'node:stream';
 import { classifyEgressError, describeEgressError } from '../../egress/egress.js';
 import type { StoredFile } from '../../files/files.service.js';
 import { type OperationContext, OperationError } from '../operation-context.js';
+import { ownFault } from '../own-fault.js';
 
 /** Methods that may be repeated (RFC 9110, 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
@@ -23,10 +24,12 @@ export function triesOf(method: string): number {
   return isIdempotent(method) ? 3 : 1;
 }
 
-/** The end of a run whose request failed: any error of the transport or of the storage as an `OperationError`. */
+/** The end of a run whose request failed: any error of the transport, or of our own store, as an `OperationError`. */
 export function transportFault(error: unknown): OperationError {
+  const own = ownFault(error);
+  if (own) return own;
   const code = classifyEgressError(error);
-  // "unknown" is no fault of the transport that this code knows: storage, for instance. It is ours, and may be tried again.
+  // "unknown" is no fault of the transport that this code knows: it may be ours, and be gone at another try.
   return new OperationError(
     code,
     describeEgressError(code),
