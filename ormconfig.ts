@@ -9,10 +9,12 @@ import { ChoreHints1764100000025 } from './migrations/1764100000025-chore-hints.
 import { Undelivered1764100000030 } from './migrations/1764100000030-undelivered.js';
 import { GivenUpReason1764200000010 } from './migrations/1764200000010-given-up-reason.js';
 import { BoundedHints1764200000020 } from './migrations/1764200000020-bounded-hints.js';
+import { Receivers1764300000500 } from './migrations/1764300000500-receivers.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { CONNECTION } from './src/database/postgres-client.js';
 import { AttemptEntity, DeliveryEntity } from './src/deliveries/delivery.entity.js';
+import { ReceiverEntity } from './src/deliveries/receiver.entity.js';
 import { CallbackHostEntity } from './src/egress/callback-host.entity.js';
 import { EndpointEntity, OriginEntity, RecoveryEntity } from './src/endpoints/endpoint.entity.js';
 import { FileEntity, FileUseEntity } from './src/files/file.entity.js';
@@ -47,6 +49,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       FileEntity,
       EndpointEntity,
       OriginEntity,
+      ReceiverEntity,
       CallbackHostEntity,
       RecoveryEntity,
       FileUseEntity,
@@ -65,6 +68,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       Undelivered1764100000030,
       GivenUpReason1764200000010,
       BoundedHints1764200000020,
+      Receivers1764300000500,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,

@@ -100,7 +100,7 @@ export const SETTINGS = {
   RINGBACK_CONCURRENCY: setting('50', 'Operations that run at once in this process.', number(1, 10_000)),
   RINGBACK_DELIVERY_CONCURRENCY: setting(
     '100',
-    'Callback attempts in flight at once in this process. Those that only wait for slow or unproven receivers are not counted, up to 10 times as many.',
+    'Callback attempts in flight at once in this process. Those that only wait for slow, silent or unproven receivers are not counted, up to 10 times as many.',
     number(1, 10_000),
   ),
   RINGBACK_SLOTS: setting(
@@ -110,7 +110,7 @@ export const SETTINGS = {
   ),
   RINGBACK_ORIGIN_IN_FLIGHT: setting(
     '10',
-    'Callback attempts in flight at once to one origin (scheme, host and port), over all processes.',
+    'Callback attempts in flight at once to one origin (scheme, host and port), over all processes. Where several receivers are at one origin, a part is kept for those that answer.',
     number(1, 10_000),
   ),
   RINGBACK_LEASE_S: setting(

@@ -97,7 +97,7 @@ export class DeliveryAttempts {
     if (!claim) return;
     const { delivery } = claim;
     // Receivers that hang must not fill the places of those that answer.
-    if (!claim.isProven) park();
+    if (claim.isDoubted) park();
     const impatience = setTimeout(park, PATIENCE_MS);
     const step = Step.start('callback attempt', SpanKind.CLIENT, delivery.traceparent, {
       'ringback.operation': delivery.operationRid ?? '',
