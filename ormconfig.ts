@@ -10,6 +10,7 @@ import { Undelivered1764100000030 } from './migrations/1764100000030-undelivered
 import { GivenUpReason1764200000010 } from './migrations/1764200000010-given-up-reason.js';
 import { BoundedHints1764200000020 } from './migrations/1764200000020-bounded-hints.js';
 import { Receivers1764300000500 } from './migrations/1764300000500-receivers.js';
+import { AttemptDetail1764300000510 } from './migrations/1764300000510-attempt-detail.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { CONNECTION } from './src/database/postgres-client.js';
@@ -69,6 +70,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       GivenUpReason1764200000010,
       BoundedHints1764200000020,
       Receivers1764300000500,
+      AttemptDetail1764300000510,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,

@@ -42,6 +42,7 @@ CREATE TABLE attempt (
   response_truncated boolean,
   retry_after_s integer,
   next_attempt_at timestamp with time zone,
+  detail text,
   CONSTRAINT attempt_pkey PRIMARY KEY (delivery_id, number),
   CONSTRAINT attempt_outcome_check CHECK (outcome = ANY (ARRAY['started'::text, 'delivered'::text, 'failed'::text, 'unknown'::text]))
 ) WITH (fillfactor=80);
@@ -1219,6 +1220,7 @@ AS $function$
       LIMIT most
       $function$;
 
+COMMENT ON COLUMN attempt.detail IS 'shown to keys with the scope admin only: an address that DNS answered, for instance';
 COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';
 COMMENT ON TABLE callback_host IS 'hosts of the callback URLs an account has given: a host that is not here is new, and new ones are bounded';
 COMMENT ON TABLE chore IS 'recurring work of the whole installation: dispatched and claimed like an operation';

@@ -218,6 +218,7 @@ export class DeliveryAttempts {
       phasesMs: JSON.stringify(result.phasesMs),
       httpStatus: response?.status ?? null,
       error: judged.outcome === 'failed' ? judged.error : null,
+      detail: (result.kind === 'error' ? result.detail : undefined) ?? null,
       requestHeaders: JSON.stringify(redacted(headers)),
       responseHeaders: response ? withoutSecrets(headersText(response.headers), headers) : null,
       responseBody: response ? withoutSecrets(response.body, headers) : null,

@@ -157,6 +157,10 @@ export class AttemptEntity {
   @Column({ name: 'error', type: 'text', nullable: true })
   error: string | null;
 
+  /** For the operator alone: what an integrator isn't told of the error, such as an address. */
+  @Column({ name: 'detail', type: 'text', nullable: true })
+  detail: string | null;
+
   /** JSON text; values that are secret are redacted, the signature is never stored. */
   @Column({ name: 'request_headers', type: 'text', nullable: true })
   requestHeaders: string | null;

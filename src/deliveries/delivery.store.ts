@@ -73,6 +73,8 @@ export interface AttemptRecord {
   readonly phasesMs: string | null;
   readonly httpStatus: number | null;
   readonly error: string | null;
+  /** What only an operator may know of the error. */
+  readonly detail: string | null;
   readonly requestHeaders: string | null;
   readonly responseHeaders: string | null;
   readonly responseBody: string | null;
@@ -187,9 +189,9 @@ export class DeliveryStore {
       `WITH record AS (
          SELECT * FROM unnest($1::text[], $2::uuid[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::real[],
            $9::text[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::text[], $15::boolean[], $16::integer[], $17::boolean[],
-           $18::boolean[], $19::text[])
+           $18::boolean[], $19::text[], $22::text[])
          AS r (id, token, number, outcome, state, reason, delay_s, duration_ms, phases_ms, http_status, error,
-           request_headers, response_headers, response_body, response_truncated, retry_after_s, interrupted, counts, exhausted_body)
+           request_headers, response_headers, response_body, response_truncated, retry_after_s, interrupted, counts, exhausted_body, detail)
        ), moved AS (
          -- Acknowledged during the attempt: there is no other after it.
          UPDATE delivery d SET lease_token = NULL,
@@ -208,7 +210,7 @@ export class DeliveryStore {
            d.lane, d.receiver, r.http_status IS NOT NULL AS answered, r.http_status IS NULL AND r.outcome = 'failed' AS silent
        ), logged AS (
          UPDATE attempt a SET outcome = r.outcome, duration_ms = r.duration_ms, phases_ms = r.phases_ms,
-           http_status = r.http_status, error = r.error, request_headers = r.request_headers,
+           http_status = r.http_status, error = r.error, detail = r.detail, request_headers = r.request_headers,
            response_headers = r.response_headers, response_body = r.response_body,
            response_truncated = r.response_truncated, retry_after_s = r.retry_after_s, next_attempt_at = m.run_at
          FROM record r JOIN moved m USING (id) WHERE a.delivery_id = r.id AND a.number = r.number
@@ -272,6 +274,7 @@ export class DeliveryStore {
         records.map((r) => r.exhaustedBody),
         FORGIVEN_S,
         this.config.timeoutS * MOST_REST,
+        records.map((r) => r.detail),
       ],
     );
     const moved = new Map(rows.map((row) => [row.id, row]));
