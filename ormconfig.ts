@@ -11,6 +11,8 @@ import { GivenUpReason1764200000010 } from './migrations/1764200000010-given-up-
 import { BoundedHints1764200000020 } from './migrations/1764200000020-bounded-hints.js';
 import { AccountNumber1764300000300 } from './migrations/1764300000300-account-number.js';
 import { Stack1764300000400 } from './migrations/1764300000400-stack.js';
+import { Receivers1764300000500 } from './migrations/1764300000500-receivers.js';
+import { AttemptDetail1764300000510 } from './migrations/1764300000510-attempt-detail.js';
 import { SpareLeases1764300000600 } from './migrations/1764300000600-spare-leases.js';
 import { SilentUntil1764300000610 } from './migrations/1764300000610-silent-until.js';
 import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
@@ -18,6 +20,7 @@ import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/acc
 import { givenDatabaseUrl } from './src/config/env.js';
 import { CONNECTION } from './src/database/postgres-client.js';
 import { AttemptEntity, DeliveryEntity } from './src/deliveries/delivery.entity.js';
+import { ReceiverEntity } from './src/deliveries/receiver.entity.js';
 import { CallbackHostEntity } from './src/egress/callback-host.entity.js';
 import { EndpointEntity, OriginEntity, RecoveryEntity } from './src/endpoints/endpoint.entity.js';
 import { FileEntity, FileUseEntity } from './src/files/file.entity.js';
@@ -53,6 +56,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       FileEntity,
       EndpointEntity,
       OriginEntity,
+      ReceiverEntity,
       CallbackHostEntity,
       RecoveryEntity,
       FileUseEntity,
@@ -74,6 +78,8 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       BoundedHints1764200000020,
       AccountNumber1764300000300,
       Stack1764300000400,
+      Receivers1764300000500,
+      AttemptDetail1764300000510,
       SpareLeases1764300000600,
       SilentUntil1764300000610,
       Resent1764300000620,

@@ -65,6 +65,7 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
     },
     egress: {
       allowedPrivate: env.RINGBACK_ALLOWED_PRIVATE ?? (embedded && !production ? '127.0.0.0/8,::1/128' : ''),
+      allowedHosts: env.RINGBACK_ALLOWED_HOSTS,
       allowHttp: env.RINGBACK_ALLOW_HTTP,
       httpHosts: env.RINGBACK_HTTP_HOSTS,
       newHostsPerMinute: env.RINGBACK_NEW_HOSTS_PER_MINUTE,

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { parseAllowedPrivate } from '../src/config/allowed-private.js';
 import { CallbackHosts } from '../src/egress/callback-hosts.js';
+import { UrlPolicy } from '../src/egress/url-policy.js';
 import { App } from './support/app.js';
 import type { Answer, Client } from './support/client.js';
 import { rowsOf } from './support/database.js';
@@ -130,7 +132,10 @@ describe('new host names of an account', () => {
 
   it('cost no statement once known', async () => {
     const admit = vi.fn(async ({ name }: { name: string }) => (name === 'refused.example.com' ? 7 : null));
-    const hosts = new CallbackHosts({ admit } as never);
+    const hosts = new CallbackHosts(
+      { admit } as never,
+      new UrlPolicy({ allowedPrivate: parseAllowedPrivate('127.0.0.0/8'), allowHttp: false }),
+    );
     for (let time = 0; time < 3; time++) {
       expect(await hosts.admit('a', 'https://known.example.com/x')).toBeNull();
       expect(await hosts.admit('a', 'http://127.0.0.1:8080/')).toBeNull();

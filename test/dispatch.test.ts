@@ -17,7 +17,7 @@ const dispatched = async (databaseUrl: string): Promise<string[]> =>
   (
     await rowsOf<{ id: string }>(
       databaseUrl,
-      `SELECT id FROM dispatch_deliveries(200, interval '1 minute', 10, 500)`,
+      `SELECT id FROM dispatch_deliveries(200, interval '1 minute', 10, 500, 0)`,
     )
   ).map(({ id }) => id);
 
@@ -49,7 +49,7 @@ describe('the dispatch', () => {
     ],
     [
       'deliveries',
-      `dispatch_deliveries(200, interval '1 minute', 200, 500)`,
+      `dispatch_deliveries(200, interval '1 minute', 200, 500, 0)`,
       ['delivery_account', 'delivery_endpoint', 'delivery_endpoint_pending', 'endpoint_account'],
     ],
   ])(
@@ -65,6 +65,7 @@ describe('the dispatch', () => {
           database,
           `INSERT INTO account (id, name, slots) VALUES ('a', 'a', 200);
          INSERT INTO origin (name, proven_at) VALUES ('http://o', now()), ('http://e', now());
+         INSERT INTO receiver (lane, receiver, answers) VALUES ('http://o', 1, true), ('http://o', 3, true), ('ep', 0, true);
          INSERT INTO endpoint (id, account_id, url, origin, description, events, signature_profile, rate_per_s) VALUES ('ep', 'a', 'http://e', 'http://e', '', '{}', 'standard', 9);
          INSERT INTO operation (rid, account_id, type, face, state, phase, tries, retention, timeout_s, status_text, due_at)
          SELECT n::text, 'a', 'echo', 'native', CASE p WHEN 'running' THEN 'Executing' ELSE 'Waiting' END, p, 3, 'keep1m', 60, 'Waiting...', now()
@@ -72,9 +73,9 @@ describe('the dispatch', () => {
         );
         await insertDeliveries(
           database,
-          `endpoint_id, phase, due_at)
+          `endpoint_id, receiver, phase, due_at)
          SELECT n, 'a', CASE n % 2 WHEN 1 THEN 'callback' ELSE 'ep' END, 'operation.finished', 'http://o', 'http://o', CASE n % 2 WHEN 1 THEN 'http://o' ELSE 'ep' END, '{}',
-           CASE n % 2 WHEN 0 THEN 'ep' END, p, CASE WHEN p <> 'held' THEN now() END
+           CASE n % 2 WHEN 0 THEN 'ep' END, CASE n % 2 WHEN 1 THEN n % 4 ELSE 0 END, p, CASE WHEN p <> 'held' THEN now() END
          FROM unnest(ARRAY['scheduled', 'ready', 'hinted', 'running', 'scheduled', 'held', 'ready', 'hinted']) WITH ORDINALITY AS n (p, n)`,
         );
         const { rowCount } = await dispatcher.query(`SELECT FROM ${round}`);

@@ -5,9 +5,11 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { parseAllowedHosts } from '../src/config/allowed-hosts.js';
 import { AllowedPrivate, parseAllowedPrivate } from '../src/config/allowed-private.js';
 import { classifyEgressError, describeEgressError, Egress } from '../src/egress/egress.js';
 import {
+  BlockedAnswerError,
   BlockedDestinationError,
   ConnectionGuard,
   type AddressResolver,
@@ -86,7 +88,8 @@ describe('the guarded agent alone', () => {
     const refused = new Promise((resolve) => {
       guard.lookupFor(443)(host, { all: true }, resolve);
     });
-    expect(await refused).toBeInstanceOf(BlockedDestinationError);
+    // What localhost is, is said by its name.
+    expect(await refused).toBeInstanceOf(host === 'localhost' ? BlockedDestinationError : BlockedAnswerError);
   });
 
   it.each([
@@ -109,7 +112,7 @@ describe('the guarded agent alone', () => {
     'shows a listener on loopback nothing when a public name leads there: %s %s',
     async (...answers) => {
       const guard = new ConnectionGuard({ allowedPrivate: none, resolver: new FakeDns(() => answers) });
-      await expect(requestThrough(guard, 'localtest.me')).rejects.toBeInstanceOf(BlockedDestinationError);
+      await expect(requestThrough(guard, 'localtest.me')).rejects.toBeInstanceOf(BlockedAnswerError);
       await expect(requestThrough(guard, answers[0] ?? '')).rejects.toBeInstanceOf(BlockedDestinationError);
       expect(canary.connections).toBe(0);
     },
@@ -130,10 +133,13 @@ describe('the guarded agent alone', () => {
 
   it('refuses by https as by http', async () => {
     const guard = new ConnectionGuard({ allowedPrivate: none, resolver: new FakeDns(() => ['127.0.0.1']) });
-    for (const host of ['127.0.0.1', 'www.example.com']) {
+    for (const [host, error] of [
+      ['127.0.0.1', BlockedDestinationError],
+      ['www.example.com', BlockedAnswerError],
+    ] as const) {
       const agent = new GuardedHttpsAgent(guard);
       const outgoing = httpsRequest({ agent, host, port: canary.port }).end();
-      await expect(once(outgoing, 'response')).rejects.toBeInstanceOf(BlockedDestinationError);
+      await expect(once(outgoing, 'response')).rejects.toBeInstanceOf(error);
     }
     expect(canary.connections).toBe(0);
   });
@@ -146,7 +152,7 @@ describe('the guarded agent alone', () => {
     const { port } = server.address() as AddressInfo;
     expect(await text(await requestThrough(guard, 'rebind.example.com', { port }))).toBe('first');
     const second = requestThrough(guard, 'rebind.example.com', { port });
-    await expect(second).rejects.toBeInstanceOf(BlockedDestinationError);
+    await expect(second).rejects.toBeInstanceOf(BlockedAnswerError);
     server.close();
   });
 
@@ -159,6 +165,88 @@ describe('the guarded agent alone', () => {
     expect(await text(await requestThrough(guard, 'rebind.example.com', { port }))).toBe('ok');
     expect(resolver.asked).toBe(1);
     server.close();
+  });
+
+  describe('with RINGBACK_ALLOWED_HOSTS', () => {
+    const guardOf = (setting: string, machine: string[], dns: string[] = []): ConnectionGuard =>
+      new ConnectionGuard({
+        allowedPrivate: none,
+        allowedHosts: parseAllowedHosts(setting),
+        resolver: new FakeDns(() => dns),
+        resolveAsMachine: async () => machine,
+      });
+
+    it('lets exactly its names lead to a private address, found as this machine does it', async () => {
+      const server = createHttpServer((_request, response) => response.end('ok')).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const guard = guardOf(`receiver:${port},*.svc.cluster.local`, ['127.0.0.1'], ['127.0.0.1']);
+      for (const host of ['receiver', 'a.b.svc.cluster.local'])
+        expect(await text(await requestThrough(guard, host, { port }))).toBe('ok');
+      for (const host of ['receiver', 'receiver.example.com', 'svc.cluster.local', 'www.example.com'])
+        await expect(requestThrough(guard, host)).rejects.toBeInstanceOf(BlockedAnswerError);
+      await expect(requestThrough(guard, '127.0.0.1', { port })).rejects.toBeInstanceOf(
+        BlockedDestinationError,
+      );
+      expect(canary.connections).toBe(0);
+      server.close();
+    });
+
+    it.each([
+      ['0.0.0.0'],
+      ['169.254.169.254'],
+      ['168.63.129.16'],
+      ['224.0.0.1'],
+      ['::'],
+      ['fe80::1%eth0'],
+      ['fd00:ec2::254'],
+      ['::ffff:169.254.169.254'],
+    ])('lets none of them lead to %s', async (address) => {
+      const failed = new Promise((resolve) => {
+        guardOf('*.internal', [address]).lookupFor(80)('metadata.google.internal', { all: true }, resolve);
+      });
+      expect(await failed).toBeInstanceOf(BlockedAnswerError);
+    });
+
+    it('leaves out what a name may not lead to beside what it may', async () => {
+      const answered = new Promise((resolve) => {
+        guardOf('nas.local', ['fe80::1%eth0', '192.168.1.9']).lookupFor(80)(
+          'nas.local',
+          { all: true },
+          (...answer) => {
+            resolve(answer);
+          },
+        );
+      });
+      expect(await answered).toEqual([null, [{ address: '192.168.1.9', family: 4 }]]);
+    });
+
+    it('asks this machine once for many that wait for one name, and no longer than DNS', async () => {
+      const machine = vi.fn(() => new Promise<string[]>(() => undefined));
+      const guard = new ConnectionGuard({
+        allowedPrivate: none,
+        allowedHosts: parseAllowedHosts('receiver'),
+        resolveAsMachine: machine,
+        dnsTimeoutMs: 20,
+      });
+      const waiting = [1, 2, 3].map(() => requestThrough(guard, 'receiver'));
+      for (const one of waiting) await expect(one).rejects.toMatchObject({ code: 'dns_timeout' });
+      expect(machine).toHaveBeenCalledTimes(1);
+    });
+
+    it('finds names of the hosts file', async () => {
+      const guard = new ConnectionGuard({
+        allowedPrivate: none,
+        allowedHosts: parseAllowedHosts('localhost'),
+        resolver: new FakeDns(() => []),
+      });
+      const found = await new Promise((resolve) => {
+        guard.lookupFor(80)('localhost', { family: 4 }, (...answer) => {
+          resolve(answer);
+        });
+      });
+      expect(found).toEqual([null, '127.0.0.1', 4]);
+    });
   });
 
   it('answers lookups as one address or as all of them', async () => {
@@ -201,7 +289,7 @@ describe('the check of the connected peer alone', () => {
 
   it('closes a connection that a rebound lookup led to', async () => {
     const guard = new BrokenGuard({ allowedPrivate: none, resolver: new FakeDns(() => ['127.0.0.1']) });
-    await expect(requestThrough(guard, 'www.example.com')).rejects.toBeInstanceOf(BlockedDestinationError);
+    await expect(requestThrough(guard, 'www.example.com')).rejects.toBeInstanceOf(BlockedAnswerError);
     expect(canary.bytes).toBe(0);
   });
 
@@ -214,7 +302,7 @@ describe('the check of the connected peer alone', () => {
 
   it('closes any socket it is given', async () => {
     const socket = connect(canary.port, '127.0.0.1');
-    new ConnectionGuard({ allowedPrivate: none }).watch(socket, canary.port);
+    new ConnectionGuard({ allowedPrivate: none }).watch(socket, '127.0.0.1', canary.port);
     socket.write('GET / HTTP/1.1\r\n\r\n');
     const [error] = (await once(socket, 'error')) as [Error];
     expect(error).toBeInstanceOf(BlockedDestinationError);
@@ -252,9 +340,14 @@ describe('a request that leaves', () => {
   it('is stopped by the agent although the policy lets it through', async () => {
     const policy = new UrlPolicy({ allowedPrivate: loopback, allowHttp: true });
     const egress = new Egress({ policy, allowedPrivate: none, resolver: new FakeDns(() => ['127.0.0.1']) });
-    for (const host of ['127.0.0.1', 'localhost', 'www.example.com', '[::1]']) {
-      expect(await codeOf(egress, `http://${host}:${canary.port}/`)).toBe('blocked_destination');
-      expect(await codeOf(egress, `https://${host}:${canary.port}/`)).toBe('blocked_destination');
+    for (const [host, code] of [
+      ['127.0.0.1', 'blocked_destination'],
+      ['localhost', 'blocked_destination'],
+      ['www.example.com', 'dns_error'],
+      ['[::1]', 'blocked_destination'],
+    ]) {
+      expect(await codeOf(egress, `http://${host}:${canary.port}/`)).toBe(code);
+      expect(await codeOf(egress, `https://${host}:${canary.port}/`)).toBe(code);
     }
     expect(canary.connections).toBe(0);
   });
@@ -315,6 +408,7 @@ describe('a request that leaves', () => {
         .request({ url: 'https://www.example.com/', method: 'GET', timeoutMs: 1_000, maxResponseBytes: 1 })
         .catch((error: unknown) => error),
     );
+    expect(code).toBe('dns_error');
     expect(describeEgressError(code)).not.toMatch(/\d+\.\d+/);
   });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseAllowedHosts } from '../src/config/allowed-hosts.js';
 import { AllowedPrivate, parseAllowedPrivate } from '../src/config/allowed-private.js';
 import { HostPatternError } from '../src/config/host-patterns.js';
 import { checkHeaders } from '../src/egress/header-rules.js';
@@ -93,6 +94,48 @@ describe('the URL policy', () => {
   ])('refuses %s even where loopback is opened', (url) => {
     expect(quickStart.check(url).accepted).toBe(false);
   });
+
+  it('opens the names of RINGBACK_ALLOWED_HOSTS, by http too, and no others', () => {
+    const opened = new UrlPolicy({
+      allowedPrivate: AllowedPrivate.none,
+      allowedHosts: parseAllowedHosts('receiver:5001, *.svc.cluster.local,NAS.local,host.docker.internal'),
+      allowHttp: false,
+    });
+    for (const url of [
+      'http://receiver:5001/hook',
+      'https://receiver:5001/',
+      'http://a.b.svc.cluster.local/',
+      'https://a.svc.cluster.local:8443/',
+      'http://nas.local:9000/',
+      'http://NAS.LOCAL/',
+      'http://host.docker.internal:3000/',
+    ])
+      expect(opened.check(url), url).toMatchObject({ accepted: true });
+    for (const url of [
+      'http://receiver/',
+      'http://receiver:5002/',
+      'http://svc.cluster.local/',
+      'http://a.svc.cluster.local.example.com/',
+      'http://evil-receiver:5001/',
+      'http://receiver.:5001/',
+      'http://other.local/',
+      'http://nas.local:25/',
+      'http://10.0.0.1:5001/',
+      'http://example.com/',
+      'http://u:p@receiver:5001/',
+    ])
+      expect(opened.check(url), url).toMatchObject({ accepted: false });
+  });
+
+  it.each(['http://receiver:5001/', 'https://nas.local/', 'https://a.svc.cluster.local/'])(
+    'says how the operator could open %s',
+    (url) => {
+      expect(production.check(url)).toMatchObject({
+        accepted: false,
+        reason: expect.stringContaining('RINGBACK_ALLOWED_HOSTS'),
+      });
+    },
+  );
 
   it('keeps to RINGBACK_HTTP_HOSTS when it is set', () => {
     const narrow = new UrlPolicy({

@@ -11,6 +11,8 @@ export interface Scenario {
   readonly rows: number;
   /** Accounts, or origins. */
   readonly owners: number;
+  /** URLs that each origin's callbacks go to, 1 unless given. */
+  readonly urls?: number;
   /** Owners that have no room beside them, with rows that never move. */
   readonly stuck?: number;
   /** Never analysed, and planned for when the tables were empty. */
@@ -73,21 +75,25 @@ export const OPERATIONS: Kind = {
   ],
 };
 
-const CALLBACK_COLUMNS = 'id, account_id, destination, event_type, url, origin, lane, body';
-const callbackValues = (origin: string): string =>
-  `gen_random_uuid()::text, 'a', 'callback', 'operation.finished', ${origin}, ${origin}, ${origin}, '{}'`;
+const CALLBACK_COLUMNS = 'id, account_id, destination, event_type, url, origin, lane, receiver, body';
+const callbackValues = (origin: string, receiver: string): string =>
+  `gen_random_uuid()::text, 'a', 'callback', 'operation.finished', ${origin}, ${origin}, ${origin}, ${receiver}, '{}'`;
+/** Most in flight to an origin: a receiver may have four fifths of it. */
+const IN_FLIGHT = MOST * 1.5;
 
 export const DELIVERIES: Kind = {
   name: 'deliveries',
   table: 'delivery',
-  dispatch: `SELECT id, epoch FROM dispatch_deliveries(${MOST}, interval '1 minute', ${MOST}, 500)`,
+  dispatch: `SELECT id, epoch FROM dispatch_deliveries(${MOST}, interval '1 minute', ${IN_FLIGHT}, 500, (random() * 9e18)::bigint)`,
   queue: DeliveryHints,
-  reset: `WITH gone AS (DELETE FROM delivery WHERE phase = 'hinted' AND trigger = 'schedule' RETURNING origin)
-    INSERT INTO delivery (${CALLBACK_COLUMNS}) SELECT ${callbackValues('origin')} FROM gone`,
-  fill: ({ rows, owners, stuck = 0 }) => [
+  reset: `WITH gone AS (DELETE FROM delivery WHERE phase = 'hinted' AND trigger = 'schedule' RETURNING origin, receiver)
+    INSERT INTO delivery (${CALLBACK_COLUMNS}) SELECT ${callbackValues('origin', 'receiver')} FROM gone`,
+  fill: ({ rows, owners, urls = 1, stuck = 0 }) => [
     `INSERT INTO origin (name, proven_at) SELECT ${ORIGIN('n', 'hooks')}, now() FROM generate_series(0, ${owners - 1}) n`,
     `INSERT INTO delivery (${CALLBACK_COLUMNS})
-     SELECT ${callbackValues('o')} FROM generate_series(1, ${rows}) n, LATERAL (SELECT ${ORIGIN(`n % ${owners}`, 'hooks')} AS o) o`,
+     SELECT ${callbackValues('o', `receiver_of('a', o || '/' || n / ${owners} % ${urls})`)}
+     FROM generate_series(1, ${rows}) n, LATERAL (SELECT ${ORIGIN(`n % ${owners}`, 'hooks')} AS o) o`,
+    `INSERT INTO receiver (lane, receiver, answers) SELECT DISTINCT lane, receiver, true FROM delivery`,
     // Held for disabled endpoints, and origins that are full.
     `INSERT INTO account (id, name, slots) VALUES ('a', 'a', 1)`,
     `INSERT INTO endpoint (id, account_id, url, origin, description, events, signature_profile, disabled_at)
@@ -97,13 +103,15 @@ export const DELIVERIES: Kind = {
      SELECT gen_random_uuid()::text, 'a', e.id, 'x', 'operation.finished', e.url, e.origin, e.id, '{}', 'held', NULL
      FROM endpoint e, generate_series(1, 10)`,
     `INSERT INTO delivery (${CALLBACK_COLUMNS}, phase, due_at, trigger)
-     SELECT ${callbackValues('o')}, p, now() + interval '1 day', 'manual'
+     SELECT ${callbackValues('o', `receiver_of('a', o)`)}, p, now() + interval '1 day', 'manual'
      FROM generate_series(1, ${stuck}) n, unnest(ARRAY['hinted', 'ready', 'ready']) p, LATERAL (SELECT ${ORIGIN('n', 'full')} AS o) o`,
   ],
   scenarios: [
     { name: '1,000 to 1 origin', rows: 1_000, owners: 1 },
     { name: '100,000 to 1 origin', rows: 100_000, owners: 1 },
     { name: '10,000 to 100 origins', rows: 10_000, owners: 100 },
+    { name: '100,000 to 100,000 URLs of 1 origin', rows: 100_000, owners: 1, urls: 100_000 },
+    { name: '10,000 to 100 origins, 100 URLs each', rows: 10_000, owners: 100, urls: 100 },
     { name: '1,000 to 1,000 origins', rows: 1_000, owners: 1_000 },
     { name: '100,000 to 1,000 origins', rows: 100_000, owners: 1_000 },
     { name: 'the same, never analysed, planned on empty tables', rows: 100_000, owners: 1_000, fresh: true },

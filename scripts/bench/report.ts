@@ -32,6 +32,10 @@ export function table(measured: Measured, options: BenchOptions, ceilings: Ceili
     ['end → callback received, p50 / p95 / p99', spread(measured.callbackMs)],
     ['idle: submit → callback received, p50 / p95 / p99', spread(measured.idleMs)],
     ['the same of a healthy receiver, alone; beside 50 that hang; ratio of the p95s', isolation(measured)],
+    [
+      "six callbacks of a healthy account, first submit → last received, alone; beside a neighbour's 16 that hang at the same origin; ratio of the p50s",
+      sharedOrigin(measured),
+    ],
     ['commits per operation', measured.commits.toFixed(2)],
     ['statements per operation, rows + queue', statements(measured)],
     ['CPU per operation, service + PostgreSQL', cpuEach(measured, options.operations)],
@@ -80,6 +84,12 @@ function isolation({ isolation }: Measured): string {
   if (!isolation) return 'n/a';
   const { alone, beside } = isolation;
   return `${spread(alone)}; ${spread(beside)}; **${(beside.p95 / alone.p95).toFixed(2)}**`;
+}
+
+function sharedOrigin({ sharedOrigin }: Measured): string {
+  if (!sharedOrigin) return 'n/a';
+  const { alone, beside } = sharedOrigin;
+  return `${spread(alone)}; ${spread(beside)}; **${(beside.p50 / alone.p50).toFixed(2)}**`;
 }
 
 function perSecond(value: number): string {

@@ -7,6 +7,7 @@ import type { Statement } from './postgres-meter.js';
 import { HangingReceivers } from './hanging-receivers.js';
 import { ask, type Leftovers } from './processes.js';
 import { type BenchedService, startService, stopService } from './service.js';
+import { measureSharedOrigin, type SharedOrigin } from './shared-origin.js';
 import { cpuSeconds, othersSeconds, residentMb } from './usage.js';
 
 /** Neighbours that hang, and callbacks that each is owed. */
@@ -37,6 +38,8 @@ export interface Measured {
   readonly idleMs: Spread | null;
   /** Submit → callback received of a healthy receiver: alone, and beside receivers that hang. */
   readonly isolation: { readonly alone: Spread; readonly beside: Spread } | null;
+  /** The same of six callbacks, beside a neighbour's that hang at their own origin. */
+  readonly sharedOrigin: SharedOrigin | null;
   readonly commits: number;
   readonly statements: { readonly rows: number; readonly queue: number } | null;
   readonly cpu: CpuSpent | null;
@@ -73,7 +76,8 @@ export async function measure(
     const loaded = await run.load();
     await beside(service);
     const isolation = options.idleSamples > 0 ? await run.isolation() : null;
-    return { backend, idleMs, isolation, ...loaded };
+    const sharedOrigin = options.idleSamples > 0 ? await measureSharedOrigin(service) : null;
+    return { backend, idleMs, isolation, sharedOrigin, ...loaded };
   } finally {
     await stopService(service, leftovers);
   }
@@ -115,7 +119,7 @@ class Run {
     return { alone, beside: await this.idle() };
   }
 
-  async load(): Promise<Omit<Measured, 'backend' | 'idleMs' | 'isolation'>> {
+  async load(): Promise<Omit<Measured, 'backend' | 'idleMs' | 'isolation' | 'sharedOrigin'>> {
     const { operations, concurrency, top } = this.options;
     const { postgres, pid } = this.service;
     await this.forget();

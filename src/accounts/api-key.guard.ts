@@ -67,3 +67,8 @@ export const IsAdmin = createParamDecorator((_: unknown, context: ExecutionConte
 export const AccountId = createParamDecorator((_: unknown, context: ExecutionContext): string => {
   return context.switchToHttp().getRequest<WithHolder>().holder!.accountId;
 });
+
+/** Whether the request's key has the scope `admin`: its holder may know what is inside. */
+export const IsOperator = createParamDecorator((_: unknown, context: ExecutionContext): boolean => {
+  return context.switchToHttp().getRequest<WithHolder>().holder!.scopes.includes('admin');
+});

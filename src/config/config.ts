@@ -73,6 +73,8 @@ export abstract class DeliveryConfig {
 /** What requests that leave for a user's URL may reach. */
 export abstract class EgressConfig {
   abstract readonly allowedPrivate: string;
+  /** Internal names that may be called, as RINGBACK_ALLOWED_HOSTS holds them. */
+  abstract readonly allowedHosts: string;
   abstract readonly allowHttp: boolean;
   abstract readonly httpHosts: readonly string[] | undefined;
   /** Host names an account may bring up a minute with its callback URLs. */

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { parseAllowedHosts } from './allowed-hosts.js';
 import { parseAllowedPrivate } from './allowed-private.js';
 import { readHostPattern } from './host-patterns.js';
 import { parseRetrySchedule } from './retry-schedule.js';
@@ -76,14 +77,20 @@ export const SETTINGS = {
     'Private addresses that callbacks may reach: `cidr[:port],…`. Set but empty = none.',
     parsable(parseAllowedPrivate),
   ),
+  RINGBACK_ALLOWED_HOSTS: setting(
+    '',
+    'Internal names that callbacks, endpoints and `http.request` may call, by http too and whatever private address they have: `receiver:5001,*.svc.cluster.local`, exact names or a leading `*.`, each with a port or for all of them. They are resolved as this machine does it, its hosts file included.',
+    parsable(parseAllowedHosts),
+    'none',
+  ),
   RINGBACK_ALLOW_HTTP: setting(
     'false',
-    'Allow `http:` callback URLs everywhere; without it only to what RINGBACK_ALLOWED_PRIVATE names.',
+    'Allow `http:` callback URLs everywhere; without it only to what RINGBACK_ALLOWED_PRIVATE and RINGBACK_ALLOWED_HOSTS name.',
     boolean,
   ),
   RINGBACK_NEW_HOSTS_PER_MINUTE: setting(
     '60',
-    'Host names that an account may bring up a minute with its callback URLs. One it used before is not new, and what RINGBACK_ALLOWED_PRIVATE names is not counted.',
+    'Host names that an account may bring up a minute with its callback URLs. One it used before is not new, and what RINGBACK_ALLOWED_PRIVATE and RINGBACK_ALLOWED_HOSTS name is not counted.',
     number(1, 1_000_000),
   ),
   RINGBACK_HTTP_HOSTS: optional(
@@ -100,7 +107,7 @@ export const SETTINGS = {
   RINGBACK_CONCURRENCY: setting('50', 'Operations that run at once in this process.', number(1, 10_000)),
   RINGBACK_DELIVERY_CONCURRENCY: setting(
     '100',
-    'Callback attempts in flight at once in this process. Those that only wait for slow or unproven receivers are not counted, up to 10 times as many.',
+    'Callback attempts in flight at once in this process. Those that only wait for slow, silent or unproven receivers are not counted, up to 10 times as many.',
     number(1, 10_000),
   ),
   RINGBACK_SLOTS: setting(
@@ -110,7 +117,7 @@ export const SETTINGS = {
   ),
   RINGBACK_ORIGIN_IN_FLIGHT: setting(
     '10',
-    'Callback attempts in flight at once to one origin (scheme, host and port), over all processes.',
+    'Callback attempts in flight at once to one origin (scheme, host and port), over all processes. Where several receivers are at one origin, a part is kept for those that answer.',
     number(1, 10_000),
   ),
   RINGBACK_LEASE_S: setting(

@@ -100,7 +100,7 @@ export class DeliveryAttempts {
     if (!claim) return;
     const { delivery } = claim;
     // Receivers that hang must not fill the places of those that answer.
-    if (!claim.isProven) park();
+    if (claim.isDoubted) park();
     const impatience = setTimeout(park, PATIENCE_MS);
     const step = Step.start('callback attempt', SpanKind.CLIENT, delivery.traceparent, {
       'ringback.operation': delivery.operationRid ?? '',
@@ -232,6 +232,7 @@ export class DeliveryAttempts {
       phasesMs: JSON.stringify(result.phasesMs),
       httpStatus: response?.status ?? null,
       error: judged.outcome === 'failed' ? judged.error : null,
+      detail: (result.kind === 'error' ? result.detail : undefined) ?? null,
       requestHeaders: JSON.stringify(redacted(headers)),
       responseHeaders: response ? withoutSecrets(headersText(response.headers), headers) : null,
       responseBody: response ? withoutSecrets(response.body, headers) : null,

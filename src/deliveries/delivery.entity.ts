@@ -42,6 +42,14 @@ export class DeliveryEntity {
   @Column({ name: 'lane', type: 'text' })
   lane: string;
 
+  /** Of callbacks what takes turns inside their origin: account and URL without its query, hashed; 0 of an endpoint. */
+  @Column({ name: 'receiver', type: 'bigint' })
+  receiver: string;
+
+  /** Of its receiver when it was hinted: 0 known to answer, 1 unknown, 2 silent or of an unproven origin. */
+  @Column({ name: 'doubt', type: 'smallint' })
+  doubt: 0 | 1 | 2;
+
   /** Sealed JSON of `[{ key, value }]`. */
   @Column({ name: 'headers', type: 'text', nullable: true })
   headers: string | null;
@@ -148,6 +156,10 @@ export class AttemptEntity {
 
   @Column({ name: 'error', type: 'text', nullable: true })
   error: string | null;
+
+  /** For the operator alone: what an integrator isn't told of the error, such as an address. */
+  @Column({ name: 'detail', type: 'text', nullable: true })
+  detail: string | null;
 
   /** JSON text; values that are secret are redacted, the signature is never stored. */
   @Column({ name: 'request_headers', type: 'text', nullable: true })

@@ -13,11 +13,11 @@ import { ENDPOINT_COLUMNS, ENDPOINT_VALUES } from './owed.js';
 /** An endpoint that has done nothing but fail for so long, seconds, is disabled: 5 days. */
 const FORGIVEN_S = 5 * 86_400;
 
-/** How long an origin that gave no answer may rest, as a share of an attempt's timeout. */
+/** How long a receiver that gave no answer may rest, as a share of an attempt's timeout. */
 const MOST_REST = 0.2;
 /** Attempts that may wait for slow receivers besides those in flight, for each of RINGBACK_DELIVERY_CONCURRENCY: they cost a socket. */
 export const PARKED_PER_PLACE = 10;
-/** The share of them that unproven origins may take, over all processes: the rest is for proven ones that begin to hang. */
+/** The share of them that unproven origins and silent receivers may take, over all processes: the rest is for those that begin to hang. */
 const UNPROVEN_PER_PLACE = PARKED_PER_PLACE / 2;
 
 /** The callback of operation $1 that is owed and waits, not yet attempted. */
@@ -31,8 +31,8 @@ export interface DeliveryClaim {
   readonly claimedAt: Date;
   /** This process's monotonic clock right before it: the lease began no earlier. */
   readonly askedAt: number;
-  /** Its origin has answered 2xx, and has not gone silent since. */
-  readonly isProven: boolean;
+  /** Its origin has never answered 2xx, or the receiver has gone silent. */
+  readonly isDoubted: boolean;
   /** What its endpoint asks for; null for an operation's own callback. */
   readonly endpoint: {
     /** Sealed for the row of the endpoint. */
@@ -46,7 +46,7 @@ export interface DeliveryClaim {
 interface ClaimRow {
   readonly lease_token: string;
   readonly claimed_at: Date;
-  readonly is_proven: boolean;
+  readonly doubt: number;
   readonly endpoint_headers: string | null;
   readonly retry_schedule: number[] | null;
   readonly signature_profile: SignatureProfile | null;
@@ -78,6 +78,8 @@ export interface AttemptRecord {
   readonly phasesMs: string | null;
   readonly httpStatus: number | null;
   readonly error: string | null;
+  /** What only an operator may know of the error. */
+  readonly detail: string | null;
   readonly requestHeaders: string | null;
   readonly responseHeaders: string | null;
   readonly responseBody: string | null;
@@ -133,16 +135,16 @@ export class DeliveryStore {
     const askedAt = performance.now();
     const rows = await this.database.query<ClaimRow>(
       `WITH wanted AS (
-         SELECT w.*, d.endpoint_id, d.origin FROM unnest($1::text[], $2::integer[], $3::uuid[], $4::text[]) AS w (id, epoch, token, attempt_id)
+         SELECT w.*, d.endpoint_id FROM unnest($1::text[], $2::integer[], $3::uuid[], $4::text[]) AS w (id, epoch, token, attempt_id)
          JOIN delivery d USING (id)
        ), claimed AS (
          UPDATE delivery d SET phase = 'running', hinted_at = NULL, attempt_count = attempt_count + 1, lease_token = w.token,
            due_at = now() + make_interval(secs => $5),
            schedule_step = schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
-         FROM wanted w LEFT JOIN endpoint e ON e.id = w.endpoint_id LEFT JOIN origin k ON k.name = w.origin
+         FROM wanted w LEFT JOIN endpoint e ON e.id = w.endpoint_id
          WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND e.disabled_at IS NULL
            AND (w.endpoint_id IS NULL OR e.id IS NOT NULL) AND d.reason IS DISTINCT FROM '${ACKNOWLEDGED_BY_POLL}'
-         RETURNING d.*, w.attempt_id, k.proven_at IS NOT NULL AS is_proven, e.headers AS endpoint_headers, e.retry_schedule, e.signature_profile
+         RETURNING d.*, w.attempt_id, e.headers AS endpoint_headers, e.retry_schedule, e.signature_profile
        ), held AS (
          -- Hinted before its endpoint was disabled.
          UPDATE delivery d SET phase = 'held', hinted_at = NULL, due_at = NULL
@@ -179,7 +181,7 @@ export class DeliveryStore {
             leaseToken: token,
             claimedAt: row.claimed_at,
             askedAt,
-            isProven: row.is_proven,
+            isDoubted: row.doubt === 2,
             endpoint: row.signature_profile && {
               headers: row.endpoint_headers,
               schedule: row.retry_schedule,
@@ -196,9 +198,9 @@ export class DeliveryStore {
          -- Locked in one order: no other statement on many of them waits for this one in a circle.
          SELECT r.* FROM unnest($1::text[], $2::uuid[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::real[],
            $9::text[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::text[], $15::boolean[], $16::integer[], $17::boolean[],
-           $18::boolean[], $19::text[], $22::boolean[])
+           $18::boolean[], $19::text[], $22::boolean[], $23::text[])
          AS r (id, token, number, outcome, state, reason, delay_s, duration_ms, phases_ms, http_status, error,
-           request_headers, response_headers, response_body, response_truncated, retry_after_s, interrupted, counts, exhausted_body, resent)
+           request_headers, response_headers, response_body, response_truncated, retry_after_s, interrupted, counts, exhausted_body, resent, detail)
          JOIN delivery d USING (id) WHERE d.lease_token = r.token ORDER BY d.seq FOR NO KEY UPDATE OF d
        ), moved AS (
          -- Acknowledged during the attempt: there is no other after it.
@@ -215,23 +217,34 @@ export class DeliveryStore {
            delivered_at = CASE WHEN r.state = 'Delivered' THEN now() END
          FROM record r WHERE d.id = r.id AND d.lease_token = r.token AND d.phase = 'running'
          RETURNING d.id, d.run_at, d.endpoint_id, d.origin, d.account_id, r.outcome, r.counts, r.exhausted_body,
-           r.http_status IS NULL AND r.outcome = 'failed' AS silent
+           d.lane, d.receiver, r.http_status IS NOT NULL AS answered, r.http_status IS NULL AND r.outcome = 'failed' AS silent
        ), logged AS (
          UPDATE attempt a SET outcome = r.outcome, duration_ms = r.duration_ms, phases_ms = r.phases_ms,
-           http_status = r.http_status, error = r.error, request_headers = r.request_headers,
+           http_status = r.http_status, error = r.error, detail = r.detail, request_headers = r.request_headers,
            response_headers = r.response_headers, response_body = r.response_body,
            response_truncated = r.response_truncated, resent = r.resent, retry_after_s = r.retry_after_s, next_attempt_at = m.run_at
          FROM record r JOIN moved m USING (id) WHERE a.delivery_id = r.id AND a.number = r.number
        ), proven AS (
-         INSERT INTO origin (name, proven_at)
-         SELECT DISTINCT m.origin, now() FROM moved m LEFT JOIN origin k ON k.name = m.origin
-         WHERE m.outcome = 'delivered' AND k.proven_at IS NULL
-         ON CONFLICT (name) DO UPDATE SET proven_at = coalesce(origin.proven_at, now())
-       ), doubted AS (
-         -- One that takes connections and never answers would fill every worker up to its cap: it has to prove itself anew.
-         UPDATE origin k SET proven_at = NULL, rests_until = now() + make_interval(secs => $21 * random())
+         INSERT INTO origin (name, proven_at, receiver)
+         SELECT n.origin, now(), CASE WHEN count(*) = 1 THEN min(n.receiver) ELSE '' END
+         FROM (SELECT DISTINCT m.origin, m.lane || ' ' || m.receiver AS receiver FROM moved m WHERE m.outcome = 'delivered') n
+         LEFT JOIN origin k ON k.name = n.origin
+         WHERE k.proven_at IS NULL OR k.receiver IS NULL OR k.receiver NOT IN ('', n.receiver)
+         GROUP BY n.origin ORDER BY n.origin
+         ON CONFLICT (name) DO UPDATE SET proven_at = coalesce(origin.proven_at, now()),
+           receiver = CASE coalesce(origin.receiver, excluded.receiver) WHEN excluded.receiver THEN excluded.receiver ELSE '' END
+       ), rested AS (
+         UPDATE origin k SET rests_until = now() + make_interval(secs => $21 * random())
          FROM (SELECT m.origin FROM moved m GROUP BY m.origin HAVING bool_or(m.silent) AND NOT bool_or(m.outcome = 'delivered')) n
-         WHERE k.name = n.origin
+         WHERE k.name = n.origin AND k.proven_at IS NULL
+       ), learnt AS (
+         -- Only where it turns. One that takes connections and never answers would fill its origin up to the cap: it has to answer anew.
+         INSERT INTO receiver (lane, receiver, answers, rests_until)
+         SELECT m.lane, m.receiver, bool_or(m.answered), CASE WHEN bool_or(m.answered) THEN '-infinity' ELSE now() + make_interval(secs => $21 * random()) END
+         FROM moved m LEFT JOIN receiver k USING (lane, receiver) GROUP BY m.lane, m.receiver, k.answers
+         HAVING CASE WHEN bool_or(m.answered) THEN k.answers IS NOT TRUE ELSE bool_or(m.silent) END
+         ORDER BY m.lane, m.receiver
+         ON CONFLICT (lane, receiver) DO UPDATE SET answers = excluded.answers, known_at = now(), rests_until = excluded.rests_until
        ), health AS (
          -- Only where it turns: an endpoint's row is not written with every attempt.
          UPDATE endpoint e SET failing_since = CASE WHEN n.succeeded THEN NULL ELSE now() END
@@ -272,6 +285,7 @@ export class DeliveryStore {
         FORGIVEN_S,
         this.config.timeoutS * MOST_REST,
         records.map((r) => r.resent),
+        records.map((r) => r.detail),
       ],
     );
     const moved = new Map(rows.map((row) => [row.id, row]));
@@ -284,13 +298,15 @@ export class DeliveryStore {
   /** Finds due deliveries within their origins' caps and answers the hints to send; after an outage it first spares leases. */
   async dispatch(most: number): Promise<Hint[]> {
     return this.database.query<Hint>(
-      'SELECT * FROM dispatch_deliveries(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, $4)',
+      'SELECT * FROM dispatch_deliveries(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, $4, $6)',
       [
         most,
         this.config.redispatchS,
         this.config.originInFlight,
         this.config.concurrency * UNPROVEN_PER_PLACE,
         this.config.leaseS,
+        // Where turns inside an origin begin: nobody is the first each time.
+        randomBytes(8).readBigInt64BE(),
       ],
     );
   }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { StringDecoder } from 'node:string_decoder';
 import type { Request, Response } from 'got';
-import { classifyEgressError, type Egress, type EgressErrorCode } from '../egress/egress.js';
+import { classifyEgressError, type Egress, type EgressErrorCode, operatorsDetail } from '../egress/egress.js';
 
 /** Milliseconds of each phase; null: not reached, or not needed (a kept connection, no TLS). */
 export interface AttemptPhases {
@@ -24,7 +24,14 @@ export type AttemptResult = (
       durationMs: number;
       phasesMs: AttemptPhases;
     }
-  | { kind: 'error'; code: EgressErrorCode; durationMs: number; phasesMs: AttemptPhases }
+  | {
+      kind: 'error';
+      code: EgressErrorCode;
+      /** What only an operator may know of it. */
+      detail?: string;
+      durationMs: number;
+      phasesMs: AttemptPhases;
+    }
 ) & {
   /** It was sent twice: a kept connection broke before any answer. */
   resent?: true;
@@ -163,12 +170,15 @@ class Reading {
     }
     const code = classifyEgressError(error);
     const isStale = code === 'connection_reset' && this.stream.reusedSocket === true;
-    this.settle(isStale ? 'stale' : failure(code, this.startedAt, this.stream));
+    this.settle(
+      isStale ? 'stale' : failure(code, this.startedAt, this.stream, operatorsDetail(error) ?? undefined),
+    );
   }
 }
 
-function failure(code: EgressErrorCode, startedAt: number, stream?: Request): AttemptResult {
-  return { kind: 'error', code, durationMs: elapsed(startedAt), phasesMs: phasesOf(stream) };
+function failure(code: EgressErrorCode, startedAt: number, stream?: Request, detail?: string): AttemptResult {
+  const known = detail === undefined ? {} : { detail };
+  return { kind: 'error', code, ...known, durationMs: elapsed(startedAt), phasesMs: phasesOf(stream) };
 }
 
 function elapsed(startedAt: number): number {

@@ -1,7 +1,7 @@
-import { isIP } from 'node:net';
 import { Injectable } from '@nestjs/common';
+import { bareHost } from '../config/host-patterns.js';
 import { CallbackHostStore } from './callback-host.store.js';
-import { isPublicAddress } from './public-address.js';
+import { UrlPolicy } from './url-policy.js';
 
 /** Hosts this process remembers to be known; one that it forgot costs a statement. */
 const MOST_REMEMBERED = 50_000;
@@ -15,15 +15,19 @@ export class CallbackHosts {
   /** Account and host, the one asked longest ago first. */
   private readonly known = new Set<string>();
 
-  constructor(private readonly store: CallbackHostStore) {}
+  constructor(
+    private readonly store: CallbackHostStore,
+    private readonly policy: UrlPolicy,
+  ) {}
 
   /**
    * Asks for an URL that the policy has accepted; null: it may be used. Else the account has used up its new hosts,
    * and the answer is in how many seconds it may try again.
    */
   async admit(accountId: string, href: string): Promise<number | null> {
-    const name = countedHost(href);
-    if (name === null) return null;
+    // What an operator opened is no discovery.
+    if (this.policy.isOpened(href)) return null;
+    const name = bareHost(new URL(href));
     const key = `${accountId} ${name}`;
     if (this.known.delete(key)) {
       this.known.add(key);
@@ -40,11 +44,4 @@ export class CallbackHosts {
     const [oldest] = this.known;
     this.known.delete(oldest!);
   }
-}
-
-/** The host that counts; null for what an operator opened (loopback, private addresses): the policy lets no other such URL through. */
-function countedHost(href: string): string | null {
-  const { hostname } = new URL(href);
-  const host = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
-  return host === 'localhost' || (isIP(host) !== 0 && !isPublicAddress(host)) ? null : host;
 }

@@ -48,7 +48,7 @@ export class EgressError extends Error {
   }
 }
 
-/** The URL, a literal address, a DNS answer or the connected peer is one that must not be called. */
+/** The text of the URL names what must not be called, and will do so as long as it stands. */
 export class BlockedDestinationError extends EgressError {
   override readonly name = 'BlockedDestinationError';
   constructor() {
@@ -58,9 +58,22 @@ export class BlockedDestinationError extends EgressError {
 
 /** DNS answered with an error, or with no address. */
 export class DnsError extends EgressError {
-  override readonly name = 'DnsError';
+  override readonly name: string = 'DnsError';
   constructor(cause?: unknown) {
     super('dns_error', { cause });
+  }
+}
+
+/**
+ * A name leads to an address that must not be called. To integrators that is a failure of DNS like any other, which may have
+ * passed by the next attempt; `detail` has the address, for operators alone.
+ */
+export class BlockedAnswerError extends DnsError {
+  override readonly name = 'BlockedAnswerError';
+  readonly detail: string;
+  constructor(host: string, address: string) {
+    super();
+    this.detail = `${host} leads to ${address}, which is not public: where it may be called, name the host in RINGBACK_ALLOWED_HOSTS, or the address in RINGBACK_ALLOWED_PRIVATE`;
   }
 }
 
@@ -127,14 +140,26 @@ const TLS_CODE =
 
 /** Gives any error of a request its class, reading classes and codes only, never a message. */
 export function classifyEgressError(error: unknown): EgressErrorCode {
-  // got wraps what the agent throws; a few levels are enough, and a loop cannot hang us.
-  let current: unknown = error;
-  for (let depth = 0; depth < 5 && current instanceof Error; depth += 1) {
-    const code = classifyOne(current);
+  for (const one of causesOf(error)) {
+    const code = classifyOne(one);
     if (code !== undefined) return code;
-    current = current.cause;
   }
   return 'unknown';
+}
+
+/** What only an operator may know of an error of a request; null: no more than its class says. */
+export function operatorsDetail(error: unknown): string | null {
+  for (const one of causesOf(error)) if (one instanceof BlockedAnswerError) return one.detail;
+  return null;
+}
+
+/** got wraps what the agent throws; a few levels are enough, and a loop cannot hang us. */
+function* causesOf(error: unknown): Generator<Error & { code?: unknown }> {
+  let current: unknown = error;
+  for (let depth = 0; depth < 5 && current instanceof Error; depth += 1) {
+    yield current;
+    current = current.cause;
+  }
 }
 
 function classifyOne(error: Error & { code?: unknown }): EgressErrorCode | undefined {

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { parseAllowedHosts } from '../config/allowed-hosts.js';
 import { parseAllowedPrivate } from '../config/allowed-private.js';
 import { DeliveryConfig, EgressConfig } from '../config/config.js';
 import { CallbackHostStore } from './callback-host.store.js';
@@ -39,5 +40,7 @@ export class EgressModule {}
 
 function guard(config: EgressConfig, hosts: readonly string[] | undefined) {
   const allowedPrivate = parseAllowedPrivate(config.allowedPrivate);
-  return { allowedPrivate, policy: new UrlPolicy({ allowedPrivate, allowHttp: config.allowHttp, hosts }) };
+  const allowedHosts = parseAllowedHosts(config.allowedHosts);
+  const policy = new UrlPolicy({ allowedPrivate, allowedHosts, allowHttp: config.allowHttp, hosts });
+  return { allowedPrivate, allowedHosts, policy };
 }

@@ -11,7 +11,12 @@ import {
 } from './guarded-agent.js';
 import type { UrlPolicy } from './url-policy.js';
 
-export { classifyEgressError, describeEgressError, type EgressErrorCode } from './egress-error.js';
+export {
+  classifyEgressError,
+  describeEgressError,
+  type EgressErrorCode,
+  operatorsDetail,
+} from './egress-error.js';
 
 /** What an `Egress` is made of; times in milliseconds. */
 export interface EgressOptions extends ConnectionGuardOptions {

@@ -1,29 +1,35 @@
 import type { LookupAddress, LookupOptions } from 'node:dns';
-import { Resolver } from 'node:dns/promises';
 import { Agent as HttpAgent, type AgentOptions, type ClientRequestArgs } from 'node:http';
 import { Agent as HttpsAgent, type RequestOptions } from 'node:https';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { Logger } from '@nestjs/common';
+import { AllowedHosts } from '../config/allowed-hosts.js';
 import type { AllowedPrivate } from '../config/allowed-private.js';
 import { readingOn } from './early-answers.js';
-import { BlockedDestinationError, ConnectTimeoutError, DnsError, DnsTimeoutError } from './egress-error.js';
-import { isPublicAddress } from './public-address.js';
+import {
+  BlockedAnswerError,
+  BlockedDestinationError,
+  ConnectTimeoutError,
+  DnsError,
+} from './egress-error.js';
+import { NameResolver, type NameResolverOptions } from './name-resolver.js';
+import { isPublicAddress, isUsableAddress } from './public-address.js';
 
-export { BlockedDestinationError, ConnectTimeoutError, DnsError, DnsTimeoutError } from './egress-error.js';
-
-/** The part of `node:dns/promises`' Resolver that is used, so that a test can answer in its place. */
-export interface AddressResolver {
-  resolve4(hostname: string): Promise<string[]>;
-  resolve6(hostname: string): Promise<string[]>;
-}
+export type { AddressResolver } from './name-resolver.js';
+export {
+  BlockedAnswerError,
+  BlockedDestinationError,
+  ConnectTimeoutError,
+  DnsError,
+  DnsTimeoutError,
+} from './egress-error.js';
 
 /** What a guard lets through, and how long it waits; times in milliseconds. */
-export interface ConnectionGuardOptions {
+export interface ConnectionGuardOptions extends NameResolverOptions {
   allowedPrivate: AllowedPrivate;
-  /** DNS by c-ares unless given. */
-  resolver?: AddressResolver | undefined;
-  /** 2,500 unless given. */
-  dnsTimeoutMs?: number | undefined;
+  /** Names that may lead to private addresses; none unless given. */
+  allowedHosts?: AllowedHosts | undefined;
   /** TCP and TLS together, counted from the DNS answer; 5,000 unless given. */
   connectTimeoutMs?: number | undefined;
 }
@@ -34,26 +40,31 @@ type DialOptions = { host?: string | null; port?: number | string | null; socket
 
 /**
  * Judges every connection of the agents below, three times: a literal address before it is dialled, all DNS answers
- * before one is used, and the peer once connected. It relies on no URL having been checked before.
+ * before one is used, and the peer once connected. It relies on no URL having been checked before. What a text names ends
+ * in `BlockedDestinationError`; what a name leads to, in `BlockedAnswerError`.
  */
 export class ConnectionGuard {
+  private readonly logger = new Logger('Egress');
   private readonly allowedPrivate: AllowedPrivate;
-  private readonly resolver: AddressResolver;
-  private readonly dnsTimeoutMs: number;
+  private readonly allowedHosts: AllowedHosts;
+  private readonly resolver: NameResolver;
   private readonly connectTimeoutMs: number;
 
   constructor(options: ConnectionGuardOptions) {
     this.allowedPrivate = options.allowedPrivate;
-    this.dnsTimeoutMs = options.dnsTimeoutMs ?? 2_500;
+    this.allowedHosts = options.allowedHosts ?? AllowedHosts.none;
     this.connectTimeoutMs = options.connectTimeoutMs ?? 5_000;
-    // c-ares asks DNS servers only. The hosts file is left out on purpose: what an operator or a container runtime
-    // put there (`db`, `metadata`) is internal by nature, and nobody expects integrators to name it.
-    this.resolver = options.resolver ?? new Resolver({ timeout: this.dnsTimeoutMs, tries: 1 });
+    this.resolver = new NameResolver(options);
   }
 
   /** Tells whether this address may be connected to at this port. */
   permits(address: string, port: number): boolean {
     return isPublicAddress(address) || this.allowedPrivate.allows(address, port);
+  }
+
+  /** The same of an address that a host leads to: a name that the operator opened may lead to private ones. */
+  private permitsFor(host: string, address: string, port: number): boolean {
+    return this.permits(address, port) || (this.allowedHosts.allows(host, port) && isUsableAddress(address));
   }
 
   /** Dials with the guarded lookup in place, or fails with `BlockedDestinationError` before any socket exists. */
@@ -68,22 +79,23 @@ export class ConnectionGuard {
     // `path` would make net dial a unix socket.
     const socket = dial({ ...options, path: undefined, socketPath: undefined, lookup });
     if (!socket) return socket;
-    this.watch(socket as Socket, port, timer);
+    this.watch(socket as Socket, host, port, timer);
     if (isLiteral) timer.start();
     return readingOn(socket);
   }
 
   /** Closes a socket whose peer, once connected, is not permitted: before one byte is sent to it. */
-  watch(socket: Socket, port: number, timer?: ConnectTimer): void {
+  watch(socket: Socket, host: string, port: number, timer?: ConnectTimer): void {
     // Ahead of the listeners that start TLS and flush the request.
     socket.prependOnceListener('connect', () => {
       const peer = socket.remoteAddress;
-      if (peer === undefined || !this.permits(peer, port)) socket.destroy(new BlockedDestinationError());
+      if (peer !== undefined && this.permitsFor(host, peer, port)) return;
+      socket.destroy(isIP(host) === 0 ? this.refuse(host, peer ?? 'nowhere') : new BlockedDestinationError());
     });
     timer?.watch(socket);
   }
 
-  /** A `lookup` for one connection that fails if any answer is not permitted; `onResolved` is told of success. */
+  /** A `lookup` for one connection that fails if an answer is not permitted; `onResolved` is told of success. */
   lookupFor(port: number, onResolved?: () => void): LookupFunction {
     return (hostname, options, callback) => {
       void this.resolve(hostname, port, familyOf(options)).then(
@@ -99,35 +111,30 @@ export class ConnectionGuard {
   }
 
   private async resolve(hostname: string, port: number, family: 0 | 4 | 6): Promise<LookupAddress[]> {
-    const isLocalhost = hostname.toLowerCase() === 'localhost';
-    const found = isLocalhost ? this.localhost(port) : await this.askDns(hostname);
-    if (!isLocalhost && found.some(({ address }) => !this.permits(address, port)))
-      throw new BlockedDestinationError();
-    const answers = family === 0 ? found : found.filter((answer) => answer.family === family);
+    const isAllowed = this.allowedHosts.allows(hostname, port);
+    const isLocalhost = !isAllowed && hostname.toLowerCase() === 'localhost';
+    const found = isLocalhost
+      ? this.localhost(port)
+      : toAnswers(await (isAllowed ? this.resolver.asMachine(hostname) : this.resolver.byDns(hostname)));
+    const permitted = found.filter(({ address }) => this.permitsFor(hostname, address, port));
+    const refused = found.find((answer) => !permitted.includes(answer));
+    // A name that the operator opened may have link-local addresses beside its others, as mDNS answers them.
+    if (refused !== undefined && !(isAllowed && permitted.length > 0))
+      throw this.refuse(hostname, refused.address);
+    const answers = family === 0 ? permitted : permitted.filter((answer) => answer.family === family);
     if (answers.length > 0) return answers;
     throw isLocalhost ? new BlockedDestinationError() : new DnsError();
+  }
+
+  /** Nobody but the operator is told where a name led. */
+  private refuse(host: string, address: string): BlockedAnswerError {
+    this.logger.warn({ msg: 'a name leads to an address that may not be called', host, address });
+    return new BlockedAnswerError(host, address);
   }
 
   /** RFC 6761: `localhost` is loopback without asking DNS; of its two addresses only the opened ones. */
   private localhost(port: number): LookupAddress[] {
     return toAnswers(['127.0.0.1', '::1']).filter(({ address }) => this.allowedPrivate.allows(address, port));
-  }
-
-  private async askDns(hostname: string): Promise<LookupAddress[]> {
-    let timer: NodeJS.Timeout | undefined;
-    // c-ares' own timeout is per server and grows: this one is for the whole question.
-    const late = new Promise<'late'>((settle) => {
-      timer = setTimeout(settle, this.dnsTimeoutMs, 'late');
-    });
-    const questions = [this.resolver.resolve4(hostname), this.resolver.resolve6(hostname)];
-    const results = await Promise.all(questions.map((question) => Promise.race([settled(question), late])));
-    clearTimeout(timer);
-    // One family that fails or is late doesn't stop the other: an answer that never comes is never dialled.
-    const addresses = results.flatMap((result) => (result === 'late' ? [] : result.addresses));
-    if (addresses.length > 0) return toAnswers(addresses);
-    if (results.includes('late')) throw new DnsTimeoutError();
-    const causes = results.flatMap((result) => (result === 'late' ? [] : [result.cause]));
-    throw causes.some(isDnsTimeout) ? new DnsTimeoutError() : new DnsError(causes[0]);
   }
 }
 
@@ -196,21 +203,6 @@ function refusedByCallback(connected: Connected | undefined, connect: () => Dupl
     connected(error, undefined as unknown as Duplex);
     return undefined;
   }
-}
-
-type DnsResult = { addresses: string[]; cause?: unknown };
-
-async function settled(question: Promise<string[]>): Promise<DnsResult> {
-  return question.then(
-    (addresses) => ({ addresses }),
-    (cause: unknown) => ({ addresses: [], cause }),
-  );
-}
-
-function isDnsTimeout(error: unknown): boolean {
-  return (
-    error instanceof Error && 'code' in error && (error.code === 'ETIMEOUT' || error.code === 'ETIMEDOUT')
-  );
 }
 
 function toAnswers(addresses: string[]): LookupAddress[] {

@@ -35,6 +35,22 @@ export const SPECIAL_IPV6 = [
   '3fff::/20',
 ] as const;
 
+/**
+ * What no name of `RINGBACK_ALLOWED_HOSTS` leads to either: this machine by no address (0.0.0.0, what a filtering resolver
+ * answers), multicast, and the link-local and other addresses at which clouds hand credentials to whoever asks.
+ */
+const NEVER = new BlockList();
+for (const range of ['0.0.0.0/8', '169.254.0.0/16', '168.63.129.16/32', '224.0.0.0/3'])
+  NEVER.addSubnet(...subnetOf(range), 'ipv4');
+for (const range of ['::/128', 'fe80::/10', 'fd00:ec2::254/128', 'ff00::/8'])
+  NEVER.addSubnet(...subnetOf(range), 'ipv6');
+
+/** Tells whether an address may be called for a name that the operator opened: a private one too. */
+export function isUsableAddress(address: string): boolean {
+  if (isIPv4(address)) return !NEVER.check(address, 'ipv4');
+  return isIPv6(address) && !address.includes('%') && !NEVER.check(address, 'ipv6');
+}
+
 const specialIPv4 = blockListOf(SPECIAL_IPV4, 'ipv4');
 const globalIPv6 = blockListOf([GLOBAL_IPV6], 'ipv6');
 const specialIPv6 = blockListOf(SPECIAL_IPV6, 'ipv6');
@@ -60,8 +76,12 @@ export function isPublicAddress(address: string): boolean {
 function blockListOf(ranges: readonly string[], family: 'ipv4' | 'ipv6'): BlockList {
   const list = new BlockList();
   for (const range of ranges) {
-    const [network = '', prefix = ''] = range.split('/');
-    list.addSubnet(network, Number(prefix), family);
+    list.addSubnet(...subnetOf(range), family);
   }
   return list;
+}
+
+function subnetOf(range: string): [network: string, prefix: number] {
+  const [network = '', prefix = ''] = range.split('/');
+  return [network, Number(prefix)];
 }

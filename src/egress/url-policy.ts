@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { AllowedHosts } from '../config/allowed-hosts.js';
 import type { AllowedPrivate } from '../config/allowed-private.js';
 import { bareHost, HOST_NAME, readHostPattern } from '../config/host-patterns.js';
 import { isPublicAddress } from './public-address.js';
@@ -7,7 +8,9 @@ import { isPublicAddress } from './public-address.js';
 export interface UrlPolicyOptions {
   /** `RINGBACK_ALLOWED_PRIVATE`. */
   allowedPrivate: AllowedPrivate;
-  /** `RINGBACK_ALLOW_HTTP`: `http:` to every destination, not only to those `allowedPrivate` names. */
+  /** `RINGBACK_ALLOWED_HOSTS`; none unless given. */
+  allowedHosts?: AllowedHosts | undefined;
+  /** `RINGBACK_ALLOW_HTTP`: `http:` to every destination, not only to those that the two above name. */
   allowHttp: boolean;
   /** `RINGBACK_HTTP_HOSTS`: the only hosts that may be named, `*.` for any subdomain; undefined is any host. */
   hosts?: readonly string[] | undefined;
@@ -20,6 +23,8 @@ export type UrlVerdict =
 
 /** The longest URL that is accepted, in characters, as given and as normalised. */
 export const MAX_URL_LENGTH = 2048;
+
+const OPERATORS_REMEDY = 'have the operator name it in RINGBACK_ALLOWED_HOSTS';
 
 /** Names that mean this machine or this network whatever DNS says. `localhost` itself has a rule of its own. */
 const LOCAL_SUFFIXES = ['.localhost', '.local', '.internal', '.cluster.local', '.localdomain', '.home.arpa'];
@@ -41,11 +46,13 @@ export const BAD_PORTS: ReadonlySet<number> = new Set([
  */
 export class UrlPolicy {
   private readonly allowedPrivate: AllowedPrivate;
+  private readonly allowedHosts: AllowedHosts;
   private readonly allowHttp: boolean;
   private readonly hosts: readonly string[] | undefined;
 
   constructor(options: UrlPolicyOptions) {
     this.allowedPrivate = options.allowedPrivate;
+    this.allowedHosts = options.allowedHosts ?? AllowedHosts.none;
     this.allowHttp = options.allowHttp;
     this.hosts = options.hosts?.map(readHostPattern);
   }
@@ -58,6 +65,12 @@ export class UrlPolicy {
     if (url === null) return invalid('this is not an absolute URL');
     const refusal = checkForm(url) ?? this.checkDestination(url);
     return refusal ?? { accepted: true, href: url.href, origin: url.origin };
+  }
+
+  /** Tells whether an operator's setting names the host of an accepted URL, so that it is nobody's discovery. */
+  isOpened(href: string): boolean {
+    const url = new URL(href);
+    return this.isNamedByOperator(bareHost(url), portOf(url));
   }
 
   private checkDestination(url: URL): UrlVerdict | undefined {
@@ -75,8 +88,12 @@ export class UrlPolicy {
     return undefined;
   }
 
-  /** An address that RINGBACK_ALLOWED_PRIVATE names, or `localhost` when it names a loopback address of that port. */
+  /**
+   * A name of RINGBACK_ALLOWED_HOSTS, an address that RINGBACK_ALLOWED_PRIVATE names, or `localhost` when that names a loopback
+   * address of that port.
+   */
   private isNamedByOperator(host: string, port: number): boolean {
+    if (this.allowedHosts.allows(host, port)) return true;
     const addresses = host === 'localhost' ? ['127.0.0.1', '::1'] : isIP(host) === 0 ? [] : [host];
     return addresses.some((address) => this.allowedPrivate.allows(address, port));
   }
@@ -99,10 +116,12 @@ function checkLiteral(address: string): UrlVerdict | undefined {
 function checkName(host: string): UrlVerdict | undefined {
   if (host.endsWith('.')) return invalidOrLocal(host, 'the host ends in a dot: leave it out');
   if (host === 'localhost' || LOCAL_SUFFIXES.some((suffix) => host.endsWith(suffix))) {
-    return blocked('the host is a local name');
+    return blocked(`the host is a local name: ${OPERATORS_REMEDY}`);
   }
   if (!HOST_NAME.test(host)) return invalid('the host is not a name that DNS can hold');
-  return host.includes('.') ? undefined : blocked('the host is a bare word: use its full name');
+  return host.includes('.')
+    ? undefined
+    : blocked(`the host is a bare word: use its full name, or ${OPERATORS_REMEDY}`);
 }
 
 /** `localhost.` is as blocked as `localhost`; of other names only the spelling is at fault. */

@@ -74,6 +74,10 @@ export class OriginEntity {
   /** After an attempt without an answer it is not asked before. */
   @Column({ name: 'rests_until', type: 'timestamptz' })
   restsUntil: Date;
+
+  /** The only receiver that is known there; empty: there are others. */
+  @Column({ name: 'receiver', type: 'text', nullable: true })
+  receiver: string | null;
 }
 
 /** A job that sends an endpoint's exhausted deliveries again. It goes on where it was after a crash. */

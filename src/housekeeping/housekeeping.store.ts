@@ -69,6 +69,17 @@ export class HousekeepingStore {
     );
   }
 
+  /** What was learnt of receivers a day ago: they tell it anew by their next answer, and a URL of one callback is never asked again. */
+  dropReceivers(most: number): Promise<number> {
+    return this.count(
+      `DELETE FROM receiver WHERE (lane, receiver) IN (
+         SELECT lane, receiver FROM receiver WHERE known_at <= now() - interval '1 day'
+         ORDER BY known_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+       RETURNING lane`,
+      [most],
+    );
+  }
+
   /** Small tables: host names used long ago, secrets that no longer sign, finished recoveries, and keys long dead. */
   async dropSmall(): Promise<void> {
     await this.database.query(

@@ -59,6 +59,7 @@ export class Housekeeping implements Follower {
       keys: await this.all(MOST, until, (most) => this.store.dropKeys(most)),
     };
     await this.all(MOST_ENTRIES, until, (most) => this.ledger.addUp(most));
+    await this.all(MOST_ENTRIES, until, (most) => this.store.dropReceivers(most));
     await this.store.dropSmall();
     if (Object.values(swept).some((count) => count > 0)) this.logger.log({ msg: 'housekeeping', ...swept });
     return performance.now() >= until && !this.stopping;

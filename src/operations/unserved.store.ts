@@ -31,14 +31,14 @@ const OPERATIONS = `
   WHERE (SELECT count(*) FROM (
     SELECT FROM operation o WHERE o.account_id = w.account_id AND o.phase IN ('hinted', 'running') LIMIT a.slots) t) < a.slots`;
 
-/** Of each lane that certainly has room, since nothing is in flight to its origin and nothing else holds it back: the delivery that is next. */
+/** Of each lane that certainly has room, since nothing is in flight to its origin and nothing else holds it back: the delivery that stands first. */
 const DELIVERIES = `
   WITH RECURSIVE walk AS (
     SELECT '' AS lane, 0::bigint AS seq, 0 AS attempts WHERE ${FEW_HINTED('delivery')}
     UNION ALL
     SELECT d.lane, d.seq, d.attempt_count FROM walk w CROSS JOIN LATERAL (
       SELECT d.lane, d.seq, d.attempt_count FROM delivery d WHERE d.phase = 'ready' AND d.lane > w.lane
-      ORDER BY d.lane, d.run_at, d.seq LIMIT 1
+      ORDER BY d.lane, d.receiver, d.run_at, d.seq LIMIT 1
     ) d
   )
   SELECT 'delivery ' || w.seq || ' ' || w.attempts AS row

@@ -95,6 +95,7 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
     },
     egress: {
       allowedPrivate: '127.0.0.0/8,::1/128',
+      allowedHosts: '',
       allowHttp: false,
       httpHosts: undefined,
       newHostsPerMinute: 60,

@@ -101,14 +101,23 @@ export class DispatchModel extends Rounds<ModelRow> {
   }
 }
 
+/** Whether a receiver is known to answer: `0` yes, `1` unknown, `2` silent, or of an origin that has never answered 2xx. */
+type Doubt = 0 | 1 | 2;
+
 /** A live delivery as the dispatch sees it. `lane` is an endpoint's id, or `origin`; `runAt` is any clock's. */
 export interface DeliveryRow extends LiveRow {
   readonly lane: string;
+  readonly account: string;
+  /** Of a callback its account and URL, 32 bits each; 0 of an endpoint. */
+  readonly receiver: bigint;
   origin: string;
   runAt: number;
+  /** As of when it was hinted. */
+  doubt: Doubt;
 }
 
 export interface ModelEndpoint {
+  readonly account: string;
   origin: string;
   maxInFlight: number | null;
   /** Null: no rate. Else one delivery has room in it, until the test says that time has passed. */
@@ -121,16 +130,50 @@ export interface ModelOrigin {
   rests: boolean;
   /** Attempts of the last minute that were made while it was unproven. */
   asked: number;
+  /** Whether several receivers are known there. */
+  shared: boolean;
+}
+
+/** An origin that nobody knows yet. */
+export const UNKNOWN_ORIGIN: ModelOrigin = { proven: false, rests: false, asked: 0, shared: false };
+
+/** What is known of a receiver, by `nameOf`. */
+export interface ModelReceiver {
+  readonly lane: string;
+  readonly receiver: bigint;
+  answers: boolean;
+  rests: boolean;
+}
+
+/** The name of a delivery's receiver. */
+export function nameOf({ lane, receiver }: Pick<DeliveryRow, 'lane' | 'receiver'>): string {
+  return `${lane} ${receiver}`;
+}
+
+/** What a lane may send in a round, in order, with how much it is doubted. */
+interface Candidate {
+  readonly row: DeliveryRow;
+  readonly doubt: Doubt;
+}
+
+/** Names in a circle that begins behind a place; numbers in their order. */
+function circleOf(names: readonly bigint[], start: bigint): bigint[] {
+  const sorted = [...new Set(names)].sort((a, b) => (a < b ? -1 : 1));
+  return [...sorted.filter((name) => name > start), ...sorted.filter((name) => name <= start)];
 }
 
 /** What `dispatch_deliveries` promises. */
 export class DeliveryModel extends Rounds<DeliveryRow> {
   readonly endpoints = new Map<string, ModelEndpoint>();
   readonly origins = new Map<string, ModelOrigin>();
+  readonly receivers = new Map<string, ModelReceiver>();
+  /** Where turns inside an origin begin in the next round. */
+  start = 0n;
   private served = '';
   private heldServed = '';
   /** What the database's clock says in a round: later than any other time of the test's. */
   private now = 1_000_000;
+  private chosen: Candidate[] = [];
 
   constructor(
     readonly inFlight: number,
@@ -146,6 +189,23 @@ export class DeliveryModel extends Rounds<DeliveryRow> {
   flying(which: (row: DeliveryRow) => boolean): number {
     return this.rows.filter((row) => (row.phase === 'hinted' || row.phase === 'running') && which(row))
       .length;
+  }
+
+  /**
+   * Most places of an origin that one receiver may have, beside others there or alone; and that those of one account, and all,
+   * may have which aren't known to answer.
+   */
+  most(doubt: Doubt, shared: boolean): { each: number; mine: number; all: number } {
+    const fifths = (count: number): number => Math.max(1, Math.floor((this.inFlight * count) / 5));
+    if (doubt === 0)
+      return {
+        each: this.inFlight - (shared ? Math.floor(this.inFlight / 5) : 0),
+        mine: Infinity,
+        all: Infinity,
+      };
+    return doubt === 1
+      ? { each: 1, mine: fifths(2), all: fifths(4) }
+      : { each: 1, mine: fifths(1), all: fifths(2) };
   }
 
   override dispatch(most: number): DeliveryRow[] {
@@ -181,11 +241,12 @@ export class DeliveryModel extends Rounds<DeliveryRow> {
 
   /**
    * Lanes with room, in a circle from the one served last, until they are as many places as a round has; the first row of each,
-   * then the second of each, … Lanes of one origin share its room, and all unproven origins theirs, oldest first within a turn.
+   * then the second of each, … Lanes of one origin share its room, oldest first within a turn, and what isn't known to answer
+   * has a part of it; all that is silent or unproven shares a room of its own.
    */
   protected turns(most: number): DeliveryRow[] {
-    const queues = new Map<string, DeliveryRow[]>();
-    const left = this.unprovenInFlight - this.flying(({ origin }) => !this.isProven(origin));
+    const queues = new Map<string, Candidate[]>();
+    const left = this.unprovenInFlight - this.flying(({ doubt }) => doubt === 2);
     const ahead = circle(
       this.rows.filter(({ phase }) => phase === 'ready').map(({ lane }) => lane),
       this.served,
@@ -194,37 +255,36 @@ export class DeliveryModel extends Rounds<DeliveryRow> {
     while (places < most && ahead.length > 0) {
       for (let asked = most - places; asked > 0 && ahead.length > 0;) {
         const lane = ahead.shift()!;
-        const queue = closed && !this.isProven(this.originOf(lane)) ? [] : this.queueOf(lane);
+        const queue = closed && !this.isProven(this.originOf(lane)) ? [] : this.queueOf(lane, closed);
         if (queue.length === 0) continue;
         queues.set(lane, queue);
         asked--;
       }
-      const firsts = this.within([...queues.values()].map(([first]) => first!));
-      const doubtful = firsts.filter(({ lane }) => !this.isProven(this.originOf(lane))).length;
-      places = firsts.length - doubtful + Math.min(doubtful, Math.max(0, left));
+      const doubtful = this.placesOf(queues, true);
+      places = this.placesOf(queues, false) + Math.min(doubtful, Math.max(0, left));
       closed = doubtful >= left;
     }
-    let unproven = 0;
-    const turn = (row: DeliveryRow): number => queues.get(row.lane)!.indexOf(row);
-    const roomy = this.within(inTurns([...queues.values()]), turn).filter(
-      (row) => this.isProven(this.originOf(row.lane)) || ++unproven <= left,
-    );
-    const chosen = inTurns([...queues.values()])
-      .filter((row) => roomy.includes(row))
+    const turn = (one: Candidate): number => queues.get(one.row.lane)!.indexOf(one);
+    const all = [...queues.values()].flat().sort((a, b) => turn(a) - turn(b) || a.row.id - b.row.id);
+    const roomy = this.within(all);
+    this.chosen = inTurns([...queues.values()])
+      .filter((one) => roomy.includes(one))
       .slice(0, most);
-    this.served = chosen.at(-1)?.lane ?? this.served;
-    return chosen;
+    const rows = this.chosen.map(({ row }) => row);
+    this.served = rows.at(-1)?.lane ?? this.served;
+    return rows;
   }
 
   /** To where its endpoint is now; what is hinted uses up rates, and counts as asking where the origin is unproven. */
   protected override note(hinted: readonly DeliveryRow[]): void {
+    for (const { row, doubt } of this.chosen) row.doubt = doubt;
     for (const row of hinted) {
       const endpoint = this.endpoints.get(row.lane);
       row.origin = endpoint?.origin ?? row.origin;
       if (endpoint?.rate) endpoint.rate = 'spent';
     }
     for (const name of new Set(hinted.map(({ origin }) => origin))) {
-      const origin = this.origins.get(name) ?? { proven: false, rests: false, asked: 0 };
+      const origin = this.origins.get(name) ?? UNKNOWN_ORIGIN;
       if (!origin.proven) this.origins.set(name, { ...origin, asked: Math.min(60, origin.asked + 1) });
     }
   }
@@ -240,29 +300,116 @@ export class DeliveryModel extends Rounds<DeliveryRow> {
     return Math.max(0, cap - this.flying((row) => row.origin === origin));
   }
 
-  private queueOf(lane: string): DeliveryRow[] {
-    const endpoint = this.endpoints.get(lane);
-    const free = Math.min(
-      endpoint?.maxInFlight ? endpoint.maxInFlight - this.flying((row) => row.lane === lane) : this.inFlight,
-      endpoint?.rate ? (endpoint.rate === 'open' ? 1 : 0) : Infinity,
-      this.roomOf(this.originOf(lane)),
-    );
-    return this.rows
-      .filter((row) => row.lane === lane && row.phase === 'ready')
-      .sort((a, b) => a.runAt - b.runAt || a.id - b.id)
-      .slice(0, Math.max(0, free));
+  private doubtOf(row: DeliveryRow): Doubt {
+    const known = this.receivers.get(nameOf(row));
+    if (!this.isProven(this.originOf(row.lane))) return 2;
+    return known === undefined ? 1 : known.answers ? 0 : 2;
   }
 
-  /** What of these their origins have room for, by turn and then age. */
-  private within(rows: readonly DeliveryRow[], turn: (row: DeliveryRow) => number = () => 0): DeliveryRow[] {
-    const left = new Map<string, number>();
-    return [...rows]
-      .sort((a, b) => turn(a) - turn(b) || a.id - b.id)
-      .filter(({ lane }) => {
-        const origin = this.originOf(lane);
-        const room = left.get(origin) ?? this.roomOf(origin);
-        left.set(origin, room - 1);
-        return room > 0;
-      });
+  /** How many places these lanes are, of those whose first is doubtful or of the others. */
+  private placesOf(queues: ReadonlyMap<string, readonly Candidate[]>, doubtful: boolean): number {
+    const counts = new Map<string, number>();
+    for (const [lane, [first]] of queues) {
+      const origin = this.originOf(lane);
+      if ((first!.doubt === 2) === doubtful) counts.set(origin, (counts.get(origin) ?? 0) + 1);
+    }
+    return [...counts].reduce((sum, [origin, count]) => sum + Math.min(count, this.roomOf(origin)), 0);
+  }
+
+  /** What a lane may send: an endpoint by age; an origin's callbacks by turns of their accounts, and of each account's URLs. */
+  private queueOf(lane: string, closed: boolean): Candidate[] {
+    const room = this.roomOf(this.originOf(lane));
+    const ready = this.rows.filter((row) => row.lane === lane && row.phase === 'ready');
+    const shared =
+      this.origins.get(this.originOf(lane))?.shared === true ||
+      new Set(ready.map(({ receiver }) => receiver)).size > 1;
+    const byReceiver = Map.groupBy(ready, ({ receiver }) => receiver);
+    const around = circleOf([...byReceiver.keys()], this.start | 0xffffffffn);
+    const accounts = [...new Set(around.map((receiver) => receiver >> 32n))];
+    return inTurns(
+      accounts.map((account) => {
+        const own = around.filter((receiver) => receiver >> 32n === account);
+        const turns = circleOf(own, (account << 32n) | (this.start & 0xffffffffn));
+        return this.queueOfAccount(
+          turns.map((receiver) => byReceiver.get(receiver)!),
+          closed,
+          shared,
+        );
+      }),
+    ).slice(0, room);
+  }
+
+  private queueOfAccount(receivers: readonly DeliveryRow[][], closed: boolean, shared: boolean): Candidate[] {
+    let doubted = 0;
+    const queues = receivers.map((rows) => {
+      const [first] = rows;
+      const doubt = this.doubtOf(first!);
+      const free = closed && doubt === 2 ? 0 : this.freeOf(first!, doubt, shared);
+      if (doubt > 0 && free > 0 && ++doubted > this.leftOf(first!, doubt).mine) return [];
+      return rows
+        .sort((a, b) => a.runAt - b.runAt || a.id - b.id)
+        .slice(0, Math.max(0, free))
+        .map((row) => ({ row, doubt }));
+    });
+    return inTurns(queues);
+  }
+
+  private freeOf(row: DeliveryRow, doubt: Doubt, shared: boolean): number {
+    const endpoint = this.endpoints.get(row.lane);
+    const own = this.flying(
+      (other) => nameOf(other) === nameOf(row) && other.origin === this.originOf(row.lane),
+    );
+    return Math.min(
+      endpoint?.maxInFlight
+        ? endpoint.maxInFlight - this.flying(({ lane }) => lane === row.lane)
+        : this.inFlight,
+      endpoint?.rate ? (endpoint.rate === 'open' ? 1 : 0) : Infinity,
+      doubt > 0 && this.receivers.get(nameOf(row))?.rests ? 0 : Infinity,
+      this.most(doubt, shared).each - own,
+      this.leftOf(row, doubt).mine,
+      this.leftOf(row, doubt).all,
+    );
+  }
+
+  /** How many more in flight to the row's origin its account, and all, may have to receivers that are so doubted. */
+  private leftOf(row: DeliveryRow, doubt: Doubt): { mine: number; all: number } {
+    const origin = this.originOf(row.lane);
+    const { mine, all } = this.most(doubt, true);
+    const doubted = (other: DeliveryRow): boolean => other.origin === origin && other.doubt > 0;
+    return {
+      mine: mine - this.flying((other) => doubted(other) && other.account === row.account),
+      all: all - this.flying(doubted),
+    };
+  }
+
+  /** What of these there is room for at their origins: for doubted ones of an account, for all doubted ones, and for any; and among all silent ones. */
+  private within(candidates: readonly Candidate[]): Candidate[] {
+    const counted = (groups: Map<string, number>, name: string): number => {
+      groups.set(name, (groups.get(name) ?? 0) + 1);
+      return groups.get(name)!;
+    };
+    const filtered = (
+      given: readonly Candidate[],
+      groupOf: (one: Candidate) => string,
+      roomFor: (one: Candidate) => number,
+    ): Candidate[] => {
+      const groups = new Map<string, number>();
+      return given.filter((one) => counted(groups, groupOf(one)) <= roomFor(one));
+    };
+    const origin = ({ row }: Candidate): string => this.originOf(row.lane);
+    const doubted = (one: Candidate): string => `${origin(one)} ${one.doubt > 0}`;
+    const mine = filtered(
+      candidates,
+      (one) => `${doubted(one)} ${one.row.account}`,
+      (one) => this.leftOf(one.row, one.doubt).mine,
+    );
+    const all = filtered(mine, doubted, (one) => this.leftOf(one.row, one.doubt).all);
+    const roomy = filtered(all, origin, (one) => this.roomOf(origin(one)));
+    const left = this.unprovenInFlight - this.flying(({ doubt }) => doubt === 2);
+    return filtered(
+      roomy,
+      ({ doubt }) => String(doubt === 2),
+      ({ doubt }) => (doubt === 2 ? left : Infinity),
+    );
   }
 }

@@ -1,6 +1,6 @@
 import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
 import { DeliveryDispatcher } from '../../deliveries/delivery.dispatcher.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import { ApiPage, ApiProblem } from '../../http/api-answers.js';
@@ -53,14 +53,18 @@ export class DeliveriesController {
   /** One delivery with its bytes and every attempt. */
   @Get(':id')
   @NeedsScope('operations:read')
-  async read(@AccountId() accountId: string, @Param('id') id: string): Promise<DeliveryDetailsResponse> {
+  async read(
+    @AccountId() accountId: string,
+    @IsOperator() isOperator: boolean,
+    @Param('id') id: string,
+  ): Promise<DeliveryDetailsResponse> {
     const delivery = await this.deliveries.find(accountId, id);
     if (!delivery) throw notFound(id);
     const attempts = await this.deliveries.attempts(id);
     return {
       ...DeliveryResponse.from(delivery),
       body: delivery.body,
-      attempts: attempts.map((attempt) => AttemptResponse.from(attempt)),
+      attempts: attempts.map((attempt) => AttemptResponse.from(attempt, isOperator)),
     };
   }
 

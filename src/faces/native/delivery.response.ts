@@ -55,6 +55,8 @@ export class AttemptResponse {
   phases_ms: unknown;
   http_status: number | null;
   error: string | null;
+  /** For keys with the scope `admin`: where a name led that may not be called. */
+  detail: string | null;
   /** Secrets redacted; the signature is never stored. */
   @ApiObject()
   request_headers: unknown;
@@ -68,7 +70,8 @@ export class AttemptResponse {
   retry_after_s: number | null;
   next_attempt_at: string | null;
 
-  static from(attempt: AttemptEntity): AttemptResponse {
+  /** `isOperator`: the reader's key has the scope `admin`. */
+  static from(attempt: AttemptEntity, isOperator: boolean): AttemptResponse {
     return {
       id: attempt.id,
       number: attempt.number,
@@ -79,6 +82,7 @@ export class AttemptResponse {
       phases_ms: parsed(attempt.phasesMs),
       http_status: attempt.httpStatus,
       error: attempt.error,
+      detail: isOperator ? attempt.detail : null,
       request_headers: parsed(attempt.requestHeaders),
       response_headers: parsed(attempt.responseHeaders),
       response_body: attempt.responseBody,

@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import type { EndpointEntity } from '../../endpoints/endpoint.entity.js';
 import { EndpointStore } from '../../endpoints/endpoint.store.js';
@@ -101,10 +101,14 @@ export class EndpointsController {
   @Post(':id/test')
   @HttpCode(200)
   @NeedsScope('endpoints:write')
-  async test(@AccountId() accountId: string, @Param('id') id: string): Promise<AttemptResponse> {
+  async test(
+    @AccountId() accountId: string,
+    @IsOperator() isOperator: boolean,
+    @Param('id') id: string,
+  ): Promise<AttemptResponse> {
     const delivery = await this.tests.send(await this.endpoints.find(accountId, id));
     const [attempt] = await this.deliveries.attempts(delivery.id);
-    return AttemptResponse.from(attempt!);
+    return AttemptResponse.from(attempt!, isOperator);
   }
 
   @Post(':id/enable')
