@@ -17,6 +17,10 @@ export interface BenchOptions {
   /** Folder for CPU profiles of the service. */
   readonly profile: string | undefined;
   readonly ceilings: boolean;
+  /** A git revision to measure beside this checkout, in turns. */
+  readonly compare: string | undefined;
+  /** Turns of each side. */
+  readonly rounds: number;
   /** Only what rounds of dispatch cost on backlogs of different shape. */
   readonly dispatch: boolean;
   /** After that, the plans of the statements of a round. */
@@ -30,30 +34,6 @@ export interface BenchOptions {
   /** Statements listed by their share of PostgreSQL's time; 0 for none. */
   readonly top: number;
 }
-
-/** What `npm run bench -- --help` prints. */
-export const HELP = `npm run bench -- [options]
-
-  --operations N      operations of the load phase (5000)
-  --warmup N          operations before it that are not counted (500)
-  --concurrency N     submitting connections (64)
-  --origins N         receivers' ports, so origins (8)
-  --slots N           slots of the account (500)
-  --idle-samples N    operations submitted one at a time to an idle service (100)
-  --backend B         postgresql, redis or both (both where a Redis can be had)
-  --redis URL         a Redis to use; else REDIS_URL, else a redis-server from PATH is started and stopped.
-                      Never one that a Ringback in use shares: the keys would mix.
-  --gateway           only: the gateway: pass-through against the proxy library alone, background answers, 200 MB kept
-  --dispatch          only: what a round of dispatch costs on backlogs of 1,000 and 100,000, of 1 to 1,000 accounts
-  --plans             with --dispatch: also how PostgreSQL runs each statement of a round
-  --waits             only: how soon long-polls and history streams tell an end, and what 1,200 held answers cost
-  --no-ceilings       leave out bare got and bare BullMQ
-  --no-statements     leave out pg_stat_statements (its counting costs a little)
-  --top N             list the N statements that took most of PostgreSQL's time (0)
-  --profile FOLDER    write CPU profiles of the service there
-
-Settings of Ringback in the environment (RINGBACK_CONCURRENCY, …) reach the service.
-`;
 
 /** Reads the command line; null where help was asked for. */
 export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOptions | null {
@@ -72,6 +52,8 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
       backend: text,
       redis: text,
       ceilings: flag,
+      compare: text,
+      rounds: text,
       dispatch: flag,
       plans: flag,
       gateway: flag,
@@ -83,6 +65,9 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     },
   });
   if (values.help) return null;
+  const asked = (['compare', 'gateway', 'dispatch', 'waits'] as const).filter((name) => values[name]);
+  if (asked.length > 1)
+    throw new Error(`${asked.map((name) => `--${name}`).join(' and ')} are different runs: give one of them`);
   return {
     operations: whole('operations', values.operations, 5_000, 1, 10_000_000),
     warmup: whole('warmup', values.warmup, 500, 0, 1_000_000),
@@ -94,6 +79,8 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     redisUrl: values.redis ?? (env['REDIS_URL'] || undefined),
     profile: values.profile,
     ceilings: values.ceilings ?? true,
+    compare: values.compare,
+    rounds: whole('rounds', values.rounds, 3, 1, 1_000),
     dispatch: values.dispatch ?? false,
     plans: values.plans ?? false,
     gateway: values.gateway ?? false,

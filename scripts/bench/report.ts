@@ -1,7 +1,9 @@
 import { availableParallelism, cpus, loadavg } from 'node:os';
+import type { CpuSpent } from './cost.js';
 import type { Spread } from './figures.js';
 import type { Backend, BenchOptions } from './options.js';
-import type { CpuSpent, Measured } from './run.js';
+import type { Statement } from './postgres-meter.js';
+import type { Measured } from './run.js';
 
 /** What the parts can do alone, units a second. */
 export interface Ceilings {
@@ -35,6 +37,7 @@ export function table(measured: Measured, options: BenchOptions, ceilings: Ceili
     ['commits per operation', measured.commits.toFixed(2)],
     ['statements per operation, rows + queue', statements(measured)],
     ['CPU per operation, service + PostgreSQL', cpuEach(measured, options.operations)],
+    ['WAL per operation', `${(measured.walBytes / 1024).toFixed(1)} KB`],
     ['memory of the service, start → tenths of the load', memory(measured.residentMb)],
     ['CPU when idle, service + PostgreSQL, before; after the load', measured.idleCpu.map(idleCpu).join('; ')],
     ['cores kept busy by others during the load', measured.othersCores?.toFixed(2) ?? 'n/a without /proc'],
@@ -53,7 +56,11 @@ export function table(measured: Measured, options: BenchOptions, ceilings: Ceili
   ].join('\n');
 }
 
-function topStatements({ top }: Measured, { operations }: BenchOptions): string[] {
+/** What took most of PostgreSQL's time, as a table; nothing where none is wanted. */
+export function topStatements(
+  { top }: { readonly top: readonly Statement[] },
+  { operations }: BenchOptions,
+): string[] {
   if (top.length === 0) return [];
   return [
     '',

@@ -1,13 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
+import { allLogged } from './api.js';
+import { type Cost, costOf } from './cost.js';
 import { type Spread, spreadOf } from './figures.js';
 import type { LoadAnswer, ReceiverAnswers, ToLoad } from './messages.js';
 import type { Backend, BenchOptions } from './options.js';
-import type { Statement } from './postgres-meter.js';
 import { HangingReceivers } from './hanging-receivers.js';
 import { ask, type Leftovers } from './processes.js';
 import { type BenchedService, startService, stopService } from './service.js';
-import { cpuSeconds, othersSeconds, residentMb } from './usage.js';
+import { residentMb } from './usage.js';
 
 /** Neighbours that hang, and callbacks that each is owed. */
 const HANGING = 50;
@@ -16,37 +17,25 @@ const CALLBACKS_EACH = 20;
 const CHECKPOINTS = 10;
 /** Gap between operations that are submitted one at a time, ± 25 %. */
 const IDLE_GAP_MS = 200;
-/** PostgreSQL's sessions report what they have counted at the latest so long after their last statement. */
-const COUNTERS_MS = 10_500;
 
-/** CPU seconds of a phase, per process. */
-export interface CpuSpent {
-  readonly service: number;
-  readonly postgres: number;
-}
-
-/** Everything measured on one queue backend. */
-export interface Measured {
-  readonly backend: Backend;
+/** How a load of as many submits as can be went. */
+export interface Loaded extends Cost {
   readonly acceptedPerSecond: number;
   readonly endToEndPerSecond: number;
   readonly refused: number;
   readonly duplicates: number;
   readonly answerMs: Spread;
   readonly callbackMs: Spread;
+  /** Resident MB of the service before the load and after each tenth of it. */
+  readonly residentMb: readonly (number | null)[];
+}
+
+/** Everything measured on one queue backend. */
+export interface Measured extends Loaded {
+  readonly backend: Backend;
   readonly idleMs: Spread | null;
   /** Submit → callback received of a healthy receiver: alone, and beside receivers that hang. */
   readonly isolation: { readonly alone: Spread; readonly beside: Spread } | null;
-  readonly commits: number;
-  readonly statements: { readonly rows: number; readonly queue: number } | null;
-  readonly cpu: CpuSpent | null;
-  /** Share of one core: before the load, and after it, when PostgreSQL tidies up. */
-  readonly idleCpu: readonly [before: CpuSpent | null, after: CpuSpent | null];
-  /** Cores that the rest of the machine kept busy during the load: what makes figures noisy. */
-  readonly othersCores: number | null;
-  /** Resident MB of the service before the load and after each tenth of it. */
-  readonly residentMb: readonly (number | null)[];
-  readonly top: readonly Statement[];
 }
 
 /** The helper processes, and where they listen. */
@@ -65,7 +54,7 @@ export async function measure(
   leftovers: Leftovers,
   beside: (service: BenchedService) => Promise<void>,
 ): Promise<Measured> {
-  const service = await startService(options, redisUrl, leftovers);
+  const service = await startService(options, leftovers, { redisUrl });
   const run = new Run(service, options, helpers);
   try {
     await run.warmUp();
@@ -79,7 +68,8 @@ export async function measure(
   }
 }
 
-class Run {
+/** The phases of a run on one service. */
+export class Run {
   constructor(
     private readonly service: BenchedService,
     private readonly options: BenchOptions,
@@ -115,51 +105,34 @@ class Run {
     return { alone, beside: await this.idle() };
   }
 
-  async load(): Promise<Omit<Measured, 'backend' | 'idleMs' | 'isolation'>> {
+  /** As many operations as can be, and all their callbacks. */
+  async load(): Promise<Loaded> {
     const { operations, concurrency, top } = this.options;
-    const { postgres, pid } = this.service;
+    const { pid } = this.service;
     await this.forget();
-    const idleBefore = await idleShare(pid);
-    await postgres.forget();
-    const before = await postgres.counted();
-    const memory = [residentMb(pid)];
+    const memory: (number | null)[] = [];
     let submitted!: LoadAnswer;
     let lastAt = 0;
-    const others = othersSeconds();
-    const cpu = await cpuOver(pid, async () => {
+    const cost = await costOf(this.service, operations, top, async () => {
+      memory.push(residentMb(pid));
       const submitting = this.submit(operations, concurrency, 0);
       for (let tenth = 1; tenth <= CHECKPOINTS; tenth++) {
         lastAt = (await this.reach(Math.ceil((operations * tenth) / CHECKPOINTS))).at;
         memory.push(residentMb(pid));
       }
       submitted = await submitting;
+      await allLogged(this.service);
     });
-    const loaded = await postgres.counted();
-    const othersAfter = othersSeconds();
-    const statements = await postgres.top(top);
-    const idleAfter = await idleShare(pid);
-    const after = await postgres.counted();
     const { first, duplicates } = await this.arrivals();
-    // What the service did while the counters came in is no part of the load; every statement of it commits by itself.
-    const idling = callsBetween(loaded, after) ?? 0;
-    const lastedS = (lastAt - submitted.startedAt) / 1000;
     return {
-      acceptedPerSecond: operations / ((submitted.endedAt - submitted.startedAt) / 1000),
-      endToEndPerSecond: operations / lastedS,
+      ...cost,
+      acceptedPerSecond: (operations * 1000) / (submitted.endedAt - submitted.startedAt),
+      endToEndPerSecond: (operations * 1000) / (lastAt - submitted.startedAt),
       refused: submitted.refused,
       duplicates,
       answerMs: spreadOf(submitted.answerMs),
       callbackMs: spreadOf(first.map(([, receivedAt, finishedAt]) => receivedAt - finishedAt)),
-      commits: (after.commits - before.commits - idling) / operations,
-      statements: loaded.statements && {
-        rows: (loaded.statements.rows - before.statements!.rows) / operations,
-        queue: (loaded.statements.queue - before.statements!.queue) / operations,
-      },
-      cpu,
-      idleCpu: [idleBefore, idleAfter],
-      othersCores: others === null || othersAfter === null ? null : (othersAfter - others) / lastedS,
       residentMb: memory,
-      top: statements,
     };
   }
 
@@ -191,31 +164,4 @@ class Run {
 /** Slower than 25 operations a second, after a minute to begin with, and the bench gives up. */
 function bound(operations: number): number {
   return 60_000 + operations * 40;
-}
-
-function callsBetween(
-  from: { statements: { rows: number; queue: number } | null },
-  to: { statements: { rows: number; queue: number } | null },
-): number | null {
-  if (!from.statements || !to.statements) return null;
-  return to.statements.rows + to.statements.queue - from.statements.rows - from.statements.queue;
-}
-
-/** What a piece of work costs the service and its PostgreSQL; null where there is no /proc. */
-export async function cpuOver(pid: number, work: () => Promise<void>): Promise<CpuSpent | null> {
-  const from = cpuSeconds(pid);
-  await work();
-  const to = cpuSeconds(pid);
-  return from && to && { service: to.own - from.own, postgres: to.below - from.below };
-}
-
-/** Share of one core that an idle service takes, over the time that PostgreSQL's counters need. */
-export async function idleShare(pid: number): Promise<CpuSpent | null> {
-  const spent = await cpuOver(pid, () => pause(COUNTERS_MS));
-  return (
-    spent && {
-      service: (spent.service * 1000) / COUNTERS_MS,
-      postgres: (spent.postgres * 1000) / COUNTERS_MS,
-    }
-  );
 }

@@ -1,0 +1,80 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { buildOf, revisionOf, TODAY } from './build.js';
+import { median } from './figures.js';
+import type { Backend, BenchOptions } from './options.js';
+import type { Leftovers } from './processes.js';
+import { redisFor } from './redis.js';
+import { heading, topStatements } from './report.js';
+import type { Helpers } from './run.js';
+import { type Column, inTurns, sidesTable } from './sides-table.js';
+import { type Side, takeTurn } from './turn.js';
+import type { Turn } from './turn-figures.js';
+import { BUSY_CORES, othersCores } from './usage.js';
+
+/** Measures sides in turns, on each queue backend, and prints one table. */
+export async function benchSides(
+  options: BenchOptions,
+  helpers: Helpers,
+  leftovers: Leftovers,
+): Promise<void> {
+  console.log(`${heading(options)}\n`);
+  await warnOfOthers();
+  const sides = await sidesOf(options, leftovers);
+  const groups: Column[][] = [];
+  for (const backend of backendsOf(options, sides)) {
+    const measured = new Map<Side, Turn[]>(sides.map((side) => [side, []]));
+    for (const side of inTurns(sides, options.rounds)) {
+      const turns = measured.get(side)!;
+      console.error(`${NAMES[backend]}, ${side.name}, round ${turns.length + 1} of ${options.rounds} …`);
+      const on = backend === 'redis' ? side : { ...side, redisUrl: undefined };
+      turns.push(await takeTurn(on, options, helpers, leftovers));
+      // The machine's disk and caches come to rest before the next one.
+      await pause(1000);
+    }
+    groups.push([...measured].map(([{ name }, turns]) => ({ name: `${NAMES[backend]}, ${name}`, turns })));
+  }
+  print(groups, options);
+}
+
+const NAMES = { postgresql: 'PostgreSQL', redis: 'Redis' } as const satisfies Record<Backend, string>;
+
+async function sidesOf(options: BenchOptions, leftovers: Leftovers): Promise<Side[]> {
+  const revision = await revisionOf(options.compare!);
+  console.log(`Before: ${revision.title}. After: this checkout.\n`);
+  console.error(`building ${revision.title} …`);
+  const builds = { before: await buildOf(revision, leftovers), after: TODAY };
+  const sides: Side[] = [];
+  for (const [name, build] of Object.entries(builds)) {
+    // One Redis each: what a revision leaves there is nothing that the other has to know.
+    const redisUrl = await redisFor(options, leftovers);
+    sides.push({ name, build, redisUrl, dataDir: await leftovers.folder(`data-${name}`) });
+  }
+  return sides;
+}
+
+function backendsOf({ backend }: BenchOptions, sides: readonly Side[]): Backend[] {
+  const backends: Backend[] = backend === 'redis' ? [] : ['postgresql'];
+  if (sides[0]!.redisUrl !== undefined) backends.push('redis');
+  return backends;
+}
+
+async function warnOfOthers(): Promise<void> {
+  const cores = await othersCores();
+  if (cores === null || cores < BUSY_CORES) return;
+  console.error(
+    `others keep ${cores.toFixed(2)} cores of this machine busy: times will mean little, and CPU per operation less than it could`,
+  );
+}
+
+function print(groups: readonly (readonly Column[])[], options: BenchOptions): void {
+  console.log(sidesTable(groups));
+  const columns = groups.flat();
+  const busy = columns.map(({ turns }) => median(turns.flatMap(({ figures }) => figures.othersCores ?? [])));
+  if (options.rounds > 1) console.log('\nMedians of the turns; in brackets the least and the most.');
+  if (Math.max(...busy) >= BUSY_CORES)
+    console.log('\n**Others kept the machine busy:** compare no times, and CPU with care.');
+  for (const { name, turns } of columns) {
+    const top = topStatements(turns.at(-1)!, options);
+    if (top.length > 0) console.log(['', `${name}, last turn:`, ...top].join('\n'));
+  }
+}

@@ -1,0 +1,37 @@
+import type { Statement } from './postgres-meter.js';
+
+/** What a figure is, and with how many digits it is shown. */
+export interface Figure {
+  readonly label: string;
+  readonly digits: number;
+}
+
+/** The rows of the table, in their order. */
+export const FIGURES = {
+  cpu: { label: 'CPU per operation, service + PostgreSQL, ms', digits: 2 },
+  cpuService: { label: '– of the service, ms', digits: 2 },
+  cpuPostgres: { label: '– of PostgreSQL, ms', digits: 2 },
+  endToEnd: { label: 'operations with their callback received, end to end, 1/s', digits: 0 },
+  accepted: { label: 'accepted, 1/s', digits: 0 },
+  idleP50: { label: 'idle: submit → callback received, p50, ms', digits: 1 },
+  idleP95: { label: 'idle: submit → callback received, p95, ms', digits: 1 },
+  wal: { label: 'WAL per operation, KB', digits: 1 },
+  commits: { label: 'commits per operation', digits: 2 },
+  statementsRows: { label: 'statements per operation, for rows', digits: 2 },
+  statementsQueue: { label: 'statements per operation, for the queue', digits: 2 },
+  idleCpuService: { label: 'CPU when idle, service, % of a core', digits: 1 },
+  idleCpuPostgres: { label: 'CPU when idle, PostgreSQL, % of a core', digits: 1 },
+  rss: { label: 'most memory of the service (RSS), MB', digits: 0 },
+  refused: { label: 'refused submits', digits: 0 },
+  duplicates: { label: 'doubled callbacks', digits: 0 },
+  othersCores: { label: 'cores kept busy by others', digits: 2 },
+} as const satisfies Record<string, Figure>;
+
+/** A figure's name. */
+export type FigureName = keyof typeof FIGURES;
+
+/** What one turn of a side told; a figure that can't be had here is left out. */
+export interface Turn {
+  readonly figures: Readonly<Partial<Record<FigureName, number>>>;
+  readonly top: readonly Statement[];
+}

@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import type { Build } from './build.js';
+import type { BenchOptions } from './options.js';
+import type { Leftovers } from './processes.js';
+import { type Helpers, type Loaded, Run } from './run.js';
+import { startService, stopService } from './service.js';
+import type { FigureName, Turn } from './turn-figures.js';
+
+/** One of those that are measured in turns. */
+export interface Side {
+  /** A word or two: a column's head. */
+  readonly name: string;
+  readonly build: Build;
+  /** Kept from turn to turn. */
+  readonly dataDir: string;
+  readonly redisUrl: string | undefined;
+}
+
+/** One turn: the side's service is started on its data, warmed up, measured and ended. */
+export async function takeTurn(
+  { name, build, dataDir, redisUrl }: Side,
+  options: BenchOptions,
+  helpers: Helpers,
+  leftovers: Leftovers,
+): Promise<Turn> {
+  const profile = options.profile && join(options.profile, name);
+  const service = await startService({ ...options, profile }, leftovers, { build, dataDir, redisUrl });
+  try {
+    const run = new Run(service, options, helpers);
+    await run.warmUp();
+    const idle = options.idleSamples > 0 ? await run.idle() : null;
+    const loaded = await run.load();
+    return {
+      figures: known({
+        ...costFigures(loaded, options.operations),
+        idleP50: idle?.p50,
+        idleP95: idle?.p95,
+        endToEnd: loaded.endToEndPerSecond,
+        accepted: loaded.acceptedPerSecond,
+      }),
+      top: loaded.top,
+    };
+  } finally {
+    await stopService(service, leftovers);
+  }
+}
+
+type Found = Partial<Record<FigureName, number | null | undefined>>;
+
+function costFigures(
+  { cpu, idleCpu, statements, walBytes, commits, othersCores, residentMb, refused, duplicates }: Loaded,
+  operations: number,
+): Found {
+  const each = cpu && {
+    service: (cpu.service * 1000) / operations,
+    postgres: (cpu.postgres * 1000) / operations,
+  };
+  const [idle] = idleCpu;
+  return {
+    cpu: each && each.service + each.postgres,
+    cpuService: each?.service,
+    cpuPostgres: each?.postgres,
+    wal: walBytes / 1024,
+    commits,
+    statementsRows: statements?.rows,
+    statementsQueue: statements?.queue,
+    idleCpuService: idle && idle.service * 100,
+    idleCpuPostgres: idle && idle.postgres * 100,
+    rss: residentMb.includes(null) ? null : Math.max(...(residentMb as number[])),
+    refused,
+    duplicates,
+    othersCores,
+  };
+}
+
+function known(found: Found): Turn['figures'] {
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => typeof value === 'number'));
+}

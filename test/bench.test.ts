@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import { median, spreadOf } from '../scripts/bench/figures.js';
+import { readOptions } from '../scripts/bench/options.js';
+import { inTurns, ratioOfMedians, sidesTable } from '../scripts/bench/sides-table.js';
+
+describe('the figures of a benchmark', () => {
+  it('are percentiles by nearest rank', () => {
+    const durations = Array.from({ length: 200 }, (_, index) => 200 - index);
+    expect(spreadOf(durations)).toEqual({ p50: 100, p95: 190, p99: 198, max: 200 });
+    expect(spreadOf([7])).toEqual({ p50: 7, p95: 7, p99: 7, max: 7 });
+  });
+
+  it('have a median of the middle value, or of the two in the middle', () => {
+    expect(median([9, 1, 5])).toBe(5);
+    expect(median([10, 1, 2, 9])).toBe(5.5);
+    expect(median([])).toBeNaN();
+  });
+
+  it('are compared by the ratio of their medians, where both sides have one', () => {
+    expect(ratioOfMedians([4, 100, 2], [3, 1, 2])).toBe(0.5);
+    expect(ratioOfMedians([], [1])).toBeNull();
+    expect(ratioOfMedians([0], [1])).toBeNull();
+  });
+});
+
+describe('sides that are measured in turns', () => {
+  it('take them there and back again', () => {
+    expect(inTurns(['A', 'B'], 3).join('')).toBe('ABBAAB');
+    expect(inTurns(['A'], 2).join('')).toBe('AA');
+  });
+
+  it('stand in one table with the ratio behind them, without the rows that nobody has', () => {
+    const side = (name: string, ...cpu: number[]) => ({
+      name,
+      turns: cpu.map((value) => ({ figures: { cpu: value }, top: [] })),
+    });
+    expect(sidesTable([[side('before', 2, 4, 3), side('after', 1.5)], [side('alone', 1)]])).toBe(
+      [
+        '| figure | before | after | ratio | alone |',
+        '| --- | --- | --- | --- | --- |',
+        '| CPU per operation, service + PostgreSQL, ms | 3.00 (2.00–4.00) | 1.50 | **0.50** | 1.00 |',
+      ].join('\n'),
+    );
+  });
+});
+
+describe('the command line of the benchmark', () => {
+  it('takes three rounds of a comparison unless told otherwise', () => {
+    expect(readOptions(['--compare', 'v1'], {})).toMatchObject({ compare: 'v1', rounds: 3 });
+    expect(readOptions(['--compare', 'v1', '--rounds', '5'], {})).toMatchObject({ rounds: 5 });
+  });
+
+  it.each([
+    [['--rounds', '0'], '--rounds must be a whole number from 1 to 1000, and is "0"'],
+    [['--compare', 'v1', '--gateway'], '--compare and --gateway are different runs: give one of them'],
+  ])('refuses %j', (args, message) => {
+    expect(() => readOptions(args, {})).toThrow(message);
+  });
+});
