@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { median, spreadOf } from '../scripts/bench/figures.js';
 import { readOptions } from '../scripts/bench/options.js';
+import { dueWithin, intendedMs } from '../scripts/bench/pace.js';
 import { inTurns, ratioOfMedians, sidesTable } from '../scripts/bench/sides-table.js';
 
 describe('the figures of a benchmark', () => {
@@ -50,10 +51,27 @@ describe('the command line of the benchmark', () => {
     expect(readOptions(['--compare', 'v1', '--rounds', '5'], {})).toMatchObject({ rounds: 5 });
   });
 
+  it('offers for half a minute, in one round where there is nothing to compare with', () => {
+    expect(readOptions(['--rate', '200'], {})).toMatchObject({ rate: 200, seconds: 30, rounds: 1 });
+  });
+
   it.each([
+    [['--rate', 'fast'], '--rate must be a whole number from 1 to 100000, and is "fast"'],
     [['--rounds', '0'], '--rounds must be a whole number from 1 to 1000, and is "0"'],
-    [['--compare', 'v1', '--gateway'], '--compare and --gateway are different runs: give one of them'],
+    [['--compare', 'v1', '--gateway'], '--gateway and --compare are different runs: give one of them'],
   ])('refuses %j', (args, message) => {
     expect(() => readOptions(args, {})).toThrow(message);
+  });
+});
+
+describe('an open loop', () => {
+  it('sets when each operation is to be sent, whatever happens meanwhile', () => {
+    expect([0, 1, 2, 200].map((number) => intendedMs(number, 200))).toEqual([0, 5, 10, 1000]);
+  });
+
+  it('has due at any time what was to be sent by then, and never more than all', () => {
+    expect([-1, 0, 4.99, 5, 12, 1_000].map((ms) => dueWithin(ms, 200, 100))).toEqual([0, 1, 1, 2, 3, 100]);
+    // After a stall of a second all that it kept from being sent is due at once.
+    expect(dueWithin(1_000, 200, 1_000)).toBe(201);
   });
 });

@@ -4,6 +4,7 @@ export const HELP = `npm run bench -- [options]
 What is measured, one of:
                       (nothing) one load at full speed, with what PostgreSQL, the queue and the client could do alone
   --compare REVISION  another revision and this checkout in turns: REVISION is built in a temporary folder
+  --rate N            N operations a second by a fixed schedule, whatever the service does (an open loop); with --compare too
   --gateway           only: the gateway: pass-through against the proxy library alone, background answers, 200 MB kept
   --dispatch          only: what a round of dispatch costs on backlogs of 1,000 and 100,000, of 1 to 1,000 accounts
   --waits             only: how soon long-polls and history streams tell an end, and what 1,200 held answers cost
@@ -14,7 +15,8 @@ What is measured, one of:
   --origins N         receivers' ports, so origins (8)
   --slots N           slots of the account (500)
   --idle-samples N    operations submitted one at a time to an idle service (100)
-  --rounds N          how often each side has its turn (3)
+  --rounds N          how often each side has its turn (3; 1 where there is only one side)
+  --seconds N         with --rate: how long (30)
   --backend B         postgresql, redis or both (both where a Redis can be had)
   --redis URL         a Redis to use; else REDIS_URL, else a redis-server from PATH is started and stopped.
                       Never one that a Ringback in use shares: the keys would mix.

@@ -21,6 +21,10 @@ export interface BenchOptions {
   readonly compare: string | undefined;
   /** Turns of each side. */
   readonly rounds: number;
+  /** Operations a second of an open loop, in place of the load at full speed. */
+  readonly rate: number | undefined;
+  /** How long that lasts. */
+  readonly seconds: number;
   /** Only what rounds of dispatch cost on backlogs of different shape. */
   readonly dispatch: boolean;
   /** After that, the plans of the statements of a round. */
@@ -54,6 +58,8 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
       ceilings: flag,
       compare: text,
       rounds: text,
+      rate: text,
+      seconds: text,
       dispatch: flag,
       plans: flag,
       gateway: flag,
@@ -65,9 +71,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     },
   });
   if (values.help) return null;
-  const asked = (['compare', 'gateway', 'dispatch', 'waits'] as const).filter((name) => values[name]);
-  if (asked.length > 1)
-    throw new Error(`${asked.map((name) => `--${name}`).join(' and ')} are different runs: give one of them`);
+  refuseTwoRuns(values);
   return {
     operations: whole('operations', values.operations, 5_000, 1, 10_000_000),
     warmup: whole('warmup', values.warmup, 500, 0, 1_000_000),
@@ -80,7 +84,9 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     profile: values.profile,
     ceilings: values.ceilings ?? true,
     compare: values.compare,
-    rounds: whole('rounds', values.rounds, 3, 1, 1_000),
+    rounds: whole('rounds', values.rounds, values.compare === undefined ? 1 : 3, 1, 1_000),
+    rate: values.rate === undefined ? undefined : whole('rate', values.rate, 0, 1, 100_000),
+    seconds: whole('seconds', values.seconds, 30, 1, 86_400),
     dispatch: values.dispatch ?? false,
     plans: values.plans ?? false,
     gateway: values.gateway ?? false,
@@ -88,6 +94,15 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     statements: values.statements ?? true,
     top: whole('top', values.top, 0, 0, 1_000),
   };
+}
+
+/** Sides, be they revisions or rates, combine; the others are runs of their own. */
+function refuseTwoRuns(values: Readonly<Record<string, unknown>>): void {
+  const given = (names: readonly string[]): string[] => names.filter((name) => values[name]);
+  const [own, sides] = [given(['gateway', 'dispatch', 'waits']), given(['compare', 'rate'])];
+  if (own.length === 0 || own.length + sides.length === 1) return;
+  const both = [...own, ...sides].map((name) => `--${name}`).join(' and ');
+  throw new Error(`${both} are different runs: give one of them`);
 }
 
 function whole(name: string, given: string | undefined, fallback: number, min: number, max: number): number {

@@ -13,12 +13,15 @@ export interface Ceilings {
 
 /** The machine and the settings, in one paragraph: figures mean nothing without them. */
 export function heading(options: BenchOptions): string {
-  const { operations, concurrency, origins, slots, warmup } = options;
+  const { operations, concurrency, origins, slots, warmup, rate, seconds } = options;
+  const load =
+    rate === undefined
+      ? `${count(operations)} operations of type \`echo\` over ${concurrency} connections`
+      : `${count(rate)} operations of type \`echo\` a second, for ${seconds} s`;
   return [
     `Node ${process.versions.node}, ${availableParallelism()} CPUs (${cpus()[0]?.model.trim() ?? 'unknown'}), `,
     `load average before the run ${loadavg()[0]!.toFixed(2)}. `,
-    `${count(operations)} operations of type \`echo\` after ${count(warmup)} for warming up, `,
-    `${concurrency} connections, ${origins} receivers' origins, ${slots} slots. `,
+    `${load}, after ${count(warmup)} for warming up; ${origins} receivers' origins, ${slots} slots. `,
     'Everything on this one machine, over loopback.',
   ].join('');
 }

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { allLogged } from './api.js';
 import { type Cost, costOf } from './cost.js';
 import { type Spread, spreadOf } from './figures.js';
-import type { LoadAnswer, ReceiverAnswers, ToLoad } from './messages.js';
+import type { LoadAnswer, ReceiverAnswers, ToOffer, ToSubmit } from './messages.js';
 import type { Backend, BenchOptions } from './options.js';
 import { HangingReceivers } from './hanging-receivers.js';
 import { ask, type Leftovers } from './processes.js';
@@ -71,8 +71,8 @@ export async function measure(
 /** The phases of a run on one service. */
 export class Run {
   constructor(
-    private readonly service: BenchedService,
-    private readonly options: BenchOptions,
+    readonly service: BenchedService,
+    readonly options: BenchOptions,
     private readonly helpers: Helpers,
   ) {}
 
@@ -92,7 +92,7 @@ export class Run {
     const { submitted } = await this.submit(this.options.idleSamples, 1, IDLE_GAP_MS);
     await reached;
     const arrived = new Map((await this.arrivals()).first.map(([rid, at]) => [rid, at]));
-    return spreadOf(submitted.map(([rid, at]) => arrived.get(rid)! - at));
+    return spreadOf(submitted.map(({ rid, intendedAt }) => arrived.get(rid)! - intendedAt));
   }
 
   /** Healthy callbacks one at a time, without and with neighbours that take callbacks and never answer. */
@@ -136,14 +136,20 @@ export class Run {
     };
   }
 
-  private submit(count: number, concurrency: number, gapMs: number): Promise<LoadAnswer> {
-    const { url, key } = this.service;
-    const { load, ports } = this.helpers;
-    const question: ToLoad = { ask: 'submit', serviceUrl: url, key, ports, count, concurrency, gapMs };
-    return ask(load, question, bound(count) + count * gapMs * 2);
+  /** A closed loop. */
+  submit(count: number, concurrency: number, gapMs: number): Promise<LoadAnswer> {
+    const question: ToSubmit = { ask: 'submit', ...this.target, count, concurrency, gapMs };
+    return ask(this.helpers.load, question, bound(count) + count * gapMs * 2);
   }
 
-  private reach(count: number): Promise<ReceiverAnswers['reach']> {
+  /** An open loop. */
+  offer(count: number, rate: number): Promise<LoadAnswer> {
+    const question: ToOffer = { ask: 'offer', ...this.target, count, rate };
+    return ask(this.helpers.load, question, bound(count) + (count * 1000) / rate);
+  }
+
+  /** Resolves when so many operations have had their callback received. */
+  reach(count: number): Promise<ReceiverAnswers['reach']> {
     const most = Math.max(this.options.operations, count);
     return ask(
       this.helpers.receiver,
@@ -152,12 +158,18 @@ export class Run {
     );
   }
 
-  private forget(): Promise<ReceiverAnswers['forget']> {
+  /** Lets the receiver count anew. */
+  forget(): Promise<ReceiverAnswers['forget']> {
     return ask(this.helpers.receiver, { ask: 'forget' }, 10_000);
   }
 
-  private arrivals(): Promise<ReceiverAnswers['arrivals']> {
+  arrivals(): Promise<ReceiverAnswers['arrivals']> {
     return ask(this.helpers.receiver, { ask: 'arrivals' }, 60_000);
+  }
+
+  private get target(): Pick<ToSubmit, 'serviceUrl' | 'key' | 'ports'> {
+    const { url, key } = this.service;
+    return { serviceUrl: url, key, ports: this.helpers.ports };
   }
 }
 

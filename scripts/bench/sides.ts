@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { buildOf, revisionOf, TODAY } from './build.js';
+import { type Build, buildOf, revisionOf, TODAY } from './build.js';
 import { median } from './figures.js';
 import type { Backend, BenchOptions } from './options.js';
 import type { Leftovers } from './processes.js';
@@ -38,18 +38,25 @@ export async function benchSides(
 
 const NAMES = { postgresql: 'PostgreSQL', redis: 'Redis' } as const satisfies Record<Backend, string>;
 
+/** What is measured in turns, with a database and a Redis each: what a revision leaves there is nothing that another has to know. */
 async function sidesOf(options: BenchOptions, leftovers: Leftovers): Promise<Side[]> {
-  const revision = await revisionOf(options.compare!);
+  const sides: Side[] = [];
+  for (const [name, build] of Object.entries(await buildsOf(options, leftovers)))
+    sides.push({
+      name,
+      build,
+      dataDir: await leftovers.folder('data'),
+      redisUrl: await redisFor(options, leftovers),
+    });
+  return sides;
+}
+
+async function buildsOf({ compare }: BenchOptions, leftovers: Leftovers): Promise<Record<string, Build>> {
+  if (compare === undefined) return { 'this checkout': TODAY };
+  const revision = await revisionOf(compare);
   console.log(`Before: ${revision.title}. After: this checkout.\n`);
   console.error(`building ${revision.title} …`);
-  const builds = { before: await buildOf(revision, leftovers), after: TODAY };
-  const sides: Side[] = [];
-  for (const [name, build] of Object.entries(builds)) {
-    // One Redis each: what a revision leaves there is nothing that the other has to know.
-    const redisUrl = await redisFor(options, leftovers);
-    sides.push({ name, build, redisUrl, dataDir: await leftovers.folder(`data-${name}`) });
-  }
-  return sides;
+  return { before: await buildOf(revision, leftovers), after: TODAY };
 }
 
 function backendsOf({ backend }: BenchOptions, sides: readonly Side[]): Backend[] {

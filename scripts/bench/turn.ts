@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Build } from './build.js';
+import { offer, type Offered } from './offered.js';
 import type { BenchOptions } from './options.js';
 import type { Leftovers } from './processes.js';
 import { type Helpers, type Loaded, Run } from './run.js';
@@ -29,17 +30,8 @@ export async function takeTurn(
     const run = new Run(service, options, helpers);
     await run.warmUp();
     const idle = options.idleSamples > 0 ? await run.idle() : null;
-    const loaded = await run.load();
-    return {
-      figures: known({
-        ...costFigures(loaded, options.operations),
-        idleP50: idle?.p50,
-        idleP95: idle?.p95,
-        endToEnd: loaded.endToEndPerSecond,
-        accepted: loaded.acceptedPerSecond,
-      }),
-      top: loaded.top,
-    };
+    const { figures, top } = await underLoad(run);
+    return { figures: known({ ...figures, idleP50: idle?.p50, idleP95: idle?.p95 }), top };
   } finally {
     await stopService(service, leftovers);
   }
@@ -47,8 +39,32 @@ export async function takeTurn(
 
 type Found = Partial<Record<FigureName, number | null | undefined>>;
 
+async function underLoad(run: Run): Promise<{ figures: Found; top: Turn['top'] }> {
+  const { rate, seconds, operations } = run.options;
+  if (rate === undefined) {
+    const loaded = await run.load();
+    const { endToEndPerSecond: endToEnd, acceptedPerSecond: accepted, top } = loaded;
+    return { figures: { ...costFigures(loaded, operations), endToEnd, accepted }, top };
+  }
+  const offered = await offer(run, rate, seconds);
+  const { p50: rateP50, p95: rateP95, p99: rateP99 } = offered.callbackMs;
+  const { behind, top } = offered;
+  const waits = { rateP50, rateP95, rateP99, rateAnswerP95: offered.answerMs.p95, behind };
+  return { figures: { ...costFigures(offered, offered.operations), ...waits }, top };
+}
+
 function costFigures(
-  { cpu, idleCpu, statements, walBytes, commits, othersCores, residentMb, refused, duplicates }: Loaded,
+  {
+    cpu,
+    idleCpu,
+    statements,
+    walBytes,
+    commits,
+    othersCores,
+    residentMb,
+    refused,
+    duplicates,
+  }: Loaded | Offered,
   operations: number,
 ): Found {
   const each = cpu && {
