@@ -3,6 +3,7 @@ import { median, spreadOf } from '../scripts/bench/figures.js';
 import { readOptions } from '../scripts/bench/options.js';
 import { dueWithin, intendedMs } from '../scripts/bench/pace.js';
 import { inTurns, ratioOfMedians, sidesTable } from '../scripts/bench/sides-table.js';
+import { sample, traceOf, type Way } from '../scripts/bench/trace.js';
 
 describe('the figures of a benchmark', () => {
   it('are percentiles by nearest rank', () => {
@@ -73,5 +74,35 @@ describe('an open loop', () => {
     expect([-1, 0, 4.99, 5, 12, 1_000].map((ms) => dueWithin(ms, 200, 100))).toEqual([0, 1, 1, 2, 3, 100]);
     // After a stall of a second all that it kept from being sent is due at once.
     expect(dueWithin(1_000, 200, 1_000)).toBe(201);
+  });
+});
+
+describe('the trace of an operation', () => {
+  const way = (due: number, late: number): Way => ({
+    due,
+    sent: due + 1,
+    accepted: due + 3,
+    answered: due + 6,
+    started: due + 5 + late,
+    ended: due + 7 + late,
+    attempted: due + 10 + late,
+    received: due + 14 + late,
+  });
+
+  it('has the median of each hop and of its end since the submit was due', () => {
+    expect(traceOf([way(0, 0), way(1_000, 4), way(2_000, 100)])).toEqual({
+      sent: { took: 1, since: 1 },
+      answered: { took: 5, since: 6 },
+      accepted: { took: 2, since: 3 },
+      started: { took: 6, since: 9 },
+      ended: { took: 2, since: 11 },
+      attempted: { took: 3, since: 14 },
+      received: { took: 4, since: 18 },
+    });
+  });
+
+  it('is made of a sample that is spread over all of many operations', () => {
+    expect(sample([1, 2, 3], 5)).toEqual([1, 2, 3]);
+    expect(sample([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 4)).toEqual([0, 2, 5, 7]);
   });
 });

@@ -3,6 +3,7 @@ import { type Cost, costOf } from './cost.js';
 import { type Spread, spreadOf } from './figures.js';
 import type { LoadAnswer } from './messages.js';
 import type { Run } from './run.js';
+import { type Trace, traceOf, waysOf } from './trace.js';
 import { residentMb } from './usage.js';
 
 const WARMUP_S = 5;
@@ -13,6 +14,7 @@ export interface Offered extends Cost {
   /** From the time at which each was to be sent: to its answer, and to its callback's arrival. */
   readonly answerMs: Spread;
   readonly callbackMs: Spread;
+  readonly trace: Trace;
   /** Callbacks still to come when the last was sent: many where the service can't keep up. */
   readonly behind: number;
   readonly refused: number;
@@ -46,6 +48,7 @@ export async function offer(run: Run, rate: number, seconds: number): Promise<Of
     operations,
     answerMs: spreadOf(offered.answerMs),
     callbackMs: spreadOf(offered.submitted.map(({ rid, intendedAt }) => received.get(rid)! - intendedAt)),
+    trace: traceOf(await waysOf(service, offered.submitted, received)),
     behind: first.filter(([, at]) => at > lastSentAt).length,
     refused: offered.refused,
     duplicates,

@@ -4,6 +4,7 @@ import type { Spread } from './figures.js';
 import type { Backend, BenchOptions } from './options.js';
 import type { Statement } from './postgres-meter.js';
 import type { Measured } from './run.js';
+import { type HopName, HOPS, type Trace } from './trace.js';
 
 /** What the parts can do alone, units a second. */
 export interface Ceilings {
@@ -35,7 +36,7 @@ export function table(measured: Measured, options: BenchOptions, ceilings: Ceili
     ['operations with their callback received, end to end', perSecond(measured.endToEndPerSecond)],
     ['submit → answer, p50 / p95 / p99', spread(measured.answerMs)],
     ['end → callback received, p50 / p95 / p99', spread(measured.callbackMs)],
-    ['idle: submit → callback received, p50 / p95 / p99', spread(measured.idleMs)],
+    ['idle: submit → callback received, p50 / p95 / p99', spread(measured.idle?.waited ?? null)],
     ['the same of a healthy receiver, alone; beside 50 that hang; ratio of the p95s', isolation(measured)],
     ['commits per operation', measured.commits.toFixed(2)],
     ['statements per operation, rows + queue', statements(measured)],
@@ -54,9 +55,22 @@ export function table(measured: Measured, options: BenchOptions, ceilings: Ceili
     '| figure | value |',
     '|---|---|',
     ...lines.map(([figure, value]) => `| ${figure} | ${value} |`),
+    ...(measured.idle ? traceTable(measured.idle.trace) : []),
     ...topStatements(measured, options),
     '',
   ].join('\n');
+}
+
+function traceTable(trace: Trace): string[] {
+  return [
+    '',
+    '| one operation of an idle service, medians | ms | since the submit, ms |',
+    '|---|---|---|',
+    ...Object.entries(HOPS).map(([name, { label }]) => {
+      const { took, since } = trace[name as HopName];
+      return `| ${label} | ${took.toFixed(1)} | ${since.toFixed(1)} |`;
+    }),
+  ];
 }
 
 /** What took most of PostgreSQL's time, as a table; nothing where none is wanted. */

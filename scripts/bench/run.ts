@@ -3,11 +3,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { allLogged } from './api.js';
 import { type Cost, costOf } from './cost.js';
 import { type Spread, spreadOf } from './figures.js';
-import type { LoadAnswer, ReceiverAnswers, ToOffer, ToSubmit } from './messages.js';
+import type { LoadAnswer, ReceiverAnswers, Submitted, ToOffer, ToSubmit } from './messages.js';
 import type { Backend, BenchOptions } from './options.js';
 import { HangingReceivers } from './hanging-receivers.js';
 import { ask, type Leftovers } from './processes.js';
 import { type BenchedService, startService, stopService } from './service.js';
+import { type Trace, traceOf, waysOf } from './trace.js';
 import { residentMb } from './usage.js';
 
 /** Neighbours that hang, and callbacks that each is owed. */
@@ -30,10 +31,16 @@ export interface Loaded extends Cost {
   readonly residentMb: readonly (number | null)[];
 }
 
+/** Operations submitted one at a time: submit → callback received, and its hops. */
+export interface Idle {
+  readonly waited: Spread;
+  readonly trace: Trace;
+}
+
 /** Everything measured on one queue backend. */
 export interface Measured extends Loaded {
   readonly backend: Backend;
-  readonly idleMs: Spread | null;
+  readonly idle: Idle | null;
   /** Submit → callback received of a healthy receiver: alone, and beside receivers that hang. */
   readonly isolation: { readonly alone: Spread; readonly beside: Spread } | null;
 }
@@ -58,11 +65,11 @@ export async function measure(
   const run = new Run(service, options, helpers);
   try {
     await run.warmUp();
-    const idleMs = options.idleSamples > 0 ? await run.idle() : null;
+    const idle = options.idleSamples > 0 ? await run.traced() : null;
     const loaded = await run.load();
     await beside(service);
     const isolation = options.idleSamples > 0 ? await run.isolation() : null;
-    return { backend, idleMs, isolation, ...loaded };
+    return { backend, idle, isolation, ...loaded };
   } finally {
     await stopService(service, leftovers);
   }
@@ -87,12 +94,16 @@ export class Run {
 
   /** Submit → callback received, one operation at a time. */
   async idle(): Promise<Spread> {
-    await this.forget();
-    const reached = this.reach(this.options.idleSamples);
-    const { submitted } = await this.submit(this.options.idleSamples, 1, IDLE_GAP_MS);
-    await reached;
-    const arrived = new Map((await this.arrivals()).first.map(([rid, at]) => [rid, at]));
-    return spreadOf(submitted.map(({ rid, intendedAt }) => arrived.get(rid)! - intendedAt));
+    const { submitted, received } = await this.oneByOne();
+    return spreadOf(submitted.map(({ rid, intendedAt }) => received.get(rid)! - intendedAt));
+  }
+
+  /** The same, and where in it an operation waits; asked of the API when all is over. */
+  async traced(): Promise<Idle> {
+    const { submitted, received } = await this.oneByOne();
+    const waited = spreadOf(submitted.map(({ rid, intendedAt }) => received.get(rid)! - intendedAt));
+    await allLogged(this.service);
+    return { waited, trace: traceOf(await waysOf(this.service, submitted, received)) };
   }
 
   /** Healthy callbacks one at a time, without and with neighbours that take callbacks and never answer. */
@@ -134,6 +145,22 @@ export class Run {
       callbackMs: spreadOf(first.map(([, receivedAt, finishedAt]) => receivedAt - finishedAt)),
       residentMb: memory,
     };
+  }
+
+  /** When each operation's callback was first received, by its id. */
+  async received(): Promise<Map<string, number>> {
+    return new Map((await this.arrivals()).first.map(([rid, at]) => [rid, at]));
+  }
+
+  private async oneByOne(): Promise<{
+    submitted: readonly Submitted[];
+    received: ReadonlyMap<string, number>;
+  }> {
+    await this.forget();
+    const reached = this.reach(this.options.idleSamples);
+    const { submitted } = await this.submit(this.options.idleSamples, 1, IDLE_GAP_MS);
+    await reached;
+    return { submitted, received: await this.received() };
   }
 
   /** A closed loop. */

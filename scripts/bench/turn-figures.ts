@@ -1,9 +1,29 @@
 import type { Statement } from './postgres-meter.js';
+import { type HopName, HOPS } from './trace.js';
 
 /** What a figure is, and with how many digits it is shown. */
 export interface Figure {
   readonly label: string;
   readonly digits: number;
+}
+
+/** A hop of the trace as a figure. */
+type HopFigure<When extends string = 'idle' | 'rate'> = `${When}.${HopName}`;
+
+/** The name of a hop's figure, of an idle service or at the rate. */
+export function hopFigure<When extends 'idle' | 'rate'>(when: When, hop: HopName): HopFigure<When> {
+  return `${when}.${hop}`;
+}
+
+function hopFigures<When extends 'idle' | 'rate'>(
+  when: When,
+  label: string,
+): Record<HopFigure<When>, Figure> {
+  const figures = Object.entries(HOPS).map(([hop, { label: what }]) => [
+    hopFigure(when, hop as HopName),
+    { label: `${label}: ${what}, median, ms`, digits: 1 },
+  ]);
+  return Object.fromEntries(figures) as Record<HopFigure<When>, Figure>;
 }
 
 /** The rows of the table, in their order. */
@@ -18,8 +38,10 @@ export const FIGURES = {
   rateP99: { label: 'at the rate: submit due → callback received, p99, ms', digits: 1 },
   rateAnswerP95: { label: 'at the rate: submit due → answer, p95, ms', digits: 1 },
   behind: { label: 'at the rate: callbacks still to come when the last was sent', digits: 0 },
+  ...hopFigures('rate', '– at the rate'),
   idleP50: { label: 'idle: submit → callback received, p50, ms', digits: 1 },
   idleP95: { label: 'idle: submit → callback received, p95, ms', digits: 1 },
+  ...hopFigures('idle', '– idle'),
   wal: { label: 'WAL per operation, KB', digits: 1 },
   commits: { label: 'commits per operation', digits: 2 },
   statementsRows: { label: 'statements per operation, for rows', digits: 2 },

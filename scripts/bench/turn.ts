@@ -5,7 +5,8 @@ import type { BenchOptions } from './options.js';
 import type { Leftovers } from './processes.js';
 import { type Helpers, type Loaded, Run } from './run.js';
 import { startService, stopService } from './service.js';
-import type { FigureName, Turn } from './turn-figures.js';
+import { type FigureName, hopFigure, type Turn } from './turn-figures.js';
+import type { HopName, Trace } from './trace.js';
 
 /** One of those that are measured in turns. */
 export interface Side {
@@ -29,9 +30,10 @@ export async function takeTurn(
   try {
     const run = new Run(service, options, helpers);
     await run.warmUp();
-    const idle = options.idleSamples > 0 ? await run.idle() : null;
+    const idle = options.idleSamples > 0 ? await run.traced() : null;
     const { figures, top } = await underLoad(run);
-    return { figures: known({ ...figures, idleP50: idle?.p50, idleP95: idle?.p95 }), top };
+    const waited = { idleP50: idle?.waited.p50, idleP95: idle?.waited.p95 };
+    return { figures: known({ ...figures, ...waited, ...(idle && hops('idle', idle.trace)) }), top };
   } finally {
     await stopService(service, leftovers);
   }
@@ -50,7 +52,10 @@ async function underLoad(run: Run): Promise<{ figures: Found; top: Turn['top'] }
   const { p50: rateP50, p95: rateP95, p99: rateP99 } = offered.callbackMs;
   const { behind, top } = offered;
   const waits = { rateP50, rateP95, rateP99, rateAnswerP95: offered.answerMs.p95, behind };
-  return { figures: { ...costFigures(offered, offered.operations), ...waits }, top };
+  return {
+    figures: { ...costFigures(offered, offered.operations), ...waits, ...hops('rate', offered.trace) },
+    top,
+  };
 }
 
 function costFigures(
@@ -87,6 +92,11 @@ function costFigures(
     duplicates,
     othersCores,
   };
+}
+
+function hops(when: 'idle' | 'rate', trace: Trace): Found {
+  const names = Object.keys(trace) as HopName[];
+  return Object.fromEntries(names.map((name) => [hopFigure(when, name), trace[name].took]));
 }
 
 function known(found: Found): Turn['figures'] {
