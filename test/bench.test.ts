@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { median, spreadOf } from '../scripts/bench/figures.js';
+import { isOwn, multiplied } from '../scripts/bench/multiply.js';
 import { readOptions } from '../scripts/bench/options.js';
 import { dueWithin, intendedMs } from '../scripts/bench/pace.js';
 import { inTurns, ratioOfMedians, sidesTable } from '../scripts/bench/sides-table.js';
@@ -34,7 +35,7 @@ describe('sides that are measured in turns', () => {
   it('stand in one table with the ratio behind them, without the rows that nobody has', () => {
     const side = (name: string, ...cpu: number[]) => ({
       name,
-      turns: cpu.map((value) => ({ figures: { cpu: value }, top: [] })),
+      turns: cpu.map((value) => ({ figures: { cpu: value }, operations: 1, top: [] })),
     });
     expect(sidesTable([[side('before', 2, 4, 3), side('after', 1.5)], [side('alone', 1)]])).toBe(
       [
@@ -54,6 +55,11 @@ describe('the command line of the benchmark', () => {
 
   it('offers for half a minute, in one round where there is nothing to compare with', () => {
     expect(readOptions(['--rate', '200'], {})).toMatchObject({ rate: 200, seconds: 30, rounds: 1 });
+  });
+
+  it('compares many records with few, and has few alone', () => {
+    expect(readOptions(['--records', '1000000'], {})).toMatchObject({ records: 1_000_000, rounds: 3 });
+    expect(readOptions(['--records', '10000'], {})).toMatchObject({ records: 10_000, rounds: 1 });
   });
 
   it.each([
@@ -104,5 +110,37 @@ describe('the trace of an operation', () => {
   it('is made of a sample that is spread over all of many operations', () => {
     expect(sample([1, 2, 3], 5)).toEqual([1, 2, 3]);
     expect(sample([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 4)).toEqual([0, 2, 5, 7]);
+  });
+});
+
+describe('records made from a sample', () => {
+  const column = (name: string, type: string, example: string, different = 1_000) => ({
+    ...{ name, type, different, examples: [example] },
+    unique: name === 'destination',
+  });
+
+  it('have values of their own where each operation has, and share what all operations share', () => {
+    const own = [
+      column('request_id', 'bigint', '7'),
+      column('rid', 'text', 'a'),
+      column('operation_id', 'bigint', '7'),
+    ];
+    expect(own.map((each) => isOwn(each, 1_000))).toEqual([true, true, true]);
+    const shared = [
+      column('account_id', 'text', 'acc_1', 1),
+      column('destination', 'text', 'callback', 1),
+      column('body', 'text', '{}'),
+    ];
+    expect(shared.map((each) => isOwn(each, 1_000))).toEqual([false, false, false]);
+  });
+
+  it('keep the form of an id, and its time where it begins with one', () => {
+    const copied = (name: string, type: string, example: string): string =>
+      multiplied({ name: 'operation', columns: [column(name, type, example)] }, 1_000, 5_000);
+    expect(copied('request_id', 'bigint', '7')).toContain('s."request_id" + k * 5000');
+    expect(copied('id', 'uuid', '0195f6a0-7c1e-4b7e-8000-0123456789ab')).toContain('left(s."id"::text, 0)');
+    expect(copied('id', 'uuid', '0195f6a0-7c1e-7b7e-8000-0123456789ab')).toContain('left(s."id"::text, 15)');
+    expect(copied('id', 'text', 'msg_0195f6a07c1e4b7e80000123456789ab')).toContain('left(s."id", 4)');
+    expect(copied('rid', 'text', '0195f6a07c1e7b7e80000123456789ab')).toContain('left(s."rid", 13)');
   });
 });

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { now } from './figures.js';
-import type { Counted, Statement } from './postgres-meter.js';
+import type { Counted, LookingSpent, Statement } from './postgres-meter.js';
 import type { BenchedService } from './service.js';
 import { cpuSeconds, othersSeconds } from './usage.js';
 
@@ -24,6 +24,9 @@ export interface Cost {
   readonly idleCpu: readonly [before: CpuSpent | null, after: CpuSpent | null];
   /** Cores that the rest of the machine kept busy meanwhile: what makes figures noisy. */
   readonly othersCores: number | null;
+  readonly spent: LookingSpent | null;
+  /** A statement of dispatch on an idle service. */
+  readonly idleRoundMs: number | null;
   readonly top: readonly Statement[];
 }
 
@@ -34,7 +37,9 @@ export async function costOf(
   top: number,
   work: () => Promise<void>,
 ): Promise<Cost> {
+  await postgres.forget();
   const idleBefore = await idleShare(pid);
+  const idleRounds = (await postgres.looking())?.dispatch;
   await postgres.checkpoint();
   await postgres.forget();
   const before = await postgres.counted();
@@ -42,7 +47,7 @@ export async function costOf(
   const cpu = await cpuOver(pid, work);
   const loaded = await postgres.counted();
   const [othersAfter, lastedS] = [othersSeconds(), (now() - startedAt) / 1000];
-  const statements = await postgres.top(top);
+  const [statements, spent] = [await postgres.top(top), await postgres.looking()];
   const idleAfter = await idleShare(pid);
   const after = await postgres.counted();
   // What the service did while the counters came in is no part of the load; every statement of it commits by itself.
@@ -57,6 +62,8 @@ export async function costOf(
     walBytes: (loaded.walBytes - before.walBytes) / operations,
     idleCpu: [idleBefore, idleAfter],
     othersCores: others === null || othersAfter === null ? null : (othersAfter - others) / lastedS,
+    spent,
+    idleRoundMs: idleRounds ? idleRounds.ms / idleRounds.calls : null,
     top: statements,
   };
 }

@@ -5,6 +5,8 @@ What is measured, one of:
                       (nothing) one load at full speed, with what PostgreSQL, the queue and the client could do alone
   --compare REVISION  another revision and this checkout in turns: REVISION is built in a temporary folder
   --rate N            N operations a second by a fixed schedule, whatever the service does (an open loop); with --compare too
+  --records N         with N ended operations, their deliveries and attempts in the database, against 10,000;
+                      with --compare: that many on both sides. 1,000,000 take some minutes to fill, and some GB in TMPDIR
   --gateway           only: the gateway: pass-through against the proxy library alone, background answers, 200 MB kept
   --dispatch          only: what a round of dispatch costs on backlogs of 1,000 and 100,000, of 1 to 1,000 accounts
   --waits             only: how soon long-polls and history streams tell an end, and what 1,200 held answers cost

@@ -32,7 +32,7 @@ try {
   if (options?.dispatch) await benchDispatch(leftovers, options.plans);
   else if (options?.gateway) await benchGateway(options, leftovers);
   else if (options?.waits) await benchWaits(options, await startHelpers(options), leftovers);
-  else if (options?.compare !== undefined || options?.rate !== undefined)
+  else if (options && (options.compare ?? options.rate ?? options.records) !== undefined)
     await benchSides(options, await startHelpers(options), leftovers);
   else if (options) await bench(options);
   else console.log(HELP);

@@ -3,6 +3,9 @@ import { parseArgs } from 'node:util';
 /** The queue backends a run can be about. */
 export type Backend = 'postgresql' | 'redis';
 
+/** Ended operations of the side that many are compared with. */
+export const FEW_RECORDS = 10_000;
+
 /** What a bench run is asked to do. */
 export interface BenchOptions {
   readonly operations: number;
@@ -25,6 +28,8 @@ export interface BenchOptions {
   readonly rate: number | undefined;
   /** How long that lasts. */
   readonly seconds: number;
+  /** Ended operations that are there already. */
+  readonly records: number | undefined;
   /** Only what rounds of dispatch cost on backlogs of different shape. */
   readonly dispatch: boolean;
   /** After that, the plans of the statements of a round. */
@@ -60,6 +65,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
       rounds: text,
       rate: text,
       seconds: text,
+      records: text,
       dispatch: flag,
       plans: flag,
       gateway: flag,
@@ -72,6 +78,8 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
   });
   if (values.help) return null;
   refuseTwoRuns(values);
+  const records = values.records === undefined ? undefined : whole('records', values.records, 0, 100, 1e9);
+  const twoSides = values.compare !== undefined || (records ?? 0) > FEW_RECORDS;
   return {
     operations: whole('operations', values.operations, 5_000, 1, 10_000_000),
     warmup: whole('warmup', values.warmup, 500, 0, 1_000_000),
@@ -84,8 +92,9 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     profile: values.profile,
     ceilings: values.ceilings ?? true,
     compare: values.compare,
-    rounds: whole('rounds', values.rounds, values.compare === undefined ? 1 : 3, 1, 1_000),
+    rounds: whole('rounds', values.rounds, twoSides ? 3 : 1, 1, 1_000),
     rate: values.rate === undefined ? undefined : whole('rate', values.rate, 0, 1, 100_000),
+    records,
     seconds: whole('seconds', values.seconds, 30, 1, 86_400),
     dispatch: values.dispatch ?? false,
     plans: values.plans ?? false,
@@ -96,10 +105,10 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
   };
 }
 
-/** Sides, be they revisions or rates, combine; the others are runs of their own. */
+/** Sides, which differ by revision or records, and rates combine; the others are runs of their own. */
 function refuseTwoRuns(values: Readonly<Record<string, unknown>>): void {
   const given = (names: readonly string[]): string[] => names.filter((name) => values[name]);
-  const [own, sides] = [given(['gateway', 'dispatch', 'waits']), given(['compare', 'rate'])];
+  const [own, sides] = [given(['gateway', 'dispatch', 'waits']), given(['compare', 'rate', 'records'])];
   if (own.length === 0 || own.length + sides.length === 1) return;
   const both = [...own, ...sides].map((name) => `--${name}`).join(' and ');
   throw new Error(`${both} are different runs: give one of them`);

@@ -23,6 +23,21 @@ export interface Statement {
   readonly walBytes: number;
 }
 
+/** Calls of some statements, and the time they took. */
+export interface Spent {
+  readonly calls: number;
+  readonly ms: number;
+}
+
+/** What the engine's two kinds of looking for work took; null where a revision has no statement that is known as such. */
+export interface LookingSpent {
+  readonly dispatch: Spent | null;
+  readonly claims: Spent | null;
+}
+
+const DISPATCH = /\bdispatch_\w+\s*\(/;
+const CLAIM = /\bclaim\w*\s*\(|^WITH wanted\b/;
+
 /** Reads the counters of the service's embedded PostgreSQL over a connection of its own. */
 export class PostgresMeter implements AsyncDisposable {
   private constructor(
@@ -86,6 +101,13 @@ export class PostgresMeter implements AsyncDisposable {
     return statements.sort((a, b) => b.totalMs - a.totalMs).slice(0, most);
   }
 
+  /** What dispatch and claims took since counting began anew. */
+  async looking(): Promise<LookingSpent | null> {
+    if (!this.hasStatements) return null;
+    const statements = await this.statements();
+    return { dispatch: spentOn(DISPATCH, statements), claims: spentOn(CLAIM, statements) };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.client.end().catch(() => undefined);
   }
@@ -112,6 +134,14 @@ export class PostgresMeter implements AsyncDisposable {
         walBytes: Number(wal),
       }));
   }
+}
+
+function spentOn(which: RegExp, statements: readonly Statement[]): Spent | null {
+  const those = statements.filter(({ text }) => which.test(text));
+  if (those.length === 0) return null;
+  const sum = (of: (statement: Statement) => number): number =>
+    those.reduce((total, statement) => total + of(statement), 0);
+  return { calls: sum(({ calls }) => calls), ms: sum(({ totalMs }) => totalMs) };
 }
 
 /** Reads them from the catalog, as revisions differ in what they have. */

@@ -14,7 +14,7 @@ export interface Ceilings {
 
 /** The machine and the settings, in one paragraph: figures mean nothing without them. */
 export function heading(options: BenchOptions): string {
-  const { operations, concurrency, origins, slots, warmup, rate, seconds } = options;
+  const { operations, concurrency, origins, slots, warmup, rate, seconds, records } = options;
   const load =
     rate === undefined
       ? `${count(operations)} operations of type \`echo\` over ${concurrency} connections`
@@ -23,6 +23,7 @@ export function heading(options: BenchOptions): string {
     `Node ${process.versions.node}, ${availableParallelism()} CPUs (${cpus()[0]?.model.trim() ?? 'unknown'}), `,
     `load average before the run ${loadavg()[0]!.toFixed(2)}. `,
     `${load}, after ${count(warmup)} for warming up; ${origins} receivers' origins, ${slots} slots. `,
+    records === undefined ? '' : `${count(records)} ended operations beforehand. `,
     'Everything on this one machine, over loopback.',
   ].join('');
 }
@@ -56,7 +57,7 @@ export function table(measured: Measured, options: BenchOptions, ceilings: Ceili
     '|---|---|',
     ...lines.map(([figure, value]) => `| ${figure} | ${value} |`),
     ...(measured.idle ? traceTable(measured.idle.trace) : []),
-    ...topStatements(measured, options),
+    ...topStatements(measured.top, options.operations),
     '',
   ].join('\n');
 }
@@ -74,10 +75,7 @@ function traceTable(trace: Trace): string[] {
 }
 
 /** What took most of PostgreSQL's time, as a table; nothing where none is wanted. */
-export function topStatements(
-  { top }: { readonly top: readonly Statement[] },
-  { operations }: BenchOptions,
-): string[] {
+export function topStatements(top: readonly Statement[], operations: number): string[] {
   if (top.length === 0) return [];
   return [
     '',

@@ -85,11 +85,17 @@ export class Run {
 
   async warmUp(): Promise<void> {
     if (this.options.warmup === 0) return;
-    await this.forget();
-    const reached = this.reach(this.options.warmup);
-    await this.submit(this.options.warmup, this.options.concurrency, 0);
-    await reached;
+    await this.complete(this.options.warmup);
     await pause(500);
+  }
+
+  /** Runs operations to their end, their callbacks' attempts logged. */
+  async complete(count: number): Promise<void> {
+    await this.forget();
+    const reached = this.reach(count);
+    await this.submit(count, this.options.concurrency, 0);
+    await reached;
+    await allLogged(this.service);
   }
 
   /** Submit → callback received, one operation at a time. */

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Build, buildOf, revisionOf, TODAY } from './build.js';
 import { median } from './figures.js';
-import type { Backend, BenchOptions } from './options.js';
+import { type Backend, type BenchOptions, FEW_RECORDS } from './options.js';
 import type { Leftovers } from './processes.js';
+import { fillWithRecords } from './records.js';
 import { redisFor } from './redis.js';
 import { heading, topStatements } from './report.js';
 import type { Helpers } from './run.js';
@@ -19,7 +20,7 @@ export async function benchSides(
 ): Promise<void> {
   console.log(`${heading(options)}\n`);
   await warnOfOthers();
-  const sides = await sidesOf(options, leftovers);
+  const sides = await sidesOf(options, helpers, leftovers);
   const groups: Column[][] = [];
   for (const backend of backendsOf(options, sides)) {
     const measured = new Map<Side, Turn[]>(sides.map((side) => [side, []]));
@@ -39,16 +40,30 @@ export async function benchSides(
 const NAMES = { postgresql: 'PostgreSQL', redis: 'Redis' } as const satisfies Record<Backend, string>;
 
 /** What is measured in turns, with a database and a Redis each: what a revision leaves there is nothing that another has to know. */
-async function sidesOf(options: BenchOptions, leftovers: Leftovers): Promise<Side[]> {
+async function sidesOf(options: BenchOptions, helpers: Helpers, leftovers: Leftovers): Promise<Side[]> {
   const sides: Side[] = [];
-  for (const [name, build] of Object.entries(await buildsOf(options, leftovers)))
-    sides.push({
-      name,
-      build,
-      dataDir: await leftovers.folder('data'),
-      redisUrl: await redisFor(options, leftovers),
-    });
+  for (const planned of await plannedSides(options, leftovers)) {
+    const dataDir = await leftovers.folder('data');
+    const side = { ...planned, dataDir, redisUrl: await redisFor(options, leftovers) };
+    if (side.records > 0) await fillWithRecords(side, options, helpers, leftovers);
+    sides.push(side);
+  }
   return sides;
+}
+
+type Planned = Pick<Side, 'name' | 'build' | 'records'>;
+
+/** Two revisions, or this checkout with few records and with many. */
+async function plannedSides(options: BenchOptions, leftovers: Leftovers): Promise<Planned[]> {
+  const { records = 0, compare } = options;
+  if (compare === undefined && records > FEW_RECORDS)
+    return [FEW_RECORDS, records].map((count) => ({
+      name: `${count.toLocaleString('en-US')} ended`,
+      build: TODAY,
+      records: count,
+    }));
+  const builds = await buildsOf(options, leftovers);
+  return Object.entries(builds).map(([name, build]) => ({ name, build, records }));
 }
 
 async function buildsOf({ compare }: BenchOptions, leftovers: Leftovers): Promise<Record<string, Build>> {
@@ -81,7 +96,8 @@ function print(groups: readonly (readonly Column[])[], options: BenchOptions): v
   if (Math.max(...busy) >= BUSY_CORES)
     console.log('\n**Others kept the machine busy:** compare no times, and CPU with care.');
   for (const { name, turns } of columns) {
-    const top = topStatements(turns.at(-1)!, options);
+    const last = turns.at(-1)!;
+    const top = topStatements(last.top, last.operations);
     if (top.length > 0) console.log(['', `${name}, last turn:`, ...top].join('\n'));
   }
 }

@@ -46,6 +46,9 @@ export const FIGURES = {
   commits: { label: 'commits per operation', digits: 2 },
   statementsRows: { label: 'statements per operation, for rows', digits: 2 },
   statementsQueue: { label: 'statements per operation, for the queue', digits: 2 },
+  dispatch: { label: "dispatch's statements per operation, ms", digits: 3 },
+  claims: { label: "claims' statements per operation, ms", digits: 3 },
+  idleRound: { label: 'a statement of dispatch when idle, ms', digits: 2 },
   idleCpuService: { label: 'CPU when idle, service, % of a core', digits: 1 },
   idleCpuPostgres: { label: 'CPU when idle, PostgreSQL, % of a core', digits: 1 },
   rss: { label: 'most memory of the service (RSS), MB', digits: 0 },
@@ -60,5 +63,6 @@ export type FigureName = keyof typeof FIGURES;
 /** What one turn of a side told; a figure that can't be had here is left out. */
 export interface Turn {
   readonly figures: Readonly<Partial<Record<FigureName, number>>>;
+  readonly operations: number;
   readonly top: readonly Statement[];
 }

@@ -13,6 +13,8 @@ export interface Side {
   /** A word or two: a column's head. */
   readonly name: string;
   readonly build: Build;
+  /** Ended operations that are there before the first turn. */
+  readonly records: number;
   /** Kept from turn to turn. */
   readonly dataDir: string;
   readonly redisUrl: string | undefined;
@@ -31,9 +33,9 @@ export async function takeTurn(
     const run = new Run(service, options, helpers);
     await run.warmUp();
     const idle = options.idleSamples > 0 ? await run.traced() : null;
-    const { figures, top } = await underLoad(run);
+    const { figures, ...loaded } = await underLoad(run);
     const waited = { idleP50: idle?.waited.p50, idleP95: idle?.waited.p95 };
-    return { figures: known({ ...figures, ...waited, ...(idle && hops('idle', idle.trace)) }), top };
+    return { figures: known({ ...figures, ...waited, ...(idle && hops('idle', idle.trace)) }), ...loaded };
   } finally {
     await stopService(service, leftovers);
   }
@@ -41,21 +43,18 @@ export async function takeTurn(
 
 type Found = Partial<Record<FigureName, number | null | undefined>>;
 
-async function underLoad(run: Run): Promise<{ figures: Found; top: Turn['top'] }> {
+async function underLoad(run: Run): Promise<Omit<Turn, 'figures'> & { figures: Found }> {
   const { rate, seconds, operations } = run.options;
   if (rate === undefined) {
     const loaded = await run.load();
     const { endToEndPerSecond: endToEnd, acceptedPerSecond: accepted, top } = loaded;
-    return { figures: { ...costFigures(loaded, operations), endToEnd, accepted }, top };
+    return { figures: { ...costFigures(loaded, operations), endToEnd, accepted }, operations, top };
   }
   const offered = await offer(run, rate, seconds);
   const { p50: rateP50, p95: rateP95, p99: rateP99 } = offered.callbackMs;
-  const { behind, top } = offered;
-  const waits = { rateP50, rateP95, rateP99, rateAnswerP95: offered.answerMs.p95, behind };
-  return {
-    figures: { ...costFigures(offered, offered.operations), ...waits, ...hops('rate', offered.trace) },
-    top,
-  };
+  const waits = { rateP50, rateP95, rateP99, rateAnswerP95: offered.answerMs.p95, behind: offered.behind };
+  const figures = { ...costFigures(offered, offered.operations), ...waits, ...hops('rate', offered.trace) };
+  return { figures, operations: offered.operations, top: offered.top };
 }
 
 function costFigures(
@@ -69,6 +68,8 @@ function costFigures(
     residentMb,
     refused,
     duplicates,
+    spent,
+    idleRoundMs,
   }: Loaded | Offered,
   operations: number,
 ): Found {
@@ -83,6 +84,9 @@ function costFigures(
     cpuPostgres: each?.postgres,
     wal: walBytes / 1024,
     commits,
+    dispatch: spent?.dispatch && spent.dispatch.ms / operations,
+    claims: spent?.claims && spent.claims.ms / operations,
+    idleRound: idleRoundMs,
     statementsRows: statements?.rows,
     statementsQueue: statements?.queue,
     idleCpuService: idle && idle.service * 100,
