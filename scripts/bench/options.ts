@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 /** The queue backends a run can be about. */
@@ -78,6 +79,8 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
   });
   if (values.help) return null;
   refuseTwoRuns(values);
+  refuseWithout('rounds', ['compare', 'rate', 'records'], values);
+  refuseWithout('seconds', ['rate'], values);
   const records = values.records === undefined ? undefined : whole('records', values.records, 0, 100, 1e9);
   const twoSides = values.compare !== undefined || (records ?? 0) > FEW_RECORDS;
   return {
@@ -89,7 +92,8 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     idleSamples: whole('idle-samples', values['idle-samples'], 100, 0, 10_000),
     backend: backend(values.backend),
     redisUrl: values.redis ?? (env['REDIS_URL'] || undefined),
-    profile: values.profile,
+    // Services of other revisions run in other folders.
+    profile: values.profile === undefined ? undefined : resolve(values.profile),
     ceilings: values.ceilings ?? true,
     compare: values.compare,
     rounds: whole('rounds', values.rounds, twoSides ? 3 : 1, 1, 1_000),
@@ -103,6 +107,17 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     statements: values.statements ?? true,
     top: whole('top', values.top, 0, 0, 1_000),
   };
+}
+
+function refuseWithout(
+  name: string,
+  others: readonly string[],
+  values: Readonly<Record<string, unknown>>,
+): void {
+  if (values[name] === undefined || others.some((other) => values[other] !== undefined)) return;
+  throw new Error(
+    `--${name} is for ${others.map((other) => `--${other}`).join(', ')}: it says nothing without`,
+  );
 }
 
 /** Sides, which differ by revision or records, and rates combine; the others are runs of their own. */

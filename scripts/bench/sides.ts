@@ -84,7 +84,7 @@ async function warnOfOthers(): Promise<void> {
   const cores = await othersCores();
   if (cores === null || cores < BUSY_CORES) return;
   console.error(
-    `others keep ${cores.toFixed(2)} cores of this machine busy: times will mean little, and CPU per operation less than it could`,
+    `others keep ${cores.toFixed(2)} cores of this machine busy: compare no times, and CPU per operation only roughly`,
   );
 }
 
@@ -94,7 +94,7 @@ function print(groups: readonly (readonly Column[])[], options: BenchOptions): v
   const busy = columns.map(({ turns }) => median(turns.flatMap(({ figures }) => figures.othersCores ?? [])));
   if (options.rounds > 1) console.log('\nMedians of the turns; in brackets the least and the most.');
   if (Math.max(...busy) >= BUSY_CORES)
-    console.log('\n**Others kept the machine busy:** compare no times, and CPU with care.');
+    console.log('\n**Others kept the machine busy:** compare no times, and CPU per operation only roughly.');
   for (const { name, turns } of columns) {
     const last = turns.at(-1)!;
     const top = topStatements(last.top, last.operations);
