@@ -20,9 +20,8 @@ export async function benchGateway(options: BenchOptions, leftovers: Leftovers):
   const upstream = await helper({ ask: 'upstream' }, leftovers);
   const proxy = await helper({ ask: 'proxy', target: upstream }, leftovers);
   const port = await freePort();
-  const service = await startService(options, undefined, leftovers, {
-    RINGBACK_UPSTREAM: upstream,
-    RINGBACK_GATEWAY_PORT: String(port),
+  const service = await startService(options, leftovers, {
+    settings: { RINGBACK_UPSTREAM: upstream, RINGBACK_GATEWAY_PORT: String(port) },
   });
   try {
     const gateway = `http://127.0.0.1:${port}`;

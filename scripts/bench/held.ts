@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
+import { cpuOver, type CpuSpent, idleShare } from './cost.js';
 import type { Held, HolderAnswers, LoadAnswer, ReceiverAnswers, ToHolder, ToLoad } from './messages.js';
 import type { BenchOptions } from './options.js';
 import { ask } from './processes.js';
-import { cpuOver, type CpuSpent, type Helpers, idleShare } from './run.js';
+import type { Helpers } from './run.js';
 import type { ServiceProcess } from './service.js';
 import { residentMb } from './usage.js';
 

@@ -2,11 +2,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { benchDispatch } from './dispatch.js';
 import { benchGateway } from './gateway.js';
 import type { CeilingAnswer, ReceiverAnswers, ToCeiling } from './messages.js';
-import { type Backend, type BenchOptions, HELP, readOptions } from './options.js';
+import { HELP } from './help.js';
+import { type Backend, type BenchOptions, readOptions } from './options.js';
 import { ask, Leftovers } from './processes.js';
-import { findRedisServer, startRedis } from './redis.js';
+import { redisFor } from './redis.js';
 import { type Ceilings, heading, table } from './report.js';
 import { type Helpers, measure, type Measured } from './run.js';
+import { benchSides } from './sides.js';
 import { benchWaits } from './waits.js';
 
 const CEILING_CONCURRENCY = { got: 100, bullmq: 50 } as const;
@@ -30,6 +32,8 @@ try {
   if (options?.dispatch) await benchDispatch(leftovers, options.plans);
   else if (options?.gateway) await benchGateway(options, leftovers);
   else if (options?.waits) await benchWaits(options, await startHelpers(options), leftovers);
+  else if (options && (options.compare ?? options.rate ?? options.records) !== undefined)
+    await benchSides(options, await startHelpers(options), leftovers);
   else if (options) await bench(options);
   else console.log(HELP);
 } catch (error) {
@@ -42,7 +46,7 @@ try {
 
 async function bench(options: BenchOptions): Promise<void> {
   console.log(`${heading(options)}\n`);
-  const redisUrl = await redisFor(options);
+  const redisUrl = await redisFor(options, leftovers);
   const helpers = await startHelpers(options);
   const backends: Backend[] = [];
   if (options.backend !== 'redis') backends.push('postgresql');
@@ -69,17 +73,6 @@ async function bench(options: BenchOptions): Promise<void> {
     // The machine's disk and caches come to rest before the next backend.
     await pause(1000);
   }
-}
-
-async function redisFor({ backend, redisUrl }: BenchOptions): Promise<string | undefined> {
-  if (backend === 'postgresql') return undefined;
-  if (redisUrl !== undefined) return redisUrl;
-  const binary = findRedisServer();
-  if (binary !== null) return startRedis(binary, leftovers);
-  if (backend === undefined) return undefined;
-  throw new Error(
-    `--backend ${backend} needs a Redis: put redis-server on PATH, or give --redis redis://host:6379`,
-  );
 }
 
 async function startHelpers({ origins }: BenchOptions): Promise<Helpers> {

@@ -17,24 +17,46 @@ export interface ReceiverAnswers {
   arrivals: { readonly first: Arrival[]; readonly duplicates: number };
 }
 
-/** What the load maker's process is asked: `count` submits by `concurrency` connections, each pausing `gapMs` after an answer. */
-export interface ToLoad {
-  readonly ask: 'submit';
+/** What both kinds of load say. */
+interface Load {
   readonly serviceUrl: string;
   readonly key: string;
   readonly ports: readonly number[];
   readonly count: number;
+}
+
+/** `count` submits by `concurrency` connections, each pausing `gapMs` after an answer. */
+export interface ToSubmit extends Load {
+  readonly ask: 'submit';
   readonly concurrency: number;
   readonly gapMs: number;
 }
 
-/** How submitting went; ids and times only where the pace left time to note them. */
+/** `count` submits at `rate` a second, whatever the service does. */
+export interface ToOffer extends Load {
+  readonly ask: 'offer';
+  readonly rate: number;
+}
+
+/** What the load maker's process is asked. */
+export type ToLoad = ToSubmit | ToOffer;
+
+/** One submit, wall clock. */
+export interface Submitted {
+  readonly rid: string;
+  /** When it was to be sent: what the service made wait counts from here. */
+  readonly intendedAt: number;
+  readonly sentAt: number;
+  readonly answeredAt: number;
+}
+
+/** How submitting went; single submits only where the pace left time to note them. */
 export interface LoadAnswer {
   readonly startedAt: number;
   readonly endedAt: number;
   readonly answerMs: number[];
   readonly refused: number;
-  readonly submitted: readonly (readonly [rid: string, submittedAt: number])[];
+  readonly submitted: readonly Submitted[];
 }
 
 /** One answer to be held: whose operation it is about. */

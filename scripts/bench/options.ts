@@ -1,7 +1,11 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 /** The queue backends a run can be about. */
 export type Backend = 'postgresql' | 'redis';
+
+/** Ended operations of the side that many are compared with. */
+export const FEW_RECORDS = 10_000;
 
 /** What a bench run is asked to do. */
 export interface BenchOptions {
@@ -17,6 +21,16 @@ export interface BenchOptions {
   /** Folder for CPU profiles of the service. */
   readonly profile: string | undefined;
   readonly ceilings: boolean;
+  /** A git revision to measure beside this checkout, in turns. */
+  readonly compare: string | undefined;
+  /** Turns of each side. */
+  readonly rounds: number;
+  /** Operations a second of an open loop, in place of the load at full speed. */
+  readonly rate: number | undefined;
+  /** How long that lasts. */
+  readonly seconds: number;
+  /** Ended operations that are there already. */
+  readonly records: number | undefined;
   /** Only what rounds of dispatch cost on backlogs of different shape. */
   readonly dispatch: boolean;
   /** After that, the plans of the statements of a round. */
@@ -30,30 +44,6 @@ export interface BenchOptions {
   /** Statements listed by their share of PostgreSQL's time; 0 for none. */
   readonly top: number;
 }
-
-/** What `npm run bench -- --help` prints. */
-export const HELP = `npm run bench -- [options]
-
-  --operations N      operations of the load phase (5000)
-  --warmup N          operations before it that are not counted (500)
-  --concurrency N     submitting connections (64)
-  --origins N         receivers' ports, so origins (8)
-  --slots N           slots of the account (500)
-  --idle-samples N    operations submitted one at a time to an idle service (100)
-  --backend B         postgresql, redis or both (both where a Redis can be had)
-  --redis URL         a Redis to use; else REDIS_URL, else a redis-server from PATH is started and stopped.
-                      Never one that a Ringback in use shares: the keys would mix.
-  --gateway           only: the gateway: pass-through against the proxy library alone, background answers, 200 MB kept
-  --dispatch          only: what a round of dispatch costs on backlogs of 1,000 and 100,000, of 1 to 1,000 accounts
-  --plans             with --dispatch: also how PostgreSQL runs each statement of a round
-  --waits             only: how soon long-polls and history streams tell an end, and what 1,200 held answers cost
-  --no-ceilings       leave out bare got and bare BullMQ
-  --no-statements     leave out pg_stat_statements (its counting costs a little)
-  --top N             list the N statements that took most of PostgreSQL's time (0)
-  --profile FOLDER    write CPU profiles of the service there
-
-Settings of Ringback in the environment (RINGBACK_CONCURRENCY, …) reach the service.
-`;
 
 /** Reads the command line; null where help was asked for. */
 export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOptions | null {
@@ -72,6 +62,11 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
       backend: text,
       redis: text,
       ceilings: flag,
+      compare: text,
+      rounds: text,
+      rate: text,
+      seconds: text,
+      records: text,
       dispatch: flag,
       plans: flag,
       gateway: flag,
@@ -83,6 +78,11 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     },
   });
   if (values.help) return null;
+  refuseTwoRuns(values);
+  refuseWithout('rounds', ['compare', 'rate', 'records'], values);
+  refuseWithout('seconds', ['rate'], values);
+  const records = values.records === undefined ? undefined : whole('records', values.records, 0, 100, 1e9);
+  const twoSides = values.compare !== undefined || (records ?? 0) > FEW_RECORDS;
   return {
     operations: whole('operations', values.operations, 5_000, 1, 10_000_000),
     warmup: whole('warmup', values.warmup, 500, 0, 1_000_000),
@@ -92,8 +92,14 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     idleSamples: whole('idle-samples', values['idle-samples'], 100, 0, 10_000),
     backend: backend(values.backend),
     redisUrl: values.redis ?? (env['REDIS_URL'] || undefined),
-    profile: values.profile,
+    // Services of other revisions run in other folders.
+    profile: values.profile === undefined ? undefined : resolve(values.profile),
     ceilings: values.ceilings ?? true,
+    compare: values.compare,
+    rounds: whole('rounds', values.rounds, twoSides ? 3 : 1, 1, 1_000),
+    rate: values.rate === undefined ? undefined : whole('rate', values.rate, 0, 1, 100_000),
+    records,
+    seconds: whole('seconds', values.seconds, 30, 1, 86_400),
     dispatch: values.dispatch ?? false,
     plans: values.plans ?? false,
     gateway: values.gateway ?? false,
@@ -101,6 +107,26 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     statements: values.statements ?? true,
     top: whole('top', values.top, 0, 0, 1_000),
   };
+}
+
+function refuseWithout(
+  name: string,
+  others: readonly string[],
+  values: Readonly<Record<string, unknown>>,
+): void {
+  if (values[name] === undefined || others.some((other) => values[other] !== undefined)) return;
+  throw new Error(
+    `--${name} is for ${others.map((other) => `--${other}`).join(', ')}: it says nothing without`,
+  );
+}
+
+/** Sides, which differ by revision or records, and rates combine; the others are runs of their own. */
+function refuseTwoRuns(values: Readonly<Record<string, unknown>>): void {
+  const given = (names: readonly string[]): string[] => names.filter((name) => values[name]);
+  const [own, sides] = [given(['gateway', 'dispatch', 'waits']), given(['compare', 'rate', 'records'])];
+  if (own.length === 0 || own.length + sides.length === 1) return;
+  const both = [...own, ...sides].map((name) => `--${name}`).join(' and ');
+  throw new Error(`${both} are different runs: give one of them`);
 }
 
 function whole(name: string, given: string | undefined, fallback: number, min: number, max: number): number {

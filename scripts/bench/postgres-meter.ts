@@ -1,18 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { EmbeddedPostgres } from '../../src/database/embedded-postgres.js';
 
-/** Ringback's own tables and functions; every other statement is the queue's. */
-const ROWS =
-  /\b(operation|delivery|attempt|history_entry|idempotency_key|account|api_key|signing_secret|file|dispatch_operations|dispatch_deliveries)\b/;
-const OURS = /\b(pg_stat_|pg_settings|ringback-bench)/;
+/** What the bench itself asks. */
+const OURS = /\b(pg_stat_|pg_settings|pg_current_wal|ringback-bench|CHECKPOINT)/;
 
 /** What PostgreSQL has counted since it started. */
 export interface Counted {
   /** Null without `pg_stat_statements`. Statements sent by clients; those inside functions belong to their caller. */
   readonly statements: { readonly rows: number; readonly queue: number } | null;
   readonly commits: number;
+  /** Bytes of log written, whole pages included. */
+  readonly walBytes: number;
 }
 
 /** One statement and its share of PostgreSQL's time. */
@@ -24,18 +23,20 @@ export interface Statement {
   readonly walBytes: number;
 }
 
-/** Makes the data folder's cluster and sets it up to count statements, before the service gets it. */
-export async function prepareCluster(dataDir: string): Promise<void> {
-  const postgres = await EmbeddedPostgres.start({ dataDir });
-  try {
-    const client = new pg.Client(postgres.url);
-    await client.connect();
-    await client.query(`ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'`);
-    await client.end();
-  } finally {
-    await postgres.stop();
-  }
+/** Calls of some statements, and the time they took. */
+export interface Spent {
+  readonly calls: number;
+  readonly ms: number;
 }
+
+/** What the engine's two kinds of looking for work took; null where a revision has no statement that is known as such. */
+export interface LookingSpent {
+  readonly dispatch: Spent | null;
+  readonly claims: Spent | null;
+}
+
+const DISPATCH = /\bdispatch_\w+\s*\(/;
+const CLAIM = /\bclaim\w*\s*\(|^WITH wanted\b/;
 
 /** Reads the counters of the service's embedded PostgreSQL over a connection of its own. */
 export class PostgresMeter implements AsyncDisposable {
@@ -44,6 +45,8 @@ export class PostgresMeter implements AsyncDisposable {
     readonly url: string,
     readonly pid: number,
     private readonly hasStatements: boolean,
+    /** The names of Ringback's own tables and functions; every other statement is the queue's. */
+    private readonly rows: RegExp,
   ) {}
 
   static async open(dataDir: string): Promise<PostgresMeter> {
@@ -61,14 +64,29 @@ export class PostgresMeter implements AsyncDisposable {
         () => false,
       )
       .catch(() => false);
-    return new PostgresMeter(client, url, Number(pid), hasStatements);
+    return new PostgresMeter(client, url, Number(pid), hasStatements, await ownNames(client));
+  }
+
+  /** From the next start on, the server counts statements. */
+  async preloadStatements(): Promise<void> {
+    await this.client.query(`ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'`);
   }
 
   async counted(): Promise<Counted> {
-    const { rows } = await this.client.query<{ commits: string }>(
-      'SELECT xact_commit AS commits FROM pg_stat_database WHERE datname = current_database()',
+    const { rows } = await this.client.query<{ commits: string; wal: string }>(
+      `SELECT xact_commit AS commits, pg_current_wal_insert_lsn() - '0/0'::pg_lsn AS wal
+       FROM pg_stat_database WHERE datname = current_database()`,
     );
-    return { commits: Number(rows[0]!.commits), statements: this.hasStatements ? await this.calls() : null };
+    return {
+      commits: Number(rows[0]!.commits),
+      walBytes: Number(rows[0]!.wal),
+      statements: this.hasStatements ? await this.calls() : null,
+    };
+  }
+
+  /** Lets the log begin anew, as it does every few minutes: the first change of each page from here on writes it whole. */
+  async checkpoint(): Promise<void> {
+    await this.client.query('CHECKPOINT');
   }
 
   /** Starts counting statements anew, so that `top` is about what follows. */
@@ -83,6 +101,13 @@ export class PostgresMeter implements AsyncDisposable {
     return statements.sort((a, b) => b.totalMs - a.totalMs).slice(0, most);
   }
 
+  /** What dispatch and claims took since counting began anew. */
+  async looking(): Promise<LookingSpent | null> {
+    if (!this.hasStatements) return null;
+    const statements = await this.statements();
+    return { dispatch: spentOn(DISPATCH, statements), claims: spentOn(CLAIM, statements) };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.client.end().catch(() => undefined);
   }
@@ -90,7 +115,7 @@ export class PostgresMeter implements AsyncDisposable {
   private async calls(): Promise<{ rows: number; queue: number }> {
     const counts = { rows: 0, queue: 0 };
     for (const { text, calls } of await this.statements())
-      counts[ROWS.test(text) ? 'rows' : 'queue'] += calls;
+      counts[this.rows.test(text) ? 'rows' : 'queue'] += calls;
     return counts;
   }
 
@@ -109,4 +134,22 @@ export class PostgresMeter implements AsyncDisposable {
         walBytes: Number(wal),
       }));
   }
+}
+
+function spentOn(which: RegExp, statements: readonly Statement[]): Spent | null {
+  const those = statements.filter(({ text }) => which.test(text));
+  if (those.length === 0) return null;
+  const sum = (of: (statement: Statement) => number): number =>
+    those.reduce((total, statement) => total + of(statement), 0);
+  return { calls: sum(({ calls }) => calls), ms: sum(({ totalMs }) => totalMs) };
+}
+
+/** Reads them from the catalog, as revisions differ in what they have. */
+async function ownNames(client: pg.Client): Promise<RegExp> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT relname AS name FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+     UNION SELECT proname FROM pg_proc p WHERE pronamespace = current_schema()::regnamespace
+       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')`,
+  );
+  return new RegExp(`\\b(${rows.map(({ name }) => name).join('|')})\\b`);
 }

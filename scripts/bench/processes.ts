@@ -13,10 +13,14 @@ const TERM_MS = 15_000;
 export class Leftovers {
   private readonly children = new Set<ChildProcess>();
   private readonly folders = new Set<string>();
+  /** Children whose own children are to end with them. */
+  private readonly groups = new Set<ChildProcess>();
+  private ending = false;
   /** Processes that others start for us and that would outlive a killed parent. */
   readonly orphans = new Set<number>();
 
   spawn(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
+    if (this.ending) throw new Error(`${command} was not started: the bench is ending`);
     return this.keep(spawn(command, args, options));
   }
 
@@ -24,6 +28,22 @@ export class Leftovers {
   fork(module: string, options: ForkOptions = {}): ChildProcess {
     const path = fileURLToPath(new URL(module, import.meta.url));
     return this.keep(fork(path, { serialization: 'advanced', ...options }));
+  }
+
+  /** Runs a command to its end in a process group of its own; throws with what it printed unless it ends well. */
+  async run(command: string, args: readonly string[], cwd: string): Promise<void> {
+    // Settings that npm hands to its scripts aren't meant for another checkout; production would leave out what builds.
+    const env = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_ENV$|INIT_CWD$)/i.test(name)),
+    );
+    const child = this.spawn(command, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.groups.add(child);
+    let output = '';
+    for (const stream of [child.stdout!, child.stderr!])
+      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const [code] = (await once(child, 'close')) as [number | null];
+    this.groups.delete(child);
+    if (code !== 0) throw new Error(`${command} ${args.join(' ')} failed:\n${output.slice(-10_000)}`);
   }
 
   async folder(name: string): Promise<string> {
@@ -36,14 +56,16 @@ export class Leftovers {
   async stop(child: ChildProcess): Promise<void> {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
-    child.kill('SIGTERM');
-    const force = setTimeout(() => child.kill('SIGKILL'), TERM_MS);
+    this.signal(child, 'SIGTERM');
+    const force = setTimeout(() => this.signal(child, 'SIGKILL'), TERM_MS);
     await ended;
     clearTimeout(force);
     this.children.delete(child);
   }
 
+  /** Ends and removes everything; nothing can be started after it. */
   async stopAll(): Promise<void> {
+    this.ending = true;
     await Promise.all([...this.children].map((child) => this.stop(child)));
     this.killOrphans();
     for (const folder of this.folders) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
@@ -52,9 +74,20 @@ export class Leftovers {
 
   /** For the `exit` event, where nothing can be awaited any more. */
   dropAll(): void {
-    for (const child of this.children) child.kill('SIGKILL');
+    for (const child of this.children) this.signal(child, 'SIGKILL');
     this.killOrphans();
     for (const folder of this.folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  private signal(child: ChildProcess, signal: NodeJS.Signals): void {
+    if (!this.groups.has(child) || process.platform === 'win32') child.kill(signal);
+    else {
+      try {
+        process.kill(-child.pid!, signal);
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
   }
 
   private keep(child: ChildProcess): ChildProcess {

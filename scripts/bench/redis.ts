@@ -1,16 +1,32 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import type { BenchOptions } from './options.js';
 import { freePort, type Leftovers } from './processes.js';
 
+/** The Redis that a run is to use: the one that was named, or one of its own; undefined where it needs or finds none. */
+export async function redisFor(
+  { backend, redisUrl }: BenchOptions,
+  leftovers: Leftovers,
+): Promise<string | undefined> {
+  if (backend === 'postgresql') return undefined;
+  if (redisUrl !== undefined) return redisUrl;
+  const binary = findRedisServer();
+  if (binary !== null) return startRedis(binary, leftovers);
+  if (backend === undefined) return undefined;
+  throw new Error(
+    `--backend ${backend} needs a Redis: put redis-server on PATH, or give --redis redis://host:6379`,
+  );
+}
+
 /** The redis-server of this machine; null where none is on PATH. */
-export function findRedisServer(): string | null {
+function findRedisServer(): string | null {
   const folders = (process.env['PATH'] ?? '').split(delimiter);
   return folders.map((folder) => join(folder, 'redis-server')).find((path) => existsSync(path)) ?? null;
 }
 
 /** Starts a Redis that persists nothing and evicts nothing; it goes with the leftovers. */
-export async function startRedis(binary: string, leftovers: Leftovers): Promise<string> {
+async function startRedis(binary: string, leftovers: Leftovers): Promise<string> {
   const port = await freePort();
   const folder = await leftovers.folder('redis');
   const settings = {

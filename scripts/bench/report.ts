@@ -1,7 +1,10 @@
 import { availableParallelism, cpus, loadavg } from 'node:os';
+import type { CpuSpent } from './cost.js';
 import type { Spread } from './figures.js';
 import type { Backend, BenchOptions } from './options.js';
-import type { CpuSpent, Measured } from './run.js';
+import type { Statement } from './postgres-meter.js';
+import type { Measured } from './run.js';
+import { type HopName, HOPS, type Trace } from './trace.js';
 
 /** What the parts can do alone, units a second. */
 export interface Ceilings {
@@ -11,12 +14,16 @@ export interface Ceilings {
 
 /** The machine and the settings, in one paragraph: figures mean nothing without them. */
 export function heading(options: BenchOptions): string {
-  const { operations, concurrency, origins, slots, warmup } = options;
+  const { operations, concurrency, origins, slots, warmup, rate, seconds, records } = options;
+  const load =
+    rate === undefined
+      ? `${count(operations)} operations of type \`echo\` over ${concurrency} connections`
+      : `${count(rate)} operations of type \`echo\` a second, for ${seconds} s`;
   return [
     `Node ${process.versions.node}, ${availableParallelism()} CPUs (${cpus()[0]?.model.trim() ?? 'unknown'}), `,
     `load average before the run ${loadavg()[0]!.toFixed(2)}. `,
-    `${count(operations)} operations of type \`echo\` after ${count(warmup)} for warming up, `,
-    `${concurrency} connections, ${origins} receivers' origins, ${slots} slots. `,
+    `${load}, after ${count(warmup)} for warming up; ${origins} receivers' origins, ${slots} slots. `,
+    records === undefined ? '' : `${count(records)} ended operations beforehand. `,
     'Everything on this one machine, over loopback.',
   ].join('');
 }
@@ -30,7 +37,7 @@ export function table(measured: Measured, options: BenchOptions, ceilings: Ceili
     ['operations with their callback received, end to end', perSecond(measured.endToEndPerSecond)],
     ['submit → answer, p50 / p95 / p99', spread(measured.answerMs)],
     ['end → callback received, p50 / p95 / p99', spread(measured.callbackMs)],
-    ['idle: submit → callback received, p50 / p95 / p99', spread(measured.idleMs)],
+    ['idle: submit → callback received, p50 / p95 / p99', spread(measured.idle?.waited ?? null)],
     ['the same of a healthy receiver, alone; beside 50 that hang; ratio of the p95s', isolation(measured)],
     [
       "six callbacks of a healthy account, first submit → last received, alone; beside a neighbour's 16 that hang at the same origin; ratio of the p50s",
@@ -39,6 +46,7 @@ export function table(measured: Measured, options: BenchOptions, ceilings: Ceili
     ['commits per operation', measured.commits.toFixed(2)],
     ['statements per operation, rows + queue', statements(measured)],
     ['CPU per operation, service + PostgreSQL', cpuEach(measured, options.operations)],
+    ['WAL per operation', `${(measured.walBytes / 1024).toFixed(1)} KB`],
     ['memory of the service, start → tenths of the load', memory(measured.residentMb)],
     ['CPU when idle, service + PostgreSQL, before; after the load', measured.idleCpu.map(idleCpu).join('; ')],
     ['cores kept busy by others during the load', measured.othersCores?.toFixed(2) ?? 'n/a without /proc'],
@@ -52,12 +60,26 @@ export function table(measured: Measured, options: BenchOptions, ceilings: Ceili
     '| figure | value |',
     '|---|---|',
     ...lines.map(([figure, value]) => `| ${figure} | ${value} |`),
-    ...topStatements(measured, options),
+    ...(measured.idle ? traceTable(measured.idle.trace) : []),
+    ...topStatements(measured.top, options.operations),
     '',
   ].join('\n');
 }
 
-function topStatements({ top }: Measured, { operations }: BenchOptions): string[] {
+function traceTable(trace: Trace): string[] {
+  return [
+    '',
+    '| one operation of an idle service, medians | ms | since the submit, ms |',
+    '|---|---|---|',
+    ...Object.entries(HOPS).map(([name, { label }]) => {
+      const { took, since } = trace[name as HopName];
+      return `| ${label} | ${took.toFixed(1)} | ${since.toFixed(1)} |`;
+    }),
+  ];
+}
+
+/** What took most of PostgreSQL's time, as a table; nothing where none is wanted. */
+export function topStatements(top: readonly Statement[], operations: number): string[] {
   if (top.length === 0) return [];
   return [
     '',

@@ -1,12 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { type Build, TODAY } from './build.js';
 import type { BenchOptions } from './options.js';
-import { PostgresMeter, prepareCluster } from './postgres-meter.js';
+import { PostgresMeter } from './postgres-meter.js';
 import { freePort, type Leftovers } from './processes.js';
 
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 const READY_MS = 60_000;
 
 /** The built service as a child process. */
@@ -22,30 +22,51 @@ export interface BenchedService extends ServiceProcess {
   readonly postgres: PostgresMeter;
 }
 
+/** What is started, and on what. */
+export interface Setup {
+  /** This checkout's, unless another is given. */
+  readonly build?: Build;
+  /** A new one, unless one is given. */
+  readonly dataDir?: string;
+  /** The queue is PostgreSQL without it. */
+  readonly redisUrl?: string | undefined;
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
 /** Starts the service on the queue backend that `redisUrl` means and resolves once it is ready. */
 export async function startService(
   options: BenchOptions,
-  redisUrl: string | undefined,
   leftovers: Leftovers,
-  settings: Readonly<Record<string, string>> = {},
+  setup: Setup = {},
 ): Promise<BenchedService> {
-  const dataDir = await leftovers.folder('data');
-  if (options.statements) await prepareCluster(dataDir);
-  const service = await startProcess(options, leftovers, {
-    RINGBACK_DATA_DIR: dataDir,
-    ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
-    ...settings,
-  });
-  const postgres = await PostgresMeter.open(dataDir);
-  leftovers.orphans.add(postgres.pid);
-  return { ...service, postgres };
+  const dataDir = setup.dataDir ?? (await leftovers.folder('data'));
+  const start = async (how: BenchOptions): Promise<BenchedService> => {
+    const service = await startProcess(how, leftovers, {
+      ...setup,
+      settings: {
+        RINGBACK_DATA_DIR: dataDir,
+        ...(setup.redisUrl === undefined ? {} : { REDIS_URL: setup.redisUrl }),
+        ...setup.settings,
+      },
+    });
+    const postgres = await PostgresMeter.open(dataDir);
+    leftovers.orphans.add(postgres.pid);
+    return { ...service, postgres };
+  };
+  if (options.statements && !existsSync(join(dataDir, 'postgres'))) {
+    // The build makes its cluster itself: another revision's may differ. Counting needs one restart.
+    const first = await start({ ...options, profile: undefined });
+    await first.postgres.preloadStatements();
+    await stopService(first, leftovers);
+  }
+  return start(options);
 }
 
 /** Starts one process of the service with these settings and resolves once it is ready. */
 export async function startProcess(
   options: BenchOptions,
   leftovers: Leftovers,
-  settings: Readonly<Record<string, string>>,
+  { build = TODAY, settings }: Setup,
 ): Promise<ServiceProcess> {
   const port = await freePort();
   const key = `rb_bench_${'k'.repeat(24)}`;
@@ -56,9 +77,10 @@ export async function startProcess(
       // As `npm start` does: a smaller nursery for young objects, so that memory stays down under load.
       '--max-semi-space-size=16',
       '--enable-source-maps',
-      MAIN,
+      join(build.folder, 'dist/src/main.js'),
     ],
     {
+      cwd: build.folder,
       env: {
         ...inherited(),
         PORT: String(port),

@@ -1,4 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** Cores kept busy by others from which on times mean little. */
+export const BUSY_CORES = 0.1;
+const LOOK_MS = 2_000;
 
 /** Linux counts CPU time in hundredths of a second. */
 const TICKS = 100;
@@ -52,6 +57,14 @@ export function othersSeconds(): number | null {
   const all = machineSeconds();
   const ours = cpuSeconds(process.pid);
   return all === null || ours === null ? null : all - ours.own - ours.below;
+}
+
+/** Cores that everything that isn't ours keeps busy just now; null where there is no /proc. */
+export async function othersCores(): Promise<number | null> {
+  const before = othersSeconds();
+  await pause(LOOK_MS);
+  const after = othersSeconds();
+  return before === null || after === null ? null : ((after - before) * 1000) / LOOK_MS;
 }
 
 /** Resident memory of one process in MB; null where there is no /proc. */

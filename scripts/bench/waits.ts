@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { median } from './figures.js';
 import { type HeldCost, measureHeld } from './held.js';
 import type { BenchOptions } from './options.js';
 import type { Leftovers } from './processes.js';
@@ -18,7 +19,7 @@ export async function benchWaits(
   const startedAt = performance.now();
   const others = othersSeconds();
   const apart = await wakeUpsApart(options, leftovers);
-  const service = await startService(options, undefined, leftovers);
+  const service = await startService(options, leftovers);
   try {
     const together = await measureWakeUps(service, options.idleSamples);
     const held = await measureHeld(service, options, helpers, leftovers.fork('holder.process.js'));
@@ -33,13 +34,15 @@ export async function benchWaits(
 /** With the API in one process and the worker in another. */
 async function wakeUpsApart(options: BenchOptions, leftovers: Leftovers): Promise<WakeUps> {
   const secrets = { RINGBACK_SECRET_KEYS: `k1:${randomBytes(32).toString('base64')}` };
-  const api = await startService(options, undefined, leftovers, { ...secrets, RINGBACK_ROLE: 'api' });
+  const api = await startService(options, leftovers, { settings: { ...secrets, RINGBACK_ROLE: 'api' } });
   try {
     const worker = await startProcess(options, leftovers, {
-      ...secrets,
-      RINGBACK_ROLE: 'worker',
-      RINGBACK_DATA_DIR: await leftovers.folder('worker'),
-      DATABASE_URL: api.postgres.url,
+      settings: {
+        ...secrets,
+        RINGBACK_ROLE: 'worker',
+        RINGBACK_DATA_DIR: await leftovers.folder('worker'),
+        DATABASE_URL: api.postgres.url,
+      },
     });
     try {
       return await measureWakeUps(api, options.idleSamples);
@@ -100,9 +103,4 @@ function compared(figures: HeldCost['accepted'], shown = whole): string {
 
 function whole(value: number): string {
   return Math.round(value).toLocaleString('en-US');
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((one, other) => one - other);
-  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
 }
