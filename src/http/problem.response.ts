@@ -1,3 +1,5 @@
+import { ApiInteger } from './api-properties.js';
+
 /** A field that is wrong, and what would be right. */
 export class FieldErrorResponse {
   path: string;
@@ -9,6 +11,7 @@ export class ProblemResponse {
   /** Always `about:blank`: `code` tells problems apart. */
   type: string;
   title: string;
+  @ApiInteger()
   status: number;
   /** Stable, for programs. */
   code: string;

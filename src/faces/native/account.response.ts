@@ -1,10 +1,13 @@
 import type { AccountEntity, ApiKeyEntity } from '../../accounts/account.entity.js';
 import type { Scope } from '../../accounts/scopes.js';
+import { ApiInteger, ApiTime } from '../../http/api-properties.js';
 
 export class AccountResponse {
   id: string;
   name: string;
+  @ApiInteger()
   slots: number;
+  @ApiTime()
   created_at: string;
 
   static from({ id, name, slots, createdAt }: AccountEntity): AccountResponse {
@@ -16,7 +19,9 @@ export class ApiKeyResponse {
   id: string;
   name: string;
   scopes: Scope[];
+  @ApiTime()
   created_at: string;
+  @ApiTime()
   expires_at: string | null;
   /** Only in the answer that creates it. */
   key?: string;

@@ -1,26 +1,17 @@
 import { Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiQuery, ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import type { FileEntity } from '../../files/file.entity.js';
 import { FilesService } from '../../files/files.service.js';
-import { ApiBytes } from '../../http/api-answers.js';
+import { ApiBytes, ApiUpload } from '../../http/api-answers.js';
 import { Problem } from '../../http/problem.js';
 import { sendFile } from '../file-answer.js';
 import { storeUpload } from '../incoming-file.js';
 import { TrmGuard } from './trm.guard.js';
+import { TrmMediaResponse } from './trm-media.response.js';
 
 const MIB = 1024 * 1024;
-
-export class TrmMedia {
-  /** What `GET /api/media/get/:token` and operations' inputs take. */
-  token: string;
-  name: string;
-}
-
-export class TrmMediaResponse {
-  result: TrmMedia;
-}
 
 @ApiTags('trm')
 @Controller('api/media')
@@ -29,10 +20,10 @@ export class TrmMediaController {
 
   /** Stores the first file of a multipart form; its token may be given to operations. At most 64 MiB. */
   @Post('upload')
+  @ApiOperation({ operationId: 'uploadTrmMedia' })
   @HttpCode(200)
   @NeedsScope('operations:write', TrmGuard)
-  @ApiConsumes('multipart/form-data')
-  @ApiBody({ schema: { type: 'object', properties: { file: { type: 'string', format: 'binary' } } } })
+  @ApiUpload()
   async upload(@AccountId() accountId: string, @Req() request: FastifyRequest): Promise<TrmMediaResponse> {
     if (!request.isMultipart())
       throw new Problem(400, 'invalid-request', 'send the file as a part of a multipart/form-data body');
@@ -42,6 +33,7 @@ export class TrmMediaController {
 
   /** The bytes of a stored file, for saving. */
   @Get('get/:token')
+  @ApiOperation({ operationId: 'getTrmMedia' })
   @NeedsScope('operations:read', TrmGuard)
   @ApiBytes()
   async get(
@@ -55,6 +47,7 @@ export class TrmMediaController {
 
   /** The bytes of a stored file, for showing; a range is cut to `rangemaxmb`. */
   @Get('get/:token/stream')
+  @ApiOperation({ operationId: 'streamTrmMedia' })
   @NeedsScope('operations:read', TrmGuard)
   @ApiQuery({
     name: 'rangemaxmb',

@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiExcludeEndpoint, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { TrmConfig } from '../../config/config.js';
@@ -11,7 +11,7 @@ import { OperationsService } from '../../operations/operations.service.js';
 import { OperationTypes } from '../../operations/operation-types.js';
 import { traceparentOf } from '../../tracing/spans.js';
 import { acknowledgeSent } from '../acknowledge-sent.js';
-import { TrmEnvelope } from './trm.envelope.js';
+import { TrmEnvelope } from './trm-envelope.response.js';
 import { TrmGuard } from './trm.guard.js';
 import { TrmListResponse } from './trm-list.response.js';
 import { TrmPaths } from './trm-paths.js';
@@ -20,7 +20,8 @@ import { TrmSubmits } from './trm-submits.service.js';
 
 /** PostgreSQL's `bigint`; a number that is an id at all. */
 const REQUEST_ID = /^[1-9]\d{0,17}$/;
-const MOST_INLINE_MS = 60_000;
+/** The most that `inlinems` may ask for. */
+export const MOST_INLINE_MS = 60_000;
 
 @ApiTags('trm')
 @Controller('api')
@@ -36,6 +37,7 @@ export class TrmOperationsController {
 
   /** The state of an operation, in the envelope. */
   @Get('trm/status')
+  @ApiOperation({ operationId: 'getTrmStatus' })
   @NeedsScope('operations:read', TrmGuard)
   @ApiQuery({ name: 'requestid', schema: { type: 'integer' } })
   async status(
@@ -54,6 +56,7 @@ export class TrmOperationsController {
 
   /** The account's operations, newest first: the operations log. */
   @Get('trm/list')
+  @ApiOperation({ operationId: 'listTrmOperations' })
   @NeedsScope('operations:read', TrmGuard)
   async list(@AccountId() accountId: string, @Query() query: TrmListQuery): Promise<TrmListResponse> {
     const { operations, total } = await this.reads.newest(
@@ -68,24 +71,8 @@ export class TrmOperationsController {
   @Post('*')
   @HttpCode(200)
   @NeedsScope('operations:write', TrmGuard)
-  @ApiOperation({ operationId: 'TrmOperationsController_submit' })
-  @ApiParam({
-    name: '*',
-    description: 'The path of an operation type: `resources/segments/view/export`',
-  })
-  @ApiQuery({
-    name: 'callbackurl',
-    required: false,
-    schema: { type: 'string' },
-    description: 'Where the end is told',
-  })
-  @ApiQuery({
-    name: 'inlinems',
-    required: false,
-    schema: { type: 'integer', maximum: MOST_INLINE_MS },
-    description: 'Milliseconds to wait for the end; the type says how many by default',
-  })
-  @ApiBody({ required: false, schema: { type: 'object', additionalProperties: true } })
+  // Documented by `TrmOpenApi`, path by path.
+  @ApiExcludeEndpoint()
   async submit(
     @AccountId() accountId: string,
     @Param('*') path: string,

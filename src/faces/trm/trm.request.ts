@@ -1,4 +1,3 @@
-import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
   IsArray,
@@ -10,6 +9,7 @@ import {
   MaxLength,
   ValidateNested,
 } from 'class-validator';
+import { ApiDetail } from '../../http/api-properties.js';
 import { Problem } from '../../http/problem.js';
 import { CallbackHeaderRequest } from '../callback-header.request.js';
 
@@ -61,13 +61,13 @@ export class TrmAuthRequest {
 
 export class TrmListQuery {
   /** Operations to leave out, newest first; 0 by default. */
-  @ApiPropertyOptional({ type: 'integer' })
+  @ApiDetail({ type: 'integer', minimum: 0, maximum: 999_999_999, pattern: undefined })
   @IsOptional()
   @Matches(/^\d{1,9}$/, { message: 'skip must be a whole number' })
   skip?: string;
 
   /** Operations to show, at most 500; 100 by default. */
-  @ApiPropertyOptional({ type: 'integer' })
+  @ApiDetail({ type: 'integer', minimum: 0, maximum: 500, pattern: undefined })
   @IsOptional()
   @Matches(/^(500|[1-4]?\d{1,2})$/, { message: 'take must be a whole number from 0 to 500' })
   take?: string;

@@ -1,3 +1,4 @@
+import { ApiLargeInteger } from '../../http/api-properties.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
 import { isTerminal, type OperationState } from '../../operations/operation.state.js';
 
@@ -23,6 +24,7 @@ export function trmWords({ state, statusText, errorMessage }: OperationEntity) {
 /** What submit, poll and callback of the trm face carry, members in this order. */
 export class TrmState {
   /** Integer; 0 where the operation ended within the submit. */
+  @ApiLargeInteger()
   requestid: number;
   isbatch: boolean;
   status: 'Waiting' | 'Executing' | 'Finished' | 'Failed';
