@@ -18,4 +18,6 @@ export class ProblemResponse {
   /** For people: what is wrong and the remedy. */
   detail: string;
   errors?: FieldErrorResponse[];
+  /** Of `operation-ended`: how it ended. */
+  status_of_operation?: string;
 }
