@@ -185,7 +185,7 @@ function describe(request: ChangeEndpointRequest, current: EndpointEntity | null
     url: request.url ?? current!.url,
     description: request.description ?? current?.description ?? '',
     events: request.events ?? current?.events ?? DEFAULT_EVENTS,
-    headers: request.headers,
+    headers: request.headers ?? undefined,
     retrySchedule:
       request.retry_schedule === undefined ? (current?.retrySchedule ?? null) : request.retry_schedule,
     maxInFlight: request.max_in_flight === undefined ? (current?.maxInFlight ?? null) : request.max_in_flight,
