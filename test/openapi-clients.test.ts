@@ -76,6 +76,7 @@ async function expectDriven(command: string, args: string[], cwd: string, env: o
     file: FILE,
     problem: { code: 'unknown-operation-type', path: 'type' },
   });
+  expect(JSON.parse(seen.stored)).toEqual(INPUTS[0]);
   expect(seen.listed).toEqual(expect.arrayContaining(seen.ids));
   // Not only as the client reads it.
   for (const [index, id] of seen.ids.entries()) {

@@ -63,8 +63,8 @@ function pageOf(row: Type): Type {
 
 const BYTES = { type: 'string', format: 'binary' };
 
-/** Documents an answer of stored bytes, whole or in part. */
-export function ApiBytes(): MethodDecorator {
+/** Documents an answer of stored bytes, whole or in part; or of any JSON where nothing is stored. */
+export function ApiBytes({ orJson = false } = {}): MethodDecorator {
   // The first is what generated clients read; the other says that a file keeps its own content type.
   const content = { 'application/octet-stream': { schema: BYTES }, '*/*': { schema: BYTES } };
   return applyDecorators(
@@ -73,7 +73,11 @@ export function ApiBytes(): MethodDecorator {
       required: false,
       description: 'One range of bytes, `bytes=0-1023` (RFC 9110, 14); the answer is then 206',
     }),
-    ApiResponse({ status: 200, description: 'The bytes with their own content type', content }),
+    ApiResponse({
+      status: 200,
+      description: 'The bytes with their own content type',
+      content: { ...content, ...(orJson ? { 'application/json': { schema: {} } } : {}) },
+    }),
     ApiResponse({ status: 206, description: 'The range that was asked for', content }),
     ApiProblem(416, 'The range begins after the end'),
   );

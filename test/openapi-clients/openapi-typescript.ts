@@ -44,6 +44,10 @@ const content = await client.GET('/v1/files/{id}/content', {
   params: { path: { id: stored.data!.id } },
   parseAs: 'text',
 });
+const result = await client.GET('/v1/operations/{id}/result', {
+  params: { path: { id: ids[0]! } },
+  parseAs: 'text',
+});
 const { error: problem } = await client.POST('/v1/operations', { body: { type: 'nope' } });
 
 console.log(
@@ -57,6 +61,7 @@ console.log(
       attempts: delivery.attempts.map(({ http_status }) => http_status),
     },
     file: content.data,
+    stored: result.data,
     problem: { code: problem!.code, path: problem!.errors![0]!.path },
   }),
 );

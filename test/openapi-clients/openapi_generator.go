@@ -73,7 +73,9 @@ func main() {
 	must(file.Seek(0, io.SeekStart))
 	uploaded, _, err := api.FilesAPI.UploadFile(ctx).File(file).Execute()
 	content, _, err := api.FilesAPI.GetFileContent(ctx, must(uploaded, err).Id).Execute()
-	stored := string(must(io.ReadAll(must(content, err))))
+	downloaded := string(must(io.ReadAll(must(content, err))))
+	result, _, err := api.OperationsAPI.GetOperationResult(ctx, ids[0]).Execute()
+	stored := string(must(io.ReadAll(must(result, err))))
 
 	_, _, err = api.OperationsAPI.SubmitOperation(ctx).SubmitOperationRequest(*client.NewSubmitOperationRequest("nope")).Execute()
 	var refusal *client.GenericOpenAPIError
@@ -88,7 +90,8 @@ func main() {
 		"statuses": statuses,
 		"listed":   listed,
 		"delivery": map[string]interface{}{"event": delivery.Event, "attempts": attempts},
-		"file":     stored,
+		"file":     downloaded,
+		"stored":   stored,
 		"problem":  map[string]string{"code": problem.Code, "path": problem.Errors[0].Path},
 	}))
 }

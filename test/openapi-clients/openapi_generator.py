@@ -51,6 +51,7 @@ print(
             "listed": [operation.id for operation in page.data],
             "delivery": {"event": delivery.event, "attempts": [a.http_status for a in delivery.attempts]},
             "file": files.get_file_content(stored.id).decode(),
+            "stored": operations.get_operation_result(ids[0]).decode(),
             "problem": {"code": problem.code, "path": problem.errors[0].path},
         }
     )

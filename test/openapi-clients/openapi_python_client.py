@@ -11,6 +11,7 @@ from ringback_client.api.deliveries import get_delivery
 from ringback_client.api.files import get_file_content, upload_file
 from ringback_client.api.operations import (
     get_operation,
+    get_operation_result,
     list_operation_deliveries,
     list_operations,
     submit_operation,
@@ -65,6 +66,7 @@ print(
             "listed": [operation.id for operation in page.data],
             "delivery": {"event": delivery.event, "attempts": [a.http_status for a in delivery.attempts]},
             "file": get_file_content.sync(stored.id, client=client).payload.read().decode(),
+            "stored": get_operation_result.sync(ids[0], client=client).payload.read().decode(),
             "problem": {"code": problem.code, "path": problem.errors[0].path},
         }
     )

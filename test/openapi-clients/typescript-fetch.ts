@@ -59,6 +59,7 @@ console.log(
       attempts: delivery.attempts.map(({ httpStatus }) => httpStatus),
     },
     file: await content.text(),
+    stored: await (await operations.getOperationResult({ id: ids[0]! })).text(),
     problem: { code: problem.code, path: problem.errors![0]!.path },
   }),
 );

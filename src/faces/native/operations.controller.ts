@@ -289,7 +289,7 @@ export class OperationsController {
   @Get(':id/result')
   @ApiOperation({ operationId: 'getOperationResult' })
   @NeedsScope('operations:read')
-  @ApiBytes()
+  @ApiBytes({ orJson: true })
   @ApiProblem(404, 'Unknown, without a result, or not ended yet: then with Retry-After')
   @ApiProblem(410, 'Kept as long as its retention class says, and gone')
   async result(
