@@ -90,7 +90,6 @@ async function expectDriven(command: string, args: string[], cwd: string, env: o
 /** Compiles a driver in TypeScript, strictly, with the client beside it, and runs it. */
 async function expectTypeScriptDriven(driver: string, cwd: string): Promise<void> {
   await cp(join(DRIVERS, driver), join(cwd, driver));
-  await writeFile(join(cwd, 'package.json'), '{ "type": "module" }');
   const compilerOptions = {
     ...{ module: 'nodenext', target: 'es2023', strict: true, skipLibCheck: true, rootDir: '.' },
     types: ['node'],

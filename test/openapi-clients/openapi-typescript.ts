@@ -1,7 +1,20 @@
 // Drives openapi-fetch with the types that openapi-typescript makes. Prints what it saw, as JSON.
 import { setTimeout as delay } from 'node:timers/promises';
 import createClient from 'openapi-fetch';
+import type { Delivery, HistoryEntry, Operation, SubmitRequest } from 'ringback/client';
 import type { components, paths } from './client.js';
+
+type Schemas = components['schemas'];
+/** Compiles only where the package's own client says what the document says. */
+function agree<One, Other extends One>(_?: One, __?: Other): void {}
+agree<Operation, Schemas['OperationResponse']>();
+agree<Schemas['OperationResponse'], Operation>();
+agree<Delivery, Schemas['DeliveryResponse']>();
+agree<Schemas['DeliveryResponse'], Delivery>();
+agree<HistoryEntry, Schemas['HistoryEntryResponse']>();
+agree<Schemas['HistoryEntryResponse'], HistoryEntry>();
+// Its arrays are read-only, which the generator's aren't.
+agree<Omit<Schemas['SubmitOperationRequest'], 'callback'>, Omit<SubmitRequest, 'callback'>>();
 
 const task = JSON.parse(process.env['TASK']!);
 const client = createClient<paths>({
