@@ -65,6 +65,16 @@ describe('an endpoint', () => {
     expect((await client.get(`/v1/endpoints/${made.id}`)).status).toBe(404);
   });
 
+  it('has no headers where null is given, and keeps those it has', async () => {
+    await using app = await App.start();
+    const given = { url: 'https://example.com/', headers: null };
+    expect((await app.client.post('/v1/endpoints', given)).body.headers).toEqual([]);
+    const headers = [{ key: 'a', value: 'b' }];
+    const { body } = await app.client.post('/v1/endpoints', { ...given, headers });
+    const changed = await app.client.request('PATCH', `/v1/endpoints/${body.id}`, { headers: null });
+    expect(changed.body.headers).toEqual([{ key: 'a', value: '[redacted]' }]);
+  });
+
   it('is told of the events it asked for, besides the operation’s own callback, signed with its own secret', async () => {
     const client = await account();
     await using all = await Receiver.answering(200);

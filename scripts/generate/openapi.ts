@@ -13,7 +13,7 @@ export async function openApiDocument(databaseUrl: string, folder: string): Prom
     DATABASE_URL: databaseUrl,
     RINGBACK_SECRET_KEYS: `k1:${Buffer.alloc(32).toString('base64')}`,
   });
-  const app = await createApp(AppModule.forRoot(toConfig(env, databaseUrl, 0)), false);
+  const app = await createApp(AppModule.forRoot(toConfig(env, databaseUrl, env.PORT)), false);
   try {
     return `${JSON.stringify(openApi(app), null, 2)}\n`;
   } finally {

@@ -9,7 +9,7 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { ApiBearerAuth } from '@nestjs/swagger';
+import { ApiSecurity } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { Problem } from '../http/problem.js';
 import { AccountsService } from './accounts.service.js';
@@ -23,6 +23,9 @@ type WithHolder = FastifyRequest & { holder?: KeyHolder };
 /** Lets requests with a valid API key of the needed scope pass. */
 @Injectable()
 export class ApiKeyGuard implements CanActivate {
+  /** Credentials that it takes in place of an API key, by the names of the OpenAPI document. */
+  static readonly alsoTakes: readonly Record<string, string[]>[] = [];
+
   constructor(
     protected readonly accounts: AccountsService,
     private readonly reflector: Reflector,
@@ -53,9 +56,14 @@ export class ApiKeyGuard implements CanActivate {
 /** The route needs an API key with this scope (or `admin`). */
 export function NeedsScope(
   scope: Scope,
-  guard: Type<ApiKeyGuard> = ApiKeyGuard,
+  guard: Type<ApiKeyGuard> & Pick<typeof ApiKeyGuard, 'alsoTakes'> = ApiKeyGuard,
 ): MethodDecorator & ClassDecorator {
-  return applyDecorators(SetMetadata(SCOPE, scope), UseGuards(guard), ApiBearerAuth());
+  return applyDecorators(
+    SetMetadata(SCOPE, scope),
+    UseGuards(guard),
+    ApiSecurity('bearer', [scope]),
+    ...guard.alsoTakes.map((credentials) => ApiSecurity({ ...credentials })),
+  );
 }
 
 /** Whether the request's key has the scope `admin`. */

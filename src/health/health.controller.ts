@@ -1,5 +1,5 @@
 import { Controller, Get, Header, Res } from '@nestjs/common';
-import { ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
+import { ApiServiceUnavailableResponse, ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { LiveResponse, ReadyResponse } from './health.response.js';
 import { HealthService } from './health.service.js';
@@ -11,6 +11,7 @@ export class HealthController {
 
   /** 200 while the process runs: restart it when this fails, not when `ready` does. */
   @Get('live')
+  @ApiOperation({ operationId: 'getLiveness' })
   @Header('cache-control', 'no-store')
   live(): LiveResponse {
     return { status: 'ok' };
@@ -18,6 +19,7 @@ export class HealthController {
 
   /** 200 while PostgreSQL and, where there is one, the object store can be used, hints go through the queues and the process isn't shutting down, else 503. */
   @Get('ready')
+  @ApiOperation({ operationId: 'getReadiness' })
   @ApiServiceUnavailableResponse({ type: ReadyResponse })
   @Header('cache-control', 'no-store')
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<ReadyResponse> {

@@ -2,49 +2,57 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { HttpConfig } from '../config/config.js';
 import { VERSION } from '../config/version.js';
-import { describeAnswers } from './openapi-problems.js';
+import { partsOf } from './openapi-part.js';
+import { describeProblems } from './openapi-problems.js';
+import { describeRoutes, dropUnusedTags } from './openapi-routes.js';
+import { dropUnused, mendSchemas } from './openapi-schemas.js';
 import { ProblemResponse } from './problem.response.js';
 
-/** The OpenAPI document of what this application serves, wherever that is. */
+const TAGS = {
+  operations: 'Submitting operations, and following them to their end',
+  deliveries: 'The log of callbacks',
+  endpoints: 'Callback URLs that are registered once, and the secrets that sign',
+  files: 'Inputs and results as files',
+  admin: 'Accounts and keys of the installation',
+  lro: 'The status monitor in the Azure style',
+  trm: 'The same operations in the `trm` envelope',
+  webhooks: 'What receivers are told',
+  health: 'For load balancers and monitoring',
+};
+
+/** The OpenAPI document of what this application serves, where it is reached: below a path too. */
 export function openApi(app: INestApplication): OpenAPIObject {
-  const config = new DocumentBuilder()
+  const { publicUrl } = app.get<HttpConfig>(HttpConfig, { strict: false });
+  const parts = partsOf(app);
+  const document = SwaggerModule.createDocument(app, builder().addServer(publicUrl).build(), {
+    extraModels: [ProblemResponse, ...parts.flatMap(({ models }) => models)],
+  });
+  mendSchemas(document);
+  describeRoutes(document);
+  for (const part of parts) part.describe(document);
+  describeProblems(document);
+  dropUnused(document);
+  dropUnusedTags(document);
+  return document;
+}
+
+function builder(): DocumentBuilder {
+  const builder = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
     .setTitle('Ringback')
     .setDescription(
       'Runs slow API operations in the background and rings back, signed, when they end. Errors are application/problem+json (RFC 9457) with a stable `code`.',
     )
     .setVersion(VERSION)
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key: rb_…' })
-    .build();
-  const document = SwaggerModule.createDocument(app, config, {
-    operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
-    extraModels: [ProblemResponse],
-  });
-  sortEnums(document.components?.schemas);
-  return describeAnswers(document);
-}
-
-/** The compiler lists the members of a union in whatever order it met them: a document must not change with it. */
-function sortEnums(node: unknown): void {
-  if (typeof node !== 'object' || node === null) return;
-  for (const [name, value] of Object.entries(node)) {
-    if (name === 'enum' && Array.isArray(value)) value.sort(byText);
-    else sortEnums(value);
-  }
-}
-
-function byText(one: unknown, other: unknown): number {
-  return String(one) < String(other) ? -1 : 1;
-}
-
-/** The document of this installation: clients made from it, and the page, call where it is reached, below a path too. */
-function servedOpenApi(app: INestApplication): OpenAPIObject {
-  const { publicUrl } = app.get<HttpConfig>(HttpConfig, { strict: false });
-  return { ...openApi(app), servers: [{ url: publicUrl }] };
+    .setLicense('MIT', 'https://opensource.org/license/mit')
+    .addSecurity('bearer', { type: 'http', scheme: 'bearer', description: 'An API key: rb_…' });
+  for (const [name, description] of Object.entries(TAGS)) builder.addTag(name, description);
+  return builder;
 }
 
 /** Serves `/openapi.json` and `/docs`; the document is made when it is first asked for. */
 export function serveOpenApi(app: INestApplication): void {
-  SwaggerModule.setup('docs', app, () => servedOpenApi(app), {
+  SwaggerModule.setup('docs', app, () => openApi(app), {
     jsonDocumentUrl: 'openapi.json',
     yamlDocumentUrl: 'openapi.yaml',
     customSiteTitle: 'Ringback API',

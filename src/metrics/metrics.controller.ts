@@ -1,5 +1,5 @@
 import { Controller, Get, Header, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { MetricsService } from './metrics.service.js';
 
@@ -10,6 +10,7 @@ export class MetricsController {
 
   /** Metrics in Prometheus' text format. They name no account, so no key is asked for. */
   @Get()
+  @ApiOperation({ operationId: 'getMetrics' })
   @Header('cache-control', 'no-store')
   @ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string' } } } })
   async scrape(@Res() reply: FastifyReply): Promise<void> {

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect } from 'vitest';
+import { vi } from 'vitest';
 import { freePort, TEST_KEY } from './app.js';
 import { Client } from './client.js';
 import { redisUrls } from './database.js';
@@ -44,7 +44,8 @@ export class Service implements AsyncDisposable {
     );
     died.catch(() => undefined);
     await Promise.race([
-      expect.poll(() => service.ready(), { timeout: 30_000, interval: 50 }).toBe(true),
+      // Not `expect.poll`, which hooks of a whole file may not use.
+      vi.waitUntil(() => service.ready(), { timeout: 30_000, interval: 50 }),
       died,
     ]);
     return service;

@@ -1,5 +1,5 @@
 import { Controller, Get, Param, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { OperationsService } from '../../operations/operations.service.js';
@@ -13,6 +13,7 @@ export class LroController {
 
   /** What `Operation-Location` names: the status monitor that Azure's clients poll. */
   @Get(':id')
+  @ApiOperation({ operationId: 'getLroOperation' })
   @NeedsScope('operations:read')
   async read(
     @AccountId() accountId: string,

@@ -1,6 +1,6 @@
-import { ApiJson } from '../../http/api-answers.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
 import type { OperationState } from '../../operations/operation.state.js';
+import { ApiTime } from '../../http/api-properties.js';
 
 /** The words of the Azure style for our states; `@azure/core-lro` polls for ever on a word that it doesn't know. */
 export const LRO_STATUS = {
@@ -21,9 +21,10 @@ export class LroOperationResponse {
   id: string;
   status: 'NotStarted' | 'Running' | 'Succeeded' | 'Failed' | 'Canceled';
   error?: LroErrorResponse;
-  @ApiJson()
   result?: unknown;
+  @ApiTime()
   createdDateTime: string;
+  @ApiTime()
   lastActionDateTime: string;
 
   static from(operation: OperationEntity): LroOperationResponse {

@@ -13,6 +13,7 @@ import {
 } from 'class-validator';
 import { type Scope, SCOPES } from '../../accounts/scopes.js';
 import { IsInstant } from '../../http/instant.js';
+import { ApiInteger } from '../../http/api-properties.js';
 
 /** What accounts may be called. */
 export const ACCOUNT_NAME = /^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,99}$/;
@@ -27,6 +28,7 @@ export class CreateAccountRequest {
   @IsInt()
   @Min(1)
   @Max(100_000)
+  @ApiInteger()
   slots?: number;
 }
 
@@ -39,6 +41,7 @@ export class ChangeAccountRequest {
   @IsInt()
   @Min(1)
   @Max(100_000)
+  @ApiInteger()
   slots?: number;
 }
 

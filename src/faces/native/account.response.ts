@@ -1,12 +1,15 @@
 import type { AccountEntity, ApiKeyEntity } from '../../accounts/account.entity.js';
 import type { Scope } from '../../accounts/scopes.js';
+import { ApiInteger, ApiTime } from '../../http/api-properties.js';
 
 export class AccountResponse {
   id: string;
   /** Integer, from 1 in the order of creation: the `user_id` of its requests on the bgrs face. */
   number: number;
   name: string;
+  @ApiInteger()
   slots: number;
+  @ApiTime()
   created_at: string;
 
   static from({ id, number, name, slots, createdAt }: AccountEntity): AccountResponse {
@@ -18,7 +21,9 @@ export class ApiKeyResponse {
   id: string;
   name: string;
   scopes: Scope[];
+  @ApiTime()
   created_at: string;
+  @ApiTime()
   expires_at: string | null;
   /** Only in the answer that creates it. */
   key?: string;

@@ -1,10 +1,10 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { AccountEntity } from '../../accounts/account.entity.js';
 import { AccountStore } from '../../accounts/account.store.js';
 import { AccountsService } from '../../accounts/accounts.service.js';
 import { NeedsScope } from '../../accounts/api-key.guard.js';
-import { ApiPage, ApiProblem } from '../../http/api-answers.js';
+import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { ChangeAccountRequest, CreateAccountRequest, CreateKeyRequest } from './account.request.js';
@@ -20,16 +20,21 @@ export class AccountsController {
     private readonly store: AccountStore,
   ) {}
 
+  /** Makes an account. */
   @Post()
+  @ApiOperation({ operationId: 'createAccount' })
   @HttpCode(201)
   @ApiProblem(409, 'Another account has this name')
+  @ApiExamples(CreateAccountRequest, { 'An account': { name: 'acme', slots: 5 } })
   async create(@Body() request: CreateAccountRequest): Promise<AccountResponse> {
     const account = await this.accounts.create(request.name, request.slots);
     if (!account) throw nameTaken();
     return AccountResponse.from(account);
   }
 
+  /** The accounts of the installation. */
   @Get()
+  @ApiOperation({ operationId: 'listAccounts' })
   @ApiPage(AccountResponse)
   async list(@Query() query: PageQuery): Promise<Page<AccountResponse>> {
     const limit = limitOf(query);
@@ -42,14 +47,18 @@ export class AccountsController {
     );
   }
 
+  /** One account. */
   @Get(':id')
+  @ApiOperation({ operationId: 'getAccount' })
   async read(@Param('id') id: string): Promise<AccountResponse> {
     return AccountResponse.from(await this.find(id));
   }
 
   /** Changes the name or the slots; slots hold from the next dispatch on. */
   @Patch(':id')
+  @ApiOperation({ operationId: 'changeAccount' })
   @ApiProblem(409, 'Another account has this name')
+  @ApiExamples(ChangeAccountRequest, { 'More slots': { slots: 50 } })
   async change(@Param('id') id: string, @Body() request: ChangeAccountRequest): Promise<AccountResponse> {
     const account = await this.store.change(id, request);
     if (account === 'name-taken') throw nameTaken();
@@ -59,7 +68,11 @@ export class AccountsController {
 
   /** A new API key; `key` is shown this once. */
   @Post(':id/keys')
+  @ApiOperation({ operationId: 'createKey' })
   @HttpCode(201)
+  @ApiExamples(CreateKeyRequest, {
+    'A key for submits': { name: 'acme backend', scopes: ['operations:write', 'operations:read'] },
+  })
   async createKey(@Param('id') id: string, @Body() request: CreateKeyRequest): Promise<ApiKeyResponse> {
     const account = await this.find(id);
     const expiresAt = dateOf(request.expires_at) ?? null;
@@ -76,7 +89,9 @@ export class AccountsController {
     return ApiKeyResponse.from(entity, key);
   }
 
+  /** The keys of an account, without `key`. */
   @Get(':id/keys')
+  @ApiOperation({ operationId: 'listKeys' })
   @ApiPage(ApiKeyResponse)
   async listKeys(@Param('id') id: string, @Query() query: PageQuery): Promise<Page<ApiKeyResponse>> {
     await this.find(id);
@@ -92,6 +107,7 @@ export class AccountsController {
 
   /** Revokes a key; it is refused everywhere within 5 s. */
   @Delete(':id/keys/:key')
+  @ApiOperation({ operationId: 'revokeKey' })
   @HttpCode(204)
   async revokeKey(@Param('id') id: string, @Param('key') key: string): Promise<void> {
     if (!(await this.accounts.revokeKey(id, key))) throw notFound('key', key);

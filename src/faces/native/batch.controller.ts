@@ -1,10 +1,10 @@
 import { Body, Controller, Headers, HttpCode, Post, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { HttpConfig } from '../../config/config.js';
 import type { Problem } from '../../http/problem.js';
-import { ApiIdempotencyKey } from '../../http/api-answers.js';
+import { ApiExamples, ApiIdempotencyKey } from '../../http/api-answers.js';
 import { TakesBody } from '../../http/takes-body.js';
 import { isTerminal } from '../../operations/operation.state.js';
 import { OperationsService, type Submission } from '../../operations/operations.service.js';
@@ -36,9 +36,18 @@ export class BatchController {
   /** Submits many operations at once; one that is refused doesn't stop the others. */
   @Post()
   @TakesBody('batch')
+  @ApiOperation({ operationId: 'submitOperations' })
   @HttpCode(200)
   @NeedsScope('operations:write')
   @ApiIdempotencyKey()
+  @ApiExamples(BatchRequest, {
+    'Two operations': {
+      operations: [
+        { type: 'echo', input: 1 },
+        { type: 'echo', input: [2, null] },
+      ],
+    },
+  })
   async submit(
     @AccountId() accountId: string,
     @Body() request: BatchRequest,

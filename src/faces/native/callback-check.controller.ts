@@ -1,5 +1,6 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiTags, ApiOperation } from '@nestjs/swagger';
+import { ApiExamples } from '../../http/api-answers.js';
 import { NeedsScope } from '../../accounts/api-key.guard.js';
 import { UrlPolicy } from '../../egress/url-policy.js';
 import { CallbackCheckRequest } from './callback-check.request.js';
@@ -13,7 +14,9 @@ export class CallbackCheckController {
 
   /** Whether a callback URL would be accepted; nothing is sent. */
   @Post()
+  @ApiOperation({ operationId: 'checkCallback' })
   @HttpCode(200)
+  @ApiExamples(CallbackCheckRequest, { 'A URL': { url: 'https://example.com/hooks/ringback' } })
   check(@Body() request: CallbackCheckRequest): CallbackCheckResponse {
     const checked = this.policy.check(request.url);
     return checked.accepted

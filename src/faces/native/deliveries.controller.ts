@@ -1,5 +1,5 @@
 import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import { AccountId, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
 import { DeliveryDispatcher } from '../../deliveries/delivery.dispatcher.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
@@ -22,6 +22,7 @@ export class DeliveriesController {
 
   /** The log: every delivery of the account, oldest first. */
   @Get()
+  @ApiOperation({ operationId: 'listDeliveries' })
   @NeedsScope('operations:read')
   @ApiPage(DeliveryResponse)
   async list(
@@ -52,6 +53,7 @@ export class DeliveriesController {
 
   /** One delivery with its bytes and every attempt. */
   @Get(':id')
+  @ApiOperation({ operationId: 'getDelivery' })
   @NeedsScope('operations:read')
   async read(
     @AccountId() accountId: string,
@@ -70,6 +72,7 @@ export class DeliveriesController {
 
   /** One attempt now, with the same id and bytes and a new signature. */
   @Post(':id/redeliver')
+  @ApiOperation({ operationId: 'redeliver' })
   @HttpCode(202)
   @NeedsScope('deliveries:redeliver')
   @ApiProblem(409, 'Neither Exhausted nor Pending without an attempt in flight')
@@ -87,6 +90,7 @@ export class DeliveriesController {
 
   /** Gives a Pending delivery up. */
   @Post(':id/cancel')
+  @ApiOperation({ operationId: 'cancelDelivery' })
   @HttpCode(200)
   @NeedsScope('deliveries:redeliver')
   @ApiProblem(409, 'Not Pending')

@@ -1,7 +1,7 @@
 import type { AttemptEntity, AttemptTrigger, DeliveryEntity } from '../../deliveries/delivery.entity.js';
 import { ACKNOWLEDGED_BY_POLL, type DeliveryState } from '../../deliveries/delivery.state.js';
-import { ApiObject } from '../../http/api-answers.js';
 import { withoutQuery } from './operation.response.js';
+import { ApiInteger, ApiTime } from '../../http/api-properties.js';
 
 /** One event owed to one destination. */
 export class DeliveryResponse {
@@ -11,11 +11,16 @@ export class DeliveryResponse {
   endpoint_id: string | null;
   /** A query string is not shown. */
   url: string;
+  /** `operation.finished` and the like; `endpoint.test` of a sample. */
   event: string;
   status: DeliveryState;
+  @ApiInteger()
   attempt_count: number;
+  @ApiTime()
   next_attempt_at: string | null;
+  @ApiTime()
   created_at: string;
+  @ApiTime()
   delivered_at: string | null;
   /** Why it was given up; null otherwise. */
   reason: string | null;
@@ -44,30 +49,31 @@ export class DeliveryResponse {
 /** One HTTP POST of a delivery. */
 export class AttemptResponse {
   id: string;
+  @ApiInteger()
   number: number;
   trigger: AttemptTrigger;
   /** `started`: in flight; `unknown`: its worker died, the receiver may have seen it. */
   outcome: 'started' | 'delivered' | 'failed' | 'unknown';
+  @ApiTime()
   started_at: string;
   duration_ms: number | null;
   /** Milliseconds: `{ dns, connect, tls, first_byte }`; a reused connection has no first three. */
-  @ApiObject()
-  phases_ms: unknown;
+  phases_ms: Record<string, number | null> | null;
+  @ApiInteger()
   http_status: number | null;
   error: string | null;
   /** For keys with the scope `admin`: where a name led that may not be called. */
   detail: string | null;
   /** Secrets redacted; the signature is never stored. */
-  @ApiObject()
-  request_headers: unknown;
-  @ApiObject()
-  response_headers: unknown;
+  request_headers: Record<string, string> | null;
+  response_headers: Record<string, unknown> | null;
   /** The first 16 KiB. */
   response_body: string | null;
   response_truncated: boolean | null;
   /** Sent twice: the receiver dropped a kept connection before any answer, and may have seen both. */
   resent: boolean;
   retry_after_s: number | null;
+  @ApiTime()
   next_attempt_at: string | null;
 
   /** `isOperator`: the reader's key has the scope `admin`. */
@@ -101,6 +107,6 @@ export class DeliveryDetailsResponse extends DeliveryResponse {
   attempts: AttemptResponse[];
 }
 
-function parsed(text: string | null): unknown {
-  return text === null ? null : (JSON.parse(text) as unknown);
+function parsed<T extends object>(text: string | null): T | null {
+  return text === null ? null : (JSON.parse(text) as T);
 }

@@ -20,6 +20,7 @@ import {
 import { EVENT_TYPES, type EventType } from '../../endpoints/events.js';
 import type { SignatureProfile } from '../../signing/signature.js';
 import { CallbackHeaderRequest } from '../callback-header.request.js';
+import { ApiInteger, ApiTime } from '../../http/api-properties.js';
 
 const PROFILES: SignatureProfile[] = ['standard', 'standard+ed25519', 'github', 'stripe'];
 
@@ -58,6 +59,7 @@ class EndpointSettingsRequest {
   @IsInt()
   @Min(1)
   @Max(1000)
+  @ApiInteger()
   max_in_flight?: number | null;
 
   /** Attempts a second; null: as fast as they come. */
@@ -95,10 +97,12 @@ export class ChangeEndpointRequest extends EndpointSettingsRequest {
 export class RecoverRequest {
   /** Deliveries made at or after this time (RFC 3339). */
   @IsISO8601({ strict: true })
+  @ApiTime()
   since: string;
 
   /** Deliveries made before this time; now by default. */
   @IsOptional()
   @IsISO8601({ strict: true })
+  @ApiTime()
   until?: string;
 }

@@ -2,6 +2,7 @@ import type { EndpointEntity, RecoveryEntity } from '../../endpoints/endpoint.en
 import type { HourOfAttempts } from '../../endpoints/endpoint.store.js';
 import type { EventType } from '../../endpoints/events.js';
 import type { SignatureProfile } from '../../signing/signature.js';
+import { ApiInteger, ApiTime } from '../../http/api-properties.js';
 
 export class EndpointHeaderResponse {
   key: string;
@@ -17,11 +18,14 @@ export class EndpointResponse {
   events: EventType[];
   headers: EndpointHeaderResponse[];
   retry_schedule: number[] | null;
+  @ApiInteger()
   max_in_flight: number | null;
   rate_per_s: number | null;
   signature_profile: SignatureProfile;
+  @ApiTime()
   disabled_at: string | null;
   disabled_reason: string | null;
+  @ApiTime()
   created_at: string;
   /** `whsec_…`; only in the answer that creates it. */
   secret?: string;
@@ -49,8 +53,11 @@ export class EndpointResponse {
 export class RecoveryResponse {
   id: string;
   endpoint_id: string;
+  @ApiTime()
   since: string;
+  @ApiTime()
   until: string;
+  @ApiTime()
   created_at: string;
 
   static from(recovery: RecoveryEntity): RecoveryResponse {
@@ -66,17 +73,24 @@ export class RecoveryResponse {
 
 export class EndpointHourResponse {
   /** Start of the hour. */
+  @ApiTime()
   hour: string;
+  @ApiInteger()
   succeeded: number;
+  @ApiInteger()
   failed: number;
   /** Milliseconds that 95 % of the attempts took at most. */
+  @ApiInteger()
   p95_ms: number | null;
 }
 
 /** How an endpoint has done in the last 24 hours. */
 export class EndpointStatsResponse {
+  @ApiInteger()
   succeeded: number;
+  @ApiInteger()
   failed: number;
+  @ApiInteger()
   pending: number;
   hours: EndpointHourResponse[];
 

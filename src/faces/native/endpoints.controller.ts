@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import { AccountId, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import type { EndpointEntity } from '../../endpoints/endpoint.entity.js';
@@ -7,7 +7,7 @@ import { EndpointStore } from '../../endpoints/endpoint.store.js';
 import { type EndpointDescription, EndpointsService } from '../../endpoints/endpoints.service.js';
 import { DEFAULT_EVENTS } from '../../endpoints/events.js';
 import { EndpointTests } from '../../endpoints/endpoint-tests.js';
-import { ApiPage } from '../../http/api-answers.js';
+import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
 import { RotateSecretRequest } from './account.request.js';
 import { SigningSecretResponse } from './account.response.js';
@@ -30,8 +30,18 @@ export class EndpointsController {
 
   /** Registers a URL for the account's events; `secret` is told along. */
   @Post()
+  @ApiOperation({ operationId: 'createEndpoint' })
   @HttpCode(201)
   @NeedsScope('endpoints:write')
+  @ApiExamples(CreateEndpointRequest, {
+    'The ends of operations': { url: 'https://example.com/hooks/ringback' },
+    'Failures, with a header': {
+      url: 'https://example.com/hooks/ringback',
+      events: ['operation.failed', 'delivery.exhausted'],
+      headers: [{ key: 'authorization', value: 'Bearer yours' }],
+    },
+  })
+  @ApiProblem(429, 'URLs named too many new hosts in a minute')
   async create(
     @AccountId() accountId: string,
     @Body() request: CreateEndpointRequest,
@@ -40,7 +50,9 @@ export class EndpointsController {
     return this.shown(endpoint, secret);
   }
 
+  /** The account's endpoints. */
   @Get()
+  @ApiOperation({ operationId: 'listEndpoints' })
   @NeedsScope('operations:read')
   @ApiPage(EndpointResponse)
   async list(@AccountId() accountId: string, @Query() query: PageQuery): Promise<Page<EndpointResponse>> {
@@ -54,7 +66,9 @@ export class EndpointsController {
     );
   }
 
+  /** One endpoint. */
   @Get(':id')
+  @ApiOperation({ operationId: 'getEndpoint' })
   @NeedsScope('operations:read')
   async read(@AccountId() accountId: string, @Param('id') id: string): Promise<EndpointResponse> {
     return this.shown(await this.endpoints.find(accountId, id));
@@ -62,7 +76,10 @@ export class EndpointsController {
 
   /** Changes what is given; deliveries that still wait go to the new URL. */
   @Patch(':id')
+  @ApiOperation({ operationId: 'changeEndpoint' })
   @NeedsScope('endpoints:write')
+  @ApiExamples(ChangeEndpointRequest, { 'Another pace': { rate_per_s: 10, max_in_flight: 5 } })
+  @ApiProblem(429, 'URLs named too many new hosts in a minute')
   async change(
     @AccountId() accountId: string,
     @Param('id') id: string,
@@ -73,13 +90,16 @@ export class EndpointsController {
 
   /** Deletes it and cancels what was still owed to it; the log stays. */
   @Delete(':id')
+  @ApiOperation({ operationId: 'deleteEndpoint' })
   @HttpCode(204)
   @NeedsScope('endpoints:write')
   async remove(@AccountId() accountId: string, @Param('id') id: string): Promise<void> {
     await this.endpoints.remove(accountId, id);
   }
 
+  /** The secret that signs what this endpoint is told. */
   @Get(':id/secret')
+  @ApiOperation({ operationId: 'getEndpointSecret' })
   @NeedsScope('endpoints:write')
   async secret(@AccountId() accountId: string, @Param('id') id: string): Promise<SigningSecretResponse> {
     return { secret: await this.endpoints.secret(accountId, id) };
@@ -87,8 +107,10 @@ export class EndpointsController {
 
   /** A new secret signs from now on; the old one co-signs for `overlap_s`. */
   @Post(':id/rotate-secret')
+  @ApiOperation({ operationId: 'rotateEndpointSecret' })
   @HttpCode(200)
   @NeedsScope('endpoints:write')
+  @ApiExamples(RotateSecretRequest, { 'Within a day': { overlap_s: 86_400 } })
   async rotate(
     @AccountId() accountId: string,
     @Param('id') id: string,
@@ -99,8 +121,10 @@ export class EndpointsController {
 
   /** Sends a signed sample now and answers with the attempt. */
   @Post(':id/test')
+  @ApiOperation({ operationId: 'testEndpoint' })
   @HttpCode(200)
   @NeedsScope('endpoints:write')
+  @ApiProblem(409, 'The endpoint is disabled: enable it first')
   async test(
     @AccountId() accountId: string,
     @IsOperator() isOperator: boolean,
@@ -111,14 +135,18 @@ export class EndpointsController {
     return AttemptResponse.from(attempt!, isOperator);
   }
 
+  /** Enables it, and sends what was held. */
   @Post(':id/enable')
+  @ApiOperation({ operationId: 'enableEndpoint' })
   @HttpCode(200)
   @NeedsScope('endpoints:write')
   async enable(@AccountId() accountId: string, @Param('id') id: string): Promise<EndpointResponse> {
     return this.shown(await this.endpoints.enable(accountId, id));
   }
 
+  /** Disables it: its deliveries are held. */
   @Post(':id/disable')
+  @ApiOperation({ operationId: 'disableEndpoint' })
   @HttpCode(200)
   @NeedsScope('endpoints:write')
   async disable(@AccountId() accountId: string, @Param('id') id: string): Promise<EndpointResponse> {
@@ -127,8 +155,10 @@ export class EndpointsController {
 
   /** Sends the exhausted deliveries of a time span again, at the endpoint's own pace; survives a crash. */
   @Post(':id/recover')
+  @ApiOperation({ operationId: 'recoverEndpoint' })
   @HttpCode(202)
   @NeedsScope('deliveries:redeliver')
+  @ApiExamples(RecoverRequest, { 'Since a time': { since: '2026-01-31T12:00:00Z' } })
   async recover(
     @AccountId() accountId: string,
     @Param('id') id: string,
@@ -141,6 +171,7 @@ export class EndpointsController {
 
   /** Attempts by hour over the last day. */
   @Get(':id/stats')
+  @ApiOperation({ operationId: 'getEndpointStats' })
   @NeedsScope('operations:read')
   async stats(@AccountId() accountId: string, @Param('id') id: string): Promise<EndpointStatsResponse> {
     await this.endpoints.find(accountId, id);
@@ -158,7 +189,7 @@ function describe(request: ChangeEndpointRequest, current: EndpointEntity | null
     url: request.url ?? current!.url,
     description: request.description ?? current?.description ?? '',
     events: request.events ?? current?.events ?? DEFAULT_EVENTS,
-    headers: request.headers,
+    headers: request.headers ?? undefined,
     retrySchedule:
       request.retry_schedule === undefined ? (current?.retrySchedule ?? null) : request.retry_schedule,
     maxInFlight: request.max_in_flight === undefined ? (current?.maxInFlight ?? null) : request.max_in_flight,

@@ -1,5 +1,6 @@
 import { IsOptional, IsString, Length } from 'class-validator';
 import type { FileEntity } from '../../files/file.entity.js';
+import { ApiLargeInteger, ApiTime } from '../../http/api-properties.js';
 
 export class UploadQuery {
   /** File name; of a form's file where it isn't given. */
@@ -15,10 +16,13 @@ export class FileResponse {
   name: string;
   content_type: string;
   /** Bytes. */
+  @ApiLargeInteger()
   size: number;
   /** Lower-case hex. */
   sha256: string;
+  @ApiTime()
   created_at: string;
+  @ApiTime()
   expires_at: string | null;
 
   static from(file: FileEntity): FileResponse {

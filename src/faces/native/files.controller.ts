@@ -1,9 +1,9 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
+import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { FilesService } from '../../files/files.service.js';
-import { ApiBytes } from '../../http/api-answers.js';
+import { ApiBytes, ApiUpload } from '../../http/api-answers.js';
 import { Problem } from '../../http/problem.js';
 import { TakesBody } from '../../http/takes-body.js';
 import { sendFile } from '../file-answer.js';
@@ -18,10 +18,10 @@ export class FilesController {
   /** Stores a file: the first file of a multipart form, or the raw body with `?name=`. At most 64 MiB. */
   @Post()
   @TakesBody('upload')
+  @ApiOperation({ operationId: 'uploadFile' })
   @HttpCode(201)
   @NeedsScope('operations:write')
-  @ApiConsumes('multipart/form-data', 'application/octet-stream')
-  @ApiBody({ schema: { type: 'object', properties: { file: { type: 'string', format: 'binary' } } } })
+  @ApiUpload()
   async upload(
     @AccountId() accountId: string,
     @Query() query: UploadQuery,
@@ -32,6 +32,7 @@ export class FilesController {
 
   /** What is known of a stored file. */
   @Get(':id')
+  @ApiOperation({ operationId: 'getFile' })
   @NeedsScope('operations:read')
   async read(@AccountId() accountId: string, @Param('id') id: string): Promise<FileResponse> {
     return FileResponse.from(await this.find(accountId, id));
@@ -39,6 +40,7 @@ export class FilesController {
 
   /** The stored bytes with their own content type; Range is honoured. */
   @Get(':id/content')
+  @ApiOperation({ operationId: 'getFileContent' })
   @NeedsScope('operations:read')
   @ApiBytes()
   async content(
@@ -52,6 +54,7 @@ export class FilesController {
 
   /** Deletes a stored file. */
   @Delete(':id')
+  @ApiOperation({ operationId: 'deleteFile' })
   @HttpCode(204)
   @NeedsScope('operations:write')
   async remove(@AccountId() accountId: string, @Param('id') id: string): Promise<void> {

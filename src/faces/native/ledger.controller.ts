@@ -1,5 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import { NeedsScope } from '../../accounts/api-key.guard.js';
 import { LedgerStore } from '../../operations/ledger.store.js';
 import { LedgerResponse } from './ledger.response.js';
@@ -12,6 +12,7 @@ export class LedgerController {
 
   /** Whether nothing was lost: what was accepted and owed against what there is, as of one instant. */
   @Get()
+  @ApiOperation({ operationId: 'getLedger' })
   async read(): Promise<LedgerResponse> {
     return LedgerResponse.from((await this.ledger.read()).ledger);
   }

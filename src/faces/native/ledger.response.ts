@@ -1,19 +1,29 @@
 import { isBalanced, type Ledger } from '../../operations/ledger.store.js';
+import { ApiLargeInteger } from '../../http/api-properties.js';
 
 /** Operations that are there, by status. */
 export class LedgerOperationsResponse {
+  @ApiLargeInteger()
   waiting: number;
+  @ApiLargeInteger()
   executing: number;
+  @ApiLargeInteger()
   finished: number;
+  @ApiLargeInteger()
   failed: number;
+  @ApiLargeInteger()
   canceled: number;
 }
 
 /** Operations' own callbacks, by status. */
 export class LedgerDeliveriesResponse {
+  @ApiLargeInteger()
   pending: number;
+  @ApiLargeInteger()
   delivered: number;
+  @ApiLargeInteger()
   exhausted: number;
+  @ApiLargeInteger()
   canceled: number;
 }
 
@@ -22,9 +32,11 @@ export class LedgerResponse {
   /** True when `accepted` is the sum of `operations` and `ended_with_callback` that of `deliveries`. */
   balanced: boolean;
   /** Operations accepted, less those that retention has deleted. */
+  @ApiLargeInteger()
   accepted: number;
   operations: LedgerOperationsResponse;
   /** Of those, ended ones that have a callback. */
+  @ApiLargeInteger()
   ended_with_callback: number;
   deliveries: LedgerDeliveriesResponse;
   /** Seconds that the row which was left lying longest is overdue, by the dispatcher or, from the second hint on, by the workers; or that one could have run, from a minute on: alarm above 60. */

@@ -14,6 +14,7 @@ import { DeliveriesController } from './deliveries.controller.js';
 import { EndpointsController } from './endpoints.controller.js';
 import { FilesController } from './files.controller.js';
 import { LedgerController } from './ledger.controller.js';
+import { NativeOpenApi } from './native.openapi.js';
 import { OperationTypesController } from './operation-types.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
@@ -35,6 +36,6 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     EndpointsController,
     WebhookKeysController,
   ],
-  providers: [{ provide: APP_PIPE, useClass: RequestValidationPipe }],
+  providers: [NativeOpenApi, { provide: APP_PIPE, useClass: RequestValidationPipe }],
 })
 export class NativeModule {}

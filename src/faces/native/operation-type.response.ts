@@ -1,5 +1,5 @@
 import type { RegisteredType } from '../../operations/operation-types.js';
-import { inputSchema } from './input-schema.js';
+import { inputSchema } from '../input-schema.js';
 
 /** An operation type, and the JSON Schema of its input. */
 export class OperationTypeResponse {

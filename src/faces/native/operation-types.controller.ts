@@ -1,5 +1,5 @@
 import { Controller, Get, Param } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import { NeedsScope } from '../../accounts/api-key.guard.js';
 import { ApiPage } from '../../http/api-answers.js';
 import type { Page } from '../../http/page.js';
@@ -15,6 +15,7 @@ export class OperationTypesController {
 
   /** The operation types that this Ringback runs. */
   @Get()
+  @ApiOperation({ operationId: 'listOperationTypes' })
   @ApiPage(OperationTypeResponse)
   list(): Page<OperationTypeResponse> {
     return { data: this.types.listed().map((type) => OperationTypeResponse.from(type)), next_cursor: null };
@@ -22,6 +23,7 @@ export class OperationTypesController {
 
   /** One operation type. */
   @Get(':name')
+  @ApiOperation({ operationId: 'getOperationType' })
   read(@Param('name') name: string): OperationTypeResponse {
     const type = this.types.get(name);
     if (type && !type.internal) return OperationTypeResponse.from(type);

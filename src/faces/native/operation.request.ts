@@ -17,9 +17,9 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { ApiJson } from '../../http/api-answers.js';
 import { IsInstant } from '../../http/instant.js';
 import { OPERATION_STATES, type OperationState } from '../../operations/operation.state.js';
+import { ApiDetail, ApiInteger } from '../../http/api-properties.js';
 
 /** Text without NUL and without half surrogate pairs: what PostgreSQL gives back as it was. */
 const STORABLE = /^[^\u0000\ud800-\udfff]*$/u;
@@ -49,7 +49,6 @@ export class SubmitOperationRequest {
   @IsOptional()
   // As it came: class-transformer drops keys that every object inherits, such as toString.
   @Transform(({ obj }: { obj: { input?: unknown } }) => obj.input)
-  @ApiJson()
   input?: unknown;
 
   @IsOptional()
@@ -70,6 +69,7 @@ export class SubmitOperationRequest {
   @IsInt()
   @Min(-100)
   @Max(100)
+  @ApiInteger()
   priority?: number;
 
   /** Not before this time (RFC 3339), at most 366 days ahead. */
@@ -99,6 +99,7 @@ export class SubmitOperationRequest {
 export class WaitQuery {
   /** Seconds to hold the answer until the operation has ended, 0 to 60. */
   @IsOptional()
+  @ApiDetail({ type: 'number', minimum: 0, maximum: 60, pattern: undefined })
   @Matches(/^([0-5]?\d(\.\d+)?|60(\.0+)?)$/, { message: 'wait must be a number of seconds from 0 to 60' })
   wait?: string;
 }
@@ -112,6 +113,7 @@ export class PageQuery {
 
   /** Rows a page, 1 to 250; 50 by default. */
   @IsOptional()
+  @ApiDetail({ type: 'integer', minimum: 1, maximum: 250, pattern: undefined })
   @Matches(/^([1-9]\d?|1\d\d|2[0-4]\d|250)$/, { message: 'limit must be a whole number from 1 to 250' })
   limit?: string;
 }
@@ -136,6 +138,7 @@ export class ListOperationsQuery extends PageQuery {
 
   /** `true`: only operations of which a callback has not been delivered. */
   @IsOptional()
+  @ApiDetail({ type: 'boolean', enum: undefined })
   @IsIn(['true', 'false'])
   undelivered?: 'true' | 'false';
 }

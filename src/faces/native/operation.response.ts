@@ -1,8 +1,8 @@
 import type { DeliveryState } from '../../deliveries/delivery.state.js';
-import { ApiJson } from '../../http/api-answers.js';
 import type { HistoryEntryEntity, OperationEntity } from '../../operations/operation.entity.js';
 import type { OperationState } from '../../operations/operation.state.js';
 import type { OperationView } from '../../operations/operation-reads.store.js';
+import { ApiInteger, ApiLargeInteger, ApiTime } from '../../http/api-properties.js';
 
 export class OperationErrorResponse {
   code: string;
@@ -28,6 +28,7 @@ export class OperationResponse {
   /** 32 hex digits, unguessable. */
   id: string;
   /** Strictly increasing; the order of acceptance. */
+  @ApiLargeInteger()
   request_id: number;
   type: string;
   status: OperationState;
@@ -37,23 +38,27 @@ export class OperationResponse {
   status_info: string | null;
   /** 0 to 100. */
   progress: number;
+  @ApiInteger()
   attempt: number;
   /**
-   * 1 for the account's next to start: an estimate, at most 1,000. Null when not Waiting, before `run_at`, in lists and in
+   * 1 for the account's next to start: an estimate, at most 1,000. Absent when not Waiting, before `run_at`, in lists and in
    * the answer to a submit.
    */
+  @ApiInteger()
   queue_position?: number;
   correlation: string | null;
+  @ApiTime()
   created_at: string;
+  @ApiTime()
   started_at: string | null;
+  @ApiTime()
   finished_at: string | null;
   /** When the ended operation may be deleted. */
+  @ApiTime()
   expires_at: string | null;
   /** JSON of the handler; only when Finished. */
-  @ApiJson()
   result: unknown;
   /** JSON of the handler; only when Finished. */
-  @ApiJson()
   custom: unknown;
   error: OperationErrorResponse | null;
   /** Id of the stored result, as `GET /v1/files/:id` knows it. */
@@ -124,12 +129,14 @@ export function nativeCallbackBody(operation: OperationEntity, eventType: string
 /** One row of an operation's history. */
 export class HistoryEntryResponse {
   /** Increasing within the operation. */
+  @ApiLargeInteger()
   id: number;
   kind: 'transition' | 'progress' | 'log';
   /** The state moved to; only of transitions. */
   status: OperationState | null;
   progress: number | null;
   text: string;
+  @ApiTime()
   created_at: string;
   /** Of a failed attempt: the stack of its error and of the causes. Only in lists, for keys with the scope `admin`. */
   stack?: string;

@@ -1,19 +1,20 @@
 import { Readable } from 'node:stream';
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
-import {
-  ApiAcceptedResponse,
-  ApiHeader,
-  ApiNoContentResponse,
-  ApiOkResponse,
-  ApiProduces,
-  ApiTags,
-} from '@nestjs/swagger';
+import { ApiAcceptedResponse, ApiHeader, ApiOkResponse, ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, IsAdmin, NeedsScope } from '../../accounts/api-key.guard.js';
 import { HttpConfig, OperationConfig } from '../../config/config.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import { FilesService } from '../../files/files.service.js';
-import { ApiBytes, ApiIdempotencyKey, ApiPage, ApiProblem } from '../../http/api-answers.js';
+import {
+  ApiBytes,
+  ApiExamples,
+  ApiIdempotencyKey,
+  ApiPage,
+  ApiPageOrStream,
+  ApiProblem,
+} from '../../http/api-answers.js';
+import { retryAfter } from '../../http/openapi-problems.js';
 import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { HistoryStore } from '../../operations/history.store.js';
@@ -40,6 +41,15 @@ import { HistoryEntryResponse, OperationResponse } from './operation.response.js
 import { heeded, heldMs, preferences } from './prefer.js';
 import { toIdempotency, toRerunIdempotency, toSubmission } from './submission.js';
 
+/** Header fields of the answer to a submit. */
+const SUBMITTED = {
+  Location: { description: 'The operation', schema: { type: 'string' } },
+  'Operation-Location': { description: 'Its status monitor in the Azure style', schema: { type: 'string' } },
+  'Operation-Id': { description: 'Its id', schema: { type: 'string' } },
+  'Idempotent-Replayed': { description: '`true` where the key has come before', schema: { type: 'string' } },
+  'Preference-Applied': { description: 'What of `Prefer` was heeded', schema: { type: 'string' } },
+};
+
 @ApiTags('operations')
 @Controller('v1/operations')
 export class OperationsController {
@@ -56,6 +66,7 @@ export class OperationsController {
 
   /** Submits an operation. When this answers, it is stored durably and will run. */
   @Post()
+  @ApiOperation({ operationId: 'submitOperation' })
   @HttpCode(202)
   @NeedsScope('operations:write')
   @ApiIdempotencyKey()
@@ -64,14 +75,29 @@ export class OperationsController {
     required: false,
     description: 'respond-async, or wait=N (seconds, at most 60); RFC 7240',
   })
+  @ApiExamples(SubmitOperationRequest, {
+    'An operation': { type: 'echo', input: { hello: 'world' }, correlation: 'order 17' },
+    'With a callback': {
+      type: 'echo',
+      input: { hello: 'world' },
+      callback: {
+        url: 'https://example.com/hooks/ringback',
+        headers: [{ key: 'authorization', value: 'Bearer yours' }],
+      },
+    },
+    'An HTTP request': { type: 'http.request', input: { method: 'GET', url: 'https://example.com/report' } },
+  })
   @ApiOkResponse({
     type: OperationResponse,
     description: 'It has ended already: `Prefer: wait`, or a repeated key',
+    headers: SUBMITTED,
   })
   @ApiAcceptedResponse({
     type: OperationResponse,
     description: 'Stored; `Location` and `Operation-Location` are where to poll',
+    headers: { ...SUBMITTED, 'Retry-After': retryAfter() },
   })
+  @ApiProblem(429, 'Callback URLs named too many new hosts in a minute')
   async submit(
     @AccountId() accountId: string,
     @Body() request: SubmitOperationRequest,
@@ -101,6 +127,7 @@ export class OperationsController {
 
   /** The account's operations, oldest first. */
   @Get()
+  @ApiOperation({ operationId: 'listOperations' })
   @NeedsScope('operations:read')
   @ApiPage(OperationResponse)
   async list(
@@ -127,6 +154,7 @@ export class OperationsController {
 
   /** One operation; with `wait`, held until it has ended or the time is up. */
   @Get(':id')
+  @ApiOperation({ operationId: 'getOperation' })
   @NeedsScope('operations:read')
   async read(
     @AccountId() accountId: string,
@@ -148,6 +176,7 @@ export class OperationsController {
    * answers: it will be Canceled all the same.
    */
   @Post(':id/cancel')
+  @ApiOperation({ operationId: 'cancelOperation' })
   @HttpCode(200)
   @NeedsScope('operations:write')
   @ApiProblem(409, 'It has ended already')
@@ -163,11 +192,22 @@ export class OperationsController {
 
   /** Submits the same once more, as a new operation that names this one in `rerun_of`. */
   @Post(':id/rerun')
+  @ApiOperation({ operationId: 'rerunOperation' })
   @HttpCode(202)
   @NeedsScope('operations:write')
   @ApiIdempotencyKey()
-  @ApiOkResponse({ type: OperationResponse, description: 'A repeated key, whose rerun has ended already' })
-  @ApiAcceptedResponse({ type: OperationResponse })
+  @ApiOkResponse({
+    type: OperationResponse,
+    description: 'A repeated key, whose rerun has ended already',
+    headers: SUBMITTED,
+  })
+  @ApiAcceptedResponse({
+    type: OperationResponse,
+    description: 'Stored, as a submit',
+    headers: { ...SUBMITTED, 'Retry-After': retryAfter() },
+  })
+  @ApiProblem(410, 'The operation has expired, and its input with it')
+  @ApiProblem(429, 'Callback URLs named too many new hosts in a minute')
   async rerun(
     @AccountId() accountId: string,
     @Param('id') id: string,
@@ -189,15 +229,9 @@ export class OperationsController {
 
   /** What happened to the operation, in order; with `Accept: text/event-stream` live, until its end. */
   @Get(':id/history')
+  @ApiOperation({ operationId: 'listOperationHistory' })
   @NeedsScope('operations:read')
-  @ApiPage(HistoryEntryResponse)
-  @ApiProduces('application/json', 'text/event-stream')
-  @ApiHeader({
-    name: 'Last-Event-ID',
-    required: false,
-    description: 'Of a stream: the id of the last entry that arrived; it goes on after that one',
-  })
-  @ApiNoContentResponse({ description: 'A stream that was resumed after its end: there is nothing more' })
+  @ApiPageOrStream(HistoryEntryResponse)
   async entries(
     @AccountId() accountId: string,
     @IsAdmin() isAdmin: boolean,
@@ -228,6 +262,7 @@ export class OperationsController {
 
   /** The callbacks that the operation's end owes. */
   @Get(':id/deliveries')
+  @ApiOperation({ operationId: 'listOperationDeliveries' })
   @NeedsScope('operations:read')
   @ApiPage(DeliveryResponse)
   async owed(
@@ -253,8 +288,9 @@ export class OperationsController {
 
   /** The stored bytes of the result with their own content type; JSON where the handler stored no file. */
   @Get(':id/result')
+  @ApiOperation({ operationId: 'getOperationResult' })
   @NeedsScope('operations:read')
-  @ApiBytes()
+  @ApiBytes({ orJson: true })
   @ApiProblem(404, 'Unknown, without a result, or not ended yet: then with Retry-After')
   @ApiProblem(410, 'Kept as long as its retention class says, and gone')
   async result(

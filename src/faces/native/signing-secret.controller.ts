@@ -1,6 +1,7 @@
 import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { ApiExamples } from '../../http/api-answers.js';
 import { SigningSecrets } from '../../signing/signing-secrets.store.js';
 import { RotateSecretRequest } from './account.request.js';
 import { SigningSecretResponse } from './account.response.js';
@@ -15,6 +16,7 @@ export class SigningSecretController {
 
   /** The secret that signs the callbacks of this account's operations. */
   @Get()
+  @ApiOperation({ operationId: 'getSigningSecret' })
   async read(@AccountId() accountId: string): Promise<SigningSecretResponse> {
     const { secrets } = await this.secrets.of(accountId);
     return { secret: secrets[0]! };
@@ -22,7 +24,9 @@ export class SigningSecretController {
 
   /** A new secret signs from now on; the old one co-signs for `overlap_s`. */
   @Post('rotate')
+  @ApiOperation({ operationId: 'rotateSigningSecret' })
   @HttpCode(200)
+  @ApiExamples(RotateSecretRequest, { 'Within a day': { overlap_s: 86_400 } })
   async rotate(
     @AccountId() accountId: string,
     @Body() request: RotateSecretRequest,

@@ -1,5 +1,6 @@
 import { Controller, Get, Header } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiTags, ApiOperation } from '@nestjs/swagger';
+import { ApiProblem } from '../../http/api-answers.js';
 import { EndpointsService } from '../../endpoints/endpoints.service.js';
 import { WebhookKeyResponse, WebhookKeysResponse } from './endpoint.response.js';
 
@@ -10,6 +11,8 @@ export class WebhookKeysController {
 
   /** The public keys of endpoints with the profile `standard+ed25519`. Public keys are no secret: no API key is needed. */
   @Get()
+  @ApiOperation({ operationId: 'listWebhookKeys' })
+  @ApiProblem(503, 'PostgreSQL cannot be reached')
   @Header('cache-control', 'public, max-age=300')
   async list(): Promise<WebhookKeysResponse> {
     const keys = await this.endpoints.publicKeys();

@@ -1,15 +1,14 @@
 import { Body, Controller, Delete, Headers, HttpCode, Post, Res } from '@nestjs/common';
-import { ApiBody, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiSecurity, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { AuthTokens } from '../../accounts/auth-tokens.js';
 import { TrmConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
-import { ApiTrmErrors } from './api-trm-errors.js';
+import { ApiExamples } from '../../http/api-answers.js';
 import { TrmAuthRequest } from './trm.request.js';
 import { TrmRequests } from './trm-requests.service.js';
 
 @ApiTags('trm')
-@ApiTrmErrors(400, 401, 503)
 @Controller('api/auth/token')
 export class TrmAuthController {
   constructor(
@@ -20,9 +19,12 @@ export class TrmAuthController {
 
   /** A token for an account and one of its API keys, as a JSON string; it ends after 30 minutes without use. */
   @Post()
+  @ApiOperation({ operationId: 'createTrmToken' })
   @HttpCode(200)
+  @ApiExamples(TrmAuthRequest, {
+    'An account, and an API key of it': { accountid: 'default', key: 'rb_YOUR_KEY' },
+  })
   @ApiOkResponse({ schema: { type: 'string' } })
-  @ApiBody({ type: TrmAuthRequest })
   async issue(@Body() body: unknown, @Res() reply: FastifyReply): Promise<void> {
     const { accountid, key } = await this.requests.read(TrmAuthRequest, body);
     const token = await this.tokens.issue(accountid, key, this.config.tokenIdleS);
@@ -34,7 +36,9 @@ export class TrmAuthController {
 
   /** Ends the token in `X-Auth-Token`. */
   @Delete()
+  @ApiOperation({ operationId: 'deleteTrmToken' })
   @HttpCode(200)
+  @ApiSecurity({ trm_token: [] })
   @ApiOkResponse({ schema: { type: 'object' } })
   async end(@Headers('x-auth-token') token: string | undefined): Promise<object> {
     if (token === undefined || (await this.tokens.holderOf(token, this.config.tokenIdleS)) === null)

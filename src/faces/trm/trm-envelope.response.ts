@@ -1,5 +1,4 @@
-import { ApiProperty } from '@nestjs/swagger';
-import { ApiJson } from '../../http/api-answers.js';
+import { ApiLargeInteger } from '../../http/api-properties.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
 import { ENDED_TEXT, isTerminal, type OperationState } from '../../operations/operation.state.js';
 import { withTokens } from './trm-tokens.js';
@@ -25,7 +24,7 @@ export function trmWords({ state, statusText, errorMessage }: OperationEntity) {
 /** How an operation stands, members in this order. */
 export class TrmState {
   /** Integer; 0 where the operation ended within the submit. */
-  @ApiProperty({ type: 'integer' })
+  @ApiLargeInteger()
   requestid: number;
   isbatch: boolean;
   status: 'Waiting' | 'Executing' | 'Finished' | 'Failed';
@@ -39,10 +38,8 @@ export class TrmState {
 export class TrmEnvelope {
   trm: TrmState;
   /** JSON of the handler, where it gave one; only when Finished. */
-  @ApiJson()
   result?: unknown;
   /** JSON of the handler, where it gave one; only when Finished. */
-  @ApiJson()
   custom?: unknown;
 
   /** With `zeroId`, an ended operation shows 0 in place of its id. */

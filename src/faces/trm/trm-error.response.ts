@@ -1,8 +1,10 @@
+import { ApiTime } from '../../http/api-properties.js';
 import type { Problem } from '../../http/problem.js';
 
 export class TrmErrorDetail {
   operation: string | null;
   /** RFC 3339, UTC. */
+  @ApiTime()
   date: string;
   /** What is wrong and the remedy. */
   title: string;

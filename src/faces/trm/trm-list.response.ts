@@ -1,10 +1,10 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiLargeInteger, ApiTime } from '../../http/api-properties.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
 import { trmWords } from './trm-envelope.response.js';
 
 /** An operation in the operations log. Times are RFC 3339, UTC. */
 export class TrmListItem {
-  @ApiProperty({ type: 'integer' })
+  @ApiLargeInteger()
   requestid: number;
   status: 'Waiting' | 'Executing' | 'Finished' | 'Failed';
   statusText: string;
@@ -13,8 +13,11 @@ export class TrmListItem {
   errorMessage: string | null;
   /** Always null: operations belong to accounts. */
   person: string | null;
+  @ApiTime()
   created: string;
+  @ApiTime()
   started: string | null;
+  @ApiTime()
   finished: string | null;
   /** 0 to 100. */
   progress: number;
@@ -23,7 +26,7 @@ export class TrmListItem {
 export class TrmListResponse {
   items: TrmListItem[];
   /** How many the account has in all. */
-  @ApiProperty({ type: 'integer' })
+  @ApiLargeInteger()
   total: number;
 
   static from(

@@ -1,22 +1,20 @@
 import { Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiQuery, ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import type { FileEntity } from '../../files/file.entity.js';
 import { FilesService } from '../../files/files.service.js';
-import { ApiBytes } from '../../http/api-answers.js';
+import { ApiBytes, ApiUpload } from '../../http/api-answers.js';
 import { Problem } from '../../http/problem.js';
 import { TakesBody } from '../../http/takes-body.js';
 import { sendFile } from '../file-answer.js';
 import { storeUpload } from '../incoming-file.js';
-import { ApiTrmErrors, ApiTrmGuarded } from './api-trm-errors.js';
 import { TrmMediaResponse } from './trm-media.response.js';
 import { TrmGuard } from './trm.guard.js';
 
 const MIB = 1024 * 1024;
 
 @ApiTags('trm')
-@ApiTrmGuarded()
 @Controller('api/media')
 export class TrmMediaController {
   constructor(private readonly files: FilesService) {}
@@ -24,11 +22,10 @@ export class TrmMediaController {
   /** Stores the first file of a multipart form; its token may be given to operations. At most 64 MiB. */
   @Post('upload')
   @TakesBody('upload')
+  @ApiOperation({ operationId: 'uploadTrmMedia' })
   @HttpCode(200)
   @NeedsScope('operations:write', TrmGuard)
-  @ApiTrmErrors(413)
-  @ApiConsumes('multipart/form-data')
-  @ApiBody({ schema: { type: 'object', properties: { file: { type: 'string', format: 'binary' } } } })
+  @ApiUpload()
   async upload(@AccountId() accountId: string, @Req() request: FastifyRequest): Promise<TrmMediaResponse> {
     if (!request.isMultipart())
       throw new Problem(400, 'invalid-request', 'send the file as a part of a multipart/form-data body');
@@ -37,8 +34,8 @@ export class TrmMediaController {
 
   /** The bytes of a stored file, for saving. */
   @Get('get/:token')
+  @ApiOperation({ operationId: 'getTrmMedia' })
   @NeedsScope('operations:read', TrmGuard)
-  @ApiTrmErrors(416)
   @ApiBytes()
   async get(
     @AccountId() accountId: string,
@@ -51,6 +48,7 @@ export class TrmMediaController {
 
   /** The bytes of a stored file, for showing; a range is cut to `rangemaxmb`. */
   @Get('get/:token/stream')
+  @ApiOperation({ operationId: 'streamTrmMedia' })
   @NeedsScope('operations:read', TrmGuard)
   @ApiQuery({
     name: 'rangemaxmb',
@@ -58,7 +56,6 @@ export class TrmMediaController {
     schema: { type: 'integer', minimum: 1, maximum: 100 },
     description: 'The most of one range, MiB',
   })
-  @ApiTrmErrors(416)
   @ApiBytes()
   async stream(
     @AccountId() accountId: string,

@@ -7,6 +7,7 @@ export class TrmMedia {
   name: string;
 }
 
+/** A stored upload. */
 export class TrmMediaResponse {
   result: TrmMedia;
 

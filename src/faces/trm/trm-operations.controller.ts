@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiBody, ApiConsumes, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiExcludeEndpoint, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { TrmConfig } from '../../config/config.js';
@@ -11,7 +11,6 @@ import { OperationsService } from '../../operations/operations.service.js';
 import { OperationTypes } from '../../operations/operation-types.js';
 import { traceparentOf } from '../../tracing/spans.js';
 import { acknowledgeSent, gone, tellInstead } from '../acknowledge-sent.js';
-import { ApiTrmErrors, ApiTrmGuarded } from './api-trm-errors.js';
 import { TrmEnvelope } from './trm-envelope.response.js';
 import { TrmGuard } from './trm.guard.js';
 import { TrmListResponse } from './trm-list.response.js';
@@ -22,10 +21,10 @@ import { TrmSubmits } from './trm-submits.service.js';
 
 /** PostgreSQL's `bigint`; a number that is an id at all. */
 const REQUEST_ID = /^[1-9]\d{0,17}$/;
-const MOST_INLINE_MS = 60_000;
+/** The most that `inlinems` may ask for. */
+export const MOST_INLINE_MS = 60_000;
 
 @ApiTags('trm')
-@ApiTrmGuarded()
 @Controller('api')
 export class TrmOperationsController {
   constructor(
@@ -40,6 +39,7 @@ export class TrmOperationsController {
 
   /** The state of an operation, in the envelope. */
   @Get('trm/status')
+  @ApiOperation({ operationId: 'getTrmStatus' })
   @NeedsScope('operations:read', TrmGuard)
   @ApiQuery({ name: 'requestid', schema: { type: 'integer' } })
   async status(
@@ -52,12 +52,17 @@ export class TrmOperationsController {
 
   /** The same, for clients that make every call a POST: `requestid` is in the query, or in the body as JSON or a form. */
   @Post('trm/status')
+  @ApiOperation({ operationId: 'pollTrmOperation' })
   @HttpCode(200)
   @TakesBody('form')
   @NeedsScope('operations:read', TrmGuard)
   @ApiQuery({ name: 'requestid', required: false, schema: { type: 'integer' } })
   @ApiConsumes('application/json', 'application/x-www-form-urlencoded')
-  @ApiBody({ required: false, schema: { type: 'object', properties: { requestid: { type: 'integer' } } } })
+  @ApiBody({
+    required: false,
+    schema: { type: 'object', properties: { requestid: { type: 'integer' } } },
+    examples: { first: { summary: 'The first operation', value: { requestid: 1 } } },
+  })
   async statusByPost(
     @AccountId() accountId: string,
     @Query('requestid') requestId: unknown,
@@ -69,6 +74,7 @@ export class TrmOperationsController {
 
   /** The account's operations, newest first: the operations log. */
   @Get('trm/list')
+  @ApiOperation({ operationId: 'listTrmOperations' })
   @NeedsScope('operations:read', TrmGuard)
   @ApiQuery({
     name: 'skip',
@@ -99,25 +105,8 @@ export class TrmOperationsController {
   @Post('*')
   @HttpCode(200)
   @NeedsScope('operations:write', TrmGuard)
-  @ApiTrmErrors(413)
-  @ApiOperation({ operationId: 'TrmOperationsController_submit' })
-  @ApiParam({
-    name: '*',
-    description: 'The path of an operation type: `resources/segments/view/export`',
-  })
-  @ApiQuery({
-    name: 'callbackurl',
-    required: false,
-    schema: { type: 'string' },
-    description: 'Where the end is told',
-  })
-  @ApiQuery({
-    name: 'inlinems',
-    required: false,
-    schema: { type: 'integer', maximum: MOST_INLINE_MS },
-    description: 'Milliseconds to wait for the end; the type says how many by default',
-  })
-  @ApiBody({ required: false, schema: { type: 'object', additionalProperties: true } })
+  // Documented by `TrmOpenApi`, path by path.
+  @ApiExcludeEndpoint()
   async submit(
     @AccountId() accountId: string,
     @Param('*') path: string,

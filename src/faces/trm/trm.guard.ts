@@ -14,6 +14,8 @@ const HOUR_S = 3600;
 /** Lets requests pass that carry a token of their account (or an API key), within the account's allowance. */
 @Injectable()
 export class TrmGuard extends ApiKeyGuard {
+  static override readonly alsoTakes = [{ trm_token: [], trm_account: [] }];
+
   private readonly allowance: RateLimiterMemory;
 
   constructor(

@@ -7,6 +7,7 @@ import { TrmAuthController } from './trm-auth.controller.js';
 import { TrmGuard } from './trm.guard.js';
 import { TrmMediaController } from './trm-media.controller.js';
 import { TrmOperationsController } from './trm-operations.controller.js';
+import { TrmOpenApi } from './trm.openapi.js';
 import { TrmPaths } from './trm-paths.js';
 import { TrmRequests } from './trm-requests.service.js';
 import { TrmSubmits } from './trm-submits.service.js';
@@ -16,7 +17,7 @@ import { TrmSubmits } from './trm-submits.service.js';
   imports: [OperationsModule, FilesModule],
   // The last one's wildcard takes what the others leave.
   controllers: [TrmAuthController, TrmMediaController, TrmOperationsController],
-  providers: [TrmGuard, TrmPaths, TrmRequests, TrmSubmits],
+  providers: [TrmGuard, TrmPaths, TrmRequests, TrmSubmits, TrmOpenApi],
 })
 export class TrmModule implements OnModuleInit {
   onModuleInit(): void {

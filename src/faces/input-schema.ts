@@ -1,0 +1,32 @@
+import type { Type } from '@nestjs/common';
+import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
+import { ValidationTypes } from 'class-validator';
+import { targetConstructorToSchema } from 'class-validator-jsonschema';
+
+/** JSON Schema (draft 2020-12) of an operation type's input class; any JSON where there is no class. */
+export function inputSchema(input: Type<object> | null): Record<string, unknown> {
+  const dialect = { $schema: 'https://json-schema.org/draft/2020-12/schema' };
+  return input ? { ...dialect, ...schemaOf(input, []) } : dialect;
+}
+
+/** With the schemas of the classes in it, since there is nowhere that a reference could point to. */
+function schemaOf(type: Type<object>, within: Type<object>[]): Record<string, unknown> {
+  const path = [...within, type];
+  const schema = targetConstructorToSchema(type, {
+    additionalConverters: {
+      [ValidationTypes.NESTED_VALIDATION]: ({ target, propertyName }) => {
+        const nested = nestedType(target as Type<object>, propertyName);
+        // A class in itself is any object there: a schema without references has an end.
+        if (nested === undefined || path.includes(nested)) return { type: 'object' };
+        return schemaOf(nested, path);
+      },
+    },
+  });
+  return { ...schema, additionalProperties: false };
+}
+
+/** The class that `@Type` names, or TypeScript. */
+function nestedType(target: Type<object>, property: string): Type<object> | undefined {
+  const named = defaultMetadataStorage.findTypeMetadata(target, property)?.typeFunction() as Type<object>;
+  return named ?? Reflect.getMetadata('design:type', target.prototype as object, property);
+}
