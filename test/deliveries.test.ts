@@ -152,7 +152,6 @@ describe('a callback', () => {
         response_headers: expect.objectContaining({ 'x-reason': 'busy', 'set-cookie': '[redacted]' }),
         response_body: 'try later',
         response_truncated: false,
-        resent: false,
         retry_after_s: null,
         next_attempt_at: expect.stringMatching(/Z$/),
       },

@@ -36,8 +36,8 @@ describe('a name that leads to a private address for a moment', () => {
     ]);
     expect(delivery.attempts[0]).toMatchObject({
       error: 'dns_error: the host name could not be resolved',
-      detail: null,
     });
+    expect(delivery.attempts[0]).not.toHaveProperty('detail');
     expect(JSON.stringify(delivery)).not.toContain('10.1.2.3');
     expect(receiver.all).toHaveLength(1);
   });
@@ -55,11 +55,12 @@ describe('a name that leads to a private address for a moment', () => {
     expect(delivery.attempts).toMatchObject([{ error: expect.stringMatching(/^dns_error: /), detail }]);
     for (const [client, told] of [
       [app.client, detail],
-      [await app.account('integrator'), null],
+      [await app.account('integrator'), undefined],
     ] as const) {
       const { body: endpoint } = await client.post('/v1/endpoints', { url });
       const { body: attempt } = await client.post(`/v1/endpoints/${endpoint.id}/test`);
-      expect(attempt).toMatchObject({ error: expect.stringMatching(/^dns_error: /), detail: told });
+      expect(attempt).toMatchObject({ error: expect.stringMatching(/^dns_error: /) });
+      expect(attempt.detail).toEqual(told);
     }
   });
 

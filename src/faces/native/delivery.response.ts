@@ -62,16 +62,16 @@ export class AttemptResponse {
   @ApiInteger()
   http_status: number | null;
   error: string | null;
-  /** For keys with the scope `admin`: where a name led that may not be called. */
-  detail: string | null;
+  /** For keys with the scope `admin`, where a name led to an address that may not be called: which one. */
+  detail?: string;
   /** Secrets redacted; the signature is never stored. */
   request_headers: Record<string, string> | null;
   response_headers: Record<string, unknown> | null;
   /** The first 16 KiB. */
   response_body: string | null;
   response_truncated: boolean | null;
-  /** Sent twice: the receiver dropped a kept connection before any answer, and may have seen both. */
-  resent: boolean;
+  /** There where it was sent twice: the receiver dropped a kept connection before any answer, and may have seen both. */
+  resent?: boolean;
   retry_after_s: number | null;
   @ApiTime()
   next_attempt_at: string | null;
@@ -88,12 +88,12 @@ export class AttemptResponse {
       phases_ms: parsed(attempt.phasesMs),
       http_status: attempt.httpStatus,
       error: attempt.error,
-      detail: isOperator ? attempt.detail : null,
+      ...(isOperator && attempt.detail !== null ? { detail: attempt.detail } : {}),
       request_headers: parsed(attempt.requestHeaders),
       response_headers: parsed(attempt.responseHeaders),
       response_body: attempt.responseBody,
       response_truncated: attempt.responseTruncated,
-      resent: attempt.resent,
+      ...(attempt.resent ? { resent: true } : {}),
       retry_after_s: attempt.retryAfterS,
       next_attempt_at: attempt.nextAttemptAt?.toISOString() ?? null,
     };
