@@ -162,7 +162,8 @@ export class Load {
 
   /** Resolves with whether it was told the end, or the time is over. */
   private async poll({ front, account }: LoadItem, id: string | null): Promise<boolean> {
-    while (id !== null && !this.over) {
+    if (id === null) return false;
+    while (!this.over) {
       const path = `/v1/operations/${id}?wait=${WAIT_S}`;
       const answer = await this.ask(front, account, { method: 'GET', path });
       if (answer?.status === 200 && this.hear(answer)) return true;

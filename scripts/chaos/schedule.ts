@@ -6,7 +6,7 @@ export const LEASE_S = 8;
 
 /** Every process of a campaign, and the roles it has. */
 export const PROCESSES = {
-  all: 'all',
+  whole: 'all',
   front: 'api,gateway',
   'worker-1': 'worker',
   'worker-2': 'worker',
@@ -15,7 +15,7 @@ export const PROCESSES = {
 export type ProcessName = keyof typeof PROCESSES;
 export const PROCESS_NAMES = Object.keys(PROCESSES) as ProcessName[];
 /** Those that the load goes to. */
-export const FRONTS = ['all', 'front'] as const satisfies readonly ProcessName[];
+export const FRONTS = ['whole', 'front'] as const satisfies readonly ProcessName[];
 export const RECEIVERS = 3;
 
 /** What can happen to the system, and how often it does in proportion. */
