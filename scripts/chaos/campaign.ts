@@ -59,10 +59,10 @@ async function play(
   const sampler = new Sampler(stage);
   const startedAt = performance.now();
   const sampling = sampler.run();
-  const happening = faults.run(schedule(options.seed, backend, seconds));
-  await load.run(seconds);
-  faults.end();
-  await happening;
+  await Promise.all([
+    load.run(seconds).finally(() => faults.end()),
+    faults.run(schedule(options.seed, backend, seconds)),
+  ]);
   const loadS = (performance.now() - startedAt) / 1000;
   const restS = await rest(stage, options.restS);
   sampler.end();

@@ -57,7 +57,7 @@ export function loadPlan(seed: number, operations: number): LoadItem[] {
       kind: random.weighted(WEIGHTS),
       account: random.whole(0, ACCOUNT_SLOTS.length),
       // Most are short; some are long enough to be in the middle of something when a fault comes.
-      ms: random.next() < 0.9 ? random.whole(5, 60) : random.whole(300, 1_500),
+      ms: random.next() < 0.75 ? random.whole(5, 60) : random.whole(300, 1_500),
       receiver: random.whole(0, RECEIVERS),
       front: random.pick(FRONTS),
       atOnce: random.next() < 0.5,

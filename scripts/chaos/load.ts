@@ -4,11 +4,11 @@ import { type LoadItem, OPERATIONS_OF_A_BATCH, operationsOf } from './load-plan.
 import { FRONTS, type ProcessName } from './schedule.js';
 import type { Stage } from './stage.js';
 
-/** Items under way at once. */
-const MOST_AT_ONCE = 64;
-const ANSWER_MS = 8_000;
+/** Items under way at once: as many as come while a process is frozen and lets its callers wait. */
+const MOST_AT_ONCE = 400;
+const ANSWER_MS = 5_000;
 const AGAIN_MS = 200;
-const WAIT_S = 5;
+const WAIT_S = 2;
 /** How far ahead `scheduled` operations are: further than an answer is waited for. */
 const AHEAD_MS = ANSWER_MS + 2_000;
 const ACCEPTED = [200, 202];

@@ -9,17 +9,13 @@ import { report } from './report.js';
 const SPARE_MS = 300_000;
 
 const leftovers = new Leftovers('chaos');
-let interrupted = false;
 process.on('exit', () => leftovers.dropAll());
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => {
-    if (interrupted) return;
-    interrupted = true;
-    console.error(`\n${signal}: stopping what was started`);
+    console.error(`\n${signal}: what was started is ended`);
     // Nothing is kept of a campaign that is broken off, so nothing has to end in order.
     process.exit(130);
   });
-}
 
 try {
   const options = readOptions(process.argv.slice(2), randomInt(2 ** 31));
@@ -30,6 +26,8 @@ try {
   process.exitCode = 1;
 } finally {
   await leftovers.stopAll();
+  // After an error, faults and load that are under way would go on.
+  process.exit();
 }
 
 async function run(options: ChaosOptions): Promise<void> {

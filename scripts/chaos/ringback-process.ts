@@ -26,6 +26,7 @@ export interface Place {
 export class RingbackProcess {
   private child: ChildProcess | undefined;
   private wanted = false;
+  private abandoned = false;
   private wasReady = false;
   private said = '';
   private readonly log: WriteStream;
@@ -55,6 +56,7 @@ export class RingbackProcess {
   }
 
   start(): void {
+    if (this.abandoned) return;
     this.wanted = true;
     this.wasReady = false;
     this.said = '';
@@ -97,6 +99,7 @@ export class RingbackProcess {
 
   /** It isn't started again, whatever ends it. */
   abandon(): void {
+    this.abandoned = true;
     this.wanted = false;
   }
 
