@@ -22,7 +22,7 @@ const WEIGHTS = {
 export type LoadKind = keyof typeof WEIGHTS;
 
 /** Accounts of a campaign by their slots; the last one has an endpoint, which is told of each of its operations. */
-export const ACCOUNT_SLOTS = [3, 8, 20] as const;
+export const ACCOUNT_SLOTS = [5, 10, 20] as const;
 export const OPERATIONS_OF_A_BATCH = 10;
 
 /** One submit of the load. */
@@ -57,7 +57,7 @@ export function loadPlan(seed: number, operations: number): LoadItem[] {
       kind: random.weighted(WEIGHTS),
       account: random.whole(0, ACCOUNT_SLOTS.length),
       // Most are short; some are long enough to be in the middle of something when a fault comes.
-      ms: random.next() < 0.75 ? random.whole(5, 60) : random.whole(300, 1_500),
+      ms: random.next() < 0.85 ? random.whole(5, 60) : random.whole(300, 1_500),
       receiver: random.whole(0, RECEIVERS),
       front: random.pick(FRONTS),
       atOnce: random.next() < 0.5,
