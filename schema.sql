@@ -104,7 +104,7 @@ CREATE TABLE delivery (
   traceparent text,
   hinted_at timestamp with time zone,
   given_up_reason text,
-  receiver bigint DEFAULT 0 NOT NULL,
+  receiver bigint DEFAULT 1 NOT NULL,
   doubt smallint DEFAULT 0 NOT NULL,
   CONSTRAINT delivery_pkey PRIMARY KEY (seq),
   CONSTRAINT delivery_id UNIQUE (id),
@@ -1290,7 +1290,7 @@ COMMENT ON COLUMN delivery.accepted_at IS 'when its operation was accepted';
 COMMENT ON COLUMN delivery.traceparent IS 'of its operation';
 COMMENT ON COLUMN delivery.hinted_at IS 'as of operations';
 COMMENT ON COLUMN delivery.given_up_reason IS 'where the reason is acknowledged_by_poll: the one before it, of a callback that was given up';
-COMMENT ON COLUMN delivery.receiver IS 'of callbacks what takes turns inside their origin: the account (high half) and its URL without the query; 0 of an endpoint';
+COMMENT ON COLUMN delivery.receiver IS 'of callbacks what takes turns inside their origin: the account (high half) and its URL without the query; 1 of an endpoint';
 COMMENT ON COLUMN delivery.doubt IS 'of its receiver when it was hinted: 0 known to answer, 1 unknown, 2 silent, or of an origin that has never answered 2xx';
 COMMENT ON COLUMN endpoint.failing_since IS 'first failure after the last success; null while attempts succeed';
 COMMENT ON COLUMN endpoint.rate_used_until IS 'up to when the attempts already dispatched have used the rate up';

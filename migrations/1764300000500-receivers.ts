@@ -10,8 +10,8 @@ export class Receivers1764300000500 implements MigrationInterface {
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
-      ALTER TABLE delivery ADD COLUMN receiver bigint NOT NULL DEFAULT 0;
-      COMMENT ON COLUMN delivery.receiver IS 'of callbacks what takes turns inside their origin: the account (high half) and its URL without the query; 0 of an endpoint';
+      ALTER TABLE delivery ADD COLUMN receiver bigint NOT NULL DEFAULT 1;
+      COMMENT ON COLUMN delivery.receiver IS 'of callbacks what takes turns inside their origin: the account (high half) and its URL without the query; 1 of an endpoint';
       ALTER TABLE delivery ADD COLUMN doubt smallint NOT NULL DEFAULT 0;
       COMMENT ON COLUMN delivery.doubt IS 'of its receiver when it was hinted: 0 known to answer, 1 unknown, 2 silent, or of an origin that has never answered 2xx';
 
@@ -30,7 +30,7 @@ export class Receivers1764300000500 implements MigrationInterface {
       COMMENT ON COLUMN receiver.rests_until IS 'as of origins';
       CREATE INDEX receiver_known ON receiver (known_at);
 
-      -- The lowest bit is always set: no URL has the number of an endpoint.
+      -- Never 0, behind which turns begin.
       CREATE FUNCTION receiver_of(account_id text, url text) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
         SELECT (hashtext(account_id)::bigint << 32) | (hashtext(split_part(url, '?', 1))::bigint & 4294967295) | 1
       $$;

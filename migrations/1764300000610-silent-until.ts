@@ -11,6 +11,7 @@ export class SilentUntil1764300000610 implements MigrationInterface {
     await runner.query(`
       ALTER TABLE operation ADD COLUMN silent_until timestamptz;
       COMMENT ON COLUMN operation.silent_until IS 'until when its own callback waits for the submit''s answer to tell the end in its place';
+      UPDATE operation SET silent = false WHERE silent AND due_at IS NOT NULL;
       COMMENT ON COLUMN operation.silent IS 'the submit''s answer has told the end: its own callback is owed nothing';
     `);
   }

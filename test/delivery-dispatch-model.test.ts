@@ -194,7 +194,7 @@ class Pair {
       });
     const { rows: stored } = await client.query<{ id: string; receiver: string }>(
       `INSERT INTO delivery (id, account_id, lane, receiver, endpoint_id, destination, event_type, url, origin, body, phase, due_at, run_at)
-       SELECT gen_random_uuid()::text, r.account, r.lane, CASE WHEN r.lane LIKE 'ep%' THEN 0 ELSE receiver_of(r.account, r.origin || r.path || '?' || r.run_at) END,
+       SELECT gen_random_uuid()::text, r.account, r.lane, CASE WHEN r.lane LIKE 'ep%' THEN 1 ELSE receiver_of(r.account, r.origin || r.path || '?' || r.run_at) END,
          CASE WHEN r.lane LIKE 'ep%' THEN r.lane END, 'x', 'operation.finished', r.origin, r.origin, '{}', r.phase,
          CASE WHEN r.phase <> 'held' THEN now() + interval '1 hour' END, timestamptz '2020-01-01' + make_interval(secs => r.run_at)
        FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[]) WITH ORDINALITY
@@ -445,7 +445,7 @@ describe('the dispatch of deliveries', () => {
        VALUES ('z', 'a', 'http://z', 'callback', 'operation.finished', 'http://z', 'http://z', '{}')`,
     );
     await client.query(
-      `INSERT INTO receiver (lane, receiver, answers) SELECT DISTINCT lane, 0, true FROM delivery`,
+      `INSERT INTO receiver (lane, receiver, answers) SELECT DISTINCT lane, receiver, true FROM delivery`,
     );
     const served = new Set<string>();
     for (let round = 1; round <= 12; round++) {
@@ -472,7 +472,7 @@ describe('the dispatch of deliveries', () => {
       `INSERT INTO delivery (id, account_id, lane, destination, event_type, url, origin, body)
        SELECT gen_random_uuid()::text, 'a', k.name, 'callback', 'operation.finished', k.name, k.name, '{}' FROM origin k, generate_series(1, 20) n ORDER BY k.name`,
     );
-    await client.query(`INSERT INTO receiver (lane, receiver, answers) SELECT name, 0, true FROM origin`);
+    await client.query(`INSERT INTO receiver (lane, receiver, answers) SELECT name, 1, true FROM origin`);
     for (const total of [200, 400, 600, 800]) {
       await client.query(`SELECT FROM dispatch_deliveries(200, interval '1 hour', 5, 500, 0)`);
       const { rows } = await client.query<{ count: number }>(

@@ -65,7 +65,7 @@ describe('the dispatch', () => {
           database,
           `INSERT INTO account (id, name, slots) VALUES ('a', 'a', 200);
          INSERT INTO origin (name, proven_at) VALUES ('http://o', now()), ('http://e', now());
-         INSERT INTO receiver (lane, receiver, answers) VALUES ('http://o', 1, true), ('http://o', 3, true), ('ep', 0, true);
+         INSERT INTO receiver (lane, receiver, answers) VALUES ('http://o', 1, true), ('http://o', 3, true), ('ep', 1, true);
          INSERT INTO endpoint (id, account_id, url, origin, description, events, signature_profile, rate_per_s) VALUES ('ep', 'a', 'http://e', 'http://e', '', '{}', 'standard', 9);
          INSERT INTO operation (rid, account_id, type, face, state, phase, tries, retention, timeout_s, status_text, due_at)
          SELECT n::text, 'a', 'echo', 'native', CASE p WHEN 'running' THEN 'Executing' ELSE 'Waiting' END, p, 3, 'keep1m', 60, 'Waiting...', now()

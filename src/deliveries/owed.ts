@@ -26,7 +26,7 @@ export function oweStatement(first: number): string {
     (_, index) => `$${first + index}`,
   );
   return `INSERT INTO delivery (operation_id, id, account_id, operation_rid, endpoint_id, destination, event_type, url, origin, headers, body, lane, receiver, accepted_at, traceparent, phase, due_at, run_at)
-    SELECT o.*, coalesce(o.endpoint_id, o.origin), CASE WHEN o.endpoint_id IS NULL THEN receiver_of(o.account_id, o.url) ELSE 0 END, s.created_at, s.traceparent,
+    SELECT o.*, coalesce(o.endpoint_id, o.origin), CASE WHEN o.endpoint_id IS NULL THEN receiver_of(o.account_id, o.url) ELSE 1 END, s.created_at, s.traceparent,
       CASE WHEN s.silent_until > now() THEN 'scheduled' ELSE 'ready' END, greatest(s.silent_until, now()), greatest(s.silent_until, now()) FROM unnest(${operation}::bigint[], ${id}::text[], ${account}::text[], ${rid}::text[], ${endpoint}::text[],
       ${destination}::text[], ${event}::text[], ${url}::text[], ${origin}::text[], ${headers}::text[], ${body}::text[])
       AS o (operation_id, id, account_id, operation_rid, endpoint_id, destination, event_type, url, origin, headers, body)

@@ -17,18 +17,14 @@ export async function storeUpload(
     const file = await files.save(stream, { accountId, ...about, mostBytes: MOST_UPLOAD_BYTES });
     return (await files.find(accountId, file.id))!;
   } catch (error) {
-    runOff(request, stream);
+    runOff(stream);
     throw stream.errored ? malformedForm(stream.errored) : error;
   }
 }
 
-/** How much of a refused upload is still read, so that the answer isn't lost in a reset connection; milliseconds. */
-const LINGER_MS = 2_000;
-
 /** Reads on, to nowhere: what lay unread in the connection would keep its next request from ever being seen. */
-function runOff({ raw }: FastifyRequest, stream: Readable): void {
+function runOff(stream: Readable): void {
   stream.on('error', () => undefined).resume();
-  setTimeout(() => raw.complete || raw.socket.destroy(), LINGER_MS).unref();
 }
 
 interface IncomingFile {

@@ -37,9 +37,13 @@ export function guardListener(server: Server, config: HttpConfig): void {
   };
   // A request behind one that was answered early would be begun, and its answer lost.
   const emit = server.emit.bind(server) as (event: string | symbol, ...given: unknown[]) => boolean;
-  server.emit = (event: string | symbol, ...given: unknown[]): boolean =>
-    (REQUESTS.has(event) && isEnding((given[0] as IncomingMessage).socket)) || emit(event, ...given);
-  server.prependListener('request', arrived).prependListener('checkContinue', arrived);
+  server.emit = (event: string | symbol, ...given: unknown[]): boolean => {
+    if (REQUESTS.has(event) && isEnding((given[0] as IncomingMessage).socket)) return true;
+    // No listener for these: Node leaves the answer to whoever listens, and would no longer give it by itself.
+    if (event === 'request' || event === 'checkContinue')
+      arrived(given[0] as IncomingMessage, given[1] as ServerResponse);
+    return emit(event, ...given);
+  };
   new ConnectionCaps(config).guard(server);
 }
 

@@ -34,10 +34,10 @@ const OPERATIONS = `
 /** Of each lane that certainly has room, since nothing is in flight to its origin and nothing else holds it back: the delivery that stands first. */
 const DELIVERIES = `
   WITH RECURSIVE walk AS (
-    SELECT '' AS lane, 0::bigint AS seq, 0 AS attempts WHERE ${FEW_HINTED('delivery')}
+    SELECT '' AS lane, 0::bigint AS receiver, 0::bigint AS seq, 0 AS attempts WHERE ${FEW_HINTED('delivery')}
     UNION ALL
-    SELECT d.lane, d.seq, d.attempt_count FROM walk w CROSS JOIN LATERAL (
-      SELECT d.lane, d.seq, d.attempt_count FROM delivery d WHERE d.phase = 'ready' AND d.lane > w.lane
+    SELECT d.lane, d.receiver, d.seq, d.attempt_count FROM walk w CROSS JOIN LATERAL (
+      SELECT d.lane, d.receiver, d.seq, d.attempt_count FROM delivery d WHERE d.phase = 'ready' AND d.lane > w.lane
       ORDER BY d.lane, d.receiver, d.run_at, d.seq LIMIT 1
     ) d
   )
@@ -45,12 +45,13 @@ const DELIVERIES = `
   FROM (SELECT * FROM walk WHERE seq > 0 LIMIT ${MOST}) w
   LEFT JOIN endpoint e ON e.id = w.lane
   LEFT JOIN origin k ON k.name = coalesce(e.origin, w.lane)
+  LEFT JOIN receiver r ON r.lane = w.lane AND r.receiver = w.receiver
   WHERE NOT EXISTS (SELECT FROM delivery d WHERE d.origin = coalesce(e.origin, w.lane) AND d.phase IN ('hinted', 'running'))
     AND NOT EXISTS (SELECT FROM delivery d WHERE d.lane = w.lane AND d.phase IN ('hinted', 'running'))
-    AND coalesce(k.rests_until, '-infinity') <= now()
+    AND greatest(k.rests_until, r.rests_until, '-infinity') <= now()
     AND (e.rate_per_s IS NULL OR extract(epoch FROM now() - greatest(e.rate_used_until, now() - interval '1 day')) * e.rate_per_s >= 1)
-    AND (k.proven_at IS NOT NULL OR (
-      (k.asked_at IS NULL OR cardinality(k.asked_at) < 60 OR k.asked_at[1] <= now() - interval '1 minute')
+    AND (k.proven_at IS NOT NULL AND r.answers IS NOT FALSE OR (
+      (k.proven_at IS NOT NULL OR k.asked_at IS NULL OR cardinality(k.asked_at) < 60 OR k.asked_at[1] <= now() - interval '1 minute')
       AND (SELECT count(*) FROM (SELECT FROM delivery d WHERE d.phase IN ('hinted', 'running') LIMIT ${FEW}) f) < ${FEW}))`;
 
 /**

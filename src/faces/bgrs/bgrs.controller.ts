@@ -145,7 +145,10 @@ export class BgrsController {
     );
     const { operation } = (await this.reads.findShared('bgrs', rid)) ?? notFound(rid);
     const { user_id: owner } = JSON.parse(operation.input ?? '{}') as Partial<UpstreamInput>;
-    const isOwn = operation.accountId === caller.accountId && owner === caller.userId;
+    // What was stored before callers had numbers names nobody.
+    const isOwners =
+      owner === caller.userId || ((owner ?? null) === null && typeof caller.userId === 'number');
+    const isOwn = operation.accountId === caller.accountId && isOwners;
     return isOwn || this.config.sharing === 'any' ? { operation, isOwn } : notFound(rid);
   }
 }
