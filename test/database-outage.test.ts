@@ -196,6 +196,29 @@ describe('A PostgreSQL that is away for longer than a lease', { timeout: 60_000 
   });
 });
 
+describe('A process that reaches the queue and not PostgreSQL', { timeout: 60_000 }, () => {
+  it('leaves what is in the queue to others', async () => {
+    [runs, away] = [0, new Gate()];
+    away.open();
+    await using database = await FragileDatabase.create();
+    const operations = { pollMs: 50, redispatchS: 600 };
+    await using cutOff = await App.start({ database: { url: database.url }, operations }, [TestModule]);
+    await using other = await App.start({ database: { url: database.direct }, operations }, [TestModule]);
+    await cutOff.client.ended((await cutOff.client.submit({ type: 'test.often' })).id);
+    database.goAway();
+    const submittedAt = performance.now();
+    const ids: string[] = [];
+    for (let n = 0; n < 20; n++) ids.push((await other.client.submit({ type: 'test.often' })).id);
+    for (const id of ids) expect(await other.client.ended(id)).toMatchObject({ status: 'Finished' });
+    // A hint that is lost is sent again after some seconds.
+    expect(performance.now() - submittedAt).toBeLessThan(3_000);
+    database.comeBack();
+    expect(await cutOff.client.ended((await cutOff.client.submit({ type: 'test.often' })).id)).toMatchObject({
+      status: 'Finished',
+    });
+  });
+});
+
 describe('A worker that learns late of its claim, or never', { timeout: 60_000 }, () => {
   const timing = { leaseS: 3, redispatchS: 2, pollMs: 50 };
 

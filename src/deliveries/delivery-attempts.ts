@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { SpanKind } from '@opentelemetry/api';
 import { Injectable, Logger } from '@nestjs/common';
 import { DeliveryConfig } from '../config/config.js';
+import { Database } from '../database/database.js';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
 import { rideOut } from '../database/ride-out.js';
 import type { Hint } from '../queues/hint.js';
@@ -73,6 +74,7 @@ export class DeliveryAttempts {
     private readonly box: SecretBox,
     private readonly dispatcher: DeliveryDispatcher,
     private readonly config: DeliveryConfig,
+    database: Database,
   ) {
     this.follower = new HintFollower({
       name: 'Deliveries',
@@ -80,6 +82,7 @@ export class DeliveryAttempts {
       mostParked: config.concurrency * PARKED_PER_PLACE,
       act: (hint, park) => this.claimAndAttempt(hint, park),
       giveBack: (hint) => store.returnHint(hint),
+      reach: () => database.query('SELECT'),
     });
     // Every attempt in flight listens.
     setMaxListeners(0, this.shutdown.signal);

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
+import { Database } from '../database/database.js';
 import { rideOut } from '../database/ride-out.js';
 import { FilesService } from '../files/files.service.js';
 import type { Hint } from '../queues/hint.js';
@@ -62,12 +63,14 @@ export class OperationRunner {
     private readonly waits: OperationWaits,
     wakeUps: WakeUps,
     private readonly config: OperationConfig,
+    database: Database,
   ) {
     this.follower = new HintFollower({
       name: 'Operations',
       concurrency: config.concurrency,
       act: (hint) => this.claimAndRun(hint),
       giveBack: (hint) => store.returnHint(hint),
+      reach: () => database.query('SELECT'),
     });
     // Ended by another part of this process: its handler needn't wait for the next renewal to learn it.
     waits.onEnded((requestId) => this.runs.get(requestId)?.abort('lease-lost'));

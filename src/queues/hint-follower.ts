@@ -1,4 +1,6 @@
 import { Logger } from '@nestjs/common';
+import { DatabaseUnavailableError } from '../database/database-errors.js';
+import { rideOut } from '../database/ride-out.js';
 import type { Hint } from './hint.js';
 
 /** Puts hints back at the head of the queue, for whoever has a place; false where that failed. */
@@ -15,6 +17,8 @@ export interface HintFollowerOptions {
   readonly mostParked?: number;
   /** Makes the row due for others. */
   readonly giveBack: (hint: Hint) => Promise<void>;
+  /** Resolves where PostgreSQL answers. */
+  readonly reach: () => Promise<unknown>;
 }
 
 /** How long work that was cut off gets to give its lease back. */
@@ -30,6 +34,8 @@ export class HintFollower {
   private readonly waiting: (() => void)[] = [];
   private stopped = false;
   private drained = false;
+  /** While PostgreSQL can't be reached from here: resolves when it can again, or the process stops. */
+  private outage: Promise<void> | undefined;
 
   constructor(private readonly options: HintFollowerOptions) {
     this.logger = new Logger(options.name);
@@ -48,13 +54,15 @@ export class HintFollower {
 
   /**
    * Begins what the hints name while there are places, and sends the rest back: a hint that waited here could run elsewhere.
-   * Resolves when there is a place again, or none is needed any more.
+   * Resolves when there is a place again and PostgreSQL can be reached, or none is needed any more.
    */
   async follow(hints: readonly Hint[], sendBack: SendBack): Promise<void> {
     if (this.stopped) return this.giveBack(hints);
-    const rest = hints.slice(this.free);
-    for (const hint of hints.slice(0, this.free)) this.followOne(hint);
+    const places = this.outage ? 0 : this.free;
+    const rest = hints.slice(places);
+    for (const hint of hints.slice(0, places)) this.followOne(hint, sendBack);
     if (rest.length > 0 && !(await sendBack(rest))) await this.giveBack(rest);
+    await this.outage;
     if (this.free === 0 && !this.stopped) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
@@ -73,9 +81,23 @@ export class HintFollower {
     while (this.work.size > 0) await Promise.all(this.work);
   }
 
-  private followOne(hint: Hint): void {
+  private followOne(hint: Hint, sendBack: SendBack): void {
     const place = this.place();
-    void this.track(hint, this.options.act(hint, place.park)).finally(place.end);
+    const acting = this.options.act(hint, place.park).catch(async (error: unknown) => {
+      if (this.stopped || !(error instanceof DatabaseUnavailableError)) throw error;
+      // Another process may reach the rows where this one doesn't: it must not go on taking hints from the queue.
+      this.awaitDatabase();
+      if (!(await sendBack([hint]))) throw error;
+    });
+    void this.track(hint, acting).finally(place.end);
+  }
+
+  private awaitDatabase(): void {
+    this.outage ??= rideOut(this.options.reach, () => this.stopped)
+      .catch(() => undefined)
+      .then(() => {
+        this.outage = undefined;
+      });
   }
 
   private async giveBack(hints: readonly Hint[]): Promise<void> {
