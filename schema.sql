@@ -335,6 +335,49 @@ CREATE INDEX recovery_unfinished ON recovery USING btree (created_at) WHERE (fin
 CREATE INDEX signing_secret_account ON signing_secret USING btree (account_id);
 CREATE UNIQUE INDEX signing_secret_current ON signing_secret USING btree (account_id, COALESCE(endpoint_id, ''::text), kind) WHERE (expires_at IS NULL);
 
+CREATE OR REPLACE FUNCTION accept_operations(given json)
+ RETURNS TABLE(rid text, request_id bigint, created_at timestamp with time zone, due_at timestamp with time zone, phase text, callback_url text, silent_until timestamp with time zone)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH incoming AS MATERIALIZED (
+    SELECT * FROM ROWS FROM (json_to_recordset(given) AS (
+      rid text, account_id text, type text, face text, input text, callback_url text, callback_headers text, correlation text,
+      priority smallint, retention text, tries integer, timeout_s float8, run_at timestamptz, rerun_of text, silent_s float8,
+      traceparent text, ack_by_poll boolean, key text, fingerprint text, files text[]
+    )) WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
+      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, key, fingerprint, files, place)
+  ), kept AS (
+    INSERT INTO idempotency_key (account_id, key, fingerprint, rid, expires_at)
+    SELECT i.account_id, i.key, i.fingerprint, i.rid, now() + interval '24 hours' FROM incoming i WHERE i.key IS NOT NULL
+    ORDER BY i.account_id, i.key ON CONFLICT DO NOTHING RETURNING rid
+  ), accepted AS (
+    INSERT INTO operation (rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
+      retention, tries, timeout_s, run_at, rerun_of, silent_until, traceparent, ack_by_poll, state, phase, status_text, due_at)
+    SELECT i.rid, i.account_id, i.type, i.face, i.input, i.callback_url, i.callback_headers, i.correlation, i.priority,
+      i.retention, i.tries, i.timeout_s, i.run_at, i.rerun_of, now() + make_interval(secs => i.silent_s), i.traceparent, i.ack_by_poll,
+      'Waiting', CASE WHEN i.run_at > now() THEN 'scheduled' ELSE 'ready' END, 'Waiting...', greatest(i.run_at, now())
+    FROM incoming i WHERE i.key IS NULL OR i.rid IN (SELECT k.rid FROM kept k) ORDER BY i.place
+    RETURNING rid, request_id, created_at, due_at, phase, callback_url, silent_until
+  ), used AS (
+    INSERT INTO file_use (operation_id, file_id)
+    SELECT a.request_id, f.id
+    FROM incoming i CROSS JOIN LATERAL unnest(i.files) AS n (file_id)
+    JOIN accepted a USING (rid)
+    CROSS JOIN LATERAL (SELECT f.id FROM file f WHERE f.id = n.file_id LIMIT 1) f
+  ), booked AS (
+    INSERT INTO ledger_entry (accepted, destined) SELECT count(*), count(a.callback_url) FROM accepted a HAVING count(*) > 0
+  ), noted AS (
+    INSERT INTO history_entry (operation_id, kind, state, text) SELECT a.request_id, 'transition', 'Waiting', 'Accepted' FROM accepted a
+  )
+  SELECT * FROM accepted;
+END $function$;
+
 CREATE OR REPLACE FUNCTION admit_callback_hosts(accounts text[], names text[], most integer)
  RETURNS TABLE(place integer, retry_after_s integer)
  LANGUAGE plpgsql
@@ -365,6 +408,73 @@ AS $function$
         FROM unnest(accounts, names) WITH ORDINALITY AS g (account_id, name, place)
         LEFT JOIN callback_host k ON k.account_id = g.account_id AND k.name = g.name;
       END $function$;
+
+CREATE OR REPLACE FUNCTION claim_deliveries(hints json, lease interval)
+ RETURNS TABLE(delivery delivery, endpoint_headers text, retry_schedule double precision[], signature_profile text)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH hint AS MATERIALIZED (
+    SELECT h.*, d.endpoint_id, e.disabled_at, e.headers, e.retry_schedule, e.signature_profile,
+      d.reason IS NOT DISTINCT FROM 'acknowledged_by_poll' AS acknowledged, d.endpoint_id IS NOT NULL AND e.id IS NULL AS orphaned
+    FROM json_to_recordset(hints) AS h (id text, epoch integer, token uuid, attempt_id text)
+    CROSS JOIN LATERAL (SELECT d.endpoint_id, d.reason FROM delivery d WHERE d.id = h.id LIMIT 1) d
+    LEFT JOIN LATERAL (SELECT e.* FROM endpoint e WHERE e.id = d.endpoint_id LIMIT 1) e ON true
+  ), claimed AS (
+    UPDATE delivery d SET phase = 'running', hinted_at = NULL, attempt_count = d.attempt_count + 1, lease_token = h.token,
+      due_at = now() + lease, schedule_step = d.schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
+    FROM hint h
+    WHERE d.id = ANY (ARRAY(SELECT h.id FROM hint h)) AND d.id = h.id AND d.epoch = h.epoch AND d.phase = 'hinted'
+      AND h.disabled_at IS NULL AND NOT h.orphaned AND d.reason IS DISTINCT FROM 'acknowledged_by_poll'
+    RETURNING d, d.id, d.attempt_count, d.trigger, h.attempt_id, h.headers, h.retry_schedule, h.signature_profile
+  ), over AS (
+    UPDATE delivery d SET hinted_at = NULL, due_at = NULL,
+      -- Dispatched before its endpoint was disabled: it waits. Owed by an end that did not see yet that the endpoint had been
+      -- deleted, or acknowledged during an attempt whose worker went silent: it is owed no more.
+      phase = CASE WHEN h.disabled_at IS NOT NULL AND NOT h.acknowledged THEN 'held' END,
+      state = CASE WHEN h.disabled_at IS NOT NULL AND NOT h.acknowledged THEN d.state ELSE 'Canceled' END,
+      run_at = CASE WHEN h.disabled_at IS NOT NULL AND NOT h.acknowledged THEN d.run_at END,
+      reason = CASE WHEN h.orphaned THEN 'endpoint_deleted' ELSE d.reason END
+    FROM hint h
+    WHERE d.id = ANY (ARRAY(SELECT h.id FROM hint h WHERE h.acknowledged OR h.orphaned OR h.disabled_at IS NOT NULL))
+      AND d.id = h.id AND d.epoch = h.epoch AND d.phase = 'hinted'
+  ), started AS (
+    INSERT INTO attempt (delivery_id, number, id, trigger, outcome)
+    SELECT c.id, c.attempt_count, c.attempt_id, c.trigger, 'started' FROM claimed c
+  )
+  SELECT c.d, c.headers, c.retry_schedule, c.signature_profile FROM claimed c;
+END $function$;
+
+CREATE OR REPLACE FUNCTION claim_operations(hints json, lease interval)
+ RETURNS SETOF operation
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH hint AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(hints) AS h (request_id bigint, epoch integer, token uuid)
+  ), claimed AS (
+    UPDATE operation o SET state = 'Executing', phase = 'running', attempt = o.attempt + 1, lease_token = h.token,
+      due_at = now() + lease, started_at = coalesce(o.started_at, now()), hinted_at = NULL, status_text = 'Executing...', progress = 0
+    FROM hint h
+    WHERE o.request_id = ANY (ARRAY(SELECT h.request_id FROM hint h))
+      AND o.request_id = h.request_id AND o.epoch = h.epoch AND o.phase = 'hinted' AND o.state = 'Waiting'
+    RETURNING o.*
+  ), noted AS (
+    INSERT INTO history_entry (operation_id, kind, state, text)
+    SELECT c.request_id, 'transition', 'Executing', 'Attempt ' || c.attempt || ' of ' || c.tries FROM claimed c
+  )
+  SELECT * FROM claimed;
+END $function$;
 
 CREATE OR REPLACE FUNCTION dispatch_deliveries(most integer, redispatch interval, in_flight integer, unproven_in_flight integer)
  RETURNS TABLE(id text, epoch integer)
@@ -1121,6 +1231,11 @@ AS $function$
         SELECT h.request_id, h.epoch, h.request_id = ANY (lost) FROM hinted h ORDER BY h.priority DESC, h.request_id;
       END $function$;
 
+CREATE OR REPLACE FUNCTION new_delivery_id()
+ RETURNS text
+ LANGUAGE sql
+AS $function$ SELECT 'dlv_' || replace(gen_random_uuid()::text, '-', '') $function$;
+
 CREATE OR REPLACE FUNCTION ready_at(home text, wanted integer, in_flight integer, start bigint, proven boolean, closed boolean, lone bigint, most_mine integer[], most_all integer[])
  RETURNS TABLE(turn integer, seq bigint, payer bigint, doubt integer, mine integer, everyone integer)
  LANGUAGE plpgsql
@@ -1231,6 +1346,201 @@ AS $function$
       ) a WHERE a.doubt = 0 OR a.nth_doubted + mine <= most_mine[a.doubt]
       LIMIT most
       $function$;
+
+CREATE OR REPLACE FUNCTION record_attempts(records json, forgiven interval, rest interval)
+ RETURNS TABLE(id text, failed_for_days boolean)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH record AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(records) AS r (
+      id text, token uuid, number integer, outcome text, state text, reason text, delay_s float8, duration_ms real, phases_ms text,
+      http_status integer, error text, detail text, request_headers text, response_headers text, response_body text,
+      response_truncated boolean, resent boolean, retry_after_s integer, interrupted boolean, counts boolean, exhausted_body text)
+  ), moved AS (
+    -- Acknowledged during the attempt: there is no other after it.
+    UPDATE delivery d SET lease_token = NULL,
+      state = CASE WHEN d.reason = 'acknowledged_by_poll' AND r.state = 'Pending' THEN 'Canceled' ELSE r.state END,
+      reason = CASE WHEN d.reason = 'acknowledged_by_poll' AND r.state <> 'Delivered' THEN d.reason ELSE r.reason END,
+      given_up_reason = CASE WHEN d.reason = 'acknowledged_by_poll' AND r.state = 'Exhausted' THEN r.reason END,
+      trigger = CASE WHEN r.interrupted THEN d.trigger ELSE 'schedule' END,
+      resume_at = CASE WHEN r.interrupted THEN d.resume_at END,
+      schedule_step = d.schedule_step - CASE WHEN r.interrupted AND d.trigger = 'schedule' THEN 1 ELSE 0 END,
+      phase = CASE WHEN r.delay_s IS NULL OR d.reason = 'acknowledged_by_poll' THEN NULL WHEN r.delay_s > 0 THEN 'scheduled' ELSE 'ready' END,
+      due_at = CASE WHEN d.reason IS DISTINCT FROM 'acknowledged_by_poll' THEN now() + make_interval(secs => r.delay_s) END,
+      run_at = CASE WHEN d.reason IS DISTINCT FROM 'acknowledged_by_poll' THEN now() + make_interval(secs => r.delay_s) END,
+      delivered_at = CASE WHEN r.state = 'Delivered' THEN now() END
+    FROM record r
+    WHERE d.id = ANY (ARRAY(SELECT r.id FROM record r)) AND d.id = r.id AND d.lease_token = r.token AND d.phase = 'running'
+    RETURNING d.id, d.run_at, d.endpoint_id, d.origin, d.account_id, d.lane, d.receiver, r.outcome, r.counts, r.exhausted_body,
+      r.http_status IS NOT NULL AS answered, r.http_status IS NULL AND r.outcome = 'failed' AS silent
+  ), logged AS (
+    UPDATE attempt a SET outcome = r.outcome, duration_ms = r.duration_ms, phases_ms = r.phases_ms, http_status = r.http_status,
+      error = r.error, detail = r.detail, request_headers = r.request_headers, response_headers = r.response_headers,
+      response_body = r.response_body, response_truncated = r.response_truncated, resent = r.resent, retry_after_s = r.retry_after_s,
+      next_attempt_at = m.run_at
+    FROM record r JOIN moved m USING (id)
+    WHERE a.delivery_id = ANY (ARRAY(SELECT m.id FROM moved m)) AND a.delivery_id = r.id AND a.number = r.number
+  ), proven AS (
+    INSERT INTO origin (name, proven_at, receiver)
+    SELECT n.origin, now(), CASE WHEN count(*) = 1 THEN min(n.receiver) ELSE '' END
+    FROM (SELECT DISTINCT m.origin, m.lane || ' ' || m.receiver AS receiver FROM moved m WHERE m.outcome = 'delivered') n
+    LEFT JOIN LATERAL (SELECT k.proven_at, k.receiver FROM origin k WHERE k.name = n.origin LIMIT 1) k ON true
+    WHERE k.proven_at IS NULL OR k.receiver IS NULL OR k.receiver NOT IN ('', n.receiver)
+    GROUP BY n.origin ORDER BY n.origin
+    ON CONFLICT (name) DO UPDATE SET proven_at = coalesce(origin.proven_at, now()),
+      receiver = CASE coalesce(origin.receiver, excluded.receiver) WHEN excluded.receiver THEN excluded.receiver ELSE '' END
+  ), rested AS (
+    UPDATE origin k SET rests_until = now() + rest * random()
+    FROM (SELECT m.origin FROM moved m GROUP BY m.origin HAVING bool_or(m.silent) AND NOT bool_or(m.outcome = 'delivered')) n
+    WHERE k.name = ANY (ARRAY(SELECT m.origin FROM moved m WHERE m.silent)) AND k.name = n.origin AND k.proven_at IS NULL
+  ), learnt AS (
+    -- Only where it turns. One that takes connections and never answers would fill its origin up to the cap: it has to answer anew.
+    INSERT INTO receiver (lane, receiver, answers, rests_until)
+    SELECT m.lane, m.receiver, bool_or(m.answered), CASE WHEN bool_or(m.answered) THEN '-infinity' ELSE now() + rest * random() END
+    FROM moved m
+    LEFT JOIN LATERAL (SELECT k.answers FROM receiver k WHERE k.lane = m.lane AND k.receiver = m.receiver LIMIT 1) k ON true
+    GROUP BY m.lane, m.receiver, k.answers
+    HAVING CASE WHEN bool_or(m.answered) THEN k.answers IS NOT TRUE ELSE bool_or(m.silent) END
+    ORDER BY m.lane, m.receiver
+    ON CONFLICT (lane, receiver) DO UPDATE SET answers = excluded.answers, known_at = now(), rests_until = excluded.rests_until
+  ), health AS (
+    -- Only where it turns: an endpoint's row is not written with every attempt.
+    UPDATE endpoint e SET failing_since = CASE WHEN n.succeeded THEN NULL ELSE now() END
+    FROM (
+      SELECT m.endpoint_id, bool_or(m.outcome = 'delivered') AS succeeded FROM moved m
+      WHERE m.endpoint_id IS NOT NULL AND m.counts AND m.outcome <> 'unknown' GROUP BY m.endpoint_id
+    ) n
+    WHERE e.id = ANY (ARRAY(SELECT m.endpoint_id FROM moved m)) AND e.id = n.endpoint_id AND (e.failing_since IS NOT NULL) = n.succeeded
+  ), told AS (
+    INSERT INTO delivery (account_id, event_type, body, id, endpoint_id, lane, destination, url, origin, phase, due_at)
+    SELECT m.account_id, 'delivery.exhausted', m.exhausted_body, new_delivery_id(), e.id, e.id, e.id, e.url, e.origin,
+      CASE WHEN e.disabled_at IS NULL THEN 'ready' ELSE 'held' END, CASE WHEN e.disabled_at IS NULL THEN now() END
+    FROM moved m JOIN endpoint e ON e.account_id = m.account_id AND 'delivery.exhausted' = ANY (e.events) AND e.id IS DISTINCT FROM m.endpoint_id
+    WHERE m.exhausted_body IS NOT NULL AND e.account_id = ANY (ARRAY(SELECT m.account_id FROM moved m WHERE m.exhausted_body IS NOT NULL))
+  )
+  SELECT m.id, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - forgiven
+  FROM moved m
+  LEFT JOIN LATERAL (SELECT e.failing_since FROM endpoint e WHERE e.id = m.endpoint_id LIMIT 1) e ON true;
+END $function$;
+
+CREATE OR REPLACE FUNCTION release_operations(given json)
+ RETURNS SETOF bigint
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH given AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(given) AS g (request_id bigint, token uuid, delay_s float8, counts boolean, text text, stack text)
+  ), released AS (
+    UPDATE operation o SET state = 'Waiting', phase = CASE WHEN g.delay_s > 0 THEN 'scheduled' ELSE 'ready' END,
+      due_at = now() + make_interval(secs => g.delay_s),
+      run_at = CASE WHEN g.delay_s > 0 THEN now() + make_interval(secs => g.delay_s) ELSE o.run_at END,
+      lease_token = NULL, status_text = 'Waiting...', tries = CASE WHEN g.counts THEN o.tries ELSE o.tries + 1 END
+    FROM given g
+    WHERE o.request_id = ANY (ARRAY(SELECT g.request_id FROM given g))
+      AND o.request_id = g.request_id AND o.lease_token = g.token AND o.state = 'Executing'
+    RETURNING o.request_id, g.text, g.stack
+  ), noted AS (
+    INSERT INTO history_entry (operation_id, kind, state, text, stack)
+    SELECT r.request_id, 'transition', 'Waiting', r.text, r.stack FROM released r
+  )
+  SELECT r.request_id FROM released r;
+END $function$;
+
+CREATE OR REPLACE FUNCTION report_progress(reports json)
+ RETURNS TABLE(request_id bigint, progress real)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH report AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(reports) AS r (request_id bigint, token uuid, progress real, text text, entries json)
+  ), held AS (
+    -- Locked before its entries get their ids, so that these follow the order of the commits.
+    SELECT r.*, coalesce(r.progress, o.progress) AS stands FROM report r JOIN operation o USING (request_id)
+    WHERE o.request_id = ANY (ARRAY(SELECT r.request_id FROM report r)) AND o.lease_token = r.token AND o.phase = 'running'
+    ORDER BY o.request_id FOR UPDATE OF o
+  ), told AS (
+    UPDATE operation o SET progress = h.progress, status_text = h.text
+    FROM held h WHERE o.request_id = ANY (ARRAY(SELECT h.request_id FROM held h)) AND o.request_id = h.request_id AND h.text IS NOT NULL
+  ), noted AS (
+    INSERT INTO history_entry (operation_id, kind, progress, text)
+    SELECT h.request_id, e.kind, e.progress, e.text
+    FROM held h CROSS JOIN LATERAL json_to_recordset(h.entries) AS e (kind text, progress real, text text)
+  )
+  SELECT h.request_id, h.stands FROM held h;
+END $function$;
+
+CREATE OR REPLACE FUNCTION settle_operations(endings json)
+ RETURNS TABLE(request_id bigint, owes boolean)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH ending AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(endings) AS e (
+      request_id bigint, token uuid, state text, status_text text, progress real, result text, custom text, error_code text,
+      error_message text, file_id text, finished_at timestamptz, expires_at timestamptz, stack text,
+      -- The operation's own callback, and what its account's endpoints are told.
+      callback json, event_type text, event_body text)
+  ), settled AS (
+    UPDATE operation o SET state = e.state, phase = NULL, due_at = NULL, lease_token = NULL, status_text = e.status_text,
+      progress = e.progress, result = e.result, custom = e.custom, error_code = e.error_code, error_message = e.error_message,
+      file_id = e.file_id, finished_at = e.finished_at, expires_at = e.expires_at
+    FROM ending e
+    WHERE o.request_id = ANY (ARRAY(SELECT e.request_id FROM ending e))
+      AND o.request_id = e.request_id AND o.lease_token = e.token AND o.phase = 'running'
+    RETURNING o.request_id, o.rid, o.account_id, o.face, o.silent_until, o.created_at, o.traceparent, o.state, o.progress, o.expires_at,
+      coalesce(e.error_message, e.status_text) AS text, e.stack, e.callback, e.event_type, e.event_body
+  ), noted AS (
+    INSERT INTO history_entry (operation_id, kind, state, progress, text, stack)
+    SELECT s.request_id, 'transition', s.state, s.progress, s.text, s.stack FROM settled s
+    -- What the callers of the gateway wait for in the details.
+    UNION ALL SELECT s.request_id, 'log', NULL, NULL, 'done', NULL FROM settled s WHERE s.face = 'bgrs'
+  ), kept AS (
+    -- What its runs stored lives as long as it does.
+    UPDATE file f SET expires_at = s.expires_at FROM settled s
+    WHERE f.operation_id = ANY (ARRAY(SELECT s.request_id FROM settled s)) AND f.operation_id = s.request_id AND f.phase = 'stored'
+  ), called AS (
+    -- While the operation is silent, its callback waits.
+    INSERT INTO delivery (operation_id, operation_rid, account_id, event_type, id, destination, url, origin, headers, body,
+      lane, receiver, accepted_at, traceparent, phase, due_at, run_at)
+    SELECT s.request_id, s.rid, s.account_id, s.event_type, c.id, 'callback', c.url, c.origin, c.headers, c.body,
+      c.origin, receiver_of(s.account_id, c.url), s.created_at, s.traceparent,
+      CASE WHEN s.silent_until > now() THEN 'scheduled' ELSE 'ready' END, greatest(s.silent_until, now()), greatest(s.silent_until, now())
+    FROM settled s CROSS JOIN LATERAL json_to_record(s.callback) AS c (id text, url text, origin text, headers text, body text)
+    WHERE s.callback IS NOT NULL
+    ON CONFLICT ON CONSTRAINT delivery_once DO NOTHING
+  ), told AS (
+    INSERT INTO delivery (operation_id, operation_rid, account_id, event_type, id, destination, url, origin, endpoint_id, body,
+      lane, accepted_at, traceparent, phase, due_at)
+    SELECT s.request_id, s.rid, s.account_id, s.event_type, new_delivery_id(), e.id, e.url, e.origin, e.id, s.event_body,
+      e.id, s.created_at, s.traceparent, CASE WHEN e.disabled_at IS NULL THEN 'ready' ELSE 'held' END, CASE WHEN e.disabled_at IS NULL THEN now() END
+    FROM settled s JOIN endpoint e ON e.account_id = s.account_id AND s.event_type = ANY (e.events)
+    WHERE e.account_id = ANY (ARRAY(SELECT s.account_id FROM settled s))
+    ON CONFLICT ON CONSTRAINT delivery_once DO NOTHING
+    RETURNING operation_id
+  )
+  SELECT s.request_id, s.callback IS NOT NULL OR s.request_id IN (SELECT t.operation_id FROM told t) FROM settled s;
+END $function$;
 
 CREATE OR REPLACE FUNCTION spare_leases(most integer, lease interval)
  RETURNS integer

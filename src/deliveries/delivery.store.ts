@@ -3,12 +3,12 @@ import { Injectable } from '@nestjs/common';
 import { DeliveryConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { GroupCommit } from '../database/group-commit.js';
+import { jsonRows } from '../database/json-rows.js';
 import { Rows } from '../database/rows.js';
 import type { Hint } from '../queues/hint.js';
 import type { SignatureProfile } from '../signing/signature.js';
 import { AttemptEntity, DeliveryEntity } from './delivery.entity.js';
 import { ACKNOWLEDGED_BY_POLL, type DeliveryState } from './delivery.state.js';
-import { ENDPOINT_COLUMNS, ENDPOINT_VALUES } from './owed.js';
 
 /** An endpoint that has done nothing but fail for so long, seconds, is disabled: 5 days. */
 const FORGIVEN_S = 5 * 86_400;
@@ -134,41 +134,17 @@ export class DeliveryStore {
     const tokens = hints.map(() => randomUUID());
     const askedAt = performance.now();
     const rows = await this.database.query<ClaimRow>(
-      `WITH wanted AS (
-         SELECT w.*, d.endpoint_id FROM unnest($1::text[], $2::integer[], $3::uuid[], $4::text[]) AS w (id, epoch, token, attempt_id)
-         JOIN delivery d USING (id)
-       ), claimed AS (
-         UPDATE delivery d SET phase = 'running', hinted_at = NULL, attempt_count = attempt_count + 1, lease_token = w.token,
-           due_at = now() + make_interval(secs => $5),
-           schedule_step = schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
-         FROM wanted w LEFT JOIN endpoint e ON e.id = w.endpoint_id
-         WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND e.disabled_at IS NULL
-           AND (w.endpoint_id IS NULL OR e.id IS NOT NULL) AND d.reason IS DISTINCT FROM '${ACKNOWLEDGED_BY_POLL}'
-         RETURNING d.*, w.attempt_id, e.headers AS endpoint_headers, e.retry_schedule, e.signature_profile
-       ), held AS (
-         -- Hinted before its endpoint was disabled.
-         UPDATE delivery d SET phase = 'held', hinted_at = NULL, due_at = NULL
-         FROM wanted w JOIN endpoint e ON e.id = w.endpoint_id
-         WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND e.disabled_at IS NOT NULL
-       ), orphaned AS (
-         -- Owed by an ending that did not see yet that the endpoint had been deleted.
-         UPDATE delivery d SET state = 'Canceled', phase = NULL, hinted_at = NULL, due_at = NULL, run_at = NULL, reason = 'endpoint_deleted'
-         FROM wanted w LEFT JOIN endpoint e ON e.id = w.endpoint_id
-         WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND w.endpoint_id IS NOT NULL AND e.id IS NULL
-       ), acknowledged AS (
-         -- During an attempt whose worker went silent.
-         UPDATE delivery d SET state = 'Canceled', phase = NULL, hinted_at = NULL, due_at = NULL, run_at = NULL
-         FROM wanted w WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND d.reason = '${ACKNOWLEDGED_BY_POLL}'
-       ), started AS (
-         INSERT INTO attempt (delivery_id, number, id, trigger, outcome)
-         SELECT id, attempt_count, attempt_id, trigger, 'started' FROM claimed
-       )
-       SELECT *, clock_timestamp() AS claimed_at FROM claimed`,
+      `SELECT (delivery).*, endpoint_headers, retry_schedule, signature_profile, clock_timestamp() AS claimed_at
+       FROM claim_deliveries($1, make_interval(secs => $2))`,
       [
-        hints.map((h) => h.id),
-        hints.map((h) => h.epoch),
-        tokens,
-        hints.map(() => `att_${randomBytes(16).toString('hex')}`),
+        jsonRows(
+          hints.map(({ id, epoch }, place) => ({
+            id,
+            epoch,
+            token: tokens[place],
+            attempt_id: `att_${randomBytes(16).toString('hex')}`,
+          })),
+        ),
         this.config.leaseS,
       ],
     );
@@ -194,99 +170,8 @@ export class DeliveryStore {
 
   private async recordAttempts(records: AttemptRecord[]): Promise<(Recorded | null)[]> {
     const rows = await this.database.query<{ id: string; failed_for_days: boolean | null }>(
-      `WITH record AS (
-         -- Locked in one order: no other statement on many of them waits for this one in a circle.
-         SELECT r.* FROM unnest($1::text[], $2::uuid[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::real[],
-           $9::text[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::text[], $15::boolean[], $16::integer[], $17::boolean[],
-           $18::boolean[], $19::text[], $22::boolean[], $23::text[])
-         AS r (id, token, number, outcome, state, reason, delay_s, duration_ms, phases_ms, http_status, error,
-           request_headers, response_headers, response_body, response_truncated, retry_after_s, interrupted, counts, exhausted_body, resent, detail)
-         JOIN delivery d USING (id) WHERE d.lease_token = r.token ORDER BY d.seq FOR NO KEY UPDATE OF d
-       ), moved AS (
-         -- Acknowledged during the attempt: there is no other after it.
-         UPDATE delivery d SET lease_token = NULL,
-           state = CASE WHEN d.reason = '${ACKNOWLEDGED_BY_POLL}' AND r.state = 'Pending' THEN 'Canceled' ELSE r.state END,
-           reason = CASE WHEN d.reason = '${ACKNOWLEDGED_BY_POLL}' AND r.state <> 'Delivered' THEN d.reason ELSE r.reason END,
-           given_up_reason = CASE WHEN d.reason = '${ACKNOWLEDGED_BY_POLL}' AND r.state = 'Exhausted' THEN r.reason END,
-           trigger = CASE WHEN r.interrupted THEN d.trigger ELSE 'schedule' END,
-           resume_at = CASE WHEN r.interrupted THEN d.resume_at END,
-           schedule_step = d.schedule_step - CASE WHEN r.interrupted AND d.trigger = 'schedule' THEN 1 ELSE 0 END,
-           phase = CASE WHEN r.delay_s IS NULL OR d.reason = '${ACKNOWLEDGED_BY_POLL}' THEN NULL WHEN r.delay_s > 0 THEN 'scheduled' ELSE 'ready' END,
-           due_at = CASE WHEN d.reason IS DISTINCT FROM '${ACKNOWLEDGED_BY_POLL}' THEN now() + make_interval(secs => r.delay_s) END,
-           run_at = CASE WHEN d.reason IS DISTINCT FROM '${ACKNOWLEDGED_BY_POLL}' THEN now() + make_interval(secs => r.delay_s) END,
-           delivered_at = CASE WHEN r.state = 'Delivered' THEN now() END
-         FROM record r WHERE d.id = r.id AND d.lease_token = r.token AND d.phase = 'running'
-         RETURNING d.id, d.run_at, d.endpoint_id, d.origin, d.account_id, r.outcome, r.counts, r.exhausted_body,
-           d.lane, d.receiver, r.http_status IS NOT NULL AS answered, r.http_status IS NULL AND r.outcome = 'failed' AS silent
-       ), logged AS (
-         UPDATE attempt a SET outcome = r.outcome, duration_ms = r.duration_ms, phases_ms = r.phases_ms,
-           http_status = r.http_status, error = r.error, detail = r.detail, request_headers = r.request_headers,
-           response_headers = r.response_headers, response_body = r.response_body,
-           response_truncated = r.response_truncated, resent = r.resent, retry_after_s = r.retry_after_s, next_attempt_at = m.run_at
-         FROM record r JOIN moved m USING (id) WHERE a.delivery_id = r.id AND a.number = r.number
-       ), proven AS (
-         INSERT INTO origin (name, proven_at, receiver)
-         SELECT n.origin, now(), CASE WHEN count(*) = 1 THEN min(n.receiver) ELSE '' END
-         FROM (SELECT DISTINCT m.origin, m.lane || ' ' || m.receiver AS receiver FROM moved m WHERE m.outcome = 'delivered') n
-         LEFT JOIN origin k ON k.name = n.origin
-         WHERE k.proven_at IS NULL OR k.receiver IS NULL OR k.receiver NOT IN ('', n.receiver)
-         GROUP BY n.origin ORDER BY n.origin
-         ON CONFLICT (name) DO UPDATE SET proven_at = coalesce(origin.proven_at, now()),
-           receiver = CASE coalesce(origin.receiver, excluded.receiver) WHEN excluded.receiver THEN excluded.receiver ELSE '' END
-       ), rested AS (
-         UPDATE origin k SET rests_until = now() + make_interval(secs => $21 * random())
-         FROM (SELECT m.origin FROM moved m GROUP BY m.origin HAVING bool_or(m.silent) AND NOT bool_or(m.outcome = 'delivered')) n
-         WHERE k.name = n.origin AND k.proven_at IS NULL
-       ), learnt AS (
-         -- Only where it turns. One that takes connections and never answers would fill its origin up to the cap: it has to answer anew.
-         INSERT INTO receiver (lane, receiver, answers, rests_until)
-         SELECT m.lane, m.receiver, bool_or(m.answered), CASE WHEN bool_or(m.answered) THEN '-infinity' ELSE now() + make_interval(secs => $21 * random()) END
-         FROM moved m LEFT JOIN receiver k USING (lane, receiver) GROUP BY m.lane, m.receiver, k.answers
-         HAVING CASE WHEN bool_or(m.answered) THEN k.answers IS NOT TRUE ELSE bool_or(m.silent) END
-         ORDER BY m.lane, m.receiver
-         ON CONFLICT (lane, receiver) DO UPDATE SET answers = excluded.answers, known_at = now(), rests_until = excluded.rests_until
-       ), health AS (
-         -- Only where it turns: an endpoint's row is not written with every attempt.
-         UPDATE endpoint e SET failing_since = CASE WHEN n.succeeded THEN NULL ELSE now() END
-         FROM (
-           SELECT m.endpoint_id, bool_or(m.outcome = 'delivered') AS succeeded FROM moved m
-           WHERE m.endpoint_id IS NOT NULL AND m.counts AND m.outcome <> 'unknown' GROUP BY m.endpoint_id
-         ) n
-         WHERE e.id = n.endpoint_id AND (e.failing_since IS NOT NULL) = n.succeeded
-       ), told AS (
-         INSERT INTO delivery (account_id, event_type, body, ${ENDPOINT_COLUMNS})
-         SELECT m.account_id, 'delivery.exhausted', m.exhausted_body, ${ENDPOINT_VALUES}
-         FROM moved m JOIN endpoint e ON e.account_id = m.account_id AND 'delivery.exhausted' = ANY (e.events)
-           AND e.id IS DISTINCT FROM m.endpoint_id
-         WHERE m.exhausted_body IS NOT NULL
-       )
-       SELECT m.id, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - make_interval(secs => $20) AS failed_for_days
-       FROM moved m LEFT JOIN endpoint e ON e.id = m.endpoint_id`,
-      [
-        records.map((r) => r.deliveryId),
-        records.map((r) => r.leaseToken),
-        records.map((r) => r.number),
-        records.map((r) => r.outcome),
-        records.map((r) => r.state),
-        records.map((r) => r.reason),
-        records.map((r) => r.delayS),
-        records.map((r) => r.durationMs),
-        records.map((r) => r.phasesMs),
-        records.map((r) => r.httpStatus),
-        records.map((r) => r.error),
-        records.map((r) => r.requestHeaders),
-        records.map((r) => r.responseHeaders),
-        records.map((r) => r.responseBody),
-        records.map((r) => r.responseTruncated),
-        records.map((r) => r.retryAfterS),
-        records.map((r) => r.interrupted),
-        records.map((r) => r.counts),
-        records.map((r) => r.exhaustedBody),
-        FORGIVEN_S,
-        this.config.timeoutS * MOST_REST,
-        records.map((r) => r.resent),
-        records.map((r) => r.detail),
-      ],
+      'SELECT * FROM record_attempts($1, make_interval(secs => $2), make_interval(secs => $3))',
+      [jsonRows(records.toSorted(byDelivery).map(recordRow)), FORGIVEN_S, this.config.timeoutS * MOST_REST],
     );
     const moved = new Map(rows.map((row) => [row.id, row]));
     return records.map(({ deliveryId }) => {
@@ -440,4 +325,36 @@ export class DeliveryStore {
     );
     return rows.map((row) => this.rows.to(DeliveryEntity, row));
   }
+}
+
+/** Statements that take many rows take them in one order: none waits for another in a circle. */
+function byDelivery(one: AttemptRecord, other: AttemptRecord): number {
+  return one.deliveryId < other.deliveryId ? -1 : 1;
+}
+
+/** What `record_attempts` reads. */
+function recordRow(r: AttemptRecord): object {
+  return {
+    id: r.deliveryId,
+    token: r.leaseToken,
+    number: r.number,
+    outcome: r.outcome,
+    state: r.state,
+    reason: r.reason,
+    delay_s: r.delayS,
+    duration_ms: r.durationMs,
+    phases_ms: r.phasesMs,
+    http_status: r.httpStatus,
+    error: r.error,
+    detail: r.detail,
+    request_headers: r.requestHeaders,
+    response_headers: r.responseHeaders,
+    response_body: r.responseBody,
+    response_truncated: r.responseTruncated,
+    resent: r.resent,
+    retry_after_s: r.retryAfterS,
+    interrupted: r.interrupted,
+    counts: r.counts,
+    exhausted_body: r.exhaustedBody,
+  };
 }

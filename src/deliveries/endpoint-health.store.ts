@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
-import { ENDPOINT_COLUMNS, ENDPOINT_VALUES } from './owed.js';
 
 /** Disables and enables endpoints together with the deliveries that wait for them. */
 @Injectable()
@@ -16,12 +15,13 @@ export class EndpointHealthStore {
          UPDATE delivery d SET phase = 'held', hinted_at = NULL, due_at = NULL FROM disabled x
          WHERE d.endpoint_id = x.id AND d.phase IN ('scheduled', 'ready', 'hinted')
        ), told AS (
-         INSERT INTO delivery (account_id, event_type, body, ${ENDPOINT_COLUMNS})
+         INSERT INTO delivery (account_id, event_type, body, id, endpoint_id, lane, destination, url, origin, phase, due_at)
          SELECT x.account_id, 'endpoint.disabled', json_build_object(
              'type', 'endpoint.disabled', 'timestamp', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
              'data', json_build_object('id', x.id, 'description', x.description, 'disabled_reason', x.disabled_reason,
                'disabled_at', to_char(x.disabled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))::text,
-           ${ENDPOINT_VALUES}
+           new_delivery_id(), e.id, e.id, e.id, e.url, e.origin,
+           CASE WHEN e.disabled_at IS NULL THEN 'ready' ELSE 'held' END, CASE WHEN e.disabled_at IS NULL THEN now() END
          FROM disabled x JOIN endpoint e ON e.account_id = x.account_id AND e.id <> x.id AND 'endpoint.disabled' = ANY (e.events)
        )
        SELECT id FROM disabled`,

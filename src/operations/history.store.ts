@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { GroupCommit } from '../database/group-commit.js';
+import { jsonRows } from '../database/json-rows.js';
 import { Rows } from '../database/rows.js';
 import { HistoryEntryEntity } from './operation.entity.js';
 
@@ -48,36 +49,23 @@ export class HistoryStore {
   }
 
   private async recordMany(reports: Report[]): Promise<(number | null)[]> {
-    const entries = reports.flatMap((report) =>
-      report.entries.map((entry) => ({ ...entry, requestId: report.requestId })),
-    );
-    const rows = await this.database.query<{ request_id: string; stands: number }>(
-      `WITH report AS (
-         SELECT r.*, coalesce(r.progress, o.progress) AS stands FROM unnest($1::bigint[], $2::uuid[], $3::real[], $4::text[]) AS r (request_id, token, progress, text)
-         JOIN operation o USING (request_id) WHERE o.lease_token = r.token AND o.phase = 'running'
-         ORDER BY request_id FOR UPDATE OF o
-       ), told AS (
-         UPDATE operation o SET progress = r.progress, status_text = r.text
-         FROM report r WHERE o.request_id = r.request_id AND r.text IS NOT NULL
-       ), noted AS (
-         INSERT INTO history_entry (operation_id, kind, progress, text)
-         SELECT e.request_id, e.kind, e.progress, e.text
-         FROM unnest($5::bigint[], $6::text[], $7::real[], $8::text[]) WITH ORDINALITY AS e (request_id, kind, progress, text, place)
-         JOIN report r USING (request_id) ORDER BY e.place
-       )
-       SELECT request_id, stands FROM report`,
+    const rows = await this.database.query<{ request_id: string; progress: number }>(
+      'SELECT * FROM report_progress($1)',
       [
-        reports.map((r) => r.requestId),
-        reports.map((r) => r.leaseToken),
-        reports.map((r) => r.progress?.percent ?? null),
-        reports.map((r) => r.progress?.text ?? null),
-        entries.map((e) => e.requestId),
-        entries.map((e) => e.kind),
-        entries.map((e) => e.progress),
-        entries.map((e) => e.text),
+        jsonRows(
+          reports
+            .toSorted((one, other) => Number(BigInt(one.requestId) - BigInt(other.requestId)))
+            .map(({ requestId, leaseToken, progress, entries }) => ({
+              request_id: requestId,
+              token: leaseToken,
+              progress: progress?.percent,
+              text: progress?.text,
+              entries,
+            })),
+        ),
       ],
     );
-    const held = new Map(rows.map((row) => [row.request_id, row.stands]));
+    const held = new Map(rows.map((row) => [row.request_id, row.progress]));
     return reports.map((report) => held.get(report.requestId) ?? null);
   }
 

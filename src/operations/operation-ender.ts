@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
-import type { Owed } from '../deliveries/owed.js';
+import type { OwnCallback } from '../deliveries/owed.js';
 import { CallbackPresenters } from './callback-presenters.js';
 import type { OperationEntity } from './operation.entity.js';
 import { OPERATION_ENDED, type OperationEnded } from './operation-ended.js';
@@ -49,7 +49,6 @@ export class OperationEnder {
   async end(claim: Claim, how: How, finishedAt: Date): Promise<OperationEntity | null> {
     const operation = this.ended(claim.operation, how, finishedAt);
     const eventType = EVENT_OF[how.state];
-    const owed = this.owed(operation, eventType);
     const settled = await this.store.settle({
       requestId: operation.requestId,
       leaseToken: claim.leaseToken,
@@ -64,14 +63,8 @@ export class OperationEnder {
       finishedAt,
       expiresAt: operation.expiresAt!,
       stack: how.state === 'Failed' ? (how.stack ?? null) : null,
-      owed,
-      event: {
-        operationId: operation.requestId,
-        operationRid: operation.rid,
-        accountId: operation.accountId,
-        eventType,
-        body: this.presenters.event(operation, eventType),
-      },
+      callback: this.callback(operation, eventType),
+      event: { eventType, body: this.presenters.event(operation, eventType) },
     });
     if (!settled) return null;
     if (settled.owes) this.deliveries.wake();
@@ -133,22 +126,14 @@ export class OperationEnder {
     }
   }
 
-  private owed(operation: OperationEntity, eventType: string): Owed[] {
-    if (operation.callbackUrl === null) return [];
-    return [
-      {
-        id: `dlv_${randomBytes(16).toString('hex')}`,
-        accountId: operation.accountId,
-        operationId: operation.requestId,
-        operationRid: operation.rid,
-        endpointId: null,
-        destination: 'callback',
-        eventType,
-        url: operation.callbackUrl,
-        origin: new URL(operation.callbackUrl).origin,
-        headers: operation.callbackHeaders,
-        body: this.presenters.body(operation, eventType),
-      },
-    ];
+  private callback(operation: OperationEntity, eventType: string): OwnCallback | null {
+    if (operation.callbackUrl === null) return null;
+    return {
+      id: `dlv_${randomBytes(16).toString('hex')}`,
+      url: operation.callbackUrl,
+      origin: new URL(operation.callbackUrl).origin,
+      headers: operation.callbackHeaders,
+      body: this.presenters.body(operation, eventType),
+    };
   }
 }

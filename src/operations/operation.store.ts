@@ -6,14 +6,8 @@ import { DatabaseUnavailableError } from '../database/database-errors.js';
 import { GroupCommit } from '../database/group-commit.js';
 import { rideOut } from '../database/ride-out.js';
 import { Rows } from '../database/rows.js';
-import {
-  owedEventParameters,
-  owedParameters,
-  type Owed,
-  type OwedEvent,
-  oweEventsStatement,
-  oweStatement,
-} from '../deliveries/owed.js';
+import { jsonRows } from '../database/json-rows.js';
+import type { OwnCallback, OwedEvent } from '../deliveries/owed.js';
 import type { Hint } from '../queues/hint.js';
 import { type Face, OperationEntity } from './operation.entity.js';
 import type { TerminalState } from './operation.state.js';
@@ -75,7 +69,8 @@ export interface Ending {
   readonly expiresAt: Date;
   /** Where the handler failed, for keys with `admin`. */
   readonly stack: string | null;
-  readonly owed: readonly Owed[];
+  /** Null where it has none. */
+  readonly callback: OwnCallback | null;
   /** For the account's endpoints. */
   readonly event: OwedEvent;
 }
@@ -150,59 +145,9 @@ export class OperationStore {
   }
 
   private async acceptMany(items: NewOperation[]): Promise<(OperationEntity | null)[]> {
-    const rows = await this.database.query<{ rid: string }>(
-      `WITH incoming AS (
-         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-           $9::smallint[], $10::text[], $11::integer[], $12::float8[], $13::timestamptz[], $14::text[], $15::text[], $16::text[], $17::float8[], $18::text[], $19::boolean[])
-         WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
-           priority, retention, tries, timeout_s, run_at, rerun_of, key, fingerprint, silent_s, traceparent, ack_by_poll, place)
-       ), kept AS (
-         INSERT INTO idempotency_key (account_id, key, fingerprint, rid, expires_at)
-         SELECT account_id, key, fingerprint, rid, now() + interval '24 hours' FROM incoming WHERE key IS NOT NULL
-         ORDER BY account_id, key ON CONFLICT DO NOTHING RETURNING rid
-       ), accepted AS (
-         INSERT INTO operation (rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-           retention, tries, timeout_s, run_at, rerun_of, silent_until, traceparent, ack_by_poll, state, phase, status_text, due_at)
-         SELECT rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-           retention, tries, timeout_s, run_at, rerun_of, now() + make_interval(secs => silent_s), traceparent, ack_by_poll, 'Waiting', CASE WHEN run_at > now() THEN 'scheduled' ELSE 'ready' END,
-           'Waiting...', greatest(run_at, now())
-         FROM incoming WHERE key IS NULL OR rid IN (SELECT rid FROM kept) ORDER BY place
-         RETURNING request_id, rid, created_at, due_at, phase, callback_url, silent_until
-       ), used AS (
-         INSERT INTO file_use (operation_id, file_id)
-         SELECT a.request_id, f.id FROM unnest($20::text[], $21::text[]) AS n (rid, file_id) JOIN accepted a USING (rid)
-         JOIN file f ON f.id = n.file_id
-       ), booked AS (
-         INSERT INTO ledger_entry (accepted, destined) SELECT count(*), count(callback_url) FROM accepted HAVING count(*) > 0
-       ), noted AS (
-         INSERT INTO history_entry (operation_id, kind, state, text)
-         SELECT request_id, 'transition', 'Waiting', 'Accepted' FROM accepted
-       )
-       SELECT * FROM accepted`,
-      [
-        items.map((o) => o.rid),
-        items.map((o) => o.accountId),
-        items.map((o) => o.type),
-        items.map((o) => o.face),
-        items.map((o) => o.input),
-        items.map((o) => o.callbackUrl),
-        items.map((o) => o.callbackHeaders),
-        items.map((o) => o.correlation),
-        items.map((o) => o.priority),
-        items.map((o) => o.retention),
-        items.map((o) => o.tries),
-        items.map((o) => o.timeoutS),
-        items.map((o) => o.runAt),
-        items.map((o) => o.rerunOf),
-        items.map((o) => o.idempotency?.key ?? null),
-        items.map((o) => o.idempotency?.fingerprint ?? null),
-        items.map((o) => o.silentS),
-        items.map((o) => o.traceparent),
-        items.map((o) => o.ackByPoll),
-        items.flatMap((o) => o.files.map(() => o.rid)),
-        items.flatMap((o) => o.files),
-      ],
-    );
+    const rows = await this.database.query<{ rid: string }>('SELECT * FROM accept_operations($1)', [
+      jsonRows(items.map(acceptRow)),
+    ]);
     const accepted = new Map(rows.map((row) => [row.rid, row]));
     return items.map((item) => {
       const row = accepted.get(item.rid);
@@ -245,101 +190,40 @@ export class OperationStore {
 
   private claimAs(hints: readonly Hint[], tokens: readonly string[]): Promise<ClaimRow[]> {
     return this.database.query<ClaimRow>(
-      `WITH wanted AS (
-         SELECT * FROM unnest($1::bigint[], $2::integer[], $3::uuid[]) AS w (request_id, epoch, token)
-       ), claimed AS (
-         UPDATE operation o SET state = 'Executing', phase = 'running', attempt = attempt + 1, lease_token = w.token,
-           due_at = now() + make_interval(secs => $4), started_at = coalesce(started_at, now()),
-           hinted_at = NULL, status_text = 'Executing...', progress = 0
-         FROM wanted w WHERE o.request_id = w.request_id AND o.epoch = w.epoch AND o.phase = 'hinted' AND o.state = 'Waiting'
-         RETURNING o.*
-       ), noted AS (
-         INSERT INTO history_entry (operation_id, kind, state, text)
-         SELECT request_id, 'transition', 'Executing', 'Attempt ' || attempt || ' of ' || tries FROM claimed
-       )
-       SELECT *, clock_timestamp() AS claimed_at FROM claimed`,
-      [hints.map((hint) => hint.id), hints.map((hint) => hint.epoch), tokens, this.config.leaseS],
+      'SELECT *, clock_timestamp() AS claimed_at FROM claim_operations($1, make_interval(secs => $2))',
+      [
+        jsonRows(hints.map(({ id, epoch }, place) => ({ request_id: id, epoch, token: tokens[place] }))),
+        this.config.leaseS,
+      ],
     );
   }
 
   private async settleMany(endings: Ending[]): Promise<(Settled | null)[]> {
-    const rows = await this.database.query<{ request_id: string; told: boolean }>(
-      `WITH ending AS (
-         -- Locked in one order, as renewals and reports are: none of them waits for another in a circle.
-         SELECT e.* FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::real[], $6::text[], $7::text[], $8::text[],
-           $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $29::text[])
-         AS e (request_id, token, state, status_text, progress, result, custom, error_code, error_message, file_id, finished_at, expires_at, stack)
-         JOIN operation o USING (request_id) WHERE o.lease_token = e.token AND o.phase = 'running' ORDER BY request_id FOR NO KEY UPDATE OF o
-       ), settled AS (
-         UPDATE operation o SET state = e.state, phase = NULL, due_at = NULL, lease_token = NULL, status_text = e.status_text,
-           progress = e.progress, result = e.result, custom = e.custom, error_code = e.error_code, error_message = e.error_message,
-           file_id = e.file_id, finished_at = e.finished_at, expires_at = e.expires_at
-         FROM ending e WHERE o.request_id = e.request_id AND o.lease_token = e.token AND o.phase = 'running'
-         RETURNING o.request_id, o.silent_until, o.created_at, o.traceparent, o.face
-       ), noted AS (
-         INSERT INTO history_entry (operation_id, kind, state, progress, text, stack)
-         SELECT request_id, kind, told.state, told.progress, text, stack FROM (
-           SELECT request_id, 1 AS place, 'transition' AS kind, e.state, e.progress, coalesce(e.error_message, e.status_text) AS text, e.stack
-           FROM ending e JOIN settled USING (request_id)
-           -- What the bgrs face's callers wait for in the details.
-           UNION ALL SELECT request_id, 2, 'log', NULL, NULL, 'done', NULL FROM settled WHERE face = 'bgrs'
-         ) told ORDER BY place
-       ), kept AS (
-         -- What its runs stored lives as long as it does.
-         UPDATE file f SET expires_at = e.expires_at FROM ending e JOIN settled USING (request_id)
-         WHERE f.operation_id = e.request_id AND f.phase = 'stored'
-       ), owed AS (${oweStatement(13)}), told AS (${oweEventsStatement(24)} RETURNING operation_id)
-       SELECT request_id, EXISTS (SELECT FROM told t WHERE t.operation_id = settled.request_id) AS told FROM settled`,
-      [
-        endings.map((e) => e.requestId),
-        endings.map((e) => e.leaseToken),
-        endings.map((e) => e.state),
-        endings.map((e) => e.statusText),
-        endings.map((e) => e.progress),
-        endings.map((e) => e.result),
-        endings.map((e) => e.custom),
-        endings.map((e) => e.errorCode),
-        endings.map((e) => e.errorMessage),
-        endings.map((e) => e.fileId),
-        endings.map((e) => e.finishedAt),
-        endings.map((e) => e.expiresAt),
-        ...owedParameters(endings.flatMap((e) => e.owed)),
-        ...owedEventParameters(endings.map((e) => e.event)),
-        endings.map((e) => e.stack),
-      ],
+    const rows = await this.database.query<{ request_id: string; owes: boolean }>(
+      'SELECT * FROM settle_operations($1)',
+      [jsonRows(endings.toSorted(byRequestId).map(settleRow))],
     );
     const settled = new Map(rows.map((row) => [row.request_id, row]));
     return endings.map((ending) => {
       const row = settled.get(ending.requestId);
-      return row ? { owes: row.told || ending.owed.length > 0 } : null;
+      return row ? { owes: row.owes } : null;
     });
   }
 
   private async releaseMany(items: Release[]): Promise<boolean[]> {
     const rows = await this.database.query<{ request_id: string }>(
-      `WITH given AS (
-         SELECT g.* FROM unnest($1::bigint[], $2::uuid[], $3::float8[], $4::boolean[], $5::text[], $6::text[])
-         AS g (request_id, token, delay_s, counts, text, stack)
-         JOIN operation o USING (request_id) WHERE o.lease_token = g.token ORDER BY request_id FOR NO KEY UPDATE OF o
-       ), released AS (
-         UPDATE operation o SET state = 'Waiting', phase = CASE WHEN g.delay_s > 0 THEN 'scheduled' ELSE 'ready' END,
-           due_at = now() + make_interval(secs => g.delay_s),
-           run_at = CASE WHEN g.delay_s > 0 THEN now() + make_interval(secs => g.delay_s) ELSE o.run_at END,
-           lease_token = NULL, status_text = 'Waiting...', tries = CASE WHEN g.counts THEN o.tries ELSE o.tries + 1 END
-         FROM given g WHERE o.request_id = g.request_id AND o.lease_token = g.token AND o.state = 'Executing'
-         RETURNING o.request_id
-       ), noted AS (
-         INSERT INTO history_entry (operation_id, kind, state, text, stack)
-         SELECT request_id, 'transition', 'Waiting', g.text, g.stack FROM given g JOIN released USING (request_id)
-       )
-       SELECT request_id FROM released`,
+      'SELECT request_id FROM release_operations($1) AS request_id',
       [
-        items.map((i) => i.requestId),
-        items.map((i) => i.leaseToken),
-        items.map((i) => i.delayS),
-        items.map((i) => i.counts),
-        items.map((i) => i.text),
-        items.map((i) => i.stack),
+        jsonRows(
+          items.toSorted(byRequestId).map(({ requestId, leaseToken, delayS, counts, text, stack }) => ({
+            request_id: requestId,
+            token: leaseToken,
+            delay_s: delayS,
+            counts,
+            text,
+            stack,
+          })),
+        ),
       ],
     );
     const released = new Set(rows.map((row) => row.request_id));
@@ -485,6 +369,59 @@ export class OperationStore {
       askedAt,
     };
   }
+}
+
+/** Statements that take many rows take them in one order: none waits for another in a circle. */
+function byRequestId(one: { requestId: string }, other: { requestId: string }): number {
+  return Number(BigInt(one.requestId) - BigInt(other.requestId));
+}
+
+/** What `accept_operations` reads. */
+function acceptRow(o: NewOperation): object {
+  return {
+    rid: o.rid,
+    account_id: o.accountId,
+    type: o.type,
+    face: o.face,
+    input: o.input,
+    callback_url: o.callbackUrl,
+    callback_headers: o.callbackHeaders,
+    correlation: o.correlation,
+    priority: o.priority,
+    retention: o.retention,
+    tries: o.tries,
+    timeout_s: o.timeoutS,
+    run_at: o.runAt,
+    rerun_of: o.rerunOf,
+    silent_s: o.silentS,
+    traceparent: o.traceparent,
+    ack_by_poll: o.ackByPoll,
+    key: o.idempotency?.key,
+    fingerprint: o.idempotency?.fingerprint,
+    files: o.files,
+  };
+}
+
+/** What `settle_operations` reads. */
+function settleRow(e: Ending): object {
+  return {
+    request_id: e.requestId,
+    token: e.leaseToken,
+    state: e.state,
+    status_text: e.statusText,
+    progress: e.progress,
+    result: e.result,
+    custom: e.custom,
+    error_code: e.errorCode,
+    error_message: e.errorMessage,
+    file_id: e.fileId,
+    finished_at: e.finishedAt,
+    expires_at: e.expiresAt,
+    stack: e.stack,
+    callback: e.callback,
+    event_type: e.event.eventType,
+    event_body: e.event.body,
+  };
 }
 
 function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
