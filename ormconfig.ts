@@ -16,6 +16,7 @@ import { AttemptDetail1764300000510 } from './migrations/1764300000510-attempt-d
 import { SpareLeases1764300000600 } from './migrations/1764300000600-spare-leases.js';
 import { SilentUntil1764300000610 } from './migrations/1764300000610-silent-until.js';
 import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
+import { FastStart1764500000100 } from './migrations/1764500000100-fast-start.js';
 import { Functions } from './migrations/functions.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
@@ -84,6 +85,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       SpareLeases1764300000600,
       SilentUntil1764300000610,
       Resent1764300000620,
+      FastStart1764500000100,
       Functions,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.

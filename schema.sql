@@ -318,6 +318,7 @@ CREATE INDEX delivery_lane_in_flight ON delivery USING btree (lane, due_at) WHER
 CREATE INDEX delivery_ready ON delivery USING btree (lane, receiver, run_at, seq) WHERE (phase = 'ready'::text);
 CREATE INDEX delivery_unattached ON delivery USING btree (created_at) WHERE (operation_id IS NULL);
 CREATE INDEX delivery_undelivered ON delivery USING btree (account_id, operation_id) WHERE ((state <> 'Delivered'::text) AND (reason IS DISTINCT FROM 'acknowledged_by_poll'::text));
+CREATE INDEX delivery_waiting ON delivery USING btree (origin, seq) WHERE (phase = 'ready'::text);
 CREATE INDEX endpoint_account ON endpoint USING btree (account_id, id);
 CREATE INDEX file_account ON file USING btree (account_id);
 CREATE INDEX file_expiry ON file USING btree (expires_at) WHERE (expires_at IS NOT NULL);
@@ -335,35 +336,54 @@ CREATE INDEX recovery_unfinished ON recovery USING btree (created_at) WHERE (fin
 CREATE INDEX signing_secret_account ON signing_secret USING btree (account_id);
 CREATE UNIQUE INDEX signing_secret_current ON signing_secret USING btree (account_id, COALESCE(endpoint_id, ''::text), kind) WHERE (expires_at IS NULL);
 
-CREATE OR REPLACE FUNCTION accept_operations(given json)
- RETURNS TABLE(rid text, request_id bigint, created_at timestamp with time zone, due_at timestamp with time zone, phase text, callback_url text, silent_until timestamp with time zone)
+CREATE OR REPLACE FUNCTION accept_operations(given json, keys json, accounts text[], most_dispatched integer, redispatch interval)
+ RETURNS TABLE(rid text, request_id bigint, created_at timestamp with time zone, due_at timestamp with time zone, phase text, epoch integer, silent_until timestamp with time zone)
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
  SET jit TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 #variable_conflict use_column
+DECLARE
+  kept text[]; roomy text[]; frees integer[]; places integer;
 BEGIN
+  IF keys IS NOT NULL THEN
+    WITH kept AS (
+      INSERT INTO idempotency_key (account_id, key, fingerprint, rid, expires_at)
+      SELECT k.account_id, k.key, k.fingerprint, k.rid, now() + interval '24 hours'
+      FROM json_to_recordset(keys) AS k (account_id text, key text, fingerprint text, rid text)
+      ORDER BY k.account_id, k.key ON CONFLICT DO NOTHING RETURNING rid
+    )
+    SELECT array_agg(k.rid) INTO kept FROM kept k;
+  END IF;
+  -- After the keys: another that takes the same one may be waited for, and a dispatch not because of that.
+  IF most_dispatched > 0 THEN
+    SELECT array_agg(f.account_id), array_agg(f.free), max(f.places) INTO roomy, frees, places FROM free_slots(accounts, most_dispatched) f;
+  END IF;
   RETURN QUERY
   WITH incoming AS MATERIALIZED (
     SELECT * FROM ROWS FROM (json_to_recordset(given) AS (
       rid text, account_id text, type text, face text, input text, callback_url text, callback_headers text, correlation text,
       priority smallint, retention text, tries integer, timeout_s float8, run_at timestamptz, rerun_of text, silent_s float8,
-      traceparent text, ack_by_poll boolean, key text, fingerprint text, files text[]
+      traceparent text, ack_by_poll boolean, keyed boolean, files text[]
     )) WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
-      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, key, fingerprint, files, place)
-  ), kept AS (
-    INSERT INTO idempotency_key (account_id, key, fingerprint, rid, expires_at)
-    SELECT i.account_id, i.key, i.fingerprint, i.rid, now() + interval '24 hours' FROM incoming i WHERE i.key IS NOT NULL
-    ORDER BY i.account_id, i.key ON CONFLICT DO NOTHING RETURNING rid
+      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, keyed, files, place)
+  ), admitted AS (
+    SELECT i.*, coalesce(i.run_at <= now(), true) AS due FROM incoming i WHERE NOT i.keyed OR i.rid = ANY (kept)
+  ), fitting AS (
+    SELECT a.rid, row_number() OVER (ORDER BY a.nth, a.place) AS nth FROM (
+      SELECT a.rid, a.account_id, a.place, row_number() OVER (PARTITION BY a.account_id ORDER BY a.priority DESC, a.place) AS nth
+      FROM admitted a WHERE a.due
+    ) a JOIN unnest(roomy, frees) AS f (account_id, free) USING (account_id) WHERE a.nth <= f.free
   ), accepted AS (
     INSERT INTO operation (rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-      retention, tries, timeout_s, run_at, rerun_of, silent_until, traceparent, ack_by_poll, state, phase, status_text, due_at)
-    SELECT i.rid, i.account_id, i.type, i.face, i.input, i.callback_url, i.callback_headers, i.correlation, i.priority,
-      i.retention, i.tries, i.timeout_s, i.run_at, i.rerun_of, now() + make_interval(secs => i.silent_s), i.traceparent, i.ack_by_poll,
-      'Waiting', CASE WHEN i.run_at > now() THEN 'scheduled' ELSE 'ready' END, 'Waiting...', greatest(i.run_at, now())
-    FROM incoming i WHERE i.key IS NULL OR i.rid IN (SELECT k.rid FROM kept k) ORDER BY i.place
-    RETURNING rid, request_id, created_at, due_at, phase, callback_url, silent_until
+      retention, tries, timeout_s, run_at, rerun_of, silent_until, traceparent, ack_by_poll, state, status_text, phase, epoch, due_at, hinted_at)
+    SELECT a.rid, a.account_id, a.type, a.face, a.input, a.callback_url, a.callback_headers, a.correlation, a.priority,
+      a.retention, a.tries, a.timeout_s, a.run_at, a.rerun_of, now() + make_interval(secs => a.silent_s), a.traceparent, a.ack_by_poll,
+      'Waiting', 'Waiting...', CASE WHEN s.slot THEN 'hinted' WHEN a.due THEN 'ready' ELSE 'scheduled' END, s.slot::integer,
+      CASE WHEN s.slot THEN now() + redispatch WHEN a.due THEN now() ELSE a.run_at END, CASE WHEN s.slot THEN now() END
+    FROM admitted a CROSS JOIN LATERAL (SELECT a.rid IN (SELECT f.rid FROM fitting f WHERE f.nth <= places) AS slot) s ORDER BY a.place
+    RETURNING rid, request_id, created_at, due_at, phase, epoch, silent_until, callback_url
   ), used AS (
     INSERT INTO file_use (operation_id, file_id)
     SELECT a.request_id, f.id
@@ -375,7 +395,7 @@ BEGIN
   ), noted AS (
     INSERT INTO history_entry (operation_id, kind, state, text) SELECT a.request_id, 'transition', 'Waiting', 'Accepted' FROM accepted a
   )
-  SELECT * FROM accepted;
+  SELECT a.rid, a.request_id, a.created_at, a.due_at, a.phase, a.epoch, a.silent_until FROM accepted a;
 END $function$;
 
 CREATE OR REPLACE FUNCTION admit_callback_hosts(accounts text[], names text[], most integer)
@@ -474,6 +494,18 @@ BEGIN
     SELECT c.request_id, 'transition', 'Executing', 'Attempt ' || c.attempt || ' of ' || c.tries FROM claimed c
   )
   SELECT * FROM claimed;
+END $function$;
+
+CREATE OR REPLACE FUNCTION deliveries_wait()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  RETURN (SELECT d.seq FROM delivery d WHERE d.phase = 'ready' ORDER BY d.lane, d.receiver, d.run_at, d.seq LIMIT 1) IS NOT NULL;
 END $function$;
 
 CREATE OR REPLACE FUNCTION dispatch_deliveries(most integer, redispatch interval, in_flight integer, unproven_in_flight integer)
@@ -1231,10 +1263,127 @@ AS $function$
         SELECT h.request_id, h.epoch, h.request_id = ANY (lost) FROM hinted h ORDER BY h.priority DESC, h.request_id;
       END $function$;
 
+CREATE OR REPLACE FUNCTION first_attempts(origins text[], receivers bigint[], in_flight integer)
+ RETURNS TABLE(nth bigint, doubt integer)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(7164225003) THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  WITH open AS MATERIALIZED (
+    SELECT k.name, in_flight - CASE WHEN k.receiver = '' THEN in_flight / 5 ELSE 0 END AS most_of_one, f.flying, f.doubting
+    FROM (SELECT DISTINCT g.name FROM unnest(origins) AS g (name)) g
+    CROSS JOIN LATERAL (SELECT k.name, k.receiver, k.proven_at, k.rests_until FROM origin k WHERE k.name = g.name LIMIT 1) k
+    CROSS JOIN LATERAL (
+      SELECT coalesce(array_agg(d.receiver), '{}') AS flying, coalesce(array_agg(hashtext(d.account_id)::bigint) FILTER (WHERE d.doubt > 0), '{}') AS doubting
+      FROM (
+        SELECT d.receiver, d.account_id, d.doubt FROM delivery d
+        WHERE d.origin = k.name AND d.phase IN ('hinted', 'running') ORDER BY d.due_at LIMIT in_flight
+      ) d
+    ) f
+    WHERE k.proven_at IS NOT NULL AND (k.rests_until <= now()) IS NOT FALSE
+      AND (SELECT d.seq FROM delivery d WHERE d.origin = k.name AND d.phase = 'ready' ORDER BY d.origin, d.seq LIMIT 1) IS NULL
+  ), asked AS (
+    SELECT a.nth, a.origin, a.receiver >> 32 AS payer, o.flying, o.doubting, k.doubt,
+      CASE k.doubt WHEN 0 THEN o.most_of_one WHEN 1 THEN 1 ELSE 0 END - cardinality(array_positions(o.flying, a.receiver)) AS share,
+      row_number() OVER (PARTITION BY a.origin, a.receiver ORDER BY a.nth) AS of_receiver
+    FROM unnest(origins, receivers) WITH ORDINALITY AS a (origin, receiver, nth) JOIN open o ON o.name = a.origin
+    CROSS JOIN LATERAL (
+      SELECT CASE (SELECT k.answers FROM receiver k WHERE k.lane = a.origin AND k.receiver = a.receiver LIMIT 1) WHEN true THEN 0 WHEN false THEN 2 ELSE 1 END AS doubt
+    ) k
+  ), shared AS (
+    SELECT a.*, row_number() OVER (PARTITION BY a.origin, a.doubt, a.payer ORDER BY a.nth) AS of_account,
+      row_number() OVER (PARTITION BY a.origin, a.doubt ORDER BY a.nth) AS of_doubt
+    FROM asked a WHERE a.of_receiver <= a.share
+  ), fitting AS (
+    SELECT s.*, row_number() OVER (PARTITION BY s.origin ORDER BY s.nth) AS of_origin FROM shared s
+    WHERE s.doubt = 0 OR (s.of_account <= greatest(1, in_flight * 2 / 5) - cardinality(array_positions(s.doubting, s.payer))
+      AND s.of_doubt <= greatest(1, in_flight * 4 / 5) - cardinality(s.doubting))
+  )
+  SELECT f.nth, f.doubt FROM fitting f WHERE f.of_origin <= in_flight - cardinality(f.flying);
+END $function$;
+
+CREATE OR REPLACE FUNCTION free_slots(accounts text[], most_dispatched integer)
+ RETURNS TABLE(account_id text, free integer, places integer)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  places integer;
+  others boolean;
+BEGIN
+  IF NOT pg_try_advisory_xact_lock(7164225002) THEN
+    RETURN;
+  END IF;
+  places := most_dispatched - (
+    SELECT count(*) FROM (SELECT FROM operation o WHERE o.phase = 'hinted' ORDER BY o.due_at LIMIT most_dispatched) d);
+  IF places <= 0 THEN
+    RETURN;
+  END IF;
+  -- Where anybody waits, an account gets one now and no second: the others' turn comes in between.
+  others := (SELECT operations_wait());
+  RETURN QUERY
+  SELECT g.id, least(a.slots - (
+      SELECT count(*)::integer FROM (
+        SELECT FROM operation o WHERE o.account_id = a.id AND o.phase IN ('hinted', 'running') ORDER BY o.due_at LIMIT a.slots) t),
+    CASE WHEN others THEN 1 END), places
+  FROM unnest(accounts) AS g (id)
+  CROSS JOIN LATERAL (SELECT a.id, a.slots FROM account a WHERE a.id = g.id LIMIT 1) a
+  -- First come, first served within an account.
+  WHERE (SELECT o.request_id FROM operation o WHERE o.account_id = a.id AND o.phase = 'ready'
+    ORDER BY o.account_id, o.priority DESC, o.request_id LIMIT 1) IS NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION give_back_deliveries(given json)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  WITH given AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(given) AS g (id text, token uuid)
+  ), returned AS (
+    UPDATE delivery d SET phase = 'ready', due_at = now(), run_at = now(), lease_token = NULL, attempt_count = d.attempt_count - 1,
+      schedule_step = d.schedule_step - CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
+    FROM given g
+    WHERE d.id = ANY (ARRAY(SELECT g.id FROM given g)) AND d.id = g.id AND d.lease_token = g.token AND d.phase = 'running'
+    RETURNING d.id, d.attempt_count + 1 AS number
+  )
+  DELETE FROM attempt a USING returned r
+  WHERE a.delivery_id = ANY (ARRAY(SELECT r.id FROM returned r)) AND a.delivery_id = r.id AND a.number = r.number;
+END $function$;
+
 CREATE OR REPLACE FUNCTION new_delivery_id()
  RETURNS text
  LANGUAGE sql
 AS $function$ SELECT 'dlv_' || replace(gen_random_uuid()::text, '-', '') $function$;
+
+CREATE OR REPLACE FUNCTION operations_wait()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  RETURN (SELECT o.request_id FROM operation o WHERE o.phase = 'ready' ORDER BY o.account_id, o.priority DESC, o.request_id LIMIT 1) IS NOT NULL;
+END $function$;
 
 CREATE OR REPLACE FUNCTION ready_at(home text, wanted integer, in_flight integer, start bigint, proven boolean, closed boolean, lone bigint, most_mine integer[], most_all integer[])
  RETURNS TABLE(turn integer, seq bigint, payer bigint, doubt integer, mine integer, everyone integer)
@@ -1348,7 +1497,7 @@ AS $function$
       $function$;
 
 CREATE OR REPLACE FUNCTION record_attempts(records json, forgiven interval, rest interval)
- RETURNS TABLE(id text, failed_for_days boolean)
+ RETURNS TABLE(id text, failed_for_days boolean, waits boolean)
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
  SET jit TO 'off'
@@ -1424,9 +1573,10 @@ BEGIN
     FROM moved m JOIN endpoint e ON e.account_id = m.account_id AND 'delivery.exhausted' = ANY (e.events) AND e.id IS DISTINCT FROM m.endpoint_id
     WHERE m.exhausted_body IS NOT NULL AND e.account_id = ANY (ARRAY(SELECT m.account_id FROM moved m WHERE m.exhausted_body IS NOT NULL))
   )
-  SELECT m.id, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - forgiven
+  SELECT m.id, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - forgiven, w.wait
   FROM moved m
-  LEFT JOIN LATERAL (SELECT e.failing_since FROM endpoint e WHERE e.id = m.endpoint_id LIMIT 1) e ON true;
+  LEFT JOIN LATERAL (SELECT e.failing_since FROM endpoint e WHERE e.id = m.endpoint_id LIMIT 1) e ON true
+  CROSS JOIN (SELECT deliveries_wait() AS wait) w;
 END $function$;
 
 CREATE OR REPLACE FUNCTION release_operations(given json)
@@ -1485,15 +1635,26 @@ BEGIN
   SELECT h.request_id, h.stands FROM held h;
 END $function$;
 
-CREATE OR REPLACE FUNCTION settle_operations(endings json)
- RETURNS TABLE(request_id bigint, owes boolean)
+CREATE OR REPLACE FUNCTION settle_operations(endings json, starts json, in_flight integer, lease interval)
+ RETURNS TABLE(request_id bigint, started boolean, owes boolean, waits boolean)
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
  SET jit TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 #variable_conflict use_column
+DECLARE
+  ids bigint[]; tokens uuid[]; attempts text[]; doubts integer[];
 BEGIN
+  IF starts IS NOT NULL THEN
+    WITH start AS MATERIALIZED (
+      SELECT * FROM ROWS FROM (json_to_recordset(starts) AS (request_id bigint, token uuid, attempt_id text, account_id text, origin text, url text))
+        WITH ORDINALITY AS s (request_id, token, attempt_id, account_id, origin, url, nth)
+    )
+    SELECT array_agg(s.request_id), array_agg(s.token), array_agg(s.attempt_id), array_agg(f.doubt) INTO ids, tokens, attempts, doubts
+    FROM start s JOIN first_attempts((SELECT array_agg(s.origin ORDER BY s.nth) FROM start s),
+      (SELECT array_agg(receiver_of(s.account_id, s.url) ORDER BY s.nth) FROM start s), in_flight) f USING (nth);
+  END IF;
   RETURN QUERY
   WITH ending AS MATERIALIZED (
     SELECT * FROM json_to_recordset(endings) AS e (
@@ -1522,13 +1683,24 @@ BEGIN
   ), called AS (
     -- While the operation is silent, its callback waits.
     INSERT INTO delivery (operation_id, operation_rid, account_id, event_type, id, destination, url, origin, headers, body,
-      lane, receiver, accepted_at, traceparent, phase, due_at, run_at)
+      lane, receiver, accepted_at, traceparent, phase, due_at, run_at, lease_token, doubt, attempt_count, schedule_step)
     SELECT s.request_id, s.rid, s.account_id, s.event_type, c.id, 'callback', c.url, c.origin, c.headers, c.body,
       c.origin, receiver_of(s.account_id, c.url), s.created_at, s.traceparent,
-      CASE WHEN s.silent_until > now() THEN 'scheduled' ELSE 'ready' END, greatest(s.silent_until, now()), greatest(s.silent_until, now())
+      CASE WHEN w.silent THEN 'scheduled' WHEN w.starts THEN 'running' ELSE 'ready' END,
+      CASE WHEN w.starts THEN now() + lease ELSE greatest(s.silent_until, now()) END, greatest(s.silent_until, now()),
+      CASE WHEN w.starts THEN b.token END, CASE WHEN w.starts THEN b.doubt ELSE 0 END, w.starts::integer, w.starts::integer
     FROM settled s CROSS JOIN LATERAL json_to_record(s.callback) AS c (id text, url text, origin text, headers text, body text)
+    LEFT JOIN unnest(ids, tokens, doubts) AS b (request_id, token, doubt) ON b.request_id = s.request_id
+    CROSS JOIN LATERAL (
+      SELECT coalesce(s.silent_until > now(), false) AS silent, b.token IS NOT NULL AND (s.silent_until > now()) IS NOT TRUE AS starts
+    ) w
     WHERE s.callback IS NOT NULL
     ON CONFLICT ON CONSTRAINT delivery_once DO NOTHING
+    RETURNING operation_id, id, phase
+  ), logged AS (
+    INSERT INTO attempt (delivery_id, number, id, trigger, outcome)
+    SELECT c.id, 1, b.attempt_id, 'schedule', 'started'
+    FROM called c JOIN unnest(ids, attempts) AS b (request_id, attempt_id) ON b.request_id = c.operation_id WHERE c.phase = 'running'
   ), told AS (
     INSERT INTO delivery (operation_id, operation_rid, account_id, event_type, id, destination, url, origin, endpoint_id, body,
       lane, accepted_at, traceparent, phase, due_at)
@@ -1539,7 +1711,8 @@ BEGIN
     ON CONFLICT ON CONSTRAINT delivery_once DO NOTHING
     RETURNING operation_id
   )
-  SELECT s.request_id, s.callback IS NOT NULL OR s.request_id IN (SELECT t.operation_id FROM told t) FROM settled s;
+  SELECT s.request_id, coalesce(c.phase = 'running', false), c.phase = 'ready' OR s.request_id IN (SELECT t.operation_id FROM told t), w.wait
+  FROM settled s LEFT JOIN called c ON c.operation_id = s.request_id CROSS JOIN (SELECT operations_wait() AS wait) w;
 END $function$;
 
 CREATE OR REPLACE FUNCTION spare_leases(most integer, lease interval)

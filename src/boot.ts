@@ -24,6 +24,7 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
   }
   const timing = {
     leaseS: env.RINGBACK_LEASE_S,
+    fastStart: env.RINGBACK_FAST_START,
     redispatchS: env.RINGBACK_REDISPATCH_S,
     pollMs: env.RINGBACK_POLL_MS,
   };

@@ -230,7 +230,7 @@ describe('A worker that learns late of its claim, or never', { timeout: 60_000 }
       await using late = await App.start({ database: { url: database.url }, operations: timing }, [
         TestModule,
       ]);
-      database.holdAnswersTo("status_text = 'Executing...'");
+      database.holdAnswersTo('claim_operations(');
       const { id } = await late.client.submit({ type: 'test.often' });
       await expect.poll(() => phasesOf(database, 'operation'), { timeout: 10_000 }).toEqual(['running']);
       await using other = await App.start({ database: { url: database.direct }, operations: timing }, [
@@ -249,7 +249,7 @@ describe('A worker that learns late of its claim, or never', { timeout: 60_000 }
     {
       const deliveries = { ...timing, timeoutS: 1 };
       await using late = await App.start({ database: { url: database.url }, deliveries });
-      database.holdAnswersTo('INSERT INTO attempt');
+      database.holdAnswersTo('claim_deliveries(');
       const { id } = await late.client.submit({ type: 'echo', callback: { url: receiver.url } });
       await expect.poll(() => phasesOf(database, 'delivery'), { timeout: 10_000 }).toEqual(['running']);
       await using other = await App.start({ database: { url: database.direct }, deliveries });
@@ -265,7 +265,7 @@ describe('A worker that learns late of its claim, or never', { timeout: 60_000 }
     away.open();
     await using database = await FragileDatabase.create();
     await using app = await App.start({ database: { url: database.url } }, [TestModule]);
-    database.holdAnswersTo("status_text = 'Executing...'");
+    database.holdAnswersTo('claim_operations(');
     const { id } = await app.client.submit({ type: 'test.once' });
     await expect.poll(() => phasesOf(database, 'operation'), { timeout: 10_000 }).toEqual(['running']);
     database.goAway();
@@ -274,13 +274,47 @@ describe('A worker that learns late of its claim, or never', { timeout: 60_000 }
     expect(await app.client.ended(id, 30)).toMatchObject({ status: 'Finished' });
     expect(runs).toBe(1);
   });
+
+  it.each(['settle_operations(', 'claim_deliveries('])(
+    'logs no attempt of a callback that it had without knowing, where the answer to %s is lost',
+    async (statement) => {
+      await using database = await FragileDatabase.create();
+      await using receiver = await Receiver.answering(200);
+      // A claim comes where the end doesn't begin the attempt.
+      const fastStart = statement === 'settle_operations(';
+      // A round that is under way has the lock.
+      const deliveries = { leaseS: 60, pollMs: 60_000, fastStart };
+      await using app = await App.start({ database: { url: database.url }, deliveries });
+      const callback = { url: receiver.url };
+      await app.client.submit({ type: 'echo', callback });
+      await receiver.received(1);
+      const delivered = (): Promise<unknown> =>
+        rowsOf(database.direct, 'SELECT state, phase FROM delivery ORDER BY seq');
+      await expect.poll(delivered).toEqual([{ state: 'Delivered', phase: null }]);
+      database.holdAnswersTo(statement);
+      await app.client.submit({ type: 'echo', callback });
+      await expect.poll(() => phasesOf(database, 'delivery'), { timeout: 10_000 }).toEqual([null, 'running']);
+      database.goAway();
+      database.letGo();
+      database.comeBack();
+      await receiver.received(2);
+      const attempts = (): Promise<unknown> =>
+        rowsOf(database.direct, 'SELECT number, outcome FROM attempt ORDER BY started_at');
+      await expect
+        .poll(attempts, { timeout: 10_000 })
+        .toEqual(Array.from({ length: 2 }, () => ({ number: 1, outcome: 'delivered' })));
+    },
+  );
 });
 
 async function phasesOf(
   database: FragileDatabase,
   table: 'operation' | 'delivery',
 ): Promise<(string | null)[]> {
-  const rows = await rowsOf<{ phase: string | null }>(database.direct, `SELECT phase FROM ${table}`);
+  const rows = await rowsOf<{ phase: string | null }>(
+    database.direct,
+    `SELECT phase FROM ${table} ORDER BY created_at`,
+  );
   return rows.map(({ phase }) => phase);
 }
 

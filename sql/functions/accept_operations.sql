@@ -1,30 +1,50 @@
--- Stores new operations, each with its idempotency key, the files it may read and the first entry of its history, in one commit.
--- Answers those that were stored: one whose key is taken is not.
-CREATE OR REPLACE FUNCTION accept_operations(given json)
-RETURNS TABLE (rid text, request_id bigint, created_at timestamptz, due_at timestamptz, phase text, callback_url text, silent_until timestamptz)
+-- Stores new operations, each with its idempotency key, the files it may read and the first entry of its history, in one commit, and
+-- reserves a slot where one is free: `accounts` are those of what is due now, `most_dispatched` may be dispatched in all (0: none
+-- here). Answers those that were stored: one whose key is taken is not.
+CREATE OR REPLACE FUNCTION accept_operations(given json, keys json, accounts text[], most_dispatched integer, redispatch interval)
+RETURNS TABLE (rid text, request_id bigint, created_at timestamptz, due_at timestamptz, phase text, epoch integer, silent_until timestamptz)
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
+DECLARE
+  kept text[]; roomy text[]; frees integer[]; places integer;
 BEGIN
+  IF keys IS NOT NULL THEN
+    WITH kept AS (
+      INSERT INTO idempotency_key (account_id, key, fingerprint, rid, expires_at)
+      SELECT k.account_id, k.key, k.fingerprint, k.rid, now() + interval '24 hours'
+      FROM json_to_recordset(keys) AS k (account_id text, key text, fingerprint text, rid text)
+      ORDER BY k.account_id, k.key ON CONFLICT DO NOTHING RETURNING rid
+    )
+    SELECT array_agg(k.rid) INTO kept FROM kept k;
+  END IF;
+  -- After the keys: another that takes the same one may be waited for, and a dispatch not because of that.
+  IF most_dispatched > 0 THEN
+    SELECT array_agg(f.account_id), array_agg(f.free), max(f.places) INTO roomy, frees, places FROM free_slots(accounts, most_dispatched) f;
+  END IF;
   RETURN QUERY
   WITH incoming AS MATERIALIZED (
     SELECT * FROM ROWS FROM (json_to_recordset(given) AS (
       rid text, account_id text, type text, face text, input text, callback_url text, callback_headers text, correlation text,
       priority smallint, retention text, tries integer, timeout_s float8, run_at timestamptz, rerun_of text, silent_s float8,
-      traceparent text, ack_by_poll boolean, key text, fingerprint text, files text[]
+      traceparent text, ack_by_poll boolean, keyed boolean, files text[]
     )) WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
-      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, key, fingerprint, files, place)
-  ), kept AS (
-    INSERT INTO idempotency_key (account_id, key, fingerprint, rid, expires_at)
-    SELECT i.account_id, i.key, i.fingerprint, i.rid, now() + interval '24 hours' FROM incoming i WHERE i.key IS NOT NULL
-    ORDER BY i.account_id, i.key ON CONFLICT DO NOTHING RETURNING rid
+      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, keyed, files, place)
+  ), admitted AS (
+    SELECT i.*, coalesce(i.run_at <= now(), true) AS due FROM incoming i WHERE NOT i.keyed OR i.rid = ANY (kept)
+  ), fitting AS (
+    SELECT a.rid, row_number() OVER (ORDER BY a.nth, a.place) AS nth FROM (
+      SELECT a.rid, a.account_id, a.place, row_number() OVER (PARTITION BY a.account_id ORDER BY a.priority DESC, a.place) AS nth
+      FROM admitted a WHERE a.due
+    ) a JOIN unnest(roomy, frees) AS f (account_id, free) USING (account_id) WHERE a.nth <= f.free
   ), accepted AS (
     INSERT INTO operation (rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-      retention, tries, timeout_s, run_at, rerun_of, silent_until, traceparent, ack_by_poll, state, phase, status_text, due_at)
-    SELECT i.rid, i.account_id, i.type, i.face, i.input, i.callback_url, i.callback_headers, i.correlation, i.priority,
-      i.retention, i.tries, i.timeout_s, i.run_at, i.rerun_of, now() + make_interval(secs => i.silent_s), i.traceparent, i.ack_by_poll,
-      'Waiting', CASE WHEN i.run_at > now() THEN 'scheduled' ELSE 'ready' END, 'Waiting...', greatest(i.run_at, now())
-    FROM incoming i WHERE i.key IS NULL OR i.rid IN (SELECT k.rid FROM kept k) ORDER BY i.place
-    RETURNING rid, request_id, created_at, due_at, phase, callback_url, silent_until
+      retention, tries, timeout_s, run_at, rerun_of, silent_until, traceparent, ack_by_poll, state, status_text, phase, epoch, due_at, hinted_at)
+    SELECT a.rid, a.account_id, a.type, a.face, a.input, a.callback_url, a.callback_headers, a.correlation, a.priority,
+      a.retention, a.tries, a.timeout_s, a.run_at, a.rerun_of, now() + make_interval(secs => a.silent_s), a.traceparent, a.ack_by_poll,
+      'Waiting', 'Waiting...', CASE WHEN s.slot THEN 'hinted' WHEN a.due THEN 'ready' ELSE 'scheduled' END, s.slot::integer,
+      CASE WHEN s.slot THEN now() + redispatch WHEN a.due THEN now() ELSE a.run_at END, CASE WHEN s.slot THEN now() END
+    FROM admitted a CROSS JOIN LATERAL (SELECT a.rid IN (SELECT f.rid FROM fitting f WHERE f.nth <= places) AS slot) s ORDER BY a.place
+    RETURNING rid, request_id, created_at, due_at, phase, epoch, silent_until, callback_url
   ), used AS (
     INSERT INTO file_use (operation_id, file_id)
     SELECT a.request_id, f.id
@@ -36,5 +56,5 @@ BEGIN
   ), noted AS (
     INSERT INTO history_entry (operation_id, kind, state, text) SELECT a.request_id, 'transition', 'Waiting', 'Accepted' FROM accepted a
   )
-  SELECT * FROM accepted;
+  SELECT a.rid, a.request_id, a.created_at, a.due_at, a.phase, a.epoch, a.silent_until FROM accepted a;
 END $$;

@@ -1,8 +1,8 @@
 -- Logs how attempts ended whose lease is still the caller's, together with what becomes of their deliveries and what was learnt
--- of their origins, receivers and endpoints, in one commit. Answers those that were recorded, and of each whether its endpoint has
--- failed without a success for `forgiven`. `records` come in an order that all keep: none waits for another in a circle.
+-- of their origins, receivers and endpoints, in one commit. Answers those that were recorded: whether its endpoint has failed without
+-- a success for `forgiven`, and whether deliveries wait for a place. `records` come in an order that all keep: none waits for another in a circle.
 CREATE OR REPLACE FUNCTION record_attempts(records json, forgiven interval, rest interval)
-RETURNS TABLE (id text, failed_for_days boolean)
+RETURNS TABLE (id text, failed_for_days boolean, waits boolean)
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
@@ -74,7 +74,8 @@ BEGIN
     FROM moved m JOIN endpoint e ON e.account_id = m.account_id AND 'delivery.exhausted' = ANY (e.events) AND e.id IS DISTINCT FROM m.endpoint_id
     WHERE m.exhausted_body IS NOT NULL AND e.account_id = ANY (ARRAY(SELECT m.account_id FROM moved m WHERE m.exhausted_body IS NOT NULL))
   )
-  SELECT m.id, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - forgiven
+  SELECT m.id, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - forgiven, w.wait
   FROM moved m
-  LEFT JOIN LATERAL (SELECT e.failing_since FROM endpoint e WHERE e.id = m.endpoint_id LIMIT 1) e ON true;
+  LEFT JOIN LATERAL (SELECT e.failing_since FROM endpoint e WHERE e.id = m.endpoint_id LIMIT 1) e ON true
+  CROSS JOIN (SELECT deliveries_wait() AS wait) w;
 END $$;

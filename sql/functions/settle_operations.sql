@@ -1,11 +1,23 @@
--- Ends operations whose lease is still the caller's, and makes the deliveries that they owe, in one commit. Answers those that
--- were ended, and whether deliveries were made. `endings` come in the order of their request ids, as all who take many rows do:
--- none waits for another in a circle.
-CREATE OR REPLACE FUNCTION settle_operations(endings json)
-RETURNS TABLE (request_id bigint, owes boolean)
+-- Ends operations whose lease is still the caller's, and makes the deliveries that they owe, in one commit. Of those `starts` it
+-- also leases the callback to the caller, with its first attempt in the log, where there is room for it. Answers those that were
+-- ended: whether the callback is the caller's, whether deliveries are left to the dispatcher, and whether operations wait for a slot.
+-- `endings` come in the order of their request ids, as all who take many rows do: none waits for another in a circle.
+CREATE OR REPLACE FUNCTION settle_operations(endings json, starts json, in_flight integer, lease interval)
+RETURNS TABLE (request_id bigint, started boolean, owes boolean, waits boolean)
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
+DECLARE
+  ids bigint[]; tokens uuid[]; attempts text[]; doubts integer[];
 BEGIN
+  IF starts IS NOT NULL THEN
+    WITH start AS MATERIALIZED (
+      SELECT * FROM ROWS FROM (json_to_recordset(starts) AS (request_id bigint, token uuid, attempt_id text, account_id text, origin text, url text))
+        WITH ORDINALITY AS s (request_id, token, attempt_id, account_id, origin, url, nth)
+    )
+    SELECT array_agg(s.request_id), array_agg(s.token), array_agg(s.attempt_id), array_agg(f.doubt) INTO ids, tokens, attempts, doubts
+    FROM start s JOIN first_attempts((SELECT array_agg(s.origin ORDER BY s.nth) FROM start s),
+      (SELECT array_agg(receiver_of(s.account_id, s.url) ORDER BY s.nth) FROM start s), in_flight) f USING (nth);
+  END IF;
   RETURN QUERY
   WITH ending AS MATERIALIZED (
     SELECT * FROM json_to_recordset(endings) AS e (
@@ -34,13 +46,24 @@ BEGIN
   ), called AS (
     -- While the operation is silent, its callback waits.
     INSERT INTO delivery (operation_id, operation_rid, account_id, event_type, id, destination, url, origin, headers, body,
-      lane, receiver, accepted_at, traceparent, phase, due_at, run_at)
+      lane, receiver, accepted_at, traceparent, phase, due_at, run_at, lease_token, doubt, attempt_count, schedule_step)
     SELECT s.request_id, s.rid, s.account_id, s.event_type, c.id, 'callback', c.url, c.origin, c.headers, c.body,
       c.origin, receiver_of(s.account_id, c.url), s.created_at, s.traceparent,
-      CASE WHEN s.silent_until > now() THEN 'scheduled' ELSE 'ready' END, greatest(s.silent_until, now()), greatest(s.silent_until, now())
+      CASE WHEN w.silent THEN 'scheduled' WHEN w.starts THEN 'running' ELSE 'ready' END,
+      CASE WHEN w.starts THEN now() + lease ELSE greatest(s.silent_until, now()) END, greatest(s.silent_until, now()),
+      CASE WHEN w.starts THEN b.token END, CASE WHEN w.starts THEN b.doubt ELSE 0 END, w.starts::integer, w.starts::integer
     FROM settled s CROSS JOIN LATERAL json_to_record(s.callback) AS c (id text, url text, origin text, headers text, body text)
+    LEFT JOIN unnest(ids, tokens, doubts) AS b (request_id, token, doubt) ON b.request_id = s.request_id
+    CROSS JOIN LATERAL (
+      SELECT coalesce(s.silent_until > now(), false) AS silent, b.token IS NOT NULL AND (s.silent_until > now()) IS NOT TRUE AS starts
+    ) w
     WHERE s.callback IS NOT NULL
     ON CONFLICT ON CONSTRAINT delivery_once DO NOTHING
+    RETURNING operation_id, id, phase
+  ), logged AS (
+    INSERT INTO attempt (delivery_id, number, id, trigger, outcome)
+    SELECT c.id, 1, b.attempt_id, 'schedule', 'started'
+    FROM called c JOIN unnest(ids, attempts) AS b (request_id, attempt_id) ON b.request_id = c.operation_id WHERE c.phase = 'running'
   ), told AS (
     INSERT INTO delivery (operation_id, operation_rid, account_id, event_type, id, destination, url, origin, endpoint_id, body,
       lane, accepted_at, traceparent, phase, due_at)
@@ -51,5 +74,6 @@ BEGIN
     ON CONFLICT ON CONSTRAINT delivery_once DO NOTHING
     RETURNING operation_id
   )
-  SELECT s.request_id, s.callback IS NOT NULL OR s.request_id IN (SELECT t.operation_id FROM told t) FROM settled s;
+  SELECT s.request_id, coalesce(c.phase = 'running', false), c.phase = 'ready' OR s.request_id IN (SELECT t.operation_id FROM told t), w.wait
+  FROM settled s LEFT JOIN called c ON c.operation_id = s.request_id CROSS JOIN (SELECT operations_wait() AS wait) w;
 END $$;

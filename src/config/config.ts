@@ -42,6 +42,8 @@ export abstract class ProcessConfig {
 export abstract class OperationConfig {
   abstract readonly concurrency: number;
   abstract readonly leaseS: number;
+  /** Whether what has room begins in the commit that makes it, without a dispatch. */
+  abstract readonly fastStart: boolean;
   abstract readonly redispatchS: number;
   abstract readonly pollMs: number;
   /** What a handler gets to stop in when its operation is canceled. */
@@ -61,6 +63,8 @@ export abstract class DeliveryConfig {
   abstract readonly concurrency: number;
   abstract readonly originInFlight: number;
   abstract readonly leaseS: number;
+  /** Whether what has room begins in the commit that makes it, without a dispatch. */
+  abstract readonly fastStart: boolean;
   abstract readonly redispatchS: number;
   abstract readonly pollMs: number;
   abstract readonly timeoutS: number;

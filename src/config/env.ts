@@ -120,6 +120,11 @@ export const SETTINGS = {
     'Callback attempts in flight at once to one origin (scheme, host and port), over all processes. Where several receivers are at one origin, a part is kept for those that answer.',
     number(1, 10_000),
   ),
+  RINGBACK_FAST_START: setting(
+    'true',
+    'Whether an operation gets its slot when it is accepted and a callback its first attempt when its operation ends, where there is room and nobody waits; `false`: all of them wait for the dispatcher.',
+    boolean,
+  ),
   RINGBACK_LEASE_S: setting(
     '30',
     'Seconds until the work of a worker that went silent is given to another; at least RINGBACK_CALLBACK_TIMEOUT_S + 5.',

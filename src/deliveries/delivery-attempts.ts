@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { SpanKind } from '@opentelemetry/api';
 import { Injectable, Logger } from '@nestjs/common';
@@ -12,15 +13,16 @@ import { signatureHeaders } from '../signing/signature.js';
 import { type SigningKeys, SigningSecrets } from '../signing/signing-secrets.store.js';
 import { Step } from '../tracing/spans.js';
 import { ATTEMPT_MADE, type AttemptMade } from './attempt-made.js';
-import { DeliveryDispatcher } from './delivery.dispatcher.js';
 import type { DeliveryEntity } from './delivery.entity.js';
 import {
   type AttemptRecord,
   type DeliveryClaim,
   DeliveryStore,
+  newAttemptId,
   PARKED_PER_PLACE,
   type Recorded,
 } from './delivery.store.js';
+import { type FirstAttempt, type FirstAttemptMaker, FirstAttempts } from './first-attempts.js';
 import { EndpointHealthStore } from './endpoint-health.store.js';
 import { isWithinDeadline, nextDelay } from './retry-schedule.js';
 import { type Verdict, verdict } from './verdict.js';
@@ -61,7 +63,7 @@ const NOT_BEGUN: AttemptResult = { ...NOT_MADE, code: 'aborted' };
 
 /** Makes attempts: claims what hints name, POSTs, judges and records. */
 @Injectable()
-export class DeliveryAttempts {
+export class DeliveryAttempts implements FirstAttemptMaker {
   private readonly logger = new Logger('Deliveries');
   private readonly follower: HintFollower;
   private readonly shutdown = new AbortController();
@@ -72,7 +74,7 @@ export class DeliveryAttempts {
     private readonly client: WebhookClient,
     private readonly secrets: SigningSecrets,
     private readonly box: SecretBox,
-    private readonly dispatcher: DeliveryDispatcher,
+    firstAttempts: FirstAttempts,
     private readonly config: DeliveryConfig,
     database: Database,
   ) {
@@ -84,6 +86,7 @@ export class DeliveryAttempts {
       giveBack: (hint) => store.returnHint(hint),
       reach: () => database.query('SELECT'),
     });
+    if (config.fastStart) firstAttempts.madeBy(this);
     // Every attempt in flight listens.
     setMaxListeners(0, this.shutdown.signal);
   }
@@ -100,7 +103,31 @@ export class DeliveryAttempts {
 
   private async claimAndAttempt(hint: Hint, park: () => void): Promise<void> {
     const claim = await this.store.claim(hint);
-    if (!claim) return;
+    if (claim) await this.attemptClaimed(claim, park);
+  }
+
+  /** A place for the first attempt of a delivery that is being made. */
+  reserve(): FirstAttempt | null {
+    const place = this.follower.reserve();
+    if (!place) return null;
+    const token = randomUUID();
+    const abandon = (deliveryId: string): void => {
+      this.store.giveBack(deliveryId, token);
+      place.end();
+    };
+    return {
+      token,
+      attemptId: newAttemptId(),
+      begin: (claim) => {
+        if (this.follower.stopping) abandon(claim.delivery.id);
+        else this.follower.run(place, claim.delivery.id, this.attemptClaimed(claim, place.park));
+      },
+      cancel: place.end,
+      abandon,
+    };
+  }
+
+  private async attemptClaimed(claim: DeliveryClaim, park: () => void): Promise<void> {
     const { delivery } = claim;
     // Receivers that hang must not fill the places of those that answer.
     if (claim.isDoubted) park();
@@ -129,8 +156,6 @@ export class DeliveryAttempts {
       if (ATTEMPT_MADE.hasSubscribers) ATTEMPT_MADE.publish(made(claim, result, record));
       await this.judgeEndpoint(delivery, judged, recorded);
     }
-    // The origin has room for the next one.
-    this.dispatcher.wake();
   }
 
   /** Disables the endpoint where its receiver asked for it, or where it has failed for days. */

@@ -16,6 +16,7 @@ export class DeliveryDispatcher extends DispatchLoop {
     config: DeliveryConfig,
   ) {
     super('deliveries', config.pollMs);
+    store.onWaiting(() => this.wake());
   }
 
   protected async round(): Promise<boolean> {

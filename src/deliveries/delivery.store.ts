@@ -3,7 +3,9 @@ import { Injectable } from '@nestjs/common';
 import { DeliveryConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { GroupCommit } from '../database/group-commit.js';
+import { DatabaseUnavailableError } from '../database/database-errors.js';
 import { jsonRows } from '../database/json-rows.js';
+import { rideOut } from '../database/ride-out.js';
 import { Rows } from '../database/rows.js';
 import type { Hint } from '../queues/hint.js';
 import type { SignatureProfile } from '../signing/signature.js';
@@ -105,15 +107,28 @@ export interface DeliveryFilter {
 export class DeliveryStore {
   private readonly claims = new GroupCommit((hints: Hint[]) => this.claimMany(hints));
   private readonly returns = new GroupCommit((hints: Hint[]) => this.returnMany(hints));
+  private readonly givingBack = new GroupCommit(
+    (given: { id: string; token: string }[]) => this.giveBackMany(given),
+    {
+      rowOf: ({ id }) => id,
+    },
+  );
   private readonly recordings = new GroupCommit((records: AttemptRecord[]) => this.recordAttempts(records), {
     rowOf: (record) => record.deliveryId,
   });
+
+  private waiting: (() => void) | undefined;
 
   constructor(
     private readonly database: Database,
     private readonly rows: Rows,
     private readonly config: DeliveryConfig,
   ) {}
+
+  /** Called where deliveries wait for a place that this process has just made free. */
+  onWaiting(listener: () => void): void {
+    this.waiting = listener;
+  }
 
   /** Leases a delivery and logs its attempt as started, in one commit; null when somebody else has it. */
   claim(hint: Hint): Promise<DeliveryClaim | null> {
@@ -133,21 +148,11 @@ export class DeliveryStore {
   private async claimMany(hints: Hint[]): Promise<(DeliveryClaim | null)[]> {
     const tokens = hints.map(() => randomUUID());
     const askedAt = performance.now();
-    const rows = await this.database.query<ClaimRow>(
-      `SELECT (delivery).*, endpoint_headers, retry_schedule, signature_profile, clock_timestamp() AS claimed_at
-       FROM claim_deliveries($1, make_interval(secs => $2))`,
-      [
-        jsonRows(
-          hints.map(({ id, epoch }, place) => ({
-            id,
-            epoch,
-            token: tokens[place],
-            attempt_id: `att_${randomBytes(16).toString('hex')}`,
-          })),
-        ),
-        this.config.leaseS,
-      ],
-    );
+    const rows = await this.claimAs(hints, tokens).catch((error: unknown) => {
+      if (error instanceof DatabaseUnavailableError)
+        hints.forEach(({ id }, place) => this.giveBack(id, tokens[place]!));
+      throw error;
+    });
     const claimed = new Map(rows.map((row) => [row.lease_token, row]));
     return tokens.map((token) => {
       const row = claimed.get(token);
@@ -168,16 +173,56 @@ export class DeliveryStore {
     });
   }
 
+  private claimAs(hints: readonly Hint[], tokens: readonly string[]): Promise<ClaimRow[]> {
+    return this.database.query<ClaimRow>(
+      `SELECT (delivery).*, endpoint_headers, retry_schedule, signature_profile, clock_timestamp() AS claimed_at
+       FROM claim_deliveries($1, make_interval(secs => $2))`,
+      [
+        jsonRows(
+          hints.map(({ id, epoch }, place) => ({
+            id,
+            epoch,
+            token: tokens[place],
+            attempt_id: newAttemptId(),
+          })),
+        ),
+        this.config.leaseS,
+      ],
+    );
+  }
+
   private async recordAttempts(records: AttemptRecord[]): Promise<(Recorded | null)[]> {
-    const rows = await this.database.query<{ id: string; failed_for_days: boolean | null }>(
+    const rows = await this.database.query<{ id: string; failed_for_days: boolean | null; waits: boolean }>(
       'SELECT * FROM record_attempts($1, make_interval(secs => $2), make_interval(secs => $3))',
       [jsonRows(records.toSorted(byDelivery).map(recordRow)), FORGIVEN_S, this.config.timeoutS * MOST_REST],
     );
+    // What the statement itself makes due, it doesn't see.
+    if (rows.some(({ waits }) => waits) || records.some((r) => r.delayS === 0 || r.exhaustedBody !== null))
+      this.waiting?.();
     const moved = new Map(rows.map((row) => [row.id, row]));
     return records.map(({ deliveryId }) => {
       const row = moved.get(deliveryId);
       return row ? { failedForDays: row.failed_for_days === true } : null;
     });
+  }
+
+  /**
+   * Gives a delivery back that may be leased to this process without its knowing, or that it can't begin: nothing was sent. As soon
+   * as PostgreSQL is there.
+   */
+  giveBack(id: string, token: string): void {
+    rideOut(
+      () => this.givingBack.add({ id, token }),
+      () => false,
+    ).catch(() => undefined);
+  }
+
+  private async giveBackMany(given: { id: string; token: string }[]): Promise<void[]> {
+    await this.database.query('SELECT give_back_deliveries($1)', [
+      jsonRows(given.toSorted((one, other) => (one.id < other.id ? -1 : 1))),
+    ]);
+    this.waiting?.();
+    return given.map(() => undefined);
   }
 
   /** Finds due deliveries within their origins' caps and answers the hints to send; after an outage it first spares leases. */
@@ -325,6 +370,10 @@ export class DeliveryStore {
     );
     return rows.map((row) => this.rows.to(DeliveryEntity, row));
   }
+}
+
+export function newAttemptId(): string {
+  return `att_${randomBytes(16).toString('hex')}`;
 }
 
 /** Statements that take many rows take them in one order: none waits for another in a circle. */

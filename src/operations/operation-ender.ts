@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
-import type { OwnCallback } from '../deliveries/owed.js';
+import { FirstAttempts } from '../deliveries/first-attempts.js';
+import { firstClaim, type OwnCallback } from '../deliveries/owed.js';
 import { CallbackPresenters } from './callback-presenters.js';
 import type { OperationEntity } from './operation.entity.js';
 import { OPERATION_ENDED, type OperationEnded } from './operation-ended.js';
@@ -40,6 +41,7 @@ export class OperationEnder {
     private readonly store: OperationStore,
     private readonly presenters: CallbackPresenters,
     private readonly deliveries: DeliveryDispatcher,
+    private readonly firstAttempts: FirstAttempts,
     private readonly waits: OperationWaits,
     private readonly pace: PollPace,
     private readonly config: OperationConfig,
@@ -49,8 +51,11 @@ export class OperationEnder {
   async end(claim: Claim, how: How, finishedAt: Date): Promise<OperationEntity | null> {
     const operation = this.ended(claim.operation, how, finishedAt);
     const eventType = EVENT_OF[how.state];
-    const settled = await this.store.settle({
+    const callback = this.callback(operation, eventType);
+    const start = callback && this.firstAttempts.reserve();
+    const settling = this.store.settle({
       requestId: operation.requestId,
+      accountId: operation.accountId,
       leaseToken: claim.leaseToken,
       state: how.state,
       statusText: operation.statusText,
@@ -63,9 +68,17 @@ export class OperationEnder {
       finishedAt,
       expiresAt: operation.expiresAt!,
       stack: how.state === 'Failed' ? (how.stack ?? null) : null,
-      callback: this.callback(operation, eventType),
+      callback,
+      start,
       event: { eventType, body: this.presenters.event(operation, eventType) },
     });
+    const settled = await settling.catch((error: unknown) => {
+      start?.abandon(callback!.id);
+      throw error;
+    });
+    if (settled?.started)
+      start!.begin(firstClaim(operation, eventType, callback!, start!.token, settled.started));
+    else start?.cancel();
     if (!settled) return null;
     if (settled.owes) this.deliveries.wake();
     this.pace.learn(operation);

@@ -97,8 +97,6 @@ export class OperationRunner {
   private async claimAndRun(hint: Hint): Promise<void> {
     const claim = await this.store.claim(hint);
     if (!claim) return;
-    // The queue has room for another.
-    this.dispatcher.wake();
     this.waits.grew(claim.operation.requestId);
     const run = new OperationRun(claim, this.history, this.files, this.waits);
     // Its lease ran out here, as it may after an outage: nobody else would stop it.
@@ -112,7 +110,6 @@ export class OperationRunner {
       await this.settle(claim, run, verdict);
     } finally {
       if (this.runs.get(run.requestId) === run) this.runs.delete(run.requestId);
-      this.dispatcher.wake();
     }
   }
 
@@ -245,6 +242,7 @@ export class OperationRunner {
           await this.store.release({ ...verdict, requestId, leaseToken: claim.leaseToken } satisfies Release &
             Verdict);
           this.waits.grew(requestId);
+          this.dispatcher.wake();
         }
       },
       () => this.follower.over,

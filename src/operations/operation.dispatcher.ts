@@ -8,8 +8,6 @@ import { type Claim, OperationStore } from './operation.store.js';
 
 /** Rows one round takes at the most. */
 const MOST = 200;
-/** Fewest operations that may wait for a worker at once: one that becomes free finds the next without a round in between. */
-const LEAST_HINTED = 4;
 
 /** How much longer a hint may be out that may be in a queue where jobs wait, in times of RINGBACK_REDISPATCH_S. */
 const BUSY = 3;
@@ -23,6 +21,7 @@ const LOST_S = 3;
 @Injectable()
 export class OperationDispatcher extends DispatchLoop {
   private buriedAt = -Infinity;
+  private readonly given: Hint[] = [];
 
   constructor(
     private readonly store: OperationStore,
@@ -32,6 +31,14 @@ export class OperationDispatcher extends DispatchLoop {
   ) {
     // Often enough that a gap between looks at the leases is an outage.
     super('operations', Math.min(config.pollMs, (config.leaseS * 1000) / 12));
+    store.onWaiting(() => this.wake());
+  }
+
+  /** Hints workers to an operation that got its slot when it was accepted. */
+  hint(hint: Hint): void {
+    this.given.push(hint);
+    // Those that were accepted in one commit go together.
+    if (this.given.length === 1) setImmediate(() => void this.send(this.given.splice(0), 'last'));
   }
 
   protected async round(): Promise<boolean> {
@@ -41,11 +48,9 @@ export class OperationDispatcher extends DispatchLoop {
       await this.store.spareLeases();
       return false;
     }
-    // As many as this process could run: more would wait in the queue, where no other account's can overtake them.
-    const mostHinted = Math.min(Math.max(this.config.concurrency, LEAST_HINTED), MOST);
     const { redispatchS } = this.config;
     const patienceS = queue === 'empty' ? Math.min(0, LOST_S - redispatchS) : BUSY * redispatchS;
-    const { lost, fresh } = await this.store.dispatch(MOST, { mostHinted, patienceS });
+    const { lost, fresh } = await this.store.dispatch(MOST, patienceS);
     // They were ahead of all others.
     await this.send(lost, 'first');
     await this.send(fresh, 'last');

@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { OperationConfig } from '../config/config.js';
+import { DeliveryConfig, OperationConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
 import { GroupCommit } from '../database/group-commit.js';
 import { rideOut } from '../database/ride-out.js';
 import { Rows } from '../database/rows.js';
 import { jsonRows } from '../database/json-rows.js';
-import type { OwnCallback, OwedEvent } from '../deliveries/owed.js';
+import type { FirstAttempt } from '../deliveries/first-attempts.js';
+import type { OwnCallback, OwedEvent, Started } from '../deliveries/owed.js';
 import type { Hint } from '../queues/hint.js';
+import { OperationHints } from '../queues/queues.module.js';
 import { type Face, OperationEntity } from './operation.entity.js';
 import type { TerminalState } from './operation.state.js';
 
@@ -51,11 +53,13 @@ export interface Claim {
 interface ClaimRow {
   readonly lease_token: string;
   readonly claimed_at: Date;
+  readonly waits?: boolean;
 }
 
 /** How an operation ends, and what that owes to whom. */
 export interface Ending {
   readonly requestId: string;
+  readonly accountId: string;
   readonly leaseToken: string;
   readonly state: TerminalState;
   readonly statusText: string;
@@ -71,14 +75,27 @@ export interface Ending {
   readonly stack: string | null;
   /** Null where it has none. */
   readonly callback: OwnCallback | null;
+  /** A place for the callback's first attempt; null where this process has none. */
+  readonly start: FirstAttempt | null;
   /** For the account's endpoints. */
   readonly event: OwedEvent;
 }
 
 /** An operation that was ended by us. */
 export interface Settled {
-  /** Whether deliveries were made. */
+  /** Whether deliveries were made that are to be dispatched. */
   readonly owes: boolean;
+  /** Of its own callback, where that was leased to this process. */
+  readonly started: Started | null;
+}
+
+interface SettledRow {
+  readonly request_id: string;
+  readonly started: boolean;
+  readonly owes: boolean | null;
+  readonly waits: boolean;
+  readonly made_at: Date;
+  readonly settled_at: Date;
 }
 
 /** A run given back: it waits again, at once or after `delayS`. */
@@ -93,6 +110,10 @@ export interface Release {
   readonly stack: string | null;
 }
 
+/** Fewest operations that may wait for a worker at once: one that becomes free finds the next without a round in between. */
+const LEAST_HINTED = 4;
+const MOST_HINTED = 200;
+
 /** Every hot statement on operations, each for many rows. Times are decided by PostgreSQL's `now()`. */
 @Injectable()
 export class OperationStore {
@@ -103,6 +124,8 @@ export class OperationStore {
   });
   private readonly claims = new GroupCommit((hints: Hint[]) => this.claimMany(hints));
   private readonly settles = new GroupCommit((endings: Ending[]) => this.settleMany(endings), {
+    // The second of two at once would find the dispatcher's lock taken by the first.
+    lanes: 1,
     rowOf: (ending) => ending.requestId,
   });
   private readonly returns = new GroupCommit((hints: Hint[]) => this.returnMany(hints));
@@ -110,11 +133,24 @@ export class OperationStore {
     rowOf: (item) => item.requestId,
   });
 
+  /** As many as this process could run: more would wait in the queue, where no other account's can overtake them. */
+  private readonly mostHinted: number;
+  private waiting: (() => void) | undefined;
+
   constructor(
     private readonly database: Database,
     private readonly rows: Rows,
+    private readonly hints: OperationHints,
     private readonly config: OperationConfig,
-  ) {}
+    private readonly deliveries: DeliveryConfig,
+  ) {
+    this.mostHinted = Math.min(Math.max(config.concurrency, LEAST_HINTED), MOST_HINTED);
+  }
+
+  /** Called where operations wait for a slot that this process has just made free. */
+  onWaiting(listener: () => void): void {
+    this.waiting = listener;
+  }
 
   /** Commits a new operation; null when its idempotency key was taken. */
   accept(operation: NewOperation): Promise<OperationEntity | null> {
@@ -145,9 +181,18 @@ export class OperationStore {
   }
 
   private async acceptMany(items: NewOperation[]): Promise<(OperationEntity | null)[]> {
-    const rows = await this.database.query<{ rid: string }>('SELECT * FROM accept_operations($1)', [
-      jsonRows(items.map(acceptRow)),
-    ]);
+    const keyed = items.filter(({ idempotency }) => idempotency !== null);
+    const due = items.filter(({ runAt }) => runAt === null);
+    const rows = await this.database.query<{ rid: string }>(
+      'SELECT * FROM accept_operations($1, $2, $3, $4, make_interval(secs => $5))',
+      [
+        jsonRows(items.map(acceptRow)),
+        keyed.length === 0 ? null : jsonRows(keyed.map(keyRow)),
+        [...new Set(due.map(({ accountId }) => accountId))],
+        this.config.fastStart && this.hints.isOpen ? this.mostHinted : 0,
+        this.config.redispatchS,
+      ],
+    );
     const accepted = new Map(rows.map((row) => [row.rid, row]));
     return items.map((item) => {
       const row = accepted.get(item.rid);
@@ -162,6 +207,8 @@ export class OperationStore {
       if (error instanceof DatabaseUnavailableError) this.giveBack(hints, tokens);
       throw error;
     });
+    // The queue has room for others.
+    if (rows[0]?.waits) this.waiting?.();
     const claimed = new Map(rows.map((row) => [row.lease_token, row]));
     return tokens.map((token) => {
       const row = claimed.get(token);
@@ -190,7 +237,8 @@ export class OperationStore {
 
   private claimAs(hints: readonly Hint[], tokens: readonly string[]): Promise<ClaimRow[]> {
     return this.database.query<ClaimRow>(
-      'SELECT *, clock_timestamp() AS claimed_at FROM claim_operations($1, make_interval(secs => $2))',
+      `SELECT c.*, clock_timestamp() AS claimed_at, w.wait AS waits
+       FROM claim_operations($1, make_interval(secs => $2)) c CROSS JOIN (SELECT operations_wait() AS wait) w`,
       [
         jsonRows(hints.map(({ id, epoch }, place) => ({ request_id: id, epoch, token: tokens[place] }))),
         this.config.leaseS,
@@ -199,14 +247,28 @@ export class OperationStore {
   }
 
   private async settleMany(endings: Ending[]): Promise<(Settled | null)[]> {
-    const rows = await this.database.query<{ request_id: string; owes: boolean }>(
-      'SELECT * FROM settle_operations($1)',
-      [jsonRows(endings.toSorted(byRequestId).map(settleRow))],
+    const sorted = endings.toSorted(byRequestId);
+    const starts = sorted.filter(({ start }) => start !== null);
+    const askedAt = performance.now();
+    const rows = await this.database.query<SettledRow>(
+      `SELECT *, now() AS made_at, clock_timestamp() AS settled_at FROM settle_operations($1, $2, $3, make_interval(secs => $4))`,
+      [
+        jsonRows(sorted.map(settleRow)),
+        starts.length === 0 ? null : jsonRows(starts.map(startRow)),
+        this.deliveries.originInFlight,
+        this.deliveries.leaseS,
+      ],
     );
+    if (rows.some(({ waits }) => waits)) this.waiting?.();
     const settled = new Map(rows.map((row) => [row.request_id, row]));
     return endings.map((ending) => {
       const row = settled.get(ending.requestId);
-      return row ? { owes: row.owes } : null;
+      return row
+        ? {
+            owes: row.owes === true,
+            started: row.started ? { createdAt: row.made_at, claimedAt: row.settled_at, askedAt } : null,
+          }
+        : null;
     });
   }
 
@@ -257,15 +319,12 @@ export class OperationStore {
 
   /**
    * Finds due operations, reserves their slots and answers the hints to send; after an outage it spares leases first.
-   * `mostHinted` may wait for a worker at once; hints are taken for lost `patienceS` after they are due.
+   * Hints are taken for lost `patienceS` after they are due.
    */
-  async dispatch(
-    most: number,
-    { mostHinted, patienceS }: { mostHinted: number; patienceS: number },
-  ): Promise<{ lost: Hint[]; fresh: Hint[] }> {
+  async dispatch(most: number, patienceS: number): Promise<{ lost: Hint[]; fresh: Hint[] }> {
     const rows = await this.database.query<{ request_id: string; epoch: number; again: boolean }>(
       'SELECT * FROM dispatch_operations(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, make_interval(secs => $4))',
-      [most, this.config.redispatchS, mostHinted, patienceS, this.config.leaseS],
+      [most, this.config.redispatchS, this.mostHinted, patienceS, this.config.leaseS],
     );
     const hints = (lost: boolean): Hint[] =>
       rows.filter(({ again }) => again === lost).map(({ request_id, epoch }) => ({ id: request_id, epoch }));
@@ -396,10 +455,13 @@ function acceptRow(o: NewOperation): object {
     silent_s: o.silentS,
     traceparent: o.traceparent,
     ack_by_poll: o.ackByPoll,
-    key: o.idempotency?.key,
-    fingerprint: o.idempotency?.fingerprint,
+    keyed: o.idempotency !== null,
     files: o.files,
   };
+}
+
+function keyRow({ accountId, rid, idempotency }: NewOperation): object {
+  return { account_id: accountId, key: idempotency!.key, fingerprint: idempotency!.fingerprint, rid };
 }
 
 /** What `settle_operations` reads. */
@@ -424,6 +486,17 @@ function settleRow(e: Ending): object {
   };
 }
 
+function startRow({ requestId, accountId, callback, start }: Ending): object {
+  return {
+    request_id: requestId,
+    token: start!.token,
+    attempt_id: start!.attemptId,
+    account_id: accountId,
+    origin: callback!.origin,
+    url: callback!.url,
+  };
+}
+
 function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
   const { idempotency: _, files: __, silentS: ___, ...given } = item;
   return Object.assign(new OperationEntity(), {
@@ -443,7 +516,6 @@ function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
     emptiedAt: null,
     cancelAt: null,
     hintedAt: null,
-    epoch: 0,
     leaseToken: null,
     silent: false,
     ...given,
@@ -452,5 +524,6 @@ function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
     silentUntil: stored.silentUntil,
     dueAt: stored.dueAt,
     phase: stored.phase,
+    epoch: stored.epoch,
   } satisfies OperationEntity);
 }

@@ -111,7 +111,8 @@ export class OperationsService {
       .accept({ ...operation, traceparent: step.traceparent })
       .finally(() => step.end());
     if (!accepted) return this.replay(submission);
-    this.dispatcher.wake();
+    if (accepted.phase === 'hinted') this.dispatcher.hint({ id: accepted.requestId, epoch: accepted.epoch });
+    else this.dispatcher.wake();
     return {
       view: { operation: accepted, callbackState: accepted.callbackUrl === null ? null : 'Pending' },
       replayed: false,

@@ -21,6 +21,13 @@ export interface HintFollowerOptions {
   readonly reach: () => Promise<unknown>;
 }
 
+/** One of the process's places, for a piece of work. */
+export interface Place {
+  /** Gives the place up while the work goes on, where as much as may be parked isn't yet. */
+  readonly park: () => void;
+  readonly end: () => void;
+}
+
 /** How long work that was cut off gets to give its lease back. */
 const CUT_OFF_MS = 4_000;
 
@@ -89,7 +96,7 @@ export class HintFollower {
       this.awaitDatabase();
       if (!(await sendBack([hint]))) throw error;
     });
-    void this.track(hint, acting).finally(place.end);
+    void this.track(hint.id, acting).finally(place.end);
   }
 
   private awaitDatabase(): void {
@@ -101,20 +108,30 @@ export class HintFollower {
   }
 
   private async giveBack(hints: readonly Hint[]): Promise<void> {
-    await Promise.all(hints.map((hint) => this.track(hint, this.options.giveBack(hint))));
+    await Promise.all(hints.map((hint) => this.track(hint.id, this.options.giveBack(hint))));
   }
 
-  private track(hint: Hint, doing: Promise<void>): Promise<void> {
+  private track(id: string, doing: Promise<void>): Promise<void> {
     const work = doing.catch((error: unknown) => {
       // The row is still due or leased: the dispatcher comes back to it.
-      this.logger.warn({ msg: 'a hint could not be followed', id: hint.id, error: String(error) });
+      this.logger.warn({ msg: 'work could not be done', id, error: String(error) });
     });
     this.work.add(work);
     return work.finally(() => this.work.delete(work));
   }
 
+  /** A place for work that comes without a hint; null where there is none. */
+  reserve(): Place | null {
+    return this.free > 0 && !this.stopped && !this.outage ? this.place() : null;
+  }
+
+  /** Does such work in its place; `id` names it in the log. */
+  run(place: Place, id: string, doing: Promise<void>): void {
+    void this.track(id, doing).finally(place.end);
+  }
+
   /** Takes a place, until `end`, or until `park` where as much as may be parked isn't yet. */
-  private place(): { park: () => void; end: () => void } {
+  private place(): Place {
     const { mostParked = 0 } = this.options;
     let state: 'held' | 'parked' | 'ended' = 'held';
     this.free--;

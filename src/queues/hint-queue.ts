@@ -59,6 +59,13 @@ export abstract class HintQueue implements OnApplicationShutdown {
     return waiting === 0 && performance.now() - at < FRESH_MS ? 'empty' : 'busy';
   }
 
+  /** Whether hints may be sent without a look before: as the queue was lately. */
+  get isOpen(): boolean {
+    const { waiting, at } = this.counted;
+    if (performance.now() - at > FRESH_MS) void this.count();
+    return waiting !== null && waiting < MOST_WAITING_JOBS;
+  }
+
   /** Sends hints in order, in as few jobs as the backend likes best; false where that failed or took too long, never rejects. */
   async send(hints: readonly Hint[], where: 'first' | 'last' = 'last'): Promise<boolean> {
     if (hints.length === 0) return true;

@@ -57,7 +57,8 @@ export class App implements AsyncDisposable {
 
 async function testConfig(folder: string, overrides: Overrides): Promise<RingbackConfig> {
   const port = await freePort();
-  const timing = { leaseS: 10, redispatchS: 2, pollMs: 50 };
+  const fastStart = process.env['RINGBACK_TEST_FAST_START'] !== 'false';
+  const timing = { leaseS: 10, redispatchS: 2, pollMs: 50, fastStart };
   const defaults: RingbackConfig = {
     http: {
       host: '127.0.0.1',
