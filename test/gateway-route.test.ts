@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { queryValue, routeOf, shownTarget, upstreamTarget } from '../src/faces/bgrs/gateway-route.js';
-import { endToEndHeaders } from '../src/operations/types/upstream-headers.js';
+import { queryValue, routeOf, shownTarget, upstreamTarget } from '../src/gateway/gateway-route.js';
+import { endToEndHeaders } from '../src/gateway/upstream-headers.js';
 
 const RID = '0123456789abcdef0123456789abcdef';
 

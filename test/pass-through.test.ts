@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { UpstreamClient } from '../src/egress/upstream.js';
+import { UpstreamClient } from '../src/gateway/upstream-client.js';
 import { App, freePort, type Overrides, TEST_KEY } from './support/app.js';
 import { Authority } from './support/certificates.js';
 import { newDatabase, rowsOf } from './support/database.js';

@@ -1,6 +1,6 @@
-import { partName, queryParts, queryValues } from '../../http/raw-query.js';
-import { originForm } from '../../http/request-target.js';
-import { isRespondAsync } from '../../operations/types/upstream-headers.js';
+import { partName, queryParts, queryValues } from '../http/raw-query.js';
+import { originForm } from '../http/request-target.js';
+import { isRespondAsync } from './upstream-headers.js';
 
 /** What the gateway needs to know of a request to say whose it is. */
 export interface RouteInput {

@@ -1,8 +1,8 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import type { Readable } from 'node:stream';
-import { readingOn, stopWhenAnswered } from './early-answers.js';
-import { InvalidResponseError } from './egress-error.js';
+import { readingOn, stopWhenAnswered } from '../egress/early-answers.js';
+import { InvalidResponseError } from '../egress/egress-error.js';
 import { lengthLast } from './raw-headers.js';
 
 /** The head of a request to the provider's API, as it goes over the wire. */

@@ -1,5 +1,3 @@
-export { lengthLast } from '../../egress/raw-headers.js';
-
 /** They belong to one connection (RFC 9110, 7.6.1), or tell where a body ends. */
 const CONNECTION =
   /^(?:connection|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|http2-settings|expect|content-length)$/i;

@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { SecretBox } from '../../signing/secret-box.js';
+import { SecretBox } from '../signing/secret-box.js';
 
 /** What a caller asked the gateway for, without its body. */
 export interface AskedRequest {

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { lingeringClose, writeProblem } from '../../http/hanging-up.js';
-import { isUnread } from '../../http/listener.js';
-import type { Problem } from '../../http/problem.js';
+import { lingeringClose, writeProblem } from '../http/hanging-up.js';
+import { isUnread } from '../http/listener.js';
+import type { Problem } from '../http/problem.js';
 
 /** Answers with a problem; where an answer has begun already, it is cut, so that nobody takes it for a whole one. */
 export function refuse(request: IncomingMessage, response: ServerResponse, problem: Problem): void {

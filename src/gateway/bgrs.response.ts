@@ -1,8 +1,8 @@
 import mime from 'mime';
-import type { HistoryEntryEntity, OperationEntity } from '../../operations/operation.entity.js';
-import type { OperationState } from '../../operations/operation.state.js';
-import type { UpstreamInput } from '../../operations/types/upstream-input.js';
-import type { UpstreamResult } from '../../operations/types/upstream-request.js';
+import type { HistoryEntryEntity, OperationEntity } from '../operations/operation.entity.js';
+import type { OperationState } from '../operations/operation.state.js';
+import type { UpstreamInput } from './upstream-input.js';
+import type { UpstreamResult } from './upstream-request.js';
 
 /** Ids and names of our states in the bgrs face. */
 export const BGRS_STATUS = {

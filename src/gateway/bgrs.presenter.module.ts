@@ -1,7 +1,7 @@
 import { Injectable, Module, type OnModuleInit } from '@nestjs/common';
-import { GatewayConfig } from '../../config/config.js';
-import { CallbackPresenters } from '../../operations/callback-presenters.js';
-import { OperationsModule } from '../../operations/operations.module.js';
+import { GatewayConfig } from '../config/config.js';
+import { CallbackPresenters } from '../operations/callback-presenters.js';
+import { OperationsModule } from '../operations/operations.module.js';
 import { bgrsRequest } from './bgrs.response.js';
 
 @Injectable()

@@ -2,14 +2,20 @@ import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Readable } from 'node:stream';
 import pLimit from 'p-limit';
-import { GatewayConfig } from '../../config/config.js';
-import { classifyEgressError, describeEgressError } from '../../egress/egress.js';
-import { UpstreamClient } from '../../egress/upstream.js';
-import { type OperationContext, OperationError } from '../operation-context.js';
-import type { RunContext } from '../operation-run.js';
-import { type OperationHandler, type OperationOutcome, OperationType } from '../operation-type.js';
+import { GatewayConfig } from '../config/config.js';
+import { classifyEgressError, describeEgressError } from '../egress/egress.js';
+import { type OperationContext, OperationError } from '../operations/operation-context.js';
+import type { RunContext } from '../operations/operation-run.js';
+import { type OperationHandler, type OperationOutcome, OperationType } from '../operations/operation-type.js';
+import {
+  BACKOFF_S,
+  isIdempotent,
+  keepResponse,
+  transportFault,
+  triesOf,
+} from '../operations/types/kept-response.js';
 import type { BatchItem } from './batch-items.js';
-import { BACKOFF_S, isIdempotent, keepResponse, transportFault, triesOf } from './kept-response.js';
+import { UpstreamClient } from './upstream-client.js';
 import { isEndToEnd, pairs } from './upstream-headers.js';
 import { type OpenedRequest, type UpstreamInput, UpstreamInputs } from './upstream-input.js';
 

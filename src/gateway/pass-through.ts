@@ -2,13 +2,13 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { Injectable, Logger } from '@nestjs/common';
-import { GatewayConfig } from '../../config/config.js';
-import { hangUp } from '../../http/hanging-up.js';
-import { Problem } from '../../http/problem.js';
-import { PassedUpstream } from '../../operations/types/passed-upstream.js';
-import { framing, passedHeaders } from '../../operations/types/upstream-headers.js';
+import { GatewayConfig } from '../config/config.js';
+import { hangUp } from '../http/hanging-up.js';
+import { Problem } from '../http/problem.js';
 import { refuse, refuseUpgrade } from './gateway-refusals.js';
 import { answerOn, passAnswer, passTrailers, switchedHead } from './passed-answer.js';
+import { PassedUpstream } from './passed-upstream.js';
+import { framing, passedHeaders } from './upstream-headers.js';
 
 /** Passes requests to the upstream and its answers back, as they are, streaming both ways. */
 @Injectable()

@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Injectable } from '@nestjs/common';
-import type { AccountEntity } from '../../accounts/account.entity.js';
-import { AccountStore } from '../../accounts/account.store.js';
-import { AccountsService } from '../../accounts/accounts.service.js';
-import type { Scope } from '../../accounts/scopes.js';
-import { GatewayConfig } from '../../config/config.js';
-import { Problem } from '../../http/problem.js';
-import { isRingbacks } from '../../operations/types/upstream-headers.js';
+import type { AccountEntity } from '../accounts/account.entity.js';
+import { AccountStore } from '../accounts/account.store.js';
+import { AccountsService } from '../accounts/accounts.service.js';
+import type { Scope } from '../accounts/scopes.js';
+import { GatewayConfig } from '../config/config.js';
+import { Problem } from '../http/problem.js';
 import { queryValue } from './gateway-route.js';
+import { isRingbacks } from './upstream-headers.js';
 
 /** Who a caller of the gateway is. */
 export interface Caller {

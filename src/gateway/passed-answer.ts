@@ -1,7 +1,8 @@
 import { type IncomingMessage, type OutgoingMessage, ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { framing, lengthLast, pairs, withoutConnection } from '../../operations/types/upstream-headers.js';
+import { lengthLast } from './raw-headers.js';
+import { framing, pairs, withoutConnection } from './upstream-headers.js';
 
 /** Gives an answer of the upstream's to its caller as it comes; one that breaks off is cut. */
 export function passAnswer(

@@ -1,21 +1,21 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { GatewayConfig } from '../../config/config.js';
-import { FilesService } from '../../files/files.service.js';
-import { Problem } from '../../http/problem.js';
-import { HistoryStore } from '../../operations/history.store.js';
-import { OperationNotFoundError } from '../../operations/operation.errors.js';
-import type { OperationEntity } from '../../operations/operation.entity.js';
-import { OperationReads } from '../../operations/operation-reads.store.js';
-import { OperationsService } from '../../operations/operations.service.js';
-import { OperationWaits } from '../../operations/operation-waits.js';
-import { isTerminal } from '../../operations/operation.state.js';
-import { isProgressToken, type UpstreamInput } from '../../operations/types/upstream-input.js';
-import { acknowledgeSent } from '../acknowledge-sent.js';
-import { sendFile } from '../file-answer.js';
+import { GatewayConfig } from '../config/config.js';
+import { acknowledgeSent } from '../faces/acknowledge-sent.js';
+import { sendFile } from '../faces/file-answer.js';
+import { FilesService } from '../files/files.service.js';
+import { Problem } from '../http/problem.js';
+import { HistoryStore } from '../operations/history.store.js';
+import { OperationReads } from '../operations/operation-reads.store.js';
+import { OperationWaits } from '../operations/operation-waits.js';
+import type { OperationEntity } from '../operations/operation.entity.js';
+import { OperationNotFoundError } from '../operations/operation.errors.js';
+import { isTerminal } from '../operations/operation.state.js';
+import { OperationsService } from '../operations/operations.service.js';
 import { bgrsDetail, bgrsRequest, resultOf } from './bgrs.response.js';
 import { GatewayCredentials } from './gateway-credentials.js';
+import { isProgressToken, type UpstreamInput } from './upstream-input.js';
 
 /** Room for three runs of the largest batch, so that whoever doesn't page sees `done` too. */
 const MOST_DETAILS = 5_000;

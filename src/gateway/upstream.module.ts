@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
 import { SigningModule } from '../signing/signing.module.js';
-import { PassedUpstream } from './types/passed-upstream.js';
-import { UpstreamInputs } from './types/upstream-input.js';
-import { UpstreamRequestHandler } from './types/upstream-request.js';
+import { PassedUpstream } from './passed-upstream.js';
+import { UpstreamInputs } from './upstream-input.js';
+import { UpstreamRequestHandler } from './upstream-request.js';
 
 /** The operation type behind the gateway, where RINGBACK_UPSTREAM is set. */
 @Module({

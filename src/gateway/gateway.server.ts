@@ -9,11 +9,11 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { GatewayConfig, HttpConfig, ProcessConfig } from '../../config/config.js';
-import { refuseConnection } from '../../http/client-error.js';
-import { guardListener, LISTENER } from '../../http/listener.js';
-import { Problem } from '../../http/problem.js';
-import { toProblem } from '../problem.filter.js';
+import { GatewayConfig, HttpConfig, ProcessConfig } from '../config/config.js';
+import { toProblem } from '../faces/problem.filter.js';
+import { refuseConnection } from '../http/client-error.js';
+import { guardListener, LISTENER } from '../http/listener.js';
+import { Problem } from '../http/problem.js';
 import { BackgroundRequests } from './background-requests.js';
 import { refuse, refuseUpgrade } from './gateway-refusals.js';
 import { routeOf } from './gateway-route.js';

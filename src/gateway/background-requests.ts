@@ -2,20 +2,20 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { Injectable } from '@nestjs/common';
-import { OperationConfig } from '../../config/config.js';
-import type { FieldError } from '../../config/validation.js';
-import { FilesService, FileTooLargeError } from '../../files/files.service.js';
-import { MOST_UPLOAD_BYTES } from '../../http/body-parsers.js';
-import { Problem } from '../../http/problem.js';
-import { OperationsService } from '../../operations/operations.service.js';
-import { type BatchItem, checkBatch, checkBatchText } from '../../operations/types/batch-items.js';
-import { isIdempotent, triesOf } from '../../operations/types/kept-response.js';
-import { endToEndHeaders } from '../../operations/types/upstream-headers.js';
-import { UpstreamInputs } from '../../operations/types/upstream-input.js';
-import { UPSTREAM_REQUEST } from '../../operations/types/upstream-request.js';
-import { traceparentOf } from '../../tracing/spans.js';
+import { OperationConfig } from '../config/config.js';
+import type { FieldError } from '../config/validation.js';
+import { FilesService, FileTooLargeError } from '../files/files.service.js';
+import { MOST_UPLOAD_BYTES } from '../http/body-parsers.js';
+import { Problem } from '../http/problem.js';
+import { OperationsService } from '../operations/operations.service.js';
+import { isIdempotent, triesOf } from '../operations/types/kept-response.js';
+import { traceparentOf } from '../tracing/spans.js';
+import { type BatchItem, checkBatch, checkBatchText } from './batch-items.js';
 import { GatewayCredentials } from './gateway-credentials.js';
 import { queryValue, RETENTION, shownTarget, upstreamTarget } from './gateway-route.js';
+import { endToEndHeaders } from './upstream-headers.js';
+import { UpstreamInputs } from './upstream-input.js';
+import { UPSTREAM_REQUEST } from './upstream-request.js';
 
 /** Takes requests of the gateway to be made in the background. */
 @Injectable()

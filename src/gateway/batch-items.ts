@@ -1,5 +1,5 @@
 import { METHODS } from 'node:http';
-import type { FieldError } from '../../config/validation.js';
+import type { FieldError } from '../config/validation.js';
 
 /** One request of a batch. */
 export interface BatchItem {
