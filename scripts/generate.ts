@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import 'reflect-metadata';
-import { EmbeddedPostgres } from '../src/database/embedded-postgres.js';
+import { EmbeddedPostgres } from '../src/embedded-postgres/embedded-postgres.js';
 import { configurationPage, envExample } from './generate/configuration.js';
 import { openApiDocument } from './generate/openapi.js';
 import { schemaDump } from './generate/schema.js';

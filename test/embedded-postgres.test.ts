@@ -16,9 +16,9 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { locateBinaries } from '../src/database/embedded-binaries.js';
-import { DataFolderInUseError, EmbeddedPostgres } from '../src/database/embedded-postgres.js';
-import { birthOf } from '../src/database/embedded-process.js';
+import { locateBinaries } from '../src/embedded-postgres/binaries.js';
+import { DataFolderInUseError, EmbeddedPostgres } from '../src/embedded-postgres/embedded-postgres.js';
+import { birthOf } from '../src/embedded-postgres/process.js';
 
 const project = fileURLToPath(new URL('..', import.meta.url));
 
@@ -209,7 +209,7 @@ interface Service {
 async function startService(dataDir: string): Promise<Service> {
   const script = `
     import { runnerImport } from 'vite';
-    const { module } = await runnerImport('./src/database/embedded-postgres.ts', { configFile: false, logLevel: 'error' });
+    const { module } = await runnerImport('./src/embedded-postgres/embedded-postgres.ts', { configFile: false, logLevel: 'error' });
     const server = await module.EmbeddedPostgres.start({ dataDir: process.argv[1] });
     console.log(JSON.stringify({ url: server.url, serverPid: server.pid }));
   `;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Database } from '../src/database/database.js';
 import { DatabaseUnavailableError, sqlState } from '../src/database/database-errors.js';
-import { EmbeddedPostgres } from '../src/database/embedded-postgres.js';
+import { EmbeddedPostgres } from '../src/embedded-postgres/embedded-postgres.js';
 import { App } from './support/app.js';
 import { newDatabase, redisUrls, rowsOf } from './support/database.js';
 import { Door } from './support/door.js';

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { dataSourceOptions } from '../../ormconfig.js';
 import { connect } from '../../src/database/connection.js';
 import type { Queryable } from '../../src/database/database.js';
-import { EmbeddedPostgres } from '../../src/database/embedded-postgres.js';
+import { EmbeddedPostgres } from '../../src/embedded-postgres/embedded-postgres.js';
 import type { Hint } from '../../src/queues/hint.js';
 import type { HintQueue } from '../../src/queues/hint-queue.js';
 import { QueueBackend } from '../../src/queues/queue-backend.js';

@@ -3,8 +3,8 @@ import { createServer, type AddressInfo, type Server as ListeningServer } from '
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
-import { EmbeddedPostgresError, hasCode, spawnBinary, type Binaries } from './embedded-binaries.js';
-import { FAST_SHUTDOWN_MS, readText, signalServer, stopOrphan } from './embedded-process.js';
+import { EmbeddedPostgresError, hasCode, spawnBinary, type Binaries } from './binaries.js';
+import { FAST_SHUTDOWN_MS, readText, signalServer, stopOrphan } from './process.js';
 
 /** How a server process ended, with the last lines it logged. */
 export interface ServerExit {

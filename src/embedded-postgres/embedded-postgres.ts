@@ -1,21 +1,20 @@
-import type pg from 'pg';
 import { join } from 'node:path';
+import pg from 'pg';
 import {
   EmbeddedPostgresError,
   linkLibraries,
   locateBinaries,
   serverIdentity,
   type Binaries,
-} from './embedded-binaries.js';
-import { DataFolderClaim } from './embedded-claim.js';
-import { openCluster, openDataFolder } from './embedded-cluster.js';
-import { stopOrphan } from './embedded-process.js';
-import { startServer, type Server, type ServerExit } from './embedded-server.js';
-import { CONNECTION } from './postgres-client.js';
+} from './binaries.js';
+import { DataFolderClaim } from './claim.js';
+import { openCluster, openDataFolder } from './cluster.js';
+import { stopOrphan } from './process.js';
+import { startServer, type Server, type ServerExit } from './server.js';
 
-export { EmbeddedPostgresError } from './embedded-binaries.js';
-export { DataFolderInUseError } from './embedded-claim.js';
-export type { ServerExit } from './embedded-server.js';
+export { EmbeddedPostgresError } from './binaries.js';
+export { DataFolderInUseError } from './claim.js';
+export type { ServerExit } from './server.js';
 
 /** Where and how the embedded PostgreSQL runs. */
 export interface EmbeddedPostgresOptions {
@@ -100,10 +99,9 @@ async function launch(
 }
 
 async function createMissingDatabase(maintenanceUrl: string): Promise<void> {
-  const client: pg.Client = new CONNECTION.Client({
-    connectionString: maintenanceUrl,
-    connectionTimeoutMillis: 10_000,
-  });
+  const client = new pg.Client({ connectionString: maintenanceUrl, connectionTimeoutMillis: 10_000 });
+  // A server that ends meanwhile fails the statement; its error event would end the process.
+  client.on('error', () => undefined);
   try {
     await client.connect();
     const { rowCount } = await client.query("SELECT FROM pg_database WHERE datname = 'ringback'");

@@ -1,7 +1,7 @@
 import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasCode } from './embedded-binaries.js';
-import { birthOf, readText } from './embedded-process.js';
+import { hasCode } from './binaries.js';
+import { birthOf, readText } from './process.js';
 
 /** Another service process that is alive works on this data folder. */
 export class DataFolderInUseError extends Error {

@@ -26,8 +26,8 @@ import {
   spawnBinary,
   type Binaries,
   type ServerIdentity,
-} from './embedded-binaries.js';
-import { readText } from './embedded-process.js';
+} from './binaries.js';
+import { readText } from './process.js';
 
 /** A data folder that holds a database cluster and its password. */
 export interface Cluster {

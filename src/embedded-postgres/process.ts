@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { EmbeddedPostgresError, hasCode, type Binaries } from './embedded-binaries.js';
+import { EmbeddedPostgresError, hasCode, type Binaries } from './binaries.js';
 
 /** How long a server may take over a fast shutdown before it is told to drop everything. */
 export const FAST_SHUTDOWN_MS = 10_000;
