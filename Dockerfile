@@ -11,6 +11,7 @@ COPY src src
 COPY migrations migrations
 COPY examples examples
 COPY scripts scripts
+COPY bench bench
 RUN npm run build
 
 FROM node:24-bookworm-slim AS dependencies

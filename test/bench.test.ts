@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { median, spreadOf } from '../scripts/bench/figures.js';
-import { isOwn, multiplied } from '../scripts/bench/multiply.js';
-import { readOptions } from '../scripts/bench/options.js';
-import { dueWithin, intendedMs } from '../scripts/bench/pace.js';
-import { inTurns, ratioOfMedians, sidesTable } from '../scripts/bench/sides-table.js';
-import { sample, traceOf, type Way } from '../scripts/bench/trace.js';
+import { median, spreadOf } from '../bench/figures.js';
+import { isOwn, multiplied } from '../bench/multiply.js';
+import { readOptions } from '../bench/options.js';
+import { dueWithin, intendedMs } from '../bench/pace.js';
+import { inTurns, ratioOfMedians, sidesTable } from '../bench/sides-table.js';
+import { sample, traceOf, type Way } from '../bench/trace.js';
 
 describe('the figures of a benchmark', () => {
   it('are percentiles by nearest rank', () => {

@@ -104,10 +104,10 @@ describe('The packed package', () => {
       for (const file of files) expect(paths).toContain(file.replace('./', ''));
     }
     expect(paths.filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))).toEqual([]);
-    expect(paths.filter((path) => /^(src|test|scripts|tools|node_modules|migrations)\//.test(path))).toEqual(
-      [],
-    );
-    expect(paths.filter((path) => /^dist\/(test|scripts)\//.test(path))).toEqual([]);
+    expect(
+      paths.filter((path) => /^(src|test|scripts|bench|tools|node_modules|migrations)\//.test(path)),
+    ).toEqual([]);
+    expect(paths.filter((path) => /^dist\/(test|scripts|bench)\//.test(path))).toEqual([]);
     expect(await readdir(join(folder, 'node_modules'))).not.toContain('vitest');
   });
 

@@ -1,4 +1,4 @@
-import { findRedisServer, spawnRedis } from '../processes/redis.js';
+import { findRedisServer, spawnRedis } from '../scripts/processes/redis.js';
 import type { BenchOptions } from './options.js';
 import { freePort, type Leftovers } from './processes.js';
 

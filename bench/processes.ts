@@ -1,9 +1,9 @@
 import { type ChildProcess, fork, type ForkOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { Leftovers as StartedByScript } from '../processes/leftovers.js';
+import { Leftovers as StartedByScript } from '../scripts/processes/leftovers.js';
 
-export { freePort } from '../processes/leftovers.js';
+export { freePort } from '../scripts/processes/leftovers.js';
 
 /** Everything a bench run has started or made, so that all of it is gone at its end, whatever the end. */
 export class Leftovers extends StartedByScript {

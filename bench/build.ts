@@ -11,7 +11,7 @@ export interface Build {
 }
 
 /** The checkout that the bench itself belongs to. */
-export const TODAY: Build = { folder: fileURLToPath(new URL('../../..', import.meta.url)) };
+export const TODAY: Build = { folder: fileURLToPath(new URL('../..', import.meta.url)) };
 
 /** A revision, as git names its commit. */
 export interface Revision {

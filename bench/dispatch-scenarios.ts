@@ -1,6 +1,6 @@
-import type { HintQueue } from '../../src/queues/hint-queue.js';
-import type { QueueBackend } from '../../src/queues/queue-backend.js';
-import { DeliveryHints, OperationHints } from '../../src/queues/queues.module.js';
+import type { HintQueue } from '../src/queues/hint-queue.js';
+import type { QueueBackend } from '../src/queues/queue-backend.js';
+import { DeliveryHints, OperationHints } from '../src/queues/queues.module.js';
 
 /** Rows a round takes, as the dispatchers ask for them. */
 export const MOST = 200;
