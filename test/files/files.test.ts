@@ -191,6 +191,14 @@ describe('A file', () => {
     expect(broken.status).toBeLessThan(500);
   });
 
+  it('is offered under its name, whatever that is, in ASCII and in full', async () => {
+    const { id } = await upload(`zażółć "a" (1)'*%.po`, 'x', 'text/plain');
+    expect((await contentOf(id)).headers.get('content-disposition')).toBe(
+      `attachment; filename="za____ _a_ (1)'*%.po"; ` +
+        `filename*=UTF-8''za%C5%BC%C3%B3%C5%82%C4%87%20%22a%22%20%281%29%27%2A%25.po`,
+    );
+  });
+
   it('may be empty', async () => {
     const file = await upload('empty.txt', '', 'text/plain');
     expect(file).toMatchObject({ size: 0, sha256: sha256(Buffer.alloc(0)) });
@@ -307,6 +315,9 @@ describe('A part of a file', () => {
     ['bytes=0-1,3-4', 200, '0123456789', null],
     ['lines=1-2', 200, '0123456789', null],
     ['bytes=-', 200, '0123456789', null],
+    ['bytes=2-4x', 200, '0123456789', null],
+    ['Bytes=2-4', 206, '234', 'bytes 2-4/10'],
+    ['bytes=2-4,99-', 206, '234', 'bytes 2-4/10'],
   ])('is asked for with Range: %s → %d', async (range, status, text, contentRange) => {
     const { id } = await upload('digits', '0123456789', 'text/plain');
     const content = await contentOf(id, { range });
