@@ -9,8 +9,6 @@ RUN --mount=type=cache,target=/root/.npm npm ci --omit=optional
 COPY tsconfig.json tsconfig.build.json nest-cli.json ormconfig.ts ./
 COPY src src
 COPY migrations migrations
-COPY examples examples
-COPY scripts scripts
 RUN npm run build
 
 FROM node:24-bookworm-slim AS dependencies
@@ -30,7 +28,6 @@ COPY package.json LICENSE ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist/src dist/src
 COPY --from=build /app/dist/migrations dist/migrations
-COPY --from=build /app/dist/examples dist/examples
 COPY --from=build /app/dist/ormconfig.* dist/
 # In production Ringback listens on every interface, and refuses to boot without DATABASE_URL and RINGBACK_SECRET_KEYS.
 ENV NODE_ENV=production PORT=8080 RINGBACK_DATA_DIR=/var/lib/ringback

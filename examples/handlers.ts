@@ -1,3 +1,7 @@
+/**
+ * Operation types on files, which `RINGBACK_HANDLERS=dist/examples/handlers.js npm start` serves. They need three libraries
+ * that Ringback itself does not; a checkout has them. Elsewhere: `npm install csv-parse fflate gettext-parser`.
+ */
 import { Readable } from 'node:stream';
 import { Module } from '@nestjs/common';
 import { IsString, Length, ValidateBy } from 'class-validator';

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import 'reflect-metadata';
-import { EmbeddedPostgres } from '../src/database/embedded-postgres.js';
+import { EmbeddedPostgres } from '../src/embedded-postgres/embedded-postgres.js';
+import { arrowRules, withArrows } from './generate/arrow-rules.js';
 import { configurationPage, envExample } from './generate/configuration.js';
 import { openApiDocument } from './generate/openapi.js';
 import { schemaDump } from './generate/schema.js';
@@ -21,6 +22,8 @@ async function generated(): Promise<Map<string, string>> {
       ['docs/configuration.md', configurationPage()],
       ['.env.example', envExample()],
       ['docs/state-machines.md', stateMachinesPage()],
+      ['docs/architecture.md', withArrows(await readFile(join(ROOT, 'docs/architecture.md'), 'utf8'))],
+      ['.oxlint-arrows.json', arrowRules(ROOT)],
       // Migrates, hence before the dump.
       ['openapi.json', await openApiDocument(postgres.url, folder)],
       ['schema.sql', await schemaDump(postgres.url)],

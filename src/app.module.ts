@@ -5,21 +5,21 @@ import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DeliveriesModule } from './deliveries/deliveries.module.js';
 import { DeliveriesWorkerModule } from './deliveries/deliveries.worker.module.js';
-import { BgrsModule } from './faces/bgrs/bgrs.module.js';
-import { BgrsPresenterModule } from './faces/bgrs/bgrs.presenter.module.js';
+import { EndpointsModule } from './endpoints/endpoints.module.js';
 import { LroModule } from './faces/lro/lro.module.js';
 import { NativeModule } from './faces/native/native.module.js';
-import { EndpointsModule } from './endpoints/endpoints.module.js';
 import { NativePresenterModule } from './faces/native/native.presenter.module.js';
 import { ProblemModule } from './faces/problem.module.js';
-import { HousekeepingWorkerModule } from './housekeeping/housekeeping.worker.module.js';
-import { HealthModule } from './health/health.module.js';
 import { TrmModule } from './faces/trm/trm.module.js';
 import { TrmPresenterModule } from './faces/trm/trm.presenter.module.js';
+import { BgrsModule } from './gateway/bgrs.module.js';
+import { BgrsPresenterModule } from './gateway/bgrs.presenter.module.js';
+import { UpstreamModule } from './gateway/upstream.module.js';
+import { HealthModule } from './health/health.module.js';
+import { HousekeepingWorkerModule } from './housekeeping/housekeeping.worker.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { OperationsWorkerModule } from './operations/operations.worker.module.js';
-import { UpstreamModule } from './operations/upstream.module.js';
 import { QueuesModule } from './queues/queues.module.js';
 
 /** The only list of all modules: a process's roles choose among them. */

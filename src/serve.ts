@@ -11,7 +11,7 @@ import {
   DataFolderInUseError,
   EmbeddedPostgres,
   EmbeddedPostgresError,
-} from './database/embedded-postgres.js';
+} from './embedded-postgres/embedded-postgres.js';
 import { createApp } from './http/create-app.js';
 import { JsonLogger } from './http/json-logger.js';
 import { asPortError, checkPorts, freePort, wantedPorts, type WantedPort } from './ports.js';

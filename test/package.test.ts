@@ -21,7 +21,7 @@ interface Packed {
   files: { path: string; size: number }[];
 }
 
-/** The packed package, installed in a folder of its own beside what it depends on, and nothing else. */
+/** The packed package, installed in a folder of its own beside what it and its examples depend on, and nothing else. */
 let folder: string;
 let packed: Packed;
 beforeAll(async () => {
@@ -45,9 +45,10 @@ beforeAll(async () => {
   const { packages } = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { dev?: boolean; link?: boolean; optional?: boolean }>;
   };
+  const needed = await examplesNeed();
   for (const [path, { dev, link, optional }] of Object.entries(packages)) {
     const [, name] = /^node_modules\/((?:@[^/]+\/)?[^/]+)$/.exec(path) ?? [];
-    if (name === undefined || dev || link || optional) continue;
+    if (name === undefined || ((dev || link || optional) && !needed.includes(name))) continue;
     await mkdir(dirname(join(modules, name)), { recursive: true });
     await symlink(join(ROOT, path), join(modules, name));
   }
@@ -57,6 +58,18 @@ beforeAll(async () => {
   for (const [name, code] of await snippets()) await writeFile(join(folder, 'docs', name), code);
 }, 60_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** What the examples say that they need besides the package. */
+async function examplesNeed(): Promise<string[]> {
+  const text = await readFile(join(ROOT, 'examples/handlers.ts'), 'utf8');
+  return /`npm install ([^`]+)`/.exec(text)![1]!.split(' ');
+}
+
+async function importers(name: string, under: string): Promise<string[]> {
+  const files = (await readdir(under, { recursive: true })).filter((file) => /(?<!\.d)\.ts$/.test(file));
+  const texts = await Promise.all(files.map((file) => readFile(join(under, file), 'utf8')));
+  return files.filter((_, index) => new RegExp(`from '${name}['/]`).test(texts[index]!));
+}
 
 /** What the documents show of the package: each as a file, `embedding-1.ts` for the first one of docs/embedding.md. */
 async function snippets(): Promise<Map<string, string>> {
@@ -104,11 +117,21 @@ describe('The packed package', () => {
       for (const file of files) expect(paths).toContain(file.replace('./', ''));
     }
     expect(paths.filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))).toEqual([]);
-    expect(paths.filter((path) => /^(src|test|scripts|tools|node_modules|migrations)\//.test(path))).toEqual(
-      [],
-    );
-    expect(paths.filter((path) => /^dist\/(test|scripts)\//.test(path))).toEqual([]);
+    expect(
+      paths.filter((path) => /^(src|test|scripts|bench|tools|node_modules|migrations)\//.test(path)),
+    ).toEqual([]);
+    expect(paths.filter((path) => /^dist\/(test|scripts|bench)\//.test(path))).toEqual([]);
     expect(await readdir(join(folder, 'node_modules'))).not.toContain('vitest');
+  });
+
+  it('asks nobody to install what only its examples need, and they say what that is', async () => {
+    const { dependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    const needed = await examplesNeed();
+    expect(needed.filter((name) => name in dependencies)).toEqual([]);
+    for (const name of needed) expect(await importers(name, join(ROOT, 'src'))).toEqual([]);
+    for (const name of needed) expect(await importers(name, join(ROOT, 'examples'))).not.toEqual([]);
   });
 
   it('has the documents that its README and its error messages send to', async () => {

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { EmbeddedPostgres } from '../../src/database/embedded-postgres.js';
+import { EmbeddedPostgres } from '../../src/embedded-postgres/embedded-postgres.js';
 import type { Leftovers } from '../processes/leftovers.js';
 
 const STATEMENT_MS = 20_000;

@@ -1,5 +1,7 @@
 import { Readable } from 'node:stream';
+import { encodeExtended } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { parse as parseRange } from 'range-parser';
 import type { FileEntity } from '../files/file.entity.js';
 import type { ByteRange } from '../files/file-storage.js';
 import type { FilesService } from '../files/files.service.js';
@@ -62,26 +64,22 @@ export async function sendFile(
   await reply.send(bytes);
 }
 
+/** Set in what range-parser answers where a range is malformed, so that the header is to be ignored (RFC 9110, 14.2). */
+const MALFORMED = 1;
+
 /** One byte range; null when there is none or it is of a kind that may be ignored (several ranges, other units). */
-export function rangeOf(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | null {
-  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? '');
-  if (!match || (match[1] === '' && match[2] === '')) return null;
-  const [first, last] = [match[1]!, match[2]!];
-  if (first === '') {
-    const length = Math.min(Number(last), size);
-    return length === 0 ? 'unsatisfiable' : { start: size - length, end: size - 1 };
-  }
-  if (last !== '' && Number(last) < Number(first)) return null;
-  if (Number(first) >= size) return 'unsatisfiable';
-  return { start: Number(first), end: last === '' ? size - 1 : Math.min(Number(last), size - 1) };
+function rangeOf(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | null {
+  if (header === undefined) return null;
+  const { code, type, ranges } = parseRange(size, header);
+  if (type !== 'bytes' || (code & MALFORMED) !== 0 || ranges.length > 1) return null;
+  return ranges[0] ?? 'unsatisfiable';
 }
 
-/** RFC 6266 with an ASCII fallback and the real name in UTF-8. */
+/**
+ * RFC 6266 with an ASCII fallback and the real name in UTF-8: both always and the former quoted, since there are clients that
+ * know one of them only. content-disposition's own `create` leaves out what it finds needless.
+ */
 function contentDisposition(kind: string, name: string): string {
-  const ascii = name.replace(/[^\x20-\x7e]/g, '_').replace(/["\\]/g, '_');
-  const encoded = encodeURIComponent(name).replace(
-    /['()*]/g,
-    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-  return `${kind}; filename="${ascii}"; filename*=UTF-8''${encoded}`;
+  const ascii = name.replace(/[^\x20-\x7e]|["\\]/g, '_');
+  return `${kind}; filename="${ascii}"; filename*=${encodeExtended(name)}`;
 }

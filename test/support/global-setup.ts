@@ -7,7 +7,7 @@ import type { TestProject } from 'vitest/node';
 import 'reflect-metadata';
 import { dataSourceOptions } from '../../ormconfig.js';
 import { connect } from '../../src/database/connection.js';
-import { EmbeddedPostgres } from '../../src/database/embedded-postgres.js';
+import { EmbeddedPostgres } from '../../src/embedded-postgres/embedded-postgres.js';
 
 /** The database that every test file copies. */
 export const TEMPLATE = 'ringback_template';

@@ -1,0 +1,37 @@
+/** What a file or folder may import: names of folders of `src`, or of files right under it or at the top, without `.ts`. */
+export type Arrows = Readonly<Record<string, readonly string[]>>;
+
+/**
+ * What each folder of `src` may import of the others; the files right under `src` put the program together and may import all.
+ * The lint rules and the diagram in docs/architecture.md are made from this table. `type:` allows types only.
+ */
+// prettier-ignore
+export const ARROWS: Arrows = {
+  embedding:    ['faces', 'operations', 'accounts', 'client', 'http', 'tracing', 'config', 'app.module', 'boot'],
+  gateway:      ['faces', 'operations', 'files', 'accounts', 'signing', 'egress', 'http', 'tracing', 'database', 'config'],
+  faces:        ['endpoints', 'operations', 'deliveries', 'files', 'accounts', 'type:signing', 'http', 'tracing', 'database', 'config'],
+  housekeeping: ['operations', 'files', 'queues', 'database', 'config'],
+  metrics:      ['operations', 'deliveries', 'queues', 'database', 'config'],
+  health:       ['files', 'queues', 'database', 'config'],
+  endpoints:    ['deliveries', 'signing', 'egress', 'tracing', 'queues', 'database', 'config'],
+  operations:   ['deliveries', 'files', 'signing', 'egress', 'tracing', 'queues', 'database', 'config'],
+  deliveries:   ['signing', 'egress', 'tracing', 'queues', 'database', 'config'],
+  accounts:     ['signing', 'http', 'database', 'config'],
+  files:        ['database', 'config'],
+  signing:      ['database', 'config'],
+  egress:       ['database', 'config'],
+  queues:       ['database', 'config'],
+  database:     ['config', 'ormconfig'],
+  http:         ['config'],
+  tracing:      ['config'],
+  config:       [],
+  client:       [],
+  'embedded-postgres': [],
+};
+
+/** Files that may import more than their folder: the routes that are about egress and signing themselves. */
+export const EXCEPTIONS: Arrows = {
+  'faces/native/native.module.ts': ['egress', 'signing'],
+  'faces/native/callback-check.controller.ts': ['egress'],
+  'faces/native/signing-secret.controller.ts': ['signing'],
+};

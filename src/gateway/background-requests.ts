@@ -1,0 +1,137 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { Injectable } from '@nestjs/common';
+import { OperationConfig } from '../config/config.js';
+import type { FieldError } from '../config/validation.js';
+import { FilesService, FileTooLargeError } from '../files/files.service.js';
+import { MOST_UPLOAD_BYTES } from '../http/body-parsers.js';
+import { Problem } from '../http/problem.js';
+import { OperationsService } from '../operations/operations.service.js';
+import { isIdempotent, triesOf } from '../operations/types/kept-response.js';
+import { traceparentOf } from '../tracing/spans.js';
+import { type BatchItem, checkBatch, checkBatchText } from './batch-items.js';
+import { GatewayCredentials } from './gateway-credentials.js';
+import { queryValue, RETENTION, shownTarget, upstreamTarget } from './gateway-route.js';
+import { endToEndHeaders } from './upstream-headers.js';
+import { UpstreamInputs } from './upstream-input.js';
+import { UPSTREAM_REQUEST } from './upstream-request.js';
+
+/** Takes requests of the gateway to be made in the background. */
+@Injectable()
+export class BackgroundRequests {
+  constructor(
+    private readonly credentials: GatewayCredentials,
+    private readonly inputs: UpstreamInputs,
+    private readonly operations: OperationsService,
+    private readonly files: FilesService,
+    private readonly config: OperationConfig,
+  ) {}
+
+  /**
+   * Stores the request, its body first; when this resolves with the rid, it is committed and will be made.
+   * `ready` is called once the body is wanted, for callers that wait to be told.
+   */
+  async accept(request: IncomingMessage, batch: boolean, ready: () => void): Promise<string> {
+    const [method, target] = [request.method!, request.url!];
+    const caller = await this.credentials.callerOf(
+      { method, target, headers: request.headers },
+      'operations:write',
+    );
+    if (Number(request.headers['content-length'] ?? 0) > MOST_UPLOAD_BYTES)
+      throw new FileTooLargeError(MOST_UPLOAD_BYTES);
+    ready();
+    const { stream, tries } = batch ? await batchOf(request) : { stream: request, tries: triesOf(method) };
+    const body = hasBody(request) ? await this.keep(stream, request, caller.accountId) : null;
+    try {
+      const headers = endToEndHeaders(request.rawHeaders);
+      // The body is there, and so is what followed it.
+      const trailers = endToEndHeaders(request.rawTrailers);
+      const callbackUrl = queryValue(target, 'callbackurl') ?? single(request.headers['x-callback-url']);
+      const { view } = await this.operations.accept({
+        accountId: caller.accountId,
+        face: 'bgrs',
+        type: UPSTREAM_REQUEST,
+        input: this.inputs.seal(
+          caller.accountId,
+          { method, target: upstreamTarget(target), headers, trailers },
+          { name: shownTarget(target), user_id: caller.userId, tries, batch, body },
+        ),
+        callback: callbackUrl === undefined ? null : { url: callbackUrl, headers: [] },
+        correlation: null,
+        priority: 0,
+        runAt: null,
+        timeoutS: null,
+        retention: RETENTION,
+        traceparent: traceparentOf(request.headers['traceparent']),
+        idempotency: null,
+      });
+      return view.operation.rid;
+    } catch (error) {
+      // Only where the operation was refused for certain: after a lost answer of PostgreSQL it may stand all the same.
+      if (body && error instanceof Error && error.name === 'OperationRefusedError')
+        await this.files.remove(caller.accountId, body.file).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private async keep(
+    stream: Readable,
+    request: IncomingMessage,
+    accountId: string,
+  ): Promise<{ file: string; size: number }> {
+    // Twice the class: once for a request that waits, once for its rerun as long as it can be seen.
+    const keptS = 2 * (this.config.retention.get(RETENTION) ?? 0);
+    const { id, size } = await this.files.save(stream, {
+      accountId,
+      name: 'request',
+      contentType: request.headers['content-type'] ?? 'application/octet-stream',
+      expiresAt: new Date(Date.now() + keptS * 1000),
+      mostBytes: MOST_UPLOAD_BYTES,
+    });
+    return { file: id, size };
+  }
+}
+
+function hasBody(request: IncomingMessage): boolean {
+  return (
+    request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
+  );
+}
+
+/** A batch's body, found right, and how often it may be run: as often as each of its requests. */
+async function batchOf(request: IncomingMessage): Promise<{ stream: Readable; tries: number }> {
+  const limited = Readable.from(capped(request));
+  const bytes = await buffer(limited);
+  const costly = checkBatchText(bytes);
+  if (costly) throw invalidBatch([costly]);
+  let items: unknown;
+  try {
+    items = JSON.parse(bytes.toString());
+  } catch (error) {
+    const message = `is not JSON: ${error instanceof Error ? error.message : ''}`;
+    throw new Problem(400, 'malformed-body', `the body ${message}`, { errors: [{ path: 'body', message }] });
+  }
+  const errors = checkBatch(items);
+  if (errors.length > 0) throw invalidBatch(errors);
+  const repeatable = (items as BatchItem[]).every(({ method }) => isIdempotent(method));
+  return { stream: Readable.from([bytes]), tries: repeatable ? triesOf('GET') : 1 };
+}
+
+function invalidBatch(errors: readonly FieldError[]): Problem {
+  const [{ path, message } = { path: 'body', message: '' }] = errors;
+  return new Problem(422, 'invalid-batch', `${path} ${message}`, { errors: errors.slice(0, 20) });
+}
+
+async function* capped(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let size = 0;
+  for await (const chunk of source) {
+    size += chunk.length;
+    if (size > MOST_UPLOAD_BYTES) throw new FileTooLargeError(MOST_UPLOAD_BYTES);
+    yield chunk;
+  }
+}
+
+function single(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
+}

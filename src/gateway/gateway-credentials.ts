@@ -1,0 +1,127 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { Injectable } from '@nestjs/common';
+import type { AccountEntity } from '../accounts/account.entity.js';
+import { AccountStore } from '../accounts/account.store.js';
+import { AccountsService } from '../accounts/accounts.service.js';
+import type { Scope } from '../accounts/scopes.js';
+import { GatewayConfig } from '../config/config.js';
+import { Problem } from '../http/problem.js';
+import { queryValue } from './gateway-route.js';
+import { isRingbacks } from './upstream-headers.js';
+
+/** Who a caller of the gateway is. */
+export interface Caller {
+  readonly accountId: string;
+  /** As the authorization service told it (text), or else the number of the account. */
+  readonly userId: string | number;
+}
+
+/** Account of the operations of callers that have no API key. */
+const GATEWAY_ACCOUNT = 'gateway';
+const AUTH_MS = 5_000;
+/** What a request of our own must not take over from the caller's. */
+const NOT_FORWARDED =
+  /^(?:host|connection|content-.*|expect|keep-alive|te|trailer|transfer-encoding|upgrade|proxy-.*)$/i;
+
+/** Finds out whether a caller has a valid credential for the bgrs face; when in doubt, it hasn't. */
+@Injectable()
+export class GatewayCredentials {
+  private account: Promise<AccountEntity> | undefined;
+
+  constructor(
+    private readonly accounts: AccountsService,
+    private readonly store: AccountStore,
+    private readonly config: GatewayConfig,
+  ) {}
+
+  /** The caller, or a `Problem`: 401, 403, or 503 when nobody could be asked. */
+  async callerOf(
+    request: { readonly method: string; readonly target: string; readonly headers: IncomingHttpHeaders },
+    scope: Scope,
+  ): Promise<Caller> {
+    const key = keyOf(request.headers, request.target);
+    const holder = key === undefined ? null : await this.accounts.holderOf(key);
+    if (holder) {
+      if (!holder.scopes.includes('admin') && !holder.scopes.includes(scope))
+        throw new Problem(403, 'forbidden', `this API key lacks the scope ${scope}`);
+      return { accountId: holder.accountId, userId: holder.accountNumber };
+    }
+    if (this.config.authUrl !== undefined) {
+      return this.anonymous(await this.ask(this.config.authUrl, request));
+    }
+    if (this.config.open) return this.anonymous(null);
+    throw unauthorized();
+  }
+
+  private async anonymous(userId: string | null): Promise<Caller> {
+    const { id, number } = await this.gatewayAccount();
+    return { accountId: id, userId: userId ?? Number(number) };
+  }
+
+  /** The `auth_request` convention of nginx: a 2xx lets the caller in. */
+  private async ask(
+    url: string,
+    request: { readonly method: string; readonly target: string; readonly headers: IncomingHttpHeaders },
+  ): Promise<string | null> {
+    const headers = new Headers({ 'x-original-method': request.method, 'x-original-uri': request.target });
+    for (const [name, value] of Object.entries(request.headers))
+      if (value !== undefined && !NOT_FORWARDED.test(name) && !isRingbacks(name))
+        headers.set(name, String(value));
+    const answer = await fetch(url, {
+      headers,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(AUTH_MS),
+    }).catch(() => null);
+    await answer?.body?.cancel();
+    if (answer?.ok) return asText(answer.headers.get('x-user-id')) || null;
+    if (answer?.status === 403)
+      throw new Problem(403, 'forbidden', 'the authorization service does not allow this');
+    if (answer && answer.status < 500) throw unauthorized();
+    throw new Problem(
+      503,
+      'authorization-unavailable',
+      'the credential could not be checked: the authorization service did not answer; try again',
+      { headers: { 'retry-after': '2' } },
+    );
+  }
+
+  /** Made when first needed. */
+  private gatewayAccount(): Promise<AccountEntity> {
+    this.account ??= this.findOrMake().catch((error: unknown) => {
+      this.account = undefined;
+      throw error;
+    });
+    return this.account;
+  }
+
+  private async findOrMake(): Promise<AccountEntity> {
+    const found =
+      (await this.store.findByName(GATEWAY_ACCOUNT)) ??
+      (await this.accounts.create(GATEWAY_ACCOUNT, undefined)) ??
+      (await this.store.findByName(GATEWAY_ACCOUNT));
+    return found!;
+  }
+}
+
+/** The first text that looks like a key of ours: `X-Ringback-Key`, a bearer token, or `_token`. */
+function keyOf(headers: IncomingHttpHeaders, target: string): string | undefined {
+  const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
+  return [headers['x-ringback-key'], bearer, queryValue(target, '_token')].find(
+    (text): text is string => typeof text === 'string' && /^rb_[A-Za-z0-9_-]{1,300}$/.test(text),
+  );
+}
+
+/** A header's value, which comes as one character a byte, as the text that it is where it is UTF-8. */
+function asText(value: string | null): string | null {
+  const text = value && Buffer.from(value, 'latin1').toString();
+  return text?.includes('\uFFFD') ? value : text;
+}
+
+function unauthorized(): Problem {
+  return new Problem(
+    401,
+    'unauthorized',
+    'send a valid credential: X-Ringback-Key, Authorization: Bearer rb_…, or _token=rb_…',
+    { headers: { 'www-authenticate': 'Bearer' } },
+  );
+}

@@ -1,0 +1,228 @@
+import { buffer } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Readable } from 'node:stream';
+import pLimit from 'p-limit';
+import { GatewayConfig } from '../config/config.js';
+import { classifyEgressError, describeEgressError } from '../egress/egress.js';
+import { type OperationContext, OperationError } from '../operations/operation-context.js';
+import type { RunContext } from '../operations/operation-run.js';
+import { type OperationHandler, type OperationOutcome, OperationType } from '../operations/operation-type.js';
+import {
+  BACKOFF_S,
+  isIdempotent,
+  keepResponse,
+  transportFault,
+  triesOf,
+} from '../operations/types/kept-response.js';
+import type { BatchItem } from './batch-items.js';
+import { UpstreamClient } from './upstream-client.js';
+import { isEndToEnd, pairs } from './upstream-headers.js';
+import { type OpenedRequest, type UpstreamInput, UpstreamInputs } from './upstream-input.js';
+
+/** The internal operation type behind the gateway. */
+export const UPSTREAM_REQUEST = 'bgrs.request';
+/** Requests of one batch that are under way at once. */
+const AT_ONCE = 8;
+/** The largest body of one answer in a batch, and of all together, bytes. */
+const MOST_ITEM = 8 * 1024 * 1024;
+const MOST_BATCH = 64 * 1024 * 1024;
+/** Response headers without which the kept bytes would mean something else. */
+const KEPT_HEADERS = [
+  'content-type',
+  'content-encoding',
+  'content-language',
+  'content-disposition',
+  'content-range',
+  'location',
+] as const;
+
+/** The result of `bgrs.request`: what `/bgrs/:rid/result` needs besides the bytes. */
+export interface UpstreamResult {
+  readonly status: number;
+  readonly content_type: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Makes a request that the gateway took, or a batch of them, to the provider's API, and keeps the response. */
+@OperationType<UpstreamInput>({
+  name: UPSTREAM_REQUEST,
+  title: 'Make a request of the gateway to the upstream',
+  internal: true,
+  tries: (input) => input.tries,
+  backoffS: BACKOFF_S,
+  // No limit of a CDN applies here; a day is for an upstream that hangs.
+  timeoutS: 86_400,
+})
+export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
+  private readonly upstream: UpstreamClient;
+
+  constructor(
+    private readonly inputs: UpstreamInputs,
+    private readonly gateway: GatewayConfig,
+  ) {
+    this.upstream = new UpstreamClient(gateway.upstream!);
+  }
+
+  onApplicationShutdown(): void {
+    this.upstream.close();
+  }
+
+  async run(input: UpstreamInput, context: RunContext): Promise<OperationOutcome> {
+    const asked = this.inputs.open(context.accountId, input);
+    if (input.batch) return this.runBatch(input, asked, context);
+    context.log(`${asked.method} to the upstream`);
+    // What the upstream tells comes by another way, and must not stand before this.
+    await context.recorded();
+    try {
+      const body = input.body && (await context.openFile(input.body.file)).stream;
+      const response = await this.upstream.send({
+        method: asked.method,
+        target: asked.target,
+        headers: [...inTrace(asked, context), ...framing(input, asked), ...this.reporting(asked, context)],
+        body,
+        trailers: pairs(asked.trailers ?? []),
+        kept: isIdempotent(asked.method),
+        signal: context.signal,
+      });
+      const status = response.statusCode!;
+      context.log(`The upstream answers ${status}`);
+      void context.recorded();
+      const name = asked.target.split('?')[0]!.split('/').at(-1) || 'response';
+      const { file, contentType } = await keepResponse(
+        { headers: response.headers, body: response },
+        name,
+        context,
+      );
+      const headers = Object.fromEntries(
+        KEPT_HEADERS.flatMap((header) => {
+          const value = response.headers[header];
+          return value === undefined ? [] : [[header, value]];
+        }),
+      );
+      const result: UpstreamResult = { status, content_type: contentType, headers };
+      return { file: file.id, result, statusText: `${asked.method} answered ${status}` };
+    } catch (error) {
+      if (context.signal.aborted || error instanceof OperationError) throw error;
+      throw transportFault(error);
+    }
+  }
+
+  private async runBatch(
+    input: UpstreamInput,
+    asked: OpenedRequest,
+    context: RunContext,
+  ): Promise<OperationOutcome> {
+    const items = JSON.parse(
+      (await buffer((await context.openFile(input.body!.file)).stream)).toString(),
+    ) as BatchItem[];
+    const limit = pLimit(AT_ONCE);
+    let ended = 0;
+    let room = MOST_BATCH;
+    const answers = await Promise.all(
+      items.map((item) =>
+        limit(async () => {
+          let answer = await this.answerTo(item, asked, context);
+          room -= answer.body.length;
+          if (room < 0)
+            answer = { status: 502, body: 'the answers of the batch are too large: split the batch' };
+          ended += 1;
+          context.tell(
+            (100 * ended) / items.length,
+            `${ended} of ${items.length}: ${item.method} ${item.path.split('?')[0]} ${answer.status}`,
+          );
+          void context.recorded();
+          return answer;
+        }),
+      ),
+    );
+    const file = await context.saveFile(Readable.from([Buffer.from(JSON.stringify(answers))]), {
+      name: 'batch.json',
+      contentType: 'application/json',
+    });
+    const result: UpstreamResult = { status: 200, content_type: 'application/json', headers: {} };
+    return { file: file.id, result, statusText: `${items.length} requests answered` };
+  }
+
+  /** The answer to one request of a batch; a transport that fails is a 502 that says why, and stops no other. */
+  private async answerTo(
+    item: BatchItem,
+    asked: OpenedRequest,
+    context: OperationContext,
+  ): Promise<{ status: number; body: string }> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const response = await this.upstream.send({
+          method: item.method,
+          target: item.path,
+          kept: isIdempotent(item.method),
+          signal: context.signal,
+          ...this.framed(item, asked, context),
+        });
+        const chunks: Buffer[] = [];
+        let size = 0;
+        for await (const chunk of response as AsyncIterable<Buffer>) {
+          size += chunk.length;
+          if (size > MOST_ITEM) return { status: 502, body: 'the answer is larger than 8 MiB' };
+          chunks.push(chunk);
+        }
+        return { status: response.statusCode!, body: Buffer.concat(chunks).toString() };
+      } catch (error) {
+        if (context.signal.aborted) throw error;
+        if (attempt >= triesOf(item.method))
+          return { status: 502, body: describeEgressError(classifyEgressError(error)) };
+        await delay(BACKOFF_S[attempt - 1]! * 1000, undefined, { signal: context.signal });
+      }
+    }
+  }
+
+  /** Headers and body of an item: the caller's own headers, over which the item's go. */
+  private framed(
+    item: BatchItem,
+    asked: OpenedRequest,
+    context: OperationContext,
+  ): { headers: string[]; body: Buffer | null } {
+    const own = Object.entries(item.headers ?? {}).filter(
+      ([name]) => isEndToEnd(name) && name.toLowerCase() !== 'host',
+    );
+    const replaced = new Set(own.map(([name]) => name.toLowerCase()));
+    const json = item.body !== undefined && typeof item.body !== 'string';
+    const body =
+      item.body === undefined
+        ? null
+        : Buffer.from(typeof item.body === 'string' ? item.body : JSON.stringify(item.body));
+    const inherited = pairs(inTrace(asked, context)).filter(
+      ([name]) => !replaced.has(name.toLowerCase()) && !/^(?:content-.*|accept-encoding)$/i.test(name),
+    );
+    return {
+      body,
+      headers: [
+        ...inherited.flat(),
+        ...own.flat(),
+        ...(json && !replaced.has('content-type') ? ['Content-Type', 'application/json'] : []),
+        ...(body === null ? [] : ['Content-Length', String(body.length)]),
+        ...this.reporting(asked, context),
+      ],
+    };
+  }
+
+  /** By what the upstream may report progress. */
+  private reporting(asked: OpenedRequest, context: OperationContext): string[] {
+    const url = `${this.gateway.publicUrl}/bgrs/${context.id}/progress?token=${asked.progressToken}`;
+    return ['X-Ringback-Operation', context.id, 'X-Ringback-Progress-Url', url];
+  }
+}
+
+/** The caller's headers, with this run as what the request comes from. */
+function inTrace({ headers }: OpenedRequest, { traceparent }: OperationContext): readonly string[] {
+  if (traceparent === null) return headers;
+  const others = pairs(headers).filter(([name]) => name.toLowerCase() !== 'traceparent');
+  return [...others.flat(), 'traceparent', traceparent];
+}
+
+/** How the body's end is told: only a chunked one can have trailers after it. */
+function framing({ body }: UpstreamInput, { trailers = [] }: OpenedRequest): string[] {
+  if (body === null) return [];
+  if (trailers.length === 0) return ['Content-Length', String(body.size)];
+  const names = [...new Set(pairs(trailers).map(([name]) => name))];
+  return ['Transfer-Encoding', 'chunked', 'Trailer', names.join(', ')];
+}

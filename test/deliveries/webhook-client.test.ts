@@ -1,0 +1,323 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer as createHttpsServer } from 'node:https';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterEach, describe, expect, it } from 'vitest';
+import { parseAllowedPrivate } from '../../src/config/allowed-private.js';
+import {
+  WebhookClient,
+  type AttemptRequest,
+  type AttemptResult,
+} from '../../src/deliveries/webhook.client.js';
+import { Egress } from '../../src/egress/egress.js';
+import { UrlPolicy } from '../../src/egress/url-policy.js';
+
+const allowedPrivate = parseAllowedPrivate('127.0.0.0/8');
+const policy = new UrlPolicy({ allowedPrivate, allowHttp: false });
+const egress = new Egress({ policy, allowedPrivate });
+const patient = new WebhookClient(egress, { timeoutMs: 10_000, userAgent: 'Ringback/test' });
+const hasty = new WebhookClient(egress, { timeoutMs: 600, userAgent: 'Ringback/test' });
+
+/** One receiver of the zoo: it sees raw requests and answers with raw bytes. */
+class Receiver {
+  readonly requests: string[] = [];
+  connections = 0;
+  /** Settles when the client has left. */
+  readonly left: Promise<unknown>;
+  private readonly sockets = new Set<Socket>();
+
+  private constructor(private readonly server: Server) {
+    // Not `once` of the socket: that rejects where the client left by a reset.
+    this.left = once(server, 'connection').then(
+      ([socket]) => new Promise((resolve) => (socket as Socket).once('close', resolve)),
+    );
+  }
+
+  /** Speaks first, and hangs up. */
+  static async greeting(words: string): Promise<Receiver> {
+    const receiver = await Receiver.answering(() => undefined);
+    receiver.server.on('connection', (socket: Socket) => socket.end(words));
+    return receiver;
+  }
+
+  static async answering(answer: (socket: Socket, requests: number) => void): Promise<Receiver> {
+    const receiver = new Receiver(createServer());
+    receiver.server.on('connection', (socket: Socket) => {
+      receiver.connections += 1;
+      receiver.sockets.add(socket);
+      let text = '';
+      socket
+        .on('error', () => undefined)
+        .on('data', (chunk) => {
+          text += chunk.toString();
+          if (!text.endsWith('}')) return;
+          receiver.requests.push(text);
+          text = '';
+          answer(socket, receiver.requests.length);
+        });
+    });
+    receiver.server.listen(0, '127.0.0.1');
+    await once(receiver.server, 'listening');
+    receivers.push(receiver);
+    return receiver;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/hook?a=1`;
+  }
+
+  close(): void {
+    for (const socket of this.sockets) socket.destroy();
+    this.server.close();
+  }
+}
+
+const receivers: Receiver[] = [];
+afterEach(() => {
+  for (const receiver of receivers.splice(0)) receiver.close();
+});
+
+const to = (url: string): AttemptRequest => ({ url, headers: { 'Webhook-Id': 'msg_1' }, body: '{"a":"ü"}' });
+const answer = (head: string, body: string | Buffer = '') =>
+  Buffer.concat([Buffer.from(`HTTP/1.1 ${head}\r\n\r\n`), Buffer.from(body)]);
+const complete = (status: string, body: string | Buffer, headers = '') =>
+  answer(`${status}\r\ncontent-length: ${Buffer.byteLength(body)}${headers}`, body);
+
+/** Writes again and again until the client leaves. */
+function drip(socket: Socket, chunk: string | Buffer): void {
+  const timer = setInterval(() => socket.write(chunk), 5);
+  socket.once('close', () => {
+    clearInterval(timer);
+  });
+}
+
+async function attemptAt(client: WebhookClient, answers: (socket: Socket) => void): Promise<AttemptResult> {
+  const receiver = await Receiver.answering(answers);
+  return client.attempt(to(receiver.url));
+}
+
+describe('a webhook attempt', () => {
+  it('posts the body once and tells what came back, and how long each phase took', async () => {
+    const receiver = await Receiver.answering((socket) =>
+      socket.write(complete('200 OK', 'thanks', '\r\nx-a: 1')),
+    );
+    const result = await patient.attempt(to(receiver.url));
+    expect(result).toMatchObject({ kind: 'response', status: 200, body: 'thanks', truncated: false });
+    expect(result).toMatchObject({ headers: { 'x-a': '1' }, durationMs: expect.any(Number) as number });
+    const phasesMs = {
+      dns: 0,
+      connect: expect.any(Number) as number,
+      tls: null,
+      first_byte: expect.any(Number) as number,
+    };
+    expect(result.phasesMs).toEqual(phasesMs);
+    const [head = '', body] = receiver.requests[0]?.split('\r\n\r\n') ?? [];
+    expect([receiver.requests.length, body]).toEqual([1, '{"a":"ü"}']);
+    expect(head.split('\r\n')[0]).toBe('POST /hook?a=1 HTTP/1.1');
+    for (const line of [
+      'content-type: application/json',
+      'user-agent: Ringback/test',
+      'accept-encoding: identity',
+    ]) {
+      expect(head).toContain(line);
+    }
+    expect(head).toContain('webhook-id: msg_1');
+    expect(head).toContain('content-length: 10');
+  });
+
+  it('keeps its connection for the next one, whose phases then cost nothing', async () => {
+    const receiver = await Receiver.answering((socket) => socket.write(complete('200 OK', '')));
+    await patient.attempt(to(receiver.url));
+    const second = await patient.attempt(to(receiver.url));
+    expect(second.phasesMs).toMatchObject({ dns: null, connect: null, tls: null });
+    expect([receiver.connections, receiver.requests.length]).toEqual([1, 2]);
+  });
+
+  it('is no failure when the receiver drops a kept connection just as it is used', async () => {
+    const receiver = await Receiver.answering((socket, requests) => {
+      if (requests === 3) socket.resetAndDestroy();
+      else socket.write(complete('200 OK', ''));
+    });
+    await patient.attempt(to(receiver.url));
+    expect((await patient.attempt(to(receiver.url))).resent).toBeUndefined();
+    const told = { kind: 'response', status: 200, resent: true };
+    expect(await patient.attempt(to(receiver.url))).toMatchObject(told);
+    expect(receiver.connections).toBe(2);
+  });
+
+  it.each(['400 No', '404 Not Found', '500 Oops', '503 Later'])('tells of a %s', async (status) => {
+    const result = await attemptAt(patient, (socket) => socket.write(complete(status, 'why')));
+    expect(result).toMatchObject({ kind: 'response', status: Number.parseInt(status, 10), body: 'why' });
+  });
+
+  it('never follows a redirect', async () => {
+    const canary = await Receiver.answering(() => undefined);
+    for (const status of [301, 302, 303, 307, 308]) {
+      const head = `${status} Moved\r\ncontent-length: 0\r\nlocation: ${canary.url}`;
+      const result = await attemptAt(patient, (socket) => socket.write(answer(head)));
+      expect(result).toMatchObject({ kind: 'response', status, headers: { location: canary.url } });
+    }
+    expect(canary.connections).toBe(0);
+  });
+
+  it('succeeds by a 2xx head although its body drips for ever', async () => {
+    const result = await attemptAt(hasty, (socket) => {
+      socket.write(answer('200 OK\r\ntransfer-encoding: chunked', '5\r\nfirst\r\n'));
+      drip(socket, '1\r\n.\r\n');
+    });
+    expect(result).toMatchObject({ kind: 'response', status: 200, truncated: true });
+    expect(result).toMatchObject({ body: expect.stringMatching(/^first\.*$/) as string });
+    expect(result.durationMs).toBeLessThan(2_000);
+  });
+
+  it('succeeds by a 2xx head whose body is cut off', async () => {
+    const result = await attemptAt(patient, (socket) =>
+      socket.end(answer('201 Created\r\ncontent-length: 99', 'part')),
+    );
+    expect(result).toMatchObject({ kind: 'response', status: 201, body: 'part', truncated: true });
+  });
+
+  it('leaves after 64 KiB of endless chunks and keeps 16 KiB', async () => {
+    const receiver = await Receiver.answering((socket) => {
+      socket.write(answer('200 OK\r\ntransfer-encoding: chunked'));
+      drip(socket, `4000\r\n${'x'.repeat(0x4000)}\r\n`);
+    });
+    const result = await patient.attempt(to(receiver.url));
+    expect(result).toMatchObject({
+      kind: 'response',
+      status: 200,
+      truncated: true,
+      body: 'x'.repeat(16_384),
+    });
+    await receiver.left;
+  });
+
+  it('reads a body of 16 KiB whole, and cuts no character of a longer one in two', async () => {
+    const whole = await attemptAt(patient, (socket) => socket.write(complete('200 OK', 'x'.repeat(16_384))));
+    expect(whole).toMatchObject({ body: 'x'.repeat(16_384), truncated: false });
+    const longer = await attemptAt(patient, (socket) =>
+      socket.write(complete('200 OK', 'x' + 'ü'.repeat(8_192))),
+    );
+    expect(longer).toMatchObject({ body: 'x' + 'ü'.repeat(8_191), truncated: true });
+  });
+
+  it('does not inflate a gzip bomb', async () => {
+    const bomb = gzipSync(Buffer.alloc(1_000_000));
+    const head = '\r\ncontent-encoding: gzip';
+    const result = await attemptAt(patient, (socket) => socket.write(complete('200 OK', bomb, head)));
+    expect(result).toMatchObject({ kind: 'response', status: 200, truncated: false });
+    expect(result.kind === 'response' && result.body.length).toBeLessThanOrEqual(bomb.length);
+  });
+
+  it('makes text of NUL and invalid UTF-8 that PostgreSQL can store', async () => {
+    const bytes = Buffer.from([0x61, 0x00, 0x62, 0xff, 0xc3, 0x28, 0xed, 0xa0, 0x80, 0x63]);
+    const result = await attemptAt(patient, (socket) => socket.write(complete('200 OK', bytes)));
+    const body = result.kind === 'response' ? result.body : '';
+    expect(body).toMatch(/^a\uFFFDb\uFFFD+\(\uFFFD+c$/);
+    expect(body.isWellFormed()).toBe(true);
+  });
+});
+
+describe('a webhook attempt fails with', () => {
+  it.each<[code: string, kind: string, client: WebhookClient, answers: (socket: Socket) => void]>([
+    ['response_timeout', 'hangs', hasty, () => undefined],
+    [
+      'response_timeout',
+      'drips headers',
+      hasty,
+      (socket) => (socket.write('HTTP/1.1 200 OK\r\n'), drip(socket, 'a: b\r\n')),
+    ],
+    [
+      'response_timeout',
+      'sends 100 Continue for ever',
+      hasty,
+      (socket) => drip(socket, 'HTTP/1.1 100 Continue\r\n\r\n'),
+    ],
+    ['connection_reset', 'resets', patient, (socket) => void socket.resetAndDestroy()],
+    ['connection_reset', 'closes', patient, (socket) => void socket.end()],
+    [
+      'response_invalid',
+      'sends 40 KB of headers',
+      patient,
+      (socket) => socket.write(answer(`200 OK\r\na: ${'x'.repeat(40_000)}`)),
+    ],
+    [
+      'response_invalid',
+      'speaks no HTTP',
+      patient,
+      (socket) => socket.write('220 smtp.example.com ESMTP\r\n'),
+    ],
+    [
+      'response_invalid',
+      'switches protocols',
+      patient,
+      (socket) => socket.write(answer('101 Switching\r\nupgrade: x\r\nconnection: upgrade')),
+    ],
+  ])('%s from a receiver that %s', async (code, _kind, client, answers) => {
+    const receiver = await Receiver.answering(answers);
+    const result = await client.attempt(to(receiver.url));
+    expect(result).toMatchObject({ kind: 'error', code });
+    await receiver.left;
+  });
+
+  it('connect_refused where nobody listens', async () => {
+    const receiver = await Receiver.answering(() => undefined);
+    const { url } = receiver;
+    receiver.close();
+    expect(await patient.attempt(to(url))).toMatchObject({ kind: 'error', code: 'connect_refused' });
+  });
+
+  it('tls_error from a receiver that speaks no TLS, or with a certificate that nobody signed', async () => {
+    const plain = await Receiver.greeting('220 no TLS here\r\n');
+    expect(await patient.attempt(to(plain.url.replace('http:', 'https:')))).toMatchObject({
+      code: 'tls_error',
+    });
+
+    const server = createHttpsServer(selfSigned(), () => undefined).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    expect(await patient.attempt(to(url))).toMatchObject({ kind: 'error', code: 'tls_error' });
+    server.close();
+  });
+
+  it.each([
+    'http://10.0.0.1/',
+    'https://169.254.169.254/',
+    'http://example.com/',
+    'nonsense',
+    'https://[::1]/',
+  ])('blocked_destination for %s', async (url) => {
+    expect(await patient.attempt(to(url))).toMatchObject({ kind: 'error', code: 'blocked_destination' });
+  });
+
+  it('aborted when its signal fires, before or during the attempt', async () => {
+    const receiver = await Receiver.answering(() => undefined);
+    const stop = new AbortController();
+    const attempt = patient.attempt(to(receiver.url), stop.signal);
+    await expect.poll(() => receiver.requests.length).toBe(1);
+    stop.abort();
+    expect(await attempt).toMatchObject({ kind: 'error', code: 'aborted' });
+    expect(await patient.attempt(to(receiver.url), stop.signal)).toMatchObject({
+      kind: 'error',
+      code: 'aborted',
+    });
+    await receiver.left;
+  });
+});
+
+/** A key and a certificate for localhost, signed by itself. */
+function selfSigned(): { key: string; cert: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'ringback-tls-'));
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
+  const args = ['req', '-x509', '-nodes', '-days', '2', ...curve, '-keyout', key, '-out', cert, ...subject];
+  execFileSync('openssl', args, { stdio: 'ignore' });
+  const pair = { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
+  rmSync(folder, { recursive: true });
+  return pair;
+}

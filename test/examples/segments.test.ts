@@ -1,0 +1,403 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import fc from 'fast-check';
+import { SaxesParser } from 'saxes';
+import { describe, expect, it } from 'vitest';
+import { MAX_FILE_BYTES, readSegments } from '../../examples/segments/read-segments.js';
+import { type Segment, UnreadableFileError } from '../../examples/segments/segment.js';
+import { writeXliff, type XliffOptions } from '../../examples/segments/write-xliff.js';
+
+const DATA = new URL('../data/segments/', import.meta.url);
+const OPTIONS: XliffOptions = { original: 'test.po', sourceLanguage: 'en', targetLanguage: 'fr' };
+
+const bytesOf = (path: string): Buffer => readFileSync(new URL(path, DATA));
+const readReal = (path: string): Segment[] => readSegments({ name: path, bytes: bytesOf(path) });
+const read = (name: string, text: string, contentType?: string): Segment[] =>
+  readSegments({ name, bytes: Buffer.from(text), contentType });
+
+/** Joins two monolingual files of a package into segments, as a provider's export would. */
+function joined(source: Record<string, unknown>, target: Record<string, unknown>): Segment[] {
+  const first = (value: unknown): string => String(Array.isArray(value) ? value[0] : (value ?? ''));
+  return Object.entries(source).map(([id, text]) => ({ id, source: first(text), target: first(target[id]) }));
+}
+
+function countries(language: string): Segment[] {
+  const namesIn = (code: string) =>
+    (JSON.parse(bytesOf(`iso-countries/${code}.json`).toString()) as { countries: Record<string, unknown> })
+      .countries;
+  return joined(namesIn('en'), namesIn(language));
+}
+
+function languageNames(): Segment[] {
+  const namesIn = (code: string) => {
+    const { main } = JSON.parse(bytesOf(`cldr/${code}.json`).toString()) as {
+      main: Record<string, { localeDisplayNames: { languages: Record<string, string> } }>;
+    };
+    return main[code]?.localeDisplayNames.languages ?? {};
+  };
+  return joined(namesIn('en'), namesIn('ar'));
+}
+
+const csvOf = (segments: Segment[], mark = ','): string =>
+  ['id,source,target'.replaceAll(',', mark)]
+    .concat(segments.map(({ id, source, target }) => [id, source, target].map(quoted).join(mark)))
+    .join('\r\n');
+const quoted = (field: string): string =>
+  /[",;\t\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
+
+async function exported(segments: Segment[], options: Partial<XliffOptions> = {}): Promise<string> {
+  return (await Readable.from(writeXliff(segments, { ...OPTIONS, ...options })).toArray()).join('');
+}
+
+interface Unit {
+  id: string;
+  source: string;
+  target: string;
+  state: string;
+  note?: string;
+}
+
+/** Parses with a strict XML parser, namespaces checked, and answers what a translation tool would see. */
+function parseXliff(xml: string): { file: Record<string, string>; units: Unit[] } {
+  const parser = new SaxesParser({ xmlns: true });
+  const units: Unit[] = [];
+  const path: string[] = [];
+  let file: Record<string, string> = {};
+  parser.on('error', (error) => {
+    throw error;
+  });
+  parser.on('opentag', ({ local, uri, attributes }) => {
+    expect(uri).toBe('urn:oasis:names:tc:xliff:document:1.2');
+    const values = Object.fromEntries(Object.entries(attributes).map(([name, { value }]) => [name, value]));
+    path.push(local);
+    if (local === 'file') file = values;
+    if (local === 'trans-unit') {
+      expect(values['xml:space']).toBe('preserve');
+      units.push({ id: values['id'] ?? '', source: '', target: '', state: '' });
+    }
+    if (local === 'target') Object.assign(units.at(-1) ?? {}, { state: values['state'] });
+  });
+  parser.on('text', (text) => {
+    const [parent, element] = path.slice(-2);
+    const unit = units.at(-1);
+    if (parent !== 'trans-unit' || unit === undefined) return;
+    if (element === 'source' || element === 'target') unit[element] += text;
+    if (element === 'note') unit.note = (unit.note ?? '') + text;
+  });
+  parser.on('closetag', () => void path.pop());
+  parser.write(xml).close();
+  return { file, units };
+}
+
+const wordsOf = ({ id, source, target }: Segment | Unit) => ({ id, source, target });
+
+describe('Real translation files', () => {
+  it.each(['volto/fr.po', 'volto/ja.po', 'django/pl.po', 'django/ar.po', 'gettext/latin13.po'])(
+    'like %s become XLIFF that holds every segment unchanged',
+    async (path) => {
+      const segments = readReal(path);
+      const { file, units } = parseXliff(await exported(segments, { original: path }));
+      expect(file).toEqual({
+        original: path,
+        'source-language': 'en',
+        'target-language': 'fr',
+        datatype: 'plaintext',
+      });
+      expect(units.map(wordsOf)).toEqual(segments.map(wordsOf));
+      expect(units.map(({ note }) => note)).toEqual(segments.map(({ note }) => note));
+      expect(new Set(units.map(({ id }) => id)).size).toBe(segments.length);
+    },
+  );
+
+  it('of five languages, joined, become one XLIFF of more than 5,000 segments with unique ids', async () => {
+    const files = readdirSync(new URL('volto/', DATA)).filter((name) => name.endsWith('.po'));
+    const segments = files.flatMap((name) => readReal(`volto/${name}`));
+    expect(segments.length).toBe(5 * 1033);
+    const seen: number[] = [];
+    const xml = await exported(segments, { onProgress: (done) => void seen.push(done) });
+    const { units } = parseXliff(xml);
+    expect(units.map(({ source, target }) => [source, target])).toEqual(
+      segments.map(({ source, target }) => [source, target]),
+    );
+    expect(new Set(units.map(({ id }) => id)).size).toBe(segments.length);
+    expect(seen).toEqual(segments.map((_, index) => index + 1));
+  });
+
+  it('in JSON and in CSV, with any separator and with a byte order mark, hold the same segments', () => {
+    for (const segments of [countries('fr'), countries('ja'), languageNames()]) {
+      expect(segments.length).toBeGreaterThan(200);
+      const files = {
+        'a.json': JSON.stringify(segments, null, 2),
+        'a.csv': csvOf(segments),
+        'b.csv': csvOf(segments, ';'),
+      };
+      const tabs = csvOf(segments, '\t');
+      for (const [name, text] of Object.entries({ ...files, 'a.tsv': tabs })) {
+        expect(read(name, text)).toEqual(segments);
+        expect(read(name, `\u{FEFF}${text}`)).toEqual(segments);
+      }
+      const utf16 = Buffer.from(`\u{FEFF}${tabs}`, 'utf16le');
+      expect(readSegments({ name: 'excel.txt', bytes: utf16 })).toEqual(segments);
+    }
+  });
+
+  it('keep the order of the file, contexts and plural forms', () => {
+    const text = bytesOf('django/pl.po').toString();
+    const segments = readReal('django/pl.po');
+    const places = segments
+      .filter(({ source, id }) => !id.includes('[') && source.length > 25 && !/["\n]/.test(source))
+      .map(({ source }) => text.indexOf(`msgid "${source}"`))
+      .filter((place) => place >= 0);
+    expect(places.length).toBeGreaterThan(30);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+
+    const march = segments
+      .filter(({ source }) => source === 'March')
+      .map(({ target, note }) => [target, note]);
+    expect(march).toEqual([
+      ['Marzec', undefined],
+      ['Mar.', 'Context: abbrev. month'],
+      ['marca', 'Context: alt. month'],
+    ]);
+
+    const years = segments.filter(({ source }) => source === '%(num)d year' || source === '%(num)d years');
+    expect(years.map(({ target }) => target)).toEqual([
+      '%(num)d rok',
+      '%(num)d lata',
+      '%(num)d lat',
+      '%(num)d roku',
+    ]);
+    expect(years.map(({ id }) => id.slice(-3))).toEqual(['[0]', '[1]', '[2]', '[3]']);
+    expect(years[2]?.note).toMatch(/^Plural form 2 of 4: nplurals=4;/);
+  });
+
+  it('in another charset than UTF-8 are read by the charset of their header', () => {
+    expect(readReal('gettext/latin13.po')).toContainEqual({
+      id: expect.any(String) as string,
+      source: 'o3-õäöü',
+      target: 't3-žš',
+      note: 'Normal string with special chars',
+    });
+  });
+
+  it('keep the ids of their entries when entries are added before them', () => {
+    const before = read('a.po', 'msgid "b"\nmsgstr ""');
+    const after = read('a.po', 'msgid "a"\nmsgstr ""\n\nmsgid "b"\nmsgstr "x"');
+    expect(after[1]?.id).toBe(before[0]?.id);
+  });
+});
+
+describe('The format of a file', () => {
+  const segments = [{ id: '1', source: 'yes', target: 'oui' }];
+  const [json, csv, po] = [JSON.stringify(segments), csvOf(segments), 'msgid "yes"\nmsgstr "oui"\n'];
+
+  it('is told by its name, else by its content type, else by how it begins', () => {
+    for (const [name, text, contentType] of [
+      ['a.JSON', json],
+      ['upload', json, 'application/json; charset=utf-8'],
+      ['upload', `\n ${json}`, 'application/octet-stream'],
+      ['a.csv', csv, 'text/plain'],
+      ['upload', csv, 'text/csv'],
+      ['upload.txt', csv],
+      ['fr.po', po, 'application/octet-stream'],
+      ['upload', po, 'text/x-gettext-translation'],
+      ['upload', `# French\n${po}`],
+    ] as const) {
+      expect(read(name, text, contentType)).toMatchObject([{ source: 'yes', target: 'oui' }]);
+    }
+  });
+
+  it('is asked for when nothing tells it', () => {
+    expect(() => read('photo.png', '\u0001\u0002PNG')).toThrow('photo.png: this is neither a JSON array');
+  });
+});
+
+describe('A gettext file', () => {
+  it('may have fuzzy entries, marked for review, and obsolete ones, left out', async () => {
+    const segments = read(
+      'a.po',
+      [
+        'msgid ""\nmsgstr "Language: fr\\n"\n',
+        '#, fuzzy, python-format\nmsgid "%d days"\nmsgstr "%d jour"\n',
+        'msgid "no"\nmsgstr ""\n',
+        'msgctxt "empty"\nmsgid ""\nmsgstr "vide"\n',
+        '#~ msgid "old"\n#~ msgstr "vieux"\n',
+      ].join('\n'),
+    );
+    expect(segments.map(({ source, target, fuzzy }) => [source, target, fuzzy])).toEqual([
+      ['%d days', '%d jour', true],
+      ['no', '', undefined],
+      ['', 'vide', undefined],
+    ]);
+    const { units } = parseXliff(await exported(segments));
+    expect(units.map(({ state }) => state)).toEqual([
+      'needs-review-translation',
+      'needs-translation',
+      'translated',
+    ]);
+  });
+
+  it('keeps its order when contexts alternate and texts are numbers', () => {
+    const text =
+      'msgid "b"\nmsgstr ""\nmsgctxt "c"\nmsgid "x"\nmsgstr ""\nmsgid "1"\nmsgstr ""\nmsgid "a\\n"\n"\\"q\\""\nmsgstr ""';
+    expect(read('a.po', text).map(({ source }) => source)).toEqual(['b', 'x', '1', 'a\n"q"']);
+  });
+
+  it('uses the plural as the source where a language has one form', () => {
+    const [only, ...others] = read('ja.po', 'msgid "%d day"\nmsgid_plural "%d days"\nmsgstr[0] "%d 日"\n');
+    expect(only).toMatchObject({ source: '%d days', target: '%d 日' });
+    expect(others).toEqual([]);
+  });
+});
+
+describe('A broken file is refused with the line at fault and the remedy:', () => {
+  it.each<[string, string, number | undefined, string]>([
+    ['a.po', 'msgid "a"\nmsgstr "b\n', 2, 'a string is not closed'],
+    ['a.po', 'msgid "a"\nmsgstr "say "b" now"\n', 2, 'is no part of a PO file'],
+    ['a.po', 'msgid "a"\nmsgstr "b"\n\nmsgfoo "c"\n', 4, '"msgfoo" is no part of a PO file'],
+    ['a.po', 'msgid "a"\nmsgstr "b"\n\nmsgid "a"\nmsgstr "c"\n', 4, 'there twice, first on line 1'],
+    ['a.po', 'msgid "a"\n\nmsgid "b"\nmsgstr "c"\n', 1, 'has no msgstr'],
+    ['a.po', 'msgstr "c"\n', 1, 'a msgstr without a msgid'],
+    ['a.po', '"c"\n', 1, 'a string before any msgid'],
+    ['a.po', '# nothing\n', undefined, 'holds no segments'],
+    [
+      'a.json',
+      '[\n{"id": "1", "source": "a", "target": "b"},\n{"id": 2, source: "a"}]',
+      3,
+      'this is no JSON',
+    ],
+    ['a.json', '[\n{"id": "1",', 2, 'this is no JSON'],
+    [
+      'a.json',
+      '[{"id": "1", "source": "a,[{"},\n\n {"id": "2"}\n]',
+      3,
+      '"source" of "2" must be a text, and is missing',
+    ],
+    ['a.json', '[\n{"source": "a"}]', 2, 'item 1: "id" must be a text or a number, and is missing'],
+    [
+      'a.json',
+      '[\n{"id": 1, "source": "a", "target": {}}]',
+      2,
+      '"target" of "1" must be a text, and is an object',
+    ],
+    [
+      'a.json',
+      '["a"]',
+      1,
+      'item 1: a JSON file must be an array of { "id", "source", "target" }, and this is a text',
+    ],
+    ['a.json', '{"common": {"yes": "oui"}}', undefined, 'the nested form of i18next is not read'],
+    ['a.json', '[]', undefined, 'holds no segments'],
+    ['a.csv', 'id,source\n1,a\n', 1, 'has no target'],
+    ['a.csv', 'id,source,target,id\n1,a,b,c\n', 1, 'two columns are named "id"'],
+    ['a.csv', 'id,source,target\n1,a,b\n2,a\n', 3, 'more or fewer fields'],
+    ['a.csv', 'id,source,target\n1,a,b\n2,"a,b\n', 3, 'never closed'],
+    ['a.csv', 'id,source,target\n1,a,b\n2,"a"x,b\n', 3, 'a quote stands inside a field'],
+    ['a.csv', 'id,source,target\n1,a,b\n,a,b\n', 3, 'the id is empty'],
+  ])('%s %j', (name, text, line, problem) => {
+    let refusal: unknown;
+    try {
+      read(name, text);
+    } catch (error) {
+      refusal = error;
+    }
+    expect(refusal).toBeInstanceOf(UnreadableFileError);
+    expect(refusal).toMatchObject({ code: 'unreadable_file', file: name, line });
+    expect((refusal as Error).message).toContain(problem);
+    expect((refusal as Error).message).toMatch(line === undefined ? /^a\.\w+: / : `${name}, line ${line}: `);
+  });
+
+  it('a file or a line that is too large', () => {
+    expect(() => readSegments({ name: 'a.json', bytes: Buffer.alloc(MAX_FILE_BYTES + 1) })).toThrow(
+      'split it',
+    );
+    const long = `msgid "${'x\\n'.repeat(2_000_000)}"\nmsgstr ""`;
+    expect(() => read('a.po', long)).toThrow('a.po, line 1: the line is longer than');
+  });
+
+  it('bytes that are not of the charset', () => {
+    const latin1 = Buffer.from('id,source,target\n1,summer,été\n', 'latin1');
+    expect(() => readSegments({ name: 'a.csv', bytes: latin1 })).toThrow(
+      'a.csv: the file is not valid utf-8: save it as UTF-8',
+    );
+    const unknown = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=klingon\\n"\n';
+    expect(() => read('a.po', unknown)).toThrow('the charset "klingon" is not known');
+  });
+});
+
+describe('An XLIFF export', () => {
+  it('stays well formed and unchanged with whatever text XML can hold', async () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.constantFrom(']]>', '<!--', '&amp;', '\r\n', '\t "\' ', '<a b="c">'),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(text, text, text)), text, async (texts, original) => {
+        const segments = texts.map(([source, target, note], index) => ({
+          id: `${index}${source}`,
+          source,
+          target,
+          note,
+        }));
+        const { file, units } = parseXliff(await exported(segments, { original }));
+        expect(file['original']).toBe(original);
+        expect(units.map(wordsOf)).toEqual(segments.map(wordsOf));
+      }),
+    );
+  });
+
+  it('writes U+FFFD for what XML cannot hold: control characters, lone surrogates, U+FFFE', async () => {
+    const source = 'a\0b\u0004c\u001bd\ud800e\udc00f\ufffeg🎉';
+    const { units } = parseXliff(await exported([{ id: 'menu\u0004Open', source, target: '' }]));
+    expect(units).toMatchObject([
+      { id: 'menu\ufffdOpen', source: 'a\ufffdb\ufffdc\ufffdd\ufffde\ufffdf\ufffdg🎉' },
+    ]);
+  });
+
+  it('makes doubled ids unique without taking an id that another segment has', async () => {
+    const segments = ['a', 'a~2', 'a', 'a', 'b', 'a~2', '\0', '\u0001'].map((id) => ({
+      id,
+      source: id,
+      target: '',
+    }));
+    const ids = parseXliff(await exported(segments)).units.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(segments.length);
+    expect(ids.filter((id, index) => id === segments[index]?.id)).toEqual(['a', 'a~2', 'b']);
+  });
+
+  it('comes in chunks, between which timers and other requests get their turn', async () => {
+    const segments = Array.from({ length: 20_000 }, (_, index) => ({
+      id: String(index),
+      source: 'text '.repeat(20),
+      target: '',
+    }));
+    let turns = 0;
+    let running = true;
+    const turn = (): void => void setImmediate(() => (turns++, running && turn()));
+    turn();
+    const sizes: number[] = [];
+    for await (const chunk of writeXliff(segments, OPTIONS)) sizes.push(chunk.length);
+    running = false;
+    expect(Math.max(...sizes)).toBeLessThan(256 * 1024);
+    expect(turns).toBeGreaterThan(sizes.length / 2);
+  });
+
+  it('awaits slow progress, and ends when it is canceled', async () => {
+    const segments = Array.from({ length: 5_000 }, (_, index) => ({
+      id: String(index),
+      source: 'a',
+      target: 'b',
+    }));
+    const canceled = new AbortController();
+    let reached = 0;
+    const onProgress = async (done: number): Promise<void> => {
+      await Promise.resolve();
+      reached = done;
+      if (done === 1_000) canceled.abort(new Error('canceled by the caller'));
+    };
+    await expect(exported(segments, { onProgress, signal: canceled.signal })).rejects.toThrow(
+      'canceled by the caller',
+    );
+    expect(reached).toBe(1_000);
+  });
+});

@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { App, freePort } from '../support/app.js';
+import { newDatabase, rowsOf } from '../support/database.js';
+import { Receiver } from '../support/receiver.js';
+import { Service, sharedBy } from '../support/service.js';
+
+/** The value of a sample, by its name and labels as they are written; undefined when there is none. */
+function value(text: string, sample: string): number | undefined {
+  const line = text.split('\n').find((candidate) => candidate.startsWith(`${sample} `));
+  return line === undefined ? undefined : Number(line.slice(sample.length + 1));
+}
+
+describe('/metrics', { timeout: 60_000 }, () => {
+  let app: App;
+  let receiver: Receiver;
+  let delivered: string;
+
+  beforeAll(async () => {
+    receiver = await Receiver.answering(500, 200);
+    app = await App.start();
+    const { id } = await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
+    await app.client.ended(id);
+    delivered = id;
+  });
+  afterAll(async () => {
+    await app[Symbol.asyncDispose]();
+    await receiver[Symbol.asyncDispose]();
+  });
+
+  it('tells Prometheus of operations, deliveries, attempts, latencies and the process, and needs no key', async () => {
+    await expect.poll(async () => (await app.client.deliveries(delivered))[0].status).toBe('Delivered');
+    const answer = await app.client.withKey('none').get('/metrics');
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    const samples = {
+      'ringback_operations{type="echo",state="Finished"}': 1,
+      'ringback_deliveries{state="Delivered"}': 1,
+      ringback_ledger_accepted: 1,
+      ringback_ledger_balanced: 1,
+      ringback_oldest_overdue_seconds: 0,
+      ringback_queue_age_seconds: 0,
+      ringback_slots_used: 0,
+      ringback_postgresql_up: 1,
+      'ringback_operation_duration_seconds_count{type="echo",state="Finished"}': 1,
+      'ringback_attempts_total{outcome="failed",class="5xx"}': 1,
+      'ringback_attempts_total{outcome="delivered",class="2xx"}': 1,
+      ringback_attempt_duration_seconds_count: 2,
+      ringback_end_to_end_seconds_count: 1,
+    };
+    expect(Object.fromEntries(Object.keys(samples).map((name) => [name, value(answer.text, name)]))).toEqual(
+      samples,
+    );
+    expect(value(answer.text, 'ringback_group_commit_size_count')).toBeGreaterThan(3);
+    expect(value(answer.text, 'process_resident_memory_bytes')).toBeGreaterThan(1e7);
+  });
+
+  it('names no account, and reads the ledger once for scrapes that come close together', async () => {
+    const [account] = await rowsOf<{ id: string }>(app.databaseUrl, 'SELECT id FROM account');
+    const texts = await Promise.all(Array.from({ length: 20 }, () => app.client.get('/metrics')));
+    for (const { text } of texts) expect(text).not.toContain(account!.id);
+    await app.client.ended((await app.client.submit({ type: 'echo' })).id);
+    // The reading is a few seconds old at the most; what this process did itself is there at once.
+    const { text } = await app.client.get('/metrics');
+    expect(value(text, 'ringback_operation_duration_seconds_count{type="echo",state="Finished"}')).toBe(2);
+  });
+
+  it('counts an attempt that got no response by the code of its error alone', async () => {
+    const callback = { url: `http://127.0.0.1:${await freePort()}/` };
+    const { id } = await app.client.submit({ type: 'echo', callback });
+    await expect
+      .poll(async () => (await app.client.deliveries(id))[0]?.status, { timeout: 10_000 })
+      .toBe('Exhausted');
+    const { text } = await app.client.get('/metrics');
+    const classes = [...text.matchAll(/^ringback_attempts_total\{.*class="(.*)"\}/gm)].map(
+      ([, name]) => name,
+    );
+    expect(classes.toSorted()).toEqual(['2xx', '5xx', 'connect_refused']);
+  });
+
+  it('is served by a worker too, where errors are problem+json as well', async () => {
+    const shared = sharedBy(await newDatabase());
+    await using worker = await Service.start({ ...shared, RINGBACK_ROLE: 'worker' });
+    const metrics = await worker.client.get('/metrics');
+    expect(value(metrics.text, 'ringback_postgresql_up')).toBe(1);
+    const unknown = await worker.client.get('/v1/operations');
+    expect([unknown.status, unknown.headers.get('content-type'), unknown.body.code]).toEqual([
+      404,
+      expect.stringMatching(/^application\/problem\+json/),
+      'not-found',
+    ]);
+  });
+});

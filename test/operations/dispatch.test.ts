@@ -1,0 +1,202 @@
+import pg from 'pg';
+import { describe, expect, it } from 'vitest';
+import { Database } from '../../src/database/database.js';
+import { App } from '../support/app.js';
+import { newDatabase, rowsOf } from '../support/database.js';
+import { Receiver } from '../support/receiver.js';
+
+/** Rows of deliveries that nobody works on but the test. */
+async function insertDeliveries(databaseUrl: string, which: string): Promise<void> {
+  await rowsOf(
+    databaseUrl,
+    `INSERT INTO delivery (id, account_id, destination, event_type, url, origin, lane, body, ${which}`,
+  );
+}
+
+const dispatched = async (databaseUrl: string): Promise<string[]> =>
+  (
+    await rowsOf<{ id: string }>(
+      databaseUrl,
+      `SELECT id FROM dispatch_deliveries(200, interval '1 minute', 10, 500, 0)`,
+    )
+  ).map(({ id }) => id);
+
+describe('the dispatch', () => {
+  it('reaches a retry that is due behind 50,000 others of another origin', async () => {
+    const database = await newDatabase();
+    await insertDeliveries(
+      database,
+      `phase, due_at, run_at)
+       SELECT 'dlv_' || n, 'a', 'callback', 'operation.finished', 'http://a/', 'http://a', 'http://a', '{}', 'scheduled',
+         now() - interval '1 hour', now() - interval '1 hour' FROM generate_series(1, 50000) n
+       UNION ALL SELECT 'dlv_last', 'b', 'callback', 'operation.finished', 'http://b/', 'http://b', 'http://b', '{}', 'scheduled', now(), now()`,
+    );
+    const rounds: string[][] = [];
+    await expect
+      .poll(async () => rounds.push(await dispatched(database)) && rounds.flat(), {
+        interval: 1,
+        timeout: 20_000,
+      })
+      .toContain('dlv_last');
+    expect(rounds.length).toBeLessThan(25);
+  });
+
+  it.each([
+    [
+      'operations',
+      `dispatch_operations(200, interval '1 minute', 200, '0')`,
+      ['operation_account', 'operation_rid'],
+    ],
+    [
+      'deliveries',
+      `dispatch_deliveries(200, interval '1 minute', 200, 500, 0)`,
+      ['delivery_account', 'delivery_endpoint', 'delivery_endpoint_pending', 'endpoint_account'],
+    ],
+  ])(
+    'of %s never reads what it has no need of, though it was planned on empty tables',
+    async (_, round, unfit) => {
+      const database = await newDatabase();
+      await rowsOf(database, 'VACUUM ANALYZE');
+      const dispatcher = new pg.Client({ connectionString: database });
+      await dispatcher.connect();
+      try {
+        await dispatcher.query(`SELECT FROM ${round}`);
+        await rowsOf(
+          database,
+          `INSERT INTO account (id, name, slots) VALUES ('a', 'a', 200);
+         INSERT INTO origin (name, proven_at) VALUES ('http://o', now()), ('http://e', now());
+         INSERT INTO receiver (lane, receiver, answers) VALUES ('http://o', 1, true), ('http://o', 3, true), ('ep', 1, true);
+         INSERT INTO endpoint (id, account_id, url, origin, description, events, signature_profile, rate_per_s) VALUES ('ep', 'a', 'http://e', 'http://e', '', '{}', 'standard', 9);
+         INSERT INTO operation (rid, account_id, type, face, state, phase, tries, retention, timeout_s, status_text, due_at)
+         SELECT n::text, 'a', 'echo', 'native', CASE p WHEN 'running' THEN 'Executing' ELSE 'Waiting' END, p, 3, 'keep1m', 60, 'Waiting...', now()
+         FROM unnest(ARRAY['scheduled', 'ready', 'hinted', 'running']) WITH ORDINALITY AS n (p, n)`,
+        );
+        await insertDeliveries(
+          database,
+          `endpoint_id, receiver, phase, due_at)
+         SELECT n, 'a', CASE n % 2 WHEN 1 THEN 'callback' ELSE 'ep' END, 'operation.finished', 'http://o', 'http://o', CASE n % 2 WHEN 1 THEN 'http://o' ELSE 'ep' END, '{}',
+           CASE n % 2 WHEN 0 THEN 'ep' END, CASE n % 2 WHEN 1 THEN n % 4 ELSE 0 END, p, CASE WHEN p <> 'held' THEN now() END
+         FROM unnest(ARRAY['scheduled', 'ready', 'hinted', 'running', 'scheduled', 'held', 'ready', 'hinted']) WITH ORDINALITY AS n (p, n)`,
+        );
+        const { rowCount } = await dispatcher.query(`SELECT FROM ${round}`);
+        expect(rowCount).toBeGreaterThan(3);
+        await dispatcher.query('SELECT pg_stat_force_next_flush()');
+        const read = await rowsOf<{ name: string }>(
+          database,
+          `SELECT indexrelname AS name FROM pg_stat_user_indexes WHERE idx_scan > 0`,
+        );
+        expect(read.map(({ name }) => name)).toContain(
+          round.includes('operations') ? 'operation_due' : 'delivery_due',
+        );
+        expect(read.map(({ name }) => name).filter((name) => unfit.includes(name))).toEqual([]);
+      } finally {
+        await dispatcher.end();
+      }
+    },
+  );
+
+  it('of others does not wait for a row that somebody has locked', async () => {
+    const database = await newDatabase();
+    await insertDeliveries(
+      database,
+      `phase) SELECT 'dlv_' || n, n, 'callback', 'operation.finished', 'http://' || n, 'http://' || n, 'http://' || n, '{}', 'ready'
+       FROM unnest(ARRAY['a', 'b']) n`,
+    );
+    const holder = new pg.Client({ connectionString: database });
+    await holder.connect();
+    try {
+      await holder.query(`BEGIN; SELECT FROM delivery WHERE id = 'dlv_a' FOR UPDATE`);
+      expect(await dispatched(database)).toEqual(['dlv_b']);
+      await holder.query('COMMIT');
+      expect(await dispatched(database)).toEqual(['dlv_a']);
+    } finally {
+      await holder.end();
+    }
+  });
+});
+
+describe('a delivery', () => {
+  it('held by an ending that raced the enabling of its endpoint is sent all the same, and given up if that is gone', async () => {
+    await using app = await App.start();
+    await using receiver = await Receiver.answering(200);
+    const { body: endpoint } = await app.client.post('/v1/endpoints', { url: receiver.url });
+    await insertDeliveries(
+      app.databaseUrl,
+      `endpoint_id, phase, due_at)
+       SELECT 'dlv_' || n, a.id, 'x', 'operation.finished', 'http://127.0.0.1:9/', 'http://127.0.0.1:9', n, '{}', n, 'held', NULL
+       FROM account a, unnest(ARRAY['${endpoint.id}', 'ep_gone']) n WHERE a.name = 'default'`,
+    );
+    const [received] = await receiver.received(1);
+    expect(received!.headers['webhook-id']).toBe(`dlv_${endpoint.id}`);
+    await expect
+      .poll(async () => (await app.client.delivery('dlv_ep_gone')).status, { timeout: 5_000 })
+      .toBe('Canceled');
+    expect((await app.client.post('/v1/deliveries/dlv_ep_gone/redeliver')).status).toBe(409);
+  });
+
+  it('is recovered to where its endpoint is now, with the headers meant for it', async () => {
+    await using app = await App.start();
+    await using old = await Receiver.answering(400);
+    await using now = await Receiver.answering(200);
+    const { body: endpoint } = await app.client.post('/v1/endpoints', {
+      url: old.url,
+      retry_schedule: [0.05],
+    });
+    await app.client.submit({ type: 'echo' });
+    await old.received(2);
+    await expect
+      .poll(async () => (await app.client.get('/v1/deliveries?status=Exhausted')).body.data.length)
+      .toBe(1);
+    await app.client.request('PATCH', `/v1/endpoints/${endpoint.id}`, {
+      url: now.url,
+      headers: [{ key: 'X-Token', value: 'for the new host' }],
+    });
+    const span = { since: new Date(Date.now() - 60_000), until: new Date(Date.now() + 60_000) };
+    expect((await app.client.post(`/v1/endpoints/${endpoint.id}/recover`, span)).status).toBe(202);
+    const [received] = await now.received(1);
+    expect(received!.headers['x-token']).toBe('for the new host');
+    expect(old.all).toHaveLength(2);
+  });
+});
+
+describe('an operation', () => {
+  it('that no worker has a handler for fails and says so, with its callback', async () => {
+    await using app = await App.start();
+    await using receiver = await Receiver.answering(200);
+    await rowsOf(
+      app.databaseUrl,
+      `INSERT INTO operation (rid, account_id, type, face, state, phase, retention, tries, timeout_s, attempt, status_text, due_at, callback_url)
+       SELECT repeat('a', 32), id, 'of.yesterday', 'native', 'Waiting', 'ready', 'keep1m', 99, 60, 34, 'Waiting...', now(), '${receiver.url}'
+       FROM account WHERE name = 'default'`,
+    );
+    const [received] = await receiver.received(1);
+    expect(JSON.parse(received!.body)).toMatchObject({
+      type: 'operation.failed',
+      data: { error: { code: 'no_handler' } },
+    });
+  });
+});
+
+describe('a statement', () => {
+  it('that PostgreSQL cut off for its time is an outage, so that what was done is kept and said again', async () => {
+    await using app = await App.start();
+    const cut = app.nest.get(Database).transaction(async (tx) => {
+      await tx.query('SET LOCAL statement_timeout = 20');
+      await tx.query('SELECT pg_sleep(5)');
+    });
+    await expect(cut).rejects.toMatchObject({ code: 'database-unavailable' });
+  });
+
+  it('that was the victim of a deadlock is sent again', async () => {
+    await using app = await App.start();
+    const database = app.nest.get(Database);
+    await database.query('CREATE TABLE pair (id integer PRIMARY KEY, n integer NOT NULL DEFAULT 0)');
+    await database.query('INSERT INTO pair VALUES (1), (2)');
+    const both = (first: number, second: number): Promise<unknown> =>
+      database.query(`DO $$ BEGIN
+        UPDATE pair SET n = n + 1 WHERE id = ${first}; PERFORM pg_sleep(0.2); UPDATE pair SET n = n + 1 WHERE id = ${second};
+      END $$`);
+    await Promise.all([both(1, 2), both(2, 1)]);
+    expect(await database.query('SELECT sum(n)::integer AS n FROM pair')).toEqual([{ n: 4 }]);
+  });
+});
