@@ -1,10 +1,10 @@
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
-import { App } from './support/app.js';
-import { FragileDatabase } from './support/database-outage.js';
-import { newDatabase, rowsOf } from './support/database.js';
-import { Receiver } from './support/receiver.js';
-import { Service, sharedBy } from './support/service.js';
+import { App } from '../support/app.js';
+import { FragileDatabase } from '../support/database-outage.js';
+import { newDatabase, rowsOf } from '../support/database.js';
+import { Receiver } from '../support/receiver.js';
+import { Service, sharedBy } from '../support/service.js';
 
 /** Two processes, each in the middle of a statement's transaction. */
 class Two implements AsyncDisposable {
