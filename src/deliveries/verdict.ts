@@ -33,7 +33,7 @@ export function verdict(result: AttemptResult, now: Date): Verdict {
     case 'response':
       return judgeResponse(result, now);
     case 'error': {
-      const error = `${result.code}: ${describeEgressError(result.code)}`;
+      const error = `${result.code}: ${describeEgressError(result.code, result.libraryCode)}`;
       if (result.code !== 'blocked_destination')
         return { outcome: 'failed', retry: true, retryAfterS: null, error };
       return { outcome: 'failed', retry: false, reason: result.code, disableEndpoint: false, error };

@@ -1,7 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { StringDecoder } from 'node:string_decoder';
 import type { Request, Response } from 'got';
-import { classifyEgressError, type Egress, type EgressErrorCode, operatorsDetail } from '../egress/egress.js';
+import {
+  classifyEgressError,
+  type Egress,
+  type EgressErrorCode,
+  operatorsDetail,
+  tlsCodeOf,
+} from '../egress/egress.js';
 
 /** Milliseconds of each phase; null: not reached, or not needed (a kept connection, no TLS). */
 export interface AttemptPhases {
@@ -27,6 +33,8 @@ export type AttemptResult = (
   | {
       kind: 'error';
       code: EgressErrorCode;
+      /** What the TLS library calls it. */
+      libraryCode?: string;
       /** What only an operator may know of it. */
       detail?: string;
       durationMs: number;
@@ -76,7 +84,7 @@ export class WebhookClient {
     // the connection that lost the race. Same id, same bytes, so a receiver that did see it can tell; the log tells it too.
     if (first !== 'stale') return first;
     const second = await this.post(request, startedAt, 'fresh', signal);
-    const result = second === 'stale' ? failure('connection_reset', startedAt) : second;
+    const result = second === 'stale' ? fault('connection_reset', startedAt) : second;
     return { ...result, resent: true };
   }
 
@@ -99,7 +107,7 @@ export class WebhookClient {
       });
       return await new Reading(stream, startedAt).result;
     } catch (error) {
-      return failure(classifyEgressError(error), startedAt);
+      return failure(error, startedAt);
     }
   }
 }
@@ -149,7 +157,7 @@ class Reading {
     const { head } = this;
     if (head === undefined) {
       // Closed by an abort that carries no error.
-      this.settle(failure('connection_reset', this.startedAt, this.stream));
+      this.settle(fault('connection_reset', this.startedAt, this.stream));
       return;
     }
     this.settle({
@@ -168,17 +176,22 @@ class Reading {
       this.finish(false);
       return;
     }
-    const code = classifyEgressError(error);
-    const isStale = code === 'connection_reset' && this.stream.reusedSocket === true;
-    this.settle(
-      isStale ? 'stale' : failure(code, this.startedAt, this.stream, operatorsDetail(error) ?? undefined),
-    );
+    const isStale = classifyEgressError(error) === 'connection_reset' && this.stream.reusedSocket === true;
+    this.settle(isStale ? 'stale' : failure(error, this.startedAt, this.stream));
   }
 }
 
-function failure(code: EgressErrorCode, startedAt: number, stream?: Request, detail?: string): AttemptResult {
-  const known = detail === undefined ? {} : { detail };
-  return { kind: 'error', code, ...known, durationMs: elapsed(startedAt), phasesMs: phasesOf(stream) };
+function failure(error: unknown, startedAt: number, stream?: Request): AttemptResult {
+  const [libraryCode, detail] = [tlsCodeOf(error), operatorsDetail(error)];
+  return {
+    ...fault(classifyEgressError(error), startedAt, stream),
+    ...(libraryCode === undefined ? {} : { libraryCode }),
+    ...(detail === null ? {} : { detail }),
+  };
+}
+
+function fault(code: EgressErrorCode, startedAt: number, stream?: Request) {
+  return { kind: 'error', code, durationMs: elapsed(startedAt), phasesMs: phasesOf(stream) } as const;
 }
 
 function elapsed(startedAt: number): number {

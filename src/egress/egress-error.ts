@@ -32,9 +32,12 @@ const DESCRIPTIONS: Record<EgressErrorCode, string> = {
   unknown: 'the request failed',
 };
 
-/** A text for people that says what a code means and names no address. */
-export function describeEgressError(code: EgressErrorCode): string {
-  return DESCRIPTIONS[code];
+/**
+ * A text for people that says what a code means and names no address. `libraryCode` is what TLS calls the fault: one text for an
+ * expired certificate and for a missing chain would leave its reader to guess.
+ */
+export function describeEgressError(code: EgressErrorCode, libraryCode?: string): string {
+  return libraryCode === undefined ? DESCRIPTIONS[code] : `${DESCRIPTIONS[code]} (${libraryCode})`;
 }
 
 /** A fault that Ringback itself found on the way out; told apart by class and `code`. */
@@ -145,6 +148,18 @@ export function classifyEgressError(error: unknown): EgressErrorCode {
     if (code !== undefined) return code;
   }
   return 'unknown';
+}
+
+/** What the TLS library calls a fault of its own, such as `CERT_HAS_EXPIRED`; undefined of any other fault. */
+export function tlsCodeOf(error: unknown): string | undefined {
+  for (const one of causesOf(error))
+    if (classifyOne(one) === 'tls_error' && typeof one.code === 'string') return one.code;
+  return undefined;
+}
+
+/** The same text of an error, with the TLS library's code where it has one. */
+export function explainEgressError(error: unknown): string {
+  return describeEgressError(classifyEgressError(error), tlsCodeOf(error));
 }
 
 /** What only an operator may know of an error of a request; null: no more than its class says. */

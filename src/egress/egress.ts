@@ -15,7 +15,9 @@ export {
   classifyEgressError,
   describeEgressError,
   type EgressErrorCode,
+  explainEgressError,
   operatorsDetail,
+  tlsCodeOf,
 } from './egress-error.js';
 
 /** What an `Egress` is made of; times in milliseconds. */

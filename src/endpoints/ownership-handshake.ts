@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { HttpConfig } from '../config/config.js';
-import { classifyEgressError, describeEgressError, Egress } from '../egress/egress.js';
+import { Egress, explainEgressError } from '../egress/egress.js';
 import { EndpointRefusedError } from './endpoint.errors.js';
 
 const TIMEOUT_MS = 10_000;
@@ -49,7 +49,7 @@ export class OwnershipHandshake {
       answer.body.on('error', () => undefined).destroy();
       return answer;
     } catch (error) {
-      const message = `could not be asked: ${describeEgressError(classifyEgressError(error))}`;
+      const message = `could not be asked: ${explainEgressError(error)}`;
       throw new EndpointRefusedError('handshake-failed', [{ path: 'url', message }]);
     }
   }
