@@ -96,6 +96,14 @@ export class ConnectTimeoutError extends EgressError {
   }
 }
 
+/** The other side closed the connection while it was made. */
+export class ConnectionClosedError extends EgressError {
+  override readonly name = 'ConnectionClosedError';
+  constructor() {
+    super('connection_reset');
+  }
+}
+
 /** The response is larger than the caller's cap. */
 export class ResponseTooLargeError extends EgressError {
   override readonly name = 'ResponseTooLargeError';
@@ -196,7 +204,7 @@ function classifyOne(error: Error & { code?: unknown }): EgressErrorCode | undef
 function classifyTimeout(error: TimeoutError): EgressErrorCode {
   const { timings, event } = error;
   if (event === 'response') return 'response_timeout';
-  if (timings.connect === undefined && timings.lookup !== undefined) return 'connect_timeout';
+  if (timings.connect === undefined) return 'connect_timeout';
   return timings.upload !== undefined && timings.response === undefined
     ? 'response_timeout'
     : 'request_timeout';

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { parseAllowedHosts } from '../config/allowed-hosts.js';
 import { parseAllowedPrivate } from '../config/allowed-private.js';
-import { DeliveryConfig, EgressConfig } from '../config/config.js';
+import { EgressConfig } from '../config/config.js';
 import { CallbackHostStore } from './callback-host.store.js';
 import { CallbackHosts } from './callback-hosts.js';
 import { Egress } from './egress.js';
@@ -16,12 +16,13 @@ export class HttpRequestEgress extends Egress {}
   providers: [
     {
       provide: Egress,
-      inject: [EgressConfig, DeliveryConfig],
-      useFactory: (config: EgressConfig, deliveries: DeliveryConfig) =>
+      inject: [EgressConfig],
+      useFactory: (config: EgressConfig) =>
         new Egress({
           ...guard(config, undefined),
           userAgent: USER_AGENT,
-          maxSocketsPerOrigin: deliveries.concurrency,
+          // Deliveries have caps of their own: a lower one here would spend an attempt's time in a queue that nobody sees.
+          maxSocketsPerOrigin: Infinity,
         }),
     },
     {
