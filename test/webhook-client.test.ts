@@ -145,6 +145,36 @@ describe('a webhook attempt', () => {
     expect(receiver.connections).toBe(2);
   });
 
+  it('follows a change of DNS although its connection is never idle', async () => {
+    const seen: string[] = [];
+    const server = createServer((socket) => {
+      socket
+        .on('error', () => undefined)
+        .on('data', () => {
+          seen.push(socket.localAddress!);
+          socket.write(complete('200 OK', ''));
+        });
+    }).listen(0, '0.0.0.0');
+    await once(server, 'listening');
+    let address = '127.0.0.1';
+    const moving = new Egress({
+      policy: new UrlPolicy({ allowedPrivate, allowHttp: true }),
+      allowedPrivate,
+      resolver: { resolve4: async () => [address], resolve6: async () => [] },
+      mostAgeMs: 300,
+    });
+    const client = new WebhookClient(moving, { timeoutMs: 10_000, userAgent: 'Ringback/test' });
+    const url = `http://hooks.example.com:${(server.address() as AddressInfo).port}/`;
+    for (let count = 0; count < 3; count++) await client.attempt(to(url));
+    address = '127.0.0.2';
+    await expect
+      .poll(() => client.attempt(to(url)).then(() => seen.at(-1)), { interval: 10, timeout: 5_000 })
+      .toBe('127.0.0.2');
+    expect(seen.slice(0, 3)).toEqual(['127.0.0.1', '127.0.0.1', '127.0.0.1']);
+    moving.close();
+    server.close();
+  });
+
   it.each(['400 No', '404 Not Found', '500 Oops', '503 Later'])('tells of a %s', async (status) => {
     const result = await attemptAt(patient, (socket) => socket.write(complete(status, 'why')));
     expect(result).toMatchObject({ kind: 'response', status: Number.parseInt(status, 10), body: 'why' });

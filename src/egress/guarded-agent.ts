@@ -6,6 +6,7 @@ import { TLSSocket } from 'node:tls';
 import { Logger } from '@nestjs/common';
 import { AllowedHosts } from '../config/allowed-hosts.js';
 import type { AllowedPrivate } from '../config/allowed-private.js';
+import { born, isYoung } from './connection-age.js';
 import { readingOn } from './early-answers.js';
 import {
   BlockedAnswerError,
@@ -34,6 +35,8 @@ export interface ConnectionGuardOptions extends NameResolverOptions {
   allowedHosts?: AllowedHosts | undefined;
   /** TCP and TLS together, counted from the DNS answer; 5,000 unless given. */
   connectTimeoutMs?: number | undefined;
+  /** How long a connection is used for further requests; `MOST_AGE_MS` unless given. */
+  mostAgeMs?: number | undefined;
 }
 
 type Connected = (error: Error | null, stream: Duplex) => void;
@@ -55,12 +58,19 @@ export class ConnectionGuard {
   private readonly allowedHosts: AllowedHosts;
   private readonly resolver: NameResolver;
   private readonly connectTimeoutMs: number;
+  private readonly mostAgeMs: number | undefined;
 
   constructor(options: ConnectionGuardOptions) {
     this.allowedPrivate = options.allowedPrivate;
     this.allowedHosts = options.allowedHosts ?? AllowedHosts.none;
     this.connectTimeoutMs = options.connectTimeoutMs ?? 5_000;
+    this.mostAgeMs = options.mostAgeMs;
     this.resolver = new NameResolver(options);
+  }
+
+  /** Tells whether a connection may be kept for another request. */
+  mayKeep(socket: Duplex): boolean {
+    return isYoung(socket, this.mostAgeMs);
   }
 
   /** Tells whether this address may be connected to at this port. */
@@ -110,7 +120,7 @@ export class ConnectionGuard {
         await secured(socket, late.signal);
         phases.end('tlsPhase');
       }
-      return readingOn(phases.noteOn(socket));
+      return born(readingOn(phases.noteOn(socket)));
     } finally {
       clearTimeout(timer);
     }
@@ -199,6 +209,11 @@ export class GuardedHttpAgent extends HttpAgent {
     super(options);
   }
 
+  /** Node reads the answer: false closes the connection. */
+  override keepSocketAlive(socket: Duplex): boolean {
+    return this.guard.mayKeep(socket) && (super.keepSocketAlive(socket) as unknown as boolean);
+  }
+
   override createConnection(options: ClientRequestArgs, connected?: Connected): Duplex | null | undefined {
     return byCallback(connected, (told) => this.guard.connect(options, ({ socket }) => socket, told));
   }
@@ -211,6 +226,11 @@ export class GuardedHttpsAgent extends HttpsAgent {
     options?: AgentOptions,
   ) {
     super(options);
+  }
+
+  /** Node reads the answer: false closes the connection. */
+  override keepSocketAlive(socket: Duplex): boolean {
+    return this.guard.mayKeep(socket) && (super.keepSocketAlive(socket) as unknown as boolean);
   }
 
   override createConnection(options: RequestOptions, connected?: Connected): Duplex | null | undefined {

@@ -1,6 +1,7 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
+import { born, isYoung } from './connection-age.js';
 import { readingOn, stopWhenAnswered } from './early-answers.js';
 import { InvalidResponseError } from './egress-error.js';
 import { lengthLast } from './raw-headers.js';
@@ -115,8 +116,10 @@ export class UpstreamClient {
     const dial = agent.createConnection.bind(agent);
     agent.createConnection = (target, connected) => {
       const socket = dial(target, connected);
-      return socket && readingOn(socket);
+      return socket && born(readingOn(socket));
     };
+    const keep = agent.keepSocketAlive.bind(agent) as (socket: Duplex) => boolean;
+    agent.keepSocketAlive = (socket) => isYoung(socket) && keep(socket);
     return agent;
   }
 }
