@@ -214,6 +214,16 @@ describe('a receiver that', () => {
       (socket) => socket.write(head('200 OK', `a: ${'x'.repeat(40_000)}`)),
       failed(/^response_invalid: /),
     ],
+    [
+      'tells its length and chunks too',
+      (socket) => socket.write(head('200 OK', 'content-length: 2', 'transfer-encoding: chunked') + 'ok'),
+      delivered(200, { response_truncated: true, response_body: '' }),
+    ],
+    [
+      'ends its lines in LF alone and asks for later',
+      (socket) => socket.write('HTTP/1.1 503 Later\nretry-after: 7\n\n'),
+      failed(/^HTTP 503$/, 503),
+    ],
     ['speaks no HTTP', (socket) => socket.write('220 smtp ESMTP\r\n'), failed(/^response_invalid: /)],
     [
       'sends a NUL in a header',

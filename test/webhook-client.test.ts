@@ -91,6 +91,12 @@ function drip(socket: Socket, chunk: string | Buffer): void {
   });
 }
 
+/** Writes one piece after the other, each in a packet of its own. */
+function dole(socket: Socket, pieces: readonly string[]): void {
+  const [first, ...left] = pieces;
+  if (first !== undefined) socket.write(first, () => setImmediate(dole, socket, left));
+}
+
 async function attemptAt(client: WebhookClient, answers: (socket: Socket) => void): Promise<AttemptResult> {
   const receiver = await Receiver.answering(answers);
   return client.attempt(to(receiver.url));
@@ -207,6 +213,38 @@ describe('a webhook attempt', () => {
     expect(result).toMatchObject({ kind: 'response', status: 201, body: 'part', truncated: true });
   });
 
+  it.each<[kind: string, head: string, headers: Record<string, unknown>]>([
+    ['tells its length and chunks', '200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked', {}],
+    ['tells its length twice', '200 OK\r\ncontent-length: 2\r\ncontent-length: 2', {}],
+    ['tells two lengths', '200 OK\r\ncontent-length: 2, 3', {}],
+    ['folds a line', '200 OK\r\nx-a: one\r\n  two\r\nx-b: 3', { 'x-a': 'one two', 'x-b': '3' }],
+    ['puts a space before a colon', '200 OK\r\nx-a : 1', { 'x-a': '1' }],
+    ['has a line that is no field', '200 OK\r\nnonsense\r\nx-a: 1', { 'x-a': '1' }],
+    ['says 103 before', '103 Hints\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: x', { 'content-length': 'x' }],
+    ['has 17 KB of headers', `200 OK\r\na: ${'x'.repeat(17_000)}`, {}],
+    [
+      'sets 40 cookies of 500 bytes',
+      `200 OK${`\r\nset-cookie: a=${'x'.repeat(498)}`.repeat(40)}`,
+      { 'set-cookie': Array.from({ length: 40 }, () => `a=${'x'.repeat(498)}`) },
+    ],
+  ])(
+    'is over with the complete head of an answer that %s, in whatever pieces and by whatever line ends it comes',
+    async (_kind, head, headers) => {
+      for (const [status, eol, pieces] of [
+        ['200', '\r\n', /^/],
+        ['200', '\n', /^/],
+        ['503', '\r\n', /(?<=\n)/],
+        ['201', '\n', /(?<=\n)/],
+      ] as const) {
+        const text = answer(head.replace('200', status)).toString().replaceAll('\r\n', eol);
+        const receiver = await Receiver.answering((socket) => dole(socket.setNoDelay(), text.split(pieces)));
+        const result = await hasty.attempt(to(receiver.url));
+        expect(result).toMatchObject({ kind: 'response', status: Number(status), headers });
+        await receiver.left;
+      }
+    },
+  );
+
   it('leaves after 64 KiB of endless chunks and keeps 16 KiB', async () => {
     const receiver = await Receiver.answering((socket) => {
       socket.write(answer('200 OK\r\ntransfer-encoding: chunked'));
@@ -270,6 +308,18 @@ describe('a webhook attempt fails with', () => {
       'sends 40 KB of headers',
       patient,
       (socket) => socket.write(answer(`200 OK\r\na: ${'x'.repeat(40_000)}`)),
+    ],
+    [
+      'response_invalid',
+      'breaks off within a head of lines that end in LF',
+      patient,
+      (socket) => socket.end('HTTP/1.1 200 OK\ncontent-length: 2\n'),
+    ],
+    [
+      'response_invalid',
+      'has a head of no status',
+      patient,
+      (socket) => socket.write('HTTP/1.1 OK\r\ncontent-length: 2\r\n\r\n'),
     ],
     [
       'response_invalid',

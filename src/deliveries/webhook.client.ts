@@ -8,6 +8,7 @@ import {
   operatorsDetail,
   tlsCodeOf,
 } from '../egress/egress.js';
+import { hear, looseHead } from '../egress/loose-head.js';
 
 /** Milliseconds of each phase; null: not reached, or not needed (a kept connection, no TLS). */
 export interface AttemptPhases {
@@ -118,6 +119,7 @@ class Reading {
   private settle!: (result: AttemptResult | 'stale') => void;
   private head: Response | undefined;
   private readonly chunks: Uint8Array[] = [];
+  private readonly heard: () => Buffer;
   private received = 0;
 
   constructor(
@@ -127,6 +129,7 @@ class Reading {
     this.result = new Promise((resolve) => {
       this.settle = resolve;
     });
+    this.heard = hear(stream);
     stream.on('response', (head: Response) => {
       this.head = head;
     });
@@ -161,14 +164,15 @@ class Reading {
       return;
     }
     this.settle({
-      kind: 'response',
-      status: head.statusCode,
-      headers: head.headers,
+      ...this.told(head.statusCode, head.headers),
       body: storableText(this.chunks),
       truncated: !complete || this.received > MAX_KEPT,
-      durationMs: elapsed(this.startedAt),
-      phasesMs: phasesOf(this.stream),
     });
+  }
+
+  private told(status: number, headers: IncomingHttpHeaders) {
+    const [durationMs, phasesMs] = [elapsed(this.startedAt), phasesOf(this.stream)];
+    return { kind: 'response', status, headers, durationMs, phasesMs } as const;
   }
 
   private fail(error: unknown): void {
@@ -176,7 +180,14 @@ class Reading {
       this.finish(false);
       return;
     }
-    const isStale = classifyEgressError(error) === 'connection_reset' && this.stream.reusedSocket === true;
+    const code = classifyEgressError(error);
+    // Else one that has taken the callback would get it ten times more, because of how it says so.
+    const loose = code === 'response_invalid' ? looseHead(this.heard()) : null;
+    if (loose !== null) {
+      this.settle({ ...this.told(loose.status, loose.headers), body: '', truncated: true });
+      return;
+    }
+    const isStale = code === 'connection_reset' && this.stream.reusedSocket === true;
     this.settle(isStale ? 'stale' : failure(error, this.startedAt, this.stream));
   }
 }

@@ -9,6 +9,7 @@ import {
   GuardedHttpsAgent,
   type ConnectionGuardOptions,
 } from './guarded-agent.js';
+import { MAX_HEAD_BYTES } from './loose-head.js';
 import type { UrlPolicy } from './url-policy.js';
 
 export {
@@ -62,7 +63,6 @@ const CONNECTION_HEADER =
 
 /** Idle connections are dropped after this, before most servers do it (Node: 5 s); milliseconds. */
 const IDLE_MS = 4_000;
-const MAX_HEADER_BYTES = 16 * 1024;
 
 /**
  * The one way out to URLs that users gave: judged by the policy, dialled by guarded agents, never redirected, retried,
@@ -151,7 +151,7 @@ export class Egress {
       retry: { limit: 0 },
       // 306 KB of gzip became 300 MB.
       decompress: false,
-      maxHeaderSize: MAX_HEADER_BYTES,
+      maxHeaderSize: MAX_HEAD_BYTES,
       enableUnixSockets: false,
       http2: false,
     });
