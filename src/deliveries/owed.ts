@@ -58,7 +58,16 @@ export interface OwedEvent {
   readonly accountId: string;
   readonly eventType: string;
   readonly body: string;
+  /** The body without the result, for endpoints to which the whole is too large; null: there is nothing to leave out. */
+  readonly thin: string | null;
+  /** Without anything that its handler gave, for those that take not even that; null: as `thin` is. */
+  readonly bare: string | null;
+  /** Bytes of the largest body for endpoints that name none of their own. */
+  readonly thinOver: number;
 }
+
+/** A body of this size, bytes, keeps its `custom` whatever its receiver takes: it is what tells most, and costs little. */
+export const LEAST_BARE = 16_384;
 
 /** Columns of a delivery to an endpoint `e`; that of a disabled one is held. */
 export const ENDPOINT_COLUMNS = 'id, endpoint_id, lane, destination, url, origin, phase, due_at';
@@ -67,11 +76,17 @@ export const ENDPOINT_VALUES = `'dlv_' || replace(gen_random_uuid()::text, '-', 
 
 /** Inserts a delivery per matching endpoint, within the statement that ends the operations; see `oweStatement`. */
 export function oweEventsStatement(first: number): string {
-  const [operation, rid, account, event, body] = Array.from({ length: 5 }, (_, index) => `$${first + index}`);
+  const [operation, rid, account, event, body, thin, bare, over] = Array.from(
+    { length: 8 },
+    (_, index) => `$${first + index}`,
+  );
   return `INSERT INTO delivery (operation_id, operation_rid, account_id, event_type, body, accepted_at, traceparent, ${ENDPOINT_COLUMNS})
-    SELECT v.*, s.created_at, s.traceparent, ${ENDPOINT_VALUES}
-    FROM unnest(${operation}::bigint[], ${rid}::text[], ${account}::text[], ${event}::text[], ${body}::text[])
-      AS v (operation_id, operation_rid, account_id, event_type, body)
+    SELECT v.operation_id, v.operation_rid, v.account_id, v.event_type,
+      CASE WHEN v.thin IS NULL OR octet_length(v.body) <= coalesce(e.thin_over, v.thin_over) THEN v.body
+        WHEN v.bare IS NULL OR octet_length(v.thin) <= greatest(coalesce(e.thin_over, v.thin_over), ${LEAST_BARE}) THEN v.thin ELSE v.bare END,
+      s.created_at, s.traceparent, ${ENDPOINT_VALUES}
+    FROM unnest(${operation}::bigint[], ${rid}::text[], ${account}::text[], ${event}::text[], ${body}::text[], ${thin}::text[], ${bare}::text[], ${over}::integer[])
+      AS v (operation_id, operation_rid, account_id, event_type, body, thin, bare, thin_over)
     JOIN settled s ON s.request_id = v.operation_id
     JOIN endpoint e ON e.account_id = v.account_id AND v.event_type = ANY (e.events)
     ON CONFLICT ON CONSTRAINT delivery_once DO NOTHING`;
@@ -85,5 +100,8 @@ export function owedEventParameters(events: readonly OwedEvent[]): unknown[] {
     events.map((event) => event.accountId),
     events.map((event) => event.eventType),
     events.map((event) => event.body),
+    events.map((event) => event.thin),
+    events.map((event) => event.bare),
+    events.map((event) => event.thinOver),
   ];
 }

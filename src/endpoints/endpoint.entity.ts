@@ -37,6 +37,10 @@ export class EndpointEntity {
   @Column({ name: 'rate_per_s', type: 'double precision', nullable: true })
   ratePerS: number | null;
 
+  /** Bytes: a larger body leaves the result out; null: the setting's. */
+  @Column({ name: 'thin_over', type: 'integer', nullable: true })
+  thinOver: number | null;
+
   @Column({ name: 'signature_profile', type: 'text' })
   signatureProfile: SignatureProfile;
 

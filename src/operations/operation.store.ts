@@ -27,6 +27,7 @@ export interface NewOperation {
   readonly input: string | null;
   readonly callbackUrl: string | null;
   readonly callbackHeaders: string | null;
+  readonly callbackThinOver: number | null;
   readonly correlation: string | null;
   readonly priority: number;
   readonly retention: string;
@@ -153,18 +154,18 @@ export class OperationStore {
     const rows = await this.database.query<{ rid: string }>(
       `WITH incoming AS (
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-           $9::smallint[], $10::text[], $11::integer[], $12::float8[], $13::timestamptz[], $14::text[], $15::text[], $16::text[], $17::float8[], $18::text[], $19::boolean[])
+           $9::smallint[], $10::text[], $11::integer[], $12::float8[], $13::timestamptz[], $14::text[], $15::text[], $16::text[], $17::float8[], $18::text[], $19::boolean[], $22::integer[])
          WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
-           priority, retention, tries, timeout_s, run_at, rerun_of, key, fingerprint, silent_s, traceparent, ack_by_poll, place)
+           priority, retention, tries, timeout_s, run_at, rerun_of, key, fingerprint, silent_s, traceparent, ack_by_poll, callback_thin_over, place)
        ), kept AS (
          INSERT INTO idempotency_key (account_id, key, fingerprint, rid, expires_at)
          SELECT account_id, key, fingerprint, rid, now() + interval '24 hours' FROM incoming WHERE key IS NOT NULL
          ORDER BY account_id, key ON CONFLICT DO NOTHING RETURNING rid
        ), accepted AS (
          INSERT INTO operation (rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-           retention, tries, timeout_s, run_at, rerun_of, silent_until, traceparent, ack_by_poll, state, phase, status_text, due_at)
+           retention, tries, timeout_s, run_at, rerun_of, silent_until, traceparent, ack_by_poll, callback_thin_over, state, phase, status_text, due_at)
          SELECT rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-           retention, tries, timeout_s, run_at, rerun_of, now() + make_interval(secs => silent_s), traceparent, ack_by_poll, 'Waiting', CASE WHEN run_at > now() THEN 'scheduled' ELSE 'ready' END,
+           retention, tries, timeout_s, run_at, rerun_of, now() + make_interval(secs => silent_s), traceparent, ack_by_poll, callback_thin_over, 'Waiting', CASE WHEN run_at > now() THEN 'scheduled' ELSE 'ready' END,
            'Waiting...', greatest(run_at, now())
          FROM incoming WHERE key IS NULL OR rid IN (SELECT rid FROM kept) ORDER BY place
          RETURNING request_id, rid, created_at, due_at, phase, callback_url, silent_until
@@ -201,6 +202,7 @@ export class OperationStore {
         items.map((o) => o.ackByPoll),
         items.flatMap((o) => o.files.map(() => o.rid)),
         items.flatMap((o) => o.files),
+        items.map((o) => o.callbackThinOver),
       ],
     );
     const accepted = new Map(rows.map((row) => [row.rid, row]));
@@ -267,7 +269,7 @@ export class OperationStore {
       `WITH ending AS (
          -- Locked in one order, as renewals and reports are: none of them waits for another in a circle.
          SELECT e.* FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::real[], $6::text[], $7::text[], $8::text[],
-           $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $29::text[])
+           $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[], $32::text[])
          AS e (request_id, token, state, status_text, progress, result, custom, error_code, error_message, file_id, finished_at, expires_at, stack)
          JOIN operation o USING (request_id) WHERE o.lease_token = e.token AND o.phase = 'running' ORDER BY request_id FOR NO KEY UPDATE OF o
        ), settled AS (
