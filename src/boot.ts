@@ -49,6 +49,7 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
     operations: {
       ...timing,
       concurrency: env.RINGBACK_CONCURRENCY,
+      thinOver: env.RINGBACK_THIN_OVER,
       ackByPoll: env.RINGBACK_ACK_BY_POLL,
       retention: env.RINGBACK_RETENTION,
       cancelGraceS: env.RINGBACK_CANCEL_GRACE_S,

@@ -46,6 +46,8 @@ export abstract class OperationConfig {
   abstract readonly pollMs: number;
   /** What a handler gets to stop in when its operation is canceled. */
   abstract readonly cancelGraceS: number;
+  /** Bytes: a larger body of a callback leaves the result out, where nothing else is asked for. */
+  abstract readonly thinOver: number;
   /** Whether an operation whose caller doesn't say is `ack_by_poll`. */
   abstract readonly ackByPoll: boolean;
   /** Answers that an account may have held at once, long-polls and streams, per process. */

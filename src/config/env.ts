@@ -23,6 +23,9 @@ import {
   urls,
 } from './settings.js';
 
+/** The largest body of a callback that can be asked for, bytes. */
+export const MOST_THIN_OVER = 16_777_216;
+
 /** Every environment variable that Ringback reads. docs/configuration.md and .env.example are generated from this table. */
 export const SETTINGS = {
   NODE_ENV: setting(
@@ -144,6 +147,11 @@ export const SETTINGS = {
     'false',
     "Default of `ack_by_poll`: a caller that has read how its operation ended needs no callback of it any more, so reading that ends the callback's attempts.",
     boolean,
+  ),
+  RINGBACK_THIN_OVER: setting(
+    '262144',
+    "Bytes: a larger body of a callback leaves `result` out, and says so by `result_omitted`; `links.result` has it. `thin_over` of an endpoint or of an operation's callback goes before.",
+    number(0, MOST_THIN_OVER),
   ),
   RINGBACK_DELIVERY_DEADLINE_S: setting(
     '604800',

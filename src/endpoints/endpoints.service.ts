@@ -31,6 +31,7 @@ export interface EndpointDescription {
   readonly maxInFlight: number | null;
   readonly ratePerS: number | null;
   readonly signatureProfile: SignatureProfile;
+  readonly thinOver: number | null;
   /** Ask the receiver first whether it wants callbacks (CloudEvents' abuse protection). */
   readonly handshake: boolean;
 }
@@ -181,6 +182,7 @@ export class EndpointsService {
       maxInFlight: given.maxInFlight,
       ratePerS,
       signatureProfile: given.signatureProfile,
+      thinOver: given.thinOver,
     };
   }
 

@@ -3,7 +3,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
 import type { Owed } from '../deliveries/owed.js';
-import { CallbackPresenters } from './callback-presenters.js';
+import { type Bodies, CallbackPresenters } from './callback-presenters.js';
 import type { OperationEntity } from './operation.entity.js';
 import { OPERATION_ENDED, type OperationEnded } from './operation-ended.js';
 import { ENDED_TEXT, EVENT_OF } from './operation.state.js';
@@ -49,7 +49,8 @@ export class OperationEnder {
   async end(claim: Claim, how: How, finishedAt: Date): Promise<OperationEntity | null> {
     const operation = this.ended(claim.operation, how, finishedAt);
     const eventType = EVENT_OF[how.state];
-    const owed = this.owed(operation, eventType);
+    const event = this.presenters.event(operation, eventType);
+    const owed = this.owed(operation, eventType, event);
     const settled = await this.store.settle({
       requestId: operation.requestId,
       leaseToken: claim.leaseToken,
@@ -70,7 +71,10 @@ export class OperationEnder {
         operationRid: operation.rid,
         accountId: operation.accountId,
         eventType,
-        body: this.presenters.event(operation, eventType),
+        body: event.whole,
+        thin: event.thin ?? null,
+        bare: event.bare ?? null,
+        thinOver: this.config.thinOver,
       },
     });
     if (!settled) return null;
@@ -133,7 +137,7 @@ export class OperationEnder {
     }
   }
 
-  private owed(operation: OperationEntity, eventType: string): Owed[] {
+  private owed(operation: OperationEntity, eventType: string, event: Bodies): Owed[] {
     if (operation.callbackUrl === null) return [];
     return [
       {
@@ -147,7 +151,12 @@ export class OperationEnder {
         url: operation.callbackUrl,
         origin: new URL(operation.callbackUrl).origin,
         headers: operation.callbackHeaders,
-        body: this.presenters.body(operation, eventType),
+        body: this.presenters.body(
+          operation,
+          eventType,
+          event,
+          operation.callbackThinOver ?? this.config.thinOver,
+        ),
       },
     ];
   }

@@ -76,6 +76,7 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
     operations: {
       ...timing,
       concurrency: 50,
+      thinOver: 262_144,
       ackByPoll: false,
       cancelGraceS: 5,
       heldPerAccount: 200,

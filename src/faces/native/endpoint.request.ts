@@ -17,6 +17,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { MOST_THIN_OVER } from '../../config/env.js';
 import { EVENT_TYPES, type EventType } from '../../endpoints/events.js';
 import type { SignatureProfile } from '../../signing/signature.js';
 import { CallbackHeaderRequest } from '../callback-header.request.js';
@@ -68,6 +69,14 @@ class EndpointSettingsRequest {
   @Min(0.001)
   @Max(10_000)
   rate_per_s?: number | null;
+
+  /** Bytes: a larger body leaves `result` out, and says so by `result_omitted`. Null: the service's own limit. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(MOST_THIN_OVER)
+  @ApiInteger()
+  thin_over?: number | null;
 
   @IsOptional()
   @IsIn(PROFILES)

@@ -22,6 +22,8 @@ export class EndpointResponse {
   max_in_flight: number | null;
   rate_per_s: number | null;
   signature_profile: SignatureProfile;
+  @ApiInteger()
+  thin_over: number | null;
   @ApiTime()
   disabled_at: string | null;
   disabled_reason: string | null;
@@ -41,6 +43,7 @@ export class EndpointResponse {
       max_in_flight: endpoint.maxInFlight,
       rate_per_s: endpoint.ratePerS,
       signature_profile: endpoint.signatureProfile,
+      thin_over: endpoint.thinOver,
       disabled_at: endpoint.disabledAt?.toISOString() ?? null,
       disabled_reason: endpoint.disabledReason,
       created_at: endpoint.createdAt.toISOString(),

@@ -195,6 +195,7 @@ function describe(request: ChangeEndpointRequest, current: EndpointEntity | null
     maxInFlight: request.max_in_flight === undefined ? (current?.maxInFlight ?? null) : request.max_in_flight,
     ratePerS: request.rate_per_s === undefined ? (current?.ratePerS ?? null) : request.rate_per_s,
     signatureProfile: request.signature_profile ?? current?.signatureProfile ?? 'standard',
+    thinOver: request.thin_over === undefined ? (current?.thinOver ?? null) : request.thin_over,
     handshake: request.handshake ?? false,
   };
 }
