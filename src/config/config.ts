@@ -78,6 +78,12 @@ export abstract class EgressConfig {
   /** Internal names that may be called, as RINGBACK_ALLOWED_HOSTS holds them. */
   abstract readonly allowedHosts: string;
   abstract readonly allowHttp: boolean;
+  /** The proxy through which they leave, credentials included; undefined: none. */
+  abstract readonly proxy: string | undefined;
+  /** Whether names are left to that proxy. */
+  abstract readonly proxyResolves: boolean;
+  /** PEMs of authorities that are trusted besides the usual ones. */
+  abstract readonly ca: readonly string[];
   abstract readonly httpHosts: readonly string[] | undefined;
   /** Host names an account may bring up a minute with its callback URLs. */
   abstract readonly newHostsPerMinute: number;

@@ -6,6 +6,7 @@ export type EgressErrorCode =
   | 'dns_error'
   | 'dns_timeout'
   | 'connect_refused'
+  | 'proxy_error'
   | 'connect_timeout'
   | 'tls_error'
   | 'connection_reset'
@@ -21,6 +22,7 @@ const DESCRIPTIONS: Record<EgressErrorCode, string> = {
   dns_error: 'the host name could not be resolved',
   dns_timeout: 'the host name was not resolved in time',
   connect_refused: 'the connection was refused, or the host cannot be reached',
+  proxy_error: 'the proxy of this service did not open a connection',
   connect_timeout: 'the connection was not established in time',
   tls_error: 'the TLS handshake failed: check the certificate, its chain and its host name',
   connection_reset: 'the connection was closed before the response was complete',
@@ -77,6 +79,14 @@ export class BlockedAnswerError extends DnsError {
   constructor(host: string, address: string) {
     super();
     this.detail = `${host} leads to ${address}, which is not public: where it may be called, name the host in RINGBACK_ALLOWED_HOSTS, or the address in RINGBACK_ALLOWED_PRIVATE`;
+  }
+}
+
+/** The operator's proxy could not be reached, or did not connect; `detail` says how, for operators alone. */
+export class EgressProxyError extends EgressError {
+  override readonly name = 'EgressProxyError';
+  constructor(readonly detail: string) {
+    super('proxy_error');
   }
 }
 
@@ -172,7 +182,8 @@ export function explainEgressError(error: unknown): string {
 
 /** What only an operator may know of an error of a request; null: no more than its class says. */
 export function operatorsDetail(error: unknown): string | null {
-  for (const one of causesOf(error)) if (one instanceof BlockedAnswerError) return one.detail;
+  for (const one of causesOf(error))
+    if (one instanceof BlockedAnswerError || one instanceof EgressProxyError) return one.detail;
   return null;
 }
 

@@ -10,6 +10,7 @@ import {
   type ConnectionGuardOptions,
 } from './guarded-agent.js';
 import { MAX_HEAD_BYTES } from './loose-head.js';
+import { TlsTrust } from './tls-trust.js';
 import type { UrlPolicy } from './url-policy.js';
 
 export {
@@ -26,6 +27,8 @@ export interface EgressOptions extends ConnectionGuardOptions {
   policy: UrlPolicy;
   /** Sent where the request names none. */
   userAgent?: string | undefined;
+  /** PEMs of authorities that are trusted besides the usual ones. */
+  roots?: readonly string[] | undefined;
   /** Connections to one origin at a time, 256 unless given; requests beyond wait, within their time. */
   maxSocketsPerOrigin?: number | undefined;
 }
@@ -39,6 +42,8 @@ export interface EgressRequest {
   /** Everything, the response's body included; milliseconds. */
   timeoutMs: number;
   signal?: AbortSignal | undefined;
+  /** PEM of a certificate, its chain and its key, by which this side says who it is. */
+  clientCertificate?: string | undefined;
   /**
    * `kept` may use a connection that an earlier request left open, and which the receiver may just be closing;
    * `fresh` costs a handshake and has no such race. `request()` picks `kept` for idempotent methods unless told.
@@ -77,16 +82,17 @@ export class Egress {
   constructor(options: EgressOptions) {
     this.policy = options.policy;
     const guard = new ConnectionGuard(options);
+    const trust = new TlsTrust(options.roots ?? []);
     const maxSockets = options.maxSocketsPerOrigin ?? 256;
     const userAgent = options.userAgent ?? 'Ringback';
     const kept = { keepAlive: true, timeout: IDLE_MS, maxSockets, maxFreeSockets: 64 };
     this.kept = this.instance(
       userAgent,
       new GuardedHttpAgent(guard, kept),
-      new GuardedHttpsAgent(guard, kept),
+      new GuardedHttpsAgent(guard, trust, kept),
     );
     // No limit of sockets: Node then says `connection: close`.
-    this.fresh = this.instance(userAgent, new GuardedHttpAgent(guard), new GuardedHttpsAgent(guard));
+    this.fresh = this.instance(userAgent, new GuardedHttpAgent(guard), new GuardedHttpsAgent(guard, trust));
   }
 
   /**
@@ -103,6 +109,9 @@ export class Egress {
       headers: { ...request.headers, 'accept-encoding': 'identity' },
       timeout: { request: request.timeoutMs },
       ...(request.body === undefined ? undefined : { body: request.body, allowGetBody: true }),
+      ...(request.clientCertificate === undefined
+        ? undefined
+        : { https: { certificate: request.clientCertificate, key: request.clientCertificate } }),
       ...(request.signal === undefined ? undefined : { signal: request.signal }),
     });
     stream.once('upgrade', refuseUpgrade);

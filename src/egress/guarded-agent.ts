@@ -15,9 +15,11 @@ import {
   ConnectTimeoutError,
   DnsError,
 } from './egress-error.js';
+import type { EgressProxy } from './egress-proxy.js';
 import { dial, firstConnected, type Open } from './first-connected.js';
 import { NameResolver, type NameResolverOptions } from './name-resolver.js';
 import { isPublicAddress, isUsableAddress } from './public-address.js';
+import { TlsTrust } from './tls-trust.js';
 
 export type { AddressResolver } from './name-resolver.js';
 export {
@@ -35,6 +37,8 @@ export interface ConnectionGuardOptions extends NameResolverOptions {
   allowedHosts?: AllowedHosts | undefined;
   /** TCP and TLS together, counted from the DNS answer; 5,000 unless given. */
   connectTimeoutMs?: number | undefined;
+  /** Through which connections are made; directly unless given. */
+  proxy?: EgressProxy | undefined;
   /** How long a connection is used for further requests; `MOST_AGE_MS` unless given. */
   mostAgeMs?: number | undefined;
 }
@@ -46,6 +50,8 @@ type Over<Options> = (options: Options & { socket: Socket }) => Duplex;
 
 /** How long one address may stand alone before the next is tried beside it (RFC 8305, 8); milliseconds. */
 const STAGGER_MS = 250;
+/** The same of a proxy, which has a way of its own to go. */
+const PROXY_STAGGER_MS = 1_000;
 
 /**
  * Judges every connection of the agents below, three times: a literal address before it is dialled, all DNS answers
@@ -59,12 +65,14 @@ export class ConnectionGuard {
   private readonly resolver: NameResolver;
   private readonly connectTimeoutMs: number;
   private readonly mostAgeMs: number | undefined;
+  private readonly proxy: EgressProxy | undefined;
 
   constructor(options: ConnectionGuardOptions) {
     this.allowedPrivate = options.allowedPrivate;
     this.allowedHosts = options.allowedHosts ?? AllowedHosts.none;
     this.connectTimeoutMs = options.connectTimeoutMs ?? 5_000;
     this.mostAgeMs = options.mostAgeMs;
+    this.proxy = options.proxy;
     this.resolver = new NameResolver(options);
   }
 
@@ -104,7 +112,7 @@ export class ConnectionGuard {
   ): Promise<Duplex> {
     const { host, port } = options;
     const phases = new PhaseClock();
-    const addresses = isIP(host) === 0 ? await this.resolve(host, port) : [host];
+    const addresses = await this.addressesOf(host, port);
     phases.end('dnsPhase');
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new ConnectTimeoutError()), this.connectTimeoutMs);
@@ -112,8 +120,10 @@ export class ConnectionGuard {
       // `path` would make net dial a unix socket.
       const safe = { ...options, path: undefined, socketPath: undefined };
       const open: Open = (address, signal) =>
+        this.proxy?.tunnel(address, port, signal) ??
         dial({ ...safe, host: address, port }, signal, (socket) => this.watch(socket, host, port));
-      const tcp = await firstConnected(addresses, open, { staggerMs: STAGGER_MS, signal: late.signal });
+      const staggerMs = this.proxy ? PROXY_STAGGER_MS : STAGGER_MS;
+      const tcp = await firstConnected(addresses, open, { staggerMs, signal: late.signal });
       phases.end('tcpPhase');
       const socket = over({ ...safe, socket: tcp });
       if (socket instanceof TLSSocket) {
@@ -124,6 +134,13 @@ export class ConnectionGuard {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  private async addressesOf(host: string, port: number): Promise<string[]> {
+    if (isIP(host) !== 0) return [host];
+    // What a name leads to is left to a proxy that resolves; what `localhost` is, is known without asking.
+    if (!this.proxy?.resolves || host.toLowerCase() === 'localhost') return this.resolve(host, port);
+    return [host];
   }
 
   /** Closes a socket whose peer, once connected, is not permitted: before one byte is sent to it. */
@@ -223,6 +240,7 @@ export class GuardedHttpAgent extends HttpAgent {
 export class GuardedHttpsAgent extends HttpsAgent {
   constructor(
     private readonly guard: ConnectionGuard,
+    private readonly trust: TlsTrust = new TlsTrust([]),
     options?: AgentOptions,
   ) {
     super(options);
@@ -235,7 +253,11 @@ export class GuardedHttpsAgent extends HttpsAgent {
 
   override createConnection(options: RequestOptions, connected?: Connected): Duplex | null | undefined {
     return byCallback(connected, (told) =>
-      this.guard.connect(options, (safe) => super.createConnection(safe)!, told),
+      this.guard.connect(
+        options,
+        (safe) => super.createConnection({ ...safe, ...this.trust.optionsFor(safe) })!,
+        told,
+      ),
     );
   }
 }
