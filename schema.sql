@@ -133,6 +133,7 @@ CREATE TABLE endpoint (
   rate_used_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   thin_over integer,
+  client_certificate text,
   CONSTRAINT endpoint_pkey PRIMARY KEY (id),
   CONSTRAINT endpoint_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
   CONSTRAINT endpoint_max_in_flight_check CHECK (max_in_flight > 0),
@@ -1297,6 +1298,7 @@ COMMENT ON COLUMN delivery.doubt IS 'of its receiver when it was hinted: 0 known
 COMMENT ON COLUMN endpoint.failing_since IS 'first failure after the last success; null while attempts succeed';
 COMMENT ON COLUMN endpoint.rate_used_until IS 'up to when the attempts already dispatched have used the rate up';
 COMMENT ON COLUMN endpoint.thin_over IS 'bytes: a larger body leaves the result out; null: the setting''s';
+COMMENT ON COLUMN endpoint.client_certificate IS 'sealed PEM of the certificate, its chain and its key that TLS shows the receiver';
 COMMENT ON COLUMN file.operation_id IS 'the operation that stored it, and whose expiry it shares; null: an upload';
 COMMENT ON COLUMN file.phase IS 'writing: its bytes are on their way; going: its bytes are being deleted, the row last';
 COMMENT ON TABLE file_use IS 'files that the inputs of operations name: kept as long as these may run';

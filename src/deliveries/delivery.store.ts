@@ -40,6 +40,8 @@ export interface DeliveryClaim {
     /** Seconds before attempt 2, 3, …; null: the setting's. */
     readonly schedule: number[] | null;
     readonly profile: SignatureProfile;
+    /** Sealed for the row of the endpoint. */
+    readonly clientCertificate: string | null;
   } | null;
 }
 
@@ -50,6 +52,7 @@ interface ClaimRow {
   readonly endpoint_headers: string | null;
   readonly retry_schedule: number[] | null;
   readonly signature_profile: SignatureProfile | null;
+  readonly client_certificate: string | null;
 }
 
 /** An attempt that was recorded by us. */
@@ -144,7 +147,7 @@ export class DeliveryStore {
          FROM wanted w LEFT JOIN endpoint e ON e.id = w.endpoint_id
          WHERE d.id = w.id AND d.epoch = w.epoch AND d.phase = 'hinted' AND e.disabled_at IS NULL
            AND (w.endpoint_id IS NULL OR e.id IS NOT NULL) AND d.reason IS DISTINCT FROM '${ACKNOWLEDGED_BY_POLL}'
-         RETURNING d.*, w.attempt_id, e.headers AS endpoint_headers, e.retry_schedule, e.signature_profile
+         RETURNING d.*, w.attempt_id, e.headers AS endpoint_headers, e.retry_schedule, e.signature_profile, e.client_certificate
        ), held AS (
          -- Hinted before its endpoint was disabled.
          UPDATE delivery d SET phase = 'held', hinted_at = NULL, due_at = NULL
@@ -186,6 +189,7 @@ export class DeliveryStore {
               headers: row.endpoint_headers,
               schedule: row.retry_schedule,
               profile: row.signature_profile,
+              clientCertificate: row.client_certificate,
             },
           }
         : null;

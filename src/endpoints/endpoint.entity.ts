@@ -44,6 +44,10 @@ export class EndpointEntity {
   @Column({ name: 'signature_profile', type: 'text' })
   signatureProfile: SignatureProfile;
 
+  /** Sealed PEM of the certificate, its chain and its key that TLS shows the receiver. */
+  @Column({ name: 'client_certificate', type: 'text', nullable: true })
+  clientCertificate: string | null;
+
   @Column({ name: 'disabled_at', type: 'timestamptz', nullable: true })
   disabledAt: Date | null;
 
