@@ -74,7 +74,7 @@ export const SETTINGS = {
   ),
   RINGBACK_SECRET_KEYS: optional(
     'made once when the database is embedded',
-    'Keys that encrypt signing secrets and callback headers at rest: `id:base64(32 bytes),…`. The first one encrypts, all decrypt.',
+    'Keys that encrypt signing secrets, callback headers and client certificates at rest: `id:base64(32 bytes),…`. The first one encrypts, all decrypt.',
     parsable(parseSecretKeys),
   ),
   RINGBACK_ALLOWED_PRIVATE: optional(

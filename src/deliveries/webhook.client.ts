@@ -51,6 +51,8 @@ export interface AttemptRequest {
   url: string;
   headers: Record<string, string>;
   body: string;
+  /** PEM with its key, shown to a receiver that asks by TLS. */
+  clientCertificate?: string | undefined;
 }
 
 /** `timeoutMs` bounds a whole attempt, the response's body included. */
@@ -102,6 +104,7 @@ export class WebhookClient {
         method: 'POST',
         headers: { ...this.defaultHeaders, ...request.headers },
         body: request.body,
+        clientCertificate: request.clientCertificate,
         timeoutMs,
         connection,
         signal,

@@ -17,9 +17,9 @@ export class OwnershipHandshake {
   ) {}
 
   /** The rate that the receiver allows, per second; null: any. Refuses the endpoint where the receiver doesn't consent. */
-  async ask(url: string): Promise<{ ratePerS: number | null }> {
+  async ask(url: string, clientCertificate?: string): Promise<{ ratePerS: number | null }> {
     const origin = new URL(this.http.publicUrl).hostname;
-    const answer = await this.options(url, origin);
+    const answer = await this.options(url, origin, clientCertificate);
     const allowed = answer.headers['webhook-allowed-origin'];
     if (
       answer.status < 200 ||
@@ -36,13 +36,14 @@ export class OwnershipHandshake {
     return { ratePerS: perMinute / 60 };
   }
 
-  private async options(url: string, origin: string) {
+  private async options(url: string, origin: string, clientCertificate: string | undefined) {
     try {
       const headers = { 'webhook-request-origin': origin, 'webhook-request-rate': '*' };
       const answer = await this.egress.request({
         url,
         method: 'OPTIONS',
         headers,
+        clientCertificate,
         timeoutMs: TIMEOUT_MS,
         maxResponseBytes: 65_536,
       });

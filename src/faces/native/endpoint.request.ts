@@ -82,6 +82,15 @@ class EndpointSettingsRequest {
   @IsIn(PROFILES)
   signature_profile?: SignatureProfile;
 
+  /**
+   * PEM of a certificate, its chain if it has one, and its private key without a passphrase, shown to a receiver that asks for it by
+   * TLS. Stored encrypted; its text is never shown again. Null: none.
+   */
+  @IsOptional()
+  @IsString()
+  @Length(1, 32_768)
+  client_certificate?: string | null;
+
   /** Ask the receiver first (OPTIONS with WebHook-Request-Origin, CloudEvents) and refuse a URL that doesn't consent. */
   @IsOptional()
   @IsBoolean()
