@@ -131,6 +131,25 @@ describe('a webhook attempt', () => {
     expect(head).toContain('content-length: 10');
   });
 
+  it.each([
+    [`/hook?q='a"b<c>d\`e{f}|g^h[i]\\j%zz%41&&=;+`, undefined],
+    ['/hook?', undefined],
+    ['/hook??#'.slice(0, -1), undefined],
+    ['/hook', undefined],
+    ['/ho ok/../a"b?x=\u00fc y\ud83d', '/a%22b?x=%C3%BC%20y%EF%BF%BD'],
+    ['/hook?a\tb\nc  ', '/hook?abc'],
+  ])('asks for the query as it was given: %s', async (path, sent = path) => {
+    const receiver = await Receiver.answering((socket) => socket.write(complete('200 OK', '')));
+    const given = new URL(receiver.url).origin + path;
+    const checked = policy.check(given);
+    expect(checked).toMatchObject({ accepted: true, href: new URL(receiver.url).origin + sent });
+    // Once stored, it is judged and sent again.
+    for (const url of [given, checked.accepted ? checked.href : '']) {
+      expect(await patient.attempt(to(url))).toMatchObject({ kind: 'response', status: 200 });
+      expect(receiver.requests.at(-1)!.split('\r\n')[0]).toBe(`POST ${sent} HTTP/1.1`);
+    }
+  });
+
   it('keeps its connection for the next one, whose phases then cost nothing', async () => {
     const receiver = await Receiver.answering((socket) => socket.write(complete('200 OK', '')));
     await patient.attempt(to(receiver.url));

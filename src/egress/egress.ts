@@ -1,6 +1,7 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import https from 'node:https';
 import { pipeline, Transform, type Readable } from 'node:stream';
-import got, { type Got, type Request, type Response } from 'got';
+import got, { type Got, type Request, type RequestFunction, type Response } from 'got';
 import { stopWhenAnswered } from './early-answers.js';
 import { BlockedDestinationError, InvalidResponseError, ResponseTooLargeError } from './egress-error.js';
 import {
@@ -66,6 +67,9 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])
 const CONNECTION_HEADER =
   /^(?:host|connection|content-length|expect|keep-alive|te|trailer|transfer-encoding|upgrade|http2-settings|proxy-.*)$/i;
 
+/** A query that `URL` writes otherwise than it was given, or drops. */
+const WRITTEN_OTHERWISE = /\?$|\?.*["'<>]/;
+
 /** Idle connections are dropped after this, before most servers do it (Node: 5 s); milliseconds. */
 const IDLE_MS = 4_000;
 
@@ -104,7 +108,9 @@ export class Egress {
     // CONNECT would make of the response a tunnel to somewhere that nobody judged.
     if (!verdict.accepted || request.method.toUpperCase() === 'CONNECT') throw new BlockedDestinationError();
     const instance = request.connection === 'fresh' ? this.fresh : this.kept;
+    const target = verdict.href.slice(verdict.origin.length);
     const stream = instance.stream(verdict.href, {
+      ...(WRITTEN_OTHERWISE.test(target) ? { request: requestFor(target) } : undefined),
       method: request.method as 'POST',
       headers: { ...request.headers, 'accept-encoding': 'identity' },
       timeout: { request: request.timeoutMs },
@@ -171,6 +177,12 @@ export class Egress {
 function refuseUpgrade(this: Request, _response: unknown, socket: { destroy(): void }): void {
   socket.destroy();
   this.destroy(new InvalidResponseError());
+}
+
+/** Node's request with a target of its own: got takes it from a `URL`. */
+function requestFor(target: string): RequestFunction {
+  return (url, options, callback) =>
+    (url.protocol === 'https:' ? https : http).request(url, { ...options, path: target }, callback);
 }
 
 function endToEnd(headers: EgressRequest['headers']): Record<string, string | string[]> {

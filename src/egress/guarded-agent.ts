@@ -113,7 +113,8 @@ export class ConnectionGuard {
     const { host, port } = options;
     const phases = new PhaseClock();
     const addresses = await this.addressesOf(host, port);
-    phases.end('dnsPhase');
+    // A literal address costs none.
+    if (isIP(host) === 0) phases.end('dnsPhase');
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new ConnectTimeoutError()), this.connectTimeoutMs);
     try {
@@ -203,7 +204,7 @@ function secured(socket: TLSSocket, signal: AbortSignal): Promise<void> {
 
 /** Measures a connection's phases, and leaves them where got looks for those of a connection that it has not seen opened. */
 class PhaseClock {
-  private readonly phases: Partial<Record<'dnsPhase' | 'tcpPhase' | 'tlsPhase', number>> = {};
+  private readonly phases: Partial<Record<'dnsPhase' | 'tcpPhase' | 'tlsPhase', number>> = { dnsPhase: 0 };
   private since = performance.now();
 
   end(phase: 'dnsPhase' | 'tcpPhase' | 'tlsPhase'): void {
