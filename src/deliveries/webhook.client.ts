@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { StringDecoder } from 'node:string_decoder';
+import { inflated } from './inflated.js';
 import type { Request, Response } from 'got';
 import {
   classifyEgressError,
@@ -119,7 +120,7 @@ export class WebhookClient {
 /** Follows one response to its end, its cap or its fault, whichever comes first. */
 class Reading {
   readonly result: Promise<AttemptResult | 'stale'>;
-  private settle!: (result: AttemptResult | 'stale') => void;
+  private settle!: (result: AttemptResult | 'stale' | Promise<AttemptResult>) => void;
   private head: Response | undefined;
   private readonly chunks: Uint8Array[] = [];
   private readonly heard: () => Buffer;
@@ -166,11 +167,16 @@ class Reading {
       this.settle(fault('connection_reset', this.startedAt, this.stream));
       return;
     }
-    this.settle({
-      ...this.told(head.statusCode, head.headers),
-      body: storableText(this.chunks),
-      truncated: !complete || this.received > MAX_KEPT,
-    });
+    this.settle(
+      this.inClear(this.told(head.statusCode, head.headers), !complete || this.received > MAX_KEPT),
+    );
+  }
+
+  private async inClear(told: ReturnType<Reading['told']>, truncated: boolean): Promise<AttemptResult> {
+    const bytes = Buffer.concat(this.chunks);
+    const clear = await inflated(bytes, told.headers['content-encoding'], MAX_KEPT);
+    if (clear === null) return { ...told, body: storableText(bytes), truncated };
+    return { ...told, body: storableText(clear.bytes), truncated: truncated || clear.more };
   }
 
   private told(status: number, headers: IncomingHttpHeaders) {
@@ -224,9 +230,7 @@ function phasesOf(stream: Request | undefined): AttemptPhases {
   };
 }
 
-function storableText(chunks: readonly Uint8Array[]): string {
-  if (chunks.length === 0) return '';
-  const bytes = Buffer.concat(chunks);
+function storableText(bytes: Buffer): string {
   // The decoder keeps back a character that the cut runs through.
   const text =
     bytes.length > MAX_KEPT
