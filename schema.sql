@@ -132,6 +132,8 @@ CREATE TABLE endpoint (
   failing_since timestamp with time zone,
   rate_used_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
+  thin_over integer,
+  client_certificate text,
   CONSTRAINT endpoint_pkey PRIMARY KEY (id),
   CONSTRAINT endpoint_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
   CONSTRAINT endpoint_max_in_flight_check CHECK (max_in_flight > 0),
@@ -244,6 +246,7 @@ CREATE TABLE operation (
   hinted_at timestamp with time zone,
   cancel_at timestamp with time zone,
   silent_until timestamp with time zone,
+  callback_thin_over integer,
   CONSTRAINT operation_pkey PRIMARY KEY (request_id),
   CONSTRAINT operation_rid UNIQUE (rid),
   CONSTRAINT operation_ended CHECK ((state = ANY (ARRAY['Finished'::text, 'Failed'::text, 'Canceled'::text])) = (due_at IS NULL) AND (phase IS NULL) = (due_at IS NULL) AND (finished_at IS NULL) = (due_at IS NOT NULL)),
@@ -365,9 +368,9 @@ BEGIN
     SELECT * FROM ROWS FROM (json_to_recordset(given) AS (
       rid text, account_id text, type text, face text, input text, callback_url text, callback_headers text, correlation text,
       priority smallint, retention text, tries integer, timeout_s float8, run_at timestamptz, rerun_of text, silent_s float8,
-      traceparent text, ack_by_poll boolean, keyed boolean, files text[]
+      traceparent text, ack_by_poll boolean, callback_thin_over integer, keyed boolean, files text[]
     )) WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
-      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, keyed, files, place)
+      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, callback_thin_over, keyed, files, place)
   ), admitted AS (
     SELECT i.*, coalesce(i.run_at <= now(), true) AS due FROM incoming i WHERE NOT i.keyed OR i.rid = ANY (kept)
   ), fitting AS (
@@ -377,9 +380,9 @@ BEGIN
     ) a JOIN unnest(roomy, frees) AS f (account_id, free) USING (account_id) WHERE a.nth <= f.free
   ), accepted AS (
     INSERT INTO operation (rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-      retention, tries, timeout_s, run_at, rerun_of, silent_until, traceparent, ack_by_poll, state, status_text, phase, epoch, due_at, hinted_at)
+      retention, tries, timeout_s, run_at, rerun_of, silent_until, traceparent, ack_by_poll, callback_thin_over, state, status_text, phase, epoch, due_at, hinted_at)
     SELECT a.rid, a.account_id, a.type, a.face, a.input, a.callback_url, a.callback_headers, a.correlation, a.priority,
-      a.retention, a.tries, a.timeout_s, a.run_at, a.rerun_of, now() + make_interval(secs => a.silent_s), a.traceparent, a.ack_by_poll,
+      a.retention, a.tries, a.timeout_s, a.run_at, a.rerun_of, now() + make_interval(secs => a.silent_s), a.traceparent, a.ack_by_poll, a.callback_thin_over,
       'Waiting', 'Waiting...', CASE WHEN s.slot THEN 'hinted' WHEN a.due THEN 'ready' ELSE 'scheduled' END, s.slot::integer,
       CASE WHEN s.slot THEN now() + redispatch WHEN a.due THEN now() ELSE a.run_at END, CASE WHEN s.slot THEN now() END
     FROM admitted a CROSS JOIN LATERAL (SELECT a.rid IN (SELECT f.rid FROM fitting f WHERE f.nth <= places) AS slot) s ORDER BY a.place
@@ -430,7 +433,7 @@ AS $function$
       END $function$;
 
 CREATE OR REPLACE FUNCTION claim_deliveries(hints json, lease interval)
- RETURNS TABLE(delivery delivery, endpoint_headers text, retry_schedule double precision[], signature_profile text)
+ RETURNS TABLE(delivery delivery, endpoint_headers text, retry_schedule double precision[], signature_profile text, client_certificate text)
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
  SET jit TO 'off'
@@ -440,7 +443,7 @@ AS $function$
 BEGIN
   RETURN QUERY
   WITH hint AS MATERIALIZED (
-    SELECT h.*, d.endpoint_id, e.disabled_at, e.headers, e.retry_schedule, e.signature_profile,
+    SELECT h.*, d.endpoint_id, e.disabled_at, e.headers, e.retry_schedule, e.signature_profile, e.client_certificate,
       d.reason IS NOT DISTINCT FROM 'acknowledged_by_poll' AS acknowledged, d.endpoint_id IS NOT NULL AND e.id IS NULL AS orphaned
     FROM json_to_recordset(hints) AS h (id text, epoch integer, token uuid, attempt_id text)
     CROSS JOIN LATERAL (SELECT d.endpoint_id, d.reason FROM delivery d WHERE d.id = h.id LIMIT 1) d
@@ -451,7 +454,7 @@ BEGIN
     FROM hint h
     WHERE d.id = ANY (ARRAY(SELECT h.id FROM hint h)) AND d.id = h.id AND d.epoch = h.epoch AND d.phase = 'hinted'
       AND h.disabled_at IS NULL AND NOT h.orphaned AND d.reason IS DISTINCT FROM 'acknowledged_by_poll'
-    RETURNING d, d.id, d.attempt_count, d.trigger, h.attempt_id, h.headers, h.retry_schedule, h.signature_profile
+    RETURNING d, d.id, d.attempt_count, d.trigger, h.attempt_id, h.headers, h.retry_schedule, h.signature_profile, h.client_certificate
   ), over AS (
     UPDATE delivery d SET hinted_at = NULL, due_at = NULL,
       -- Dispatched before its endpoint was disabled: it waits. Owed by an end that did not see yet that the endpoint had been
@@ -467,7 +470,7 @@ BEGIN
     INSERT INTO attempt (delivery_id, number, id, trigger, outcome)
     SELECT c.id, c.attempt_count, c.attempt_id, c.trigger, 'started' FROM claimed c
   )
-  SELECT c.d, c.headers, c.retry_schedule, c.signature_profile FROM claimed c;
+  SELECT c.d, c.headers, c.retry_schedule, c.signature_profile, c.client_certificate FROM claimed c;
 END $function$;
 
 CREATE OR REPLACE FUNCTION claim_operations(hints json, lease interval)
@@ -1661,7 +1664,7 @@ BEGIN
       request_id bigint, token uuid, state text, status_text text, progress real, result text, custom text, error_code text,
       error_message text, file_id text, finished_at timestamptz, expires_at timestamptz, stack text,
       -- The operation's own callback, and what its account's endpoints are told.
-      callback json, event_type text, event_body text)
+      callback json, event_type text, event_body text, event_thin text, event_bare text, thin_over integer)
   ), settled AS (
     UPDATE operation o SET state = e.state, phase = NULL, due_at = NULL, lease_token = NULL, status_text = e.status_text,
       progress = e.progress, result = e.result, custom = e.custom, error_code = e.error_code, error_message = e.error_message,
@@ -1670,7 +1673,7 @@ BEGIN
     WHERE o.request_id = ANY (ARRAY(SELECT e.request_id FROM ending e))
       AND o.request_id = e.request_id AND o.lease_token = e.token AND o.phase = 'running'
     RETURNING o.request_id, o.rid, o.account_id, o.face, o.silent_until, o.created_at, o.traceparent, o.state, o.progress, o.expires_at,
-      coalesce(e.error_message, e.status_text) AS text, e.stack, e.callback, e.event_type, e.event_body
+      coalesce(e.error_message, e.status_text) AS text, e.stack, e.callback, e.event_type, e.event_body, e.event_thin, e.event_bare, e.thin_over
   ), noted AS (
     INSERT INTO history_entry (operation_id, kind, state, progress, text, stack)
     SELECT s.request_id, 'transition', s.state, s.progress, s.text, s.stack FROM settled s
@@ -1704,7 +1707,10 @@ BEGIN
   ), told AS (
     INSERT INTO delivery (operation_id, operation_rid, account_id, event_type, id, destination, url, origin, endpoint_id, body,
       lane, accepted_at, traceparent, phase, due_at)
-    SELECT s.request_id, s.rid, s.account_id, s.event_type, new_delivery_id(), e.id, e.url, e.origin, e.id, s.event_body,
+    SELECT s.request_id, s.rid, s.account_id, s.event_type, new_delivery_id(), e.id, e.url, e.origin, e.id,
+      -- Without the result, or without all that its handler gave, where the endpoint takes no more. What is under 16 KiB keeps `custom`.
+      CASE WHEN s.event_thin IS NULL OR octet_length(s.event_body) <= coalesce(e.thin_over, s.thin_over) THEN s.event_body
+        WHEN s.event_bare IS NULL OR octet_length(s.event_thin) <= greatest(coalesce(e.thin_over, s.thin_over), 16384) THEN s.event_thin ELSE s.event_bare END,
       e.id, s.created_at, s.traceparent, CASE WHEN e.disabled_at IS NULL THEN 'ready' ELSE 'held' END, CASE WHEN e.disabled_at IS NULL THEN now() END
     FROM settled s JOIN endpoint e ON e.account_id = s.account_id AND s.event_type = ANY (e.events)
     WHERE e.account_id = ANY (ARRAY(SELECT s.account_id FROM settled s))
@@ -1777,6 +1783,8 @@ COMMENT ON COLUMN delivery.receiver IS 'of callbacks what takes turns inside the
 COMMENT ON COLUMN delivery.doubt IS 'of its receiver when it was hinted: 0 known to answer, 1 unknown, 2 silent, or of an origin that has never answered 2xx';
 COMMENT ON COLUMN endpoint.failing_since IS 'first failure after the last success; null while attempts succeed';
 COMMENT ON COLUMN endpoint.rate_used_until IS 'up to when the attempts already dispatched have used the rate up';
+COMMENT ON COLUMN endpoint.thin_over IS 'bytes: a larger body leaves the result out; null: the setting''s';
+COMMENT ON COLUMN endpoint.client_certificate IS 'sealed PEM of the certificate, its chain and its key that TLS shows the receiver';
 COMMENT ON COLUMN file.operation_id IS 'the operation that stored it, and whose expiry it shares; null: an upload';
 COMMENT ON COLUMN file.phase IS 'writing: its bytes are on their way; going: its bytes are being deleted, the row last';
 COMMENT ON TABLE file_use IS 'files that the inputs of operations name: kept as long as these may run';
@@ -1795,6 +1803,7 @@ COMMENT ON COLUMN operation.ack_by_poll IS 'a caller that has read the end needs
 COMMENT ON COLUMN operation.hinted_at IS 'when a slot was reserved for it and no worker had claimed it yet: hints that are sent again leave it';
 COMMENT ON COLUMN operation.cancel_at IS 'a caller asked to cancel it: when it ends as Canceled whatever its handler does';
 COMMENT ON COLUMN operation.silent_until IS 'until when its own callback waits for the submit''s answer to tell the end in its place';
+COMMENT ON COLUMN operation.callback_thin_over IS 'bytes: a larger body of its own callback leaves the result out; null: the setting''s';
 COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
 COMMENT ON COLUMN origin.rests_until IS 'after an attempt that got no answer: not asked before, so that many that hang don''t time out at the same instants for ever';

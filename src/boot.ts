@@ -50,6 +50,7 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
     operations: {
       ...timing,
       concurrency: env.RINGBACK_CONCURRENCY,
+      thinOver: env.RINGBACK_THIN_OVER,
       ackByPoll: env.RINGBACK_ACK_BY_POLL,
       retention: env.RINGBACK_RETENTION,
       cancelGraceS: env.RINGBACK_CANCEL_GRACE_S,
@@ -68,6 +69,9 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       allowedPrivate: env.RINGBACK_ALLOWED_PRIVATE ?? (embedded && !production ? '127.0.0.0/8,::1/128' : ''),
       allowedHosts: env.RINGBACK_ALLOWED_HOSTS,
       allowHttp: env.RINGBACK_ALLOW_HTTP,
+      proxy: env.RINGBACK_EGRESS_PROXY,
+      proxyResolves: env.RINGBACK_EGRESS_PROXY_RESOLVES,
+      ca: env.RINGBACK_EGRESS_CA ?? [],
       httpHosts: env.RINGBACK_HTTP_HOSTS,
       newHostsPerMinute: env.RINGBACK_NEW_HOSTS_PER_MINUTE,
     },

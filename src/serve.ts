@@ -1,3 +1,4 @@
+import { setDefaultAutoSelectFamilyAttemptTimeout } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccountsService } from './accounts/accounts.service.js';
 import { FirstKeyFile } from './accounts/first-key-file.js';
@@ -16,12 +17,19 @@ import { createApp } from './http/create-app.js';
 import { JsonLogger } from './http/json-logger.js';
 import { asPortError, checkPorts, freePort, wantedPorts, type WantedPort } from './ports.js';
 
+/**
+ * How long one address of several may take to connect before the next is tried; milliseconds. Node's own half a second undercuts
+ * what PostgreSQL, Redis, the object store and the upstream are given.
+ */
+const ADDRESS_MS = 2_500;
+
 /** Runs Ringback as this process's environment says, until a signal ends it. */
 export async function serve(): Promise<void> {
   let database: EmbeddedPostgres | undefined;
   let ports: WantedPort[] = [];
   try {
     const env = readEnv();
+    setDefaultAutoSelectFamilyAttemptTimeout(ADDRESS_MS);
     const logger = new JsonLogger(env.RINGBACK_LOG_LEVEL);
     for (const name of unknownVariables())
       logger.warn(`${name} is no setting of Ringback's: check its spelling in docs/configuration.md`, 'Boot');

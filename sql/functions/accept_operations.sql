@@ -26,9 +26,9 @@ BEGIN
     SELECT * FROM ROWS FROM (json_to_recordset(given) AS (
       rid text, account_id text, type text, face text, input text, callback_url text, callback_headers text, correlation text,
       priority smallint, retention text, tries integer, timeout_s float8, run_at timestamptz, rerun_of text, silent_s float8,
-      traceparent text, ack_by_poll boolean, keyed boolean, files text[]
+      traceparent text, ack_by_poll boolean, callback_thin_over integer, keyed boolean, files text[]
     )) WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
-      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, keyed, files, place)
+      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, callback_thin_over, keyed, files, place)
   ), admitted AS (
     SELECT i.*, coalesce(i.run_at <= now(), true) AS due FROM incoming i WHERE NOT i.keyed OR i.rid = ANY (kept)
   ), fitting AS (
@@ -38,9 +38,9 @@ BEGIN
     ) a JOIN unnest(roomy, frees) AS f (account_id, free) USING (account_id) WHERE a.nth <= f.free
   ), accepted AS (
     INSERT INTO operation (rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-      retention, tries, timeout_s, run_at, rerun_of, silent_until, traceparent, ack_by_poll, state, status_text, phase, epoch, due_at, hinted_at)
+      retention, tries, timeout_s, run_at, rerun_of, silent_until, traceparent, ack_by_poll, callback_thin_over, state, status_text, phase, epoch, due_at, hinted_at)
     SELECT a.rid, a.account_id, a.type, a.face, a.input, a.callback_url, a.callback_headers, a.correlation, a.priority,
-      a.retention, a.tries, a.timeout_s, a.run_at, a.rerun_of, now() + make_interval(secs => a.silent_s), a.traceparent, a.ack_by_poll,
+      a.retention, a.tries, a.timeout_s, a.run_at, a.rerun_of, now() + make_interval(secs => a.silent_s), a.traceparent, a.ack_by_poll, a.callback_thin_over,
       'Waiting', 'Waiting...', CASE WHEN s.slot THEN 'hinted' WHEN a.due THEN 'ready' ELSE 'scheduled' END, s.slot::integer,
       CASE WHEN s.slot THEN now() + redispatch WHEN a.due THEN now() ELSE a.run_at END, CASE WHEN s.slot THEN now() END
     FROM admitted a CROSS JOIN LATERAL (SELECT a.rid IN (SELECT f.rid FROM fitting f WHERE f.nth <= places) AS slot) s ORDER BY a.place

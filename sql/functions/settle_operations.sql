@@ -24,7 +24,7 @@ BEGIN
       request_id bigint, token uuid, state text, status_text text, progress real, result text, custom text, error_code text,
       error_message text, file_id text, finished_at timestamptz, expires_at timestamptz, stack text,
       -- The operation's own callback, and what its account's endpoints are told.
-      callback json, event_type text, event_body text)
+      callback json, event_type text, event_body text, event_thin text, event_bare text, thin_over integer)
   ), settled AS (
     UPDATE operation o SET state = e.state, phase = NULL, due_at = NULL, lease_token = NULL, status_text = e.status_text,
       progress = e.progress, result = e.result, custom = e.custom, error_code = e.error_code, error_message = e.error_message,
@@ -33,7 +33,7 @@ BEGIN
     WHERE o.request_id = ANY (ARRAY(SELECT e.request_id FROM ending e))
       AND o.request_id = e.request_id AND o.lease_token = e.token AND o.phase = 'running'
     RETURNING o.request_id, o.rid, o.account_id, o.face, o.silent_until, o.created_at, o.traceparent, o.state, o.progress, o.expires_at,
-      coalesce(e.error_message, e.status_text) AS text, e.stack, e.callback, e.event_type, e.event_body
+      coalesce(e.error_message, e.status_text) AS text, e.stack, e.callback, e.event_type, e.event_body, e.event_thin, e.event_bare, e.thin_over
   ), noted AS (
     INSERT INTO history_entry (operation_id, kind, state, progress, text, stack)
     SELECT s.request_id, 'transition', s.state, s.progress, s.text, s.stack FROM settled s
@@ -67,7 +67,10 @@ BEGIN
   ), told AS (
     INSERT INTO delivery (operation_id, operation_rid, account_id, event_type, id, destination, url, origin, endpoint_id, body,
       lane, accepted_at, traceparent, phase, due_at)
-    SELECT s.request_id, s.rid, s.account_id, s.event_type, new_delivery_id(), e.id, e.url, e.origin, e.id, s.event_body,
+    SELECT s.request_id, s.rid, s.account_id, s.event_type, new_delivery_id(), e.id, e.url, e.origin, e.id,
+      -- Without the result, or without all that its handler gave, where the endpoint takes no more. What is under 16 KiB keeps `custom`.
+      CASE WHEN s.event_thin IS NULL OR octet_length(s.event_body) <= coalesce(e.thin_over, s.thin_over) THEN s.event_body
+        WHEN s.event_bare IS NULL OR octet_length(s.event_thin) <= greatest(coalesce(e.thin_over, s.thin_over), 16384) THEN s.event_thin ELSE s.event_bare END,
       e.id, s.created_at, s.traceparent, CASE WHEN e.disabled_at IS NULL THEN 'ready' ELSE 'held' END, CASE WHEN e.disabled_at IS NULL THEN now() END
     FROM settled s JOIN endpoint e ON e.account_id = s.account_id AND s.event_type = ANY (e.events)
     WHERE e.account_id = ANY (ARRAY(SELECT s.account_id FROM settled s))

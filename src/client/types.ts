@@ -46,6 +46,8 @@ export interface SubmitRequest<Input = unknown> {
   readonly callback?: {
     readonly url: string;
     readonly headers?: readonly { readonly key: string; readonly value: string }[];
+    /** Bytes: a larger body leaves `result` out, and says so by `result_omitted`. */
+    readonly thin_over?: number | null;
   } | null;
   /** Yours, echoed in every answer and callback; at most 512 characters. */
   readonly correlation?: string | null;

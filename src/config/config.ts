@@ -48,6 +48,8 @@ export abstract class OperationConfig {
   abstract readonly pollMs: number;
   /** What a handler gets to stop in when its operation is canceled. */
   abstract readonly cancelGraceS: number;
+  /** Bytes: a larger body of a callback leaves the result out, where nothing else is asked for. */
+  abstract readonly thinOver: number;
   /** Whether an operation whose caller doesn't say is `ack_by_poll`. */
   abstract readonly ackByPoll: boolean;
   /** Answers that an account may have held at once, long-polls and streams, per process. */
@@ -80,6 +82,12 @@ export abstract class EgressConfig {
   /** Internal names that may be called, as RINGBACK_ALLOWED_HOSTS holds them. */
   abstract readonly allowedHosts: string;
   abstract readonly allowHttp: boolean;
+  /** The proxy through which they leave, credentials included; undefined: none. */
+  abstract readonly proxy: string | undefined;
+  /** Whether names are left to that proxy. */
+  abstract readonly proxyResolves: boolean;
+  /** PEMs of authorities that are trusted besides the usual ones. */
+  abstract readonly ca: readonly string[];
   abstract readonly httpHosts: readonly string[] | undefined;
   /** Host names an account may bring up a minute with its callback URLs. */
   abstract readonly newHostsPerMinute: number;

@@ -10,11 +10,13 @@ import {
   duration,
   existingFiles,
   filesUrl,
+  httpProxy,
   number,
   oneOf,
   optional,
   origin,
   parsable,
+  pemFile,
   retentionClasses,
   setting,
   SettingError,
@@ -22,6 +24,9 @@ import {
   url,
   urls,
 } from './settings.js';
+
+/** The largest body of a callback that can be asked for, bytes. */
+export const MOST_THIN_OVER = 16_777_216;
 
 /** Every environment variable that Ringback reads. docs/configuration.md and .env.example are generated from this table. */
 export const SETTINGS = {
@@ -69,7 +74,7 @@ export const SETTINGS = {
   ),
   RINGBACK_SECRET_KEYS: optional(
     'made once when the database is embedded',
-    'Keys that encrypt signing secrets and callback headers at rest: `id:base64(32 bytes),…`. The first one encrypts, all decrypt.',
+    'Keys that encrypt signing secrets, callback headers and client certificates at rest: `id:base64(32 bytes),…`. The first one encrypts, all decrypt.',
     parsable(parseSecretKeys),
   ),
   RINGBACK_ALLOWED_PRIVATE: optional(
@@ -87,6 +92,21 @@ export const SETTINGS = {
     'false',
     'Allow `http:` callback URLs everywhere; without it only to what RINGBACK_ALLOWED_PRIVATE and RINGBACK_ALLOWED_HOSTS name.',
     boolean,
+  ),
+  RINGBACK_EGRESS_PROXY: optional(
+    'none: requests leave directly',
+    'Proxy through which callbacks, handshakes and `http.request` leave, by CONNECT for http: too: `http://user:password@proxy:3128`. Names are resolved and judged here, and it is asked for the address. The upstream, its auth URL, S3 and OTLP are not called through it; HTTP_PROXY and the like are never read.',
+    httpProxy,
+  ),
+  RINGBACK_EGRESS_PROXY_RESOLVES: setting(
+    'false',
+    'Leave names to that proxy, where this machine resolves none: then only the proxy can refuse a name that leads to a private address.',
+    boolean,
+  ),
+  RINGBACK_EGRESS_CA: optional(
+    'none: those of Node, and of NODE_EXTRA_CA_CERTS',
+    'A file of PEM certificates: authorities that callbacks, handshakes and `http.request` trust besides the usual ones.',
+    pemFile,
   ),
   RINGBACK_NEW_HOSTS_PER_MINUTE: setting(
     '60',
@@ -149,6 +169,11 @@ export const SETTINGS = {
     'false',
     "Default of `ack_by_poll`: a caller that has read how its operation ended needs no callback of it any more, so reading that ends the callback's attempts.",
     boolean,
+  ),
+  RINGBACK_THIN_OVER: setting(
+    '262144',
+    "Bytes: a larger body of a callback leaves `result` out, and says so by `result_omitted`; `links.result` has it. `thin_over` of an endpoint or of an operation's callback goes before.",
+    number(0, MOST_THIN_OVER),
   ),
   RINGBACK_DELIVERY_DEADLINE_S: setting(
     '604800',

@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { X509Certificate } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -85,6 +86,37 @@ export function url(...schemes: string[]): (value: string) => string {
     }
     return value;
   };
+}
+
+/** `http://user:password@host:port` of a proxy. What is refused is not repeated: it may hold a password. */
+export function httpProxy(value: string): string {
+  const parsed = URL.parse(url('http:')(value))!;
+  const { username, password, pathname, search, hash } = parsed;
+  if (`${pathname}${search}${hash}` !== '/')
+    throw new SettingError(
+      'it must be scheme, credentials, host and port only: http://user:password@proxy:3128',
+    );
+  try {
+    decodeURIComponent(`${username}${password}`);
+  } catch {
+    throw new SettingError('its credentials hold a % that is not written %25');
+  }
+  return parsed.href;
+}
+
+/** The certificates of a PEM file. */
+export function pemFile(value: string): string[] {
+  const path = resolve(value);
+  let pems: string[];
+  try {
+    pems =
+      readFileSync(path, 'utf8').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+    pems.map((pem) => new X509Certificate(pem));
+  } catch (error) {
+    throw new SettingError(`${path} cannot be read as PEM certificates: ${String(error)}`);
+  }
+  if (pems.length === 0) throw new SettingError(`${path} holds no PEM certificate`);
+  return pems;
 }
 
 /** A comma list of absolute URLs of the given schemes. */

@@ -190,7 +190,12 @@ export class DeliveryAttempts implements FirstAttemptMaker {
         ...(traceparent === null ? {} : { traceparent }),
         ...this.headers(claim, secrets),
       };
-      const request = { url: delivery.url, headers, body: delivery.body };
+      const request = {
+        url: delivery.url,
+        headers,
+        body: delivery.body,
+        clientCertificate: this.clientCertificate(claim),
+      };
       return { headers, result: await this.client.attempt(request, this.shutdown.signal) };
     } catch (error) {
       if (error instanceof DatabaseUnavailableError) return { headers: {}, result: NOT_BEGUN };
@@ -234,6 +239,16 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     };
     const given = JSON.parse(this.box.open(sealed, place)) as { key: string; value: string }[];
     return Object.fromEntries(given.map(({ key, value }) => [key.toLowerCase(), value]));
+  }
+
+  private clientCertificate({ delivery, endpoint }: DeliveryClaim): string | undefined {
+    if (!endpoint?.clientCertificate) return undefined;
+    const { accountId: account, endpointId } = delivery;
+    return this.box.open(endpoint.clientCertificate, {
+      account,
+      row: endpointId!,
+      column: 'client_certificate',
+    });
   }
 
   private record(

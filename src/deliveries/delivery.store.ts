@@ -42,6 +42,8 @@ export interface DeliveryClaim {
     /** Seconds before attempt 2, 3, …; null: the setting's. */
     readonly schedule: number[] | null;
     readonly profile: SignatureProfile;
+    /** Sealed for the row of the endpoint. */
+    readonly clientCertificate: string | null;
   } | null;
 }
 
@@ -52,6 +54,7 @@ interface ClaimRow {
   readonly endpoint_headers: string | null;
   readonly retry_schedule: number[] | null;
   readonly signature_profile: SignatureProfile | null;
+  readonly client_certificate: string | null;
 }
 
 /** An attempt that was recorded by us. */
@@ -167,6 +170,7 @@ export class DeliveryStore {
               headers: row.endpoint_headers,
               schedule: row.retry_schedule,
               profile: row.signature_profile,
+              clientCertificate: row.client_certificate,
             },
           }
         : null;
@@ -175,7 +179,7 @@ export class DeliveryStore {
 
   private claimAs(hints: readonly Hint[], tokens: readonly string[]): Promise<ClaimRow[]> {
     return this.database.query<ClaimRow>(
-      `SELECT (delivery).*, endpoint_headers, retry_schedule, signature_profile, clock_timestamp() AS claimed_at
+      `SELECT (delivery).*, endpoint_headers, retry_schedule, signature_profile, client_certificate, clock_timestamp() AS claimed_at
        FROM claim_deliveries($1, make_interval(secs => $2))`,
       [
         jsonRows(

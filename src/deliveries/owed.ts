@@ -15,7 +15,16 @@ export interface OwnCallback {
 export interface OwedEvent {
   readonly eventType: string;
   readonly body: string;
+  /** The body without the result, for endpoints to which the whole is too large; null: there is nothing to leave out. */
+  readonly thin: string | null;
+  /** Without anything that its handler gave, for those that take not even that; null: as `thin` is. */
+  readonly bare: string | null;
+  /** Bytes of the largest body for endpoints that name none of their own. */
+  readonly thinOver: number;
 }
+
+/** A body of this size, bytes, keeps its `custom` whatever its receiver takes: it is what tells most, and costs little. (settle_operations knows it too.) */
+export const LEAST_BARE = 16_384;
 
 /** When a delivery was made and leased at once. */
 export type Started = Pick<DeliveryClaim, 'claimedAt' | 'askedAt'> & Pick<DeliveryEntity, 'createdAt'>;

@@ -33,7 +33,7 @@ export function verdict(result: AttemptResult, now: Date): Verdict {
     case 'response':
       return judgeResponse(result, now);
     case 'error': {
-      const error = `${result.code}: ${describeEgressError(result.code)}`;
+      const error = `${result.code}: ${describeEgressError(result.code, result.libraryCode)}`;
       if (result.code !== 'blocked_destination')
         return { outcome: 'failed', retry: true, retryAfterS: null, error };
       return { outcome: 'failed', retry: false, reason: result.code, disableEndpoint: false, error };
@@ -79,7 +79,7 @@ function wishOf(response: AttemptResponse): 'disable' | 'abort-message' | undefi
 
 function parseRetryAfter(header: string | undefined, now: Date): number | null {
   const text = header?.trim() ?? '';
-  if (/^\d{1,10}$/.test(text)) return Math.min(MOST_RETRY_AFTER_S, Number(text));
+  if (/^\d+$/.test(text)) return Math.min(MOST_RETRY_AFTER_S, Number(text));
   if (!HTTP_DATE.test(text)) return null;
   // asctime names no zone and means UTC.
   const at = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);

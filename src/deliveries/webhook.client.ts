@@ -1,7 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { StringDecoder } from 'node:string_decoder';
+import { inflated } from './inflated.js';
 import type { Request, Response } from 'got';
-import { classifyEgressError, type Egress, type EgressErrorCode, operatorsDetail } from '../egress/egress.js';
+import {
+  classifyEgressError,
+  type Egress,
+  type EgressErrorCode,
+  operatorsDetail,
+  tlsCodeOf,
+} from '../egress/egress.js';
+import { hear, looseHead } from '../egress/loose-head.js';
 
 /** Milliseconds of each phase; null: not reached, or not needed (a kept connection, no TLS). */
 export interface AttemptPhases {
@@ -27,6 +35,8 @@ export type AttemptResult = (
   | {
       kind: 'error';
       code: EgressErrorCode;
+      /** What the TLS library calls it. */
+      libraryCode?: string;
       /** What only an operator may know of it. */
       detail?: string;
       durationMs: number;
@@ -42,6 +52,8 @@ export interface AttemptRequest {
   url: string;
   headers: Record<string, string>;
   body: string;
+  /** PEM with its key, shown to a receiver that asks by TLS. */
+  clientCertificate?: string | undefined;
 }
 
 /** `timeoutMs` bounds a whole attempt, the response's body included. */
@@ -76,7 +88,7 @@ export class WebhookClient {
     // the connection that lost the race. Same id, same bytes, so a receiver that did see it can tell; the log tells it too.
     if (first !== 'stale') return first;
     const second = await this.post(request, startedAt, 'fresh', signal);
-    const result = second === 'stale' ? failure('connection_reset', startedAt) : second;
+    const result = second === 'stale' ? fault('connection_reset', startedAt) : second;
     return { ...result, resent: true };
   }
 
@@ -93,13 +105,14 @@ export class WebhookClient {
         method: 'POST',
         headers: { ...this.defaultHeaders, ...request.headers },
         body: request.body,
+        clientCertificate: request.clientCertificate,
         timeoutMs,
         connection,
         signal,
       });
       return await new Reading(stream, startedAt).result;
     } catch (error) {
-      return failure(classifyEgressError(error), startedAt);
+      return failure(error, startedAt);
     }
   }
 }
@@ -107,9 +120,10 @@ export class WebhookClient {
 /** Follows one response to its end, its cap or its fault, whichever comes first. */
 class Reading {
   readonly result: Promise<AttemptResult | 'stale'>;
-  private settle!: (result: AttemptResult | 'stale') => void;
+  private settle!: (result: AttemptResult | 'stale' | Promise<AttemptResult>) => void;
   private head: Response | undefined;
   private readonly chunks: Uint8Array[] = [];
+  private readonly heard: () => Buffer;
   private received = 0;
 
   constructor(
@@ -119,6 +133,7 @@ class Reading {
     this.result = new Promise((resolve) => {
       this.settle = resolve;
     });
+    this.heard = hear(stream);
     stream.on('response', (head: Response) => {
       this.head = head;
     });
@@ -149,18 +164,24 @@ class Reading {
     const { head } = this;
     if (head === undefined) {
       // Closed by an abort that carries no error.
-      this.settle(failure('connection_reset', this.startedAt, this.stream));
+      this.settle(fault('connection_reset', this.startedAt, this.stream));
       return;
     }
-    this.settle({
-      kind: 'response',
-      status: head.statusCode,
-      headers: head.headers,
-      body: storableText(this.chunks),
-      truncated: !complete || this.received > MAX_KEPT,
-      durationMs: elapsed(this.startedAt),
-      phasesMs: phasesOf(this.stream),
-    });
+    this.settle(
+      this.inClear(this.told(head.statusCode, head.headers), !complete || this.received > MAX_KEPT),
+    );
+  }
+
+  private async inClear(told: ReturnType<Reading['told']>, truncated: boolean): Promise<AttemptResult> {
+    const bytes = Buffer.concat(this.chunks);
+    const clear = await inflated(bytes, told.headers['content-encoding'], MAX_KEPT);
+    if (clear === null) return { ...told, body: storableText(bytes), truncated };
+    return { ...told, body: storableText(clear.bytes), truncated: truncated || clear.more };
+  }
+
+  private told(status: number, headers: IncomingHttpHeaders) {
+    const [durationMs, phasesMs] = [elapsed(this.startedAt), phasesOf(this.stream)];
+    return { kind: 'response', status, headers, durationMs, phasesMs } as const;
   }
 
   private fail(error: unknown): void {
@@ -169,16 +190,28 @@ class Reading {
       return;
     }
     const code = classifyEgressError(error);
+    // Else one that has taken the callback would get it ten times more, because of how it says so.
+    const loose = code === 'response_invalid' ? looseHead(this.heard()) : null;
+    if (loose !== null) {
+      this.settle({ ...this.told(loose.status, loose.headers), body: '', truncated: true });
+      return;
+    }
     const isStale = code === 'connection_reset' && this.stream.reusedSocket === true;
-    this.settle(
-      isStale ? 'stale' : failure(code, this.startedAt, this.stream, operatorsDetail(error) ?? undefined),
-    );
+    this.settle(isStale ? 'stale' : failure(error, this.startedAt, this.stream));
   }
 }
 
-function failure(code: EgressErrorCode, startedAt: number, stream?: Request, detail?: string): AttemptResult {
-  const known = detail === undefined ? {} : { detail };
-  return { kind: 'error', code, ...known, durationMs: elapsed(startedAt), phasesMs: phasesOf(stream) };
+function failure(error: unknown, startedAt: number, stream?: Request): AttemptResult {
+  const [libraryCode, detail] = [tlsCodeOf(error), operatorsDetail(error)];
+  return {
+    ...fault(classifyEgressError(error), startedAt, stream),
+    ...(libraryCode === undefined ? {} : { libraryCode }),
+    ...(detail === null ? {} : { detail }),
+  };
+}
+
+function fault(code: EgressErrorCode, startedAt: number, stream?: Request) {
+  return { kind: 'error', code, durationMs: elapsed(startedAt), phasesMs: phasesOf(stream) } as const;
 }
 
 function elapsed(startedAt: number): number {
@@ -197,9 +230,7 @@ function phasesOf(stream: Request | undefined): AttemptPhases {
   };
 }
 
-function storableText(chunks: readonly Uint8Array[]): string {
-  if (chunks.length === 0) return '';
-  const bytes = Buffer.concat(chunks);
+function storableText(bytes: Buffer): string {
   // The decoder keeps back a character that the cut runs through.
   const text =
     bytes.length > MAX_KEPT

@@ -6,6 +6,7 @@ export type EgressErrorCode =
   | 'dns_error'
   | 'dns_timeout'
   | 'connect_refused'
+  | 'proxy_error'
   | 'connect_timeout'
   | 'tls_error'
   | 'connection_reset'
@@ -21,6 +22,7 @@ const DESCRIPTIONS: Record<EgressErrorCode, string> = {
   dns_error: 'the host name could not be resolved',
   dns_timeout: 'the host name was not resolved in time',
   connect_refused: 'the connection was refused, or the host cannot be reached',
+  proxy_error: 'the proxy of this service did not open a connection',
   connect_timeout: 'the connection was not established in time',
   tls_error: 'the TLS handshake failed: check the certificate, its chain and its host name',
   connection_reset: 'the connection was closed before the response was complete',
@@ -32,9 +34,12 @@ const DESCRIPTIONS: Record<EgressErrorCode, string> = {
   unknown: 'the request failed',
 };
 
-/** A text for people that says what a code means and names no address. */
-export function describeEgressError(code: EgressErrorCode): string {
-  return DESCRIPTIONS[code];
+/**
+ * A text for people that says what a code means and names no address. `libraryCode` is what TLS calls the fault: one text for an
+ * expired certificate and for a missing chain would leave its reader to guess.
+ */
+export function describeEgressError(code: EgressErrorCode, libraryCode?: string): string {
+  return libraryCode === undefined ? DESCRIPTIONS[code] : `${DESCRIPTIONS[code]} (${libraryCode})`;
 }
 
 /** A fault that Ringback itself found on the way out; told apart by class and `code`. */
@@ -77,6 +82,14 @@ export class BlockedAnswerError extends DnsError {
   }
 }
 
+/** The operator's proxy could not be reached, or did not connect; `detail` says how, for operators alone. */
+export class EgressProxyError extends EgressError {
+  override readonly name = 'EgressProxyError';
+  constructor(readonly detail: string) {
+    super('proxy_error');
+  }
+}
+
 /** DNS did not answer in time. */
 export class DnsTimeoutError extends EgressError {
   override readonly name = 'DnsTimeoutError';
@@ -90,6 +103,14 @@ export class ConnectTimeoutError extends EgressError {
   override readonly name = 'ConnectTimeoutError';
   constructor() {
     super('connect_timeout');
+  }
+}
+
+/** The other side closed the connection while it was made. */
+export class ConnectionClosedError extends EgressError {
+  override readonly name = 'ConnectionClosedError';
+  constructor() {
+    super('connection_reset');
   }
 }
 
@@ -147,9 +168,22 @@ export function classifyEgressError(error: unknown): EgressErrorCode {
   return 'unknown';
 }
 
+/** What the TLS library calls a fault of its own, such as `CERT_HAS_EXPIRED`; undefined of any other fault. */
+export function tlsCodeOf(error: unknown): string | undefined {
+  for (const one of causesOf(error))
+    if (classifyOne(one) === 'tls_error' && typeof one.code === 'string') return one.code;
+  return undefined;
+}
+
+/** The same text of an error, with the TLS library's code where it has one. */
+export function explainEgressError(error: unknown): string {
+  return describeEgressError(classifyEgressError(error), tlsCodeOf(error));
+}
+
 /** What only an operator may know of an error of a request; null: no more than its class says. */
 export function operatorsDetail(error: unknown): string | null {
-  for (const one of causesOf(error)) if (one instanceof BlockedAnswerError) return one.detail;
+  for (const one of causesOf(error))
+    if (one instanceof BlockedAnswerError || one instanceof EgressProxyError) return one.detail;
   return null;
 }
 
@@ -181,7 +215,7 @@ function classifyOne(error: Error & { code?: unknown }): EgressErrorCode | undef
 function classifyTimeout(error: TimeoutError): EgressErrorCode {
   const { timings, event } = error;
   if (event === 'response') return 'response_timeout';
-  if (timings.connect === undefined && timings.lookup !== undefined) return 'connect_timeout';
+  if (timings.connect === undefined) return 'connect_timeout';
   return timings.upload !== undefined && timings.response === undefined
     ? 'response_timeout'
     : 'request_timeout';

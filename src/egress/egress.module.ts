@@ -1,12 +1,15 @@
-import { Module } from '@nestjs/common';
+import { Logger, Module } from '@nestjs/common';
 import { parseAllowedHosts } from '../config/allowed-hosts.js';
 import { parseAllowedPrivate } from '../config/allowed-private.js';
-import { DeliveryConfig, EgressConfig } from '../config/config.js';
+import { EgressConfig } from '../config/config.js';
 import { CallbackHostStore } from './callback-host.store.js';
 import { CallbackHosts } from './callback-hosts.js';
 import { Egress } from './egress.js';
+import { EgressProxy } from './egress-proxy.js';
 import { UrlPolicy } from './url-policy.js';
 import { USER_AGENT } from '../config/version.js';
+
+const PROXY = Symbol('EgressProxy');
 
 /** The guard of `http.request`: the callbacks' rules, narrowed by RINGBACK_HTTP_HOSTS. */
 export class HttpRequestEgress extends Egress {}
@@ -16,19 +19,31 @@ export class HttpRequestEgress extends Egress {}
   providers: [
     {
       provide: Egress,
-      inject: [EgressConfig, DeliveryConfig],
-      useFactory: (config: EgressConfig, deliveries: DeliveryConfig) =>
+      inject: [EgressConfig, PROXY],
+      useFactory: (config: EgressConfig, proxy: EgressProxy | null) =>
         new Egress({
-          ...guard(config, undefined),
+          ...guard(config, proxy, undefined),
           userAgent: USER_AGENT,
-          maxSocketsPerOrigin: deliveries.concurrency,
+          // Deliveries have caps of their own: a lower one here would spend an attempt's time in a queue that nobody sees.
+          maxSocketsPerOrigin: Infinity,
         }),
     },
     {
       provide: HttpRequestEgress,
+      inject: [EgressConfig, PROXY],
+      useFactory: (config: EgressConfig, proxy: EgressProxy | null) =>
+        new HttpRequestEgress({ ...guard(config, proxy, config.httpHosts), userAgent: USER_AGENT }),
+    },
+    {
+      provide: PROXY,
       inject: [EgressConfig],
-      useFactory: (config: EgressConfig) =>
-        new HttpRequestEgress({ ...guard(config, config.httpHosts), userAgent: USER_AGENT }),
+      useFactory: ({ proxy, proxyResolves }: EgressConfig) => {
+        if (proxy === undefined) return null;
+        const made = new EgressProxy(proxy, proxyResolves);
+        const msg = 'requests to URLs that users gave leave through a proxy';
+        new Logger('Egress').log({ msg, proxy: made.shown, resolves: made.resolves });
+        return made;
+      },
     },
     { provide: UrlPolicy, inject: [Egress], useFactory: (egress: Egress) => egress.policy },
     CallbackHostStore,
@@ -38,9 +53,9 @@ export class HttpRequestEgress extends Egress {}
 })
 export class EgressModule {}
 
-function guard(config: EgressConfig, hosts: readonly string[] | undefined) {
+function guard(config: EgressConfig, proxy: EgressProxy | null, hosts: readonly string[] | undefined) {
   const allowedPrivate = parseAllowedPrivate(config.allowedPrivate);
   const allowedHosts = parseAllowedHosts(config.allowedHosts);
   const policy = new UrlPolicy({ allowedPrivate, allowedHosts, allowHttp: config.allowHttp, hosts });
-  return { allowedPrivate, allowedHosts, policy };
+  return { allowedPrivate, allowedHosts, policy, proxy: proxy ?? undefined, roots: config.ca };
 }

@@ -1,6 +1,7 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import https from 'node:https';
 import { pipeline, Transform, type Readable } from 'node:stream';
-import got, { type Got, type Request, type Response } from 'got';
+import got, { type Got, type Request, type RequestFunction, type Response } from 'got';
 import { stopWhenAnswered } from './early-answers.js';
 import { BlockedDestinationError, InvalidResponseError, ResponseTooLargeError } from './egress-error.js';
 import {
@@ -9,13 +10,17 @@ import {
   GuardedHttpsAgent,
   type ConnectionGuardOptions,
 } from './guarded-agent.js';
+import { MAX_HEAD_BYTES } from './loose-head.js';
+import { TlsTrust } from './tls-trust.js';
 import type { UrlPolicy } from './url-policy.js';
 
 export {
   classifyEgressError,
   describeEgressError,
   type EgressErrorCode,
+  explainEgressError,
   operatorsDetail,
+  tlsCodeOf,
 } from './egress-error.js';
 
 /** What an `Egress` is made of; times in milliseconds. */
@@ -23,6 +28,8 @@ export interface EgressOptions extends ConnectionGuardOptions {
   policy: UrlPolicy;
   /** Sent where the request names none. */
   userAgent?: string | undefined;
+  /** PEMs of authorities that are trusted besides the usual ones. */
+  roots?: readonly string[] | undefined;
   /** Connections to one origin at a time, 256 unless given; requests beyond wait, within their time. */
   maxSocketsPerOrigin?: number | undefined;
 }
@@ -36,6 +43,8 @@ export interface EgressRequest {
   /** Everything, the response's body included; milliseconds. */
   timeoutMs: number;
   signal?: AbortSignal | undefined;
+  /** PEM of a certificate, its chain and its key, by which this side says who it is. */
+  clientCertificate?: string | undefined;
   /**
    * `kept` may use a connection that an earlier request left open, and which the receiver may just be closing;
    * `fresh` costs a handshake and has no such race. `request()` picks `kept` for idempotent methods unless told.
@@ -58,9 +67,11 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])
 const CONNECTION_HEADER =
   /^(?:host|connection|content-length|expect|keep-alive|te|trailer|transfer-encoding|upgrade|http2-settings|proxy-.*)$/i;
 
+/** A query that `URL` writes otherwise than it was given, or drops. */
+const WRITTEN_OTHERWISE = /\?$|\?.*["'<>]/;
+
 /** Idle connections are dropped after this, before most servers do it (Node: 5 s); milliseconds. */
 const IDLE_MS = 4_000;
-const MAX_HEADER_BYTES = 16 * 1024;
 
 /**
  * The one way out to URLs that users gave: judged by the policy, dialled by guarded agents, never redirected, retried,
@@ -75,16 +86,17 @@ export class Egress {
   constructor(options: EgressOptions) {
     this.policy = options.policy;
     const guard = new ConnectionGuard(options);
+    const trust = new TlsTrust(options.roots ?? []);
     const maxSockets = options.maxSocketsPerOrigin ?? 256;
     const userAgent = options.userAgent ?? 'Ringback';
     const kept = { keepAlive: true, timeout: IDLE_MS, maxSockets, maxFreeSockets: 64 };
     this.kept = this.instance(
       userAgent,
       new GuardedHttpAgent(guard, kept),
-      new GuardedHttpsAgent(guard, kept),
+      new GuardedHttpsAgent(guard, trust, kept),
     );
     // No limit of sockets: Node then says `connection: close`.
-    this.fresh = this.instance(userAgent, new GuardedHttpAgent(guard), new GuardedHttpsAgent(guard));
+    this.fresh = this.instance(userAgent, new GuardedHttpAgent(guard), new GuardedHttpsAgent(guard, trust));
   }
 
   /**
@@ -96,11 +108,16 @@ export class Egress {
     // CONNECT would make of the response a tunnel to somewhere that nobody judged.
     if (!verdict.accepted || request.method.toUpperCase() === 'CONNECT') throw new BlockedDestinationError();
     const instance = request.connection === 'fresh' ? this.fresh : this.kept;
+    const target = verdict.href.slice(verdict.origin.length);
     const stream = instance.stream(verdict.href, {
+      ...(WRITTEN_OTHERWISE.test(target) ? { request: requestFor(target) } : undefined),
       method: request.method as 'POST',
       headers: { ...request.headers, 'accept-encoding': 'identity' },
       timeout: { request: request.timeoutMs },
       ...(request.body === undefined ? undefined : { body: request.body, allowGetBody: true }),
+      ...(request.clientCertificate === undefined
+        ? undefined
+        : { https: { certificate: request.clientCertificate, key: request.clientCertificate } }),
       ...(request.signal === undefined ? undefined : { signal: request.signal }),
     });
     stream.once('upgrade', refuseUpgrade);
@@ -149,7 +166,7 @@ export class Egress {
       retry: { limit: 0 },
       // 306 KB of gzip became 300 MB.
       decompress: false,
-      maxHeaderSize: MAX_HEADER_BYTES,
+      maxHeaderSize: MAX_HEAD_BYTES,
       enableUnixSockets: false,
       http2: false,
     });
@@ -160,6 +177,12 @@ export class Egress {
 function refuseUpgrade(this: Request, _response: unknown, socket: { destroy(): void }): void {
   socket.destroy();
   this.destroy(new InvalidResponseError());
+}
+
+/** Node's request with a target of its own: got takes it from a `URL`. */
+function requestFor(target: string): RequestFunction {
+  return (url, options, callback) =>
+    (url.protocol === 'https:' ? https : http).request(url, { ...options, path: target }, callback);
 }
 
 function endToEnd(headers: EgressRequest['headers']): Record<string, string | string[]> {

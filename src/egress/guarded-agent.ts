@@ -1,20 +1,25 @@
-import type { LookupAddress, LookupOptions } from 'node:dns';
 import { Agent as HttpAgent, type AgentOptions, type ClientRequestArgs } from 'node:http';
 import { Agent as HttpsAgent, type RequestOptions } from 'node:https';
-import { isIP, type LookupFunction, type Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { Logger } from '@nestjs/common';
 import { AllowedHosts } from '../config/allowed-hosts.js';
 import type { AllowedPrivate } from '../config/allowed-private.js';
+import { born, isYoung } from './connection-age.js';
 import { readingOn } from './early-answers.js';
 import {
   BlockedAnswerError,
   BlockedDestinationError,
+  ConnectionClosedError,
   ConnectTimeoutError,
   DnsError,
 } from './egress-error.js';
+import type { EgressProxy } from './egress-proxy.js';
+import { dial, firstConnected, type Open } from './first-connected.js';
 import { NameResolver, type NameResolverOptions } from './name-resolver.js';
 import { isPublicAddress, isUsableAddress } from './public-address.js';
+import { TlsTrust } from './tls-trust.js';
 
 export type { AddressResolver } from './name-resolver.js';
 export {
@@ -32,11 +37,21 @@ export interface ConnectionGuardOptions extends NameResolverOptions {
   allowedHosts?: AllowedHosts | undefined;
   /** TCP and TLS together, counted from the DNS answer; 5,000 unless given. */
   connectTimeoutMs?: number | undefined;
+  /** Through which connections are made; directly unless given. */
+  proxy?: EgressProxy | undefined;
+  /** How long a connection is used for further requests; `MOST_AGE_MS` unless given. */
+  mostAgeMs?: number | undefined;
 }
 
 type Connected = (error: Error | null, stream: Duplex) => void;
-type Dial<Options> = (options: Options) => Duplex | null | undefined;
 type DialOptions = { host?: string | null; port?: number | string | null; socketPath?: unknown };
+/** Makes of a TCP connection what requests are written to. */
+type Over<Options> = (options: Options & { socket: Socket }) => Duplex;
+
+/** How long one address may stand alone before the next is tried beside it (RFC 8305, 8); milliseconds. */
+const STAGGER_MS = 250;
+/** The same of a proxy, which has a way of its own to go. */
+const PROXY_STAGGER_MS = 1_000;
 
 /**
  * Judges every connection of the agents below, three times: a literal address before it is dialled, all DNS answers
@@ -49,12 +64,21 @@ export class ConnectionGuard {
   private readonly allowedHosts: AllowedHosts;
   private readonly resolver: NameResolver;
   private readonly connectTimeoutMs: number;
+  private readonly mostAgeMs: number | undefined;
+  private readonly proxy: EgressProxy | undefined;
 
   constructor(options: ConnectionGuardOptions) {
     this.allowedPrivate = options.allowedPrivate;
     this.allowedHosts = options.allowedHosts ?? AllowedHosts.none;
     this.connectTimeoutMs = options.connectTimeoutMs ?? 5_000;
+    this.mostAgeMs = options.mostAgeMs;
+    this.proxy = options.proxy;
     this.resolver = new NameResolver(options);
+  }
+
+  /** Tells whether a connection may be kept for another request. */
+  mayKeep(socket: Duplex): boolean {
+    return isYoung(socket, this.mostAgeMs);
   }
 
   /** Tells whether this address may be connected to at this port. */
@@ -67,62 +91,81 @@ export class ConnectionGuard {
     return this.permits(address, port) || (this.allowedHosts.allows(host, port) && isUsableAddress(address));
   }
 
-  /** Dials with the guarded lookup in place, or fails with `BlockedDestinationError` before any socket exists. */
-  connect<Options extends DialOptions>(options: Options, dial: Dial<Options>): Duplex | null | undefined {
+  /**
+   * Connects, and tells `connected` once a request can be written; or fails with `BlockedDestinationError` before any socket
+   * exists.
+   */
+  connect<Options extends DialOptions>(options: Options, over: Over<Options>, connected: Connected): void {
     const { host, port: givenPort } = options;
     const port = Number(givenPort);
     if (options.socketPath || typeof host !== 'string' || host === '') throw new BlockedDestinationError();
-    const isLiteral = isIP(host) !== 0;
-    if (isLiteral && !this.permits(host, port)) throw new BlockedDestinationError();
-    const timer = new ConnectTimer(this.connectTimeoutMs);
-    const lookup = this.lookupFor(port, () => timer.start());
-    // `path` would make net dial a unix socket.
-    const socket = dial({ ...options, path: undefined, socketPath: undefined, lookup });
-    if (!socket) return socket;
-    this.watch(socket as Socket, host, port, timer);
-    if (isLiteral) timer.start();
-    return readingOn(socket);
+    if (isIP(host) !== 0 && !this.permits(host, port)) throw new BlockedDestinationError();
+    this.open({ ...options, host, port }, over).then(
+      (socket) => connected(null, socket),
+      (error: Error) => connected(error, undefined as unknown as Duplex),
+    );
+  }
+
+  private async open<Options extends DialOptions>(
+    options: Options & { host: string; port: number },
+    over: Over<Options>,
+  ): Promise<Duplex> {
+    const { host, port } = options;
+    const phases = new PhaseClock();
+    const addresses = await this.addressesOf(host, port);
+    // A literal address costs none.
+    if (isIP(host) === 0) phases.end('dnsPhase');
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(new ConnectTimeoutError()), this.connectTimeoutMs);
+    try {
+      // `path` would make net dial a unix socket.
+      const safe = { ...options, path: undefined, socketPath: undefined };
+      const open: Open = (address, signal) =>
+        this.proxy?.tunnel(address, port, signal) ??
+        dial({ ...safe, host: address, port }, signal, (socket) => this.watch(socket, host, port));
+      const staggerMs = this.proxy ? PROXY_STAGGER_MS : STAGGER_MS;
+      const tcp = await firstConnected(addresses, open, { staggerMs, signal: late.signal });
+      phases.end('tcpPhase');
+      const socket = over({ ...safe, socket: tcp });
+      if (socket instanceof TLSSocket) {
+        await secured(socket, late.signal);
+        phases.end('tlsPhase');
+      }
+      return born(readingOn(phases.noteOn(socket)));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private async addressesOf(host: string, port: number): Promise<string[]> {
+    if (isIP(host) !== 0) return [host];
+    // What a name leads to is left to a proxy that resolves; what `localhost` is, is known without asking.
+    if (!this.proxy?.resolves || host.toLowerCase() === 'localhost') return this.resolve(host, port);
+    return [host];
   }
 
   /** Closes a socket whose peer, once connected, is not permitted: before one byte is sent to it. */
-  watch(socket: Socket, host: string, port: number, timer?: ConnectTimer): void {
+  watch(socket: Socket, host: string, port: number): void {
     // Ahead of the listeners that start TLS and flush the request.
     socket.prependOnceListener('connect', () => {
       const peer = socket.remoteAddress;
       if (peer !== undefined && this.permitsFor(host, peer, port)) return;
       socket.destroy(isIP(host) === 0 ? this.refuse(host, peer ?? 'nowhere') : new BlockedDestinationError());
     });
-    timer?.watch(socket);
   }
 
-  /** A `lookup` for one connection that fails if an answer is not permitted; `onResolved` is told of success. */
-  lookupFor(port: number, onResolved?: () => void): LookupFunction {
-    return (hostname, options, callback) => {
-      void this.resolve(hostname, port, familyOf(options)).then(
-        (answers) => {
-          onResolved?.();
-          const [first] = answers as [LookupAddress, ...LookupAddress[]];
-          if (options.all) callback(null, answers);
-          else callback(null, first.address, first.family);
-        },
-        (error: unknown) => callback(error as NodeJS.ErrnoException, []),
-      );
-    };
-  }
-
-  private async resolve(hostname: string, port: number, family: 0 | 4 | 6): Promise<LookupAddress[]> {
+  /** The addresses that a name leads to; fails if one of them is not permitted. */
+  async resolve(hostname: string, port: number): Promise<string[]> {
     const isAllowed = this.allowedHosts.allows(hostname, port);
     const isLocalhost = !isAllowed && hostname.toLowerCase() === 'localhost';
     const found = isLocalhost
       ? this.localhost(port)
-      : toAnswers(await (isAllowed ? this.resolver.asMachine(hostname) : this.resolver.byDns(hostname)));
-    const permitted = found.filter(({ address }) => this.permitsFor(hostname, address, port));
-    const refused = found.find((answer) => !permitted.includes(answer));
+      : await (isAllowed ? this.resolver.asMachine(hostname) : this.resolver.byDns(hostname));
+    const permitted = found.filter((address) => this.permitsFor(hostname, address, port));
+    const refused = found.find((address) => !permitted.includes(address));
     // A name that the operator opened may have link-local addresses beside its others, as mDNS answers them.
-    if (refused !== undefined && !(isAllowed && permitted.length > 0))
-      throw this.refuse(hostname, refused.address);
-    const answers = family === 0 ? permitted : permitted.filter((answer) => answer.family === family);
-    if (answers.length > 0) return answers;
+    if (refused !== undefined && !(isAllowed && permitted.length > 0)) throw this.refuse(hostname, refused);
+    if (permitted.length > 0) return permitted;
     throw isLocalhost ? new BlockedDestinationError() : new DnsError();
   }
 
@@ -133,32 +176,45 @@ export class ConnectionGuard {
   }
 
   /** RFC 6761: `localhost` is loopback without asking DNS; of its two addresses only the opened ones. */
-  private localhost(port: number): LookupAddress[] {
-    return toAnswers(['127.0.0.1', '::1']).filter(({ address }) => this.allowedPrivate.allows(address, port));
+  private localhost(port: number): string[] {
+    return ['127.0.0.1', '::1'].filter((address) => this.allowedPrivate.allows(address, port));
   }
 }
 
-/** Bounds one connection from the moment its address is known until it can carry a request. */
-class ConnectTimer {
-  private timer: NodeJS.Timeout | undefined;
-  private socket: Socket | undefined;
-  private over = false;
+/** Resolves once TLS stands. */
+function secured(socket: TLSSocket, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => void socket.destroy(signal.reason as Error);
+    const settle = (by: () => void) => (): void => {
+      signal.removeEventListener('abort', giveUp);
+      by();
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    // Stays: until a request has taken the connection over, nobody else listens.
+    socket.on('error', (error) => settle(() => reject(error))());
+    socket.once('secureConnect', settle(resolve));
+    // The other side left without an error.
+    socket.once(
+      'close',
+      settle(() => reject(new ConnectionClosedError())),
+    );
+    if (signal.aborted) giveUp();
+  });
+}
 
-  constructor(private readonly ms: number) {}
+/** Measures a connection's phases, and leaves them where got looks for those of a connection that it has not seen opened. */
+class PhaseClock {
+  private readonly phases: Partial<Record<'dnsPhase' | 'tcpPhase' | 'tlsPhase', number>> = { dnsPhase: 0 };
+  private since = performance.now();
 
-  start(): void {
-    // The DNS answer may come after the request was given up.
-    if (this.over) return;
-    this.timer = setTimeout(() => this.socket?.destroy(new ConnectTimeoutError()), this.ms);
+  end(phase: 'dnsPhase' | 'tcpPhase' | 'tlsPhase'): void {
+    const now = performance.now();
+    this.phases[phase] = Math.round(now - this.since);
+    this.since = now;
   }
 
-  watch(socket: Socket): void {
-    this.socket = socket;
-    const stop = (): void => {
-      this.over = true;
-      clearTimeout(this.timer);
-    };
-    socket.once('encrypted' in socket ? 'secureConnect' : 'connect', stop).once('close', stop);
+  noteOn<S extends Duplex>(socket: S): S {
+    return Object.assign(socket, { __initial_connection_timings__: this.phases });
   }
 }
 
@@ -171,10 +227,13 @@ export class GuardedHttpAgent extends HttpAgent {
     super(options);
   }
 
+  /** Node reads the answer: false closes the connection. */
+  override keepSocketAlive(socket: Duplex): boolean {
+    return this.guard.mayKeep(socket) && (super.keepSocketAlive(socket) as unknown as boolean);
+  }
+
   override createConnection(options: ClientRequestArgs, connected?: Connected): Duplex | null | undefined {
-    return refusedByCallback(connected, () =>
-      this.guard.connect(options, (safe) => super.createConnection(safe)),
-    );
+    return byCallback(connected, (told) => this.guard.connect(options, ({ socket }) => socket, told));
   }
 }
 
@@ -182,34 +241,35 @@ export class GuardedHttpAgent extends HttpAgent {
 export class GuardedHttpsAgent extends HttpsAgent {
   constructor(
     private readonly guard: ConnectionGuard,
+    private readonly trust: TlsTrust = new TlsTrust([]),
     options?: AgentOptions,
   ) {
     super(options);
   }
 
+  /** Node reads the answer: false closes the connection. */
+  override keepSocketAlive(socket: Duplex): boolean {
+    return this.guard.mayKeep(socket) && (super.keepSocketAlive(socket) as unknown as boolean);
+  }
+
   override createConnection(options: RequestOptions, connected?: Connected): Duplex | null | undefined {
-    return refusedByCallback(connected, () =>
-      this.guard.connect(options, (safe) => super.createConnection(safe)),
+    return byCallback(connected, (told) =>
+      this.guard.connect(
+        options,
+        (safe) => super.createConnection({ ...safe, ...this.trust.optionsFor(safe) })!,
+        told,
+      ),
     );
   }
 }
 
 /** Node also connects from event handlers, for requests that had waited: an exception there would end the process. */
-function refusedByCallback(connected: Connected | undefined, connect: () => Duplex | null | undefined) {
+function byCallback(connected: Connected | undefined, connect: (told: Connected) => void): undefined {
+  if (connected === undefined) throw new TypeError('a guarded agent connects asynchronously only');
   try {
-    return connect();
+    connect(connected);
   } catch (error) {
-    if (connected === undefined || !(error instanceof BlockedDestinationError)) throw error;
+    if (!(error instanceof BlockedDestinationError)) throw error;
     connected(error, undefined as unknown as Duplex);
-    return undefined;
   }
-}
-
-function toAnswers(addresses: string[]): LookupAddress[] {
-  return addresses.map((address) => ({ address, family: isIP(address) }));
-}
-
-function familyOf({ family }: LookupOptions): 0 | 4 | 6 {
-  if (family === 4 || family === 'IPv4') return 4;
-  return family === 6 || family === 'IPv6' ? 6 : 0;
 }

@@ -17,6 +17,14 @@ export interface NameResolverOptions {
   dnsTimeoutMs?: number | undefined;
 }
 
+/** How often a server is asked, or how many are, within the time of one question. */
+const DNS_TRIES = 3;
+
+/** DNS that asks again within `timeoutMs`: a lost packet, or a first server that is down, must not use all of it up. */
+export function dnsWithin(timeoutMs: number): Resolver {
+  return new Resolver({ timeout: Math.ceil(timeoutMs / DNS_TRIES), tries: DNS_TRIES });
+}
+
 /** Finds the addresses of names, each within its time; fails with `DnsError` or `DnsTimeoutError`. */
 export class NameResolver {
   private readonly dns: AddressResolver;
@@ -27,7 +35,7 @@ export class NameResolver {
 
   constructor(options: NameResolverOptions) {
     this.timeoutMs = options.dnsTimeoutMs ?? 2_500;
-    this.dns = options.resolver ?? new Resolver({ timeout: this.timeoutMs, tries: 1 });
+    this.dns = options.resolver ?? dnsWithin(this.timeoutMs);
     this.machine = options.resolveAsMachine ?? byMachine;
   }
 

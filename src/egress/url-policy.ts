@@ -64,7 +64,7 @@ export class UrlPolicy {
     const url = URL.parse(text);
     if (url === null) return invalid('this is not an absolute URL');
     const refusal = checkForm(url) ?? this.checkDestination(url);
-    return refusal ?? { accepted: true, href: url.href, origin: url.origin };
+    return refusal ?? { accepted: true, href: withQueryAsGiven(url, text), origin: url.origin };
   }
 
   /** Tells whether an operator's setting names the host of an accepted URL, so that it is nobody's discovery. */
@@ -97,6 +97,23 @@ export class UrlPolicy {
     const addresses = host === 'localhost' ? ['127.0.0.1', '::1'] : isIP(host) === 0 ? [] : [host];
     return addresses.some((address) => this.allowedPrivate.allows(address, port));
   }
+}
+
+/**
+ * The URL with its query as it was given: its receiver may have signed it, or compare it. `URL` writes quotes and angles as %27 and
+ * the like. What no request line can hold stays as `URL` writes it.
+ */
+function withQueryAsGiven(url: URL, text: string): string {
+  const given = text.replace(/[\t\n\r]|[\0- ]+$/g, '');
+  const at = given.indexOf('?');
+  if (at === -1) return url.href;
+  const query = given
+    .slice(at)
+    .toWellFormed()
+    .replace(/[^!-~]+/gu, (run) => encodeURIComponent(run));
+  const href = `${url.origin}${url.pathname}${query}`;
+  // Whatever this misreads, nothing else is called than what was judged.
+  return URL.parse(href)?.href === url.href && href.length <= MAX_URL_LENGTH ? href : url.href;
 }
 
 function checkForm(url: URL): UrlVerdict | undefined {

@@ -37,8 +37,16 @@ export class EndpointEntity {
   @Column({ name: 'rate_per_s', type: 'double precision', nullable: true })
   ratePerS: number | null;
 
+  /** Bytes: a larger body leaves the result out; null: the setting's. */
+  @Column({ name: 'thin_over', type: 'integer', nullable: true })
+  thinOver: number | null;
+
   @Column({ name: 'signature_profile', type: 'text' })
   signatureProfile: SignatureProfile;
+
+  /** Sealed PEM of the certificate, its chain and its key that TLS shows the receiver. */
+  @Column({ name: 'client_certificate', type: 'text', nullable: true })
+  clientCertificate: string | null;
 
   @Column({ name: 'disabled_at', type: 'timestamptz', nullable: true })
   disabledAt: Date | null;

@@ -15,6 +15,8 @@ export type EndpointSettings = Pick<
   | 'maxInFlight'
   | 'ratePerS'
   | 'signatureProfile'
+  | 'thinOver'
+  | 'clientCertificate'
 >;
 
 /** An hour of an endpoint's attempts. Durations are milliseconds. */
@@ -50,8 +52,8 @@ export class EndpointStore {
       // One at a time per account, so that the cap holds.
       await tx.query('SELECT id FROM account WHERE id = $1 FOR UPDATE', [accountId]);
       const [row] = await tx.query<object>(
-        `INSERT INTO endpoint (id, account_id, url, origin, description, events, headers, retry_schedule, max_in_flight, rate_per_s, signature_profile)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 WHERE (SELECT count(*) FROM endpoint WHERE account_id = $2) < $12
+        `INSERT INTO endpoint (id, account_id, url, origin, description, events, headers, retry_schedule, max_in_flight, rate_per_s, signature_profile, thin_over, client_certificate)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 WHERE (SELECT count(*) FROM endpoint WHERE account_id = $2) < $14
          RETURNING *`,
         [id, accountId, ...values(settings), most],
       );
@@ -81,7 +83,7 @@ export class EndpointStore {
   async change(accountId: string, id: string, settings: EndpointSettings): Promise<EndpointEntity | null> {
     const [row] = await this.database.query<object>(
       `UPDATE endpoint SET url = $3, origin = $4, description = $5, events = $6, headers = $7, retry_schedule = $8,
-         max_in_flight = $9, rate_per_s = $10, signature_profile = $11
+         max_in_flight = $9, rate_per_s = $10, signature_profile = $11, thin_over = $12, client_certificate = $13
        WHERE id = $1 AND account_id = $2 RETURNING *`,
       [id, accountId, ...values(settings)],
     );
@@ -181,5 +183,7 @@ function values(settings: EndpointSettings): unknown[] {
     settings.maxInFlight,
     settings.ratePerS,
     settings.signatureProfile,
+    settings.thinOver,
+    settings.clientCertificate,
   ];
 }

@@ -5,9 +5,15 @@ import type { FieldError } from '../config/validation.js';
 import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
 import { EndpointHealthStore } from '../deliveries/endpoint-health.store.js';
 import { CallbackHosts } from '../egress/callback-hosts.js';
+import {
+  ClientCertificateError,
+  readClientCertificate,
+  showClientCertificate,
+  type ShownCertificate,
+} from '../egress/client-certificate.js';
 import { checkHeaders, type GivenHeader } from '../egress/header-rules.js';
 import { UrlPolicy } from '../egress/url-policy.js';
-import { SecretBox } from '../signing/secret-box.js';
+import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
 import { publicKeyOf, type SignatureProfile } from '../signing/signature.js';
 import { SigningSecrets } from '../signing/signing-secrets.store.js';
 import type { EndpointEntity, RecoveryEntity } from './endpoint.entity.js';
@@ -16,6 +22,8 @@ import { type EndpointSettings, EndpointStore } from './endpoint.store.js';
 import type { EventType } from './events.js';
 import { OwnershipHandshake } from './ownership-handshake.js';
 import { RecoveryLoop } from './recovery.loop.js';
+
+export type { ShownCertificate };
 
 /** Endpoints one account may have. */
 const MOST_ENDPOINTS = 50;
@@ -31,6 +39,9 @@ export interface EndpointDescription {
   readonly maxInFlight: number | null;
   readonly ratePerS: number | null;
   readonly signatureProfile: SignatureProfile;
+  readonly thinOver: number | null;
+  /** PEM with its key; `undefined` keeps what is stored. */
+  readonly clientCertificate: string | null | undefined;
   /** Ask the receiver first whether it wants callbacks (CloudEvents' abuse protection). */
   readonly handshake: boolean;
 }
@@ -117,6 +128,32 @@ export class EndpointsService {
     return (JSON.parse(opened) as GivenHeader[]).map(({ key }) => key);
   }
 
+  /** Of its client certificate what may be told; null where it has none. */
+  shownCertificate(endpoint: EndpointEntity): ShownCertificate | null {
+    const pem = this.openCertificate(endpoint);
+    return pem === null ? null : showClientCertificate(pem);
+  }
+
+  private openCertificate({ clientCertificate, accountId, id }: EndpointEntity): string | null {
+    return clientCertificate && this.box.open(clientCertificate, certificatePlace(accountId, id));
+  }
+
+  /** What the receiver is shown from now on. */
+  private toShow(given: EndpointDescription, current: EndpointEntity | null): string | undefined {
+    if (given.clientCertificate !== undefined) return given.clientCertificate ?? undefined;
+    return (current && this.openCertificate(current)) ?? undefined;
+  }
+
+  private sealCertificate(
+    accountId: string,
+    id: string,
+    given: string | null | undefined,
+    current: EndpointEntity | null,
+  ): string | null {
+    if (given === undefined) return current?.clientCertificate ?? null;
+    return given && this.box.seal(given, certificatePlace(accountId, id));
+  }
+
   async rotate(accountId: string, id: string, overlapS: number): Promise<string> {
     await this.find(accountId, id);
     return this.secrets.rotate(accountId, id, overlapS);
@@ -162,12 +199,16 @@ export class EndpointsService {
     const checked = this.policy.check(given.url);
     if (!checked.accepted)
       throw new EndpointRefusedError(checked.code, [{ path: 'url', message: checked.reason }]);
-    const errors = [...headerErrors(given.headers ?? []), ...scheduleErrors(given.retrySchedule)];
+    const errors = [
+      ...headerErrors(given.headers ?? []),
+      ...scheduleErrors(given.retrySchedule),
+      ...certificateErrors(given.clientCertificate),
+    ];
     if (errors.length > 0) throw new EndpointRefusedError('invalid-request', errors);
     await this.admitHost(accountId, checked.href);
     let { ratePerS } = given;
     if (given.handshake && checked.href !== current?.url) {
-      const allowed = await this.handshake.ask(checked.href);
+      const allowed = await this.handshake.ask(checked.href, this.toShow(given, current));
       ratePerS = allowed.ratePerS === null ? ratePerS : Math.min(ratePerS ?? Infinity, allowed.ratePerS);
     }
     return {
@@ -181,6 +222,8 @@ export class EndpointsService {
       maxInFlight: given.maxInFlight,
       ratePerS,
       signatureProfile: given.signatureProfile,
+      thinOver: given.thinOver,
+      clientCertificate: this.sealCertificate(accountId, id, given.clientCertificate, current),
     };
   }
 
@@ -198,6 +241,21 @@ export class EndpointsService {
       row: id,
       column: 'endpoint_headers',
     });
+  }
+}
+
+function certificatePlace(account: string, row: string): SecretPlace {
+  return { account, row, column: 'client_certificate' };
+}
+
+function certificateErrors(pem: string | null | undefined): FieldError[] {
+  try {
+    if (typeof pem === 'string') readClientCertificate(pem);
+    return [];
+  } catch (error) {
+    if (error instanceof ClientCertificateError)
+      return [{ path: 'client_certificate', message: error.message }];
+    throw error;
   }
 }
 

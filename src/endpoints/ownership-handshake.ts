@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { HttpConfig } from '../config/config.js';
-import { classifyEgressError, describeEgressError, Egress } from '../egress/egress.js';
+import { Egress, explainEgressError } from '../egress/egress.js';
 import { EndpointRefusedError } from './endpoint.errors.js';
 
 const TIMEOUT_MS = 10_000;
@@ -17,9 +17,9 @@ export class OwnershipHandshake {
   ) {}
 
   /** The rate that the receiver allows, per second; null: any. Refuses the endpoint where the receiver doesn't consent. */
-  async ask(url: string): Promise<{ ratePerS: number | null }> {
+  async ask(url: string, clientCertificate?: string): Promise<{ ratePerS: number | null }> {
     const origin = new URL(this.http.publicUrl).hostname;
-    const answer = await this.options(url, origin);
+    const answer = await this.options(url, origin, clientCertificate);
     const allowed = answer.headers['webhook-allowed-origin'];
     if (
       answer.status < 200 ||
@@ -36,20 +36,21 @@ export class OwnershipHandshake {
     return { ratePerS: perMinute / 60 };
   }
 
-  private async options(url: string, origin: string) {
+  private async options(url: string, origin: string, clientCertificate: string | undefined) {
     try {
       const headers = { 'webhook-request-origin': origin, 'webhook-request-rate': '*' };
       const answer = await this.egress.request({
         url,
         method: 'OPTIONS',
         headers,
+        clientCertificate,
         timeoutMs: TIMEOUT_MS,
         maxResponseBytes: 65_536,
       });
       answer.body.on('error', () => undefined).destroy();
       return answer;
     } catch (error) {
-      const message = `could not be asked: ${describeEgressError(classifyEgressError(error))}`;
+      const message = `could not be asked: ${explainEgressError(error)}`;
       throw new EndpointRefusedError('handshake-failed', [{ path: 'url', message }]);
     }
   }

@@ -12,9 +12,9 @@ class BgrsPresenter implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.presenters.register('bgrs', (operation) =>
-      JSON.stringify(bgrsRequest(operation, this.config.types)),
-    );
+    this.presenters.register('bgrs', (operation) => ({
+      whole: JSON.stringify(bgrsRequest(operation, this.config.types)),
+    }));
   }
 }
 

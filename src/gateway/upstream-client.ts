@@ -1,6 +1,7 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
+import { born, isYoung } from '../egress/connection-age.js';
 import { readingOn, stopWhenAnswered } from '../egress/early-answers.js';
 import { InvalidResponseError } from '../egress/egress-error.js';
 import { lengthLast } from './raw-headers.js';
@@ -32,6 +33,8 @@ const IDLE_MS = 4_000;
 /** Methods of which no body is expected, so that its absence needn't be told (RFC 9110, 8.6). */
 const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
 const MOST_SOCKETS = 256;
+/** How long one address of several may take to connect before the next is tried; milliseconds. */
+const ADDRESS_MS = 2_500;
 /** How long a connection is silent until it is asked whether the other side is still there; milliseconds. */
 const PROBE_MS = 30_000;
 
@@ -108,12 +111,15 @@ export class UpstreamClient {
   }
 
   private agent(options: http.AgentOptions): http.Agent {
-    const agent = new this.transport.Agent(options);
+    // Node's own half a second is too little for a slow handshake where the name has several addresses.
+    const agent = new this.transport.Agent({ ...options, autoSelectFamilyAttemptTimeout: ADDRESS_MS });
     const dial = agent.createConnection.bind(agent);
     agent.createConnection = (target, connected) => {
       const socket = dial(target, connected);
-      return socket && readingOn(socket);
+      return socket && born(readingOn(socket));
     };
+    const keep = agent.keepSocketAlive.bind(agent) as (socket: Duplex) => boolean;
+    agent.keepSocketAlive = (socket) => isYoung(socket) && keep(socket);
     return agent;
   }
 }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Readable } from 'node:stream';
 import pLimit from 'p-limit';
 import { GatewayConfig } from '../config/config.js';
-import { classifyEgressError, describeEgressError } from '../egress/egress.js';
+import { explainEgressError } from '../egress/egress.js';
 import { type OperationContext, OperationError } from '../operations/operation-context.js';
 import type { RunContext } from '../operations/operation-run.js';
 import { type OperationHandler, type OperationOutcome, OperationType } from '../operations/operation-type.js';
@@ -168,8 +168,7 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
         return { status: response.statusCode!, body: Buffer.concat(chunks).toString() };
       } catch (error) {
         if (context.signal.aborted) throw error;
-        if (attempt >= triesOf(item.method))
-          return { status: 502, body: describeEgressError(classifyEgressError(error)) };
+        if (attempt >= triesOf(item.method)) return { status: 502, body: explainEgressError(error) };
         await delay(BACKOFF_S[attempt - 1]! * 1000, undefined, { signal: context.signal });
       }
     }

@@ -4,7 +4,7 @@ import { OperationConfig } from '../config/config.js';
 import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
 import { FirstAttempts } from '../deliveries/first-attempts.js';
 import { firstClaim, type OwnCallback } from '../deliveries/owed.js';
-import { CallbackPresenters } from './callback-presenters.js';
+import { type Bodies, CallbackPresenters } from './callback-presenters.js';
 import type { OperationEntity } from './operation.entity.js';
 import { OPERATION_ENDED, type OperationEnded } from './operation-ended.js';
 import { ENDED_TEXT, EVENT_OF } from './operation.state.js';
@@ -51,7 +51,8 @@ export class OperationEnder {
   async end(claim: Claim, how: How, finishedAt: Date): Promise<OperationEntity | null> {
     const operation = this.ended(claim.operation, how, finishedAt);
     const eventType = EVENT_OF[how.state];
-    const callback = this.callback(operation, eventType);
+    const event = this.presenters.event(operation, eventType);
+    const callback = this.callback(operation, eventType, event);
     const start = callback && this.firstAttempts.reserve();
     const settling = this.store.settle({
       requestId: operation.requestId,
@@ -70,7 +71,13 @@ export class OperationEnder {
       stack: how.state === 'Failed' ? (how.stack ?? null) : null,
       callback,
       start,
-      event: { eventType, body: this.presenters.event(operation, eventType) },
+      event: {
+        eventType,
+        body: event.whole,
+        thin: event.thin ?? null,
+        bare: event.bare ?? null,
+        thinOver: this.config.thinOver,
+      },
     });
     const settled = await settling.catch((error: unknown) => {
       start?.abandon(callback!.id);
@@ -139,14 +146,15 @@ export class OperationEnder {
     }
   }
 
-  private callback(operation: OperationEntity, eventType: string): OwnCallback | null {
+  private callback(operation: OperationEntity, eventType: string, event: Bodies): OwnCallback | null {
     if (operation.callbackUrl === null) return null;
+    const thinOver = operation.callbackThinOver ?? this.config.thinOver;
     return {
       id: `dlv_${randomBytes(16).toString('hex')}`,
       url: operation.callbackUrl,
       origin: new URL(operation.callbackUrl).origin,
       headers: operation.callbackHeaders,
-      body: this.presenters.body(operation, eventType),
+      body: this.presenters.body(operation, eventType, event, thinOver),
     };
   }
 }

@@ -39,6 +39,10 @@ export class OperationEntity {
   @Column({ name: 'callback_headers', type: 'text', nullable: true })
   callbackHeaders: string | null;
 
+  /** Bytes: a larger body of its own callback leaves the result out; null: the setting's. */
+  @Column({ name: 'callback_thin_over', type: 'integer', nullable: true })
+  callbackThinOver: number | null;
+
   @Column({ name: 'correlation', type: 'text', nullable: true })
   correlation: string | null;
 

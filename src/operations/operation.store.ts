@@ -23,6 +23,7 @@ export interface NewOperation {
   readonly input: string | null;
   readonly callbackUrl: string | null;
   readonly callbackHeaders: string | null;
+  readonly callbackThinOver: number | null;
   readonly correlation: string | null;
   readonly priority: number;
   readonly retention: string;
@@ -455,6 +456,7 @@ function acceptRow(o: NewOperation): object {
     silent_s: o.silentS,
     traceparent: o.traceparent,
     ack_by_poll: o.ackByPoll,
+    callback_thin_over: o.callbackThinOver,
     keyed: o.idempotency !== null,
     files: o.files,
   };
@@ -483,6 +485,9 @@ function settleRow(e: Ending): object {
     callback: e.callback,
     event_type: e.event.eventType,
     event_body: e.event.body,
+    event_thin: e.event.thin,
+    event_bare: e.event.bare,
+    thin_over: e.event.thinOver,
   };
 }
 

@@ -33,7 +33,12 @@ export interface Submission {
   readonly face: Face;
   readonly type: string;
   readonly input: unknown;
-  readonly callback: { readonly url: string; readonly headers: readonly GivenHeader[] } | null;
+  readonly callback: {
+    readonly url: string;
+    readonly headers: readonly GivenHeader[];
+    /** Bytes: a larger body leaves the result out; as the setting says where it isn't given. */
+    readonly thinOver?: number | null;
+  } | null;
   readonly correlation: string | null;
   readonly priority: number;
   readonly runAt: Date | null;
@@ -282,7 +287,11 @@ export class OperationsService {
       callback:
         operation.callbackUrl === null
           ? null
-          : { url: operation.callbackUrl, headers: JSON.parse(headers) as GivenHeader[] },
+          : {
+              url: operation.callbackUrl,
+              headers: JSON.parse(headers) as GivenHeader[],
+              thinOver: operation.callbackThinOver,
+            },
       correlation: operation.correlation,
       priority: operation.priority,
       runAt: null,
@@ -326,6 +335,7 @@ export class OperationsService {
               column: 'callback_headers',
             })
           : null,
+      callbackThinOver: callback?.thinOver ?? null,
       correlation: submission.correlation,
       priority: submission.priority,
       retention: submission.retention ?? 'keep1m',

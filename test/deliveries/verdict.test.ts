@@ -54,7 +54,8 @@ describe('Retry-After', () => {
     ['2026', 2026],
     ['Sun, 99 Mar 2026 12:01:30 GMT', null],
     ['2026-03-01T12:01:30Z', null],
-    ['99999999999999', null],
+    ['99999999999', 2_147_483_647],
+    ['9'.repeat(400), 2_147_483_647],
     ['', null],
   ])('"%s" asks for %s seconds', (header, seconds) => {
     for (const status of [429, 503]) {

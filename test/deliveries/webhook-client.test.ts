@@ -5,7 +5,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { parseAllowedPrivate } from '../../src/config/allowed-private.js';
 import {
@@ -95,6 +95,12 @@ function drip(socket: Socket, chunk: string | Buffer): void {
   });
 }
 
+/** Writes one piece after the other, each in a packet of its own. */
+function dole(socket: Socket, pieces: readonly string[]): void {
+  const [first, ...left] = pieces;
+  if (first !== undefined) socket.write(first, () => setImmediate(dole, socket, left));
+}
+
 async function attemptAt(client: WebhookClient, answers: (socket: Socket) => void): Promise<AttemptResult> {
   const receiver = await Receiver.answering(answers);
   return client.attempt(to(receiver.url));
@@ -129,6 +135,25 @@ describe('a webhook attempt', () => {
     expect(head).toContain('content-length: 10');
   });
 
+  it.each([
+    [`/hook?q='a"b<c>d\`e{f}|g^h[i]\\j%zz%41&&=;+`, undefined],
+    ['/hook?', undefined],
+    ['/hook??#'.slice(0, -1), undefined],
+    ['/hook', undefined],
+    ['/ho ok/../a"b?x=\u00fc y\ud83d', '/a%22b?x=%C3%BC%20y%EF%BF%BD'],
+    ['/hook?a\tb\nc  ', '/hook?abc'],
+  ])('asks for the query as it was given: %s', async (path, sent = path) => {
+    const receiver = await Receiver.answering((socket) => socket.write(complete('200 OK', '')));
+    const given = new URL(receiver.url).origin + path;
+    const checked = policy.check(given);
+    expect(checked).toMatchObject({ accepted: true, href: new URL(receiver.url).origin + sent });
+    // Once stored, it is judged and sent again.
+    for (const url of [given, checked.accepted ? checked.href : '']) {
+      expect(await patient.attempt(to(url))).toMatchObject({ kind: 'response', status: 200 });
+      expect(receiver.requests.at(-1)!.split('\r\n')[0]).toBe(`POST ${sent} HTTP/1.1`);
+    }
+  });
+
   it('keeps its connection for the next one, whose phases then cost nothing', async () => {
     const receiver = await Receiver.answering((socket) => socket.write(complete('200 OK', '')));
     await patient.attempt(to(receiver.url));
@@ -147,6 +172,36 @@ describe('a webhook attempt', () => {
     const told = { kind: 'response', status: 200, resent: true };
     expect(await patient.attempt(to(receiver.url))).toMatchObject(told);
     expect(receiver.connections).toBe(2);
+  });
+
+  it('follows a change of DNS although its connection is never idle', async () => {
+    const seen: string[] = [];
+    const server = createServer((socket) => {
+      socket
+        .on('error', () => undefined)
+        .on('data', () => {
+          seen.push(socket.localAddress!);
+          socket.write(complete('200 OK', ''));
+        });
+    }).listen(0, '0.0.0.0');
+    await once(server, 'listening');
+    let address = '127.0.0.1';
+    const moving = new Egress({
+      policy: new UrlPolicy({ allowedPrivate, allowHttp: true }),
+      allowedPrivate,
+      resolver: { resolve4: async () => [address], resolve6: async () => [] },
+      mostAgeMs: 300,
+    });
+    const client = new WebhookClient(moving, { timeoutMs: 10_000, userAgent: 'Ringback/test' });
+    const url = `http://hooks.example.com:${(server.address() as AddressInfo).port}/`;
+    for (let count = 0; count < 3; count++) await client.attempt(to(url));
+    address = '127.0.0.2';
+    await expect
+      .poll(() => client.attempt(to(url)).then(() => seen.at(-1)), { interval: 10, timeout: 5_000 })
+      .toBe('127.0.0.2');
+    expect(seen.slice(0, 3)).toEqual(['127.0.0.1', '127.0.0.1', '127.0.0.1']);
+    moving.close();
+    server.close();
   });
 
   it.each(['400 No', '404 Not Found', '500 Oops', '503 Later'])('tells of a %s', async (status) => {
@@ -181,6 +236,38 @@ describe('a webhook attempt', () => {
     expect(result).toMatchObject({ kind: 'response', status: 201, body: 'part', truncated: true });
   });
 
+  it.each<[kind: string, head: string, headers: Record<string, unknown>]>([
+    ['tells its length and chunks', '200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked', {}],
+    ['tells its length twice', '200 OK\r\ncontent-length: 2\r\ncontent-length: 2', {}],
+    ['tells two lengths', '200 OK\r\ncontent-length: 2, 3', {}],
+    ['folds a line', '200 OK\r\nx-a: one\r\n  two\r\nx-b: 3', { 'x-a': 'one two', 'x-b': '3' }],
+    ['puts a space before a colon', '200 OK\r\nx-a : 1', { 'x-a': '1' }],
+    ['has a line that is no field', '200 OK\r\nnonsense\r\nx-a: 1', { 'x-a': '1' }],
+    ['says 103 before', '103 Hints\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: x', { 'content-length': 'x' }],
+    ['has 17 KB of headers', `200 OK\r\na: ${'x'.repeat(17_000)}`, {}],
+    [
+      'sets 40 cookies of 500 bytes',
+      `200 OK${`\r\nset-cookie: a=${'x'.repeat(498)}`.repeat(40)}`,
+      { 'set-cookie': Array.from({ length: 40 }, () => `a=${'x'.repeat(498)}`) },
+    ],
+  ])(
+    'is over with the complete head of an answer that %s, in whatever pieces and by whatever line ends it comes',
+    async (_kind, head, headers) => {
+      for (const [status, eol, pieces] of [
+        ['200', '\r\n', /^/],
+        ['200', '\n', /^/],
+        ['503', '\r\n', /(?<=\n)/],
+        ['201', '\n', /(?<=\n)/],
+      ] as const) {
+        const text = answer(head.replace('200', status)).toString().replaceAll('\r\n', eol);
+        const receiver = await Receiver.answering((socket) => dole(socket.setNoDelay(), text.split(pieces)));
+        const result = await hasty.attempt(to(receiver.url));
+        expect(result).toMatchObject({ kind: 'response', status: Number(status), headers });
+        await receiver.left;
+      }
+    },
+  );
+
   it('leaves after 64 KiB of endless chunks and keeps 16 KiB', async () => {
     const receiver = await Receiver.answering((socket) => {
       socket.write(answer('200 OK\r\ntransfer-encoding: chunked'));
@@ -205,12 +292,40 @@ describe('a webhook attempt', () => {
     expect(longer).toMatchObject({ body: 'x' + 'ü'.repeat(8_191), truncated: true });
   });
 
-  it('does not inflate a gzip bomb', async () => {
+  it.each([
+    ['gzip', gzipSync],
+    ['X-GZIP', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+  ])(
+    'shows in clear what a receiver compressed by %s, whole, cut off or long',
+    async (encoding, compress) => {
+      const answered = (text: string, bytes = compress(Buffer.from(text)), from = bytes.length) =>
+        attemptAt(patient, (socket) => {
+          const head = `500 Oops\r\ncontent-length: ${from}\r\ncontent-encoding: ${encoding}`;
+          socket.end(answer(head, bytes));
+        });
+      const why = 'why it failed: ü';
+      expect(await answered(why)).toMatchObject({ status: 500, body: why, truncated: false });
+      expect(await answered(`x${'ü'.repeat(9_000)}`)).toMatchObject({
+        body: `x${'ü'.repeat(8_191)}`,
+        truncated: true,
+      });
+      const noise = Array.from({ length: 8_000 }, (_, at) => `${at * 7919} `).join('');
+      const whole = compress(Buffer.from(noise));
+      const cut = await answered('', whole.subarray(0, 8_000), whole.length);
+      expect(cut).toMatchObject({ truncated: true });
+      expect(cut.kind === 'response' && noise.startsWith(cut.body) && cut.body.length).toBeGreaterThan(1_000);
+      expect(await answered('', Buffer.from('plain after all'))).toMatchObject({ body: 'plain after all' });
+    },
+  );
+
+  it('does not inflate a gzip bomb beyond what it keeps', async () => {
     const bomb = gzipSync(Buffer.alloc(1_000_000));
     const head = '\r\ncontent-encoding: gzip';
     const result = await attemptAt(patient, (socket) => socket.write(complete('200 OK', bomb, head)));
-    expect(result).toMatchObject({ kind: 'response', status: 200, truncated: false });
-    expect(result.kind === 'response' && result.body.length).toBeLessThanOrEqual(bomb.length);
+    expect(result).toMatchObject({ kind: 'response', status: 200, truncated: true });
+    expect(result.kind === 'response' && result.body.length).toBe(16_384);
   });
 
   it('makes text of NUL and invalid UTF-8 that PostgreSQL can store', async () => {
@@ -244,6 +359,18 @@ describe('a webhook attempt fails with', () => {
       'sends 40 KB of headers',
       patient,
       (socket) => socket.write(answer(`200 OK\r\na: ${'x'.repeat(40_000)}`)),
+    ],
+    [
+      'response_invalid',
+      'breaks off within a head of lines that end in LF',
+      patient,
+      (socket) => socket.end('HTTP/1.1 200 OK\ncontent-length: 2\n'),
+    ],
+    [
+      'response_invalid',
+      'has a head of no status',
+      patient,
+      (socket) => socket.write('HTTP/1.1 OK\r\ncontent-length: 2\r\n\r\n'),
     ],
     [
       'response_invalid',

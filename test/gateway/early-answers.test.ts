@@ -4,6 +4,7 @@ import { parseAllowedPrivate } from '../../src/config/allowed-private.js';
 import { WebhookClient } from '../../src/deliveries/webhook.client.js';
 import { Egress } from '../../src/egress/egress.js';
 import { UrlPolicy } from '../../src/egress/url-policy.js';
+import { Authority } from '../support/certificates.js';
 import { App, freePort, TEST_KEY } from '../support/app.js';
 import { ImpatientServer, saying } from '../support/impatient.js';
 
@@ -104,18 +105,36 @@ describe('an answer that comes before the request was read, from an upstream tha
 
 describe('a callback whose receiver answers 200 without reading its body, and closes,', () => {
   const allowedPrivate = parseAllowedPrivate('127.0.0.0/8');
-  const egress = new Egress({ policy: new UrlPolicy({ allowedPrivate, allowHttp: false }), allowedPrivate });
+  const policy = new UrlPolicy({ allowedPrivate, allowHttp: false });
+  const egress = new Egress({ policy, allowedPrivate });
   const client = new WebhookClient(egress, { timeoutMs: 10_000, userAgent: 'Ringback/test' });
   afterAll(() => egress.close());
 
-  const attempt = (url: string, kib: number) =>
-    client.attempt({ url: `${url}/hook`, headers: {}, body: JSON.stringify('x'.repeat(kib * 1024)) });
+  const attempt = (url: string, kib: number, by = client) =>
+    by.attempt({ url: `${url}/hook`, headers: {}, body: JSON.stringify('x'.repeat(kib * 1024)) });
 
   it('is delivered, whatever its size from 80 to 249 KiB, and leaves no connection', async () => {
     await using receiver = await ImpatientServer.answering(saying('200 OK'));
     for (let kib = 80; kib <= 249; kib += 1)
       expect([kib, await attempt(receiver.url, kib)]).toMatchObject([kib, { kind: 'response', status: 200 }]);
     await expect.poll(() => receiver.open.size, { timeout: 10_000 }).toBe(0);
+  });
+
+  it('is delivered over TLS too, whatever its size from 80 to 249 KiB', { timeout: 60_000 }, async () => {
+    using authority = new Authority();
+    const trusting = new Egress({ policy, allowedPrivate, roots: [authority.ca] });
+    const safe = new WebhookClient(trusting, { timeoutMs: 10_000, userAgent: 'Ringback/test' });
+    await using receiver = await ImpatientServer.answering(saying('200 OK'), {
+      tls: authority.issue('IP:127.0.0.1'),
+    });
+    for (let kib = 80; kib <= 249; kib += 13)
+      for (let again = 0; again < 5; again++)
+        expect([kib, await attempt(receiver.url, kib, safe)]).toMatchObject([
+          kib,
+          { kind: 'response', status: 200 },
+        ]);
+    await expect.poll(() => receiver.open.size, { timeout: 10_000 }).toBe(0);
+    trusting.close();
   });
 
   it('and doesn’t close, leaves no connection of ours', async () => {

@@ -77,6 +77,7 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
     operations: {
       ...timing,
       concurrency: 50,
+      thinOver: 262_144,
       ackByPoll: false,
       cancelGraceS: 5,
       heldPerAccount: 200,
@@ -98,6 +99,9 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
       allowedPrivate: '127.0.0.0/8,::1/128',
       allowedHosts: '',
       allowHttp: false,
+      proxy: undefined,
+      proxyResolves: false,
+      ca: [],
       httpHosts: undefined,
       newHostsPerMinute: 60,
     },

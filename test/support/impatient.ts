@@ -1,5 +1,6 @@
-import { createServer, type Server, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import type { Certificate } from './certificates.js';
 
 /**
  * A server on loopback that answers as soon as it has read a request's head, reads nothing more, and closes, as gunicorn
@@ -9,13 +10,16 @@ export class ImpatientServer implements AsyncDisposable {
   /** Connections that are open at this moment. */
   readonly open = new Set<Socket>();
 
-  private constructor(private readonly server: Server) {}
+  private constructor(
+    private readonly server: Server,
+    private readonly scheme: 'http' | 'https',
+  ) {}
 
   static async answering(
     answer: string | ((head: string) => string),
-    { closes = true }: { closes?: boolean } = {},
+    { closes = true, tls }: { closes?: boolean; tls?: Certificate } = {},
   ): Promise<ImpatientServer> {
-    const server = createServer({ noDelay: true, highWaterMark: 4_096 }, (socket) => {
+    const serve = (socket: Socket): void => {
       impatient.open.add(socket);
       let head = '';
       socket
@@ -30,14 +34,16 @@ export class ImpatientServer implements AsyncDisposable {
             if (closes) socket.destroy();
           });
         });
-    });
-    const impatient = new ImpatientServer(server);
+    };
+    const options = { noDelay: true, highWaterMark: 4_096 };
+    const server = tls ? createTlsServer({ ...options, ...tls }, serve) : createServer(options, serve);
+    const impatient = new ImpatientServer(server, tls ? 'https' : 'http');
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return impatient;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+    return `${this.scheme}://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

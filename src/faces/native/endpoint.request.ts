@@ -17,6 +17,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { MOST_THIN_OVER } from '../../config/env.js';
 import { EVENT_TYPES, type EventType } from '../../endpoints/events.js';
 import type { SignatureProfile } from '../../signing/signature.js';
 import { CallbackHeaderRequest } from '../callback-header.request.js';
@@ -69,9 +70,26 @@ class EndpointSettingsRequest {
   @Max(10_000)
   rate_per_s?: number | null;
 
+  /** Bytes: a larger body leaves `result` out, and says so by `result_omitted`. Null: the service's own limit. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(MOST_THIN_OVER)
+  @ApiInteger()
+  thin_over?: number | null;
+
   @IsOptional()
   @IsIn(PROFILES)
   signature_profile?: SignatureProfile;
+
+  /**
+   * PEM of a certificate, its chain if it has one, and its private key without a passphrase, shown to a receiver that asks for it by
+   * TLS. Stored encrypted; its text is never shown again. Null: none.
+   */
+  @IsOptional()
+  @IsString()
+  @Length(1, 32_768)
+  client_certificate?: string | null;
 
   /** Ask the receiver first (OPTIONS with WebHook-Request-Origin, CloudEvents) and refuse a URL that doesn't consent. */
   @IsOptional()

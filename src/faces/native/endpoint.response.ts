@@ -1,3 +1,4 @@
+import type { ShownCertificate } from '../../endpoints/endpoints.service.js';
 import type { EndpointEntity, RecoveryEntity } from '../../endpoints/endpoint.entity.js';
 import type { HourOfAttempts } from '../../endpoints/endpoint.store.js';
 import type { EventType } from '../../endpoints/events.js';
@@ -8,6 +9,14 @@ export class EndpointHeaderResponse {
   key: string;
   /** Always `[redacted]`. */
   value: string;
+}
+
+/** Of a client certificate what is no secret. */
+export class ClientCertificateResponse {
+  subject: string;
+  /** From then on receivers refuse it. */
+  @ApiTime()
+  ends_at: string;
 }
 
 /** A callback URL that an account registered. */
@@ -22,6 +31,9 @@ export class EndpointResponse {
   max_in_flight: number | null;
   rate_per_s: number | null;
   signature_profile: SignatureProfile;
+  @ApiInteger()
+  thin_over: number | null;
+  client_certificate: ClientCertificateResponse | null;
   @ApiTime()
   disabled_at: string | null;
   disabled_reason: string | null;
@@ -30,7 +42,14 @@ export class EndpointResponse {
   /** `whsec_…`; only in the answer that creates it. */
   secret?: string;
 
-  static from(endpoint: EndpointEntity, headerNames: readonly string[], secret?: string): EndpointResponse {
+  static from(
+    endpoint: EndpointEntity,
+    {
+      headerNames,
+      certificate,
+      secret,
+    }: { headerNames: readonly string[]; certificate: ShownCertificate | null; secret: string | undefined },
+  ): EndpointResponse {
     return {
       id: endpoint.id,
       url: endpoint.url,
@@ -41,6 +60,11 @@ export class EndpointResponse {
       max_in_flight: endpoint.maxInFlight,
       rate_per_s: endpoint.ratePerS,
       signature_profile: endpoint.signatureProfile,
+      thin_over: endpoint.thinOver,
+      client_certificate: certificate && {
+        subject: certificate.subject,
+        ends_at: certificate.endsAt.toISOString(),
+      },
       disabled_at: endpoint.disabledAt?.toISOString() ?? null,
       disabled_reason: endpoint.disabledReason,
       created_at: endpoint.createdAt.toISOString(),

@@ -179,7 +179,11 @@ export class EndpointsController {
   }
 
   private shown(endpoint: EndpointEntity, secret?: string): EndpointResponse {
-    return EndpointResponse.from(endpoint, this.endpoints.headerNames(endpoint), secret);
+    return EndpointResponse.from(endpoint, {
+      headerNames: this.endpoints.headerNames(endpoint),
+      certificate: this.endpoints.shownCertificate(endpoint),
+      secret,
+    });
   }
 }
 
@@ -195,6 +199,8 @@ function describe(request: ChangeEndpointRequest, current: EndpointEntity | null
     maxInFlight: request.max_in_flight === undefined ? (current?.maxInFlight ?? null) : request.max_in_flight,
     ratePerS: request.rate_per_s === undefined ? (current?.ratePerS ?? null) : request.rate_per_s,
     signatureProfile: request.signature_profile ?? current?.signatureProfile ?? 'standard',
+    thinOver: request.thin_over === undefined ? (current?.thinOver ?? null) : request.thin_over,
+    clientCertificate: request.client_certificate,
     handshake: request.handshake ?? false,
   };
 }

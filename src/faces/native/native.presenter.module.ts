@@ -2,7 +2,7 @@ import { Injectable, Module, type OnModuleInit } from '@nestjs/common';
 import { HttpConfig } from '../../config/config.js';
 import { CallbackPresenters } from '../../operations/callback-presenters.js';
 import { OperationsModule } from '../../operations/operations.module.js';
-import { nativeCallbackBody } from './operation.response.js';
+import { nativeCallbackBodies } from './operation.response.js';
 
 @Injectable()
 class NativePresenter implements OnModuleInit {
@@ -13,7 +13,7 @@ class NativePresenter implements OnModuleInit {
 
   onModuleInit(): void {
     this.presenters.register('native', (operation, eventType) =>
-      nativeCallbackBody(operation, eventType, this.http.publicUrl),
+      nativeCallbackBodies(operation, eventType, this.http.publicUrl),
     );
   }
 }

@@ -17,6 +17,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { MOST_THIN_OVER } from '../../config/env.js';
 import { IsInstant } from '../../http/instant.js';
 import { OPERATION_STATES, type OperationState } from '../../operations/operation.state.js';
 import { ApiDetail, ApiInteger } from '../../http/api-properties.js';
@@ -37,6 +38,14 @@ export class CallbackRequest {
   @ValidateNested({ each: true })
   @Type(() => CallbackHeaderRequest)
   headers?: CallbackHeaderRequest[];
+
+  /** Bytes: a larger body leaves `result` out, and says so by `result_omitted`. Null: the service's own limit. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(MOST_THIN_OVER)
+  @ApiInteger()
+  thin_over?: number | null;
 }
 
 export class SubmitOperationRequest {

@@ -1,5 +1,7 @@
+import { LEAST_BARE } from '../../deliveries/owed.js';
 import type { DeliveryState } from '../../deliveries/delivery.state.js';
 import type { HistoryEntryEntity, OperationEntity } from '../../operations/operation.entity.js';
+import type { Bodies } from '../../operations/callback-presenters.js';
 import type { OperationState } from '../../operations/operation.state.js';
 import type { OperationView } from '../../operations/operation-reads.store.js';
 import { ApiInteger, ApiLargeInteger, ApiTime } from '../../http/api-properties.js';
@@ -112,18 +114,31 @@ export class OperationResponse {
   }
 }
 
-/** The largest body that is sent whole, bytes; above it `result` is left to `links.result`. */
-const MOST_CALLBACK_BYTES = 256 * 1024;
-
-/** The body of a native callback, serialised once for all attempts. */
-export function nativeCallbackBody(operation: OperationEntity, eventType: string, publicUrl: string): string {
+/** The bodies of a native callback, each serialised once for all attempts. */
+export function nativeCallbackBodies(
+  operation: OperationEntity,
+  eventType: string,
+  publicUrl: string,
+): Bodies {
   const data = OperationResponse.from({ operation, callbackState: 'Pending' }, publicUrl);
-  const body = (thin: Partial<OperationResponse>): string =>
-    JSON.stringify({ type: eventType, timestamp: data.finished_at, data: { ...data, ...thin } });
+  const body = (left: Partial<OperationEventData>): string =>
+    JSON.stringify({ type: eventType, timestamp: data.finished_at, data: { ...data, ...left } });
+  const noResult = data.result === null ? {} : { result: null, result_omitted: true as const };
+  const noCustom = data.custom === null ? {} : { custom: null, custom_omitted: true as const };
   const whole = body({});
-  if (Buffer.byteLength(whole) <= MOST_CALLBACK_BYTES) return whole;
-  const thin = body({ result: null });
-  return Buffer.byteLength(thin) <= MOST_CALLBACK_BYTES ? thin : body({ result: null, custom: null });
+  if (data.result === null && data.custom === null) return { whole };
+  const thin = data.result === null ? whole : body(noResult);
+  // What is small is never left out, so it needn't be serialised without it.
+  const isSmall = data.custom === null || Buffer.byteLength(thin) <= LEAST_BARE;
+  return { whole, thin, bare: isSmall ? undefined : body({ ...noResult, ...noCustom }) };
+}
+
+/** An operation as callbacks carry it. */
+export class OperationEventData extends OperationResponse {
+  /** Only where it is: `result` is null because the body was too large. It is at `links.result`. */
+  result_omitted?: true;
+  /** Only where it is: `custom` is null because the body was too large without the result too. It is at `links.self`. */
+  custom_omitted?: true;
 }
 
 /** One row of an operation's history. */

@@ -33,7 +33,9 @@ export function toSubmission(
     face: 'native',
     type: request.type,
     input: request.input,
-    callback: callback ? { url: callback.url, headers: callback.headers ?? [] } : null,
+    callback: callback
+      ? { url: callback.url, headers: callback.headers ?? [], thinOver: callback.thin_over ?? null }
+      : null,
     correlation: request.correlation ?? null,
     priority: request.priority ?? 0,
     runAt: dateOf(request.run_at) ?? null,

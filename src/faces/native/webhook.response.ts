@@ -1,5 +1,5 @@
 import { ApiInteger, ApiTime } from '../../http/api-properties.js';
-import { OperationResponse } from './operation.response.js';
+import { OperationEventData } from './operation.response.js';
 
 /** Told when an operation has ended. */
 export class OperationEvent {
@@ -7,7 +7,7 @@ export class OperationEvent {
   @ApiTime()
   timestamp: string;
   /** As `GET /v1/operations/:id` shows it; only `callback.state` moves on afterwards. */
-  data: OperationResponse;
+  data: OperationEventData;
 }
 
 export class ExhaustedDelivery {

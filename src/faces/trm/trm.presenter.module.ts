@@ -12,9 +12,9 @@ class TrmPresenter implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.presenters.register('trm', (operation) =>
-      JSON.stringify(TrmEnvelope.from(operation, this.config.zeroId)),
-    );
+    this.presenters.register('trm', (operation) => ({
+      whole: JSON.stringify(TrmEnvelope.from(operation, this.config.zeroId)),
+    }));
   }
 }
 

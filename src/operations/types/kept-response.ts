@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { pipeline, type Readable, Transform } from 'node:stream';
-import { classifyEgressError, describeEgressError } from '../../egress/egress.js';
+import { classifyEgressError, explainEgressError } from '../../egress/egress.js';
 import type { StoredFile } from '../../files/files.service.js';
 import { type OperationContext, OperationError } from '../operation-context.js';
 import { ownFault } from '../own-fault.js';
@@ -32,7 +32,7 @@ export function transportFault(error: unknown): OperationError {
   // "unknown" is no fault of the transport that this code knows: it may be ours, and be gone at another try.
   return new OperationError(
     code,
-    describeEgressError(code),
+    explainEgressError(error),
     code !== 'blocked_destination' && code !== 'response_too_large',
   );
 }
