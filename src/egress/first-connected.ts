@@ -24,7 +24,7 @@ export function firstConnected(
       clearTimeout(timer);
       const { value: address, done } = left.next();
       if (done) {
-        if (opening === 0) reject(first as Error);
+        if (opening === 0) reject(first);
         return;
       }
       opening += 1;
