@@ -111,7 +111,7 @@ export function pemFile(value: string): string[] {
   try {
     pems =
       readFileSync(path, 'utf8').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
-    pems.map((pem) => new X509Certificate(pem));
+    pems = pems.map((pem) => new X509Certificate(pem).toString());
   } catch (error) {
     throw new SettingError(`${path} cannot be read as PEM certificates: ${String(error)}`);
   }
