@@ -16,6 +16,7 @@ import { AttemptDetail1764300000510 } from './migrations/1764300000510-attempt-d
 import { SpareLeases1764300000600 } from './migrations/1764300000600-spare-leases.js';
 import { SilentUntil1764300000610 } from './migrations/1764300000610-silent-until.js';
 import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
+import { LegalMoves1764400000100 } from './migrations/1764400000100-legal-moves.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { CONNECTION } from './src/database/postgres-client.js';
@@ -83,6 +84,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       SpareLeases1764300000600,
       SilentUntil1764300000610,
       Resent1764300000620,
+      LegalMoves1764400000100,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,

@@ -1232,6 +1232,14 @@ AS $function$
       LIMIT most
       $function$;
 
+CREATE OR REPLACE FUNCTION refuse_move()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      BEGIN
+        RAISE EXCEPTION 'no % goes from % to %', TG_TABLE_NAME, OLD.state, NEW.state USING ERRCODE = 'check_violation';
+      END $function$;
+
 CREATE OR REPLACE FUNCTION spare_leases(most integer, lease interval)
  RETURNS integer
  LANGUAGE plpgsql
@@ -1272,6 +1280,9 @@ AS $function$
         END IF;
         RETURN most;
       END $function$;
+
+CREATE TRIGGER delivery_move AFTER UPDATE OF state ON delivery FOR EACH ROW WHEN (((old.state <> new.state) AND (NOT (((old.state = 'Pending'::text) AND (new.state = ANY (ARRAY['Delivered'::text, 'Exhausted'::text, 'Canceled'::text]))) OR ((old.state = 'Exhausted'::text) AND (new.state = 'Pending'::text)))))) EXECUTE FUNCTION refuse_move();
+CREATE TRIGGER operation_move AFTER UPDATE OF state ON operation FOR EACH ROW WHEN (((old.state <> new.state) AND (NOT (((old.state = 'Waiting'::text) AND (new.state = ANY (ARRAY['Executing'::text, 'Failed'::text, 'Canceled'::text]))) OR ((old.state = 'Executing'::text) AND (new.state = ANY (ARRAY['Waiting'::text, 'Finished'::text, 'Failed'::text, 'Canceled'::text]))))))) EXECUTE FUNCTION refuse_move();
 
 COMMENT ON COLUMN account.number IS 'from 1, in the order in which accounts were made';
 COMMENT ON COLUMN attempt.detail IS 'shown to keys with the scope admin only: an address that DNS answered, for instance';
