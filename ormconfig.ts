@@ -16,6 +16,7 @@ import { AttemptDetail1764300000510 } from './migrations/1764300000510-attempt-d
 import { SpareLeases1764300000600 } from './migrations/1764300000600-spare-leases.js';
 import { SilentUntil1764300000610 } from './migrations/1764300000610-silent-until.js';
 import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
+import { LegalMoves1764400000100 } from './migrations/1764400000100-legal-moves.js';
 import { ThinOver1764430000100 } from './migrations/1764430000100-thin-over.js';
 import { ClientCertificate1764430000110 } from './migrations/1764430000110-client-certificate.js';
 import { FastStart1764500000100 } from './migrations/1764500000100-fast-start.js';
@@ -87,6 +88,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       SpareLeases1764300000600,
       SilentUntil1764300000610,
       Resent1764300000620,
+      LegalMoves1764400000100,
       ThinOver1764430000100,
       ClientCertificate1764430000110,
       FastStart1764500000100,

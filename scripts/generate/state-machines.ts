@@ -20,14 +20,14 @@ const OPERATION_OCCASIONS: Occasions<typeof OPERATION_MOVES> = {
   Waiting: {
     Executing: 'a worker claimed it; `attempt` + 1',
     Canceled: 'asked by the caller',
-    Finished: 'ended inside the inline window',
-    Failed: 'refused by the type, or its tries ran out, also when every try killed its worker',
+    Failed: 'refused by its type as it was submitted, by a face that stores such too; nothing of it runs',
   },
   Executing: {
     Waiting:
       'the handler failed and the type allows another try, its lease ran out, or the worker is shutting down',
     Finished: 'the handler returned',
-    Failed: 'the handler failed for good, timed out, or the tries ran out',
+    Failed:
+      'the handler failed for good, timed out, or the tries ran out, also where every try killed its worker',
     Canceled:
       "asked by the caller; the running handler's `AbortSignal` fires, and it has a grace time to stop",
   },
@@ -40,7 +40,8 @@ const DELIVERY_OCCASIONS: Occasions<typeof DELIVERY_MOVES> = {
   Pending: {
     Delivered: 'the receiver answered 200 to 299',
     Exhausted: 'the schedule is spent, the receiver answered 410, or the address is refused',
-    Canceled: 'asked by the caller, or the caller has read how its `ack_by_poll` operation ended',
+    Canceled:
+      'asked by the caller, its endpoint was deleted, or the caller has read how its `ack_by_poll` operation ended',
   },
   Delivered: {},
   Exhausted: {
@@ -75,7 +76,7 @@ export function stateMachinesPage(): string {
     '',
     '# State machines',
     '',
-    'Every move is one guarded `UPDATE`. Zero rows mean that another process was first, which is no error.',
+    'Every move is one guarded `UPDATE`. Zero rows mean that another process was first, which is no error. The database refuses every move that is not here.',
     '',
     ...MACHINES.flatMap(section),
   ].join('\n');

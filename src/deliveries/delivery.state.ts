@@ -1,4 +1,7 @@
-/** Every legal move of a delivery. docs/state-machines.md is generated from this table. */
+/**
+ * Every legal move of a delivery; the database refuses any other (trigger `delivery_move`). docs/state-machines.md is generated
+ * from this table.
+ */
 export const DELIVERY_MOVES = {
   Pending: ['Delivered', 'Exhausted', 'Canceled'],
   Delivered: [],

@@ -1,6 +1,9 @@
-/** Every legal move of an operation. docs/state-machines.md is generated from this table. */
+/**
+ * Every legal move of an operation; the database refuses any other (trigger `operation_move`). docs/state-machines.md is
+ * generated from this table.
+ */
 export const OPERATION_MOVES = {
-  Waiting: ['Executing', 'Canceled', 'Finished', 'Failed'],
+  Waiting: ['Executing', 'Canceled', 'Failed'],
   Executing: ['Waiting', 'Finished', 'Failed', 'Canceled'],
   Finished: [],
   Failed: [],

@@ -168,7 +168,8 @@ class Pair {
   private async end(rows: readonly ModelRow[]): Promise<void> {
     this.model.rows = this.model.rows.filter((row) => !rows.includes(row));
     await client.query(
-      `UPDATE operation SET state = 'Finished', phase = NULL, due_at = NULL, finished_at = now() WHERE request_id = ANY ($1::bigint[])`,
+      `UPDATE operation SET state = CASE state WHEN 'Executing' THEN 'Finished' ELSE 'Canceled' END, phase = NULL, due_at = NULL,
+         finished_at = now() WHERE request_id = ANY ($1::bigint[])`,
       [rows.map(({ id }) => id)],
     );
   }
