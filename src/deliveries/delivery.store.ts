@@ -4,6 +4,7 @@ import { DeliveryConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { GroupCommit } from '../database/group-commit.js';
 import { Rows } from '../database/rows.js';
+import { randomId } from '../database/random-id.js';
 import type { Hint } from '../queues/hint.js';
 import type { SignatureProfile } from '../signing/signature.js';
 import { AttemptEntity, DeliveryEntity } from './delivery.entity.js';
@@ -168,7 +169,7 @@ export class DeliveryStore {
         hints.map((h) => h.id),
         hints.map((h) => h.epoch),
         tokens,
-        hints.map(() => `att_${randomBytes(16).toString('hex')}`),
+        hints.map(() => randomId('att_')),
         this.config.leaseS,
       ],
     );
