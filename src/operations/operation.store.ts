@@ -489,7 +489,7 @@ export class OperationStore {
 
 function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
   const { idempotency: _, files: __, silentS: ___, ...given } = item;
-  return Object.assign(new OperationEntity(), {
+  return {
     state: 'Waiting',
     attempt: 0,
     progress: 0,
@@ -515,5 +515,5 @@ function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
     silentUntil: stored.silentUntil,
     dueAt: stored.dueAt,
     phase: stored.phase,
-  } satisfies OperationEntity);
+  };
 }
