@@ -101,6 +101,13 @@ export interface DeliveryFilter {
   readonly limit: number;
 }
 
+/** Whether dispatch would find a delivery: as with operations, and one that is held may be held no longer. */
+export const DUE_DELIVERIES = `EXISTS (SELECT FROM delivery WHERE phase = 'ready' ORDER BY lane, receiver, run_at, seq LIMIT 1)
+  OR EXISTS (SELECT FROM delivery WHERE phase = 'hinted' ORDER BY due_at LIMIT 1)
+  OR EXISTS (SELECT FROM delivery WHERE phase = 'running' ORDER BY due_at LIMIT 1)
+  OR EXISTS (SELECT FROM delivery WHERE phase = 'held' ORDER BY endpoint_id, seq LIMIT 1)
+  OR (SELECT min(due_at) FROM delivery WHERE phase = 'scheduled') <= now()`;
+
 /** Every statement on deliveries and attempts. Times are decided by PostgreSQL's `now()`. */
 @Injectable()
 export class DeliveryStore {

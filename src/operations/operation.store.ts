@@ -98,6 +98,15 @@ export interface Release {
   readonly stack: string | null;
 }
 
+/**
+ * Whether dispatch would find an operation: one that waits, is hinted or runs may be lost, overdue or spared, and one that is
+ * scheduled may be due. What is to be canceled runs.
+ */
+export const DUE_OPERATIONS = `EXISTS (SELECT FROM operation WHERE phase = 'ready' ORDER BY account_id, priority DESC, request_id LIMIT 1)
+  OR EXISTS (SELECT FROM operation WHERE phase = 'hinted' ORDER BY due_at LIMIT 1)
+  OR EXISTS (SELECT FROM operation WHERE phase = 'running' ORDER BY due_at LIMIT 1)
+  OR (SELECT min(due_at) FROM operation WHERE phase = 'scheduled') <= now()`;
+
 /** Every hot statement on operations, each for many rows. Times are decided by PostgreSQL's `now()`. */
 @Injectable()
 export class OperationStore {
