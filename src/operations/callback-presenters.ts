@@ -18,9 +18,9 @@ export class CallbackPresenters {
     return this.speak('native', operation, eventType);
   }
 
-  /** What the operation's own callback is told. */
-  body(operation: OperationEntity, eventType: string): string {
-    return this.speak(operation.face, operation, eventType);
+  /** What the operation's own callback is told; `event` is what endpoints are, which on the native face is the same. */
+  body(operation: OperationEntity, eventType: string, event: string): string {
+    return operation.face === 'native' ? event : this.speak(operation.face, operation, eventType);
   }
 
   private speak(face: Face, operation: OperationEntity, eventType: string): string {

@@ -49,7 +49,8 @@ export class OperationEnder {
   async end(claim: Claim, how: How, finishedAt: Date): Promise<OperationEntity | null> {
     const operation = this.ended(claim.operation, how, finishedAt);
     const eventType = EVENT_OF[how.state];
-    const owed = this.owed(operation, eventType);
+    const event = this.presenters.event(operation, eventType);
+    const owed = this.owed(operation, eventType, event);
     const settled = await this.store.settle({
       requestId: operation.requestId,
       leaseToken: claim.leaseToken,
@@ -70,7 +71,7 @@ export class OperationEnder {
         operationRid: operation.rid,
         accountId: operation.accountId,
         eventType,
-        body: this.presenters.event(operation, eventType),
+        body: event,
       },
     });
     if (!settled) return null;
@@ -130,7 +131,7 @@ export class OperationEnder {
     }
   }
 
-  private owed(operation: OperationEntity, eventType: string): Owed[] {
+  private owed(operation: OperationEntity, eventType: string, event: string): Owed[] {
     if (operation.callbackUrl === null) return [];
     return [
       {
@@ -144,7 +145,7 @@ export class OperationEnder {
         url: operation.callbackUrl,
         origin: new URL(operation.callbackUrl).origin,
         headers: operation.callbackHeaders,
-        body: this.presenters.body(operation, eventType),
+        body: this.presenters.body(operation, eventType, event),
       },
     ];
   }
