@@ -24,7 +24,7 @@ export class Rows {
             `${JSON.stringify(propertyName)}: row[${JSON.stringify(databaseName)}]`,
         );
       // Compiled once: set property by property, an object of so many costs ten times as much, here and wherever it is copied.
-      // oxlint-disable-next-line no-new-func -- the names are our entities' own
+      // oxlint-disable-next-line typescript/no-implied-eval -- the names are our entities' own
       reader = new Function('row', `return { ${members.join(', ')} }`) as Reader;
       this.readers.set(entity, reader);
     }
