@@ -56,7 +56,7 @@ export async function createApp(
   const ofPages = helmet({ contentSecurityPolicy: false });
   fastify.addHook('onRequest', (request, reply, done) => {
     if (PAGES.test(request.routeOptions.url ?? ''))
-      ofPages(request.raw as IncomingMessage, reply.raw as ServerResponse, done);
+      ofPages(request.raw as IncomingMessage, reply.raw as ServerResponse, () => done());
     else done();
   });
   await registerBodyParsers(fastify as never);
