@@ -23,7 +23,7 @@ import { FastStart1764500000100 } from './migrations/1764500000100-fast-start.js
 import { Functions } from './migrations/functions.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
-import { CONNECTION } from './src/database/postgres-client.js';
+import { POOL } from './src/database/postgres-client.js';
 import { AttemptEntity, DeliveryEntity } from './src/deliveries/delivery.entity.js';
 import { ReceiverEntity } from './src/deliveries/receiver.entity.js';
 import { CallbackHostEntity } from './src/egress/callback-host.entity.js';
@@ -97,7 +97,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,
     extra: {
-      ...CONNECTION,
+      ...POOL,
       // A process that froze inside a transaction must not keep its locks from the others.
       idle_in_transaction_session_timeout: 10_000,
       statement_timeout: 20_000,

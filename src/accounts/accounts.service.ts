@@ -2,6 +2,7 @@ import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { AccountConfig } from '../config/config.js';
 import { patiently } from '../database/patience.js';
+import { randomId } from '../database/random-id.js';
 import { SigningSecrets } from '../signing/signing-secrets.store.js';
 import type { AccountEntity, ApiKeyEntity } from './account.entity.js';
 import { AccountStore, type KeyHolder } from './account.store.js';
@@ -72,7 +73,7 @@ export class AccountsService implements OnModuleInit {
   /** Null when the name is taken. */
   async create(name: string, slots: number | undefined): Promise<AccountEntity | null> {
     const account = await this.store.create({
-      id: `acc_${randomBytes(16).toString('hex')}`,
+      id: randomId('acc_'),
       name,
       slots: slots ?? this.config.slots,
     });

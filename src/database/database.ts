@@ -1,6 +1,9 @@
 import { Injectable } from '@nestjs/common';
+import type pg from 'pg';
 import { DataSource, type QueryRunner } from 'typeorm';
-import { asDatabaseError, DatabaseUnavailableError, isDeadlock } from './database-errors.js';
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
+import { asDatabaseError, DatabaseUnavailableError, isDeadlock, sqlState } from './database-errors.js';
+import { toDriver } from './parameters.js';
 
 /** Runs one statement and answers its rows. */
 export interface Queryable {
@@ -23,14 +26,18 @@ export class Database implements Queryable {
     }
   }
 
+  /** Over a connection of TypeORM's pool: a query runner's own work for each statement is as much as the driver's. */
   private async once<Row>(sql: string, parameters: readonly unknown[]): Promise<Row[]> {
-    const runner = await this.connected();
+    const client = await this.client();
+    let broken = false;
     try {
-      return await records<Row>(runner, sql, parameters);
+      return (await client.query(sql, toDriver(parameters))).rows as Row[];
     } catch (error) {
+      // No verdict of the server's: the connection may still be waiting for one.
+      broken = sqlState(error) === undefined;
       throw asDatabaseError(error);
     } finally {
-      await runner.release();
+      client.release(broken);
     }
   }
 
@@ -55,6 +62,15 @@ export class Database implements Queryable {
     }
   }
 
+  /** As `connected`, without a runner around it. */
+  private async client(): Promise<pg.PoolClient> {
+    try {
+      return await (this.dataSource.driver as PostgresDriver & { master: pg.Pool }).master.connect();
+    } catch (error) {
+      throw new DatabaseUnavailableError(error);
+    }
+  }
+
   /** No statement has been judged yet: whatever the server says while it is connected to, it cannot be used now. */
   private async connected(): Promise<QueryRunner> {
     const runner = this.dataSource.createQueryRunner();
@@ -73,6 +89,6 @@ async function records<Row>(
   sql: string,
   parameters: readonly unknown[],
 ): Promise<Row[]> {
-  const result = await runner.query(sql, [...parameters], true);
+  const result = await runner.query(sql, toDriver(parameters), true);
   return (result.records ?? []) as Row[];
 }

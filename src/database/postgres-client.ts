@@ -88,3 +88,9 @@ export const CONNECTION = {
   keepAliveInitialDelayMillis: 10_000,
   query_timeout: SILENT_MS,
 } as const;
+
+/**
+ * Of the pools. A new connection costs as much as dozens of statements: it signs in, and learns its catalogs and plans. So those
+ * that an idle service takes turns on are kept, and what a busy moment has added stays for a while.
+ */
+export const POOL = { ...CONNECTION, min: 2, idleTimeoutMillis: 60_000 } as const;

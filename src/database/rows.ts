@@ -1,28 +1,33 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type ObjectType } from 'typeorm';
 
-/** Turns rows of raw statements (`RETURNING o.*`) into entities, by the entities' own column names. */
+type Reader = (row: object) => object;
+
+/** Turns rows of raw statements (`RETURNING o.*`) into entities, by the entities' own column names. Entities have no methods. */
 @Injectable()
 export class Rows {
-  private readonly columns = new Map<unknown, [property: string, column: string][]>();
+  private readonly readers = new Map<unknown, Reader>();
 
   constructor(private readonly dataSource: DataSource) {}
 
   to<E extends object>(entity: ObjectType<E>, row: object): E {
-    const result = {} as Record<string, unknown>;
-    for (const [property, column] of this.columnsOf(entity))
-      result[property] = (row as Record<string, unknown>)[column];
-    return Object.setPrototypeOf(result, entity.prototype as object) as E;
+    return this.readerOf(entity)(row) as E;
   }
 
-  private columnsOf(entity: ObjectType<object>): [string, string][] {
-    let columns = this.columns.get(entity);
-    if (!columns) {
-      columns = this.dataSource
+  private readerOf(entity: ObjectType<object>): Reader {
+    let reader = this.readers.get(entity);
+    if (!reader) {
+      const members = this.dataSource
         .getMetadata(entity)
-        .columns.map(({ propertyName, databaseName }) => [propertyName, databaseName]);
-      this.columns.set(entity, columns);
+        .columns.map(
+          ({ propertyName, databaseName }) =>
+            `${JSON.stringify(propertyName)}: row[${JSON.stringify(databaseName)}]`,
+        );
+      // Compiled once: set property by property, an object of so many costs ten times as much, here and wherever it is copied.
+      // oxlint-disable-next-line typescript/no-implied-eval -- the names are our entities' own
+      reader = new Function('row', `return { ${members.join(', ')} }`) as Reader;
+      this.readers.set(entity, reader);
     }
-    return columns;
+    return reader;
   }
 }

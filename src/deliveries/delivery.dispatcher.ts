@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { DeliveryConfig } from '../config/config.js';
 import { DispatchLoop } from '../queues/dispatch-loop.js';
+import { Lookout } from '../queues/lookout.js';
 import { DeliveryHints } from '../queues/queues.module.js';
-import { DeliveryStore } from './delivery.store.js';
+import { DUE_DELIVERIES, DeliveryStore } from './delivery.store.js';
 
 /** Rows one round takes at the most. */
 const MOST = 200;
@@ -14,8 +15,9 @@ export class DeliveryDispatcher extends DispatchLoop {
     private readonly store: DeliveryStore,
     private readonly hints: DeliveryHints,
     config: DeliveryConfig,
+    lookout: Lookout,
   ) {
-    super('deliveries', config.pollMs);
+    super('deliveries', config.pollMs, { lookout, due: DUE_DELIVERIES });
     store.onWaiting(() => this.wake());
   }
 

@@ -7,6 +7,7 @@ import { DatabaseUnavailableError } from '../database/database-errors.js';
 import { jsonRows } from '../database/json-rows.js';
 import { rideOut } from '../database/ride-out.js';
 import { Rows } from '../database/rows.js';
+import { randomId } from '../database/random-id.js';
 import type { Hint } from '../queues/hint.js';
 import type { SignatureProfile } from '../signing/signature.js';
 import { AttemptEntity, DeliveryEntity } from './delivery.entity.js';
@@ -104,6 +105,13 @@ export interface DeliveryFilter {
   readonly after: string;
   readonly limit: number;
 }
+
+/** Whether dispatch would find a delivery: as with operations, and one that is held may be held no longer. */
+export const DUE_DELIVERIES = `EXISTS (SELECT FROM delivery WHERE phase = 'ready' ORDER BY lane, receiver, run_at, seq LIMIT 1)
+  OR EXISTS (SELECT FROM delivery WHERE phase = 'hinted' ORDER BY due_at LIMIT 1)
+  OR EXISTS (SELECT FROM delivery WHERE phase = 'running' ORDER BY due_at LIMIT 1)
+  OR EXISTS (SELECT FROM delivery WHERE phase = 'held' ORDER BY endpoint_id, seq LIMIT 1)
+  OR (SELECT min(due_at) FROM delivery WHERE phase = 'scheduled') <= now()`;
 
 /** Every statement on deliveries and attempts. Times are decided by PostgreSQL's `now()`. */
 @Injectable()
@@ -377,7 +385,7 @@ export class DeliveryStore {
 }
 
 export function newAttemptId(): string {
-  return `att_${randomBytes(16).toString('hex')}`;
+  return randomId('att_');
 }
 
 /** Statements that take many rows take them in one order: none waits for another in a circle. */

@@ -24,6 +24,9 @@ export type UrlVerdict =
 /** The longest URL that is accepted, in characters, as given and as normalised. */
 export const MAX_URL_LENGTH = 2048;
 
+/** Accepted URLs that are remembered: some MB at the most. */
+const MOST_KNOWN = 1_000;
+
 const OPERATORS_REMEDY = 'have the operator name it in RINGBACK_ALLOWED_HOSTS';
 
 /** Names that mean this machine or this network whatever DNS says. `localhost` itself has a rule of its own. */
@@ -49,6 +52,8 @@ export class UrlPolicy {
   private readonly allowedHosts: AllowedHosts;
   private readonly allowHttp: boolean;
   private readonly hosts: readonly string[] | undefined;
+  /** The last ones that were accepted: a receiver's URL comes with every operation, and before every attempt. */
+  private readonly accepted = new Map<string, UrlVerdict>();
 
   constructor(options: UrlPolicyOptions) {
     this.allowedPrivate = options.allowedPrivate;
@@ -59,6 +64,16 @@ export class UrlPolicy {
 
   /** Judges one URL; an accepted one still passes the guarded agent, which judges the resolved addresses. */
   check(text: string): UrlVerdict {
+    const known = this.accepted.get(text);
+    if (known !== undefined) return known;
+    const verdict = this.judge(text);
+    if (!verdict.accepted) return verdict;
+    if (this.accepted.size >= MOST_KNOWN) this.accepted.clear();
+    this.accepted.set(text, verdict);
+    return verdict;
+  }
+
+  private judge(text: string): UrlVerdict {
     // Measured before it is parsed, so that a huge text costs nothing.
     if (text.length > MAX_URL_LENGTH) return invalid(`the URL is longer than ${MAX_URL_LENGTH} characters`);
     const url = URL.parse(text);

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DeliveryConfig } from '../config/config.js';
 import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
@@ -6,6 +5,7 @@ import type { DeliveryEntity } from '../deliveries/delivery.entity.js';
 import { DeliveryStore } from '../deliveries/delivery.store.js';
 import type { EndpointEntity } from './endpoint.entity.js';
 import { EndpointRefusedError } from './endpoint.errors.js';
+import { randomId } from '../database/random-id.js';
 
 const LOOK_MS = 50;
 /** How long a test may wait for its turn beyond the attempt's own timeout. */
@@ -27,7 +27,7 @@ export class EndpointTests {
         { path: 'id', message: 'is disabled: enable it first' },
       ]);
     }
-    const id = `dlv_${randomBytes(16).toString('hex')}`;
+    const id = randomId('dlv_');
     const body = JSON.stringify({
       type: 'endpoint.test',
       timestamp: new Date().toISOString(),

@@ -32,6 +32,9 @@ const RECOVERY_STEP = 100;
 /** Recovered deliveries that may wait at once: a recovery goes on as they are sent. */
 const MOST_RECOVERING = 200;
 
+/** Whether a recovery isn't finished. */
+export const DUE_RECOVERIES = 'EXISTS (SELECT FROM recovery WHERE finished_at IS NULL)';
+
 /** Every statement on endpoints and their recoveries. */
 @Injectable()
 export class EndpointStore {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { checkRetrySchedule, RetryScheduleError } from '../config/retry-schedule.js';
 import type { FieldError } from '../config/validation.js';
@@ -22,6 +21,7 @@ import { type EndpointSettings, EndpointStore } from './endpoint.store.js';
 import type { EventType } from './events.js';
 import { OwnershipHandshake } from './ownership-handshake.js';
 import { RecoveryLoop } from './recovery.loop.js';
+import { randomId } from '../database/random-id.js';
 
 export type { ShownCertificate };
 
@@ -66,7 +66,7 @@ export class EndpointsService {
     accountId: string,
     description: EndpointDescription,
   ): Promise<{ endpoint: EndpointEntity; secret: string }> {
-    const id = `ep_${randomBytes(16).toString('hex')}`;
+    const id = randomId('ep_');
     const settings = await this.settings(accountId, id, description, null);
     const endpoint = await this.store.create(accountId, id, settings, MOST_ENDPOINTS, async (tx) => {
       await this.secrets.ensure(accountId, id, tx);
@@ -180,7 +180,7 @@ export class EndpointsService {
       throw new EndpointRefusedError('invalid-request', [{ path: 'until', message: 'must be after since' }]);
     await this.enable(accountId, id);
     const recovery = await this.store.startRecovery({
-      id: `rec_${randomBytes(16).toString('hex')}`,
+      id: randomId('rec_'),
       accountId,
       endpointId: id,
       since,

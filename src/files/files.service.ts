@@ -1,10 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { finished, type Readable, Transform } from 'node:stream';
 import { Injectable, Logger } from '@nestjs/common';
 import pLimit from 'p-limit';
 import { FilesConfig } from '../config/config.js';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
 import { rideOut } from '../database/ride-out.js';
+import { randomId } from '../database/random-id.js';
 import { FileEntity } from './file.entity.js';
 import { type ByteRange, FileStorage } from './file-storage.js';
 import { FileStore, type Keep, type NewFile } from './file.store.js';
@@ -64,7 +65,7 @@ export class FilesService {
 
   /** Stores the stream whole. Nobody finds the file before its bytes are there, and a crash leaves none that no row knows of. */
   async save(stream: Readable, description: FileDescription): Promise<StoredFile> {
-    const id = `file_${randomBytes(16).toString('hex')}`;
+    const id = randomId('file_');
     const known = { id, name: cleanName(description.name), contentType: cleanType(description.contentType) };
     const { accountId, operationId = null, patience } = description;
     const impatient = (): boolean => patience?.aborted ?? true;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import multipart from '@fastify/multipart';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BATCH, checkJsonShape } from './json-shape.js';
 import { Problem, sendProblem } from './problem.js';
 import { bodyKindOf } from './takes-body.js';
@@ -61,15 +61,9 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
   app.addHook('preParsing', (request, reply, payload, done) => {
     const comes =
       Number(request.headers['content-length'] ?? 0) > 0 || 'transfer-encoding' in request.headers;
-    if (comes && bodyKindOf(request) !== 'upload') {
-      const timer = setTimeout(() => {
-        sendProblem(
-          reply,
-          new Problem(408, 'request-timeout', `the body did not arrive within ${BODY_MS / 1000} s`),
-        );
-      }, BODY_MS);
-      payload.once('close', () => clearTimeout(timer)).once('end', () => clearTimeout(timer));
-    }
+    // Most have arrived as a whole by the end of this turn.
+    if (comes && bodyKindOf(request) !== 'upload')
+      queueMicrotask(() => request.raw.complete || limitTime(reply, payload));
     done(null, payload);
   });
   app.addHook('preValidation', (request, _reply, done) => {
@@ -77,6 +71,17 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
       checkJsonShape(request.body, bodyKindOf(request) === 'batch' ? BATCH : undefined);
     done();
   });
+}
+
+/** Answers in place of a body that takes too long to arrive. */
+function limitTime(reply: FastifyReply, payload: NodeJS.ReadableStream): void {
+  const timer = setTimeout(() => {
+    sendProblem(
+      reply,
+      new Problem(408, 'request-timeout', `the body did not arrive within ${BODY_MS / 1000} s`),
+    );
+  }, BODY_MS);
+  payload.once('close', () => clearTimeout(timer)).once('end', () => clearTimeout(timer));
 }
 
 function notUnderstood(contentType: string): Problem {

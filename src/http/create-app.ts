@@ -1,16 +1,24 @@
-import helmet from '@fastify/helmet';
 import { type LoggerService, type Type, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { randomUUID } from 'node:crypto';
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import helmet from 'helmet';
 import { HttpConfig } from '../config/config.js';
 import { MOST_BODY_BYTES, registerBodyParsers } from './body-parsers.js';
 import { refuseConnection } from './client-error.js';
 import { closeUnread, guardAnswers, guardListener, LISTENER } from './listener.js';
 import { serveOpenApi } from './openapi.js';
 import { Problem, sendProblem } from './problem.js';
+
+/** What browsers show: the documentation. */
+const PAGES = /\/docs(\/|$)/;
+/** What also an answer that is no page tells browsers: what helmet sets besides is about pages. */
+const OF_ALL = {
+  'x-content-type-options': 'nosniff',
+  'strict-transport-security': 'max-age=31536000; includeSubDomains',
+} as const;
 
 /** The application with its HTTP listener configured, not yet listening. Without a logger, the process's stays what it is. */
 export async function createApp(
@@ -45,14 +53,19 @@ export async function createApp(
     bodyParser: false,
   });
   const fastify = adapter.getInstance();
-  await fastify.register(helmet as never, { contentSecurityPolicy: false } as never);
+  const ofPages = helmet({ contentSecurityPolicy: false });
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (PAGES.test(request.routeOptions.url ?? ''))
+      ofPages(request.raw as IncomingMessage, reply.raw as ServerResponse, () => done());
+    else done();
+  });
   await registerBodyParsers(fastify as never);
   fastify.addHook('onRequest', (request, _reply, done) => {
     // PostgreSQL's text cannot hold it, so no id, name or cursor has it.
     done(/%00/.test(request.url) ? badUrl(400, 'the URL contains NUL (%00)') : undefined);
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {
-    void reply.header('x-request-id', request.id);
+    void reply.header('x-request-id', request.id).headers(OF_ALL);
     done(null, payload);
   });
   const config = app.get<HttpConfig>(HttpConfig, { strict: false });

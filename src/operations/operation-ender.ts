@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
@@ -11,6 +10,7 @@ import { ENDED_TEXT, EVENT_OF } from './operation.state.js';
 import { type Claim, OperationStore } from './operation.store.js';
 import { OperationWaits } from './operation-waits.js';
 import { PollPace } from './poll-pace.js';
+import { randomId } from '../database/random-id.js';
 
 /** How an operation ends. JSON texts are as the handler gave them. */
 export type How =
@@ -112,18 +112,15 @@ export class OperationEnder {
 
   private ended(operation: OperationEntity, how: How, finishedAt: Date): OperationEntity {
     const keptS = this.config.retention.get(operation.retention) ?? this.config.retention.get('keep1m')!;
-    const ended = Object.assign(
-      Object.create(Object.getPrototypeOf(operation) as object) as OperationEntity,
-      operation,
-      {
-        state: how.state,
-        phase: null,
-        dueAt: null,
-        leaseToken: null,
-        finishedAt,
-        expiresAt: new Date(finishedAt.getTime() + keptS * 1000),
-      },
-    );
+    const ended: OperationEntity = {
+      ...operation,
+      state: how.state,
+      phase: null,
+      dueAt: null,
+      leaseToken: null,
+      finishedAt,
+      expiresAt: new Date(finishedAt.getTime() + keptS * 1000),
+    };
     switch (how.state) {
       case 'Finished':
         return Object.assign(ended, {
@@ -150,7 +147,7 @@ export class OperationEnder {
     if (operation.callbackUrl === null) return null;
     const thinOver = operation.callbackThinOver ?? this.config.thinOver;
     return {
-      id: `dlv_${randomBytes(16).toString('hex')}`,
+      id: randomId('dlv_'),
       url: operation.callbackUrl,
       origin: new URL(operation.callbackUrl).origin,
       headers: operation.callbackHeaders,

@@ -88,7 +88,9 @@ export class OperationRun implements RunContext {
     return new Date(claimedAt.getTime() + performance.now() - askedAt);
   }
 
+  /** Fires the handler's signal; of a run that is over nobody is left to hear it. */
   abort(cause: RunAborted['cause']): void {
+    if (this.over) return;
     this.controller.abort(new RunAborted(cause));
   }
 

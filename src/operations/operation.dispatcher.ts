@@ -2,9 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import { DispatchLoop } from '../queues/dispatch-loop.js';
 import type { Hint } from '../queues/hint.js';
+import { Lookout } from '../queues/lookout.js';
 import { OperationHints } from '../queues/queues.module.js';
 import { CANCELED, type How, OperationEnder } from './operation-ender.js';
-import { type Claim, OperationStore } from './operation.store.js';
+import { type Claim, DUE_OPERATIONS, OperationStore } from './operation.store.js';
 
 /** Rows one round takes at the most. */
 const MOST = 200;
@@ -28,9 +29,13 @@ export class OperationDispatcher extends DispatchLoop {
     private readonly hints: OperationHints,
     private readonly ender: OperationEnder,
     private readonly config: OperationConfig,
+    lookout: Lookout,
   ) {
     // Often enough that a gap between looks at the leases is an outage.
-    super('operations', Math.min(config.pollMs, (config.leaseS * 1000) / 12));
+    super('operations', Math.min(config.pollMs, (config.leaseS * 1000) / 12), {
+      lookout,
+      due: DUE_OPERATIONS,
+    });
     store.onWaiting(() => this.wake());
   }
 

@@ -114,6 +114,14 @@ export interface Release {
 /** Fewest operations that may wait for a worker at once: one that becomes free finds the next without a round in between. */
 const LEAST_HINTED = 4;
 const MOST_HINTED = 200;
+/**
+ * Whether dispatch would find an operation: one that waits, is hinted or runs may be lost, overdue or spared, and one that is
+ * scheduled may be due. What is to be canceled runs.
+ */
+export const DUE_OPERATIONS = `EXISTS (SELECT FROM operation WHERE phase = 'ready' ORDER BY account_id, priority DESC, request_id LIMIT 1)
+  OR EXISTS (SELECT FROM operation WHERE phase = 'hinted' ORDER BY due_at LIMIT 1)
+  OR EXISTS (SELECT FROM operation WHERE phase = 'running' ORDER BY due_at LIMIT 1)
+  OR (SELECT min(due_at) FROM operation WHERE phase = 'scheduled') <= now()`;
 
 /** Every hot statement on operations, each for many rows. Times are decided by PostgreSQL's `now()`. */
 @Injectable()
@@ -504,7 +512,7 @@ function startRow({ requestId, accountId, callback, start }: Ending): object {
 
 function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
   const { idempotency: _, files: __, silentS: ___, ...given } = item;
-  return Object.assign(new OperationEntity(), {
+  return {
     state: 'Waiting',
     attempt: 0,
     progress: 0,
@@ -530,5 +538,5 @@ function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
     dueAt: stored.dueAt,
     phase: stored.phase,
     epoch: stored.epoch,
-  } satisfies OperationEntity);
+  };
 }

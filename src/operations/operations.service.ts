@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { SpanKind } from '@opentelemetry/api';
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
@@ -26,6 +26,7 @@ import { type NewOperation, OperationStore } from './operation.store.js';
 import { OperationTypes, type RegisteredType } from './operation-types.js';
 import { OperationWaits } from './operation-waits.js';
 import { PollPace } from './poll-pace.js';
+import { randomId } from '../database/random-id.js';
 
 /** An operation as a caller submits it, whatever the face. */
 export interface Submission {
@@ -307,7 +308,7 @@ export class OperationsService {
 
   /** The row of a submission, or an `OperationRefusedError`; `check` judges the input, where it is to be judged. */
   private async admit(submission: Submission, check: OperationTypes['check'] | null): Promise<NewOperation> {
-    const rid = randomBytes(16).toString('hex');
+    const rid = randomId();
     const type = this.type(submission);
     const callbackUrl = this.callbackUrl(submission.callback);
     const errors = [

@@ -1,11 +1,19 @@
 import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { after } from './hint-follower.js';
+import type { LookedOutFor, Lookout } from './lookout.js';
+
+/** What finds out in a loop's place whether a round would find anything. */
+export interface LoopLookout {
+  readonly lookout: Lookout;
+  /** SQL of a boolean, as `LookedOutFor` has it. */
+  readonly due: string;
+}
 
 /**
- * Runs rounds one after another, from the application's start to its shutdown: on a timer, and at once after `wake`. A round
- * that fails is logged and tried again at the next tick: the rows are still due.
+ * Runs rounds one after another, from the application's start to its shutdown: at once after `wake`, and on a timer, or whenever a
+ * lookout finds that there is something to do. A round that fails is logged and tried again a little later: the rows are still due.
  */
-export abstract class DispatchLoop implements OnApplicationBootstrap, OnModuleDestroy {
+export abstract class DispatchLoop implements LookedOutFor, OnApplicationBootstrap, OnModuleDestroy {
   protected readonly logger: Logger;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
@@ -16,10 +24,20 @@ export abstract class DispatchLoop implements OnApplicationBootstrap, OnModuleDe
 
   protected constructor(
     name: string,
-    /** Milliseconds between rounds when nothing wakes the loop, ± 25 %. */
-    private readonly pollMs: number,
+    /** Milliseconds between rounds, or looks, when nothing wakes the loop, ± 25 %. */
+    readonly pollMs: number,
+    private readonly looking?: LoopLookout,
   ) {
     this.logger = new Logger(`Dispatcher ${name}`);
+    looking?.lookout.add(this);
+  }
+
+  get due(): string {
+    return this.looking?.due ?? 'true';
+  }
+
+  get restedMs(): number {
+    return this.running ? 0 : performance.now() - this.lastRound.endedAt;
   }
 
   /** One round; answers true when there may be more to do at once. */
@@ -50,7 +68,8 @@ export abstract class DispatchLoop implements OnApplicationBootstrap, OnModuleDe
       if (this.stopped) return;
       // A wake that came between the last round and here; after a failure it waits for the next tick.
       if (this.woken && !failed) this.run();
-      else this.timer = setTimeout(() => this.wake(), this.pollMs * (0.75 + Math.random() / 2));
+      else if (failed || !this.looking)
+        this.timer = setTimeout(() => this.wake(), this.pollMs * (0.75 + Math.random() / 2));
     });
   }
 

@@ -3,8 +3,11 @@ import type { IQueueBackend, Queue } from 'bullmq';
 import { after } from './hint-follower.js';
 import { answeredAt } from './patient-backend.js';
 
-/** A queue is beaten where nothing has gone through it for so long, and looked at so often, ms. */
-const BEAT_MS = 5_000;
+/**
+ * A queue is beaten where nothing has gone through it for so long, and looked at so often, ms. A beat that waits for a worker's
+ * next look, 5 s at the most, still comes before it is late.
+ */
+const BEAT_MS = 8_000;
 const LOOK_MS = 1_000;
 /** A queue through which nothing has gone for so long is of no use now, ms: a beat may wait for a worker's next look. */
 const LATE_MS = 15_000;

@@ -39,6 +39,14 @@ class ReadyConnection extends PostgresConnection {
   }
 }
 
+/** What BullMQ asks for delays and limits of the rate, of which Ringback's queues have none: its commands, and their answers. */
+const NEVER: Readonly<Record<string, object>> = {
+  next_signal: { rate_limit_ttl: null, next_delay: null },
+  next_delay: { next_delay: null },
+};
+
+type Run = (command: string, parameters: unknown[]) => Promise<{ rows: object[] }>;
+
 class PatientBackend extends PostgresQueueBackend {
   constructor(...given: ConstructorParameters<typeof PostgresQueueBackend>) {
     super(...given);
@@ -46,10 +54,21 @@ class PatientBackend extends PostgresQueueBackend {
     given[0].on('listenerinvalidated', () =>
       setImmediate(() => ((this as unknown as { listening: boolean }).listening = false)),
     );
+    this.neverAsk();
   }
 
   override get maximumBlockTimeout(): number {
     return MOST_BLOCKED_S;
+  }
+
+  /** Two statements of a worker that finds no job, and an idle one does nothing else. */
+  private neverAsk(): void {
+    const backend = this as unknown as { run: Run };
+    const run = backend.run.bind(this);
+    backend.run = async (command, parameters) => {
+      const answer = NEVER[command];
+      return answer === undefined ? run(command, parameters) : { rows: [answer] };
+    };
   }
 }
 

@@ -7,7 +7,7 @@ import type { Queryable } from '../database/database.js';
 import { asDatabaseError, DatabaseUnavailableError } from '../database/database-errors.js';
 import { patiently } from '../database/patience.js';
 import { type Installation, installationOf } from '../database/installation.js';
-import { CONNECTION } from '../database/postgres-client.js';
+import { POOL } from '../database/postgres-client.js';
 import { backConnection } from './backend-choice.js';
 import { postgresBackend, redisBackend } from './patient-backend.js';
 import { accessOf, evictionPolicy } from './redis-access.js';
@@ -171,7 +171,7 @@ export class QueueBackend implements OnApplicationShutdown {
     const pool = new pg.Pool({
       connectionString: own === '' ? this.database.url : url.href,
       max: this.database.poolSize,
-      ...CONNECTION,
+      ...POOL,
       application_name: 'ringback-queue',
       connectionTimeoutMillis: 5000,
       // The rows are the truth: a hint that a PostgreSQL crash forgets is sent again.

@@ -2,8 +2,9 @@ import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy }
 import type { HintQueue } from './hint-queue.js';
 import { QueueBackend } from './queue-backend.js';
 
-/** How often the queue is looked at, ms, and how often it is mended at the most. */
+/** How often the queue is looked at, ms: where it was last in trouble, and where it was fine. How often it is mended at the most. */
 const LOOK_MS = 1_000;
+const CALM_MS = 3_000;
 const MEND_MS = 5_000;
 
 /** Tells whether this process can use the queue, in the log too, and mends it where that can be done from here. */
@@ -11,7 +12,7 @@ const MEND_MS = 5_000;
 export class QueueHealth implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('Queues');
   private timer: NodeJS.Timeout | undefined;
-  private looking = false;
+  private stopped = false;
   /** What was last seen, and said: a trouble that lasts. */
   private seen: string | null = null;
   private said: string | null = null;
@@ -23,12 +24,12 @@ export class QueueHealth implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => void this.look(), LOOK_MS).unref();
-    void this.look();
+    void this.lookOn();
   }
 
   onModuleDestroy(): void {
-    clearInterval(this.timer);
+    this.stopped = true;
+    clearTimeout(this.timer);
   }
 
   /** Null when hints go through every queue that this process serves, else what is wrong and the remedy. */
@@ -43,19 +44,20 @@ export class QueueHealth implements OnApplicationBootstrap, OnModuleDestroy {
     return `no hint goes through the queue "${dead.name}": resume it where it is paused, else restart this process`;
   }
 
+  private async lookOn(): Promise<void> {
+    await this.look().catch(() => undefined);
+    if (this.stopped) return;
+    const nextMs = this.seen === null ? CALM_MS : LOOK_MS;
+    this.timer = setTimeout(() => void this.lookOn(), nextMs).unref();
+  }
+
   private async look(): Promise<void> {
-    if (this.looking) return;
-    this.looking = true;
-    try {
-      const trouble = await this.trouble();
-      if (trouble === null || trouble === this.seen) this.say(trouble);
-      this.seen = trouble;
-      if (trouble === null || performance.now() - this.mendedAt < MEND_MS) return;
-      this.mendedAt = performance.now();
-      await this.backend.mend();
-    } finally {
-      this.looking = false;
-    }
+    const trouble = await this.trouble();
+    if (trouble === null || trouble === this.seen) this.say(trouble);
+    this.seen = trouble;
+    if (trouble === null || performance.now() - this.mendedAt < MEND_MS) return;
+    this.mendedAt = performance.now();
+    await this.backend.mend();
   }
 
   /** Once per trouble, however often it is met. */

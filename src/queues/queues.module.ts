@@ -3,6 +3,7 @@ import { Global, Injectable, Module } from '@nestjs/common';
 import { DatabaseConfig, QueueConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { HintQueue } from './hint-queue.js';
+import { Lookout } from './lookout.js';
 import { QueueBackend } from './queue-backend.js';
 import { QueueHealth } from './queue-health.js';
 import { WakeUps } from './wake-ups.js';
@@ -81,6 +82,7 @@ class QueueBackendModule {}
     OperationHints,
     DeliveryHints,
     HousekeepingHints,
+    Lookout,
     WakeUps,
     {
       provide: QueueHealth,
@@ -88,6 +90,14 @@ class QueueBackendModule {}
       useFactory: (backend: QueueBackend, ...queues: HintQueue[]) => new QueueHealth(backend, queues),
     },
   ],
-  exports: [OperationHints, DeliveryHints, HousekeepingHints, WakeUps, QueueHealth, QueueBackendModule],
+  exports: [
+    OperationHints,
+    DeliveryHints,
+    HousekeepingHints,
+    Lookout,
+    WakeUps,
+    QueueHealth,
+    QueueBackendModule,
+  ],
 })
 export class QueuesModule {}

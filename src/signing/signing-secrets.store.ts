@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Database, type Queryable } from '../database/database.js';
+import { randomId } from '../database/random-id.js';
 import { SecretBox } from './secret-box.js';
 import { newSigningKeyPair, newSigningSecret } from './signature.js';
 
@@ -106,7 +106,7 @@ export class SigningSecrets {
     kind: SecretRow['kind'],
     secret: string,
   ): Promise<void> {
-    const id = `sec_${randomBytes(16).toString('hex')}`;
+    const id = randomId('sec_');
     const sealed = this.box.seal(secret, { account: accountId, row: id, column: 'secret' });
     await tx.query(
       'INSERT INTO signing_secret (id, account_id, endpoint_id, kind, secret) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING',

@@ -169,10 +169,11 @@ export class HistoryEntryResponse {
   }
 }
 
-/** Query strings often hold tokens. */
+/** Query strings often hold tokens. The URL is one that the policy has normalised. */
 export function withoutQuery(url: string): string {
-  const { origin, pathname, search } = new URL(url);
-  return `${origin}${pathname}${search === '' ? '' : '?[redacted]'}`;
+  const at = url.indexOf('?');
+  if (at === -1) return url;
+  return `${url.slice(0, at)}${at === url.length - 1 ? '' : '?[redacted]'}`;
 }
 
 /** PostgreSQL's `real` has seven digits; two after the point are plenty for a percentage. */

@@ -114,9 +114,9 @@ export class OperationsController {
     if (accepted.replayed) void reply.header('idempotent-replayed', 'true');
     let { view } = accepted;
     const waitMs = heldMs(wanted, this.operations.inlineMs(view.operation));
-    const left = gone(reply);
     const ended = isTerminal(view.operation.state);
-    const held = waitMs > 0 && !ended && this.waits.hold(accountId, left);
+    const left = waitMs > 0 && !ended ? gone(reply) : null;
+    const held = left !== null && this.waits.hold(accountId, left);
     if (held) view = await this.operations.await(accountId, view.operation.rid, waitMs, { gone: left });
     const applied = heeded(wanted, held || ended);
     if (applied !== null) void reply.header('preference-applied', applied);
