@@ -243,6 +243,63 @@ describe('A gettext file', () => {
     expect(read('a.po', text).map(({ source }) => source)).toEqual(['b', 'x', '1', 'a\n"q"']);
   });
 
+  it('may have lines of any length, and several strings and keywords on one', () => {
+    const long = 'x\\n'.repeat(2_000_000);
+    expect(read('a.po', `msgid "${long}"\nmsgstr ""`)[0]!.source).toBe('x\n'.repeat(2_000_000));
+    const strings = '"x" '.repeat(200_000);
+    expect(read('a.po', `msgid ${strings} msgstr "y"`)[0]!.source).toBe('x'.repeat(200_000));
+    expect(read('a.po', 'msgid"a"msgstr"b"msgid\n"c"\r\nmsgstr [0]""'.replace(' [0]', ''))).toMatchObject([
+      { source: 'a', target: 'b' },
+      { source: 'c', target: '' },
+    ]);
+  });
+
+  it('has the escapes of C, as GNU gettext reads them', async () => {
+    const [segment] = read(
+      'a.po',
+      String.raw`msgid "a\vb\033[1m\x41 \a\b\f\n\r\t\\n\"\1012\303\251\xc3\xa9"` + '\nmsgstr ""',
+    );
+    expect(segment!.source).toBe('a\vb\u001b[1mA \u0007\b\f\n\r\t\\n"A2éé');
+    expect(parseXliff(await exported([segment!])).units[0]!.source).toBe(
+      'a\ufffdb\ufffd[1mA \ufffd\ufffd\ufffd\n\r\t\\n"A2éé',
+    );
+    const latin =
+      'msgid ""\nmsgstr "Content-Type: text/plain; charset=ISO-8859-1\\n"\n\nmsgid "\\351"\nmsgstr ""';
+    expect(read('a.po', latin)[0]!.source).toBe('é');
+  });
+
+  it('takes an empty context for another than none', async () => {
+    const segments = read(
+      'a.po',
+      'msgctxt ""\nmsgid "a"\nmsgstr "x"\n\nmsgid "a"\nmsgstr "y"\n\nmsgctxt ""\nmsgid ""\nmsgstr "z"',
+    );
+    expect(segments.map(({ source, target, context }) => [source, target, context])).toEqual([
+      ['a', 'x', ''],
+      ['a', 'y', undefined],
+      ['', 'z', ''],
+    ]);
+    expect(new Set(segments.map(({ id }) => id)).size).toBe(3);
+  });
+
+  it('has as many plural forms as its header says, those that are missing untranslated', () => {
+    const header = 'msgid ""\nmsgstr "Plural-Forms: nplurals=3; plural=0;\\n"\n\n';
+    const entry = 'msgid "a day"\nmsgid_plural "%d days"\nmsgstr[0] "dzień"\n';
+    expect(read('pl.po', header + entry).map(({ source, target }) => [source, target])).toEqual([
+      ['a day', 'dzień'],
+      ['%d days', ''],
+      ['%d days', ''],
+    ]);
+    const template = header.replace('nplurals=3', 'nplurals=INTEGER');
+    expect(read('a.pot', `${template}${entry}msgstr[1] ""`)).toHaveLength(2);
+  });
+
+  it('gives no comment of an obsolete entry to the one after it', () => {
+    const obsolete =
+      '# old\n#, fuzzy\n#~ msgid "a"\n#~ msgstr ""\n\n#. new\n#: a.c:1\nmsgid "b"\nmsgstr "c"\n';
+    expect(read('a.po', obsolete)).toEqual([expect.objectContaining({ source: 'b', note: 'new' })]);
+    expect(read('a.po', obsolete)[0]!.fuzzy).toBeUndefined();
+  });
+
   it('uses the plural as the source where a language has one form', () => {
     const [only, ...others] = read('ja.po', 'msgid "%d day"\nmsgid_plural "%d days"\nmsgstr[0] "%d 日"\n');
     expect(only).toMatchObject({ source: '%d days', target: '%d 日' });
@@ -260,6 +317,33 @@ describe('A broken file is refused with the line at fault and the remedy:', () =
     ['a.po', 'msgstr "c"\n', 1, 'a msgstr without a msgid'],
     ['a.po', '"c"\n', 1, 'a string before any msgid'],
     ['a.po', '# nothing\n', undefined, 'holds no segments'],
+    ['a.po', 'msgid "a\\q"\nmsgstr ""', 1, '\\q is no escape of a PO file'],
+    ['a.po', 'msgid "a"\nmsgstr "it\\\'s"', 2, "\\' is no escape of a PO file"],
+    ['a.po', 'msgid "a"\nmsgstr "\\xg"', 2, '\\x is no escape of a PO file'],
+    ['a.po', 'msgid "a"\nmsgstr "b\\377c"', 2, '\\377 is no text in utf-8'],
+    ['a.po', 'msgid "a"\nmsgstr "b\\"\n', 2, 'a string is not closed'],
+    ['a.po', 'msgctxt "a"\n\nmsgid\nmsgstr "b"\n', 3, 'msgid has no string'],
+    ['a.po', 'msgctxt "a"\nmsgctxt "b"\nmsgid "b"\nmsgstr "b"\n', 2, 'this msgctxt has no msgid'],
+    ['a.po', 'msgid "a"\n#, fuzzy\nmsgstr "b"\n', 3, 'a comment stands inside of an entry'],
+    ['a.po', 'msgid "a"\nmsgstr "b"\nmsgstr "c"\n', 3, 'this entry has two msgstr'],
+    ['a.po', 'msgid "a"\nmsgstr[0] "b"\n', 2, 'msgstr[0] without a msgid_plural'],
+    ['a.po', 'msgid[0] "a"\nmsgstr "b"\n', 1, 'msgid has no number'],
+    ['a.po', 'msgid "a"\nmsgid_plural "b"\nmsgstr "c"\n', 3, 'has msgstr[0], msgstr[1]'],
+    ['a.po', 'msgid "a"\nmsgid_plural "b"\nmsgstr[0] "c"\nmsgstr[2] "d"\n', 4, 'msgstr[1] is next'],
+    ['a.po', 'msgid "a"\nmsgid_plural "b"\nmsgstr[0] "c"\nmsgstr[0] "d"\n', 4, 'msgstr[1] is next'],
+    ['a.po', 'msgid "a"\nmsgstr "c"\nmsgid_plural "b"\n', 3, 'right after the msgid'],
+    [
+      'a.po',
+      'msgid ""\nmsgstr "Plural-Forms: nplurals=1; plural=0;\\n"\n\nmsgid "a"\nmsgid_plural "b"\nmsgstr[0] ""\nmsgstr[1] ""\n',
+      4,
+      'remove msgstr[1], or mend the header',
+    ],
+    [
+      'a.po',
+      '\nmsgid ""\nmsgstr "Plural-Forms: nplurals=1000000; plural=0;\\n"\n\nmsgid "a"\nmsgstr "b"\n',
+      2,
+      'languages have 1 to 10 forms',
+    ],
     [
       'a.json',
       '[\n{"id": "1", "source": "a", "target": "b"},\n{"id": 2, source: "a"}]',
@@ -307,12 +391,10 @@ describe('A broken file is refused with the line at fault and the remedy:', () =
     expect((refusal as Error).message).toMatch(line === undefined ? /^a\.\w+: / : `${name}, line ${line}: `);
   });
 
-  it('a file or a line that is too large', () => {
+  it('a file that is too large', () => {
     expect(() => readSegments({ name: 'a.json', bytes: Buffer.alloc(MAX_FILE_BYTES + 1) })).toThrow(
       'split it',
     );
-    const long = `msgid "${'x\\n'.repeat(2_000_000)}"\nmsgstr ""`;
-    expect(() => read('a.po', long)).toThrow('a.po, line 1: the line is longer than');
   });
 
   it('bytes that are not of the charset', () => {

@@ -38,9 +38,12 @@ const BY_CONTENT_TYPE: Readonly<Record<string, SegmentFormat>> = {
   'text/x-po': 'po',
 };
 
+/** A PO header may follow a long list of its translators. */
+const HEADER_WITHIN = 64 * 1024;
+
 const READERS = { json: readJson, csv: readCsv, po: readPo } satisfies Record<
   SegmentFormat,
-  (name: string, text: string) => Segment[]
+  (name: string, text: string, charset: string) => Segment[]
 >;
 
 /** Reads every segment of a file, in the file's order, at least one; throws `UnreadableFileError` when it is broken or of no known format. */
@@ -48,8 +51,9 @@ export function readSegments(file: BilingualFile): Segment[] {
   if (file.bytes.length > MAX_FILE_BYTES) {
     throw new UnreadableFileError(file.name, `the file is larger than ${MAX_FILE_BYTES} bytes: split it`);
   }
-  const text = decode(file);
-  const segments = READERS[pickFormat({ ...file, text })](file.name, text);
+  const charset = charsetOf(file.bytes);
+  const text = decode(file, charset);
+  const segments = READERS[pickFormat({ ...file, text })](file.name, text, charset);
   if (segments.length === 0) throw new UnreadableFileError(file.name, 'the file holds no segments');
   return segments;
 }
@@ -83,8 +87,7 @@ function sniff(text: string): SegmentFormat | undefined {
 }
 
 /** Decodes strictly: a wrongly decoded file would export garbage that looks like text. */
-function decode({ name, bytes }: BilingualFile): string {
-  const charset = charsetOf(bytes);
+function decode({ name, bytes }: BilingualFile, charset: string): string {
   let decoder: TextDecoder;
   try {
     decoder = new TextDecoder(charset, { fatal: true });
@@ -112,9 +115,9 @@ function charsetOf(bytes: Uint8Array): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';
   // Latin-1 keeps ASCII as it is in all charsets that PO files use, and never fails.
-  const start = Buffer.from(bytes.subarray(0, 8192)).toString('latin1');
+  const start = Buffer.from(bytes.subarray(0, HEADER_WITHIN)).toString('latin1');
   if (!/^\s*msgid\b/m.test(start)) return 'utf-8';
-  const named = /^"Content-Type:[^"]*charset=([\w.:-]+)/im.exec(start)?.[1];
+  const named = /"(?:[^"\n]*\\n)?Content-Type:[^"]*charset=([\w.:-]+)/i.exec(start)?.[1];
   // A template says "CHARSET" until somebody fills it in.
   return named === undefined || named === 'CHARSET' ? 'utf-8' : named.toLowerCase();
 }
