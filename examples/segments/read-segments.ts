@@ -15,7 +15,7 @@ export interface BilingualFile {
 /** The formats that can be read: an array of segments in JSON, three columns in CSV, gettext PO. */
 export type SegmentFormat = 'json' | 'csv' | 'po';
 
-/** Larger files are refused: reading is synchronous, and a worker that is busy for longer than its lease loses the operation. */
+/** Larger files are refused: they are read in memory, where they take some ten times their size. */
 export const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
 const BY_EXTENSION: Readonly<Record<string, SegmentFormat>> = {
@@ -47,15 +47,16 @@ const READERS = { json: readJson, csv: readCsv, po: readPo } satisfies Record<
 >;
 
 /** Reads every segment of a file, in the file's order, at least one; throws `UnreadableFileError` when it is broken or of no known format. */
-export function readSegments(file: BilingualFile): Segment[] {
+export function readSegments(file: BilingualFile): { format: SegmentFormat; segments: Segment[] } {
   if (file.bytes.length > MAX_FILE_BYTES) {
     throw new UnreadableFileError(file.name, `the file is larger than ${MAX_FILE_BYTES} bytes: split it`);
   }
   const charset = charsetOf(file.bytes);
   const text = decode(file, charset);
-  const segments = READERS[pickFormat({ ...file, text })](file.name, text, charset);
+  const format = pickFormat({ ...file, text });
+  const segments = READERS[format](file.name, text, charset);
   if (segments.length === 0) throw new UnreadableFileError(file.name, 'the file holds no segments');
-  return segments;
+  return { format, segments };
 }
 
 /** Picks the format by the name's extension, else by the content type, else by how the text begins. */
