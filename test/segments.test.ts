@@ -233,8 +233,28 @@ describe('The format of a file', () => {
     }
   });
 
+  it('is told through the line in which Excel names the separator', () => {
+    for (const sep of ['sep=;\r\n', '\u{FEFF}SEP=;\n', '"sep=;"\n']) {
+      const semicolons = csvOf([...segments, { id: '2', source: 'a,b', target: 'c' }], ';');
+      expect(read('upload', sep + semicolons)).toEqual([
+        ...segments,
+        { id: '2', source: 'a,b', target: 'c' },
+      ]);
+    }
+    expect(read('a.csv', `sep=|\n${csvOf(segments, '|')}`)).toEqual(segments);
+    expect(read('a.csv', `sep=\t\n${csvOf(segments, '\t')}`)).toEqual(segments);
+  });
+
   it('is asked for when nothing tells it', () => {
     expect(() => read('photo.png', '\u0001\u0002PNG')).toThrow('photo.png: this is neither a JSON array');
+  });
+});
+
+describe('A JSON file', () => {
+  it('keeps ids that are numbers as they are written, however large', () => {
+    const ids = ['9007199254740993', '9007199254740992', '12345678901234567890123', '-1', '1.50', '1e3'];
+    const items = ids.map((id) => `{"source":"a","target":null,"id" : ${id}}`);
+    expect(read('a.json', `[${items.join(',')}]`).map(({ id }) => id)).toEqual(ids);
   });
 });
 
@@ -404,6 +424,9 @@ describe('A broken file is refused with the line at fault and the remedy:', () =
     ['a.csv', 'id,source,target\n1,a,b\n2,"a,b\n', 3, 'never closed'],
     ['a.csv', 'id,source,target\n1,a,b\n2,"a"x,b\n', 3, 'a quote stands inside a field'],
     ['a.csv', 'id,source,target\n1,a,b\n,a,b\n', 3, 'the id is empty'],
+    ['a.csv', 'sep=;\nid;source\n1;a\n', 2, 'has no target'],
+    ['a.csv', 'sep=;\nid;source;target\n1;a;b\n2;a\n', 4, 'more or fewer fields'],
+    ['a.csv', 'sep=;\nid;source;target\n;a;b\n', 3, 'the id is empty'],
   ])('%s %j', (name, text, line, problem) => {
     let refusal: unknown;
     try {

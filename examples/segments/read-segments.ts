@@ -1,5 +1,5 @@
 import { TextDecoder } from 'node:util';
-import { readCsv } from './read-csv.js';
+import { fromHeader, readCsv } from './read-csv.js';
 import { readJson } from './read-json.js';
 import { readPo } from './read-po.js';
 import { type Segment, UnreadableFileError } from './segment.js';
@@ -81,7 +81,7 @@ function sniff(text: string): SegmentFormat | undefined {
   const start = text.slice(0, 4096).trimStart();
   if (/^[[{]/.test(start)) return 'json';
   if (/^(#|msgid|msgctxt)/.test(start)) return 'po';
-  const [header = ''] = start.split(/[\r\n]/, 1);
+  const [header = ''] = fromHeader(start).split(/[\r\n]/, 1);
   return /\bid\b/i.test(header) && /\bsource\b/i.test(header) && /\btarget\b/i.test(header)
     ? 'csv'
     : undefined;
