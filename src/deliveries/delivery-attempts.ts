@@ -3,6 +3,7 @@ import { SpanKind } from '@opentelemetry/api';
 import { Injectable, Logger } from '@nestjs/common';
 import { DeliveryConfig } from '../config/config.js';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
+import { type KeptLeases, LeaseKeeper } from '../database/lease-keeper.js';
 import { rideOut } from '../database/ride-out.js';
 import type { Hint } from '../queues/hint.js';
 import { HintFollower, type SendBack } from '../queues/hint-follower.js';
@@ -19,6 +20,7 @@ import {
   DeliveryStore,
   PARKED_PER_PLACE,
   type Recorded,
+  RENEW_DELIVERIES,
 } from './delivery.store.js';
 import { EndpointHealthStore } from './endpoint-health.store.js';
 import { isWithinDeadline, nextDelay } from './retry-schedule.js';
@@ -27,6 +29,8 @@ import { type AttemptResult, WebhookClient } from './webhook.client.js';
 
 /** An attempt whose receiver takes longer gives its place up; milliseconds. */
 const PATIENCE_MS = 1_000;
+/** For how many leases an attempt is kept by a process whose event loop is blocked: its callback must not wait for long. */
+const MOST_LEASES = 3;
 const MOST_HEADERS_TEXT = 16 * 1024;
 /** Request headers that the log shows; the others are secrets: the signature and the caller's own. */
 const SHOWN_HEADERS = new Set([
@@ -63,6 +67,7 @@ const NOT_BEGUN: AttemptResult = { ...NOT_MADE, code: 'aborted' };
 export class DeliveryAttempts {
   private readonly logger = new Logger('Deliveries');
   private readonly follower: HintFollower;
+  private readonly leases: KeptLeases;
   private readonly shutdown = new AbortController();
 
   constructor(
@@ -72,8 +77,10 @@ export class DeliveryAttempts {
     private readonly secrets: SigningSecrets,
     private readonly box: SecretBox,
     private readonly dispatcher: DeliveryDispatcher,
+    keeper: LeaseKeeper,
     private readonly config: DeliveryConfig,
   ) {
+    this.leases = keeper.of({ renew: RENEW_DELIVERIES, leaseS: config.leaseS });
     this.follower = new HintFollower({
       name: 'Deliveries',
       concurrency: config.concurrency,
@@ -98,6 +105,18 @@ export class DeliveryAttempts {
   private async claimAndAttempt(hint: Hint, park: () => void): Promise<void> {
     const claim = await this.store.claim(hint);
     if (!claim) return;
+    const { delivery, leaseToken: token } = claim;
+    this.leases.hold({ id: delivery.id, token, forS: MOST_LEASES * this.config.leaseS });
+    try {
+      await this.attemptClaimed(claim, park);
+    } finally {
+      this.leases.drop(token);
+    }
+    // The origin has room for the next one.
+    this.dispatcher.wake();
+  }
+
+  private async attemptClaimed(claim: DeliveryClaim, park: () => void): Promise<void> {
     const { delivery } = claim;
     // Receivers that hang must not fill the places of those that answer.
     if (claim.isDoubted) park();
@@ -126,8 +145,6 @@ export class DeliveryAttempts {
       if (ATTEMPT_MADE.hasSubscribers) ATTEMPT_MADE.publish(made(claim, result, record));
       await this.judgeEndpoint(delivery, judged, recorded);
     }
-    // The origin has room for the next one.
-    this.dispatcher.wake();
   }
 
   /** Disables the endpoint where its receiver asked for it, or where it has failed for days. */

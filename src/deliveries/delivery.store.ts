@@ -100,6 +100,13 @@ export interface DeliveryFilter {
   readonly limit: number;
 }
 
+/** Renews the leases `$1`, by delivery id, that still have the tokens `$2`, for `$3` seconds. */
+export const RENEW_DELIVERIES = `UPDATE delivery d SET due_at = now() + make_interval(secs => $3)
+       FROM (
+         SELECT l.id, l.token FROM unnest($1::text[], $2::uuid[]) AS l (id, token)
+         JOIN delivery USING (id) ORDER BY delivery.seq FOR UPDATE OF delivery
+       ) l WHERE d.id = l.id AND d.lease_token = l.token AND d.phase = 'running'`;
+
 /** Every statement on deliveries and attempts. Times are decided by PostgreSQL's `now()`. */
 @Injectable()
 export class DeliveryStore {

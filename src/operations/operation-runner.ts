@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
+import { type KeptLeases, LeaseKeeper } from '../database/lease-keeper.js';
 import { rideOut } from '../database/ride-out.js';
 import { FilesService } from '../files/files.service.js';
 import type { Hint } from '../queues/hint.js';
@@ -11,7 +12,7 @@ import type { OperationEntity } from './operation.entity.js';
 import { CANCELED, type How, OperationEnder } from './operation-ender.js';
 import { OperationRun, RunAborted, storable } from './operation-run.js';
 import { ENDED_TEXT } from './operation.state.js';
-import { type Claim, OperationStore, type Release } from './operation.store.js';
+import { type Claim, OperationStore, type Release, RENEW_OPERATIONS } from './operation.store.js';
 import type { OperationOutcome } from './operation-type.js';
 import { OperationTypes, type RegisteredType } from './operation-types.js';
 import { WakeUps } from '../queues/wake-ups.js';
@@ -46,6 +47,7 @@ const MOST_JSON = 1024 * 1024;
 export class OperationRunner {
   private readonly logger = new Logger('Operations');
   private readonly follower: HintFollower;
+  private readonly leases: KeptLeases;
   private readonly runs = new Map<string, OperationRun>();
   private renewal: NodeJS.Timeout | undefined;
   private cancels: NodeJS.Timeout | undefined;
@@ -61,8 +63,10 @@ export class OperationRunner {
     private readonly dispatcher: OperationDispatcher,
     private readonly waits: OperationWaits,
     wakeUps: WakeUps,
+    keeper: LeaseKeeper,
     private readonly config: OperationConfig,
   ) {
+    this.leases = keeper.of({ renew: RENEW_OPERATIONS, leaseS: config.leaseS });
     this.follower = new HintFollower({
       name: 'Operations',
       concurrency: config.concurrency,
@@ -94,9 +98,16 @@ export class OperationRunner {
   private async claimAndRun(hint: Hint): Promise<void> {
     const claim = await this.store.claim(hint);
     if (!claim) return;
+    const { leaseToken, operation } = claim;
+    this.leases.hold({
+      id: operation.requestId,
+      token: leaseToken,
+      name: operation.type,
+      forS: operation.timeoutS,
+    });
     // The queue has room for another.
     this.dispatcher.wake();
-    this.waits.grew(claim.operation.requestId);
+    this.waits.grew(operation.requestId);
     const run = new OperationRun(claim, this.history, this.files, this.waits);
     // Its lease ran out here, as it may after an outage: nobody else would stop it.
     this.runs.get(run.requestId)?.abort('lease-lost');
@@ -108,6 +119,7 @@ export class OperationRunner {
       await run.finish(faultOf(verdict), () => this.follower.over);
       await this.settle(claim, run, verdict);
     } finally {
+      this.leases.drop(leaseToken);
       if (this.runs.get(run.requestId) === run) this.runs.delete(run.requestId);
       this.dispatcher.wake();
     }
