@@ -1,7 +1,23 @@
 import { fileURLToPath } from 'node:url';
+import { relative } from 'node:path';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
+const ROOT = fileURLToPath(new URL('.', import.meta.url));
+
+/** Threads start from what was built: Node can't load this TypeScript by itself. */
+const builtThreads: Plugin = {
+  name: 'built-threads',
+  enforce: 'pre',
+  transform: (code, id) =>
+    code.replaceAll(/new URL\('\.\/([\w-]+\.thread\.js)', import\.meta\.url\)/g, (_, file: string) => {
+      const built = new URL(`dist/${relative(ROOT, id)}/../${file}`, import.meta.url);
+      return `new URL(${JSON.stringify(built.href)})`;
+    }),
+};
+
 export default defineConfig({
+  plugins: [builtThreads],
   resolve: {
     alias: {
       // First: the alias after it matches its beginning.

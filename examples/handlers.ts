@@ -1,8 +1,7 @@
 /**
- * Operation types on files, which `RINGBACK_HANDLERS=dist/examples/handlers.js npm start` serves. They need three libraries
- * that Ringback itself does not; a checkout has them. Elsewhere: `npm install csv-parse fflate gettext-parser`.
+ * Operation types on files, which `RINGBACK_HANDLERS=dist/examples/handlers.js npm start` serves. They need two libraries
+ * that Ringback itself does not; a checkout has them. Elsewhere: `npm install csv-parse fflate`.
  */
-import { Readable } from 'node:stream';
 import { Module } from '@nestjs/common';
 import { IsString, Length, ValidateBy } from 'class-validator';
 import { type OperationContext, type OperationHandler, type OperationOutcome, OperationType } from 'ringback';
@@ -10,7 +9,6 @@ import { CheckDocumentsHandler } from './documents/check-documents.js';
 import { ZipOrderHandler } from './orders/zip-order.js';
 import { EditSegmentsHandler } from './segments/edit-segments.js';
 import { readOrFail } from './segments/read-uploaded.js';
-import { writeXliff } from './segments/write-xliff.js';
 
 /** A BCP 47 language tag, such as `en`, `pt-BR` or `zh-Hans`. */
 function IsLanguageTag(): PropertyDecorator {
@@ -60,23 +58,21 @@ export class SegmentsExportInput {
 })
 export class SegmentsExportHandler implements OperationHandler<SegmentsExportInput> {
   async run(input: SegmentsExportInput, context: OperationContext): Promise<OperationOutcome> {
-    const { name, segments } = await readOrFail(input.file, context);
-    const chunks = writeXliff(segments, {
-      original: name,
-      sourceLanguage: input.source_language,
-      targetLanguage: input.target_language,
-      signal: context.signal,
-      onProgress: (done, total) => context.progress((100 * done) / total, `Exporting ${done} of ${total}`),
-    });
-    const file = await context.saveFile(Readable.from(chunks), {
+    const { name, segments, text } = await readOrFail(
+      input.file,
+      { make: 'xliff', sourceLanguage: input.source_language, targetLanguage: input.target_language },
+      context,
+      ({ done, total }) => context.progress((100 * done) / total, `Exporting ${done} of ${total}`),
+    );
+    const file = await context.saveFile(text, {
       name: `${name.replace(/\.[^.]+$/, '')}.${input.target_language}.xlf`,
       contentType: 'application/xliff+xml',
     });
-    context.log(`Exported ${segments.length} segments of ${name}`);
+    context.log(`Exported ${segments} segments of ${name}`);
     return {
       file: file.id,
-      custom: { fileref: file.id, filename: file.name, segments: segments.length },
-      statusText: `Exported ${segments.length} segments`,
+      custom: { fileref: file.id, filename: file.name, segments },
+      statusText: `Exported ${segments} segments`,
     };
   }
 }

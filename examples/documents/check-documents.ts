@@ -45,8 +45,9 @@ export class CheckDocumentsHandler implements OperationHandler<CheckDocumentsInp
 
 async function check(id: string, context: OperationContext): Promise<Checked> {
   try {
-    const { name, segments } = await readUploaded(id, context);
-    return { name, success: true, fileref: id, segments: segments.length };
+    const { name, segments, text } = await readUploaded(id, { make: 'count' }, context);
+    text.destroy();
+    return { name, success: true, fileref: id, segments };
   } catch (error) {
     const missing = error instanceof OperationError && error.code === 'file_not_found';
     if (!missing && !(error instanceof UnreadableFileError)) throw error;

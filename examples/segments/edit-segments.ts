@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsString, Length, ValidateNested } from 'class-validator';
 import { type OperationContext, type OperationHandler, type OperationOutcome, OperationType } from 'ringback';
@@ -37,22 +36,16 @@ export class EditSegmentsInput {
 })
 export class EditSegmentsHandler implements OperationHandler<EditSegmentsInput> {
   async run({ file, edits }: EditSegmentsInput, context: OperationContext): Promise<OperationOutcome> {
-    const { name, segments } = await readOrFail(file, context);
-    const targets = new Map(edits.map(({ id, target }) => [id, target]));
-    const edited = segments.map((segment) => ({
-      id: segment.id,
-      source: segment.source,
-      target: targets.get(segment.id) ?? segment.target,
-    }));
-    const found = segments.filter(({ id }) => targets.has(id)).length;
-    const stored = await context.saveFile(Readable.from([JSON.stringify(edited, null, 2)]), {
+    const task = { make: 'json', edits } as const;
+    const { name, segments, edited, text } = await readOrFail(file, task, context);
+    const stored = await context.saveFile(text, {
       name: `${name.replace(/\.[^.]+$/, '')}.json`,
       contentType: 'application/json',
     });
     return {
       file: stored.id,
-      custom: { fileref: stored.id, filename: stored.name, segments: edited.length, edited: found },
-      statusText: `Edited ${found} of ${edited.length} segments`,
+      custom: { fileref: stored.id, filename: stored.name, segments, edited },
+      statusText: `Edited ${edited} of ${segments} segments`,
     };
   }
 }

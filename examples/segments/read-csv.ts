@@ -3,13 +3,21 @@ import { type Segment, UnreadableFileError } from './segment.js';
 
 const WANTED = 'a CSV file must have the columns id, source and target in its first line';
 
+/** Excel's own first line, which says what separates. */
+const SEPARATOR_LINE = /^"?sep=(.)"?\r?\n/i;
+
 /** Reads the columns id, source, target (and note), in any order, separated by comma, semicolon or tab; other columns are ignored. */
 export function readCsv(file: string, text: string): Segment[] {
+  const named = SEPARATOR_LINE.exec(text)?.[1];
+  const header = named === undefined ? 1 : 2;
   try {
     return parse<Segment, Record<string, string>>(text, {
       bom: true,
-      delimiter: delimiterOf(text),
-      columns: (header: string[]) => columnsFrom(file, header),
+      delimiter: named ?? delimiterOf(text),
+      from_line: header,
+      // Also in one file: by itself it takes the first that comes for all.
+      record_delimiter: ['\r\n', '\n', '\r'],
+      columns: (names: string[]) => columnsFrom(file, names, header),
       skip_empty_lines: true,
       on_record: (record, { lines }) => segmentFrom(file, record, lines),
     });
@@ -28,15 +36,20 @@ function segmentFrom(file: string, record: Record<string, string>, line: number)
   return note === '' ? { id, source, target } : { id, source, target, note };
 }
 
-function columnsFrom(file: string, header: string[]): string[] {
+function columnsFrom(file: string, header: string[], line: number): string[] {
   const names = header.map((name) => name.trim().toLowerCase());
   const missing = ['id', 'source', 'target'].filter((wanted) => !names.includes(wanted));
   if (missing.length > 0)
-    throw new UnreadableFileError(file, `${WANTED}, and has no ${missing.join(', no ')}`, 1);
+    throw new UnreadableFileError(file, `${WANTED}, and has no ${missing.join(', no ')}`, line);
   const doubled = names.find((name, index) => name !== '' && names.indexOf(name) !== index);
   if (doubled !== undefined)
-    throw new UnreadableFileError(file, `two columns are named "${doubled}": rename one`, 1);
+    throw new UnreadableFileError(file, `two columns are named "${doubled}": rename one`, line);
   return names;
+}
+
+/** The text without the line that names the separator: it begins with the names of the columns. */
+export function fromHeader(text: string): string {
+  return text.replace(SEPARATOR_LINE, '');
 }
 
 /** Spreadsheets write semicolons where the comma is the decimal sign; whichever separates the header separates all. */

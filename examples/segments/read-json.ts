@@ -43,7 +43,8 @@ function whatIs(value: unknown): string {
 
 function parseJson(file: string, text: string): unknown {
   try {
-    return JSON.parse(text);
+    // A reviver takes many times as long.
+    return /"id"\s*:\s*[-\d]/.test(text) ? JSON.parse(text, asWritten) : JSON.parse(text);
   } catch (cause) {
     // V8 tells the place only in its message; without one, the text ended too early.
     const line = /\(line (\d+) /.exec(String(cause))?.[1];
@@ -56,6 +57,11 @@ function parseJson(file: string, text: string): unknown {
       { cause },
     );
   }
+}
+
+/** Ids may have more digits than a number keeps: beyond 2^53 two of them would become one. */
+function asWritten(key: string, value: unknown, context?: { source: string }): unknown {
+  return key === 'id' && typeof value === 'number' && context ? context.source : value;
 }
 
 /** The line on which item `index` of the outermost array begins. The text is known to be valid JSON. */

@@ -1,5 +1,5 @@
 import { TextDecoder } from 'node:util';
-import { readCsv } from './read-csv.js';
+import { fromHeader, readCsv } from './read-csv.js';
 import { readJson } from './read-json.js';
 import { readPo } from './read-po.js';
 import { type Segment, UnreadableFileError } from './segment.js';
@@ -15,7 +15,7 @@ export interface BilingualFile {
 /** The formats that can be read: an array of segments in JSON, three columns in CSV, gettext PO. */
 export type SegmentFormat = 'json' | 'csv' | 'po';
 
-/** Larger files are refused: reading is synchronous, and a worker that is busy for longer than its lease loses the operation. */
+/** Larger files are refused: they are read in memory, where they take some ten times their size. */
 export const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
 const BY_EXTENSION: Readonly<Record<string, SegmentFormat>> = {
@@ -38,20 +38,25 @@ const BY_CONTENT_TYPE: Readonly<Record<string, SegmentFormat>> = {
   'text/x-po': 'po',
 };
 
+/** A PO header may follow a long list of its translators. */
+const HEADER_WITHIN = 64 * 1024;
+
 const READERS = { json: readJson, csv: readCsv, po: readPo } satisfies Record<
   SegmentFormat,
-  (name: string, text: string) => Segment[]
+  (name: string, text: string, charset: string) => Segment[]
 >;
 
 /** Reads every segment of a file, in the file's order, at least one; throws `UnreadableFileError` when it is broken or of no known format. */
-export function readSegments(file: BilingualFile): Segment[] {
+export function readSegments(file: BilingualFile): { format: SegmentFormat; segments: Segment[] } {
   if (file.bytes.length > MAX_FILE_BYTES) {
     throw new UnreadableFileError(file.name, `the file is larger than ${MAX_FILE_BYTES} bytes: split it`);
   }
-  const text = decode(file);
-  const segments = READERS[pickFormat({ ...file, text })](file.name, text);
+  const charset = charsetOf(file.bytes);
+  const text = decode(file, charset);
+  const format = pickFormat({ ...file, text });
+  const segments = READERS[format](file.name, text, charset);
   if (segments.length === 0) throw new UnreadableFileError(file.name, 'the file holds no segments');
-  return segments;
+  return { format, segments };
 }
 
 /** Picks the format by the name's extension, else by the content type, else by how the text begins. */
@@ -76,15 +81,14 @@ function sniff(text: string): SegmentFormat | undefined {
   const start = text.slice(0, 4096).trimStart();
   if (/^[[{]/.test(start)) return 'json';
   if (/^(#|msgid|msgctxt)/.test(start)) return 'po';
-  const [header = ''] = start.split(/[\r\n]/, 1);
+  const [header = ''] = fromHeader(start).split(/[\r\n]/, 1);
   return /\bid\b/i.test(header) && /\bsource\b/i.test(header) && /\btarget\b/i.test(header)
     ? 'csv'
     : undefined;
 }
 
 /** Decodes strictly: a wrongly decoded file would export garbage that looks like text. */
-function decode({ name, bytes }: BilingualFile): string {
-  const charset = charsetOf(bytes);
+function decode({ name, bytes }: BilingualFile, charset: string): string {
   let decoder: TextDecoder;
   try {
     decoder = new TextDecoder(charset, { fatal: true });
@@ -112,9 +116,9 @@ function charsetOf(bytes: Uint8Array): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';
   // Latin-1 keeps ASCII as it is in all charsets that PO files use, and never fails.
-  const start = Buffer.from(bytes.subarray(0, 8192)).toString('latin1');
+  const start = Buffer.from(bytes.subarray(0, HEADER_WITHIN)).toString('latin1');
   if (!/^\s*msgid\b/m.test(start)) return 'utf-8';
-  const named = /^"Content-Type:[^"]*charset=([\w.:-]+)/im.exec(start)?.[1];
+  const named = /"(?:[^"\n]*\\n)?Content-Type:[^"]*charset=([\w.:-]+)/i.exec(start)?.[1];
   // A template says "CHARSET" until somebody fills it in.
   return named === undefined || named === 'CHARSET' ? 'utf-8' : named.toLowerCase();
 }

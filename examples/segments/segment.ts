@@ -7,6 +7,10 @@ export interface Segment {
   target: string;
   /** What a translator should know: comments, context, plural form. */
   note?: string;
+  /** What tells it from others with the same source (gettext's `msgctxt`); an empty one isn't the same as none. */
+  context?: string;
+  /** It is one of several forms by number, which follow each other, all with the same group. */
+  plural?: { group: string; forms: number };
   /** The translation is a guess that nobody has reviewed (gettext's `fuzzy`). */
   fuzzy?: true;
 }

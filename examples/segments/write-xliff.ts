@@ -1,71 +1,97 @@
-import { setImmediate } from 'node:timers/promises';
 import type { Segment } from './segment.js';
 
 /** What an export needs to know besides its segments. */
 export interface XliffOptions {
   /** The name of the file that the segments come from. */
   original: string;
+  /** What that file is: tools look for plural forms in `po` only. */
+  datatype: 'po' | 'plaintext';
   /** BCP 47, like `en` or `pt-BR`. */
   sourceLanguage: string;
   targetLanguage: string;
-  /** Told after every segment; awaited if it answers a promise. */
-  onProgress?: (done: number, total: number) => void | Promise<void>;
-  /** Ends the export with the signal's reason, within a few segments. */
-  signal?: AbortSignal | undefined;
 }
 
-/** Segments per chunk: small enough that the event loop turns every few milliseconds, large enough that writes are few. */
-const CHUNK = 200;
+/** A part of a file that is being written. */
+export interface Piece {
+  text: string;
+  /** How many segments are written with it, and of how many. */
+  done: number;
+  total: number;
+}
+
+/** Segments per piece: some 50 KB, so that whoever writes them is never at it for long. */
+const PIECE = 200;
 
 /**
- * Writes XLIFF 1.2 in chunks of some 50 KB, so that the whole file is never in memory; the event loop turns between
- * chunks. Every segment becomes one `trans-unit`; doubled ids get `~2`, `~3`, … . What XML 1.0 cannot hold is
- * written as U+FFFD.
+ * Writes XLIFF 1.2 in pieces, so that the whole file is never in memory. Every segment becomes one `trans-unit`; doubled ids
+ * get `~2`, `~3`, … . What XML 1.0 cannot hold is written as U+FFFD. Plural forms and contexts are laid out as the
+ * Representation Guide for Gettext PO has them, as far as the schema allows: names of context groups must be unique.
  */
-export async function* writeXliff(
-  segments: readonly Segment[],
-  options: XliffOptions,
-): AsyncGenerator<string, void, undefined> {
-  const { onProgress, signal } = options;
+export function* writeXliff(segments: readonly Segment[], options: XliffOptions): Generator<Piece, void> {
   const uniqueId = idMaker();
-  signal?.throwIfAborted();
-  let chunk = opening(options);
-  let done = 0;
-  for (const segment of segments) {
-    chunk += transUnit(segment, uniqueId(segment.id));
-    done++;
-    await onProgress?.(done, segments.length);
-    if (done % CHUNK === 0) {
-      yield chunk;
-      chunk = '';
-      // Awaiting alone only runs microtasks: heartbeats and other requests need a turn of the event loop.
-      await setImmediate();
-      signal?.throwIfAborted();
-    }
+  const total = segments.length;
+  let text = opening(options);
+  for (const [index, segment] of segments.entries()) {
+    const group = segment.plural?.group;
+    if (group !== undefined && group !== segments[index - 1]?.plural?.group)
+      text += groupStart(segments.slice(index, index + segment.plural!.forms));
+    text += transUnit(segment, uniqueId(segment.id));
+    if (group !== undefined && group !== segments[index + 1]?.plural?.group) text += '      </group>\n';
+    const done = index + 1;
+    if (done % PIECE !== 0 || done === total) continue;
+    yield { text, done, total };
+    text = '';
   }
-  yield `${chunk}    </body>\n  </file>\n</xliff>\n`;
+  yield { text: `${text}    </body>\n  </file>\n</xliff>\n`, done: total, total };
 }
 
-function opening({ original, sourceLanguage, targetLanguage }: XliffOptions): string {
+function opening({ original, datatype, sourceLanguage, targetLanguage }: XliffOptions): string {
   return (
     '<?xml version="1.0" encoding="UTF-8"?>\n' +
     '<xliff version="1.2" xmlns="urn:oasis:names:tc:xliff:document:1.2">\n' +
     `  <file original="${escapeAttribute(original)}" source-language="${escapeAttribute(sourceLanguage)}"` +
-    ` target-language="${escapeAttribute(targetLanguage)}" datatype="plaintext">\n    <body>\n`
+    ` target-language="${escapeAttribute(targetLanguage)}" datatype="${datatype}">\n    <body>\n`
   );
 }
 
-function transUnit({ source, target, note, fuzzy }: Segment, id: string): string {
+/** Translate Toolkit looks at the group for whether its forms are approved; the transitional schema lets it stand there. */
+function groupStart(forms: readonly Segment[]): string {
+  const [first] = forms;
+  const approved = forms.every(isApproved) ? ' approved="yes"' : '';
+  const id = escapeAttribute(first!.plural!.group);
+  return `      <group id="${id}" restype="x-gettext-plurals"${approved}>\n${contextGroup(first!)}`;
+}
+
+function transUnit(segment: Segment, id: string): string {
+  const { source, target, note, plural } = segment;
+  const approved = isApproved(segment) ? ' approved="yes"' : '';
   return (
-    `      <trans-unit id="${escapeAttribute(id)}" xml:space="preserve">\n` +
+    `      <trans-unit id="${escapeAttribute(id)}"${approved} xml:space="preserve">\n` +
     `        <source>${escapeText(source)}</source>\n` +
-    `        <target state="${stateOf(target, fuzzy)}">${escapeText(target)}</target>\n` +
+    `        <target state="${stateOf(segment)}">${escapeText(target)}</target>\n` +
+    (plural ? '' : contextGroup(segment)) +
     (note === undefined ? '' : `        <note>${escapeText(note)}</note>\n`) +
     '      </trans-unit>\n'
   );
 }
 
-function stateOf(target: string, fuzzy: boolean | undefined): string {
+/** The guide is older than msgctxt, so that tools gave it names of their own: Qt's is the first, Translate Toolkit's the other. */
+function contextGroup({ context }: Segment): string {
+  if (context === undefined) return '';
+  const element = (type: string): string =>
+    `          <context context-type="${type}">${escapeText(context)}</context>\n`;
+  return (
+    '        <context-group purpose="information">\n' +
+    `${element('x-gettext-msgctxt')}${element('x-po-msgctxt')}        </context-group>\n`
+  );
+}
+
+/** A tool takes a translation that isn't approved for one that must be reviewed. */
+function isApproved({ target, fuzzy }: Segment): boolean {
+  return target !== '' && !fuzzy;
+}
+
+function stateOf({ target, fuzzy }: Segment): string {
   if (target === '') return 'needs-translation';
   return fuzzy ? 'needs-review-translation' : 'translated';
 }

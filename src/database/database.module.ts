@@ -4,6 +4,7 @@ import { dataSourceOptions } from '../../ormconfig.js';
 import { DatabaseConfig } from '../config/config.js';
 import { connect } from './connection.js';
 import { Database } from './database.js';
+import { LeaseKeeper } from './lease-keeper.js';
 import { patiently } from './patience.js';
 import { Rows } from './rows.js';
 
@@ -21,7 +22,7 @@ import { Rows } from './rows.js';
       dataSourceFactory: (options) => patiently(() => connect(options!)),
     }),
   ],
-  providers: [Database, Rows],
-  exports: [Database, Rows],
+  providers: [Database, Rows, LeaseKeeper],
+  exports: [Database, Rows, LeaseKeeper],
 })
 export class DatabaseModule {}

@@ -5,6 +5,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { DeliveryConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
+import { type KeptLeases, LeaseKeeper } from '../database/lease-keeper.js';
 import { rideOut } from '../database/ride-out.js';
 import type { Hint } from '../queues/hint.js';
 import { HintFollower, type SendBack } from '../queues/hint-follower.js';
@@ -21,6 +22,7 @@ import {
   newAttemptId,
   PARKED_PER_PLACE,
   type Recorded,
+  RENEW_DELIVERIES,
 } from './delivery.store.js';
 import { type FirstAttempt, type FirstAttemptMaker, FirstAttempts } from './first-attempts.js';
 import { EndpointHealthStore } from './endpoint-health.store.js';
@@ -30,6 +32,8 @@ import { type AttemptResult, WebhookClient } from './webhook.client.js';
 
 /** An attempt whose receiver takes longer gives its place up; milliseconds. */
 const PATIENCE_MS = 1_000;
+/** For how many leases an attempt is kept by a process whose event loop is blocked: its callback must not wait for long. */
+const MOST_LEASES = 3;
 const MOST_HEADERS_TEXT = 16 * 1024;
 /** Request headers that the log shows; the others are secrets: the signature and the caller's own. */
 const SHOWN_HEADERS = new Set([
@@ -66,6 +70,7 @@ const NOT_BEGUN: AttemptResult = { ...NOT_MADE, code: 'aborted' };
 export class DeliveryAttempts implements FirstAttemptMaker {
   private readonly logger = new Logger('Deliveries');
   private readonly follower: HintFollower;
+  private readonly leases: KeptLeases;
   private readonly shutdown = new AbortController();
 
   constructor(
@@ -75,9 +80,11 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     private readonly secrets: SigningSecrets,
     private readonly box: SecretBox,
     firstAttempts: FirstAttempts,
+    keeper: LeaseKeeper,
     private readonly config: DeliveryConfig,
     database: Database,
   ) {
+    this.leases = keeper.of({ renew: RENEW_DELIVERIES, leaseS: config.leaseS });
     this.follower = new HintFollower({
       name: 'Deliveries',
       concurrency: config.concurrency,
@@ -103,7 +110,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
 
   private async claimAndAttempt(hint: Hint, park: () => void): Promise<void> {
     const claim = await this.store.claim(hint);
-    if (claim) await this.attemptClaimed(claim, park);
+    if (claim) await this.make(claim, park);
   }
 
   /** A place for the first attempt of a delivery that is being made. */
@@ -120,11 +127,22 @@ export class DeliveryAttempts implements FirstAttemptMaker {
       attemptId: newAttemptId(),
       begin: (claim) => {
         if (this.follower.stopping) abandon(claim.delivery.id);
-        else this.follower.run(place, claim.delivery.id, this.attemptClaimed(claim, place.park));
+        else this.follower.run(place, claim.delivery.id, this.make(claim, place.park));
       },
       cancel: place.end,
       abandon,
     };
+  }
+
+  /** Holds the lease while the attempt is made, though the event loop be blocked meanwhile. */
+  private async make(claim: DeliveryClaim, park: () => void): Promise<void> {
+    const { delivery, leaseToken: token } = claim;
+    this.leases.hold({ id: delivery.id, token, forS: MOST_LEASES * this.config.leaseS });
+    try {
+      await this.attemptClaimed(claim, park);
+    } finally {
+      this.leases.drop(token);
+    }
   }
 
   private async attemptClaimed(claim: DeliveryClaim, park: () => void): Promise<void> {

@@ -112,6 +112,12 @@ export const DUE_DELIVERIES = `EXISTS (SELECT FROM delivery WHERE phase = 'ready
   OR EXISTS (SELECT FROM delivery WHERE phase = 'running' ORDER BY due_at LIMIT 1)
   OR EXISTS (SELECT FROM delivery WHERE phase = 'held' ORDER BY endpoint_id, seq LIMIT 1)
   OR (SELECT min(due_at) FROM delivery WHERE phase = 'scheduled') <= now()`;
+/** Renews the leases `$1`, by delivery id, that still have the tokens `$2`, for `$3` seconds. */
+export const RENEW_DELIVERIES = `UPDATE delivery d SET due_at = now() + make_interval(secs => $3)
+       FROM (
+         SELECT l.id, l.token FROM unnest($1::text[], $2::uuid[]) AS l (id, token)
+         JOIN delivery USING (id) ORDER BY delivery.seq FOR UPDATE OF delivery
+       ) l WHERE d.id = l.id AND d.lease_token = l.token AND d.phase = 'running'`;
 
 /** Every statement on deliveries and attempts. Times are decided by PostgreSQL's `now()`. */
 @Injectable()

@@ -1,6 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
+import { type KeptLeases, LeaseKeeper } from '../database/lease-keeper.js';
 import { rideOut } from '../database/ride-out.js';
 import { FilesService } from '../files/files.service.js';
 import type { Hint } from '../queues/hint.js';
@@ -12,7 +13,7 @@ import type { OperationEntity } from './operation.entity.js';
 import { CANCELED, type How, OperationEnder } from './operation-ender.js';
 import { OperationRun, RunAborted, storable } from './operation-run.js';
 import { ENDED_TEXT } from './operation.state.js';
-import { type Claim, OperationStore, type Release } from './operation.store.js';
+import { type Claim, OperationStore, type Release, RENEW_OPERATIONS } from './operation.store.js';
 import type { OperationOutcome } from './operation-type.js';
 import { OperationTypes, type RegisteredType } from './operation-types.js';
 import { WakeUps } from '../queues/wake-ups.js';
@@ -47,6 +48,7 @@ const MOST_JSON = 1024 * 1024;
 export class OperationRunner {
   private readonly logger = new Logger('Operations');
   private readonly follower: HintFollower;
+  private readonly leases: KeptLeases;
   private readonly runs = new Map<string, OperationRun>();
   private renewal: NodeJS.Timeout | undefined;
   private cancels: NodeJS.Timeout | undefined;
@@ -62,9 +64,11 @@ export class OperationRunner {
     private readonly dispatcher: OperationDispatcher,
     private readonly waits: OperationWaits,
     wakeUps: WakeUps,
+    keeper: LeaseKeeper,
     private readonly config: OperationConfig,
     database: Database,
   ) {
+    this.leases = keeper.of({ renew: RENEW_OPERATIONS, leaseS: config.leaseS });
     this.follower = new HintFollower({
       name: 'Operations',
       concurrency: config.concurrency,
@@ -97,7 +101,14 @@ export class OperationRunner {
   private async claimAndRun(hint: Hint): Promise<void> {
     const claim = await this.store.claim(hint);
     if (!claim) return;
-    this.waits.grew(claim.operation.requestId);
+    const { leaseToken, operation } = claim;
+    this.leases.hold({
+      id: operation.requestId,
+      token: leaseToken,
+      name: operation.type,
+      forS: operation.timeoutS,
+    });
+    this.waits.grew(operation.requestId);
     const run = new OperationRun(claim, this.history, this.files, this.waits);
     // Its lease ran out here, as it may after an outage: nobody else would stop it.
     this.runs.get(run.requestId)?.abort('lease-lost');
@@ -109,6 +120,7 @@ export class OperationRunner {
       await run.finish(faultOf(verdict), () => this.follower.over);
       await this.settle(claim, run, verdict);
     } finally {
+      this.leases.drop(leaseToken);
       if (this.runs.get(run.requestId) === run) this.runs.delete(run.requestId);
     }
   }

@@ -122,6 +122,13 @@ export const DUE_OPERATIONS = `EXISTS (SELECT FROM operation WHERE phase = 'read
   OR EXISTS (SELECT FROM operation WHERE phase = 'hinted' ORDER BY due_at LIMIT 1)
   OR EXISTS (SELECT FROM operation WHERE phase = 'running' ORDER BY due_at LIMIT 1)
   OR (SELECT min(due_at) FROM operation WHERE phase = 'scheduled') <= now()`;
+/** Renews the leases `$1`, by request id, that still have the tokens `$2`, for `$3` seconds. */
+export const RENEW_OPERATIONS = `UPDATE operation o SET due_at = now() + make_interval(secs => $3)
+       FROM (
+         SELECT l.request_id, l.token FROM unnest($1::bigint[], $2::uuid[]) AS l (request_id, token)
+         JOIN operation USING (request_id) ORDER BY request_id FOR UPDATE OF operation
+       ) l WHERE o.request_id = l.request_id AND o.lease_token = l.token AND o.phase = 'running'
+       RETURNING o.request_id, o.cancel_at IS NOT NULL AS canceling`;
 
 /** Every hot statement on operations, each for many rows. Times are decided by PostgreSQL's `now()`. */
 @Injectable()
@@ -305,15 +312,11 @@ export class OperationStore {
   async renew(
     leases: readonly { requestId: string; leaseToken: string }[],
   ): Promise<Map<string, { canceling: boolean }>> {
-    const rows = await this.database.query<{ request_id: string; canceling: boolean }>(
-      `UPDATE operation o SET due_at = now() + make_interval(secs => $3)
-       FROM (
-         SELECT l.request_id, l.token FROM unnest($1::bigint[], $2::uuid[]) AS l (request_id, token)
-         JOIN operation USING (request_id) ORDER BY request_id FOR UPDATE OF operation
-       ) l WHERE o.request_id = l.request_id AND o.lease_token = l.token AND o.phase = 'running'
-       RETURNING o.request_id, o.cancel_at IS NOT NULL AS canceling`,
-      [leases.map((l) => l.requestId), leases.map((l) => l.leaseToken), this.config.leaseS],
-    );
+    const rows = await this.database.query<{ request_id: string; canceling: boolean }>(RENEW_OPERATIONS, [
+      leases.map((l) => l.requestId),
+      leases.map((l) => l.leaseToken),
+      this.config.leaseS,
+    ]);
     return new Map(rows.map(({ request_id, canceling }) => [request_id, { canceling }]));
   }
 

@@ -68,7 +68,7 @@ function csvOf(segments: readonly Segment[]): string {
 /** All of Volto's languages in one file: 5,165 segments. */
 function joinedVolto(): Segment[] {
   return ['de', 'fr', 'hi', 'ja', 'zh_CN'].flatMap((language) =>
-    readSegments({ name: 'volto.po', bytes: bytesOf(`volto/${language}.po`) }).map(
+    readSegments({ name: 'volto.po', bytes: bytesOf(`volto/${language}.po`) }).segments.map(
       ({ id, source, target }) => ({
         id: `${language}:${id}`,
         source,
@@ -179,7 +179,7 @@ describe('segments.export of a real file', () => {
   it.each(FILES)('gives XLIFF with every segment: $what', async (file) => {
     await using receiver = await Receiver.answering(200);
     const bytes = file.bytes();
-    const segments = readSegments({ name: file.name, bytes });
+    const { segments } = readSegments({ name: file.name, bytes });
     const id = await file.upload(file.name, bytes);
     const operation = await submit(id, file.language, { callback: { url: receiver.url } });
 

@@ -36,7 +36,17 @@ class NotedHandler {
 }
 OperationType({ name: 'test.noted', title: 'Run, and note when', tries: 5 })(NotedHandler);
 
+/** Blocks its process's event loop, as a long computation does; `ms` as above. */
+class BlockHandler {
+  run({ file, ms }, { attempt }) {
+    appendFileSync(file, `start ${process.pid}\n`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms[Math.min(attempt, ms.length) - 1]);
+    return { result: { pid: process.pid } };
+  }
+}
+OperationType({ name: 'test.block', title: 'Block the event loop', tries: 5 })(BlockHandler);
+
 class FaultModule {}
-Module({ providers: [DieHandler, StubbornHandler, NotedHandler] })(FaultModule);
+Module({ providers: [DieHandler, StubbornHandler, NotedHandler, BlockHandler] })(FaultModule);
 
 export default FaultModule;

@@ -1,9 +1,9 @@
 import 'reflect-metadata';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { madeAtOnce } from '../src/config/compiled-validation.js';
-import { validated, validatedInFull } from '../src/config/validation.js';
-import { ListOperationsQuery, SubmitOperationRequest } from '../src/faces/native/operation.request.js';
+import { madeAtOnce } from '../../src/config/compiled-validation.js';
+import { validated, validatedInFull } from '../../src/config/validation.js';
+import { ListOperationsQuery, SubmitOperationRequest } from '../../src/faces/native/operation.request.js';
 
 const ANY = fc.oneof(
   fc.constantFrom(

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import pg from 'pg';
-import { toDriver } from '../src/database/parameters.js';
-import { newDatabase } from './support/database.js';
+import { toDriver } from '../../src/database/parameters.js';
+import { newDatabase } from '../support/database.js';
 
 let client: pg.Client;
 

@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest';
-import { Database } from '../src/database/database.js';
-import { App } from './support/app.js';
-import { rowsOf } from './support/database.js';
+import { Database } from '../../src/database/database.js';
+import { App } from '../support/app.js';
+import { rowsOf } from '../support/database.js';
 
 const TOMORROW = new Date(Date.now() + 86_400_000).toISOString();
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { randomId } from '../src/database/random-id.js';
+import { randomId } from '../../src/database/random-id.js';
 
 it('gives every id 128 bits of its own, over many fillings of its pool', () => {
   const ids = Array.from({ length: 2_000 }, () => randomId('op_'));
