@@ -16,7 +16,9 @@ import { AttemptDetail1764300000510 } from './migrations/1764300000510-attempt-d
 import { SpareLeases1764300000600 } from './migrations/1764300000600-spare-leases.js';
 import { SilentUntil1764300000610 } from './migrations/1764300000610-silent-until.js';
 import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
+import { Audit1764450000100 } from './migrations/1764450000100-audit.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
+import { AuditEntity } from './src/accounts/audit.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { CONNECTION } from './src/database/postgres-client.js';
 import { AttemptEntity, DeliveryEntity } from './src/deliveries/delivery.entity.js';
@@ -47,6 +49,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       AccountEntity,
       ApiKeyEntity,
       AuthTokenEntity,
+      AuditEntity,
       SigningSecretEntity,
       OperationEntity,
       HistoryEntryEntity,
@@ -83,6 +86,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       SpareLeases1764300000600,
       SilentUntil1764300000610,
       Resent1764300000620,
+      Audit1764450000100,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,

@@ -50,6 +50,20 @@ CREATE TABLE attempt (
   CONSTRAINT attempt_outcome_check CHECK (outcome = ANY (ARRAY['started'::text, 'delivered'::text, 'failed'::text, 'unknown'::text]))
 ) WITH (fillfactor=80);
 
+CREATE TABLE audit (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  at timestamp with time zone DEFAULT now() NOT NULL,
+  account_id text,
+  actor_key_id text,
+  actor_name text,
+  address text,
+  action text NOT NULL,
+  target text,
+  details jsonb DEFAULT '{}'::jsonb NOT NULL,
+  sum_key text,
+  CONSTRAINT audit_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE auth_token (
   hash text NOT NULL,
   key_id text NOT NULL,
@@ -304,6 +318,9 @@ CREATE TABLE turn (
 );
 
 CREATE INDEX api_key_account ON api_key USING btree (account_id);
+CREATE INDEX audit_account ON audit USING btree (account_id, id);
+CREATE INDEX audit_at ON audit USING btree (at);
+CREATE UNIQUE INDEX audit_sum ON audit USING btree (sum_key) WHERE (sum_key IS NOT NULL);
 CREATE INDEX auth_token_used ON auth_token USING btree (used_at);
 CREATE INDEX callback_host_age ON callback_host USING btree (first_used_at);
 CREATE INDEX callback_host_new ON callback_host USING btree (account_id, first_used_at);
@@ -1276,6 +1293,9 @@ AS $function$
 COMMENT ON COLUMN account.number IS 'from 1, in the order in which accounts were made';
 COMMENT ON COLUMN attempt.detail IS 'shown to keys with the scope admin only: an address that DNS answered, for instance';
 COMMENT ON COLUMN attempt.resent IS 'sent once more over a new connection: the kept one broke before any answer, and the receiver may have seen both';
+COMMENT ON TABLE audit IS 'what was done with keys, accounts, secrets and endpoints, and logins; never changed but for a count, deleted when RINGBACK_AUDIT_RETENTION is over';
+COMMENT ON COLUMN audit.account_id IS 'the account that it concerns; it may be gone by now';
+COMMENT ON COLUMN audit.sum_key IS 'minute and kind of what is summed up: the same once more only makes its count grow';
 COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';
 COMMENT ON TABLE callback_host IS 'hosts of the callback URLs an account has given: a host that is not here is new, and new ones are bounded';
 COMMENT ON TABLE chore IS 'recurring work of the whole installation: dispatched and claimed like an operation';

@@ -71,7 +71,7 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       newHostsPerMinute: env.RINGBACK_NEW_HOSTS_PER_MINUTE,
     },
     secrets: { keys: secretKeys(env, embedded, production) },
-    accounts: { slots: env.RINGBACK_SLOTS, firstKey: env.RINGBACK_API_KEY },
+    accounts: { slots: env.RINGBACK_SLOTS, firstKey: env.RINGBACK_API_KEY, triesPerMinute: 60 },
     trm: {
       zeroId: env.RINGBACK_TRM_ZERO_ID,
       strict: env.RINGBACK_TRM_STRICT,
@@ -93,7 +93,11 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       sharing: env.RINGBACK_BGRS_SHARING,
     },
     files: { ...filesPlace(env), keptS: env.RINGBACK_RETENTION.get('keep1m')! },
-    housekeeping: { everyS: env.RINGBACK_HOUSEKEEPING_S, historyS: env.RINGBACK_HISTORY_RETENTION },
+    housekeeping: {
+      everyS: env.RINGBACK_HOUSEKEEPING_S,
+      historyS: env.RINGBACK_HISTORY_RETENTION,
+      auditS: env.RINGBACK_AUDIT_RETENTION,
+    },
   };
 }
 

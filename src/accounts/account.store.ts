@@ -8,6 +8,7 @@ import type { Scope } from './scopes.js';
 /** A key that was found valid, and whose it is. */
 export interface KeyHolder {
   readonly keyId: string;
+  readonly keyName: string;
   readonly accountId: string;
   readonly accountNumber: number;
   readonly scopes: readonly Scope[];
@@ -105,17 +106,19 @@ export class AccountStore {
   async holderOf(hash: string): Promise<KeyHolder | null> {
     const [row] = await this.database.query<{
       id: string;
+      name: string;
       account_id: string;
       number: string;
       scopes: Scope[];
     }>(
-      `SELECT k.id, k.account_id, a.number, k.scopes FROM api_key k JOIN account a ON a.id = k.account_id
+      `SELECT k.id, k.name, k.account_id, a.number, k.scopes FROM api_key k JOIN account a ON a.id = k.account_id
        WHERE k.hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())`,
       [hash],
     );
     return row
       ? {
           keyId: row.id,
+          keyName: row.name,
           accountId: row.account_id,
           accountNumber: Number(row.number),
           scopes: row.scopes,

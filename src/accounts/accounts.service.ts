@@ -5,6 +5,8 @@ import { patiently } from '../database/patience.js';
 import { SigningSecrets } from '../signing/signing-secrets.store.js';
 import type { AccountEntity, ApiKeyEntity } from './account.entity.js';
 import { AccountStore, type KeyHolder } from './account.store.js';
+import { Audit } from './audit.js';
+import type { Actor } from './audit.store.js';
 import type { Scope } from './scopes.js';
 
 const DEFAULT_ACCOUNT = 'default';
@@ -23,6 +25,7 @@ export class AccountsService implements OnModuleInit {
   constructor(
     private readonly store: AccountStore,
     private readonly secrets: SigningSecrets,
+    private readonly audit: Audit,
     private readonly config: AccountConfig,
   ) {}
 
@@ -55,7 +58,8 @@ export class AccountsService implements OnModuleInit {
     const made = newKey();
     keep(made.text);
     const accountId = await this.ensure(DEFAULT_ACCOUNT);
-    await this.save(accountId, made, { name: 'first admin key', scopes: ['admin'], expiresAt: null });
+    const key = { name: 'first admin key', scopes: ['admin' as const], expiresAt: null };
+    await this.written(await this.save(accountId, made, key), null);
     return made.text;
   }
 
@@ -66,17 +70,24 @@ export class AccountsService implements OnModuleInit {
 
   /** Id of the account of this name, which is made when it is new. */
   async ensure(name: string): Promise<string> {
-    return (await this.idOf(name)) ?? (await this.create(name, undefined))?.id ?? (await this.idOf(name))!;
+    return (
+      (await this.idOf(name)) ?? (await this.create(name, undefined, null))?.id ?? (await this.idOf(name))!
+    );
   }
 
-  /** Null when the name is taken. */
-  async create(name: string, slots: number | undefined): Promise<AccountEntity | null> {
+  /** Null when the name is taken. `actor` is null where no key asked for it. */
+  async create(name: string, slots: number | undefined, actor: Actor | null): Promise<AccountEntity | null> {
     const account = await this.store.create({
       id: `acc_${randomBytes(16).toString('hex')}`,
       name,
       slots: slots ?? this.config.slots,
     });
-    if (account) await this.secrets.ensure(account.id);
+    if (account) {
+      await this.secrets.ensure(account.id);
+      const { id } = account;
+      const details = { name, slots: account.slots };
+      await this.audit.write({ accountId: id, actor, action: 'account.created', target: id, details });
+    }
     return account;
   }
 
@@ -84,9 +95,17 @@ export class AccountsService implements OnModuleInit {
   async createKey(
     accountId: string,
     key: { name: string; scopes: Scope[]; expiresAt: Date | null },
+    actor: Actor,
   ): Promise<{ entity: ApiKeyEntity; key: string }> {
     const made = newKey();
-    return { entity: await this.save(accountId, made, key), key: made.text };
+    return { entity: await this.written(await this.save(accountId, made, key), actor), key: made.text };
+  }
+
+  private async written(key: ApiKeyEntity, actor: Actor | null): Promise<ApiKeyEntity> {
+    const { id, accountId, name, scopes, expiresAt } = key;
+    const details = { name, scopes, expires_at: expiresAt };
+    await this.audit.write({ accountId, actor, action: 'key.created', target: id, details });
+    return key;
   }
 
   private save(
@@ -97,9 +116,10 @@ export class AccountsService implements OnModuleInit {
     return this.store.saveKey({ id: `key_${id}`, accountId, hash: digest(text), ...key });
   }
 
-  async revokeKey(accountId: string, keyId: string): Promise<boolean> {
+  async revokeKey(accountId: string, keyId: string, actor: Actor): Promise<boolean> {
     const revoked = await this.store.revokeKey(accountId, keyId);
     this.cache.clear();
+    if (revoked) await this.audit.write({ accountId, actor, action: 'key.revoked', target: keyId });
     return revoked;
   }
 

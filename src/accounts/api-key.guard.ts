@@ -11,9 +11,12 @@ import {
 import { Reflector } from '@nestjs/core';
 import { ApiSecurity } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import { addressOf } from '../http/client-address.js';
 import { Problem } from '../http/problem.js';
 import { AccountsService } from './accounts.service.js';
 import type { KeyHolder } from './account.store.js';
+import type { Actor } from './audit.store.js';
+import { LoginAttempts } from './login-attempts.js';
 import type { Scope } from './scopes.js';
 
 const SCOPE = 'ringback:scope';
@@ -28,6 +31,7 @@ export class ApiKeyGuard implements CanActivate {
 
   constructor(
     protected readonly accounts: AccountsService,
+    protected readonly logins: LoginAttempts,
     private readonly reflector: Reflector,
   ) {}
 
@@ -47,9 +51,11 @@ export class ApiKeyGuard implements CanActivate {
     const key = /^Bearer +(rb_[A-Za-z0-9_-]{1,300})$/i.exec(request.headers.authorization ?? '')?.[1];
     const holder = key === undefined ? null : await this.accounts.holderOf(key);
     if (holder) return holder;
-    throw new Problem(401, 'unauthorized', 'send a valid API key: Authorization: Bearer rb_…', {
+    const refusal = new Problem(401, 'unauthorized', 'send a valid API key: Authorization: Bearer rb_…', {
       headers: { 'www-authenticate': 'Bearer' },
     });
+    // Whoever sends none is told so, and has tried nothing.
+    throw request.headers.authorization === undefined ? refusal : this.logins.failed(request.ip, refusal);
   }
 }
 
@@ -79,4 +85,10 @@ export const AccountId = createParamDecorator((_: unknown, context: ExecutionCon
 /** Whether the request's key has the scope `admin`: its holder may know what is inside. */
 export const IsOperator = createParamDecorator((_: unknown, context: ExecutionContext): boolean => {
   return context.switchToHttp().getRequest<WithHolder>().holder!.scopes.includes('admin');
+});
+
+/** Who asks, for the audit. */
+export const By = createParamDecorator((_: unknown, context: ExecutionContext): Actor => {
+  const { holder, ip } = context.switchToHttp().getRequest<WithHolder>();
+  return { keyId: holder!.keyId, name: holder!.keyName, address: addressOf(ip) };
 });

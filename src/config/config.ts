@@ -91,6 +91,8 @@ export abstract class AccountConfig {
   abstract readonly slots: number;
   /** RINGBACK_API_KEY; without one, a key is made when the database has none; null makes none. */
   abstract readonly firstKey: string | undefined | null;
+  /** Wrong credentials that one address may send a minute, per process. */
+  abstract readonly triesPerMinute: number;
 }
 
 /** The trm face. */
@@ -130,6 +132,8 @@ export abstract class HousekeepingConfig {
   abstract readonly everyS: number;
   /** Seconds after an operation's end until its row, history and deliveries go. */
   abstract readonly historyS: number;
+  /** Seconds that an entry of the audit is kept. */
+  abstract readonly auditS: number;
 }
 
 /** The gateway in front of a provider's API, and the bgrs face on it. */

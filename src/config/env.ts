@@ -281,6 +281,11 @@ export const SETTINGS = {
     'How long after its end an operation is known at all: then its row, history, deliveries and attempts are deleted (units s, m, h, d). Never sooner than its retention class says.',
     duration,
   ),
+  RINGBACK_AUDIT_RETENTION: setting(
+    '365d',
+    'How long an entry of the audit is kept (units s, m, h, d).',
+    duration,
+  ),
   RINGBACK_HOUSEKEEPING_S: setting(
     '60',
     'Seconds between two rounds of housekeeping, which deletes what has expired. One process at a time does it.',

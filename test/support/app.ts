@@ -101,10 +101,10 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
       newHostsPerMinute: 60,
     },
     secrets: { keys: `k1:${Buffer.alloc(32, 7).toString('base64')}` },
-    accounts: { slots: 20, firstKey: TEST_KEY },
+    accounts: { slots: 20, firstKey: TEST_KEY, triesPerMinute: 10_000 },
     files: { folder: join(folder, 'files'), s3: undefined, keptS: 2_592_000 },
     trm: { zeroId: false, strict: false, requestsPerHour: 100_000, tokenIdleS: 1800 },
-    housekeeping: { everyS: 60, historyS: 90 * 86_400 },
+    housekeeping: { everyS: 60, historyS: 90 * 86_400, auditS: 365 * 86_400 },
     gateway: {
       upstream: undefined,
       port: 0,

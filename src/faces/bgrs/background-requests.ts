@@ -35,7 +35,7 @@ export class BackgroundRequests {
   async accept(request: IncomingMessage, batch: boolean, ready: () => void): Promise<string> {
     const [method, target] = [request.method!, request.url!];
     const caller = await this.credentials.callerOf(
-      { method, target, headers: request.headers },
+      { method, target, headers: request.headers, address: request.socket.remoteAddress },
       'operations:write',
     );
     if (Number(request.headers['content-length'] ?? 0) > MOST_UPLOAD_BYTES)

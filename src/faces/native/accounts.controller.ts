@@ -3,7 +3,9 @@ import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { AccountEntity } from '../../accounts/account.entity.js';
 import { AccountStore } from '../../accounts/account.store.js';
 import { AccountsService } from '../../accounts/accounts.service.js';
-import { NeedsScope } from '../../accounts/api-key.guard.js';
+import { By, NeedsScope } from '../../accounts/api-key.guard.js';
+import { Audit } from '../../accounts/audit.js';
+import type { Actor } from '../../accounts/audit.store.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
@@ -18,6 +20,7 @@ export class AccountsController {
   constructor(
     private readonly accounts: AccountsService,
     private readonly store: AccountStore,
+    private readonly audit: Audit,
   ) {}
 
   /** Makes an account. */
@@ -26,8 +29,8 @@ export class AccountsController {
   @HttpCode(201)
   @ApiProblem(409, 'Another account has this name')
   @ApiExamples(CreateAccountRequest, { 'An account': { name: 'acme', slots: 5 } })
-  async create(@Body() request: CreateAccountRequest): Promise<AccountResponse> {
-    const account = await this.accounts.create(request.name, request.slots);
+  async create(@Body() request: CreateAccountRequest, @By() actor: Actor): Promise<AccountResponse> {
+    const account = await this.accounts.create(request.name, request.slots, actor);
     if (!account) throw nameTaken();
     return AccountResponse.from(account);
   }
@@ -59,10 +62,16 @@ export class AccountsController {
   @ApiOperation({ operationId: 'changeAccount' })
   @ApiProblem(409, 'Another account has this name')
   @ApiExamples(ChangeAccountRequest, { 'More slots': { slots: 50 } })
-  async change(@Param('id') id: string, @Body() request: ChangeAccountRequest): Promise<AccountResponse> {
+  async change(
+    @Param('id') id: string,
+    @Body() request: ChangeAccountRequest,
+    @By() actor: Actor,
+  ): Promise<AccountResponse> {
     const account = await this.store.change(id, request);
     if (account === 'name-taken') throw nameTaken();
     if (!account) throw notFound('account', id);
+    const action = 'account.changed';
+    await this.audit.write({ accountId: id, actor, action, target: id, details: { ...request } });
     return AccountResponse.from(account);
   }
 
@@ -73,7 +82,11 @@ export class AccountsController {
   @ApiExamples(CreateKeyRequest, {
     'A key for submits': { name: 'acme backend', scopes: ['operations:write', 'operations:read'] },
   })
-  async createKey(@Param('id') id: string, @Body() request: CreateKeyRequest): Promise<ApiKeyResponse> {
+  async createKey(
+    @Param('id') id: string,
+    @Body() request: CreateKeyRequest,
+    @By() actor: Actor,
+  ): Promise<ApiKeyResponse> {
     const account = await this.find(id);
     const expiresAt = dateOf(request.expires_at) ?? null;
     if (expiresAt !== null && expiresAt.getTime() <= Date.now()) {
@@ -81,11 +94,8 @@ export class AccountsController {
         errors: [{ path: 'expires_at', message: 'must be in the future' }],
       });
     }
-    const { entity, key } = await this.accounts.createKey(account.id, {
-      name: request.name,
-      scopes: request.scopes,
-      expiresAt,
-    });
+    const { name, scopes } = request;
+    const { entity, key } = await this.accounts.createKey(account.id, { name, scopes, expiresAt }, actor);
     return ApiKeyResponse.from(entity, key);
   }
 
@@ -109,8 +119,8 @@ export class AccountsController {
   @Delete(':id/keys/:key')
   @ApiOperation({ operationId: 'revokeKey' })
   @HttpCode(204)
-  async revokeKey(@Param('id') id: string, @Param('key') key: string): Promise<void> {
-    if (!(await this.accounts.revokeKey(id, key))) throw notFound('key', key);
+  async revokeKey(@Param('id') id: string, @Param('key') key: string, @By() actor: Actor): Promise<void> {
+    if (!(await this.accounts.revokeKey(id, key, actor))) throw notFound('key', key);
   }
 
   private async find(id: string): Promise<AccountEntity> {

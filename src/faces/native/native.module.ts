@@ -8,6 +8,7 @@ import { RequestValidationPipe } from '../../http/validation.pipe.js';
 import { OperationsModule } from '../../operations/operations.module.js';
 import { SigningModule } from '../../signing/signing.module.js';
 import { AccountsController } from './accounts.controller.js';
+import { AuditController } from './audit.controller.js';
 import { BatchController } from './batch.controller.js';
 import { CallbackCheckController } from './callback-check.controller.js';
 import { DeliveriesController } from './deliveries.controller.js';
@@ -30,6 +31,7 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     DeliveriesController,
     FilesController,
     AccountsController,
+    AuditController,
     LedgerController,
     SigningSecretController,
     CallbackCheckController,
