@@ -102,6 +102,15 @@ export class AccountStore {
     return (await this.database.query('SELECT 1 FROM api_key LIMIT 1')).length > 0;
   }
 
+  /** Which of these keys are neither expired nor revoked. */
+  async validKeys(ids: readonly string[]): Promise<Set<string>> {
+    const rows = await this.database.query<{ id: string }>(
+      `SELECT id FROM api_key WHERE id = ANY ($1) AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
+      [ids],
+    );
+    return new Set(rows.map(({ id }) => id));
+  }
+
   /** The holder of a key that is neither expired nor revoked. */
   async holderOf(hash: string): Promise<KeyHolder | null> {
     const [row] = await this.database.query<{

@@ -7,6 +7,7 @@ import { Audit } from './audit.js';
 import { AuditStore } from './audit.store.js';
 import { AuthTokenStore } from './auth-token.store.js';
 import { AuthTokens } from './auth-tokens.js';
+import { HeldKeys } from './held-keys.js';
 import { LoginAttempts } from './login-attempts.js';
 
 /** Accounts, their API keys, and the guard that knows them. Global, since every controller is guarded. */
@@ -21,8 +22,18 @@ import { LoginAttempts } from './login-attempts.js';
     AuditStore,
     AuthTokenStore,
     AuthTokens,
+    HeldKeys,
     LoginAttempts,
   ],
-  exports: [AccountStore, AccountsService, ApiKeyGuard, Audit, AuditStore, AuthTokens, LoginAttempts],
+  exports: [
+    AccountStore,
+    AccountsService,
+    ApiKeyGuard,
+    Audit,
+    AuditStore,
+    AuthTokens,
+    HeldKeys,
+    LoginAttempts,
+  ],
 })
 export class AccountsModule {}

@@ -87,6 +87,11 @@ export const IsOperator = createParamDecorator((_: unknown, context: ExecutionCo
   return context.switchToHttp().getRequest<WithHolder>().holder!.scopes.includes('admin');
 });
 
+/** The id of the key that the request carries. */
+export const KeyId = createParamDecorator((_: unknown, context: ExecutionContext): string => {
+  return context.switchToHttp().getRequest<WithHolder>().holder!.keyId;
+});
+
 /** Who asks, for the audit. */
 export const By = createParamDecorator((_: unknown, context: ExecutionContext): Actor => {
   const { holder, ip } = context.switchToHttp().getRequest<WithHolder>();
