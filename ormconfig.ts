@@ -17,6 +17,7 @@ import { SpareLeases1764300000600 } from './migrations/1764300000600-spare-lease
 import { SilentUntil1764300000610 } from './migrations/1764300000610-silent-until.js';
 import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
 import { Audit1764450000100 } from './migrations/1764450000100-audit.js';
+import { Quotas1764450000110 } from './migrations/1764450000110-quotas.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { AuditEntity } from './src/accounts/audit.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
@@ -87,6 +88,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       SilentUntil1764300000610,
       Resent1764300000620,
       Audit1764450000100,
+      Quotas1764450000110,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,

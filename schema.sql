@@ -7,9 +7,15 @@ CREATE TABLE account (
   slots integer NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   number bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  quota_bytes bigint,
+  quota_waiting integer,
+  requests_per_s double precision,
   CONSTRAINT account_pkey PRIMARY KEY (id),
   CONSTRAINT account_name_key UNIQUE (name),
   CONSTRAINT account_number_key UNIQUE (number),
+  CONSTRAINT account_quota_bytes_check CHECK (quota_bytes >= 0),
+  CONSTRAINT account_quota_waiting_check CHECK (quota_waiting >= 0),
+  CONSTRAINT account_requests_per_s_check CHECK (requests_per_s >= 0::double precision),
   CONSTRAINT account_slots_check CHECK (slots > 0)
 );
 
@@ -345,6 +351,7 @@ CREATE INDEX operation_account ON operation USING btree (account_id, request_id)
 CREATE INDEX operation_canceling ON operation USING btree (cancel_at) WHERE ((cancel_at IS NOT NULL) AND (due_at IS NOT NULL));
 CREATE INDEX operation_due ON operation USING btree (phase, due_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'hinted'::text, 'running'::text]));
 CREATE INDEX operation_ready ON operation USING btree (account_id, priority DESC, request_id) WHERE (phase = 'ready'::text);
+CREATE INDEX operation_scheduled ON operation USING btree (account_id) WHERE (phase = 'scheduled'::text);
 CREATE INDEX operation_slots ON operation USING btree (account_id, due_at) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
 CREATE INDEX operation_sweep ON operation USING btree (COALESCE(sweep_at, expires_at)) INCLUDE (state, type) WHERE (due_at IS NULL);
 CREATE INDEX receiver_known ON receiver USING btree (known_at);
@@ -1291,6 +1298,9 @@ AS $function$
       END $function$;
 
 COMMENT ON COLUMN account.number IS 'from 1, in the order in which accounts were made';
+COMMENT ON COLUMN account.quota_bytes IS 'bytes that it may have stored; 0 for any, null for RINGBACK_QUOTA_BYTES';
+COMMENT ON COLUMN account.quota_waiting IS 'operations that it may have Waiting; 0 for any, null for RINGBACK_QUOTA_WAITING';
+COMMENT ON COLUMN account.requests_per_s IS 'requests that it may make a second, per process; 0 for any, null for RINGBACK_REQUESTS_PER_S';
 COMMENT ON COLUMN attempt.detail IS 'shown to keys with the scope admin only: an address that DNS answered, for instance';
 COMMENT ON COLUMN attempt.resent IS 'sent once more over a new connection: the kept one broke before any answer, and the receiver may have seen both';
 COMMENT ON TABLE audit IS 'what was done with keys, accounts, secrets and endpoints, and logins; never changed but for a count, deleted when RINGBACK_AUDIT_RETENTION is over';

@@ -71,7 +71,14 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       newHostsPerMinute: env.RINGBACK_NEW_HOSTS_PER_MINUTE,
     },
     secrets: { keys: secretKeys(env, embedded, production) },
-    accounts: { slots: env.RINGBACK_SLOTS, firstKey: env.RINGBACK_API_KEY, triesPerMinute: 60 },
+    accounts: {
+      slots: env.RINGBACK_SLOTS,
+      quotaBytes: env.RINGBACK_QUOTA_BYTES,
+      quotaWaiting: env.RINGBACK_QUOTA_WAITING,
+      requestsPerS: env.RINGBACK_REQUESTS_PER_S,
+      firstKey: env.RINGBACK_API_KEY,
+      triesPerMinute: 60,
+    },
     trm: {
       zeroId: env.RINGBACK_TRM_ZERO_ID,
       strict: env.RINGBACK_TRM_STRICT,

@@ -47,6 +47,9 @@ describe('an account', () => {
       number: expect.any(Number),
       name: 'Acme GmbH',
       slots: 3,
+      quota_bytes: null,
+      quota_waiting: null,
+      requests_per_s: null,
       created_at: expect.stringMatching(/Z$/),
     });
     expect((await admin.get(`/v1/accounts/${created.id}`)).body).toEqual(created);

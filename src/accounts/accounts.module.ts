@@ -9,6 +9,7 @@ import { AuthTokenStore } from './auth-token.store.js';
 import { AuthTokens } from './auth-tokens.js';
 import { HeldKeys } from './held-keys.js';
 import { LoginAttempts } from './login-attempts.js';
+import { RequestRates } from './request-rates.js';
 
 /** Accounts, their API keys, and the guard that knows them. Global, since every controller is guarded. */
 @Global()
@@ -24,6 +25,7 @@ import { LoginAttempts } from './login-attempts.js';
     AuthTokens,
     HeldKeys,
     LoginAttempts,
+    RequestRates,
   ],
   exports: [
     AccountStore,
@@ -34,6 +36,7 @@ import { LoginAttempts } from './login-attempts.js';
     AuthTokens,
     HeldKeys,
     LoginAttempts,
+    RequestRates,
   ],
 })
 export class AccountsModule {}

@@ -4,7 +4,7 @@ import { AccountConfig } from '../config/config.js';
 import { patiently } from '../database/patience.js';
 import { SigningSecrets } from '../signing/signing-secrets.store.js';
 import type { AccountEntity, ApiKeyEntity } from './account.entity.js';
-import { AccountStore, type KeyHolder } from './account.store.js';
+import { type AccountChange, AccountStore, type KeyHolder } from './account.store.js';
 import { Audit } from './audit.js';
 import type { Actor } from './audit.store.js';
 import type { Scope } from './scopes.js';
@@ -16,6 +16,9 @@ const GIVEN_KEY_ID = 'key_environment';
 const KEY_CACHE_MS = 3_000;
 const MOST_CACHED = 10_000;
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+/** An account to be; what isn't given is as the settings say. */
+export type NewAccount = AccountChange & { readonly name: string };
 
 /** Accounts and their API keys. */
 @Injectable()
@@ -70,22 +73,27 @@ export class AccountsService implements OnModuleInit {
 
   /** Id of the account of this name, which is made when it is new. */
   async ensure(name: string): Promise<string> {
-    return (
-      (await this.idOf(name)) ?? (await this.create(name, undefined, null))?.id ?? (await this.idOf(name))!
-    );
+    return (await this.idOf(name)) ?? (await this.create({ name }, null))?.id ?? (await this.idOf(name))!;
   }
 
   /** Null when the name is taken. `actor` is null where no key asked for it. */
-  async create(name: string, slots: number | undefined, actor: Actor | null): Promise<AccountEntity | null> {
+  async create({ name, slots, ...quotas }: NewAccount, actor: Actor | null): Promise<AccountEntity | null> {
     const account = await this.store.create({
       id: `acc_${randomBytes(16).toString('hex')}`,
       name,
       slots: slots ?? this.config.slots,
+      ...quotas,
     });
     if (account) {
       await this.secrets.ensure(account.id);
       const { id } = account;
-      const details = { name, slots: account.slots };
+      const details = {
+        name,
+        slots: account.slots,
+        quota_bytes: quotas.quotaBytes,
+        quota_waiting: quotas.quotaWaiting,
+        requests_per_s: quotas.requestsPerS,
+      };
       await this.audit.write({ accountId: id, actor, action: 'account.created', target: id, details });
     }
     return account;
@@ -121,6 +129,11 @@ export class AccountsService implements OnModuleInit {
     this.cache.clear();
     if (revoked) await this.audit.write({ accountId, actor, action: 'key.revoked', target: keyId });
     return revoked;
+  }
+
+  /** An account was changed here: what its keys may do is looked up anew. */
+  changed(): void {
+    this.cache.clear();
   }
 
   /** Who holds this key; null when it is unknown, expired or revoked. */

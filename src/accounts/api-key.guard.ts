@@ -10,13 +10,14 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ApiSecurity } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { addressOf } from '../http/client-address.js';
 import { Problem } from '../http/problem.js';
 import { AccountsService } from './accounts.service.js';
 import type { KeyHolder } from './account.store.js';
 import type { Actor } from './audit.store.js';
 import { LoginAttempts } from './login-attempts.js';
+import { RequestRates } from './request-rates.js';
 import type { Scope } from './scopes.js';
 
 const SCOPE = 'ringback:scope';
@@ -32,14 +33,20 @@ export class ApiKeyGuard implements CanActivate {
   constructor(
     protected readonly accounts: AccountsService,
     protected readonly logins: LoginAttempts,
+    private readonly rates: RequestRates,
     private readonly reflector: Reflector,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const request = context.switchToHttp().getRequest<WithHolder>();
+    const http = context.switchToHttp();
+    const request = http.getRequest<WithHolder>();
     const holder = await this.holder(request);
-    const scope = this.reflector.getAllAndOverride<Scope>(SCOPE, [context.getHandler(), context.getClass()]);
-    if (!holder.scopes.includes('admin') && !holder.scopes.includes(scope)) {
+    void http.getResponse<FastifyReply>().headers(this.rates.spend(holder));
+    const scope = this.reflector.getAllAndOverride<Scope | null>(SCOPE, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    if (scope !== null && !holder.scopes.includes('admin') && !holder.scopes.includes(scope)) {
       throw new Problem(403, 'forbidden', `this API key lacks the scope ${scope}`);
     }
     request.holder = holder;
@@ -59,15 +66,15 @@ export class ApiKeyGuard implements CanActivate {
   }
 }
 
-/** The route needs an API key with this scope (or `admin`). */
+/** The route needs an API key with this scope (or `admin`); null takes any key. */
 export function NeedsScope(
-  scope: Scope,
+  scope: Scope | null,
   guard: Type<ApiKeyGuard> & Pick<typeof ApiKeyGuard, 'alsoTakes'> = ApiKeyGuard,
 ): MethodDecorator & ClassDecorator {
   return applyDecorators(
     SetMetadata(SCOPE, scope),
     UseGuards(guard),
-    ApiSecurity('bearer', [scope]),
+    ApiSecurity('bearer', scope === null ? [] : [scope]),
     ...guard.alsoTakes.map((credentials) => ApiSecurity({ ...credentials })),
   );
 }

@@ -91,6 +91,10 @@ export abstract class AccountConfig {
   abstract readonly slots: number;
   /** RINGBACK_API_KEY; without one, a key is made when the database has none; null makes none. */
   abstract readonly firstKey: string | undefined | null;
+  /** Bytes, Waiting operations and requests a second of an account that has no quotas of its own; 0 for any. */
+  abstract readonly quotaBytes: number;
+  abstract readonly quotaWaiting: number;
+  abstract readonly requestsPerS: number;
   /** Wrong credentials that one address may send a minute, per process. */
   abstract readonly triesPerMinute: number;
 }

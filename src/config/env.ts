@@ -115,6 +115,21 @@ export const SETTINGS = {
     'Default slots of an account: how many of its operations may be Executing at once, over all processes.',
     number(1, 100_000),
   ),
+  RINGBACK_QUOTA_BYTES: setting(
+    '0',
+    'Bytes that an account may have stored: files, inputs, results and the bodies of callbacks. Beyond it submits and uploads are answered 413 `quota-bytes`; 0 takes any. An account may have its own (`quota_bytes`), as of the next two settings.',
+    number(0, Number.MAX_SAFE_INTEGER),
+  ),
+  RINGBACK_QUOTA_WAITING: setting(
+    '0',
+    'Operations that an account may have Waiting. Beyond it submits are answered 429 `quota-waiting`; 0 takes any.',
+    number(0, 2_147_483_647),
+  ),
+  RINGBACK_REQUESTS_PER_S: setting(
+    '0',
+    'Requests that an account may make a second, counted per process; fractions allowed. Beyond it they are answered 429 `rate-limited`; 0 takes any.',
+    number(0, 1_000_000, false),
+  ),
   RINGBACK_ORIGIN_IN_FLIGHT: setting(
     '10',
     'Callback attempts in flight at once to one origin (scheme, host and port), over all processes. Where several receivers are at one origin, a part is kept for those that answer.',

@@ -4,6 +4,7 @@ import type { AccountEntity } from '../../accounts/account.entity.js';
 import { AccountStore } from '../../accounts/account.store.js';
 import { AccountsService } from '../../accounts/accounts.service.js';
 import { LoginAttempts } from '../../accounts/login-attempts.js';
+import { RequestRates } from '../../accounts/request-rates.js';
 import type { Scope } from '../../accounts/scopes.js';
 import { GatewayConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
@@ -41,6 +42,7 @@ export class GatewayCredentials {
   constructor(
     private readonly accounts: AccountsService,
     private readonly logins: LoginAttempts,
+    private readonly rates: RequestRates,
     private readonly store: AccountStore,
     private readonly config: GatewayConfig,
   ) {}
@@ -50,6 +52,7 @@ export class GatewayCredentials {
     const key = keyOf(request.headers, request.target);
     const holder = key === undefined ? null : await this.accounts.holderOf(key);
     if (holder) {
+      this.rates.spend(holder);
       if (!holder.scopes.includes('admin') && !holder.scopes.includes(scope))
         throw new Problem(403, 'forbidden', `this API key lacks the scope ${scope}`);
       return { accountId: holder.accountId, userId: holder.accountNumber };
@@ -102,7 +105,7 @@ export class GatewayCredentials {
   private async findOrMake(): Promise<AccountEntity> {
     const found =
       (await this.store.findByName(GATEWAY_ACCOUNT)) ??
-      (await this.accounts.create(GATEWAY_ACCOUNT, undefined, null)) ??
+      (await this.accounts.create({ name: GATEWAY_ACCOUNT }, null)) ??
       (await this.store.findByName(GATEWAY_ACCOUNT));
     return found!;
   }

@@ -13,7 +13,7 @@ import {
 } from 'class-validator';
 import { type Scope, SCOPES } from '../../accounts/scopes.js';
 import { IsInstant } from '../../http/instant.js';
-import { ApiInteger } from '../../http/api-properties.js';
+import { ApiInteger, ApiLargeInteger } from '../../http/api-properties.js';
 
 /** What accounts may be called. */
 export const ACCOUNT_NAME = /^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,99}$/;
@@ -30,6 +30,29 @@ export class CreateAccountRequest {
   @Max(100_000)
   @ApiInteger()
   slots?: number;
+
+  /** Bytes that it may have stored; 0 for any, RINGBACK_QUOTA_BYTES by default. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(Number.MAX_SAFE_INTEGER)
+  @ApiLargeInteger()
+  quota_bytes?: number | null;
+
+  /** Operations that it may have Waiting; 0 for any, RINGBACK_QUOTA_WAITING by default. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(2_147_483_647)
+  @ApiInteger()
+  quota_waiting?: number | null;
+
+  /** Requests that it may make a second, per process; 0 for any, RINGBACK_REQUESTS_PER_S by default. */
+  @IsOptional()
+  @IsNumber()
+  @Min(0)
+  @Max(1_000_000)
+  requests_per_s?: number | null;
 }
 
 export class ChangeAccountRequest {
@@ -43,6 +66,29 @@ export class ChangeAccountRequest {
   @Max(100_000)
   @ApiInteger()
   slots?: number;
+
+  /** Bytes that it may have stored; 0 for any, null for RINGBACK_QUOTA_BYTES. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(Number.MAX_SAFE_INTEGER)
+  @ApiLargeInteger()
+  quota_bytes?: number | null;
+
+  /** Operations that it may have Waiting; 0 for any, null for RINGBACK_QUOTA_WAITING. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(2_147_483_647)
+  @ApiInteger()
+  quota_waiting?: number | null;
+
+  /** Requests that it may make a second, per process; 0 for any, null for RINGBACK_REQUESTS_PER_S. */
+  @IsOptional()
+  @IsNumber()
+  @Min(0)
+  @Max(1_000_000)
+  requests_per_s?: number | null;
 }
 
 export class CreateKeyRequest {

@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { AccountEntity } from '../../accounts/account.entity.js';
-import { AccountStore } from '../../accounts/account.store.js';
+import { type AccountChange, AccountStore } from '../../accounts/account.store.js';
 import { AccountsService } from '../../accounts/accounts.service.js';
 import { By, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
@@ -9,6 +9,7 @@ import type { Actor } from '../../accounts/audit.store.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
+import { Quotas } from '../../operations/quotas.js';
 import { ChangeAccountRequest, CreateAccountRequest, CreateKeyRequest } from './account.request.js';
 import { AccountResponse, ApiKeyResponse } from './account.response.js';
 import { dateOf, limitOf, PageQuery } from './operation.request.js';
@@ -21,6 +22,7 @@ export class AccountsController {
     private readonly accounts: AccountsService,
     private readonly store: AccountStore,
     private readonly audit: Audit,
+    private readonly quotas: Quotas,
   ) {}
 
   /** Makes an account. */
@@ -30,7 +32,7 @@ export class AccountsController {
   @ApiProblem(409, 'Another account has this name')
   @ApiExamples(CreateAccountRequest, { 'An account': { name: 'acme', slots: 5 } })
   async create(@Body() request: CreateAccountRequest, @By() actor: Actor): Promise<AccountResponse> {
-    const account = await this.accounts.create(request.name, request.slots, actor);
+    const account = await this.accounts.create({ ...changeOf(request), name: request.name }, actor);
     if (!account) throw nameTaken();
     return AccountResponse.from(account);
   }
@@ -57,7 +59,7 @@ export class AccountsController {
     return AccountResponse.from(await this.find(id));
   }
 
-  /** Changes the name or the slots; slots hold from the next dispatch on. */
+  /** Changes what is given; slots hold from the next dispatch on, quotas within seconds. */
   @Patch(':id')
   @ApiOperation({ operationId: 'changeAccount' })
   @ApiProblem(409, 'Another account has this name')
@@ -67,9 +69,11 @@ export class AccountsController {
     @Body() request: ChangeAccountRequest,
     @By() actor: Actor,
   ): Promise<AccountResponse> {
-    const account = await this.store.change(id, request);
+    const account = await this.store.change(id, changeOf(request));
     if (account === 'name-taken') throw nameTaken();
     if (!account) throw notFound('account', id);
+    this.accounts.changed();
+    this.quotas.changed(id);
     const action = 'account.changed';
     await this.audit.write({ accountId: id, actor, action, target: id, details: { ...request } });
     return AccountResponse.from(account);
@@ -128,6 +132,16 @@ export class AccountsController {
     if (!account) throw notFound('account', id);
     return account;
   }
+}
+
+function changeOf(request: ChangeAccountRequest): AccountChange {
+  return {
+    name: request.name,
+    slots: request.slots,
+    quotaBytes: request.quota_bytes,
+    quotaWaiting: request.quota_waiting,
+    requestsPerS: request.requests_per_s,
+  };
 }
 
 function nameTaken(): Problem {

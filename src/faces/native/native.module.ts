@@ -18,6 +18,7 @@ import { LedgerController } from './ledger.controller.js';
 import { NativeOpenApi } from './native.openapi.js';
 import { OperationTypesController } from './operation-types.controller.js';
 import { OperationsController } from './operations.controller.js';
+import { OwnAccountController } from './own-account.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
 import { WebhookKeysController } from './webhook-keys.controller.js';
 
@@ -31,6 +32,7 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     DeliveriesController,
     FilesController,
     AccountsController,
+    OwnAccountController,
     AuditController,
     LedgerController,
     SigningSecretController,

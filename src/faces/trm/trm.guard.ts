@@ -7,6 +7,7 @@ import { AccountsService } from '../../accounts/accounts.service.js';
 import { ApiKeyGuard } from '../../accounts/api-key.guard.js';
 import { AuthTokens } from '../../accounts/auth-tokens.js';
 import { LoginAttempts } from '../../accounts/login-attempts.js';
+import { RequestRates } from '../../accounts/request-rates.js';
 import { TrmConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
 
@@ -22,11 +23,12 @@ export class TrmGuard extends ApiKeyGuard {
   constructor(
     accounts: AccountsService,
     logins: LoginAttempts,
+    rates: RequestRates,
     reflector: Reflector,
     private readonly tokens: AuthTokens,
     private readonly config: TrmConfig,
   ) {
-    super(accounts, logins, reflector);
+    super(accounts, logins, rates, reflector);
     this.allowance = new RateLimiterMemory({ points: config.requestsPerHour, duration: HOUR_S });
   }
 
