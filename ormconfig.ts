@@ -18,6 +18,7 @@ import { SilentUntil1764300000610 } from './migrations/1764300000610-silent-unti
 import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
 import { Audit1764450000100 } from './migrations/1764450000100-audit.js';
 import { Quotas1764450000110 } from './migrations/1764450000110-quotas.js';
+import { Processes1764450000120 } from './migrations/1764450000120-processes.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { AuditEntity } from './src/accounts/audit.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
@@ -36,6 +37,7 @@ import {
   OperationEntity,
   TurnEntity,
 } from './src/operations/operation.entity.js';
+import { ProcessEntity } from './src/queues/process.entity.js';
 import { SigningSecretEntity } from './src/signing/signing-secret.entity.js';
 
 /** How Ringback connects: the same for the service, the tests and the migration command. */
@@ -69,6 +71,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       ChoreEntity,
       LedgerEntity,
       LedgerEntryEntity,
+      ProcessEntity,
     ],
     migrations: [
       Foundation1763900000000,
@@ -89,6 +92,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       Resent1764300000620,
       Audit1764450000100,
       Quotas1764450000110,
+      Processes1764450000120,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,

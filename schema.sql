@@ -280,6 +280,19 @@ CREATE TABLE origin (
   CONSTRAINT origin_pkey PRIMARY KEY (name)
 );
 
+CREATE TABLE process (
+  id text NOT NULL,
+  roles text[] NOT NULL,
+  version text NOT NULL,
+  host text NOT NULL,
+  started_at timestamp with time zone DEFAULT now() NOT NULL,
+  seen_at timestamp with time zone DEFAULT now() NOT NULL,
+  capacity integer NOT NULL,
+  running integer NOT NULL,
+  handlers text[] NOT NULL,
+  CONSTRAINT process_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE receiver (
   lane text NOT NULL,
   receiver bigint NOT NULL,
@@ -1346,6 +1359,7 @@ COMMENT ON TABLE origin IS 'what is known of destinations: one that has never an
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
 COMMENT ON COLUMN origin.rests_until IS 'after an attempt that got no answer: not asked before, so that many that hang don''t time out at the same instants for ever';
 COMMENT ON COLUMN origin.receiver IS 'the only one that is known there; empty: there are others, for whom a part of its room is kept';
+COMMENT ON TABLE process IS 'who works: each process says so every 10 s; nothing is decided by it';
 COMMENT ON TABLE receiver IS 'whether those that deliveries go to have answered or were silent, as known since their last change';
 COMMENT ON COLUMN receiver.rests_until IS 'as of origins';
 COMMENT ON COLUMN recovery.reached IS 'the last delivery (seq) that was looked at: where it goes on after a crash';

@@ -14,6 +14,7 @@ import { ENDED_TEXT } from './operation.state.js';
 import { type Claim, OperationStore, type Release } from './operation.store.js';
 import type { OperationOutcome } from './operation-type.js';
 import { OperationTypes, type RegisteredType } from './operation-types.js';
+import { Processes } from '../queues/processes.js';
 import { WakeUps } from '../queues/wake-ups.js';
 import { OperationWaits } from './operation-waits.js';
 import { retryDelay } from './retry-policy.js';
@@ -61,6 +62,7 @@ export class OperationRunner {
     private readonly dispatcher: OperationDispatcher,
     private readonly waits: OperationWaits,
     wakeUps: WakeUps,
+    processes: Processes,
     private readonly config: OperationConfig,
   ) {
     this.follower = new HintFollower({
@@ -68,6 +70,11 @@ export class OperationRunner {
       concurrency: config.concurrency,
       act: (hint) => this.claimAndRun(hint),
       giveBack: (hint) => store.returnHint(hint),
+    });
+    processes.describe({
+      capacity: config.concurrency,
+      handlers: () => types.listed().map(({ name }) => name),
+      running: () => this.runs.size,
     });
     // Ended by another part of this process: its handler needn't wait for the next renewal to learn it.
     waits.onEnded((requestId) => this.runs.get(requestId)?.abort('lease-lost'));

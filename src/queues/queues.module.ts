@@ -3,6 +3,8 @@ import { Global, Injectable, Module } from '@nestjs/common';
 import { DatabaseConfig, QueueConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { HintQueue } from './hint-queue.js';
+import { Processes } from './processes.js';
+import { ProcessStore } from './process.store.js';
 import { QueueBackend } from './queue-backend.js';
 import { QueueHealth } from './queue-health.js';
 import { WakeUps } from './wake-ups.js';
@@ -82,12 +84,23 @@ class QueueBackendModule {}
     DeliveryHints,
     HousekeepingHints,
     WakeUps,
+    ProcessStore,
+    Processes,
     {
       provide: QueueHealth,
       inject: [QueueBackend, OperationHints, DeliveryHints, HousekeepingHints],
       useFactory: (backend: QueueBackend, ...queues: HintQueue[]) => new QueueHealth(backend, queues),
     },
   ],
-  exports: [OperationHints, DeliveryHints, HousekeepingHints, WakeUps, QueueHealth, QueueBackendModule],
+  exports: [
+    OperationHints,
+    DeliveryHints,
+    HousekeepingHints,
+    WakeUps,
+    ProcessStore,
+    Processes,
+    QueueHealth,
+    QueueBackendModule,
+  ],
 })
 export class QueuesModule {}

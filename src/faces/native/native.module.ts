@@ -19,6 +19,7 @@ import { NativeOpenApi } from './native.openapi.js';
 import { OperationTypesController } from './operation-types.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { OwnAccountController } from './own-account.controller.js';
+import { ProcessesController } from './processes.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
 import { WebhookKeysController } from './webhook-keys.controller.js';
 
@@ -33,6 +34,7 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     FilesController,
     AccountsController,
     OwnAccountController,
+    ProcessesController,
     AuditController,
     LedgerController,
     SigningSecretController,
