@@ -162,6 +162,15 @@ describe('ringback/client', () => {
     expect(await own.rerun(listed[0]!.id)).toMatchObject({ rerun_of: listed[0]!.id });
   });
 
+  it('shows the account of its key, and to admins the audit and the processes', async () => {
+    const { id, name, quotas } = await client.account();
+    expect([name, quotas.bytes]).toEqual(['default', null]);
+    const created = await collected(client.audit({ account: id, action: 'account.created' }));
+    expect(created.map(({ target }) => target)).toEqual([id]);
+    const [process] = await collected(client.processes());
+    expect(process).toMatchObject({ role: 'all', capacity: 50 });
+  });
+
   it('tells which operations of a batch are refused, and why', async () => {
     const [good, bad] = await client.batch([{ type: 'echo' }, { type: 'no.such' }]);
     expect(good).toMatchObject({ error: null, operation: { type: 'echo' } });
@@ -317,10 +326,15 @@ describe('ringback/client', () => {
     expectTypeOf<keyof HistoryEntry>().toEqualTypeOf<keyof HistoryEntryResponse>();
     expectTypeOf<DeliveryResponse>().toExtend<Delivery>();
     expectTypeOf<keyof Delivery>().toEqualTypeOf<keyof DeliveryResponse>();
+    expectTypeOf<OwnAccountResponse>().toExtend<Account>();
+    expectTypeOf<AuditEntryResponse>().toExtend<AuditEntry>();
+    expectTypeOf<keyof AuditEntry>().toEqualTypeOf<keyof AuditEntryResponse>();
+    expectTypeOf<keyof RingbackProcess>().toEqualTypeOf<keyof ProcessResponse>();
     expectTypeOf<ProblemResponse>().toExtend<Pick<ProblemBody, 'status' | 'code' | 'detail' | 'errors'>>();
     expectTypeOf<keyof SubmitRequest>().toEqualTypeOf<keyof SubmitOperationRequest>();
     type Query<Request> = Exclude<keyof Request, keyof PageQuery>;
     expectTypeOf<keyof OperationFilter>().toEqualTypeOf<Query<ListOperationsQuery>>();
+    expectTypeOf<keyof AuditFilter>().toEqualTypeOf<Query<ListAuditQuery>>();
     expectTypeOf<keyof DeliveryFilter>().toEqualTypeOf<Query<ListDeliveriesQuery>>();
   });
 
