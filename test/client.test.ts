@@ -8,6 +8,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it, vi } from 'vitest';
 import {
+  type Account,
+  type AuditEntry,
+  type AuditFilter,
   type Delivery,
   type DeliveryFilter,
   type HistoryEntry,
@@ -16,8 +19,12 @@ import {
   type ProblemBody,
   RingbackClient,
   RingbackError,
+  type RingbackProcess,
   type SubmitRequest,
 } from '../src/client/index.js';
+import type { OwnAccountResponse } from '../src/faces/native/account.response.js';
+import type { ListAuditQuery } from '../src/faces/native/audit.request.js';
+import type { AuditEntryResponse } from '../src/faces/native/audit.response.js';
 import type { ListDeliveriesQuery } from '../src/faces/native/delivery.request.js';
 import type { DeliveryResponse } from '../src/faces/native/delivery.response.js';
 import type {
@@ -26,6 +33,7 @@ import type {
   SubmitOperationRequest,
 } from '../src/faces/native/operation.request.js';
 import type { HistoryEntryResponse, OperationResponse } from '../src/faces/native/operation.response.js';
+import type { ProcessResponse } from '../src/faces/native/process.response.js';
 import type { ProblemResponse } from '../src/http/problem.response.js';
 import { App, freePort, TEST_KEY } from './support/app.js';
 import { newDatabase } from './support/database.js';

@@ -136,6 +136,15 @@ export class AccountStore {
     return (await this.database.query('SELECT 1 FROM api_key LIMIT 1')).length > 0;
   }
 
+  async adminKeyIds(most: number): Promise<string[]> {
+    const rows = await this.database.query<{ id: string }>(
+      `SELECT id FROM api_key WHERE 'admin' = ANY (scopes) AND revoked_at IS NULL
+         AND (expires_at IS NULL OR expires_at > now()) ORDER BY created_at LIMIT $1`,
+      [most],
+    );
+    return rows.map(({ id }) => id);
+  }
+
   /** Which of these keys are neither expired nor revoked. */
   async validKeys(ids: readonly string[]): Promise<Set<string>> {
     const rows = await this.database.query<{ id: string }>(

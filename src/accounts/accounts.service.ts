@@ -66,6 +66,15 @@ export class AccountsService implements OnModuleInit {
     return made.text;
   }
 
+  hasKeys(): Promise<boolean> {
+    return this.store.hasKeys();
+  }
+
+  /** Ids of the keys that may do everything; at most 20. */
+  adminKeyIds(): Promise<string[]> {
+    return this.store.adminKeyIds(20);
+  }
+
   /** Id of the account of this name; null when there is none. */
   async idOf(name: string): Promise<string | null> {
     return (await this.store.findByName(name))?.id ?? null;

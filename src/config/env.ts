@@ -27,7 +27,7 @@ import {
 export const SETTINGS = {
   NODE_ENV: setting(
     'development',
-    'With `production`, Ringback listens on every interface by default and refuses to boot without RINGBACK_SECRET_KEYS or on an embedded database.',
+    'With `production`, Ringback listens on every interface by default and refuses to boot without RINGBACK_SECRET_KEYS, on an embedded database, or without RINGBACK_API_KEY where the database has no key yet.',
     text,
   ),
   PORT: setting('8080', 'Port of the main listener; 0 takes a free one.', number(0, 65_535)),
@@ -58,7 +58,7 @@ export const SETTINGS = {
     roles,
   ),
   RINGBACK_API_KEY: optional(
-    'made and printed once; with the embedded database it is also in `first-key` in RINGBACK_DATA_DIR',
+    'made and printed once, but never in production; with the embedded database it is also in `first-key` in RINGBACK_DATA_DIR',
     'The first admin key: `rb_` and at least 24 more characters.',
     apiKey,
   ),
