@@ -19,6 +19,7 @@ import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
 import { Audit1764450000100 } from './migrations/1764450000100-audit.js';
 import { Quotas1764450000110 } from './migrations/1764450000110-quotas.js';
 import { Processes1764450000120 } from './migrations/1764450000120-processes.js';
+import { KeyLastUse1764450000130 } from './migrations/1764450000130-key-last-use.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { AuditEntity } from './src/accounts/audit.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
@@ -93,6 +94,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       Audit1764450000100,
       Quotas1764450000110,
       Processes1764450000120,
+      KeyLastUse1764450000130,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,

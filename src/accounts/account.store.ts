@@ -136,6 +136,15 @@ export class AccountStore {
     return (await this.database.query('SELECT 1 FROM api_key LIMIT 1')).length > 0;
   }
 
+  /** Notes that a key is in use, unless that was noted within the minute. */
+  async used(id: string): Promise<void> {
+    await this.database.query(
+      `UPDATE api_key SET last_used_at = now()
+       WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')`,
+      [id],
+    );
+  }
+
   async adminKeyIds(most: number): Promise<string[]> {
     const rows = await this.database.query<{ id: string }>(
       `SELECT id FROM api_key WHERE 'admin' = ANY (scopes) AND revoked_at IS NULL

@@ -15,6 +15,8 @@ const GIVEN_KEY_ID = 'key_environment';
 /** How long a valid key is remembered: the longest a revocation takes. */
 const KEY_CACHE_MS = 3_000;
 const MOST_CACHED = 10_000;
+/** How often the use of a key is noted. */
+const NOTED_MS = 60_000;
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
 /** An account to be; what isn't given is as the settings say. */
@@ -24,6 +26,9 @@ export type NewAccount = AccountChange & { readonly name: string };
 @Injectable()
 export class AccountsService implements OnModuleInit {
   private readonly cache = new Map<string, { until: number; holder: Promise<KeyHolder | null> }>();
+
+  /** Until when the use of a key needn't be noted again. */
+  private readonly noted = new Map<string, number>();
 
   constructor(
     private readonly store: AccountStore,
@@ -145,6 +150,15 @@ export class AccountsService implements OnModuleInit {
     this.cache.clear();
   }
 
+  /** Behind the caller's back, once a minute: an answer needn't wait for it. */
+  private noteUse(keyId: string): void {
+    const now = performance.now();
+    if (now < (this.noted.get(keyId) ?? -Infinity)) return;
+    if (this.noted.size >= MOST_CACHED) this.noted.clear();
+    this.noted.set(keyId, now + NOTED_MS);
+    this.store.used(keyId).catch(() => this.noted.delete(keyId));
+  }
+
   /** Who holds this key; null when it is unknown, expired or revoked. */
   holderOf(key: string): Promise<KeyHolder | null> {
     // Looked up by digest: nothing of a guessed key's text takes part in a comparison whose time could tell.
@@ -154,7 +168,10 @@ export class AccountsService implements OnModuleInit {
     const holder = this.store.holderOf(hash);
     if (this.cache.size >= MOST_CACHED) this.cache.clear();
     this.cache.set(hash, { until: performance.now() + KEY_CACHE_MS, holder });
-    holder.catch(() => this.cache.delete(hash));
+    holder.then(
+      (found) => found && this.noteUse(found.keyId),
+      () => this.cache.delete(hash),
+    );
     return holder;
   }
 }

@@ -43,16 +43,23 @@ export class ApiKeyResponse {
   created_at: string;
   @ApiTime()
   expires_at: string | null;
+  /** To about a minute; null where it was never used. */
+  @ApiTime()
+  last_used_at: string | null;
   /** Only in the answer that creates it. */
   key?: string;
 
-  static from({ id, name, scopes, createdAt, expiresAt }: ApiKeyEntity, key?: string): ApiKeyResponse {
+  static from(
+    { id, name, scopes, createdAt, expiresAt, lastUsedAt }: ApiKeyEntity,
+    key?: string,
+  ): ApiKeyResponse {
     return {
       id,
       name,
       scopes,
       created_at: createdAt.toISOString(),
       expires_at: expiresAt?.toISOString() ?? null,
+      last_used_at: lastUsedAt?.toISOString() ?? null,
       ...(key === undefined ? {} : { key }),
     };
   }
