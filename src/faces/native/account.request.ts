@@ -19,54 +19,8 @@ import { ApiInteger, ApiLargeInteger } from '../../http/api-properties.js';
 export const ACCOUNT_NAME = /^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,99}$/;
 export const ACCOUNT_NAME_MESSAGE = 'name must be 1 to 100 letters, digits, spaces or . _ @ -';
 
-export class CreateAccountRequest {
-  @Matches(ACCOUNT_NAME, { message: ACCOUNT_NAME_MESSAGE })
-  name: string;
-
-  /** How many of its operations may be Executing at once; RINGBACK_SLOTS by default. */
-  @IsOptional()
-  @IsInt()
-  @Min(1)
-  @Max(100_000)
-  @ApiInteger()
-  slots?: number;
-
-  /** Bytes that it may have stored; 0 for any, RINGBACK_QUOTA_BYTES by default. */
-  @IsOptional()
-  @IsInt()
-  @Min(0)
-  @Max(Number.MAX_SAFE_INTEGER)
-  @ApiLargeInteger()
-  quota_bytes?: number | null;
-
-  /** Operations that it may have Waiting; 0 for any, RINGBACK_QUOTA_WAITING by default. */
-  @IsOptional()
-  @IsInt()
-  @Min(0)
-  @Max(2_147_483_647)
-  @ApiInteger()
-  quota_waiting?: number | null;
-
-  /** Requests that it may make a second, per process; 0 for any, RINGBACK_REQUESTS_PER_S by default. */
-  @IsOptional()
-  @IsNumber()
-  @Min(0)
-  @Max(1_000_000)
-  requests_per_s?: number | null;
-}
-
-export class ChangeAccountRequest {
-  @IsOptional()
-  @Matches(ACCOUNT_NAME, { message: ACCOUNT_NAME_MESSAGE })
-  name?: string;
-
-  @IsOptional()
-  @IsInt()
-  @Min(1)
-  @Max(100_000)
-  @ApiInteger()
-  slots?: number;
-
+/** What an account may use of what all share. */
+class QuotasRequest {
   /** Bytes that it may have stored; 0 for any, null for RINGBACK_QUOTA_BYTES. */
   @IsOptional()
   @IsInt()
@@ -89,6 +43,32 @@ export class ChangeAccountRequest {
   @Min(0)
   @Max(1_000_000)
   requests_per_s?: number | null;
+}
+
+export class CreateAccountRequest extends QuotasRequest {
+  @Matches(ACCOUNT_NAME, { message: ACCOUNT_NAME_MESSAGE })
+  name: string;
+
+  /** How many of its operations may be Executing at once; RINGBACK_SLOTS by default. */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(100_000)
+  @ApiInteger()
+  slots?: number;
+}
+
+export class ChangeAccountRequest extends QuotasRequest {
+  @IsOptional()
+  @Matches(ACCOUNT_NAME, { message: ACCOUNT_NAME_MESSAGE })
+  name?: string;
+
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(100_000)
+  @ApiInteger()
+  slots?: number;
 }
 
 export class CreateKeyRequest {
