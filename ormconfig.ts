@@ -16,12 +16,17 @@ import { AttemptDetail1764300000510 } from './migrations/1764300000510-attempt-d
 import { SpareLeases1764300000600 } from './migrations/1764300000600-spare-leases.js';
 import { SilentUntil1764300000610 } from './migrations/1764300000610-silent-until.js';
 import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
+import { Audit1764450000100 } from './migrations/1764450000100-audit.js';
+import { Quotas1764450000110 } from './migrations/1764450000110-quotas.js';
+import { Processes1764450000120 } from './migrations/1764450000120-processes.js';
+import { KeyLastUse1764450000130 } from './migrations/1764450000130-key-last-use.js';
 import { LegalMoves1764400000100 } from './migrations/1764400000100-legal-moves.js';
 import { ThinOver1764430000100 } from './migrations/1764430000100-thin-over.js';
 import { ClientCertificate1764430000110 } from './migrations/1764430000110-client-certificate.js';
 import { FastStart1764500000100 } from './migrations/1764500000100-fast-start.js';
 import { Functions } from './migrations/functions.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
+import { AuditEntity } from './src/accounts/audit.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { POOL } from './src/database/postgres-client.js';
 import { AttemptEntity, DeliveryEntity } from './src/deliveries/delivery.entity.js';
@@ -38,6 +43,7 @@ import {
   OperationEntity,
   TurnEntity,
 } from './src/operations/operation.entity.js';
+import { ProcessEntity } from './src/queues/process.entity.js';
 import { SigningSecretEntity } from './src/signing/signing-secret.entity.js';
 
 /** How Ringback connects: the same for the service, the tests and the migration command. */
@@ -52,6 +58,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       AccountEntity,
       ApiKeyEntity,
       AuthTokenEntity,
+      AuditEntity,
       SigningSecretEntity,
       OperationEntity,
       HistoryEntryEntity,
@@ -70,6 +77,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       ChoreEntity,
       LedgerEntity,
       LedgerEntryEntity,
+      ProcessEntity,
     ],
     migrations: [
       Foundation1763900000000,
@@ -88,6 +96,10 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       SpareLeases1764300000600,
       SilentUntil1764300000610,
       Resent1764300000620,
+      Audit1764450000100,
+      Quotas1764450000110,
+      Processes1764450000120,
+      KeyLastUse1764450000130,
       LegalMoves1764400000100,
       ThinOver1764430000100,
       ClientCertificate1764430000110,

@@ -7,9 +7,15 @@ CREATE TABLE account (
   slots integer NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   number bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  quota_bytes bigint,
+  quota_waiting integer,
+  requests_per_s double precision,
   CONSTRAINT account_pkey PRIMARY KEY (id),
   CONSTRAINT account_name_key UNIQUE (name),
   CONSTRAINT account_number_key UNIQUE (number),
+  CONSTRAINT account_quota_bytes_check CHECK (quota_bytes >= 0),
+  CONSTRAINT account_quota_waiting_check CHECK (quota_waiting >= 0),
+  CONSTRAINT account_requests_per_s_check CHECK (requests_per_s >= 0::double precision),
   CONSTRAINT account_slots_check CHECK (slots > 0)
 );
 
@@ -22,6 +28,7 @@ CREATE TABLE api_key (
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
+  last_used_at timestamp with time zone,
   CONSTRAINT api_key_pkey PRIMARY KEY (id),
   CONSTRAINT api_key_hash_key UNIQUE (hash),
   CONSTRAINT api_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id)
@@ -49,6 +56,20 @@ CREATE TABLE attempt (
   CONSTRAINT attempt_pkey PRIMARY KEY (delivery_id, number),
   CONSTRAINT attempt_outcome_check CHECK (outcome = ANY (ARRAY['started'::text, 'delivered'::text, 'failed'::text, 'unknown'::text]))
 ) WITH (fillfactor=80);
+
+CREATE TABLE audit (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  at timestamp with time zone DEFAULT now() NOT NULL,
+  account_id text,
+  actor_key_id text,
+  actor_name text,
+  address text,
+  action text NOT NULL,
+  target text,
+  details jsonb DEFAULT '{}'::jsonb NOT NULL,
+  sum_key text,
+  CONSTRAINT audit_pkey PRIMARY KEY (id)
+);
 
 CREATE TABLE auth_token (
   hash text NOT NULL,
@@ -263,6 +284,19 @@ CREATE TABLE origin (
   CONSTRAINT origin_pkey PRIMARY KEY (name)
 );
 
+CREATE TABLE process (
+  id text NOT NULL,
+  roles text[] NOT NULL,
+  version text NOT NULL,
+  host text NOT NULL,
+  started_at timestamp with time zone DEFAULT now() NOT NULL,
+  seen_at timestamp with time zone DEFAULT now() NOT NULL,
+  capacity integer NOT NULL,
+  running integer NOT NULL,
+  handlers text[] NOT NULL,
+  CONSTRAINT process_pkey PRIMARY KEY (id)
+);
+
 CREATE TABLE receiver (
   lane text NOT NULL,
   receiver bigint NOT NULL,
@@ -307,6 +341,9 @@ CREATE TABLE turn (
 );
 
 CREATE INDEX api_key_account ON api_key USING btree (account_id);
+CREATE INDEX audit_account ON audit USING btree (account_id, id);
+CREATE INDEX audit_at ON audit USING btree (at);
+CREATE UNIQUE INDEX audit_sum ON audit USING btree (sum_key) WHERE (sum_key IS NOT NULL);
 CREATE INDEX auth_token_used ON auth_token USING btree (used_at);
 CREATE INDEX callback_host_age ON callback_host USING btree (first_used_at);
 CREATE INDEX callback_host_new ON callback_host USING btree (account_id, first_used_at);
@@ -332,6 +369,7 @@ CREATE INDEX operation_account ON operation USING btree (account_id, request_id)
 CREATE INDEX operation_canceling ON operation USING btree (cancel_at) WHERE ((cancel_at IS NOT NULL) AND (due_at IS NOT NULL));
 CREATE INDEX operation_due ON operation USING btree (phase, due_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'hinted'::text, 'running'::text]));
 CREATE INDEX operation_ready ON operation USING btree (account_id, priority DESC, request_id) WHERE (phase = 'ready'::text);
+CREATE INDEX operation_scheduled ON operation USING btree (account_id) WHERE (phase = 'scheduled'::text);
 CREATE INDEX operation_slots ON operation USING btree (account_id, due_at) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
 CREATE INDEX operation_sweep ON operation USING btree (COALESCE(sweep_at, expires_at)) INCLUDE (state, type) WHERE (due_at IS NULL);
 CREATE INDEX receiver_known ON receiver USING btree (known_at);
@@ -1763,8 +1801,15 @@ AS $function$
       END $function$;
 
 COMMENT ON COLUMN account.number IS 'from 1, in the order in which accounts were made';
+COMMENT ON COLUMN account.quota_bytes IS 'bytes that it may have stored; 0 for any, null for RINGBACK_QUOTA_BYTES';
+COMMENT ON COLUMN account.quota_waiting IS 'operations that it may have Waiting; 0 for any, null for RINGBACK_QUOTA_WAITING';
+COMMENT ON COLUMN account.requests_per_s IS 'requests that it may make a second, per process; 0 for any, null for RINGBACK_REQUESTS_PER_S';
+COMMENT ON COLUMN api_key.last_used_at IS 'to about a minute';
 COMMENT ON COLUMN attempt.detail IS 'shown to keys with the scope admin only: an address that DNS answered, for instance';
 COMMENT ON COLUMN attempt.resent IS 'sent once more over a new connection: the kept one broke before any answer, and the receiver may have seen both';
+COMMENT ON TABLE audit IS 'what was done with keys, accounts, secrets and endpoints, and logins; never changed but for a count, deleted when RINGBACK_AUDIT_RETENTION is over';
+COMMENT ON COLUMN audit.account_id IS 'the account that it concerns; it may be gone by now';
+COMMENT ON COLUMN audit.sum_key IS 'minute and kind of what is summed up: the same once more only makes its count grow';
 COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';
 COMMENT ON TABLE callback_host IS 'hosts of the callback URLs an account has given: a host that is not here is new, and new ones are bounded';
 COMMENT ON TABLE chore IS 'recurring work of the whole installation: dispatched and claimed like an operation';
@@ -1808,6 +1853,7 @@ COMMENT ON TABLE origin IS 'what is known of destinations: one that has never an
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
 COMMENT ON COLUMN origin.rests_until IS 'after an attempt that got no answer: not asked before, so that many that hang don''t time out at the same instants for ever';
 COMMENT ON COLUMN origin.receiver IS 'the only one that is known there; empty: there are others, for whom a part of its room is kept';
+COMMENT ON TABLE process IS 'who works: each process says so every 10 s; nothing is decided by it';
 COMMENT ON TABLE receiver IS 'whether those that deliveries go to have answered or were silent, as known since their last change';
 COMMENT ON COLUMN receiver.rests_until IS 'as of origins';
 COMMENT ON COLUMN recovery.reached IS 'the last delivery (seq) that was looked at: where it goes on after a crash';

@@ -1,4 +1,5 @@
 import type { RingbackConfig } from './config/config.js';
+import { VERSION } from './config/version.js';
 
 /** Where an admin key is to be had. */
 export type KeyPlace =
@@ -11,8 +12,11 @@ export function banner(
   { http, egress, gateway, process: { roles } }: RingbackConfig,
   isEmbedded: boolean,
   place: KeyPlace,
+  trouble: string | null,
 ): string {
-  const lines = ['', `Ringback is ready: ${http.publicUrl} (docs at ${http.publicUrl}/docs)`];
+  const where = `${http.publicUrl} (docs at ${http.publicUrl}/docs)`;
+  const lines = ['', trouble === null ? `Ringback is ready: ${where}` : `Ringback listens: ${where}`];
+  if (trouble !== null) lines.push(`It is not ready: ${trouble}.`);
   if (gateway.upstream !== undefined && roles.has('gateway'))
     lines.push(`The gateway in front of ${gateway.upstream}: ${gateway.publicUrl}`);
   if (isEmbedded && egress.allowedPrivate !== '')
@@ -27,6 +31,26 @@ export function banner(
     '',
   );
   return lines.join('\n');
+}
+
+/** The same for programs: one line of the log, without any key. */
+export function readyLine(
+  { http, gateway, database, queue, process: { roles } }: RingbackConfig,
+  { handlers, keyIds, trouble }: { handlers: string[]; keyIds: string[]; trouble: string | null },
+): Record<string, unknown> {
+  const { host, pathname } = new URL(database.url);
+  return {
+    msg: trouble === null ? 'ready' : `not ready: ${trouble}`,
+    version: VERSION,
+    role: roles.size === 3 ? 'all' : [...roles].join(','),
+    url: http.publicUrl,
+    port: http.port,
+    ...(gateway.upstream !== undefined && roles.has('gateway') ? { gateway_port: gateway.port } : {}),
+    postgresql: `${host}${pathname}`,
+    queue: queue.redisUrls.length > 0 ? 'redis' : 'postgresql',
+    handlers,
+    key_ids: keyIds,
+  };
 }
 
 const ANOTHER = 'For a new one, start with RINGBACK_API_KEY="rb_$(openssl rand -hex 24)".';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DynamicModule, INestApplicationContext, LoggerService, Type } from '@nestjs/common';
@@ -11,6 +11,47 @@ import { OPERATION_TYPE } from './operations/operation-type.js';
 
 /** Seconds by which a lease outlives the longest attempt it covers. */
 const LEASE_MARGIN_S = 5;
+
+const SECRET_KEYS_REMEDY = `set it to the output of: node -p "'k1:'+crypto.randomBytes(32).toString('base64')"`;
+
+/** Refuses a production that lacks settings, all of them at once. */
+export function checkProduction(env: Env): void {
+  if (env.NODE_ENV !== 'production') return;
+  const missing: string[] = [];
+  if (env.DATABASE_URL === undefined)
+    missing.push('DATABASE_URL: name a PostgreSQL 14 or newer; the embedded one is refused');
+  if (env.RINGBACK_SECRET_KEYS === undefined) missing.push(`RINGBACK_SECRET_KEYS: ${SECRET_KEYS_REMEDY}`);
+  if (missing.length === 0) return;
+  if (env.RINGBACK_API_KEY === undefined)
+    missing.push(`RINGBACK_API_KEY, for the first start: ${API_KEY_REMEDY}`);
+  throw new SettingError(
+    `With NODE_ENV=production these are missing; set them and start again.\n  ${missing.join('\n  ')}`,
+  );
+}
+
+/** How the first admin key is made. */
+export const API_KEY_REMEDY = 'set it to the output of: echo "rb_$(openssl rand -hex 24)"';
+
+/** Refuses a data folder, or one for files, that can't be written, before anything else meets it. */
+export function checkFolders(env: Env): void {
+  const { folder, s3 } = filesPlace(env);
+  const needsData =
+    env.DATABASE_URL === undefined || (s3 === undefined && env.RINGBACK_FILES_URL === undefined);
+  if (needsData) checkFolder('RINGBACK_DATA_DIR', env.RINGBACK_DATA_DIR);
+  if (s3 === undefined && env.RINGBACK_FILES_URL !== undefined) checkFolder('RINGBACK_FILES_URL', folder);
+}
+
+function checkFolder(setting: string, path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+    accessSync(path, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new SettingError(
+      `${setting}: the folder ${path} cannot be written (${code}): let this user write there, or name another`,
+    );
+  }
+}
 
 /** The configuration that an environment means, on the database at `databaseUrl`. Refuses what could lose work. */
 export function toConfig(env: Env, databaseUrl: string, port: number): RingbackConfig {
@@ -76,7 +117,14 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       newHostsPerMinute: env.RINGBACK_NEW_HOSTS_PER_MINUTE,
     },
     secrets: { keys: secretKeys(env, embedded, production) },
-    accounts: { slots: env.RINGBACK_SLOTS, firstKey: env.RINGBACK_API_KEY },
+    accounts: {
+      slots: env.RINGBACK_SLOTS,
+      quotaBytes: env.RINGBACK_QUOTA_BYTES,
+      quotaWaiting: env.RINGBACK_QUOTA_WAITING,
+      requestsPerS: env.RINGBACK_REQUESTS_PER_S,
+      firstKey: env.RINGBACK_API_KEY,
+      triesPerMinute: 60,
+    },
     trm: {
       zeroId: env.RINGBACK_TRM_ZERO_ID,
       strict: env.RINGBACK_TRM_STRICT,
@@ -98,7 +146,11 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       sharing: env.RINGBACK_BGRS_SHARING,
     },
     files: { ...filesPlace(env), keptS: env.RINGBACK_RETENTION.get('keep1m')! },
-    housekeeping: { everyS: env.RINGBACK_HOUSEKEEPING_S, historyS: env.RINGBACK_HISTORY_RETENTION },
+    housekeeping: {
+      everyS: env.RINGBACK_HOUSEKEEPING_S,
+      historyS: env.RINGBACK_HISTORY_RETENTION,
+      auditS: env.RINGBACK_AUDIT_RETENTION,
+    },
   };
 }
 
@@ -124,9 +176,7 @@ function filesPlace(env: Env): Pick<FilesConfig, 'folder' | 's3'> {
 function secretKeys(env: Env, embedded: boolean, production: boolean): string {
   if (env.RINGBACK_SECRET_KEYS !== undefined) return env.RINGBACK_SECRET_KEYS;
   if (!embedded || production) {
-    throw new SettingError(
-      `RINGBACK_SECRET_KEYS is missing; set it to the output of: node -p "'k1:'+crypto.randomBytes(32).toString('base64')"`,
-    );
+    throw new SettingError(`RINGBACK_SECRET_KEYS is missing; ${SECRET_KEYS_REMEDY}`);
   }
   const path = join(env.RINGBACK_DATA_DIR, 'secret-keys');
   if (!existsSync(path)) {

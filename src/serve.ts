@@ -3,8 +3,15 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccountsService } from './accounts/accounts.service.js';
 import { FirstKeyFile } from './accounts/first-key-file.js';
 import { AppModule } from './app.module.js';
-import { banner, type KeyPlace } from './banner.js';
-import { closeInTime, loadHandlers, toConfig } from './boot.js';
+import { banner, type KeyPlace, readyLine } from './banner.js';
+import {
+  API_KEY_REMEDY,
+  checkFolders,
+  checkProduction,
+  closeInTime,
+  loadHandlers,
+  toConfig,
+} from './boot.js';
 import type { RingbackConfig } from './config/config.js';
 import { type Env, readEnv, unknownVariables } from './config/env.js';
 import { SettingError } from './config/settings.js';
@@ -15,7 +22,9 @@ import {
 } from './embedded-postgres/embedded-postgres.js';
 import { createApp } from './http/create-app.js';
 import { JsonLogger } from './http/json-logger.js';
+import { OperationTypes } from './operations/operation-types.js';
 import { asPortError, checkPorts, freePort, wantedPorts, type WantedPort } from './ports.js';
+import { QueueBackend } from './queues/queue-backend.js';
 
 /**
  * How long one address of several may take to connect before the next is tried; milliseconds. Node's own half a second undercuts
@@ -33,21 +42,24 @@ export async function serve(): Promise<void> {
     const logger = new JsonLogger(env.RINGBACK_LOG_LEVEL);
     for (const name of unknownVariables())
       logger.warn(`${name} is no setting of Ringback's: check its spelling in docs/configuration.md`, 'Boot');
+    checkProduction(env);
     const stopTracing = await tracing(env);
     const port = env.PORT === 0 ? await freePort(env.HOST) : env.PORT;
     // Before anything is stored or started, so that what is wrong costs nothing.
     ports = wantedPorts(env, port);
     await checkPorts(ports);
+    checkFolders(env);
     const checked = toConfig(env, env.DATABASE_URL ?? 'postgres://embedded', port);
     const handlers = await loadHandlers(checked.process.handlers);
     database = await embedded(env, logger);
     const config = toConfig(env, env.DATABASE_URL ?? database!.url, port);
     const app = await createApp(AppModule.forRoot(config, handlers), logger);
+    await checkFirstKey(app, env);
     const open = holdRequests(app);
     await app.listen(port, config.http.host);
     // Only now: a start that couldn't listen must not have made a key that nobody has seen.
     const place = await firstKey(app, env, database !== undefined);
-    console.log(banner(config, database !== undefined, place));
+    await tellReady(app, { env, config, place, isEmbedded: database !== undefined }, logger);
     open();
     endOnSignal(app, config, { database, stopTracing }, logger);
   } catch (thrown) {
@@ -62,6 +74,33 @@ export async function serve(): Promise<void> {
     // The stack of a handler module that cannot be loaded, for its author.
     if (error instanceof SettingError && error.cause !== undefined) console.error(error.cause);
     process.exit(1);
+  }
+}
+
+/** A key made in production would be printed into what becomes the log store. */
+async function checkFirstKey(app: NestFastifyApplication, env: Env): Promise<void> {
+  if (env.NODE_ENV !== 'production' || env.RINGBACK_API_KEY !== undefined) return;
+  if (await app.get(AccountsService).hasKeys()) return;
+  throw new SettingError(`RINGBACK_API_KEY is missing, and this database has no key yet: ${API_KEY_REMEDY}`);
+}
+
+/** Tells people in development, and programs in production. */
+async function tellReady(
+  app: NestFastifyApplication,
+  {
+    env,
+    config,
+    place,
+    isEmbedded,
+  }: { env: Env; config: RingbackConfig; place: KeyPlace; isEmbedded: boolean },
+  logger: JsonLogger,
+): Promise<void> {
+  const trouble = await app.get(QueueBackend).trouble();
+  if (env.NODE_ENV !== 'production') console.log(banner(config, isEmbedded, place, trouble));
+  else {
+    const types = app.get(OperationTypes).listed();
+    const keyIds = await app.get(AccountsService).adminKeyIds();
+    logger.log(readyLine(config, { handlers: types.map(({ name }) => name), keyIds, trouble }), 'Boot');
   }
 }
 

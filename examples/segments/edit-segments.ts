@@ -20,6 +20,7 @@ export class EditSegmentsInput {
   @Length(1, 200)
   file!: string;
 
+  /** What to change, by the ids of the segments. */
   @IsArray()
   @ArrayMaxSize(5000)
   @ValidateNested({ each: true })

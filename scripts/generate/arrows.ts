@@ -29,9 +29,11 @@ export const ARROWS: Arrows = {
   'embedded-postgres': [],
 };
 
-/** Files that may import more than their folder: the routes that are about egress and signing themselves. */
+/** Files that may import more than their folder: the routes that are about egress, signing and queues themselves. */
 export const EXCEPTIONS: Arrows = {
   'faces/native/native.module.ts': ['egress', 'signing'],
   'faces/native/callback-check.controller.ts': ['egress'],
   'faces/native/signing-secret.controller.ts': ['signing'],
+  'faces/native/processes.controller.ts': ['queues'],
+  'faces/native/process.response.ts': ['queues'],
 };

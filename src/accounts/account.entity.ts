@@ -18,6 +18,18 @@ export class AccountEntity {
   @Column({ name: 'slots', type: 'integer' })
   slots: number;
 
+  /** Bytes that it may have stored, `bigint` as text; 0 for any, null where the setting rules, as in the next two. */
+  @Column({ name: 'quota_bytes', type: 'bigint', nullable: true })
+  quotaBytes: string | null;
+
+  /** Operations that it may have Waiting. */
+  @Column({ name: 'quota_waiting', type: 'integer', nullable: true })
+  quotaWaiting: number | null;
+
+  /** Requests that it may make a second, per process. */
+  @Column({ name: 'requests_per_s', type: 'double precision', nullable: true })
+  requestsPerS: number | null;
+
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;
 }
@@ -45,6 +57,10 @@ export class ApiKeyEntity {
 
   @Column({ name: 'expires_at', type: 'timestamptz', nullable: true })
   expiresAt: Date | null;
+
+  /** To about a minute; null where it was never used. */
+  @Column({ name: 'last_used_at', type: 'timestamptz', nullable: true })
+  lastUsedAt: Date | null;
 
   @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true })
   revokedAt: Date | null;

@@ -8,9 +8,21 @@ import type { Scope } from './scopes.js';
 /** A key that was found valid, and whose it is. */
 export interface KeyHolder {
   readonly keyId: string;
+  readonly keyName: string;
   readonly accountId: string;
   readonly accountNumber: number;
   readonly scopes: readonly Scope[];
+  /** Of its account; null where the setting rules, 0 for any. */
+  readonly requestsPerS: number | null;
+}
+
+/** What an account is to be like from now on; what isn't given stays, and null is the setting's default. */
+export interface AccountChange {
+  readonly name?: string | undefined;
+  readonly slots?: number | undefined;
+  readonly quotaBytes?: number | null | undefined;
+  readonly quotaWaiting?: number | null | undefined;
+  readonly requestsPerS?: number | null | undefined;
 }
 
 const UNIQUE_VIOLATION = '23505';
@@ -24,12 +36,23 @@ export class AccountStore {
   ) {}
 
   /** Null when the name is taken. */
-  async create(account: { id: string; name: string; slots: number }): Promise<AccountEntity | null> {
+  async create(
+    account: AccountChange & { id: string; name: string; slots: number },
+  ): Promise<AccountEntity | null> {
     const [row] = await this.database.query<object>(
       // Looked for first: a row that conflicts would use up a number.
-      `INSERT INTO account (id, name, slots) SELECT $1::text, $2::text, $3::integer WHERE NOT EXISTS (SELECT FROM account WHERE name = $2)
+      `INSERT INTO account (id, name, slots, quota_bytes, quota_waiting, requests_per_s)
+       SELECT $1::text, $2::text, $3::integer, $4::bigint, $5::integer, $6::double precision
+       WHERE NOT EXISTS (SELECT FROM account WHERE name = $2)
        ON CONFLICT (name) DO NOTHING RETURNING *`,
-      [account.id, account.name, account.slots],
+      [
+        account.id,
+        account.name,
+        account.slots,
+        account.quotaBytes ?? null,
+        account.quotaWaiting ?? null,
+        account.requestsPerS ?? null,
+      ],
     );
     return row ? this.rows.to(AccountEntity, row) : null;
   }
@@ -55,12 +78,24 @@ export class AccountStore {
   /** Null when there is no such account. */
   async change(
     id: string,
-    change: { name?: string | undefined; slots?: number | undefined },
+    { name, slots, quotaBytes, quotaWaiting, requestsPerS }: AccountChange,
   ): Promise<AccountEntity | 'name-taken' | null> {
     try {
       const [row] = await this.database.query<object>(
-        'UPDATE account SET name = coalesce($2, name), slots = coalesce($3, slots) WHERE id = $1 RETURNING *',
-        [id, change.name ?? null, change.slots ?? null],
+        `UPDATE account SET name = coalesce($2, name), slots = coalesce($3, slots),
+           quota_bytes = CASE WHEN $4 THEN $5::bigint ELSE quota_bytes END,
+           quota_waiting = CASE WHEN $6 THEN $7::integer ELSE quota_waiting END,
+           requests_per_s = CASE WHEN $8 THEN $9::double precision ELSE requests_per_s END
+         WHERE id = $1 RETURNING *`,
+        [
+          id,
+          name ?? null,
+          slots ?? null,
+          ...[quotaBytes, quotaWaiting, requestsPerS].flatMap((quota) => [
+            quota !== undefined,
+            quota ?? null,
+          ]),
+        ],
       );
       return row ? this.rows.to(AccountEntity, row) : null;
     } catch (error) {
@@ -101,24 +136,55 @@ export class AccountStore {
     return (await this.database.query('SELECT 1 FROM api_key LIMIT 1')).length > 0;
   }
 
+  /** Notes that a key is in use, unless that was noted within the minute. */
+  async used(id: string): Promise<void> {
+    await this.database.query(
+      `UPDATE api_key SET last_used_at = now()
+       WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')`,
+      [id],
+    );
+  }
+
+  async adminKeyIds(most: number): Promise<string[]> {
+    const rows = await this.database.query<{ id: string }>(
+      `SELECT id FROM api_key WHERE 'admin' = ANY (scopes) AND revoked_at IS NULL
+         AND (expires_at IS NULL OR expires_at > now()) ORDER BY created_at LIMIT $1`,
+      [most],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** Which of these keys are neither expired nor revoked. */
+  async validKeys(ids: readonly string[]): Promise<Set<string>> {
+    const rows = await this.database.query<{ id: string }>(
+      `SELECT id FROM api_key WHERE id = ANY ($1) AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
+      [ids],
+    );
+    return new Set(rows.map(({ id }) => id));
+  }
+
   /** The holder of a key that is neither expired nor revoked. */
   async holderOf(hash: string): Promise<KeyHolder | null> {
     const [row] = await this.database.query<{
       id: string;
+      name: string;
       account_id: string;
       number: string;
       scopes: Scope[];
+      requests_per_s: number | null;
     }>(
-      `SELECT k.id, k.account_id, a.number, k.scopes FROM api_key k JOIN account a ON a.id = k.account_id
+      `SELECT k.id, k.name, k.account_id, a.number, a.requests_per_s, k.scopes FROM api_key k JOIN account a ON a.id = k.account_id
        WHERE k.hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())`,
       [hash],
     );
     return row
       ? {
           keyId: row.id,
+          keyName: row.name,
           accountId: row.account_id,
           accountNumber: Number(row.number),
           scopes: row.scopes,
+          requestsPerS: row.requests_per_s,
         }
       : null;
   }

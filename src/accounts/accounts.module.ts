@@ -3,14 +3,40 @@ import { SigningModule } from '../signing/signing.module.js';
 import { AccountStore } from './account.store.js';
 import { AccountsService } from './accounts.service.js';
 import { ApiKeyGuard } from './api-key.guard.js';
+import { Audit } from './audit.js';
+import { AuditStore } from './audit.store.js';
 import { AuthTokenStore } from './auth-token.store.js';
 import { AuthTokens } from './auth-tokens.js';
+import { HeldKeys } from './held-keys.js';
+import { LoginAttempts } from './login-attempts.js';
+import { RequestRates } from './request-rates.js';
 
 /** Accounts, their API keys, and the guard that knows them. Global, since every controller is guarded. */
 @Global()
 @Module({
   imports: [SigningModule],
-  providers: [AccountStore, AccountsService, ApiKeyGuard, AuthTokenStore, AuthTokens],
-  exports: [AccountStore, AccountsService, ApiKeyGuard, AuthTokens],
+  providers: [
+    AccountStore,
+    AccountsService,
+    ApiKeyGuard,
+    Audit,
+    AuditStore,
+    AuthTokenStore,
+    AuthTokens,
+    HeldKeys,
+    LoginAttempts,
+    RequestRates,
+  ],
+  exports: [
+    AccountStore,
+    AccountsService,
+    ApiKeyGuard,
+    Audit,
+    AuditStore,
+    AuthTokens,
+    HeldKeys,
+    LoginAttempts,
+    RequestRates,
+  ],
 })
 export class AccountsModule {}

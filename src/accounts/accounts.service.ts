@@ -5,7 +5,9 @@ import { patiently } from '../database/patience.js';
 import { randomId } from '../database/random-id.js';
 import { SigningSecrets } from '../signing/signing-secrets.store.js';
 import type { AccountEntity, ApiKeyEntity } from './account.entity.js';
-import { AccountStore, type KeyHolder } from './account.store.js';
+import { type AccountChange, AccountStore, type KeyHolder } from './account.store.js';
+import { Audit } from './audit.js';
+import type { Actor } from './audit.store.js';
 import type { Scope } from './scopes.js';
 
 const DEFAULT_ACCOUNT = 'default';
@@ -14,16 +16,25 @@ const GIVEN_KEY_ID = 'key_environment';
 /** How long a valid key is remembered: the longest a revocation takes. */
 const KEY_CACHE_MS = 3_000;
 const MOST_CACHED = 10_000;
+/** How often the use of a key is noted. */
+const NOTED_MS = 60_000;
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+/** An account to be; what isn't given is as the settings say. */
+export type NewAccount = AccountChange & { readonly name: string };
 
 /** Accounts and their API keys. */
 @Injectable()
 export class AccountsService implements OnModuleInit {
   private readonly cache = new Map<string, { until: number; holder: Promise<KeyHolder | null> }>();
 
+  /** Until when the use of a key needn't be noted again. */
+  private readonly noted = new Map<string, number>();
+
   constructor(
     private readonly store: AccountStore,
     private readonly secrets: SigningSecrets,
+    private readonly audit: Audit,
     private readonly config: AccountConfig,
   ) {}
 
@@ -56,8 +67,18 @@ export class AccountsService implements OnModuleInit {
     const made = newKey();
     keep(made.text);
     const accountId = await this.ensure(DEFAULT_ACCOUNT);
-    await this.save(accountId, made, { name: 'first admin key', scopes: ['admin'], expiresAt: null });
+    const key = { name: 'first admin key', scopes: ['admin' as const], expiresAt: null };
+    await this.written(await this.save(accountId, made, key), null);
     return made.text;
+  }
+
+  hasKeys(): Promise<boolean> {
+    return this.store.hasKeys();
+  }
+
+  /** Ids of the keys that may do everything; at most 20. */
+  adminKeyIds(): Promise<string[]> {
+    return this.store.adminKeyIds(20);
   }
 
   /** Id of the account of this name; null when there is none. */
@@ -67,17 +88,29 @@ export class AccountsService implements OnModuleInit {
 
   /** Id of the account of this name, which is made when it is new. */
   async ensure(name: string): Promise<string> {
-    return (await this.idOf(name)) ?? (await this.create(name, undefined))?.id ?? (await this.idOf(name))!;
+    return (await this.idOf(name)) ?? (await this.create({ name }, null))?.id ?? (await this.idOf(name))!;
   }
 
-  /** Null when the name is taken. */
-  async create(name: string, slots: number | undefined): Promise<AccountEntity | null> {
+  /** Null when the name is taken. `actor` is null where no key asked for it. */
+  async create({ name, slots, ...quotas }: NewAccount, actor: Actor | null): Promise<AccountEntity | null> {
     const account = await this.store.create({
       id: randomId('acc_'),
       name,
       slots: slots ?? this.config.slots,
+      ...quotas,
     });
-    if (account) await this.secrets.ensure(account.id);
+    if (account) {
+      await this.secrets.ensure(account.id);
+      const { id } = account;
+      const details = {
+        name,
+        slots: account.slots,
+        quota_bytes: quotas.quotaBytes,
+        quota_waiting: quotas.quotaWaiting,
+        requests_per_s: quotas.requestsPerS,
+      };
+      await this.audit.write({ accountId: id, actor, action: 'account.created', target: id, details });
+    }
     return account;
   }
 
@@ -85,9 +118,17 @@ export class AccountsService implements OnModuleInit {
   async createKey(
     accountId: string,
     key: { name: string; scopes: Scope[]; expiresAt: Date | null },
+    actor: Actor,
   ): Promise<{ entity: ApiKeyEntity; key: string }> {
     const made = newKey();
-    return { entity: await this.save(accountId, made, key), key: made.text };
+    return { entity: await this.written(await this.save(accountId, made, key), actor), key: made.text };
+  }
+
+  private async written(key: ApiKeyEntity, actor: Actor | null): Promise<ApiKeyEntity> {
+    const { id, accountId, name, scopes, expiresAt } = key;
+    const details = { name, scopes, expires_at: expiresAt };
+    await this.audit.write({ accountId, actor, action: 'key.created', target: id, details });
+    return key;
   }
 
   private save(
@@ -98,10 +139,25 @@ export class AccountsService implements OnModuleInit {
     return this.store.saveKey({ id: `key_${id}`, accountId, hash: digest(text), ...key });
   }
 
-  async revokeKey(accountId: string, keyId: string): Promise<boolean> {
+  async revokeKey(accountId: string, keyId: string, actor: Actor): Promise<boolean> {
     const revoked = await this.store.revokeKey(accountId, keyId);
     this.cache.clear();
+    if (revoked) await this.audit.write({ accountId, actor, action: 'key.revoked', target: keyId });
     return revoked;
+  }
+
+  /** An account was changed here: what its keys may do is looked up anew. */
+  changed(): void {
+    this.cache.clear();
+  }
+
+  /** Behind the caller's back, once a minute: an answer needn't wait for it. */
+  private noteUse(keyId: string): void {
+    const now = performance.now();
+    if (now < (this.noted.get(keyId) ?? -Infinity)) return;
+    if (this.noted.size >= MOST_CACHED) this.noted.clear();
+    this.noted.set(keyId, now + NOTED_MS);
+    this.store.used(keyId).catch(() => this.noted.delete(keyId));
   }
 
   /** Who holds this key; null when it is unknown, expired or revoked. */
@@ -113,7 +169,10 @@ export class AccountsService implements OnModuleInit {
     const holder = this.store.holderOf(hash);
     if (this.cache.size >= MOST_CACHED) this.cache.clear();
     this.cache.set(hash, { until: performance.now() + KEY_CACHE_MS, holder });
-    holder.catch(() => this.cache.delete(hash));
+    holder.then(
+      (found) => found && this.noteUse(found.keyId),
+      () => this.cache.delete(hash),
+    );
     return holder;
   }
 }

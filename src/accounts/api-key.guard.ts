@@ -10,10 +10,14 @@ import {
 } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ApiSecurity } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { addressOf } from '../http/client-address.js';
 import { Problem } from '../http/problem.js';
 import { AccountsService } from './accounts.service.js';
 import type { KeyHolder } from './account.store.js';
+import type { Actor } from './audit.store.js';
+import { LoginAttempts } from './login-attempts.js';
+import { RequestRates } from './request-rates.js';
 import type { Scope } from './scopes.js';
 
 const SCOPE = 'ringback:scope';
@@ -28,14 +32,21 @@ export class ApiKeyGuard implements CanActivate {
 
   constructor(
     protected readonly accounts: AccountsService,
+    protected readonly logins: LoginAttempts,
+    private readonly rates: RequestRates,
     private readonly reflector: Reflector,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const request = context.switchToHttp().getRequest<WithHolder>();
+    const http = context.switchToHttp();
+    const request = http.getRequest<WithHolder>();
     const holder = await this.holder(request);
-    const scope = this.reflector.getAllAndOverride<Scope>(SCOPE, [context.getHandler(), context.getClass()]);
-    if (!holder.scopes.includes('admin') && !holder.scopes.includes(scope)) {
+    void http.getResponse<FastifyReply>().headers(this.rates.spend(holder));
+    const scope = this.reflector.getAllAndOverride<Scope | null>(SCOPE, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    if (scope !== null && !holder.scopes.includes('admin') && !holder.scopes.includes(scope)) {
       throw new Problem(403, 'forbidden', `this API key lacks the scope ${scope}`);
     }
     request.holder = holder;
@@ -47,21 +58,23 @@ export class ApiKeyGuard implements CanActivate {
     const key = /^Bearer +(rb_[A-Za-z0-9_-]{1,300})$/i.exec(request.headers.authorization ?? '')?.[1];
     const holder = key === undefined ? null : await this.accounts.holderOf(key);
     if (holder) return holder;
-    throw new Problem(401, 'unauthorized', 'send a valid API key: Authorization: Bearer rb_…', {
+    const refusal = new Problem(401, 'unauthorized', 'send a valid API key: Authorization: Bearer rb_…', {
       headers: { 'www-authenticate': 'Bearer' },
     });
+    // Whoever sends none is told so, and has tried nothing.
+    throw request.headers.authorization === undefined ? refusal : this.logins.failed(request.ip, refusal);
   }
 }
 
-/** The route needs an API key with this scope (or `admin`). */
+/** The route needs an API key with this scope (or `admin`); null takes any key. */
 export function NeedsScope(
-  scope: Scope,
+  scope: Scope | null,
   guard: Type<ApiKeyGuard> & Pick<typeof ApiKeyGuard, 'alsoTakes'> = ApiKeyGuard,
 ): MethodDecorator & ClassDecorator {
   return applyDecorators(
     SetMetadata(SCOPE, scope),
     UseGuards(guard),
-    ApiSecurity('bearer', [scope]),
+    ApiSecurity('bearer', scope === null ? [] : [scope]),
     ...guard.alsoTakes.map((credentials) => ApiSecurity({ ...credentials })),
   );
 }
@@ -79,4 +92,15 @@ export const AccountId = createParamDecorator((_: unknown, context: ExecutionCon
 /** Whether the request's key has the scope `admin`: its holder may know what is inside. */
 export const IsOperator = createParamDecorator((_: unknown, context: ExecutionContext): boolean => {
   return context.switchToHttp().getRequest<WithHolder>().holder!.scopes.includes('admin');
+});
+
+/** The id of the key that the request carries. */
+export const KeyId = createParamDecorator((_: unknown, context: ExecutionContext): string => {
+  return context.switchToHttp().getRequest<WithHolder>().holder!.keyId;
+});
+
+/** Who asks, for the audit. */
+export const By = createParamDecorator((_: unknown, context: ExecutionContext): Actor => {
+  const { holder, ip } = context.switchToHttp().getRequest<WithHolder>();
+  return { keyId: holder!.keyId, name: holder!.keyName, address: addressOf(ip) };
 });

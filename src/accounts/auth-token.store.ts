@@ -29,15 +29,17 @@ export class AuthTokenStore {
   async use(hash: string, idleS: number): Promise<TokenHolder | null> {
     const [row] = await this.database.query<{
       key_id: string;
+      key_name: string;
       account_id: string;
       account_name: string;
       account_number: string;
       scopes: Scope[];
+      requests_per_s: number | null;
     }>(
       `WITH used AS (
          UPDATE auth_token SET used_at = now() WHERE hash = $1 AND used_at >= now() - make_interval(secs => $2) RETURNING key_id
        )
-       SELECT k.id AS key_id, k.account_id, a.name AS account_name, a.number AS account_number, k.scopes
+       SELECT k.id AS key_id, k.name AS key_name, k.account_id, a.name AS account_name, a.number AS account_number, a.requests_per_s, k.scopes
        FROM used JOIN api_key k ON k.id = used.key_id JOIN account a ON a.id = k.account_id
        WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())`,
       [hash, idleS],
@@ -45,10 +47,12 @@ export class AuthTokenStore {
     return row
       ? {
           keyId: row.key_id,
+          keyName: row.key_name,
           accountId: row.account_id,
           accountName: row.account_name,
           accountNumber: Number(row.account_number),
           scopes: row.scopes,
+          requestsPerS: row.requests_per_s,
         }
       : null;
   }

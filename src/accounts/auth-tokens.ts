@@ -1,12 +1,18 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { AccountStore } from './account.store.js';
+import { AccountStore, type KeyHolder } from './account.store.js';
 import { AccountsService } from './accounts.service.js';
 import { AuthTokenStore, type TokenHolder } from './auth-token.store.js';
 
 /** How long a token is believed without a look at its row; its use is noted as often. */
 const REMEMBERED_MS = 3_000;
 const MOST_REMEMBERED = 10_000;
+
+/** A new token, and whose it is. */
+export interface IssuedToken {
+  readonly token: string;
+  readonly holder: KeyHolder;
+}
 
 /** Short-lived tokens that stand for an API key, for clients that log in with an account and a key. */
 @Injectable()
@@ -20,13 +26,13 @@ export class AuthTokens {
   ) {}
 
   /** A new token of the account (its id or name) for one of its keys; null when the two don't belong together. */
-  async issue(account: string, key: string, idleS: number): Promise<string | null> {
+  async issue(account: string, key: string, idleS: number): Promise<IssuedToken | null> {
     const holder = await this.accounts.holderOf(key);
     const own = holder && (await this.accountStore.find(holder.accountId));
     if (!own || (own.id !== account && own.name !== account)) return null;
     const token = randomBytes(32).toString('base64url');
     await this.store.add(digest(token), holder.keyId, idleS);
-    return token;
+    return { token, holder };
   }
 
   /** Who the token speaks for; null when it is unknown, was idle for `idleS`, or its key has ended. */

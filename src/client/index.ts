@@ -7,6 +7,9 @@ export type { StreamOptions } from './history-stream.js';
 export { RingbackClient, type SubmitOptions, type WaitOptions } from './ringback-client.js';
 export type { ClientOptions } from './transport.js';
 export {
+  type Account,
+  type AuditEntry,
+  type AuditFilter,
   type BatchItem,
   type Delivery,
   type DeliveryFilter,
@@ -15,5 +18,6 @@ export {
   type Operation,
   type OperationFilter,
   type OperationStatus,
+  type RingbackProcess,
   type SubmitRequest,
 } from './types.js';

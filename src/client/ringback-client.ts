@@ -3,6 +3,9 @@ import { type ProblemBody, RingbackError } from './error.js';
 import { historyOf, type StreamOptions } from './history-stream.js';
 import { type Call, type ClientOptions, isPassing, retryAfterS, sleep, Transport } from './transport.js';
 import {
+  type Account,
+  type AuditEntry,
+  type AuditFilter,
   type BatchItem,
   type Delivery,
   type DeliveryFilter,
@@ -10,6 +13,7 @@ import {
   type HistoryEntry,
   type Operation,
   type OperationFilter,
+  type RingbackProcess,
   type SubmitRequest,
 } from './types.js';
 
@@ -194,6 +198,21 @@ export class RingbackClient {
   redeliver(deliveryId: string, { signal }: Signaled = {}): Promise<Delivery> {
     const path = `/v1/deliveries/${encodeURIComponent(deliveryId)}/redeliver`;
     return this.transport.json({ method: 'POST', path, signal, repeatable: false });
+  }
+
+  /** The account of this key: what it uses, and what it may use. */
+  account({ signal }: Signaled = {}): Promise<Account> {
+    return this.transport.json({ method: 'GET', path: '/v1/account', signal, repeatable: true });
+  }
+
+  /** The processes of the installation that run; for keys with the scope `admin`. */
+  processes({ signal }: Signaled = {}): AsyncGenerator<RingbackProcess, void, void> {
+    return this.pages('/v1/processes', {}, signal);
+  }
+
+  /** Who did what, page after page; for keys with the scope `admin`. */
+  audit(filter: AuditFilter = {}, { signal }: Signaled = {}): AsyncGenerator<AuditEntry, void, void> {
+    return this.pages('/v1/audit', { ...filter }, signal);
   }
 
   private hold<Result>(id: string, heldMs: number, mostMs: number, signal: AbortSignal | undefined) {

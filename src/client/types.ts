@@ -120,6 +120,60 @@ export interface DeliveryFilter {
   readonly until?: string;
 }
 
+/** The account whose key it is: what it uses, and what it may use; a quota that is null takes any. */
+export interface Account {
+  readonly id: string;
+  readonly name: string;
+  readonly slots: number;
+  readonly usage: { readonly bytes: number; readonly waiting: number; readonly executing: number };
+  readonly quotas: {
+    readonly bytes: number | null;
+    readonly waiting: number | null;
+    readonly requests_per_s: number | null;
+  };
+}
+
+/** A process of the installation that runs. */
+export interface RingbackProcess {
+  readonly id: string;
+  /** `all`, or of `api`, `worker` and `gateway`, by comma. */
+  readonly role: string;
+  readonly version: string;
+  readonly since: string;
+  readonly host: string;
+  /** Operations that it runs, and those that it may run at once. */
+  readonly running: number;
+  readonly capacity: number;
+  /** Operation types that it runs. */
+  readonly handlers: readonly string[];
+}
+
+/** Something that was done, as the audit has it. */
+export interface AuditEntry {
+  readonly at: string;
+  readonly account_id: string | null;
+  readonly actor: { readonly key_id: string; readonly name: string } | null;
+  readonly address: string | null;
+  /** Such as `key.created`. */
+  readonly action: string;
+  readonly target: string | null;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** Which entries of the audit are listed; times are RFC 3339. */
+export interface AuditFilter {
+  /** Id of an account; all by default. */
+  readonly account?: string;
+  /** Id or name of a key. */
+  readonly actor?: string;
+  /** Several by comma. */
+  readonly action?: string;
+  readonly since?: string;
+  readonly until?: string;
+  /** The oldest first by default. */
+  readonly order?: 'asc' | 'desc';
+}
+
 /** What became of one operation of a batch. */
 export type BatchItem =
   | { readonly operation: Operation; readonly error: null }

@@ -103,6 +103,12 @@ export abstract class AccountConfig {
   abstract readonly slots: number;
   /** RINGBACK_API_KEY; without one, a key is made when the database has none; null makes none. */
   abstract readonly firstKey: string | undefined | null;
+  /** Bytes, Waiting operations and requests a second of an account that has no quotas of its own; 0 for any. */
+  abstract readonly quotaBytes: number;
+  abstract readonly quotaWaiting: number;
+  abstract readonly requestsPerS: number;
+  /** Wrong credentials that one address may send a minute, per process. */
+  abstract readonly triesPerMinute: number;
 }
 
 /** The trm face. */
@@ -142,6 +148,8 @@ export abstract class HousekeepingConfig {
   abstract readonly everyS: number;
   /** Seconds after an operation's end until its row, history and deliveries go. */
   abstract readonly historyS: number;
+  /** Seconds that an entry of the audit is kept. */
+  abstract readonly auditS: number;
 }
 
 /** The gateway in front of a provider's API, and the bgrs face on it. */

@@ -32,7 +32,7 @@ export const MOST_THIN_OVER = 16_777_216;
 export const SETTINGS = {
   NODE_ENV: setting(
     'development',
-    'With `production`, Ringback listens on every interface by default and refuses to boot without RINGBACK_SECRET_KEYS or on an embedded database.',
+    'With `production`, Ringback listens on every interface by default and refuses to boot without RINGBACK_SECRET_KEYS, on an embedded database, or without RINGBACK_API_KEY where the database has no key yet.',
     text,
   ),
   PORT: setting('8080', 'Port of the main listener; 0 takes a free one.', number(0, 65_535)),
@@ -63,7 +63,7 @@ export const SETTINGS = {
     roles,
   ),
   RINGBACK_API_KEY: optional(
-    'made and printed once; with the embedded database it is also in `first-key` in RINGBACK_DATA_DIR',
+    'made and printed once, but never in production; with the embedded database it is also in `first-key` in RINGBACK_DATA_DIR',
     'The first admin key: `rb_` and at least 24 more characters.',
     apiKey,
   ),
@@ -134,6 +134,21 @@ export const SETTINGS = {
     '20',
     'Default slots of an account: how many of its operations may be Executing at once, over all processes.',
     number(1, 100_000),
+  ),
+  RINGBACK_QUOTA_BYTES: setting(
+    '0',
+    'Bytes that an account may have stored: files, inputs, results and the bodies of callbacks. Beyond it submits and uploads are answered 413 `quota-bytes`; 0 takes any. An account may have its own (`quota_bytes`), as of the next two settings.',
+    number(0, Number.MAX_SAFE_INTEGER),
+  ),
+  RINGBACK_QUOTA_WAITING: setting(
+    '0',
+    'Operations that an account may have Waiting. Beyond it submits are answered 429 `quota-waiting`; 0 takes any.',
+    number(0, 2_147_483_647),
+  ),
+  RINGBACK_REQUESTS_PER_S: setting(
+    '0',
+    'Requests that an account may make a second, counted per process; fractions allowed. Beyond it they are answered 429 `rate-limited`; 0 takes any.',
+    number(0, 1_000_000, false),
   ),
   RINGBACK_ORIGIN_IN_FLIGHT: setting(
     '10',
@@ -309,6 +324,11 @@ export const SETTINGS = {
   RINGBACK_HISTORY_RETENTION: setting(
     '90d',
     'How long after its end an operation is known at all: then its row, history, deliveries and attempts are deleted (units s, m, h, d). Never sooner than its retention class says.',
+    duration,
+  ),
+  RINGBACK_AUDIT_RETENTION: setting(
+    '365d',
+    'How long an entry of the audit is kept (units s, m, h, d).',
     duration,
   ),
   RINGBACK_HOUSEKEEPING_S: setting(

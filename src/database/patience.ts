@@ -24,9 +24,12 @@ export async function patiently<T>(step: () => Promise<T>): Promise<T> {
     } catch (error) {
       const refused = REFUSAL.test(sqlState(error) ?? '');
       if (refused && ++refusals >= MOST_REFUSALS)
-        throw new SettingError(`DATABASE_URL: PostgreSQL refuses the connection: ${messageOf(error)}`);
+        throw new SettingError(
+          `DATABASE_URL: PostgreSQL refuses the connection: ${messageOf(error)}; check the user, the password and the database`,
+        );
       if (!refused && !isOutage(error)) throw error;
-      if (!told) logger.warn(`waiting for PostgreSQL: ${messageOf(error)}`);
+      const remedy = refused ? ': check the user, the password and the database in DATABASE_URL' : '';
+      if (!told) logger.warn(`waiting for PostgreSQL: ${messageOf(error)}${remedy}`);
       told = true;
     }
     await delay(AGAIN_MS);

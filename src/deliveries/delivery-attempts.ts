@@ -337,7 +337,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
   }
 
   private log(delivery: DeliveryEntity, record: AttemptRecord): void {
-    this.logger.log({
+    const line = {
       msg: `callback ${record.outcome}`,
       delivery: delivery.id,
       operation: delivery.operationRid,
@@ -350,7 +350,10 @@ export class DeliveryAttempts implements FirstAttemptMaker {
       ...(record.error === null ? {} : { error: record.error }),
       ...(record.resent ? { resent: true } : {}),
       ...(record.delayS === null ? {} : { next_in_s: Math.round(record.delayS) }),
-    });
+    };
+    // A dead letter: somebody has to look at it.
+    if (record.state === 'Exhausted') this.logger.warn(line);
+    else this.logger.log(line);
   }
 }
 

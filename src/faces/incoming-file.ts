@@ -2,19 +2,29 @@ import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import type { FileEntity } from '../files/file.entity.js';
 import type { FilesService } from '../files/files.service.js';
+import type { Quotas } from '../operations/quotas.js';
 import { MOST_UPLOAD_BYTES, rawContentType } from '../http/body-parsers.js';
 import { Problem } from '../http/problem.js';
 
+/** What an upload needs. */
+interface Uploads {
+  readonly files: FilesService;
+  readonly quotas: Quotas;
+}
+
 /** Stores the file of an upload: the first file of a multipart form, or a raw body, which needs a name. */
 export async function storeUpload(
-  files: FilesService,
+  { files, quotas }: Uploads,
   accountId: string,
   request: FastifyRequest,
   name: string | undefined,
 ): Promise<FileEntity> {
   const { stream, ...about } = await incomingFile(request, name);
+  const announced = Number(request.headers['content-length'] ?? 0);
   try {
-    const file = await files.save(stream, { accountId, ...about, mostBytes: MOST_UPLOAD_BYTES });
+    const file = await quotas.file(accountId, announced, MOST_UPLOAD_BYTES, (mostBytes) =>
+      files.save(stream, { accountId, ...about, mostBytes }),
+    );
     return (await files.find(accountId, file.id))!;
   } catch (error) {
     runOff(stream);

@@ -1,7 +1,11 @@
 import type { Type } from '@nestjs/common';
+import { DECORATORS } from '@nestjs/swagger';
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
 import { ValidationTypes } from 'class-validator';
 import { targetConstructorToSchema } from 'class-validator-jsonschema';
+
+/** Where the Swagger plugin puts what it has read of a class. */
+const METADATA_FACTORY_NAME = '_OPENAPI_METADATA_FACTORY';
 
 /** JSON Schema (draft 2020-12) of an operation type's input class; any JSON where there is no class. */
 export function inputSchema(input: Type<object> | null): Record<string, unknown> {
@@ -22,7 +26,40 @@ function schemaOf(type: Type<object>, within: Type<object>[]): Record<string, un
       },
     },
   });
-  return { ...schema, additionalProperties: false };
+  return { ...schema, ...described(schema.properties, type), additionalProperties: false };
+}
+
+/** With what is said of each field to people, by `@ApiProperty` or by comments that the Swagger plugin has read. */
+function described(
+  properties: Record<string, object> | undefined,
+  type: Type<object>,
+): { properties?: Record<string, object> } {
+  if (!properties) return {};
+  return {
+    properties: Object.fromEntries(
+      Object.entries(properties).map(([name, schema]) => {
+        const description = descriptionOf(type, name);
+        return [name, description === undefined ? schema : { ...schema, description }];
+      }),
+    ),
+  };
+}
+
+interface Annotated {
+  readonly description?: string;
+}
+
+function descriptionOf(type: Type<object>, property: string): string | undefined {
+  const declared = Reflect.getMetadata(
+    DECORATORS.API_MODEL_PROPERTIES,
+    type.prototype as object,
+    property,
+  ) as Annotated | undefined;
+  const { [METADATA_FACTORY_NAME]: read } = type as {
+    [METADATA_FACTORY_NAME]?: () => Record<string, Annotated>;
+  };
+  // Comments are wrapped.
+  return (declared?.description || read?.()[property]?.description)?.replace(/\s+/g, ' ');
 }
 
 /** The class that `@Type` names, or TypeScript. */

@@ -5,12 +5,14 @@ import { EndpointNotFoundError, EndpointRefusedError } from '../endpoints/endpoi
 import { FileTooLargeError } from '../files/files.service.js';
 import { FileMissingError, StorageUnavailableError } from '../files/storage-errors.js';
 import { Problem, sendProblem } from '../http/problem.js';
+import { rateLimitFields } from '../http/rate-limit.js';
 import {
   IdempotencyMismatchError,
   OperationEndedError,
   OperationExpiredError,
   OperationNotFoundError,
   OperationRefusedError,
+  QuotaExceededError,
 } from '../operations/operation.errors.js';
 
 /** Turns everything that goes wrong into problem+json: callers' faults into 4xx, ours into 5xx that tell nothing inner. */
@@ -46,6 +48,7 @@ export class ProblemFilter implements ExceptionFilter {
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof OperationRefusedError) return refused(422, error);
+  if (error instanceof QuotaExceededError) return overQuota(error);
   if (error instanceof OperationNotFoundError)
     return new Problem(404, error.code, error.message, { errors: [{ path: 'id', message: error.message }] });
   if (error instanceof OperationEndedError)
@@ -79,6 +82,17 @@ function refused(status: number, error: OperationRefusedError | EndpointRefusedE
   return retryAfterS === null
     ? new Problem(status, code, message, { errors })
     : new Problem(429, code, message, { errors, headers: { 'retry-after': String(retryAfterS) } });
+}
+
+/** Bytes are the size of what was sent (RFC 9110, 15.5.14), the number of operations is a pace. */
+function overQuota({ quota, code, message, most, left, retryAfterS }: QuotaExceededError): Problem {
+  const unit = quota === 'bytes' ? 'content-bytes' : undefined;
+  return new Problem(quota === 'bytes' ? 413 : 429, code, message, {
+    headers: {
+      'retry-after': String(retryAfterS),
+      ...rateLimitFields({ name: quota, quota: most, left, resetS: retryAfterS, unit }),
+    },
+  });
 }
 
 const CODES: Record<number, string> = {

@@ -7,7 +7,9 @@ import type { FieldError } from '../config/validation.js';
 import { FilesService, FileTooLargeError } from '../files/files.service.js';
 import { MOST_UPLOAD_BYTES } from '../http/body-parsers.js';
 import { Problem } from '../http/problem.js';
+import { OperationRefusedError, QuotaExceededError } from '../operations/operation.errors.js';
 import { OperationsService } from '../operations/operations.service.js';
+import { Quotas } from '../operations/quotas.js';
 import { isIdempotent, triesOf } from '../operations/types/kept-response.js';
 import { traceparentOf } from '../tracing/spans.js';
 import { type BatchItem, checkBatch, checkBatchText } from './batch-items.js';
@@ -25,6 +27,7 @@ export class BackgroundRequests {
     private readonly inputs: UpstreamInputs,
     private readonly operations: OperationsService,
     private readonly files: FilesService,
+    private readonly quotas: Quotas,
     private readonly config: OperationConfig,
   ) {}
 
@@ -35,7 +38,7 @@ export class BackgroundRequests {
   async accept(request: IncomingMessage, batch: boolean, ready: () => void): Promise<string> {
     const [method, target] = [request.method!, request.url!];
     const caller = await this.credentials.callerOf(
-      { method, target, headers: request.headers },
+      { method, target, headers: request.headers, address: request.socket.remoteAddress },
       'operations:write',
     );
     if (Number(request.headers['content-length'] ?? 0) > MOST_UPLOAD_BYTES)
@@ -69,7 +72,7 @@ export class BackgroundRequests {
       return view.operation.rid;
     } catch (error) {
       // Only where the operation was refused for certain: after a lost answer of PostgreSQL it may stand all the same.
-      if (body && error instanceof Error && error.name === 'OperationRefusedError')
+      if (body && (error instanceof OperationRefusedError || error instanceof QuotaExceededError))
         await this.files.remove(caller.accountId, body.file).catch(() => undefined);
       throw error;
     }
@@ -82,13 +85,16 @@ export class BackgroundRequests {
   ): Promise<{ file: string; size: number }> {
     // Twice the class: once for a request that waits, once for its rerun as long as it can be seen.
     const keptS = 2 * (this.config.retention.get(RETENTION) ?? 0);
-    const { id, size } = await this.files.save(stream, {
-      accountId,
-      name: 'request',
-      contentType: request.headers['content-type'] ?? 'application/octet-stream',
-      expiresAt: new Date(Date.now() + keptS * 1000),
-      mostBytes: MOST_UPLOAD_BYTES,
-    });
+    const announced = Number(request.headers['content-length'] ?? 0);
+    const { id, size } = await this.quotas.file(accountId, announced, MOST_UPLOAD_BYTES, (mostBytes) =>
+      this.files.save(stream, {
+        accountId,
+        name: 'request',
+        contentType: request.headers['content-type'] ?? 'application/octet-stream',
+        expiresAt: new Date(Date.now() + keptS * 1000),
+        mostBytes,
+      }),
+    );
     return { file: id, size };
   }
 }

@@ -3,6 +3,8 @@ import { Injectable } from '@nestjs/common';
 import type { AccountEntity } from '../accounts/account.entity.js';
 import { AccountStore } from '../accounts/account.store.js';
 import { AccountsService } from '../accounts/accounts.service.js';
+import { LoginAttempts } from '../accounts/login-attempts.js';
+import { RequestRates } from '../accounts/request-rates.js';
 import type { Scope } from '../accounts/scopes.js';
 import { GatewayConfig } from '../config/config.js';
 import { Problem } from '../http/problem.js';
@@ -14,6 +16,15 @@ export interface Caller {
   readonly accountId: string;
   /** As the authorization service told it (text), or else the number of the account. */
   readonly userId: string | number;
+}
+
+/** What is known of a request by its head. */
+export interface GatewayRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Of the peer. */
+  readonly address: string | undefined;
 }
 
 /** Account of the operations of callers that have no API key. */
@@ -30,18 +41,18 @@ export class GatewayCredentials {
 
   constructor(
     private readonly accounts: AccountsService,
+    private readonly logins: LoginAttempts,
+    private readonly rates: RequestRates,
     private readonly store: AccountStore,
     private readonly config: GatewayConfig,
   ) {}
 
   /** The caller, or a `Problem`: 401, 403, or 503 when nobody could be asked. */
-  async callerOf(
-    request: { readonly method: string; readonly target: string; readonly headers: IncomingHttpHeaders },
-    scope: Scope,
-  ): Promise<Caller> {
+  async callerOf(request: GatewayRequest, scope: Scope): Promise<Caller> {
     const key = keyOf(request.headers, request.target);
     const holder = key === undefined ? null : await this.accounts.holderOf(key);
     if (holder) {
+      this.rates.spend(holder);
       if (!holder.scopes.includes('admin') && !holder.scopes.includes(scope))
         throw new Problem(403, 'forbidden', `this API key lacks the scope ${scope}`);
       return { accountId: holder.accountId, userId: holder.accountNumber };
@@ -50,7 +61,7 @@ export class GatewayCredentials {
       return this.anonymous(await this.ask(this.config.authUrl, request));
     }
     if (this.config.open) return this.anonymous(null);
-    throw unauthorized();
+    throw key === undefined ? unauthorized() : this.logins.failed(request.address, unauthorized());
   }
 
   private async anonymous(userId: string | null): Promise<Caller> {
@@ -59,10 +70,7 @@ export class GatewayCredentials {
   }
 
   /** The `auth_request` convention of nginx: a 2xx lets the caller in. */
-  private async ask(
-    url: string,
-    request: { readonly method: string; readonly target: string; readonly headers: IncomingHttpHeaders },
-  ): Promise<string | null> {
+  private async ask(url: string, request: GatewayRequest): Promise<string | null> {
     const headers = new Headers({ 'x-original-method': request.method, 'x-original-uri': request.target });
     for (const [name, value] of Object.entries(request.headers))
       if (value !== undefined && !NOT_FORWARDED.test(name) && !isRingbacks(name))
@@ -76,7 +84,7 @@ export class GatewayCredentials {
     if (answer?.ok) return asText(answer.headers.get('x-user-id')) || null;
     if (answer?.status === 403)
       throw new Problem(403, 'forbidden', 'the authorization service does not allow this');
-    if (answer && answer.status < 500) throw unauthorized();
+    if (answer && answer.status < 500) throw this.logins.failed(request.address, unauthorized());
     throw new Problem(
       503,
       'authorization-unavailable',
@@ -97,7 +105,7 @@ export class GatewayCredentials {
   private async findOrMake(): Promise<AccountEntity> {
     const found =
       (await this.store.findByName(GATEWAY_ACCOUNT)) ??
-      (await this.accounts.create(GATEWAY_ACCOUNT, undefined)) ??
+      (await this.accounts.create({ name: GATEWAY_ACCOUNT }, null)) ??
       (await this.store.findByName(GATEWAY_ACCOUNT));
     return found!;
   }

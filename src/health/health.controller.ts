@@ -26,6 +26,6 @@ export class HealthController {
     const checks = await this.health.checks();
     const ok = Object.values(checks).every((check) => check === 'ok');
     void reply.status(ok ? 200 : 503);
-    return { status: ok ? 'ok' : 'unavailable', checks };
+    return { status: ok ? 'ok' : 'unavailable', checks: { ...checks, ...this.health.warnings() } };
   }
 }

@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { FilesService } from '../files/files.service.js';
+import { Processes } from '../queues/processes.js';
 import { QueueHealth } from '../queues/queue-health.js';
 
 const CHECK_MS = 2_000;
@@ -14,11 +15,18 @@ export class HealthService implements OnModuleDestroy {
     private readonly database: Database,
     private readonly queues: QueueHealth,
     private readonly files: FilesService,
+    private readonly processes: Processes,
   ) {}
 
   /** The first hook of a shutdown: from then on nothing more should be sent here, while what was is finished. */
   onModuleDestroy(): void {
     this.ending = true;
+  }
+
+  /** What is worth a look, and no reason to send requests elsewhere. */
+  warnings(): Record<string, string> {
+    const { trouble } = this.processes;
+    return trouble === null ? {} : { workers: trouble };
   }
 
   /** Per part: `ok`, or what is wrong and the remedy. Answers within 2 s. */

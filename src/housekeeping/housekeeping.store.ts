@@ -69,6 +69,15 @@ export class HousekeepingStore {
     );
   }
 
+  dropAudit(most: number): Promise<number> {
+    return this.count(
+      `DELETE FROM audit WHERE id IN (
+         SELECT id FROM audit WHERE at <= now() - make_interval(secs => $2) ORDER BY at LIMIT $1 FOR UPDATE SKIP LOCKED)
+       RETURNING 1`,
+      [most, this.config.auditS],
+    );
+  }
+
   /** What was learnt of receivers a day ago: they tell it anew by their next answer, and a URL of one callback is never asked again. */
   dropReceivers(most: number): Promise<number> {
     return this.count(

@@ -60,6 +60,7 @@ export class Housekeeping implements Follower {
     };
     await this.all(MOST_ENTRIES, until, (most) => this.ledger.addUp(most));
     await this.all(MOST_ENTRIES, until, (most) => this.store.dropReceivers(most));
+    await this.all(MOST_ENTRIES, until, (most) => this.store.dropAudit(most));
     await this.store.dropSmall();
     if (Object.values(swept).some((count) => count > 0)) this.logger.log({ msg: 'housekeeping', ...swept });
     return performance.now() >= until && !this.stopping;

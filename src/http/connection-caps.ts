@@ -1,8 +1,8 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
-import ipaddr from 'ipaddr.js';
 import type { HttpConfig } from '../config/config.js';
+import { networkOf } from './client-address.js';
 import { lingeringClose, writeProblem } from './hanging-up.js';
 import { Problem } from './problem.js';
 
@@ -85,12 +85,4 @@ function tooMany(status: number, who: string, setting: string): Problem {
     `${who} too many connections open: close some, or keep them for more requests (${setting})`,
     { headers: { 'retry-after': '5' } },
   );
-}
-
-/** What counts as one client: an IPv4 address, or the network of 64 bits that a site is given of IPv6. */
-function networkOf(address = ''): string {
-  const [plain = ''] = address.split('%');
-  if (!ipaddr.isValid(plain)) return plain;
-  const parsed = ipaddr.process(plain);
-  return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).join(':') : parsed.toString();
 }

@@ -11,6 +11,7 @@ import { refuseConnection } from './client-error.js';
 import { closeUnread, guardAnswers, guardListener, LISTENER } from './listener.js';
 import { serveOpenApi } from './openapi.js';
 import { Problem, sendProblem } from './problem.js';
+import { serveStartPage } from './start-page.js';
 
 /** What browsers show: the documentation. */
 const PAGES = /\/docs(\/|$)/;
@@ -71,6 +72,7 @@ export async function createApp(
   const config = app.get<HttpConfig>(HttpConfig, { strict: false });
   guardAnswers(fastify as never, config);
   guardListener(fastify.server as Server, config);
+  serveStartPage(fastify as never);
   serveOpenApi(app);
   return app;
 }

@@ -45,7 +45,12 @@ function builder(): DocumentBuilder {
     )
     .setVersion(VERSION)
     .setLicense('MIT', 'https://opensource.org/license/mit')
-    .addSecurity('bearer', { type: 'http', scheme: 'bearer', description: 'An API key: rb_…' });
+    .addSecurity('bearer', {
+      type: 'http',
+      scheme: 'bearer',
+      bearerFormat: 'rb_…',
+      description: 'An API key: rb_…',
+    });
   for (const [name, description] of Object.entries(TAGS)) builder.addTag(name, description);
   return builder;
 }

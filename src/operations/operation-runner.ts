@@ -7,18 +7,18 @@ import { FilesService } from '../files/files.service.js';
 import type { Hint } from '../queues/hint.js';
 import { HintFollower, type SendBack } from '../queues/hint-follower.js';
 import { HistoryStore } from './history.store.js';
-import { OperationError } from './operation-context.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
 import type { OperationEntity } from './operation.entity.js';
 import { CANCELED, type How, OperationEnder } from './operation-ender.js';
 import { OperationRun, RunAborted, storable } from './operation-run.js';
-import { ENDED_TEXT } from './operation.state.js';
 import { type Claim, OperationStore, type Release, RENEW_OPERATIONS } from './operation.store.js';
 import type { OperationOutcome } from './operation-type.js';
 import { OperationTypes, type RegisteredType } from './operation-types.js';
+import { Processes } from '../queues/processes.js';
 import { WakeUps } from '../queues/wake-ups.js';
 import { OperationWaits } from './operation-waits.js';
 import { retryDelay } from './retry-policy.js';
+import { type Failure, failureOf, finished } from './run-ending.js';
 import { stackOf } from './stack.js';
 
 /** What becomes of a run. */
@@ -41,7 +41,6 @@ const MOST_ROUNDS_WITHOUT_HANDLER = 35;
 const ABORT_GRACE_MS = 500;
 /** How often runs are looked at for a cancel that no wake-up told, or told before the run was known here. */
 const CANCELS_MS = 1_000;
-const MOST_JSON = 1024 * 1024;
 
 /** Runs operations: claims what hints name, runs the handler, settles. */
 @Injectable()
@@ -65,6 +64,7 @@ export class OperationRunner {
     private readonly waits: OperationWaits,
     wakeUps: WakeUps,
     keeper: LeaseKeeper,
+    processes: Processes,
     private readonly config: OperationConfig,
     database: Database,
   ) {
@@ -75,6 +75,11 @@ export class OperationRunner {
       act: (hint) => this.claimAndRun(hint),
       giveBack: (hint) => store.returnHint(hint),
       reach: () => database.query('SELECT'),
+    });
+    processes.describe({
+      capacity: config.concurrency,
+      handlers: () => types.listed().map(({ name }) => name),
+      running: () => this.runs.size,
     });
     // Ended by another part of this process: its handler needn't wait for the next renewal to learn it.
     waits.onEnded((requestId) => this.runs.get(requestId)?.abort('lease-lost'));
@@ -143,7 +148,7 @@ export class OperationRunner {
       const outcome = await Promise.race([this.work(type, run), this.aborted(run.signal)]);
       // It stopped because it was told to, with nothing to show for it.
       if (outcome === undefined && run.signal.aborted) throw run.signal.reason as RunAborted;
-      return this.finished(outcome ?? {});
+      return { kind: 'end', how: finished(outcome ?? {}) };
     } catch (error) {
       return this.failed(claim, type, run, error);
     } finally {
@@ -170,28 +175,6 @@ export class OperationRunner {
       if (signal.aborted) fire();
       else signal.addEventListener('abort', fire, { once: true });
     });
-  }
-
-  private finished(outcome: OperationOutcome): Verdict {
-    const result = json(outcome.result);
-    const custom = json(outcome.custom);
-    if ((result?.length ?? 0) + (custom?.length ?? 0) > MOST_JSON) {
-      throw new OperationError(
-        'result_too_large',
-        'result and custom are over 1 MiB: store them with context.saveFile',
-      );
-    }
-    const statusText = storable(outcome.statusText || ENDED_TEXT.Finished);
-    return {
-      kind: 'end',
-      how: {
-        state: 'Finished',
-        statusText,
-        result,
-        custom,
-        fileId: fileId(outcome),
-      },
-    };
   }
 
   private failed({ operation }: Claim, type: RegisteredType, run: OperationRun, error: unknown): Verdict {
@@ -342,38 +325,6 @@ function faultOf(verdict: Verdict): string | null {
   return verdict.how.state === 'Failed' ? verdict.how.code : null;
 }
 
-/** What went wrong, and whether the error itself says that another try may help. */
-interface Failure {
-  readonly code: string;
-  readonly message: string;
-  readonly retry: boolean;
-}
-
 function timedOut({ timeoutS }: OperationEntity): Failure {
   return { code: 'timeout', message: `the run took longer than ${timeoutS} s`, retry: false };
-}
-
-function failureOf(error: unknown): Failure {
-  const [code, retry] = error instanceof OperationError ? [error.code, error.retry] : ['handler_error', true];
-  // Handlers may be plain JavaScript: nothing that they throw may keep the run from ending.
-  return { code: String(code || 'handler_error'), message: describe(error), retry };
-}
-
-/** Handlers in plain JavaScript may give anything: what is no text is no file. */
-function fileId({ file }: OperationOutcome): string | null {
-  return typeof file === 'string' ? storable(file) : null;
-}
-
-/** What JSON has no form for, such as a `bigint` or a circle, has none at the next try either. */
-function json(value: unknown): string | null {
-  try {
-    return JSON.stringify(value) ?? null;
-  } catch (error) {
-    throw new OperationError('result_not_json', `result and custom must be JSON: ${describe(error)}`);
-  }
-}
-
-function describe(error: unknown): string {
-  const message: unknown = error instanceof Error ? error.message : error;
-  return typeof message === 'string' && message !== '' ? message : 'the handler failed without a message';
 }

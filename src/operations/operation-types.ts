@@ -89,11 +89,8 @@ export class OperationTypes implements OnModuleInit {
   }
 
   /** The input as its class, or an `OperationRefusedError` with the path of every field that is wrong. */
-  async check(type: RegisteredType, input: unknown): Promise<unknown> {
-    const instance = type.input ? await this.toInstance(type, type.input, input) : input;
-    const faults = await type.handler.check?.(instance);
-    if (faults && faults.length > 0) throw new OperationRefusedError('invalid-input', faults);
-    return instance;
+  check(type: RegisteredType, input: unknown): Promise<unknown> {
+    return checkInput(type, input);
   }
 
   /** The input without the fields that its type doesn't have. */
@@ -101,21 +98,6 @@ export class OperationTypes implements OnModuleInit {
     if (!type.input) return input;
     const { unknown } = await validated(type.input as ClassConstructor<object>, input);
     return unknown.length === 0 ? input : withoutFields(input, unknown);
-  }
-
-  private async toInstance(type: RegisteredType, inputClass: Type<object>, input: unknown): Promise<object> {
-    if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-      throw new OperationRefusedError('invalid-input', [
-        { path: 'input', message: `must be an object, as ${type.name} describes it` },
-      ]);
-    }
-    const { value, errors, unknown } = await validated(
-      inputClass as ClassConstructor<object>,
-      input,
-      'input',
-    );
-    if (errors.length > 0) throw new OperationRefusedError('invalid-input', errors, null, unknown.length > 0);
-    return value;
   }
 
   private register(options: OperationTypeOptions, handler: OperationHandler, className: string): void {
@@ -159,4 +141,26 @@ export class OperationTypes implements OnModuleInit {
 /** What tells two paths apart: their parameters' names don't. */
 function shape(path: string): string {
   return path.replace(/\{\w+\}/g, '{}');
+}
+
+/** The input as the class of its type, or an `OperationRefusedError`. */
+export async function checkInput(
+  { name, input: inputClass, handler }: Pick<RegisteredType, 'name' | 'input' | 'handler'>,
+  input: unknown,
+): Promise<unknown> {
+  const instance = inputClass ? await toInstance(name, inputClass, input) : input;
+  const faults = await handler.check?.(instance);
+  if (faults && faults.length > 0) throw new OperationRefusedError('invalid-input', faults);
+  return instance;
+}
+
+async function toInstance(name: string, inputClass: Type<object>, input: unknown): Promise<object> {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw new OperationRefusedError('invalid-input', [
+      { path: 'input', message: `must be an object, as ${name} describes it` },
+    ]);
+  }
+  const { value, errors, unknown } = await validated(inputClass as ClassConstructor<object>, input, 'input');
+  if (errors.length > 0) throw new OperationRefusedError('invalid-input', errors, null, unknown.length > 0);
+  return value;
 }

@@ -50,3 +50,28 @@ export class IdempotencyMismatchError extends Error {
   override readonly name = 'IdempotencyMismatchError';
   readonly code = 'idempotency-key-reused';
 }
+
+const EXCEEDED = {
+  bytes: (most: number) =>
+    `this account may have ${most} bytes stored: delete files, or wait for operations to expire`,
+  waiting: (most: number) =>
+    `this account may have ${most} operations waiting: try again when some have started`,
+};
+
+/** The account uses as much of something as it may; nothing was stored. */
+export class QuotaExceededError extends Error {
+  override readonly name = 'QuotaExceededError';
+  readonly code: 'quota-bytes' | 'quota-waiting';
+
+  constructor(
+    readonly quota: 'bytes' | 'waiting',
+    readonly most: number,
+    /** What it may still use, which is less than was asked for. */
+    readonly left: number,
+    /** Seconds after which it makes sense to ask again. */
+    readonly retryAfterS: number,
+  ) {
+    super(EXCEEDED[quota](most));
+    this.code = `quota-${quota}`;
+  }
+}

@@ -15,6 +15,8 @@ import { OperationTypes } from './operation-types.js';
 import { OperationWaits } from './operation-waits.js';
 import { PollPace } from './poll-pace.js';
 import { OperationsService } from './operations.service.js';
+import { QuotaStore } from './quota.store.js';
+import { Quotas } from './quotas.js';
 import { RetentionStore } from './retention.store.js';
 import { HttpRequestHandler } from './types/http-request.js';
 import { EchoHandler, SleepHandler } from './types/trials.js';
@@ -36,6 +38,8 @@ import { UnservedStore } from './unserved.store.js';
     OperationDispatcher,
     OperationWaits,
     PollPace,
+    QuotaStore,
+    Quotas,
     OperationsService,
     HttpRequestHandler,
     EchoHandler,
@@ -53,6 +57,7 @@ import { UnservedStore } from './unserved.store.js';
     OperationDispatcher,
     OperationWaits,
     PollPace,
+    Quotas,
     OperationsService,
   ],
 })

@@ -20,6 +20,7 @@ import {
   OperationExpiredError,
   OperationNotFoundError,
   OperationRefusedError,
+  QuotaExceededError,
 } from './operation.errors.js';
 import { OperationReads, type OperationView } from './operation-reads.store.js';
 import { type NewOperation, OperationStore } from './operation.store.js';
@@ -27,6 +28,7 @@ import { OperationTypes, type RegisteredType } from './operation-types.js';
 import { OperationWaits } from './operation-waits.js';
 import { PollPace } from './poll-pace.js';
 import { randomId } from '../database/random-id.js';
+import { type Admitted, Quotas } from './quotas.js';
 
 /** An operation as a caller submits it, whatever the face. */
 export interface Submission {
@@ -92,18 +94,21 @@ export class OperationsService {
     private readonly waits: OperationWaits,
     private readonly files: FilesService,
     private readonly pace: PollPace,
+    private readonly quotas: Quotas,
     private readonly config: OperationConfig,
   ) {}
 
   /** Accepts an operation: when this resolves, it is committed and will run. */
   async accept(submission: Submission): Promise<Accepted> {
     let operation: NewOperation;
+    let admitted: Admitted;
     try {
       operation = await this.admit(submission, this.types.check.bind(this.types));
+      admitted = await this.quotas.admit(operation.accountId, sizeOf(operation), 1);
     } catch (refusal) {
       // What was accepted before stays accepted: its `run_at` may have come since, or its type gone.
       const first =
-        refusal instanceof OperationRefusedError &&
+        (refusal instanceof OperationRefusedError || refusal instanceof QuotaExceededError) &&
         submission.idempotency &&
         (await this.earlier(submission.accountId, submission.idempotency));
       if (first) return first;
@@ -113,9 +118,13 @@ export class OperationsService {
       'ringback.operation': operation.rid,
       'ringback.face': operation.face,
     });
-    const accepted = await this.store
-      .accept({ ...operation, traceparent: step.traceparent })
-      .finally(() => step.end());
+    let accepted: OperationEntity | null = null;
+    try {
+      accepted = await this.store.accept({ ...operation, traceparent: step.traceparent });
+    } finally {
+      step.end();
+      admitted.settle(accepted === null ? null : sizeOf(operation));
+    }
     if (!accepted) return this.replay(submission);
     if (accepted.phase === 'hinted') this.dispatcher.hint({ id: accepted.requestId, epoch: accepted.epoch });
     else this.dispatcher.wake();
@@ -132,7 +141,11 @@ export class OperationsService {
   async refuse(submission: Submission, refusal: OperationRefusedError): Promise<OperationView> {
     // Not due before it is ended here. Should this process die in between, it is run then, and refused by its worker.
     const runAt = new Date(Date.now() + 60_000);
-    const accepted = await this.store.accept({ ...(await this.admit(submission, null)), runAt });
+    const operation = await this.admit(submission, null);
+    const admitted = await this.quotas.admit(operation.accountId, sizeOf(operation), 0);
+    const accepted = await this.store
+      .accept({ ...operation, runAt })
+      .finally(() => admitted.settle(sizeOf(operation)));
     const { accountId, rid } = accepted!;
     const claim = await this.store.seizeLive(accountId, rid);
     const how = { state: 'Failed', code: 'invalid_input', message: refusal.message } as const;
@@ -429,6 +442,10 @@ export class OperationsService {
       throw new IdempotencyMismatchError('this Idempotency-Key came with another body before: use a new key');
     return { view: await this.find(accountId, first.rid), replayed: true };
   }
+}
+
+function sizeOf({ input }: NewOperation): number {
+  return input?.length ?? 0;
 }
 
 function fingerprintOf(body: string): string {

@@ -78,10 +78,16 @@ export class HintFollower {
     this.stopped = true;
     for (const resolve of this.waiting.splice(0)) resolve();
     const idle = this.idle();
+    const begun = this.work.size;
     await Promise.race([idle, after(graceS * 1000)]);
+    const left = this.work.size;
     cutOff();
     await Promise.race([idle, after(CUT_OFF_MS)]);
     this.drained = true;
+    if (begun === 0) return;
+    const leased = this.work.size;
+    // What is still leased comes back when its lease is over.
+    this.logger.log({ msg: 'drained', finished: begun - left, given_back: left - leased, leased });
   }
 
   private async idle(): Promise<void> {

@@ -1,4 +1,4 @@
-import { WorkerHost } from '@nestjs/bullmq';
+import { OnWorkerEvent, WorkerHost } from '@nestjs/bullmq';
 import {
   type BeforeApplicationShutdown,
   Logger,
@@ -42,10 +42,14 @@ export abstract class HintProcessor
     return this.hints.heartbeat.during(job.id, this.follow(job.data));
   }
 
+  /** An outage of the queue is logged, never thrown. Heard from the worker's making on: else BullMQ prints each error. */
+  @OnWorkerEvent('error')
+  failed(error: Error): void {
+    this.logger.debug(`the queue's connection failed: ${error.message}`);
+  }
+
   onApplicationBootstrap(): void {
     const { worker } = this;
-    // An outage of the queue is logged, never thrown.
-    worker.on('error', (error) => this.logger.debug(`the queue's connection failed: ${error.message}`));
     worker.run().catch((error: Error) => this.logger.error(`the worker stopped: ${error.message}`));
     this.hints.heartbeat.start(worker.getBackend());
   }

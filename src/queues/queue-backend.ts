@@ -13,7 +13,7 @@ import { postgresBackend, redisBackend } from './patient-backend.js';
 import { accessOf, evictionPolicy } from './redis-access.js';
 import { diagnose, isGone, migrate, SCHEMA, usable } from './queue-schema.js';
 
-const AWAY = 'the queue cannot be reached; operations are still accepted and start when it is back';
+const MEANWHILE = 'operations are still accepted and start when it is back';
 
 type Connection = QueueOptions['connection'];
 
@@ -99,11 +99,17 @@ export class QueueBackend implements OnApplicationShutdown {
   async explain(error: unknown): Promise<string> {
     if (this.pool) {
       const judged = error === undefined || !(asDatabaseError(error) instanceof DatabaseUnavailableError);
-      return judged ? diagnose(this.pool, error).catch(() => AWAY) : AWAY;
+      const away = `the queue cannot be reached; ${MEANWHILE}`;
+      return judged ? diagnose(this.pool, error).catch(() => away) : away;
     }
     return error instanceof ReplyError
       ? `Redis refuses what the queue needs (${(error as Error).message}): give its user that right, or name another in REDIS_URL`
-      : AWAY;
+      : `Redis cannot be reached at ${this.redisHosts}: start it, or mend REDIS_URL; ${MEANWHILE}`;
+  }
+
+  /** Without users and passwords. */
+  private get redisHosts(): string {
+    return this.config.redisUrls.map((url) => new URL(url).host).join(', ');
   }
 
   /** Makes the schema of a PostgreSQL queue again where it is gone: what was in it were only hints. */

@@ -4,6 +4,8 @@ import { DatabaseConfig, QueueConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { HintQueue } from './hint-queue.js';
 import { Lookout } from './lookout.js';
+import { Processes } from './processes.js';
+import { ProcessStore } from './process.store.js';
 import { QueueBackend } from './queue-backend.js';
 import { QueueHealth } from './queue-health.js';
 import { WakeUps } from './wake-ups.js';
@@ -84,6 +86,8 @@ class QueueBackendModule {}
     HousekeepingHints,
     Lookout,
     WakeUps,
+    ProcessStore,
+    Processes,
     {
       provide: QueueHealth,
       inject: [QueueBackend, OperationHints, DeliveryHints, HousekeepingHints],
@@ -96,6 +100,8 @@ class QueueBackendModule {}
     HousekeepingHints,
     Lookout,
     WakeUps,
+    ProcessStore,
+    Processes,
     QueueHealth,
     QueueBackendModule,
   ],

@@ -47,6 +47,9 @@ describe('an account', () => {
       number: expect.any(Number),
       name: 'Acme GmbH',
       slots: 3,
+      quota_bytes: null,
+      quota_waiting: null,
+      requests_per_s: null,
       created_at: expect.stringMatching(/Z$/),
     });
     expect((await admin.get(`/v1/accounts/${created.id}`)).body).toEqual(created);
@@ -149,11 +152,26 @@ describe('an API key', () => {
       scopes: ['operations:read'],
       created_at: expect.stringMatching(/Z$/),
       expires_at: '2099-01-31T10:00:00.000Z',
+      last_used_at: null,
     });
     const list = await admin.get(`/v1/accounts/${id}/keys`);
     expect(list.body).toEqual({ data: [shown], next_cursor: null });
     expect(list.text).not.toContain(key);
     expect((await admin.withKey(key).get('/v1/operations')).status).toBe(200);
+  });
+
+  it('shows when it was last used', async () => {
+    const { id } = await account('last use');
+    const { key } = await keyOf(id);
+    await keyOf(id, { name: 'unused' });
+    const before = Date.now();
+    await admin.withKey(key).get('/v1/operations');
+    const uses = async (): Promise<Record<string, string | null>> => {
+      const { data } = (await admin.get(`/v1/accounts/${id}/keys`)).body;
+      return Object.fromEntries(data.map((listed: any) => [listed.name, listed.last_used_at]));
+    };
+    await expect.poll(uses).toEqual({ key: expect.any(String), unused: null });
+    expect(Math.abs(Date.parse((await uses())['key']!) - before)).toBeLessThan(5_000);
   });
 
   it('is kept as a hash only, as is the one of the environment', async () => {

@@ -8,6 +8,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it, vi } from 'vitest';
 import {
+  type Account,
+  type AuditEntry,
+  type AuditFilter,
   type Delivery,
   type DeliveryFilter,
   type HistoryEntry,
@@ -16,8 +19,12 @@ import {
   type ProblemBody,
   RingbackClient,
   RingbackError,
+  type RingbackProcess,
   type SubmitRequest,
 } from '../../src/client/index.js';
+import type { OwnAccountResponse } from '../../src/faces/native/account.response.js';
+import type { ListAuditQuery } from '../../src/faces/native/audit.request.js';
+import type { AuditEntryResponse } from '../../src/faces/native/audit.response.js';
 import type { ListDeliveriesQuery } from '../../src/faces/native/delivery.request.js';
 import type { DeliveryResponse } from '../../src/faces/native/delivery.response.js';
 import type {
@@ -26,6 +33,7 @@ import type {
   SubmitOperationRequest,
 } from '../../src/faces/native/operation.request.js';
 import type { HistoryEntryResponse, OperationResponse } from '../../src/faces/native/operation.response.js';
+import type { ProcessResponse } from '../../src/faces/native/process.response.js';
 import type { ProblemResponse } from '../../src/http/problem.response.js';
 import { App, freePort, TEST_KEY } from '../support/app.js';
 import { newDatabase } from '../support/database.js';
@@ -160,6 +168,15 @@ describe('ringback/client', () => {
       batch.map(({ operation }) => operation!.id).sort(byRequest(listed)),
     );
     expect(await own.rerun(listed[0]!.id)).toMatchObject({ rerun_of: listed[0]!.id });
+  });
+
+  it('shows the account of its key, and to admins the audit and the processes', async () => {
+    const { id, name, quotas } = await client.account();
+    expect([name, quotas.bytes]).toEqual(['default', null]);
+    const created = await collected(client.audit({ account: id, action: 'account.created' }));
+    expect(created.map(({ target }) => target)).toEqual([id]);
+    const [process] = await collected(client.processes());
+    expect(process).toMatchObject({ role: 'all', capacity: 50 });
   });
 
   it('tells which operations of a batch are refused, and why', async () => {
@@ -317,10 +334,15 @@ describe('ringback/client', () => {
     expectTypeOf<keyof HistoryEntry>().toEqualTypeOf<keyof HistoryEntryResponse>();
     expectTypeOf<DeliveryResponse>().toExtend<Delivery>();
     expectTypeOf<keyof Delivery>().toEqualTypeOf<keyof DeliveryResponse>();
+    expectTypeOf<OwnAccountResponse>().toExtend<Account>();
+    expectTypeOf<AuditEntryResponse>().toExtend<AuditEntry>();
+    expectTypeOf<keyof AuditEntry>().toEqualTypeOf<keyof AuditEntryResponse>();
+    expectTypeOf<keyof RingbackProcess>().toEqualTypeOf<keyof ProcessResponse>();
     expectTypeOf<ProblemResponse>().toExtend<Pick<ProblemBody, 'status' | 'code' | 'detail' | 'errors'>>();
     expectTypeOf<keyof SubmitRequest>().toEqualTypeOf<keyof SubmitOperationRequest>();
     type Query<Request> = Exclude<keyof Request, keyof PageQuery>;
     expectTypeOf<keyof OperationFilter>().toEqualTypeOf<Query<ListOperationsQuery>>();
+    expectTypeOf<keyof AuditFilter>().toEqualTypeOf<Query<ListAuditQuery>>();
     expectTypeOf<keyof DeliveryFilter>().toEqualTypeOf<Query<ListDeliveriesQuery>>();
   });
 

@@ -141,6 +141,9 @@ describe('What is answered is what the document says', () => {
     const { id } = await ask(201, 'POST /v1/accounts', { body: { name: 'acme' } });
     await ask(409, 'POST /v1/accounts', { body: { name: 'acme' } });
     await ask(200, 'GET /v1/accounts');
+    await ask(200, 'GET /v1/account');
+    await ask(200, 'GET /v1/processes');
+    await ask(200, 'GET /v1/audit', { query: `?account=${id}&order=desc` });
     await ask(200, 'GET /v1/accounts/{id}', { path: { id } });
     await ask(200, 'PATCH /v1/accounts/{id}', { path: { id }, body: { slots: 3 } });
     const key = await ask(201, 'POST /v1/accounts/{id}/keys', {

@@ -13,13 +13,39 @@ import {
 } from 'class-validator';
 import { type Scope, SCOPES } from '../../accounts/scopes.js';
 import { IsInstant } from '../../http/instant.js';
-import { ApiInteger } from '../../http/api-properties.js';
+import { ApiInteger, ApiLargeInteger } from '../../http/api-properties.js';
 
 /** What accounts may be called. */
 export const ACCOUNT_NAME = /^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,99}$/;
 export const ACCOUNT_NAME_MESSAGE = 'name must be 1 to 100 letters, digits, spaces or . _ @ -';
 
-export class CreateAccountRequest {
+/** What an account may use of what all share. */
+class QuotasRequest {
+  /** Bytes that it may have stored; 0 for any, null for RINGBACK_QUOTA_BYTES. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(Number.MAX_SAFE_INTEGER)
+  @ApiLargeInteger()
+  quota_bytes?: number | null;
+
+  /** Operations that it may have Waiting; 0 for any, null for RINGBACK_QUOTA_WAITING. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(2_147_483_647)
+  @ApiInteger()
+  quota_waiting?: number | null;
+
+  /** Requests that it may make a second, per process; 0 for any, null for RINGBACK_REQUESTS_PER_S. */
+  @IsOptional()
+  @IsNumber()
+  @Min(0)
+  @Max(1_000_000)
+  requests_per_s?: number | null;
+}
+
+export class CreateAccountRequest extends QuotasRequest {
   @Matches(ACCOUNT_NAME, { message: ACCOUNT_NAME_MESSAGE })
   name: string;
 
@@ -32,7 +58,7 @@ export class CreateAccountRequest {
   slots?: number;
 }
 
-export class ChangeAccountRequest {
+export class ChangeAccountRequest extends QuotasRequest {
   @IsOptional()
   @Matches(ACCOUNT_NAME, { message: ACCOUNT_NAME_MESSAGE })
   name?: string;

@@ -1,6 +1,6 @@
 import type { AccountEntity, ApiKeyEntity } from '../../accounts/account.entity.js';
 import type { Scope } from '../../accounts/scopes.js';
-import { ApiInteger, ApiTime } from '../../http/api-properties.js';
+import { ApiInteger, ApiLargeInteger, ApiTime } from '../../http/api-properties.js';
 
 export class AccountResponse {
   id: string;
@@ -9,11 +9,29 @@ export class AccountResponse {
   name: string;
   @ApiInteger()
   slots: number;
+  /** Bytes that it may have stored; 0 for any. Null, of this and the next two: what the settings say. */
+  @ApiLargeInteger()
+  quota_bytes: number | null;
+  /** Operations that it may have Waiting. */
+  @ApiInteger()
+  quota_waiting: number | null;
+  /** Requests that it may make a second. */
+  requests_per_s: number | null;
   @ApiTime()
   created_at: string;
 
-  static from({ id, number, name, slots, createdAt }: AccountEntity): AccountResponse {
-    return { id, number: Number(number), name, slots, created_at: createdAt.toISOString() };
+  static from(account: AccountEntity): AccountResponse {
+    const { id, number, name, slots, quotaBytes, quotaWaiting, requestsPerS, createdAt } = account;
+    return {
+      id,
+      number: Number(number),
+      name,
+      slots,
+      quota_bytes: quotaBytes === null ? null : Number(quotaBytes),
+      quota_waiting: quotaWaiting,
+      requests_per_s: requestsPerS,
+      created_at: createdAt.toISOString(),
+    };
   }
 }
 
@@ -25,16 +43,23 @@ export class ApiKeyResponse {
   created_at: string;
   @ApiTime()
   expires_at: string | null;
+  /** To about a minute; null where it was never used. */
+  @ApiTime()
+  last_used_at: string | null;
   /** Only in the answer that creates it. */
   key?: string;
 
-  static from({ id, name, scopes, createdAt, expiresAt }: ApiKeyEntity, key?: string): ApiKeyResponse {
+  static from(
+    { id, name, scopes, createdAt, expiresAt, lastUsedAt }: ApiKeyEntity,
+    key?: string,
+  ): ApiKeyResponse {
     return {
       id,
       name,
       scopes,
       created_at: createdAt.toISOString(),
       expires_at: expiresAt?.toISOString() ?? null,
+      last_used_at: lastUsedAt?.toISOString() ?? null,
       ...(key === undefined ? {} : { key }),
     };
   }
@@ -44,4 +69,37 @@ export class ApiKeyResponse {
 export class SigningSecretResponse {
   /** `whsec_…`: give it to a Standard Webhooks verifier as it is. */
   secret: string;
+}
+
+/** What an account uses, as far as is known. */
+export class UsageResponse {
+  /** Stored: files, inputs, results and the bodies of callbacks, some of them compressed. */
+  @ApiLargeInteger()
+  bytes: number;
+  /** Operations that are Waiting. */
+  @ApiInteger()
+  waiting: number;
+  /** Operations that are Executing. */
+  @ApiInteger()
+  executing: number;
+}
+
+/** What an account may use; null for any. */
+export class QuotasResponse {
+  @ApiLargeInteger()
+  bytes: number | null;
+  @ApiInteger()
+  waiting: number | null;
+  requests_per_s: number | null;
+}
+
+/** The account whose key it is. */
+export class OwnAccountResponse {
+  id: string;
+  name: string;
+  /** How many of its operations may be Executing at once. */
+  @ApiInteger()
+  slots: number;
+  usage: UsageResponse;
+  quotas: QuotasResponse;
 }

@@ -1,12 +1,15 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { AccountEntity } from '../../accounts/account.entity.js';
-import { AccountStore } from '../../accounts/account.store.js';
+import { type AccountChange, AccountStore } from '../../accounts/account.store.js';
 import { AccountsService } from '../../accounts/accounts.service.js';
-import { NeedsScope } from '../../accounts/api-key.guard.js';
+import { By, NeedsScope } from '../../accounts/api-key.guard.js';
+import { Audit } from '../../accounts/audit.js';
+import type { Actor } from '../../accounts/audit.store.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
+import { Quotas } from '../../operations/quotas.js';
 import { ChangeAccountRequest, CreateAccountRequest, CreateKeyRequest } from './account.request.js';
 import { AccountResponse, ApiKeyResponse } from './account.response.js';
 import { dateOf, limitOf, PageQuery } from './operation.request.js';
@@ -18,6 +21,8 @@ export class AccountsController {
   constructor(
     private readonly accounts: AccountsService,
     private readonly store: AccountStore,
+    private readonly audit: Audit,
+    private readonly quotas: Quotas,
   ) {}
 
   /** Makes an account. */
@@ -26,8 +31,8 @@ export class AccountsController {
   @HttpCode(201)
   @ApiProblem(409, 'Another account has this name')
   @ApiExamples(CreateAccountRequest, { 'An account': { name: 'acme', slots: 5 } })
-  async create(@Body() request: CreateAccountRequest): Promise<AccountResponse> {
-    const account = await this.accounts.create(request.name, request.slots);
+  async create(@Body() request: CreateAccountRequest, @By() actor: Actor): Promise<AccountResponse> {
+    const account = await this.accounts.create({ ...changeOf(request), name: request.name }, actor);
     if (!account) throw nameTaken();
     return AccountResponse.from(account);
   }
@@ -54,15 +59,23 @@ export class AccountsController {
     return AccountResponse.from(await this.find(id));
   }
 
-  /** Changes the name or the slots; slots hold from the next dispatch on. */
+  /** Changes what is given; slots hold from the next dispatch on, quotas within seconds. */
   @Patch(':id')
   @ApiOperation({ operationId: 'changeAccount' })
   @ApiProblem(409, 'Another account has this name')
   @ApiExamples(ChangeAccountRequest, { 'More slots': { slots: 50 } })
-  async change(@Param('id') id: string, @Body() request: ChangeAccountRequest): Promise<AccountResponse> {
-    const account = await this.store.change(id, request);
+  async change(
+    @Param('id') id: string,
+    @Body() request: ChangeAccountRequest,
+    @By() actor: Actor,
+  ): Promise<AccountResponse> {
+    const account = await this.store.change(id, changeOf(request));
     if (account === 'name-taken') throw nameTaken();
     if (!account) throw notFound('account', id);
+    this.accounts.changed();
+    this.quotas.changed(id);
+    const action = 'account.changed';
+    await this.audit.write({ accountId: id, actor, action, target: id, details: { ...request } });
     return AccountResponse.from(account);
   }
 
@@ -73,7 +86,11 @@ export class AccountsController {
   @ApiExamples(CreateKeyRequest, {
     'A key for submits': { name: 'acme backend', scopes: ['operations:write', 'operations:read'] },
   })
-  async createKey(@Param('id') id: string, @Body() request: CreateKeyRequest): Promise<ApiKeyResponse> {
+  async createKey(
+    @Param('id') id: string,
+    @Body() request: CreateKeyRequest,
+    @By() actor: Actor,
+  ): Promise<ApiKeyResponse> {
     const account = await this.find(id);
     const expiresAt = dateOf(request.expires_at) ?? null;
     if (expiresAt !== null && expiresAt.getTime() <= Date.now()) {
@@ -81,11 +98,8 @@ export class AccountsController {
         errors: [{ path: 'expires_at', message: 'must be in the future' }],
       });
     }
-    const { entity, key } = await this.accounts.createKey(account.id, {
-      name: request.name,
-      scopes: request.scopes,
-      expiresAt,
-    });
+    const { name, scopes } = request;
+    const { entity, key } = await this.accounts.createKey(account.id, { name, scopes, expiresAt }, actor);
     return ApiKeyResponse.from(entity, key);
   }
 
@@ -109,8 +123,8 @@ export class AccountsController {
   @Delete(':id/keys/:key')
   @ApiOperation({ operationId: 'revokeKey' })
   @HttpCode(204)
-  async revokeKey(@Param('id') id: string, @Param('key') key: string): Promise<void> {
-    if (!(await this.accounts.revokeKey(id, key))) throw notFound('key', key);
+  async revokeKey(@Param('id') id: string, @Param('key') key: string, @By() actor: Actor): Promise<void> {
+    if (!(await this.accounts.revokeKey(id, key, actor))) throw notFound('key', key);
   }
 
   private async find(id: string): Promise<AccountEntity> {
@@ -118,6 +132,16 @@ export class AccountsController {
     if (!account) throw notFound('account', id);
     return account;
   }
+}
+
+function changeOf(request: ChangeAccountRequest): AccountChange {
+  return {
+    name: request.name,
+    slots: request.slots,
+    quotaBytes: request.quota_bytes,
+    quotaWaiting: request.quota_waiting,
+    requestsPerS: request.requests_per_s,
+  };
 }
 
 function nameTaken(): Problem {

@@ -1,6 +1,9 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags, ApiOperation } from '@nestjs/swagger';
-import { AccountId, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, By, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
+import { Audit } from '../../accounts/audit.js';
+import type { AuditAction } from '../../accounts/audit-action.js';
+import type { Actor } from '../../accounts/audit.store.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import type { EndpointEntity } from '../../endpoints/endpoint.entity.js';
 import { EndpointStore } from '../../endpoints/endpoint.store.js';
@@ -26,6 +29,7 @@ export class EndpointsController {
     private readonly store: EndpointStore,
     private readonly deliveries: DeliveryStore,
     private readonly tests: EndpointTests,
+    private readonly audit: Audit,
   ) {}
 
   /** Registers a URL for the account's events; `secret` is told along. */
@@ -45,8 +49,10 @@ export class EndpointsController {
   async create(
     @AccountId() accountId: string,
     @Body() request: CreateEndpointRequest,
+    @By() actor: Actor,
   ): Promise<EndpointResponse> {
     const { endpoint, secret } = await this.endpoints.create(accountId, describe(request, null));
+    await this.wrote(endpoint, actor, 'endpoint.created', { fields: fieldsOf(request) });
     return this.shown(endpoint, secret);
   }
 
@@ -84,8 +90,11 @@ export class EndpointsController {
     @AccountId() accountId: string,
     @Param('id') id: string,
     @Body() request: ChangeEndpointRequest,
+    @By() actor: Actor,
   ): Promise<EndpointResponse> {
-    return this.shown(await this.endpoints.change(accountId, id, (current) => describe(request, current)));
+    const endpoint = await this.endpoints.change(accountId, id, (current) => describe(request, current));
+    await this.wrote(endpoint, actor, 'endpoint.changed', { fields: fieldsOf(request) });
+    return this.shown(endpoint);
   }
 
   /** Deletes it and cancels what was still owed to it; the log stays. */
@@ -93,16 +102,23 @@ export class EndpointsController {
   @ApiOperation({ operationId: 'deleteEndpoint' })
   @HttpCode(204)
   @NeedsScope('endpoints:write')
-  async remove(@AccountId() accountId: string, @Param('id') id: string): Promise<void> {
+  async remove(@AccountId() accountId: string, @Param('id') id: string, @By() actor: Actor): Promise<void> {
     await this.endpoints.remove(accountId, id);
+    await this.wrote({ accountId, id }, actor, 'endpoint.deleted');
   }
 
   /** The secret that signs what this endpoint is told. */
   @Get(':id/secret')
   @ApiOperation({ operationId: 'getEndpointSecret' })
   @NeedsScope('endpoints:write')
-  async secret(@AccountId() accountId: string, @Param('id') id: string): Promise<SigningSecretResponse> {
-    return { secret: await this.endpoints.secret(accountId, id) };
+  async secret(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @By() actor: Actor,
+  ): Promise<SigningSecretResponse> {
+    const secret = await this.endpoints.secret(accountId, id);
+    await this.wrote({ accountId, id }, actor, 'secret.read');
+    return { secret };
   }
 
   /** A new secret signs from now on; the old one co-signs for `overlap_s`. */
@@ -115,8 +131,12 @@ export class EndpointsController {
     @AccountId() accountId: string,
     @Param('id') id: string,
     @Body() request: RotateSecretRequest,
+    @By() actor: Actor,
   ): Promise<SigningSecretResponse> {
-    return { secret: await this.endpoints.rotate(accountId, id, request.overlap_s ?? DAY_S) };
+    const overlap = request.overlap_s ?? DAY_S;
+    const secret = await this.endpoints.rotate(accountId, id, overlap);
+    await this.wrote({ accountId, id }, actor, 'secret.rotated', { overlap_s: overlap });
+    return { secret };
   }
 
   /** Sends a signed sample now and answers with the attempt. */
@@ -140,8 +160,14 @@ export class EndpointsController {
   @ApiOperation({ operationId: 'enableEndpoint' })
   @HttpCode(200)
   @NeedsScope('endpoints:write')
-  async enable(@AccountId() accountId: string, @Param('id') id: string): Promise<EndpointResponse> {
-    return this.shown(await this.endpoints.enable(accountId, id));
+  async enable(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @By() actor: Actor,
+  ): Promise<EndpointResponse> {
+    const endpoint = await this.endpoints.enable(accountId, id);
+    await this.wrote(endpoint, actor, 'endpoint.enabled');
+    return this.shown(endpoint);
   }
 
   /** Disables it: its deliveries are held. */
@@ -149,8 +175,14 @@ export class EndpointsController {
   @ApiOperation({ operationId: 'disableEndpoint' })
   @HttpCode(200)
   @NeedsScope('endpoints:write')
-  async disable(@AccountId() accountId: string, @Param('id') id: string): Promise<EndpointResponse> {
-    return this.shown(await this.endpoints.disable(accountId, id));
+  async disable(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @By() actor: Actor,
+  ): Promise<EndpointResponse> {
+    const endpoint = await this.endpoints.disable(accountId, id);
+    await this.wrote(endpoint, actor, 'endpoint.disabled');
+    return this.shown(endpoint);
   }
 
   /** Sends the exhausted deliveries of a time span again, at the endpoint's own pace; survives a crash. */
@@ -163,10 +195,17 @@ export class EndpointsController {
     @AccountId() accountId: string,
     @Param('id') id: string,
     @Body() request: RecoverRequest,
+    @By() actor: Actor,
   ): Promise<RecoveryResponse> {
     await this.endpoints.find(accountId, id);
     const until = request.until === undefined ? new Date() : new Date(request.until);
-    return RecoveryResponse.from(await this.endpoints.recover(accountId, id, new Date(request.since), until));
+    const recovery = await this.endpoints.recover(accountId, id, new Date(request.since), until);
+    await this.wrote({ accountId, id }, actor, 'bulk.started', {
+      action: 'recover',
+      since: request.since,
+      until,
+    });
+    return RecoveryResponse.from(recovery);
   }
 
   /** Attempts by hour over the last day. */
@@ -178,6 +217,15 @@ export class EndpointsController {
     return EndpointStatsResponse.from(await this.store.stats(accountId, id, 24));
   }
 
+  private wrote(
+    { accountId, id }: Pick<EndpointEntity, 'accountId' | 'id'>,
+    actor: Actor,
+    action: AuditAction,
+    details: Record<string, unknown> = {},
+  ): Promise<void> {
+    return this.audit.write({ accountId, actor, action, target: id, details });
+  }
+
   private shown(endpoint: EndpointEntity, secret?: string): EndpointResponse {
     return EndpointResponse.from(endpoint, {
       headerNames: this.endpoints.headerNames(endpoint),
@@ -185,6 +233,11 @@ export class EndpointsController {
       secret,
     });
   }
+}
+
+/** The names alone: URLs and headers hold secrets. */
+function fieldsOf(request: object): string[] {
+  return Object.entries(request).flatMap(([name, value]) => (value === undefined ? [] : [name]));
 }
 
 /** What is given over what stands, over the defaults. */

@@ -3,6 +3,7 @@ import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { FilesService } from '../../files/files.service.js';
+import { Quotas } from '../../operations/quotas.js';
 import { ApiBytes, ApiUpload } from '../../http/api-answers.js';
 import { Problem } from '../../http/problem.js';
 import { TakesBody } from '../../http/takes-body.js';
@@ -13,7 +14,10 @@ import { FileResponse, UploadQuery } from './file.response.js';
 @ApiTags('files')
 @Controller('v1/files')
 export class FilesController {
-  constructor(private readonly files: FilesService) {}
+  constructor(
+    readonly files: FilesService,
+    readonly quotas: Quotas,
+  ) {}
 
   /** Stores a file: the first file of a multipart form, or the raw body with `?name=`. At most 64 MiB. */
   @Post()
@@ -27,7 +31,7 @@ export class FilesController {
     @Query() query: UploadQuery,
     @Req() request: FastifyRequest,
   ): Promise<FileResponse> {
-    return FileResponse.from(await storeUpload(this.files, accountId, request, query.name));
+    return FileResponse.from(await storeUpload(this, accountId, request, query.name));
   }
 
   /** What is known of a stored file. */

@@ -8,6 +8,7 @@ import { RequestValidationPipe } from '../../http/validation.pipe.js';
 import { OperationsModule } from '../../operations/operations.module.js';
 import { SigningModule } from '../../signing/signing.module.js';
 import { AccountsController } from './accounts.controller.js';
+import { AuditController } from './audit.controller.js';
 import { BatchController } from './batch.controller.js';
 import { CallbackCheckController } from './callback-check.controller.js';
 import { DeliveriesController } from './deliveries.controller.js';
@@ -17,6 +18,8 @@ import { LedgerController } from './ledger.controller.js';
 import { NativeOpenApi } from './native.openapi.js';
 import { OperationTypesController } from './operation-types.controller.js';
 import { OperationsController } from './operations.controller.js';
+import { OwnAccountController } from './own-account.controller.js';
+import { ProcessesController } from './processes.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
 import { WebhookKeysController } from './webhook-keys.controller.js';
 
@@ -30,6 +33,9 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     DeliveriesController,
     FilesController,
     AccountsController,
+    OwnAccountController,
+    ProcessesController,
+    AuditController,
     LedgerController,
     SigningSecretController,
     CallbackCheckController,

@@ -2,7 +2,8 @@ import { Readable } from 'node:stream';
 import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiHeader, ApiOkResponse, ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AccountId, IsAdmin, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, IsAdmin, KeyId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { checkHeld, HeldKeys } from '../../accounts/held-keys.js';
 import { HttpConfig, OperationConfig } from '../../config/config.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import { FilesService } from '../../files/files.service.js';
@@ -61,6 +62,7 @@ export class OperationsController {
     private readonly files: FilesService,
     private readonly http: HttpConfig,
     private readonly waits: OperationWaits,
+    private readonly keys: HeldKeys,
     private readonly config: OperationConfig,
   ) {}
 
@@ -100,6 +102,7 @@ export class OperationsController {
   @ApiProblem(429, 'Callback URLs named too many new hosts in a minute')
   async submit(
     @AccountId() accountId: string,
+    @KeyId() keyId: string,
     @Body() request: SubmitOperationRequest,
     @Headers('idempotency-key') key: string | undefined,
     @Headers('prefer') prefer: string | undefined,
@@ -117,7 +120,11 @@ export class OperationsController {
     const ended = isTerminal(view.operation.state);
     const left = waitMs > 0 && !ended ? gone(reply) : null;
     const held = left !== null && this.waits.hold(accountId, left);
-    if (held) view = await this.operations.await(accountId, view.operation.rid, waitMs, { gone: left });
+    if (held) {
+      // It was accepted with a valid key: where that ends meanwhile, the answer comes as it stands.
+      const until = { gone: this.keys.watch(keyId, left) };
+      view = await this.operations.await(accountId, view.operation.rid, waitMs, until);
+    }
     const applied = heeded(wanted, held || ended);
     if (applied !== null) void reply.header('preference-applied', applied);
     this.describe(reply, view.operation);
@@ -158,13 +165,15 @@ export class OperationsController {
   @NeedsScope('operations:read')
   async read(
     @AccountId() accountId: string,
+    @KeyId() keyId: string,
     @Param('id') id: string,
     @Query() query: WaitQuery,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
-    const view = await this.operations.await(accountId, id, Number(query.wait ?? 0) * 1000, {
-      held: gone(reply),
-    });
+    const waitMs = Number(query.wait ?? 0) * 1000;
+    const held = waitMs > 0 ? this.keys.watch(keyId, gone(reply)) : gone(reply);
+    const view = await this.operations.await(accountId, id, waitMs, { held });
+    checkHeld(held);
     this.sayWhenToAskAgain(reply, view.operation);
     acknowledgeSent(reply, this.operations, accountId, view.operation);
     return OperationResponse.from(view, this.http.publicUrl);
@@ -182,10 +191,11 @@ export class OperationsController {
   @ApiProblem(409, 'It has ended already')
   async cancel(
     @AccountId() accountId: string,
+    @KeyId() keyId: string,
     @Param('id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
-    const view = await this.operations.cancel(accountId, id, gone(reply));
+    const view = await this.operations.cancel(accountId, id, this.keys.watch(keyId, gone(reply)));
     this.sayWhenToAskAgain(reply, view.operation);
     return OperationResponse.from(view, this.http.publicUrl);
   }
@@ -234,6 +244,7 @@ export class OperationsController {
   @ApiPageOrStream(HistoryEntryResponse)
   async entries(
     @AccountId() accountId: string,
+    @KeyId() keyId: string,
     @IsAdmin() isAdmin: boolean,
     @Param('id') id: string,
     @Query() query: PageQuery,
@@ -245,7 +256,8 @@ export class OperationsController {
     const after = decodeCursor(query.cursor, '0', NUMBER_KEY);
     void reply.header('vary', 'accept');
     if (wantsStream(accept)) {
-      await this.stream(operation, lastEventId === undefined ? after : checkedEventId(lastEventId), reply);
+      const named = lastEventId === undefined ? after : checkedEventId(lastEventId);
+      await this.stream(operation, keyId, named, reply);
       return;
     }
     const limit = limitOf(query);
@@ -312,7 +324,12 @@ export class OperationsController {
     await reply.type('application/json').send(operation.result ?? 'null');
   }
 
-  private async stream(found: OperationEntity, named: string, reply: FastifyReply): Promise<void> {
+  private async stream(
+    found: OperationEntity,
+    keyId: string,
+    named: string,
+    reply: FastifyReply,
+  ): Promise<void> {
     const after = await this.history.seen(found.requestId, named);
     // Looked at after that: had it ended in between, the entry of its end would count as seen, and never come.
     const { operation } =
@@ -331,7 +348,7 @@ export class OperationsController {
       after,
       heartbeatMs,
       hasEnded: async () => (await this.reads.ended([operation.requestId])).length > 0,
-      signal: gone(reply),
+      signal: this.keys.watch(keyId, gone(reply)),
     });
     await reply
       .headers({

@@ -1,6 +1,8 @@
 import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { ApiTags, ApiOperation } from '@nestjs/swagger';
-import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, By, NeedsScope } from '../../accounts/api-key.guard.js';
+import { Audit } from '../../accounts/audit.js';
+import type { Actor } from '../../accounts/audit.store.js';
 import { ApiExamples } from '../../http/api-answers.js';
 import { SigningSecrets } from '../../signing/signing-secrets.store.js';
 import { RotateSecretRequest } from './account.request.js';
@@ -12,13 +14,17 @@ const DAY_S = 86_400;
 @Controller('v1/signing-secret')
 @NeedsScope('endpoints:write')
 export class SigningSecretController {
-  constructor(private readonly secrets: SigningSecrets) {}
+  constructor(
+    private readonly secrets: SigningSecrets,
+    private readonly audit: Audit,
+  ) {}
 
   /** The secret that signs the callbacks of this account's operations. */
   @Get()
   @ApiOperation({ operationId: 'getSigningSecret' })
-  async read(@AccountId() accountId: string): Promise<SigningSecretResponse> {
+  async read(@AccountId() accountId: string, @By() actor: Actor): Promise<SigningSecretResponse> {
     const { secrets } = await this.secrets.of(accountId);
+    await this.audit.write({ accountId, actor, action: 'secret.read', target: accountId });
     return { secret: secrets[0]! };
   }
 
@@ -30,7 +36,12 @@ export class SigningSecretController {
   async rotate(
     @AccountId() accountId: string,
     @Body() request: RotateSecretRequest,
+    @By() actor: Actor,
   ): Promise<SigningSecretResponse> {
-    return { secret: await this.secrets.rotate(accountId, null, request.overlap_s ?? DAY_S) };
+    const overlap = request.overlap_s ?? DAY_S;
+    const secret = await this.secrets.rotate(accountId, null, overlap);
+    const details = { overlap_s: overlap };
+    await this.audit.write({ accountId, actor, action: 'secret.rotated', target: accountId, details });
+    return { secret };
   }
 }

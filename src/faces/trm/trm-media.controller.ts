@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import type { FileEntity } from '../../files/file.entity.js';
 import { FilesService } from '../../files/files.service.js';
+import { Quotas } from '../../operations/quotas.js';
 import { ApiBytes, ApiUpload } from '../../http/api-answers.js';
 import { Problem } from '../../http/problem.js';
 import { TakesBody } from '../../http/takes-body.js';
@@ -17,7 +18,10 @@ const MIB = 1024 * 1024;
 @ApiTags('trm')
 @Controller('api/media')
 export class TrmMediaController {
-  constructor(private readonly files: FilesService) {}
+  constructor(
+    readonly files: FilesService,
+    readonly quotas: Quotas,
+  ) {}
 
   /** Stores the first file of a multipart form; its token may be given to operations. At most 64 MiB. */
   @Post('upload')
@@ -29,7 +33,7 @@ export class TrmMediaController {
   async upload(@AccountId() accountId: string, @Req() request: FastifyRequest): Promise<TrmMediaResponse> {
     if (!request.isMultipart())
       throw new Problem(400, 'invalid-request', 'send the file as a part of a multipart/form-data body');
-    return TrmMediaResponse.from(await storeUpload(this.files, accountId, request, undefined));
+    return TrmMediaResponse.from(await storeUpload(this, accountId, request, undefined));
   }
 
   /** The bytes of a stored file, for saving. */

@@ -1,7 +1,8 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiExcludeEndpoint, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, KeyId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { HeldKeys } from '../../accounts/held-keys.js';
 import { TrmConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
 import { queryValues } from '../../http/raw-query.js';
@@ -34,6 +35,7 @@ export class TrmOperationsController {
     private readonly paths: TrmPaths,
     private readonly reads: OperationReads,
     private readonly types: OperationTypes,
+    private readonly keys: HeldKeys,
     private readonly config: TrmConfig,
   ) {}
 
@@ -109,6 +111,7 @@ export class TrmOperationsController {
   @ApiExcludeEndpoint()
   async submit(
     @AccountId() accountId: string,
+    @KeyId() keyId: string,
     @Param('*') path: string,
     @Query() query: Record<string, unknown>,
     @Body() body: unknown,
@@ -136,7 +139,7 @@ export class TrmOperationsController {
         callbackUrls: queryValues(request.url, 'callbackurl'),
         inlineMs: inlineMs(query['inlinems']) ?? found.type.inlineMs,
         traceparent: traceparentOf(request.headers['traceparent']),
-        gone: gone(reply),
+        gone: this.keys.watch(keyId, gone(reply)),
       },
     );
     if (instead) tellInstead(reply, this.operations, view.operation);

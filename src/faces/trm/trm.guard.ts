@@ -6,6 +6,8 @@ import type { KeyHolder } from '../../accounts/account.store.js';
 import { AccountsService } from '../../accounts/accounts.service.js';
 import { ApiKeyGuard } from '../../accounts/api-key.guard.js';
 import { AuthTokens } from '../../accounts/auth-tokens.js';
+import { LoginAttempts } from '../../accounts/login-attempts.js';
+import { RequestRates } from '../../accounts/request-rates.js';
 import { TrmConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
 
@@ -20,11 +22,13 @@ export class TrmGuard extends ApiKeyGuard {
 
   constructor(
     accounts: AccountsService,
+    logins: LoginAttempts,
+    rates: RequestRates,
     reflector: Reflector,
     private readonly tokens: AuthTokens,
     private readonly config: TrmConfig,
   ) {
-    super(accounts, reflector);
+    super(accounts, logins, rates, reflector);
     this.allowance = new RateLimiterMemory({ points: config.requestsPerHour, duration: HOUR_S });
   }
 
@@ -44,11 +48,12 @@ export class TrmGuard extends ApiKeyGuard {
         ? await this.tokens.holderOf(token, this.config.tokenIdleS)
         : null;
     if (holder && (account === holder.accountId || account === holder.accountName)) return holder;
-    throw new Problem(
+    const refusal = new Problem(
       401,
       'unauthorized',
       'send X-Auth-Token and X-Auth-AccountId; POST /api/auth/token gives a new token',
     );
+    throw token === undefined ? refusal : this.logins.failed(request.ip, refusal);
   }
 
   private async spend(accountId: string, reply: FastifyReply): Promise<void> {

@@ -13,6 +13,7 @@ const METHODS = ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'] as 
 const REQUEST_MS = 7 * 86_400_000;
 
 export class HttpRequestInput {
+  /** Method of the request. */
   @IsIn(METHODS)
   method: (typeof METHODS)[number];
 

@@ -1,0 +1,23 @@
+/** What is written down. */
+export const AUDIT_ACTIONS = [
+  'key.created',
+  'key.revoked',
+  'account.created',
+  'account.changed',
+  'account.disabled',
+  'account.deleted',
+  'secret.read',
+  'secret.rotated',
+  'secret.ended',
+  'endpoint.created',
+  'endpoint.changed',
+  'endpoint.deleted',
+  'endpoint.enabled',
+  'endpoint.disabled',
+  'bulk.started',
+  'operation.erased',
+  'login.succeeded',
+  'login.failed',
+] as const;
+
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
