@@ -99,6 +99,10 @@ describe('What is answered is what the document says', () => {
     await ask(200, 'PATCH /v1/endpoints/{id}', { path, body: { description: 'ours', retry_schedule: null } });
     await ask(200, 'GET /v1/endpoints/{id}/secret', { path });
     await ask(200, 'POST /v1/endpoints/{id}/rotate-secret', { path, body: {} });
+    const secrets = await ask(200, 'GET /v1/endpoints/{id}/secrets', { path });
+    const [current, old] = secrets.data.map(({ id: secret_id }: { id: string }) => ({ ...path, secret_id }));
+    await ask(409, 'DELETE /v1/endpoints/{id}/secrets/{secret_id}', { path: current });
+    await ask(204, 'DELETE /v1/endpoints/{id}/secrets/{secret_id}', { path: old });
     await ask(200, 'POST /v1/endpoints/{id}/test', { path });
     await ask(200, 'GET /v1/endpoints/{id}/stats', { path });
     await ask(202, 'POST /v1/endpoints/{id}/recover', { path, body: { since: '2026-01-31T12:00:00Z' } });
@@ -114,7 +118,10 @@ describe('What is answered is what the document says', () => {
     await ask(204, 'DELETE /v1/endpoints/{id}', { path });
     await ask(200, 'POST /v1/callback-check', { body: { url: 'http://10.0.0.1/' } });
     await ask(200, 'GET /v1/signing-secret');
-    await ask(200, 'POST /v1/signing-secret/rotate', { body: { overlap_s: 0 } });
+    await ask(200, 'POST /v1/signing-secret/rotate', { body: {} });
+    const own = await ask(200, 'GET /v1/signing-secret/list');
+    await ask(409, 'DELETE /v1/signing-secret/{secret_id}', { path: { secret_id: own.data[0].id } });
+    await ask(204, 'DELETE /v1/signing-secret/{secret_id}', { path: { secret_id: own.data[1].id } });
     await ask(200, 'GET /.well-known/webhook-keys');
   });
 

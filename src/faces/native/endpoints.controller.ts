@@ -9,8 +9,10 @@ import { DEFAULT_EVENTS } from '../../endpoints/events.js';
 import { EndpointTests } from '../../endpoints/endpoint-tests.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
+import { SigningSecrets } from '../../signing/signing-secrets.store.js';
 import { RotateSecretRequest } from './account.request.js';
-import { SigningSecretResponse } from './account.response.js';
+import { KnownSecretsResponse, SigningSecretResponse } from './account.response.js';
+import { endSecret } from './end-secret.js';
 import { AttemptResponse } from './delivery.response.js';
 import { ChangeEndpointRequest, CreateEndpointRequest, RecoverRequest } from './endpoint.request.js';
 import { EndpointResponse, EndpointStatsResponse, RecoveryResponse } from './endpoint.response.js';
@@ -26,6 +28,7 @@ export class EndpointsController {
     private readonly store: EndpointStore,
     private readonly deliveries: DeliveryStore,
     private readonly tests: EndpointTests,
+    private readonly signing: SigningSecrets,
   ) {}
 
   /** Registers a URL for the account's events; `secret` is told along. */
@@ -105,7 +108,31 @@ export class EndpointsController {
     return { secret: await this.endpoints.secret(accountId, id) };
   }
 
-  /** A new secret signs from now on; the old one co-signs for `overlap_s`. */
+  /** The secrets that sign what this endpoint is told, with their ends and without their text. */
+  @Get(':id/secrets')
+  @ApiOperation({ operationId: 'listEndpointSecrets' })
+  @NeedsScope('endpoints:write')
+  async secrets(@AccountId() accountId: string, @Param('id') id: string): Promise<KnownSecretsResponse> {
+    await this.endpoints.find(accountId, id);
+    return KnownSecretsResponse.from(await this.signing.list(accountId, id));
+  }
+
+  /** Ends an old secret at once: it co-signs nothing from now on, in all processes within 5 s. */
+  @Delete(':id/secrets/:secret_id')
+  @ApiOperation({ operationId: 'endEndpointSecret' })
+  @HttpCode(204)
+  @NeedsScope('endpoints:write')
+  @ApiProblem(409, 'It is the current one: rotate first')
+  async endSecret(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @Param('secret_id') secretId: string,
+  ): Promise<void> {
+    await this.endpoints.find(accountId, id);
+    await endSecret(this.signing, accountId, id, secretId);
+  }
+
+  /** A new secret signs from now on; all older ones co-sign for `overlap_s` at the most. */
   @Post(':id/rotate-secret')
   @ApiOperation({ operationId: 'rotateEndpointSecret' })
   @HttpCode(200)
