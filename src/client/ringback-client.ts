@@ -40,6 +40,12 @@ interface Signaled {
   readonly signal?: AbortSignal;
 }
 
+export interface RedeliverOptions {
+  /** Also a Delivered one, of a receiver that lost it after its 2xx. */
+  readonly again?: boolean;
+  readonly signal?: AbortSignal;
+}
+
 /** Seconds that one request is held; proxies often cut off what is silent for 30 s. */
 const HOLD_S = 25;
 /** The least that a request is held, however short the outage that is waited out: else it would be made again and again. */
@@ -190,10 +196,10 @@ export class RingbackClient {
     return this.pages('/v1/deliveries', { ...filter }, signal);
   }
 
-  /** One attempt now, with the same id and bytes. Never repeated by itself: that could make two. */
-  redeliver(deliveryId: string, { signal }: Signaled = {}): Promise<Delivery> {
+  /** One attempt now, with the same id and bytes; `again` of a Delivered one too. Never repeated by itself: that could make two. */
+  redeliver(deliveryId: string, { again, signal }: RedeliverOptions = {}): Promise<Delivery> {
     const path = `/v1/deliveries/${encodeURIComponent(deliveryId)}/redeliver`;
-    return this.transport.json({ method: 'POST', path, signal, repeatable: false });
+    return this.transport.json({ method: 'POST', path, query: { again }, signal, repeatable: false });
   }
 
   private hold<Result>(id: string, heldMs: number, mostMs: number, signal: AbortSignal | undefined) {

@@ -1,7 +1,7 @@
 /** Every legal move of a delivery. docs/state-machines.md is generated from this table. */
 export const DELIVERY_MOVES = {
   Pending: ['Delivered', 'Exhausted', 'Canceled'],
-  Delivered: [],
+  Delivered: ['Pending'],
   Exhausted: ['Pending'],
   Canceled: [],
 } as const satisfies Record<string, readonly string[]>;

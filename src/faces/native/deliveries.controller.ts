@@ -8,8 +8,11 @@ import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js'
 import { Problem } from '../../http/problem.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
 import { AttemptResponse, DeliveryDetailsResponse, DeliveryResponse } from './delivery.response.js';
-import { ListDeliveriesQuery } from './delivery.request.js';
+import { ListDeliveriesQuery, RedeliverQuery } from './delivery.request.js';
 import { dateOf, limitOf } from './operation.request.js';
+
+const REDELIVERABLE =
+  'it must be Exhausted, Pending with no attempt in flight, or, with again=true, Delivered; its endpoint must still be there';
 
 @ApiTags('deliveries')
 @Controller('v1/deliveries')
@@ -70,20 +73,22 @@ export class DeliveriesController {
     };
   }
 
-  /** One attempt now, with the same id and bytes and a new signature. */
+  /** One attempt now, with the same id and bytes and a new signature; `again=true` takes a Delivered one too. */
   @Post(':id/redeliver')
   @ApiOperation({ operationId: 'redeliver' })
   @HttpCode(202)
   @NeedsScope('deliveries:redeliver')
-  @ApiProblem(409, 'Neither Exhausted nor Pending without an attempt in flight')
-  async redeliver(@AccountId() accountId: string, @Param('id') id: string): Promise<DeliveryResponse> {
-    const delivery = await this.deliveries.redeliver(accountId, id, 'manual');
-    if (!delivery)
-      throw await this.refusal(
-        accountId,
-        id,
-        'redelivered: it must be Exhausted, or Pending with no attempt in flight',
-      );
+  @ApiProblem(
+    409,
+    'Neither Exhausted nor Pending without an attempt in flight; with `again=true` nor Delivered',
+  )
+  async redeliver(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @Query() query: RedeliverQuery,
+  ): Promise<DeliveryResponse> {
+    const delivery = await this.deliveries.redeliver(accountId, id, query.again === 'true');
+    if (!delivery) throw await this.refusal(accountId, id, `redelivered: ${REDELIVERABLE}`);
     this.dispatcher.wake();
     return DeliveryResponse.from(delivery);
   }
