@@ -16,13 +16,19 @@ import { AttemptDetail1764300000510 } from './migrations/1764300000510-attempt-d
 import { SpareLeases1764300000600 } from './migrations/1764300000600-spare-leases.js';
 import { SilentUntil1764300000610 } from './migrations/1764300000610-silent-until.js';
 import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
+import { Recoveries1764440000100 } from './migrations/1764440000100-recoveries.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { CONNECTION } from './src/database/postgres-client.js';
 import { AttemptEntity, DeliveryEntity } from './src/deliveries/delivery.entity.js';
 import { ReceiverEntity } from './src/deliveries/receiver.entity.js';
 import { CallbackHostEntity } from './src/egress/callback-host.entity.js';
-import { EndpointEntity, OriginEntity, RecoveryEntity } from './src/endpoints/endpoint.entity.js';
+import {
+  EndpointEntity,
+  OriginEntity,
+  RecoveryEntity,
+  RecoveryLaneEntity,
+} from './src/endpoints/endpoint.entity.js';
 import { FileEntity, FileUseEntity } from './src/files/file.entity.js';
 import { ChoreEntity } from './src/housekeeping/chore.entity.js';
 import { LedgerEntity, LedgerEntryEntity } from './src/operations/ledger.entity.js';
@@ -59,6 +65,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       ReceiverEntity,
       CallbackHostEntity,
       RecoveryEntity,
+      RecoveryLaneEntity,
       FileUseEntity,
       TurnEntity,
       LeaseWatchEntity,
@@ -83,6 +90,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       SpareLeases1764300000600,
       SilentUntil1764300000610,
       Resent1764300000620,
+      Recoveries1764440000100,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,

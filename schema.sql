@@ -272,15 +272,27 @@ CREATE TABLE receiver (
 CREATE TABLE recovery (
   id text NOT NULL,
   account_id text NOT NULL,
-  endpoint_id text NOT NULL,
+  endpoint_id text,
   since timestamp with time zone NOT NULL,
   until timestamp with time zone NOT NULL,
-  reached bigint DEFAULT 0 NOT NULL,
-  requeued integer DEFAULT 0 NOT NULL,
+  reason text,
+  pending boolean NOT NULL,
+  found integer NOT NULL,
+  requeued integer NOT NULL,
+  state text DEFAULT 'running'::text NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   finished_at timestamp with time zone,
   CONSTRAINT recovery_pkey PRIMARY KEY (id),
-  CONSTRAINT recovery_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoint(id) ON DELETE CASCADE
+  CONSTRAINT recovery_state_check CHECK (state = ANY (ARRAY['running'::text, 'finished'::text, 'canceled'::text]))
+);
+
+CREATE TABLE recovery_lane (
+  recovery_id text NOT NULL,
+  lane text NOT NULL,
+  reached bigint DEFAULT 0 NOT NULL,
+  done boolean DEFAULT false NOT NULL,
+  CONSTRAINT recovery_lane_pkey PRIMARY KEY (recovery_id, lane),
+  CONSTRAINT recovery_lane_recovery_id_fkey FOREIGN KEY (recovery_id) REFERENCES recovery(id) ON DELETE CASCADE
 );
 
 CREATE TABLE signing_secret (
@@ -316,6 +328,8 @@ CREATE INDEX delivery_held ON delivery USING btree (endpoint_id, seq) WHERE (pha
 CREATE INDEX delivery_in_flight ON delivery USING btree (origin, due_at) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
 CREATE INDEX delivery_lane_in_flight ON delivery USING btree (lane, due_at) WHERE ((phase = ANY (ARRAY['hinted'::text, 'running'::text])) AND (endpoint_id IS NOT NULL));
 CREATE INDEX delivery_ready ON delivery USING btree (lane, receiver, run_at, seq) WHERE (phase = 'ready'::text);
+CREATE INDEX delivery_recoverable ON delivery USING btree (account_id, lane, seq) WHERE ((state = 'Exhausted'::text) OR (phase = 'scheduled'::text));
+CREATE INDEX delivery_recovering ON delivery USING btree (account_id, lane) WHERE ((state = 'Pending'::text) AND (trigger = 'recovery'::text));
 CREATE INDEX delivery_unattached ON delivery USING btree (created_at) WHERE (operation_id IS NULL);
 CREATE INDEX delivery_undelivered ON delivery USING btree (account_id, operation_id) WHERE ((state <> 'Delivered'::text) AND (reason IS DISTINCT FROM 'acknowledged_by_poll'::text));
 CREATE INDEX endpoint_account ON endpoint USING btree (account_id, id);
@@ -331,7 +345,8 @@ CREATE INDEX operation_ready ON operation USING btree (account_id, priority DESC
 CREATE INDEX operation_slots ON operation USING btree (account_id, due_at) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
 CREATE INDEX operation_sweep ON operation USING btree (COALESCE(sweep_at, expires_at)) INCLUDE (state, type) WHERE (due_at IS NULL);
 CREATE INDEX receiver_known ON receiver USING btree (known_at);
-CREATE INDEX recovery_unfinished ON recovery USING btree (created_at) WHERE (finished_at IS NULL);
+CREATE INDEX recovery_account ON recovery USING btree (account_id);
+CREATE INDEX recovery_running ON recovery USING btree (created_at) WHERE (state = 'running'::text);
 CREATE INDEX signing_secret_account ON signing_secret USING btree (account_id);
 CREATE UNIQUE INDEX signing_secret_current ON signing_secret USING btree (account_id, COALESCE(endpoint_id, ''::text), kind) WHERE (expires_at IS NULL);
 
@@ -1284,12 +1299,13 @@ COMMENT ON COLUMN delivery.body IS 'the bytes of every attempt, serialised once'
 COMMENT ON COLUMN delivery.phase IS 'as of operations; held: its endpoint is disabled, so it is due never until that is enabled';
 COMMENT ON COLUMN delivery.schedule_step IS 'attempts of the retry schedule that were made';
 COMMENT ON COLUMN delivery.resume_at IS 'after a redelivery by hand that fails: when the schedule goes on; null: exhausted';
+COMMENT ON COLUMN delivery.delivered_at IS 'the first time; it stays while a delivery is sent again by hand';
 COMMENT ON COLUMN delivery.owed_since IS 'from when its deadline counts: made, or released after it was held';
 COMMENT ON COLUMN delivery.lane IS 'what takes turns: an endpoint, or the origin of callbacks that no endpoint has';
 COMMENT ON COLUMN delivery.accepted_at IS 'when its operation was accepted';
 COMMENT ON COLUMN delivery.traceparent IS 'of its operation';
 COMMENT ON COLUMN delivery.hinted_at IS 'as of operations';
-COMMENT ON COLUMN delivery.given_up_reason IS 'where the reason is acknowledged_by_poll: the one before it, of a callback that was given up';
+COMMENT ON COLUMN delivery.given_up_reason IS 'of a callback that was given up, and then acknowledged by poll: why it was; it stays while it is redelivered by hand';
 COMMENT ON COLUMN delivery.receiver IS 'of callbacks what takes turns inside their origin: the account (high half) and its URL without the query; 1 of an endpoint';
 COMMENT ON COLUMN delivery.doubt IS 'of its receiver when it was hinted: 0 known to answer, 1 unknown, 2 silent, or of an origin that has never answered 2xx';
 COMMENT ON COLUMN endpoint.failing_since IS 'first failure after the last success; null while attempts succeed';
@@ -1318,5 +1334,10 @@ COMMENT ON COLUMN origin.rests_until IS 'after an attempt that got no answer: no
 COMMENT ON COLUMN origin.receiver IS 'the only one that is known there; empty: there are others, for whom a part of its room is kept';
 COMMENT ON TABLE receiver IS 'whether those that deliveries go to have answered or were silent, as known since their last change';
 COMMENT ON COLUMN receiver.rests_until IS 'as of origins';
-COMMENT ON COLUMN recovery.reached IS 'the last delivery (seq) that was looked at: where it goes on after a crash';
+COMMENT ON COLUMN recovery.endpoint_id IS 'null: of the account''s operations'' own callbacks';
+COMMENT ON COLUMN recovery.reason IS 'only what was given up for this; null: for whatever';
+COMMENT ON COLUMN recovery.pending IS 'also what waits for its next attempt';
+COMMENT ON COLUMN recovery.found IS 'as counted when it began';
+COMMENT ON COLUMN recovery.requeued IS 'brought forward so far';
+COMMENT ON COLUMN recovery_lane.reached IS 'the last delivery (seq) that was looked at: where it goes on after a crash';
 COMMENT ON TABLE turn IS 'whom the last round of dispatch served last: the next one begins behind it';

@@ -516,8 +516,7 @@ describe('a signing secret', () => {
     // An overlap bounds all older ones: the first secret had most of its day left.
     expect(signatures(second!)).toHaveLength(1);
     verified(newest, second!);
-    for (const ended of [old, fresh])
-      expect(() => verified(ended, second!)).toThrow(/No matching signature/);
+    for (const ended of [old, fresh]) expect(() => verified(ended, second!)).toThrow(/No matching signature/);
   });
 
   it('signs the retries of what was owed before it', async () => {

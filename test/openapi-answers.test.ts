@@ -106,6 +106,14 @@ describe('What is answered is what the document says', () => {
     await ask(200, 'POST /v1/endpoints/{id}/test', { path });
     await ask(200, 'GET /v1/endpoints/{id}/stats', { path });
     await ask(202, 'POST /v1/endpoints/{id}/recover', { path, body: { since: '2026-01-31T12:00:00Z' } });
+    const recovery = await ask(202, 'POST /v1/deliveries/recover', {
+      body: { since: '2026-01-31T12:00:00Z', pending: true },
+    });
+    const begun = { id: recovery.id as string };
+    await expect
+      .poll(async () => (await ask(200, 'GET /v1/recoveries/{id}', { path: begun })).state)
+      .toBe('finished');
+    await ask(409, 'POST /v1/recoveries/{id}/cancel', { path: begun });
     await ask(200, 'POST /v1/endpoints/{id}/disable', { path });
     await ask(409, 'POST /v1/endpoints/{id}/test', { path });
     const log = await ask(200, 'GET /v1/deliveries', { query: `?endpoint=${path.id}` });
@@ -123,6 +131,27 @@ describe('What is answered is what the document says', () => {
     await ask(409, 'DELETE /v1/signing-secret/{secret_id}', { path: { secret_id: own.data[0].id } });
     await ask(204, 'DELETE /v1/signing-secret/{secret_id}', { path: { secret_id: own.data[1].id } });
     await ask(200, 'GET /.well-known/webhook-keys');
+  });
+
+  it('of a recovery that is canceled', async () => {
+    await using failing = await Receiver.answering(500);
+    const { id } = await ask(201, 'POST /v1/endpoints', {
+      // One attempt, and the next in a quarter of an hour.
+      body: { url: failing.url, retry_schedule: [600], rate_per_s: 0.001 },
+    });
+    await ask(202, 'POST /v1/operations', { body });
+    const query = `?endpoint=${id}`;
+    await expect
+      .poll(async () =>
+        Date.parse((await ask(200, 'GET /v1/deliveries', { query })).data[0]?.next_attempt_at ?? ''),
+      )
+      .toBeGreaterThan(Date.now() + 100_000);
+    const path = { id: id as string };
+    const span = { since: '2026-01-31T12:00:00Z', pending: true };
+    const begun = await ask(202, 'POST /v1/endpoints/{id}/recover', { path, body: span });
+    expect(begun.found).toBe(1);
+    await ask(200, 'POST /v1/recoveries/{id}/cancel', { path: { id: begun.id as string } });
+    await ask(204, 'DELETE /v1/endpoints/{id}', { path });
   });
 
   it('of a delivery that fails', async () => {

@@ -20,5 +20,8 @@ export {
   type Operation,
   type OperationFilter,
   type OperationStatus,
+  type RecoverDeliveriesRequest,
+  type RecoverRequest,
+  type Recovery,
   type SubmitRequest,
 } from './types.js';

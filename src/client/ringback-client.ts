@@ -10,6 +10,9 @@ import {
   type HistoryEntry,
   type Operation,
   type OperationFilter,
+  type RecoverDeliveriesRequest,
+  type RecoverRequest,
+  type Recovery,
   type SubmitRequest,
 } from './types.js';
 
@@ -200,6 +203,38 @@ export class RingbackClient {
   redeliver(deliveryId: string, { again, signal }: RedeliverOptions = {}): Promise<Delivery> {
     const path = `/v1/deliveries/${encodeURIComponent(deliveryId)}/redeliver`;
     return this.transport.json({ method: 'POST', path, query: { again }, signal, repeatable: false });
+  }
+
+  /** Sends operations' own callbacks of a time span again, in the background: `recovery` says how far that is. */
+  recoverDeliveries(
+    request: RecoverDeliveriesRequest,
+    { signal }: Signaled = {},
+  ): Promise<Pick<Recovery, 'id' | 'found'>> {
+    return this.begin('/v1/deliveries/recover', request, signal);
+  }
+
+  /** Sends an endpoint's deliveries of a time span again, in the background: `recovery` says how far that is. */
+  recoverEndpoint(
+    endpointId: string,
+    request: RecoverRequest,
+    { signal }: Signaled = {},
+  ): Promise<Pick<Recovery, 'id' | 'found'>> {
+    return this.begin(`/v1/endpoints/${encodeURIComponent(endpointId)}/recover`, request, signal);
+  }
+
+  /** How far a recovery is. */
+  recovery(id: string, { signal }: Signaled = {}): Promise<Recovery> {
+    const path = `/v1/recoveries/${encodeURIComponent(id)}`;
+    return this.transport.json({ method: 'GET', path, signal, repeatable: true });
+  }
+
+  /** Never repeated by itself: what is sent again already would have one attempt more. */
+  private begin(
+    path: string,
+    body: RecoverRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<Pick<Recovery, 'id' | 'found'>> {
+    return this.transport.json({ method: 'POST', path, body, signal, repeatable: false });
   }
 
   private hold<Result>(id: string, heldMs: number, mostMs: number, signal: AbortSignal | undefined) {

@@ -118,6 +118,35 @@ export interface DeliveryFilter {
   readonly until?: string;
 }
 
+/** Which deliveries a recovery brings forward; times are RFC 3339. */
+export interface RecoverRequest {
+  /** Made at or after this time. */
+  readonly since: string;
+  /** Made before this time; now by default. */
+  readonly until?: string;
+  /** Also those that wait for their next attempt. */
+  readonly pending?: boolean;
+}
+
+/** Which of the operations' own callbacks a recovery brings forward. */
+export interface RecoverDeliveriesRequest extends RecoverRequest {
+  /** Scheme, host and port. */
+  readonly origin?: string;
+  /** Of the Exhausted ones only those that were given up for this reason. */
+  readonly reason?: string;
+}
+
+/** A job that brings deliveries forward. */
+export interface Recovery {
+  readonly id: string;
+  /** `finished`: each has had its attempt. */
+  readonly state: 'running' | 'finished' | 'canceled';
+  readonly found: number;
+  readonly sent: number;
+  readonly created_at: string;
+  readonly finished_at: string | null;
+}
+
 /** What became of one operation of a batch. */
 export type BatchItem =
   | { readonly operation: Operation; readonly error: null }

@@ -12,6 +12,17 @@ export const DELIVERY_MOVES = {
  */
 export const ACKNOWLEDGED_BY_POLL = 'acknowledged_by_poll';
 
+/** Why a delivery is Exhausted. */
+export const GIVEN_UP_REASONS = [
+  'schedule_spent',
+  'deadline_spent',
+  'gone',
+  'aborted_by_receiver',
+  'blocked_destination',
+] as const;
+
+export type GivenUpReason = (typeof GIVEN_UP_REASONS)[number];
+
 export type DeliveryState = keyof typeof DELIVERY_MOVES;
 
 export const DELIVERY_STATES = Object.keys(DELIVERY_MOVES) as DeliveryState[];

@@ -1,7 +1,12 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
-import { EndpointNotFoundError, EndpointRefusedError } from '../endpoints/endpoint.errors.js';
+import {
+  EndpointNotFoundError,
+  EndpointRefusedError,
+  RecoveryEndedError,
+  RecoveryNotFoundError,
+} from '../endpoints/endpoint.errors.js';
 import { FileTooLargeError } from '../files/files.service.js';
 import { FileMissingError, StorageUnavailableError } from '../files/storage-errors.js';
 import { Problem, sendProblem } from '../http/problem.js';
@@ -58,7 +63,8 @@ export function toProblem(error: unknown): Problem {
   }
   if (error instanceof EndpointRefusedError)
     return refused(error.code === 'endpoint-disabled' ? 409 : 422, error);
-  if (error instanceof EndpointNotFoundError) {
+  if (error instanceof RecoveryEndedError) return new Problem(409, error.code, error.message);
+  if (error instanceof EndpointNotFoundError || error instanceof RecoveryNotFoundError) {
     return new Problem(404, error.code, error.message, { errors: [{ path: 'id', message: error.message }] });
   }
   if (error instanceof FileTooLargeError)

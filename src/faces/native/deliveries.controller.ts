@@ -1,14 +1,17 @@
-import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import { AccountId, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
 import { DeliveryDispatcher } from '../../deliveries/delivery.dispatcher.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
-import { ApiPage, ApiProblem } from '../../http/api-answers.js';
+import { RecoveriesService } from '../../endpoints/recoveries.service.js';
+import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
 import { AttemptResponse, DeliveryDetailsResponse, DeliveryResponse } from './delivery.response.js';
 import { ListDeliveriesQuery, RedeliverQuery } from './delivery.request.js';
+import { originOf, RecoverDeliveriesRequest, spanOf } from './recovery.request.js';
+import { RecoveryBegunResponse } from './recovery.response.js';
 import { dateOf, limitOf } from './operation.request.js';
 
 const REDELIVERABLE =
@@ -21,6 +24,7 @@ export class DeliveriesController {
     private readonly deliveries: DeliveryStore,
     private readonly dispatcher: DeliveryDispatcher,
     private readonly operations: OperationReads,
+    private readonly recoveries: RecoveriesService,
   ) {}
 
   /** The log: every delivery of the account, oldest first. */
@@ -91,6 +95,36 @@ export class DeliveriesController {
     if (!delivery) throw await this.refusal(accountId, id, `redelivered: ${REDELIVERABLE}`);
     this.dispatcher.wake();
     return DeliveryResponse.from(delivery);
+  }
+
+  /**
+   * Sends the exhausted callbacks of operations made in a time span again, with `pending` those that wait too, within the caps of
+   * their origins; survives a crash. Those that their callers have acknowledged by poll are left.
+   */
+  @Post('recover')
+  @ApiOperation({ operationId: 'recoverDeliveries' })
+  @HttpCode(202)
+  @NeedsScope('deliveries:redeliver')
+  @ApiExamples(RecoverDeliveriesRequest, {
+    'All of it, since a time': { since: '2026-01-31T12:00:00Z', pending: true },
+    'Of one receiver': {
+      since: '2026-01-31T12:00:00Z',
+      origin: 'https://example.com',
+      reason: 'schedule_spent',
+    },
+  })
+  async recover(
+    @AccountId() accountId: string,
+    @Body() request: RecoverDeliveriesRequest,
+  ): Promise<RecoveryBegunResponse> {
+    const recovery = await this.recoveries.begin({
+      ...spanOf(request),
+      accountId,
+      endpointId: null,
+      origin: originOf(request.origin),
+      reason: request.reason ?? null,
+    });
+    return RecoveryBegunResponse.from(recovery);
   }
 
   /** Gives a Pending delivery up. */

@@ -9,13 +9,14 @@ import { DEFAULT_EVENTS } from '../../endpoints/events.js';
 import { EndpointTests } from '../../endpoints/endpoint-tests.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
-import { SigningSecrets } from '../../signing/signing-secrets.store.js';
 import { RotateSecretRequest } from './account.request.js';
 import { KnownSecretsResponse, SigningSecretResponse } from './account.response.js';
-import { endSecret } from './end-secret.js';
+import { checkEnded } from './end-secret.js';
 import { AttemptResponse } from './delivery.response.js';
 import { ChangeEndpointRequest, CreateEndpointRequest, RecoverRequest } from './endpoint.request.js';
-import { EndpointResponse, EndpointStatsResponse, RecoveryResponse } from './endpoint.response.js';
+import { EndpointResponse, EndpointStatsResponse } from './endpoint.response.js';
+import { RecoveryBegunResponse } from './recovery.response.js';
+import { spanOf } from './recovery.request.js';
 import { limitOf, PageQuery } from './operation.request.js';
 
 const DAY_S = 86_400;
@@ -28,7 +29,6 @@ export class EndpointsController {
     private readonly store: EndpointStore,
     private readonly deliveries: DeliveryStore,
     private readonly tests: EndpointTests,
-    private readonly signing: SigningSecrets,
   ) {}
 
   /** Registers a URL for the account's events; `secret` is told along. */
@@ -113,8 +113,7 @@ export class EndpointsController {
   @ApiOperation({ operationId: 'listEndpointSecrets' })
   @NeedsScope('endpoints:write')
   async secrets(@AccountId() accountId: string, @Param('id') id: string): Promise<KnownSecretsResponse> {
-    await this.endpoints.find(accountId, id);
-    return KnownSecretsResponse.from(await this.signing.list(accountId, id));
+    return KnownSecretsResponse.from(await this.endpoints.secrets(accountId, id));
   }
 
   /** Ends an old secret at once: it co-signs nothing from now on, in all processes within 5 s. */
@@ -128,8 +127,7 @@ export class EndpointsController {
     @Param('id') id: string,
     @Param('secret_id') secretId: string,
   ): Promise<void> {
-    await this.endpoints.find(accountId, id);
-    await endSecret(this.signing, accountId, id, secretId);
+    checkEnded(await this.endpoints.endSecret(accountId, id, secretId), secretId);
   }
 
   /** A new secret signs from now on; all older ones co-sign for `overlap_s` at the most. */
@@ -180,20 +178,23 @@ export class EndpointsController {
     return this.shown(await this.endpoints.disable(accountId, id));
   }
 
-  /** Sends the exhausted deliveries of a time span again, at the endpoint's own pace; survives a crash. */
+  /**
+   * Sends the exhausted deliveries of a time span again, with `pending` those that wait too, at the endpoint's own pace; survives
+   * a crash. Enables the endpoint. Tests are never sent again.
+   */
   @Post(':id/recover')
   @ApiOperation({ operationId: 'recoverEndpoint' })
   @HttpCode(202)
   @NeedsScope('deliveries:redeliver')
-  @ApiExamples(RecoverRequest, { 'Since a time': { since: '2026-01-31T12:00:00Z' } })
+  @ApiExamples(RecoverRequest, {
+    'All of it, since a time': { since: '2026-01-31T12:00:00Z', pending: true },
+  })
   async recover(
     @AccountId() accountId: string,
     @Param('id') id: string,
     @Body() request: RecoverRequest,
-  ): Promise<RecoveryResponse> {
-    await this.endpoints.find(accountId, id);
-    const until = request.until === undefined ? new Date() : new Date(request.until);
-    return RecoveryResponse.from(await this.endpoints.recover(accountId, id, new Date(request.since), until));
+  ): Promise<RecoveryBegunResponse> {
+    return RecoveryBegunResponse.from(await this.endpoints.recover(accountId, id, spanOf(request)));
   }
 
   /** Attempts by hour over the last day. */

@@ -17,6 +17,7 @@ import { LedgerController } from './ledger.controller.js';
 import { NativeOpenApi } from './native.openapi.js';
 import { OperationTypesController } from './operation-types.controller.js';
 import { OperationsController } from './operations.controller.js';
+import { RecoveriesController } from './recoveries.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
 import { WebhookKeysController } from './webhook-keys.controller.js';
 
@@ -34,6 +35,7 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     SigningSecretController,
     CallbackCheckController,
     EndpointsController,
+    RecoveriesController,
     WebhookKeysController,
   ],
   providers: [NativeOpenApi, { provide: APP_PIPE, useClass: RequestValidationPipe }],

@@ -5,7 +5,7 @@ import { ApiExamples, ApiProblem } from '../../http/api-answers.js';
 import { SigningSecrets } from '../../signing/signing-secrets.store.js';
 import { RotateSecretRequest } from './account.request.js';
 import { KnownSecretsResponse, SigningSecretResponse } from './account.response.js';
-import { endSecret } from './end-secret.js';
+import { checkEnded } from './end-secret.js';
 
 const DAY_S = 86_400;
 
@@ -36,7 +36,7 @@ export class SigningSecretController {
   @HttpCode(204)
   @ApiProblem(409, 'It is the current one: rotate first')
   async end(@AccountId() accountId: string, @Param('secret_id') secretId: string): Promise<void> {
-    await endSecret(this.secrets, accountId, null, secretId);
+    checkEnded(await this.secrets.end(accountId, null, secretId), secretId);
   }
 
   /** A new secret signs from now on; all older ones co-sign for `overlap_s` at the most. */
