@@ -17,6 +17,7 @@ import { SpareLeases1764300000600 } from './migrations/1764300000600-spare-lease
 import { SilentUntil1764300000610 } from './migrations/1764300000610-silent-until.js';
 import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
 import { Recoveries1764440000100 } from './migrations/1764440000100-recoveries.js';
+import { Erasure1764440000110 } from './migrations/1764440000110-erasure.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { CONNECTION } from './src/database/postgres-client.js';
@@ -91,6 +92,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       SilentUntil1764300000610,
       Resent1764300000620,
       Recoveries1764440000100,
+      Erasure1764440000110,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,

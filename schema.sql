@@ -244,6 +244,7 @@ CREATE TABLE operation (
   hinted_at timestamp with time zone,
   cancel_at timestamp with time zone,
   silent_until timestamp with time zone,
+  erased_at timestamp with time zone,
   CONSTRAINT operation_pkey PRIMARY KEY (request_id),
   CONSTRAINT operation_rid UNIQUE (rid),
   CONSTRAINT operation_ended CHECK ((state = ANY (ARRAY['Finished'::text, 'Failed'::text, 'Canceled'::text])) = (due_at IS NULL) AND (phase IS NULL) = (due_at IS NULL) AND (finished_at IS NULL) = (due_at IS NOT NULL)),
@@ -1328,6 +1329,7 @@ COMMENT ON COLUMN operation.ack_by_poll IS 'a caller that has read the end needs
 COMMENT ON COLUMN operation.hinted_at IS 'when a slot was reserved for it and no worker had claimed it yet: hints that are sent again leave it';
 COMMENT ON COLUMN operation.cancel_at IS 'a caller asked to cancel it: when it ends as Canceled whatever its handler does';
 COMMENT ON COLUMN operation.silent_until IS 'until when its own callback waits for the submit''s answer to tell the end in its place';
+COMMENT ON COLUMN operation.erased_at IS 'when its caller had it emptied; it is deleted in its time';
 COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
 COMMENT ON COLUMN origin.rests_until IS 'after an attempt that got no answer: not asked before, so that many that hang don''t time out at the same instants for ever';

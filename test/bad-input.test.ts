@@ -1041,6 +1041,7 @@ describe('a request without the right key', () => {
     ['GET', '/v1/operations', 'operations:read'],
     ['GET', `/v1/operations/${ZEROS}`, 'operations:read'],
     ['POST', `/v1/operations/${ZEROS}/cancel`, 'operations:write'],
+    ['DELETE', `/v1/operations/${ZEROS}`, 'operations:write'],
     ['GET', `/v1/operations/${ZEROS}/history`, 'operations:read'],
     ['GET', `/v1/operations/${ZEROS}/deliveries`, 'operations:read'],
     ['GET', `/v1/operations/${ZEROS}/result`, 'operations:read'],

@@ -48,6 +48,11 @@ describe('What is answered is what the document says', () => {
     await ask(200, 'GET /lro/operations/{id}', { path });
     await ask(409, 'POST /v1/operations/{id}/cancel', { path });
     await ask(202, 'POST /v1/operations/{id}/rerun', { path });
+    await ask(204, 'DELETE /v1/operations/{id}', { path });
+    expect(await ask(200, 'GET /v1/operations/{id}', { path })).toMatchObject({
+      erased_at: expect.any(String),
+    });
+    await ask(410, 'GET /v1/operations/{id}/result', { path });
     const bad = { type: 'nope' };
     await ask(200, 'POST /v1/operations/batch', { body: { operations: [body, bad] } });
     await ask(200, 'GET /v1/operation-types');

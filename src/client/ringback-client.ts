@@ -180,6 +180,14 @@ export class RingbackClient {
     return this.transport.json(keyed(`${pathOf(id)}/rerun`, undefined, options));
   }
 
+  /** Erases an ended operation for good: its input, result and files, and the bodies of its deliveries. */
+  async erase(id: string, { signal }: Signaled = {}): Promise<void> {
+    await this.transport.send(
+      { method: 'DELETE', path: pathOf(id), signal, repeatable: true },
+      () => undefined,
+    );
+  }
+
   /** The stored bytes of a result, or its JSON, as a `Response`. */
   result(id: string, { signal }: Signaled = {}): Promise<Response> {
     const path = `${pathOf(id)}/result`;

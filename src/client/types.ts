@@ -24,6 +24,8 @@ export interface Operation<Result = unknown, Custom = unknown> {
   readonly finished_at: string | null;
   /** When the ended operation may be deleted. */
   readonly expires_at: string | null;
+  /** When it was erased, and its input and result with it; absent where it wasn't. */
+  readonly erased_at?: string;
   /** JSON of the handler; null before the end, and where the handler gave none. */
   readonly result: Result | null;
   /** JSON of the handler, like `result`. */

@@ -14,6 +14,7 @@ import {
   IdempotencyMismatchError,
   OperationEndedError,
   OperationExpiredError,
+  OperationLiveError,
   OperationNotFoundError,
   OperationRefusedError,
 } from '../operations/operation.errors.js';
@@ -55,6 +56,7 @@ export function toProblem(error: unknown): Problem {
     return new Problem(404, error.code, error.message, { errors: [{ path: 'id', message: error.message }] });
   if (error instanceof OperationEndedError)
     return new Problem(409, error.code, error.message, { members: { status_of_operation: error.state } });
+  if (error instanceof OperationLiveError) return new Problem(409, error.code, error.message);
   if (error instanceof OperationExpiredError) return new Problem(410, error.code, error.message);
   if (error instanceof IdempotencyMismatchError) {
     return new Problem(422, error.code, error.message, {

@@ -504,6 +504,7 @@ function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
     expiresAt: null,
     sweepAt: null,
     emptiedAt: null,
+    erasedAt: null,
     cancelAt: null,
     hintedAt: null,
     epoch: 0,
