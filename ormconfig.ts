@@ -16,6 +16,8 @@ import { AttemptDetail1764300000510 } from './migrations/1764300000510-attempt-d
 import { SpareLeases1764300000600 } from './migrations/1764300000600-spare-leases.js';
 import { SilentUntil1764300000610 } from './migrations/1764300000610-silent-until.js';
 import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
+import { Recoveries1764440000100 } from './migrations/1764440000100-recoveries.js';
+import { Erasure1764440000110 } from './migrations/1764440000110-erasure.js';
 import { Audit1764450000100 } from './migrations/1764450000100-audit.js';
 import { Quotas1764450000110 } from './migrations/1764450000110-quotas.js';
 import { Processes1764450000120 } from './migrations/1764450000120-processes.js';
@@ -32,7 +34,12 @@ import { POOL } from './src/database/postgres-client.js';
 import { AttemptEntity, DeliveryEntity } from './src/deliveries/delivery.entity.js';
 import { ReceiverEntity } from './src/deliveries/receiver.entity.js';
 import { CallbackHostEntity } from './src/egress/callback-host.entity.js';
-import { EndpointEntity, OriginEntity, RecoveryEntity } from './src/endpoints/endpoint.entity.js';
+import {
+  EndpointEntity,
+  OriginEntity,
+  RecoveryEntity,
+  RecoveryLaneEntity,
+} from './src/endpoints/endpoint.entity.js';
 import { FileEntity, FileUseEntity } from './src/files/file.entity.js';
 import { ChoreEntity } from './src/housekeeping/chore.entity.js';
 import { LedgerEntity, LedgerEntryEntity } from './src/operations/ledger.entity.js';
@@ -71,6 +78,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       ReceiverEntity,
       CallbackHostEntity,
       RecoveryEntity,
+      RecoveryLaneEntity,
       FileUseEntity,
       TurnEntity,
       LeaseWatchEntity,
@@ -96,6 +104,8 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       SpareLeases1764300000600,
       SilentUntil1764300000610,
       Resent1764300000620,
+      Recoveries1764440000100,
+      Erasure1764440000110,
       Audit1764450000100,
       Quotas1764450000110,
       Processes1764450000120,

@@ -268,6 +268,7 @@ CREATE TABLE operation (
   cancel_at timestamp with time zone,
   silent_until timestamp with time zone,
   callback_thin_over integer,
+  erased_at timestamp with time zone,
   CONSTRAINT operation_pkey PRIMARY KEY (request_id),
   CONSTRAINT operation_rid UNIQUE (rid),
   CONSTRAINT operation_ended CHECK ((state = ANY (ARRAY['Finished'::text, 'Failed'::text, 'Canceled'::text])) = (due_at IS NULL) AND (phase IS NULL) = (due_at IS NULL) AND (finished_at IS NULL) = (due_at IS NOT NULL)),
@@ -309,15 +310,27 @@ CREATE TABLE receiver (
 CREATE TABLE recovery (
   id text NOT NULL,
   account_id text NOT NULL,
-  endpoint_id text NOT NULL,
+  endpoint_id text,
   since timestamp with time zone NOT NULL,
   until timestamp with time zone NOT NULL,
-  reached bigint DEFAULT 0 NOT NULL,
-  requeued integer DEFAULT 0 NOT NULL,
+  reason text,
+  pending boolean NOT NULL,
+  found integer NOT NULL,
+  requeued integer NOT NULL,
+  state text DEFAULT 'running'::text NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   finished_at timestamp with time zone,
   CONSTRAINT recovery_pkey PRIMARY KEY (id),
-  CONSTRAINT recovery_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoint(id) ON DELETE CASCADE
+  CONSTRAINT recovery_state_check CHECK (state = ANY (ARRAY['running'::text, 'finished'::text, 'canceled'::text]))
+);
+
+CREATE TABLE recovery_lane (
+  recovery_id text NOT NULL,
+  lane text NOT NULL,
+  reached bigint DEFAULT 0 NOT NULL,
+  done boolean DEFAULT false NOT NULL,
+  CONSTRAINT recovery_lane_pkey PRIMARY KEY (recovery_id, lane),
+  CONSTRAINT recovery_lane_recovery_id_fkey FOREIGN KEY (recovery_id) REFERENCES recovery(id) ON DELETE CASCADE
 );
 
 CREATE TABLE signing_secret (
@@ -356,6 +369,8 @@ CREATE INDEX delivery_held ON delivery USING btree (endpoint_id, seq) WHERE (pha
 CREATE INDEX delivery_in_flight ON delivery USING btree (origin, due_at) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
 CREATE INDEX delivery_lane_in_flight ON delivery USING btree (lane, due_at) WHERE ((phase = ANY (ARRAY['hinted'::text, 'running'::text])) AND (endpoint_id IS NOT NULL));
 CREATE INDEX delivery_ready ON delivery USING btree (lane, receiver, run_at, seq) WHERE (phase = 'ready'::text);
+CREATE INDEX delivery_recoverable ON delivery USING btree (account_id, lane, seq) WHERE ((state = 'Exhausted'::text) OR (phase = 'scheduled'::text));
+CREATE INDEX delivery_recovering ON delivery USING btree (account_id, lane) WHERE ((state = 'Pending'::text) AND (trigger = 'recovery'::text));
 CREATE INDEX delivery_unattached ON delivery USING btree (created_at) WHERE (operation_id IS NULL);
 CREATE INDEX delivery_undelivered ON delivery USING btree (account_id, operation_id) WHERE ((state <> 'Delivered'::text) AND (reason IS DISTINCT FROM 'acknowledged_by_poll'::text));
 CREATE INDEX delivery_waiting ON delivery USING btree (origin, seq) WHERE (phase = 'ready'::text);
@@ -373,7 +388,8 @@ CREATE INDEX operation_scheduled ON operation USING btree (account_id) WHERE (ph
 CREATE INDEX operation_slots ON operation USING btree (account_id, due_at) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
 CREATE INDEX operation_sweep ON operation USING btree (COALESCE(sweep_at, expires_at)) INCLUDE (state, type) WHERE (due_at IS NULL);
 CREATE INDEX receiver_known ON receiver USING btree (known_at);
-CREATE INDEX recovery_unfinished ON recovery USING btree (created_at) WHERE (finished_at IS NULL);
+CREATE INDEX recovery_account ON recovery USING btree (account_id);
+CREATE INDEX recovery_running ON recovery USING btree (created_at) WHERE (state = 'running'::text);
 CREATE INDEX signing_secret_account ON signing_secret USING btree (account_id);
 CREATE UNIQUE INDEX signing_secret_current ON signing_secret USING btree (account_id, COALESCE(endpoint_id, ''::text), kind) WHERE (expires_at IS NULL);
 
@@ -1557,14 +1573,15 @@ BEGIN
     UPDATE delivery d SET lease_token = NULL,
       state = CASE WHEN d.reason = 'acknowledged_by_poll' AND r.state = 'Pending' THEN 'Canceled' ELSE r.state END,
       reason = CASE WHEN d.reason = 'acknowledged_by_poll' AND r.state <> 'Delivered' THEN d.reason ELSE r.reason END,
-      given_up_reason = CASE WHEN d.reason = 'acknowledged_by_poll' AND r.state = 'Exhausted' THEN r.reason END,
+      given_up_reason = CASE WHEN r.interrupted OR r.reason = 'acknowledged_by_poll' THEN d.given_up_reason
+        WHEN d.reason = 'acknowledged_by_poll' AND r.state = 'Exhausted' THEN r.reason END,
       trigger = CASE WHEN r.interrupted THEN d.trigger ELSE 'schedule' END,
       resume_at = CASE WHEN r.interrupted THEN d.resume_at END,
       schedule_step = d.schedule_step - CASE WHEN r.interrupted AND d.trigger = 'schedule' THEN 1 ELSE 0 END,
       phase = CASE WHEN r.delay_s IS NULL OR d.reason = 'acknowledged_by_poll' THEN NULL WHEN r.delay_s > 0 THEN 'scheduled' ELSE 'ready' END,
       due_at = CASE WHEN d.reason IS DISTINCT FROM 'acknowledged_by_poll' THEN now() + make_interval(secs => r.delay_s) END,
       run_at = CASE WHEN d.reason IS DISTINCT FROM 'acknowledged_by_poll' THEN now() + make_interval(secs => r.delay_s) END,
-      delivered_at = CASE WHEN r.state = 'Delivered' THEN now() END
+      delivered_at = coalesce(d.delivered_at, CASE WHEN r.state = 'Delivered' THEN now() END)
     FROM record r
     WHERE d.id = ANY (ARRAY(SELECT r.id FROM record r)) AND d.id = r.id AND d.lease_token = r.token AND d.phase = 'running'
     RETURNING d.id, d.run_at, d.endpoint_id, d.origin, d.account_id, d.lane, d.receiver, r.outcome, r.counts, r.exhausted_body,
@@ -1619,6 +1636,14 @@ BEGIN
   LEFT JOIN LATERAL (SELECT e.failing_since FROM endpoint e WHERE e.id = m.endpoint_id LIMIT 1) e ON true
   CROSS JOIN (SELECT deliveries_wait() AS wait) w;
 END $function$;
+
+CREATE OR REPLACE FUNCTION refuse_move()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+      BEGIN
+        RAISE EXCEPTION 'no % goes from % to %', TG_TABLE_NAME, OLD.state, NEW.state USING ERRCODE = 'check_violation';
+      END $function$;
 
 CREATE OR REPLACE FUNCTION release_operations(given json)
  RETURNS SETOF bigint
@@ -1800,6 +1825,9 @@ AS $function$
         RETURN most;
       END $function$;
 
+CREATE TRIGGER delivery_move AFTER UPDATE OF state ON delivery FOR EACH ROW WHEN (((old.state <> new.state) AND (NOT (((old.state = 'Pending'::text) AND (new.state = ANY (ARRAY['Delivered'::text, 'Exhausted'::text, 'Canceled'::text]))) OR ((old.state = ANY (ARRAY['Exhausted'::text, 'Delivered'::text])) AND (new.state = 'Pending'::text)))))) EXECUTE FUNCTION refuse_move();
+CREATE TRIGGER operation_move AFTER UPDATE OF state ON operation FOR EACH ROW WHEN (((old.state <> new.state) AND (NOT (((old.state = 'Waiting'::text) AND (new.state = ANY (ARRAY['Executing'::text, 'Failed'::text, 'Canceled'::text]))) OR ((old.state = 'Executing'::text) AND (new.state = ANY (ARRAY['Waiting'::text, 'Finished'::text, 'Failed'::text, 'Canceled'::text]))))))) EXECUTE FUNCTION refuse_move();
+
 COMMENT ON COLUMN account.number IS 'from 1, in the order in which accounts were made';
 COMMENT ON COLUMN account.quota_bytes IS 'bytes that it may have stored; 0 for any, null for RINGBACK_QUOTA_BYTES';
 COMMENT ON COLUMN account.quota_waiting IS 'operations that it may have Waiting; 0 for any, null for RINGBACK_QUOTA_WAITING';
@@ -1818,12 +1846,13 @@ COMMENT ON COLUMN delivery.body IS 'the bytes of every attempt, serialised once'
 COMMENT ON COLUMN delivery.phase IS 'as of operations; held: its endpoint is disabled, so it is due never until that is enabled';
 COMMENT ON COLUMN delivery.schedule_step IS 'attempts of the retry schedule that were made';
 COMMENT ON COLUMN delivery.resume_at IS 'after a redelivery by hand that fails: when the schedule goes on; null: exhausted';
+COMMENT ON COLUMN delivery.delivered_at IS 'the first time; it stays while a delivery is sent again by hand';
 COMMENT ON COLUMN delivery.owed_since IS 'from when its deadline counts: made, or released after it was held';
 COMMENT ON COLUMN delivery.lane IS 'what takes turns: an endpoint, or the origin of callbacks that no endpoint has';
 COMMENT ON COLUMN delivery.accepted_at IS 'when its operation was accepted';
 COMMENT ON COLUMN delivery.traceparent IS 'of its operation';
 COMMENT ON COLUMN delivery.hinted_at IS 'as of operations';
-COMMENT ON COLUMN delivery.given_up_reason IS 'where the reason is acknowledged_by_poll: the one before it, of a callback that was given up';
+COMMENT ON COLUMN delivery.given_up_reason IS 'of a callback that was given up, and then acknowledged by poll: why it was; it stays while it is redelivered by hand';
 COMMENT ON COLUMN delivery.receiver IS 'of callbacks what takes turns inside their origin: the account (high half) and its URL without the query; 1 of an endpoint';
 COMMENT ON COLUMN delivery.doubt IS 'of its receiver when it was hinted: 0 known to answer, 1 unknown, 2 silent, or of an origin that has never answered 2xx';
 COMMENT ON COLUMN endpoint.failing_since IS 'first failure after the last success; null while attempts succeed';
@@ -1849,6 +1878,7 @@ COMMENT ON COLUMN operation.hinted_at IS 'when a slot was reserved for it and no
 COMMENT ON COLUMN operation.cancel_at IS 'a caller asked to cancel it: when it ends as Canceled whatever its handler does';
 COMMENT ON COLUMN operation.silent_until IS 'until when its own callback waits for the submit''s answer to tell the end in its place';
 COMMENT ON COLUMN operation.callback_thin_over IS 'bytes: a larger body of its own callback leaves the result out; null: the setting''s';
+COMMENT ON COLUMN operation.erased_at IS 'when its caller had it emptied; it is deleted in its time';
 COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
 COMMENT ON COLUMN origin.rests_until IS 'after an attempt that got no answer: not asked before, so that many that hang don''t time out at the same instants for ever';
@@ -1856,5 +1886,10 @@ COMMENT ON COLUMN origin.receiver IS 'the only one that is known there; empty: t
 COMMENT ON TABLE process IS 'who works: each process says so every 10 s; nothing is decided by it';
 COMMENT ON TABLE receiver IS 'whether those that deliveries go to have answered or were silent, as known since their last change';
 COMMENT ON COLUMN receiver.rests_until IS 'as of origins';
-COMMENT ON COLUMN recovery.reached IS 'the last delivery (seq) that was looked at: where it goes on after a crash';
+COMMENT ON COLUMN recovery.endpoint_id IS 'null: of the account''s operations'' own callbacks';
+COMMENT ON COLUMN recovery.reason IS 'only what was given up for this; null: for whatever';
+COMMENT ON COLUMN recovery.pending IS 'also what waits for its next attempt';
+COMMENT ON COLUMN recovery.found IS 'as counted when it began';
+COMMENT ON COLUMN recovery.requeued IS 'brought forward so far';
+COMMENT ON COLUMN recovery_lane.reached IS 'the last delivery (seq) that was looked at: where it goes on after a crash';
 COMMENT ON TABLE turn IS 'whom the last round of dispatch served last: the next one begins behind it';

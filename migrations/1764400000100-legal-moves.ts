@@ -23,7 +23,7 @@ export class LegalMoves1764400000100 implements MigrationInterface {
       CREATE TRIGGER delivery_move AFTER UPDATE OF state ON delivery FOR EACH ROW
       WHEN (OLD.state <> NEW.state AND NOT (
         OLD.state = 'Pending' AND NEW.state IN ('Delivered', 'Exhausted', 'Canceled')
-        OR OLD.state = 'Exhausted' AND NEW.state = 'Pending'))
+        OR OLD.state IN ('Exhausted', 'Delivered') AND NEW.state = 'Pending'))
       EXECUTE FUNCTION refuse_move();
     `);
   }

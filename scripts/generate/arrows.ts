@@ -25,6 +25,7 @@ export const ARROWS: Arrows = {
   http:         ['config'],
   tracing:      ['config'],
   config:       [],
+  testing:      ['operations', 'files', 'config'],
   client:       [],
   'embedded-postgres': [],
 };

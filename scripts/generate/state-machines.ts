@@ -38,12 +38,15 @@ const OPERATION_OCCASIONS: Occasions<typeof OPERATION_MOVES> = {
 
 const DELIVERY_OCCASIONS: Occasions<typeof DELIVERY_MOVES> = {
   Pending: {
-    Delivered: 'the receiver answered 200 to 299',
+    Delivered: 'the receiver answered 200 to 299, now or before it was sent again',
     Exhausted: 'the schedule is spent, the receiver answered 410, or the address is refused',
     Canceled:
       'asked by the caller, its endpoint was deleted, or the caller has read how its `ack_by_poll` operation ended',
   },
-  Delivered: {},
+  Delivered: {
+    Pending:
+      'redelivered by hand with `again=true`: one more attempt, same id, same bytes; Delivered again however it ends',
+  },
   Exhausted: {
     Pending: 'redelivered by hand or by a recovery: one more attempt, same id, same bytes, signed anew',
   },

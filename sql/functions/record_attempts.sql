@@ -17,14 +17,15 @@ BEGIN
     UPDATE delivery d SET lease_token = NULL,
       state = CASE WHEN d.reason = 'acknowledged_by_poll' AND r.state = 'Pending' THEN 'Canceled' ELSE r.state END,
       reason = CASE WHEN d.reason = 'acknowledged_by_poll' AND r.state <> 'Delivered' THEN d.reason ELSE r.reason END,
-      given_up_reason = CASE WHEN d.reason = 'acknowledged_by_poll' AND r.state = 'Exhausted' THEN r.reason END,
+      given_up_reason = CASE WHEN r.interrupted OR r.reason = 'acknowledged_by_poll' THEN d.given_up_reason
+        WHEN d.reason = 'acknowledged_by_poll' AND r.state = 'Exhausted' THEN r.reason END,
       trigger = CASE WHEN r.interrupted THEN d.trigger ELSE 'schedule' END,
       resume_at = CASE WHEN r.interrupted THEN d.resume_at END,
       schedule_step = d.schedule_step - CASE WHEN r.interrupted AND d.trigger = 'schedule' THEN 1 ELSE 0 END,
       phase = CASE WHEN r.delay_s IS NULL OR d.reason = 'acknowledged_by_poll' THEN NULL WHEN r.delay_s > 0 THEN 'scheduled' ELSE 'ready' END,
       due_at = CASE WHEN d.reason IS DISTINCT FROM 'acknowledged_by_poll' THEN now() + make_interval(secs => r.delay_s) END,
       run_at = CASE WHEN d.reason IS DISTINCT FROM 'acknowledged_by_poll' THEN now() + make_interval(secs => r.delay_s) END,
-      delivered_at = CASE WHEN r.state = 'Delivered' THEN now() END
+      delivered_at = coalesce(d.delivered_at, CASE WHEN r.state = 'Delivered' THEN now() END)
     FROM record r
     WHERE d.id = ANY (ARRAY(SELECT r.id FROM record r)) AND d.id = r.id AND d.lease_token = r.token AND d.phase = 'running'
     RETURNING d.id, d.run_at, d.endpoint_id, d.origin, d.account_id, d.lane, d.receiver, r.outcome, r.counts, r.exhausted_body,

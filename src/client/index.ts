@@ -4,7 +4,12 @@
  */
 export { type FieldFault, type ProblemBody, RingbackError } from './error.js';
 export type { StreamOptions } from './history-stream.js';
-export { RingbackClient, type SubmitOptions, type WaitOptions } from './ringback-client.js';
+export {
+  type RedeliverOptions,
+  RingbackClient,
+  type SubmitOptions,
+  type WaitOptions,
+} from './ringback-client.js';
 export type { ClientOptions } from './transport.js';
 export {
   type Account,
@@ -19,5 +24,8 @@ export {
   type OperationFilter,
   type OperationStatus,
   type RingbackProcess,
+  type RecoverDeliveriesRequest,
+  type RecoverRequest,
+  type Recovery,
   type SubmitRequest,
 } from './types.js';

@@ -14,6 +14,9 @@ import {
   type Operation,
   type OperationFilter,
   type RingbackProcess,
+  type RecoverDeliveriesRequest,
+  type RecoverRequest,
+  type Recovery,
   type SubmitRequest,
 } from './types.js';
 
@@ -41,6 +44,12 @@ export interface WaitOptions {
 }
 
 interface Signaled {
+  readonly signal?: AbortSignal;
+}
+
+export interface RedeliverOptions {
+  /** Also a Delivered one, of a receiver that lost it after its 2xx. */
+  readonly again?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -175,6 +184,14 @@ export class RingbackClient {
     return this.transport.json(keyed(`${pathOf(id)}/rerun`, undefined, options));
   }
 
+  /** Erases an ended operation for good: its input, result and files, and the bodies of its deliveries. */
+  async erase(id: string, { signal }: Signaled = {}): Promise<void> {
+    await this.transport.send(
+      { method: 'DELETE', path: pathOf(id), signal, repeatable: true },
+      () => undefined,
+    );
+  }
+
   /** The stored bytes of a result, or its JSON, as a `Response`. */
   result(id: string, { signal }: Signaled = {}): Promise<Response> {
     const path = `${pathOf(id)}/result`;
@@ -194,10 +211,42 @@ export class RingbackClient {
     return this.pages('/v1/deliveries', { ...filter }, signal);
   }
 
-  /** One attempt now, with the same id and bytes. Never repeated by itself: that could make two. */
-  redeliver(deliveryId: string, { signal }: Signaled = {}): Promise<Delivery> {
+  /** One attempt now, with the same id and bytes; `again` of a Delivered one too. Never repeated by itself: that could make two. */
+  redeliver(deliveryId: string, { again, signal }: RedeliverOptions = {}): Promise<Delivery> {
     const path = `/v1/deliveries/${encodeURIComponent(deliveryId)}/redeliver`;
-    return this.transport.json({ method: 'POST', path, signal, repeatable: false });
+    return this.transport.json({ method: 'POST', path, query: { again }, signal, repeatable: false });
+  }
+
+  /** Sends operations' own callbacks of a time span again, in the background: `recovery` says how far that is. */
+  recoverDeliveries(
+    request: RecoverDeliveriesRequest,
+    { signal }: Signaled = {},
+  ): Promise<Pick<Recovery, 'id' | 'found'>> {
+    return this.begin('/v1/deliveries/recover', request, signal);
+  }
+
+  /** Sends an endpoint's deliveries of a time span again, in the background: `recovery` says how far that is. */
+  recoverEndpoint(
+    endpointId: string,
+    request: RecoverRequest,
+    { signal }: Signaled = {},
+  ): Promise<Pick<Recovery, 'id' | 'found'>> {
+    return this.begin(`/v1/endpoints/${encodeURIComponent(endpointId)}/recover`, request, signal);
+  }
+
+  /** How far a recovery is. */
+  recovery(id: string, { signal }: Signaled = {}): Promise<Recovery> {
+    const path = `/v1/recoveries/${encodeURIComponent(id)}`;
+    return this.transport.json({ method: 'GET', path, signal, repeatable: true });
+  }
+
+  /** Never repeated by itself: what is sent again already would have one attempt more. */
+  private begin(
+    path: string,
+    body: RecoverRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<Pick<Recovery, 'id' | 'found'>> {
+    return this.transport.json({ method: 'POST', path, body, signal, repeatable: false });
   }
 
   /** The account of this key: what it uses, and what it may use. */

@@ -24,6 +24,8 @@ export interface Operation<Result = unknown, Custom = unknown> {
   readonly finished_at: string | null;
   /** When the ended operation may be deleted. */
   readonly expires_at: string | null;
+  /** When it was erased, and its input and result with it; absent where it wasn't. */
+  readonly erased_at?: string;
   /** JSON of the handler; null before the end, and where the handler gave none. */
   readonly result: Result | null;
   /** JSON of the handler, like `result`. */
@@ -172,6 +174,35 @@ export interface AuditFilter {
   readonly until?: string;
   /** The oldest first by default. */
   readonly order?: 'asc' | 'desc';
+}
+
+/** Which deliveries a recovery brings forward; times are RFC 3339. */
+export interface RecoverRequest {
+  /** Made at or after this time. */
+  readonly since: string;
+  /** Made before this time; now by default. */
+  readonly until?: string;
+  /** Also those that wait for their next attempt. */
+  readonly pending?: boolean;
+}
+
+/** Which of the operations' own callbacks a recovery brings forward. */
+export interface RecoverDeliveriesRequest extends RecoverRequest {
+  /** Scheme, host and port. */
+  readonly origin?: string;
+  /** Of the Exhausted ones only those that were given up for this reason. */
+  readonly reason?: string;
+}
+
+/** A job that brings deliveries forward. */
+export interface Recovery {
+  readonly id: string;
+  /** `finished`: each has had its attempt. */
+  readonly state: 'running' | 'finished' | 'canceled';
+  readonly found: number;
+  readonly sent: number;
+  readonly created_at: string;
+  readonly finished_at: string | null;
 }
 
 /** What became of one operation of a batch. */

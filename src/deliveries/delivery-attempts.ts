@@ -15,6 +15,7 @@ import { type SigningKeys, SigningSecrets } from '../signing/signing-secrets.sto
 import { Step } from '../tracing/spans.js';
 import { ATTEMPT_MADE, type AttemptMade } from './attempt-made.js';
 import type { DeliveryEntity } from './delivery.entity.js';
+import { ACKNOWLEDGED_BY_POLL } from './delivery.state.js';
 import {
   type AttemptRecord,
   type DeliveryClaim,
@@ -288,7 +289,10 @@ export class DeliveryAttempts implements FirstAttemptMaker {
       counts:
         delivery.trigger === 'schedule' ||
         (delivery.trigger === 'recovery' && judged.outcome === 'delivered'),
-      exhaustedBody: next.state === 'Exhausted' ? exhaustedBody(claim, next.reason) : null,
+      exhaustedBody:
+        next.state === 'Exhausted' && next.reason !== ACKNOWLEDGED_BY_POLL
+          ? exhaustedBody(claim, next.reason)
+          : null,
       durationMs: result.durationMs,
       phasesMs: JSON.stringify(result.phasesMs),
       httpStatus: response?.status ?? null,
@@ -303,8 +307,17 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     };
   }
 
-  /** The delivery's next state. A redelivery by hand is one attempt: after it the schedule goes on where it was, if it was on. */
-  private next(
+  /** The delivery's next state: what was delivered or acknowledged before stays so, however a redelivery by hand ends. */
+  private next(claim: DeliveryClaim, judged: Verdict): Pick<AttemptRecord, 'state' | 'reason' | 'delayS'> {
+    const next = this.planned(claim, judged);
+    if (next.state !== 'Exhausted') return next;
+    if (claim.delivery.deliveredAt !== null) return { ...next, state: 'Delivered', reason: null };
+    if (claim.delivery.givenUpReason !== null) return { ...next, reason: ACKNOWLEDGED_BY_POLL };
+    return next;
+  }
+
+  /** A redelivery by hand is one attempt: after it the schedule goes on where it was, if it was on. */
+  private planned(
     { delivery, claimedAt, endpoint }: DeliveryClaim,
     judged: Verdict,
   ): Pick<AttemptRecord, 'state' | 'reason' | 'delayS'> {
@@ -363,13 +376,13 @@ function made(
   result: AttemptResult,
   { outcome, interrupted, durationMs, state }: AttemptRecord,
 ): AttemptMade {
-  const { acceptedAt } = delivery;
+  const { acceptedAt, deliveredAt } = delivery;
   return {
     outcome,
     outcomeClass: interrupted ? 'interrupted' : classOf(result),
     durationS: durationMs / 1000,
     latencyS:
-      state === 'Delivered' && acceptedAt !== null
+      state === 'Delivered' && acceptedAt !== null && deliveredAt === null
         ? (claimedAt.getTime() + durationMs - acceptedAt.getTime()) / 1000
         : null,
   };

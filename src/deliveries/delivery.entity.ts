@@ -68,7 +68,7 @@ export class DeliveryEntity {
   @Column({ name: 'reason', type: 'text', nullable: true })
   reason: string | null;
 
-  /** Where the reason is `acknowledged_by_poll`: the one before it, of a callback that was given up. */
+  /** Of a callback that was given up, and then acknowledged by poll: why it was. Kept while it is redelivered by hand. */
   @Column({ name: 'given_up_reason', type: 'text', nullable: true })
   givenUpReason: string | null;
 
@@ -101,6 +101,7 @@ export class DeliveryEntity {
   @Column({ name: 'traceparent', type: 'text', nullable: true })
   traceparent: string | null;
 
+  /** The first time; it stays while it is sent again. */
   @Column({ name: 'delivered_at', type: 'timestamptz', nullable: true })
   deliveredAt: Date | null;
 

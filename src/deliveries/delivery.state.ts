@@ -4,7 +4,7 @@
  */
 export const DELIVERY_MOVES = {
   Pending: ['Delivered', 'Exhausted', 'Canceled'],
-  Delivered: [],
+  Delivered: ['Pending'],
   Exhausted: ['Pending'],
   Canceled: [],
 } as const satisfies Record<string, readonly string[]>;
@@ -14,6 +14,17 @@ export const DELIVERY_MOVES = {
  * before, or Pending with its last attempt in flight.
  */
 export const ACKNOWLEDGED_BY_POLL = 'acknowledged_by_poll';
+
+/** Why a delivery is Exhausted. */
+export const GIVEN_UP_REASONS = [
+  'schedule_spent',
+  'deadline_spent',
+  'gone',
+  'aborted_by_receiver',
+  'blocked_destination',
+] as const;
+
+export type GivenUpReason = (typeof GIVEN_UP_REASONS)[number];
 
 export type DeliveryState = keyof typeof DELIVERY_MOVES;
 

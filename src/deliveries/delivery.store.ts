@@ -269,31 +269,33 @@ export class DeliveryStore {
   }
 
   /**
-   * One attempt now, of an Exhausted delivery or a waiting Pending one. A Pending one's schedule goes on afterwards.
-   * Null when the delivery is in no state for it.
+   * One attempt now, of an Exhausted delivery or a waiting Pending one; `again` of a Delivered one too. A Pending one's schedule
+   * goes on afterwards. What was delivered, and what its caller has read, stays so if the attempt fails: `delivered_at` and
+   * `given_up_reason` keep it. Null when the delivery is in no state for it.
    */
-  async redeliver(
-    accountId: string,
-    id: string,
-    trigger: 'manual' | 'recovery',
-  ): Promise<DeliveryEntity | null> {
+  async redeliver(accountId: string, id: string, again: boolean): Promise<DeliveryEntity | null> {
     const [row] = await this.database.query<object>(
-      `UPDATE delivery d SET state = 'Pending', reason = NULL, phase = 'ready', due_at = now(), run_at = now(), trigger = $3,
-         resume_at = CASE WHEN d.state = 'Exhausted' THEN NULL WHEN d.trigger = 'schedule' THEN d.run_at ELSE d.resume_at END
+      `UPDATE delivery d SET state = 'Pending', reason = NULL, phase = 'ready', due_at = now(), run_at = now(), trigger = 'manual',
+         resume_at = CASE WHEN d.state <> 'Pending' THEN NULL WHEN d.trigger = 'schedule' THEN d.run_at ELSE d.resume_at END
        WHERE d.account_id = $1 AND d.id = $2 AND d.body <> ''
-         AND (d.state = 'Exhausted' OR (d.state = 'Pending' AND d.phase IN ('scheduled', 'ready')))
+         AND (d.state = 'Exhausted' OR (d.state = 'Delivered' AND $3) OR (d.state = 'Pending' AND d.phase IN ('scheduled', 'ready')))
          AND (d.endpoint_id IS NULL OR EXISTS (SELECT FROM endpoint e WHERE e.id = d.endpoint_id))
        RETURNING d.*`,
-      [accountId, id, trigger],
+      [accountId, id, again],
     );
     return row ? this.rows.to(DeliveryEntity, row) : null;
   }
 
-  /** Gives a Pending delivery up, also one in flight (its attempt's outcome is then unknown); null when it isn't Pending. */
+  /**
+   * Gives a Pending delivery up, also one in flight (its attempt's outcome is then unknown); one that was delivered before is
+   * Delivered as it was. Null when it isn't Pending.
+   */
   async cancel(accountId: string, id: string): Promise<DeliveryEntity | null> {
     const [row] = await this.database.query<object>(
       `WITH canceled AS (
-         UPDATE delivery SET state = 'Canceled', phase = NULL, hinted_at = NULL, due_at = NULL, run_at = NULL, lease_token = NULL, reason = 'canceled'
+         UPDATE delivery SET phase = NULL, hinted_at = NULL, due_at = NULL, run_at = NULL, lease_token = NULL,
+           state = CASE WHEN delivered_at IS NULL THEN 'Canceled' ELSE 'Delivered' END,
+           reason = CASE WHEN delivered_at IS NULL THEN 'canceled' END
          WHERE account_id = $1 AND id = $2 AND state = 'Pending' RETURNING *
        ), cut AS (
          UPDATE attempt a SET outcome = 'unknown', error = 'canceled' FROM canceled c WHERE a.delivery_id = c.id AND a.outcome = 'started'
@@ -306,7 +308,7 @@ export class DeliveryStore {
 
   /**
    * Ends an operation's own callback that its caller doesn't need any more. An attempt in flight is not cut off, and is the
-   * last. One that was given up stays so, and why is kept.
+   * last. One that was given up stays so, and why is kept. What somebody has redelivered by hand after that is left alone.
    */
   async acknowledge(operationId: string): Promise<void> {
     await this.database.query(
@@ -315,6 +317,7 @@ export class DeliveryStore {
          phase = CASE WHEN phase = 'running' THEN phase END, hinted_at = NULL,
          due_at = CASE WHEN phase = 'running' THEN due_at END, run_at = CASE WHEN phase = 'running' THEN run_at END
        WHERE operation_id = $1 AND destination = 'callback' AND reason IS DISTINCT FROM $2
+         AND given_up_reason IS NULL AND delivered_at IS NULL
          AND (phase IN ('scheduled', 'ready', 'hinted', 'running') OR state = 'Exhausted')`,
       [operationId, ACKNOWLEDGED_BY_POLL],
     );

@@ -88,7 +88,7 @@ export class OriginEntity {
   receiver: string | null;
 }
 
-/** A job that sends an endpoint's exhausted deliveries again. It goes on where it was after a crash. */
+/** A job that brings deliveries forward: an endpoint's, or operations' own callbacks. It goes on where it was after a crash. */
 @Entity('recovery')
 export class RecoveryEntity {
   @PrimaryColumn({ name: 'id', type: 'text' })
@@ -97,8 +97,9 @@ export class RecoveryEntity {
   @Column({ name: 'account_id', type: 'text' })
   accountId: string;
 
-  @Column({ name: 'endpoint_id', type: 'text' })
-  endpointId: string;
+  /** Null: of the account's operations' own callbacks. */
+  @Column({ name: 'endpoint_id', type: 'text', nullable: true })
+  endpointId: string | null;
 
   @Column({ name: 'since', type: 'timestamptz' })
   since: Date;
@@ -106,16 +107,45 @@ export class RecoveryEntity {
   @Column({ name: 'until', type: 'timestamptz' })
   until: Date;
 
-  /** The last delivery (seq) that was looked at. */
-  @Column({ name: 'reached', type: 'bigint' })
-  reached: string;
+  /** Only what was given up for this; null: for whatever. */
+  @Column({ name: 'reason', type: 'text', nullable: true })
+  reason: string | null;
 
+  /** Also what waits for its next attempt. */
+  @Column({ name: 'pending', type: 'boolean' })
+  pending: boolean;
+
+  /** As counted when it began. */
+  @Column({ name: 'found', type: 'integer' })
+  found: number;
+
+  /** Brought forward so far. */
   @Column({ name: 'requeued', type: 'integer' })
   requeued: number;
+
+  @Column({ name: 'state', type: 'text' })
+  state: 'running' | 'finished' | 'canceled';
 
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;
 
   @Column({ name: 'finished_at', type: 'timestamptz', nullable: true })
   finishedAt: Date | null;
+}
+
+/** The deliveries of a recovery that take turns together: an endpoint's, or those to one origin. */
+@Entity('recovery_lane')
+export class RecoveryLaneEntity {
+  @PrimaryColumn({ name: 'recovery_id', type: 'text' })
+  recoveryId: string;
+
+  @PrimaryColumn({ name: 'lane', type: 'text' })
+  lane: string;
+
+  /** The last delivery (seq) that was looked at. */
+  @Column({ name: 'reached', type: 'bigint' })
+  reached: string;
+
+  @Column({ name: 'done', type: 'boolean' })
+  done: boolean;
 }

@@ -19,3 +19,15 @@ export class EndpointNotFoundError extends Error {
   override readonly name = 'EndpointNotFoundError';
   readonly code = 'endpoint-not-found';
 }
+
+/** There is no such recovery in this account. */
+export class RecoveryNotFoundError extends Error {
+  override readonly name = 'RecoveryNotFoundError';
+  readonly code = 'recovery-not-found';
+}
+
+/** The recovery has ended, and what was asked needs a running one. */
+export class RecoveryEndedError extends Error {
+  override readonly name = 'RecoveryEndedError';
+  readonly code = 'recovery-ended';
+}

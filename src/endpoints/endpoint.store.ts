@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Queryable } from '../database/database.js';
 import { Rows } from '../database/rows.js';
-import { EndpointEntity, RecoveryEntity } from './endpoint.entity.js';
+import { EndpointEntity } from './endpoint.entity.js';
 
 /** The settings of an endpoint, as they are stored. */
 export type EndpointSettings = Pick<
@@ -27,15 +27,7 @@ export interface HourOfAttempts {
   readonly p95_ms: number | null;
 }
 
-/** Deliveries that one step of a recovery looks at. */
-const RECOVERY_STEP = 100;
-/** Recovered deliveries that may wait at once: a recovery goes on as they are sent. */
-const MOST_RECOVERING = 200;
-
-/** Whether a recovery isn't finished. */
-export const DUE_RECOVERIES = 'EXISTS (SELECT FROM recovery WHERE finished_at IS NULL)';
-
-/** Every statement on endpoints and their recoveries. */
+/** Every statement on endpoints. */
 @Injectable()
 export class EndpointStore {
   constructor(
@@ -103,6 +95,8 @@ export class EndpointStore {
          FROM removed r WHERE d.endpoint_id = r.id AND d.state = 'Pending' RETURNING d.id
        ), cut AS (
          UPDATE attempt a SET outcome = 'unknown', error = 'canceled' FROM canceled c WHERE a.delivery_id = c.id AND a.outcome = 'started'
+       ), unrecovered AS (
+         UPDATE recovery c SET state = 'canceled', finished_at = now() FROM removed r WHERE c.account_id = $2 AND c.endpoint_id = r.id AND c.state = 'running'
        )
        SELECT id FROM removed`,
       [id, accountId],
@@ -131,47 +125,6 @@ export class EndpointStore {
       [accountId, id],
     );
     return { pending: pending!.count, hours: byHour };
-  }
-
-  async startRecovery(
-    recovery: Pick<RecoveryEntity, 'id' | 'accountId' | 'endpointId' | 'since' | 'until'>,
-  ): Promise<RecoveryEntity> {
-    const [row] = await this.database.query<object>(
-      'INSERT INTO recovery (id, account_id, endpoint_id, since, until) VALUES ($1, $2, $3, $4, $5) RETURNING *',
-      [recovery.id, recovery.accountId, recovery.endpointId, recovery.since, recovery.until],
-    );
-    return this.rows.to(RecoveryEntity, row!);
-  }
-
-  /**
-   * Takes the oldest unfinished recovery one step further, in one commit: a crash repeats or loses no delivery.
-   * False when there is nothing to do, or when enough recovered deliveries wait already.
-   */
-  async stepRecovery(): Promise<boolean> {
-    const [row] = await this.database.query<{ looked: number }>(
-      `WITH current AS (
-         SELECT * FROM recovery r WHERE finished_at IS NULL
-           AND (SELECT count(*) FROM (SELECT FROM delivery d WHERE d.endpoint_id = r.endpoint_id AND d.state = 'Pending' AND d.trigger = 'recovery' LIMIT $2) w) < $2
-         ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED
-       ), step AS (
-         SELECT d.seq FROM current c JOIN delivery d ON d.endpoint_id = c.endpoint_id AND d.seq > c.reached
-         WHERE d.state = 'Exhausted' AND d.created_at >= c.since AND d.created_at < c.until
-         ORDER BY d.seq LIMIT $1 FOR UPDATE OF d
-       ), requeued AS (
-         UPDATE delivery d SET state = 'Pending', reason = NULL, trigger = 'recovery', resume_at = NULL, run_at = now(),
-           phase = CASE WHEN e.disabled_at IS NULL THEN 'ready' ELSE 'held' END, due_at = CASE WHEN e.disabled_at IS NULL THEN now() END
-         FROM step, current c JOIN endpoint e ON e.id = c.endpoint_id
-         WHERE d.seq = step.seq AND d.state = 'Exhausted' AND d.body <> '' RETURNING d.seq
-       ), went AS (
-         UPDATE recovery r SET reached = coalesce((SELECT max(seq) FROM step), r.reached),
-           requeued = r.requeued + (SELECT count(*) FROM requeued),
-           finished_at = CASE WHEN (SELECT count(*) FROM step) < $1 THEN now() END
-         FROM current c WHERE r.id = c.id
-       )
-       SELECT (SELECT count(*) FROM step)::integer AS looked FROM current`,
-      [RECOVERY_STEP, MOST_RECOVERING],
-    );
-    return row !== undefined && row.looked > 0;
   }
 }
 

@@ -6,12 +6,22 @@ import { EndpointStore } from './endpoint.store.js';
 import { EndpointTests } from './endpoint-tests.js';
 import { EndpointsService } from './endpoints.service.js';
 import { OwnershipHandshake } from './ownership-handshake.js';
+import { RecoveriesService } from './recoveries.service.js';
 import { RecoveryLoop } from './recovery.loop.js';
+import { RecoveryStore } from './recovery.store.js';
 
 /** Registered callback URLs: their settings, secrets, health and recovery. */
 @Module({
   imports: [DeliveriesModule, EgressModule, SigningModule],
-  providers: [EndpointStore, EndpointsService, EndpointTests, OwnershipHandshake, RecoveryLoop],
-  exports: [EndpointStore, EndpointsService, EndpointTests],
+  providers: [
+    EndpointStore,
+    EndpointsService,
+    EndpointTests,
+    OwnershipHandshake,
+    RecoveryStore,
+    RecoveryLoop,
+    RecoveriesService,
+  ],
+  exports: [EndpointStore, EndpointsService, EndpointTests, RecoveriesService],
 })
 export class EndpointsModule {}

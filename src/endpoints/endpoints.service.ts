@@ -14,14 +14,15 @@ import { checkHeaders, type GivenHeader } from '../egress/header-rules.js';
 import { UrlPolicy } from '../egress/url-policy.js';
 import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
 import { publicKeyOf, type SignatureProfile } from '../signing/signature.js';
-import { SigningSecrets } from '../signing/signing-secrets.store.js';
+import { type KnownSecret, SigningSecrets } from '../signing/signing-secrets.store.js';
 import type { EndpointEntity, RecoveryEntity } from './endpoint.entity.js';
 import { EndpointNotFoundError, EndpointRefusedError } from './endpoint.errors.js';
 import { type EndpointSettings, EndpointStore } from './endpoint.store.js';
 import type { EventType } from './events.js';
 import { OwnershipHandshake } from './ownership-handshake.js';
-import { RecoveryLoop } from './recovery.loop.js';
 import { randomId } from '../database/random-id.js';
+import { RecoveriesService } from './recoveries.service.js';
+import type { RecoveryScope } from './recovery.store.js';
 
 export type { ShownCertificate };
 
@@ -52,13 +53,13 @@ export class EndpointsService {
   constructor(
     private readonly store: EndpointStore,
     private readonly health: EndpointHealthStore,
-    private readonly secrets: SigningSecrets,
+    private readonly signing: SigningSecrets,
     private readonly box: SecretBox,
     private readonly policy: UrlPolicy,
     private readonly hosts: CallbackHosts,
     private readonly handshake: OwnershipHandshake,
     private readonly dispatcher: DeliveryDispatcher,
-    private readonly recoveries: RecoveryLoop,
+    private readonly recoveries: RecoveriesService,
   ) {}
 
   /** A new endpoint with its own signing secret, which is told along. */
@@ -69,9 +70,9 @@ export class EndpointsService {
     const id = randomId('ep_');
     const settings = await this.settings(accountId, id, description, null);
     const endpoint = await this.store.create(accountId, id, settings, MOST_ENDPOINTS, async (tx) => {
-      await this.secrets.ensure(accountId, id, tx);
+      await this.signing.ensure(accountId, id, tx);
       if (settings.signatureProfile === 'standard+ed25519')
-        await this.secrets.ensureKeyPair(accountId, id, tx);
+        await this.signing.ensureKeyPair(accountId, id, tx);
     });
     if (!endpoint) {
       const message = `an account has at most ${MOST_ENDPOINTS} endpoints: delete one that is no longer used`;
@@ -94,7 +95,7 @@ export class EndpointsService {
   ): Promise<EndpointEntity> {
     const current = await this.find(accountId, id);
     const settings = await this.settings(accountId, id, change(current), current);
-    if (settings.signatureProfile === 'standard+ed25519') await this.secrets.ensureKeyPair(accountId, id);
+    if (settings.signatureProfile === 'standard+ed25519') await this.signing.ensureKeyPair(accountId, id);
     const changed = await this.store.change(accountId, id, settings);
     if (!changed) throw new EndpointNotFoundError(`there is no endpoint ${id.slice(0, 60)} in this account`);
     return changed;
@@ -108,12 +109,24 @@ export class EndpointsService {
   /** The `whsec_…` that signs now. */
   async secret(accountId: string, id: string): Promise<string> {
     await this.find(accountId, id);
-    return (await this.secrets.of(accountId, id)).secrets[0]!;
+    return (await this.signing.of(accountId, id)).secrets[0]!;
+  }
+
+  /** Every secret that signs now, newest first, without its text. */
+  async secrets(accountId: string, id: string): Promise<KnownSecret[]> {
+    await this.find(accountId, id);
+    return this.signing.list(accountId, id);
+  }
+
+  /** Ends an old secret at once; the current one stays. */
+  async endSecret(accountId: string, id: string, secretId: string): Promise<'ended' | 'current' | null> {
+    await this.find(accountId, id);
+    return this.signing.end(accountId, id, secretId);
   }
 
   /** The `whpk_…` of every endpoint that has the profile `standard+ed25519`. */
   async publicKeys(): Promise<{ endpointId: string; publicKey: string }[]> {
-    const owners = await this.secrets.keyPairOwners();
+    const owners = await this.signing.keyPairOwners();
     return owners.map(({ endpointId, privateKey }) => ({ endpointId, publicKey: publicKeyOf(privateKey) }));
   }
 
@@ -156,7 +169,7 @@ export class EndpointsService {
 
   async rotate(accountId: string, id: string, overlapS: number): Promise<string> {
     await this.find(accountId, id);
-    return this.secrets.rotate(accountId, id, overlapS);
+    return this.signing.rotate(accountId, id, overlapS);
   }
 
   /** Holds its deliveries from now on. */
@@ -174,19 +187,22 @@ export class EndpointsService {
     return this.find(accountId, id);
   }
 
-  /** Sends the exhausted deliveries of a time span again, as a job that survives a crash; a disabled endpoint is enabled. */
-  async recover(accountId: string, id: string, since: Date, until: Date): Promise<RecoveryEntity> {
-    if (until <= since)
-      throw new EndpointRefusedError('invalid-request', [{ path: 'until', message: 'must be after since' }]);
-    await this.enable(accountId, id);
-    const recovery = await this.store.startRecovery({
-      id: randomId('rec_'),
+  /** Brings the endpoint's deliveries of a time span forward; a disabled endpoint is enabled. */
+  async recover(
+    accountId: string,
+    id: string,
+    scope: Pick<RecoveryScope, 'since' | 'until' | 'pending'>,
+  ): Promise<RecoveryEntity> {
+    await this.find(accountId, id);
+    // First: what is held is counted, too.
+    const recovery = await this.recoveries.begin({
+      ...scope,
       accountId,
       endpointId: id,
-      since,
-      until,
+      origin: null,
+      reason: null,
     });
-    this.recoveries.wake();
+    await this.enable(accountId, id);
     return recovery;
   }
 

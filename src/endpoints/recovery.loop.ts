@@ -3,13 +3,13 @@ import { DeliveryConfig } from '../config/config.js';
 import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
 import { DispatchLoop } from '../queues/dispatch-loop.js';
 import { Lookout } from '../queues/lookout.js';
-import { DUE_RECOVERIES, EndpointStore } from './endpoint.store.js';
+import { DUE_RECOVERIES, RecoveryStore } from './recovery.store.js';
 
 /** Takes recoveries forward, a bounded step at a time; any number of processes may run one. */
 @Injectable()
 export class RecoveryLoop extends DispatchLoop {
   constructor(
-    private readonly store: EndpointStore,
+    private readonly store: RecoveryStore,
     private readonly dispatcher: DeliveryDispatcher,
     config: DeliveryConfig,
     lookout: Lookout,
@@ -18,8 +18,9 @@ export class RecoveryLoop extends DispatchLoop {
   }
 
   protected async round(): Promise<boolean> {
-    const stepped = await this.store.stepRecovery();
-    if (stepped) this.dispatcher.wake();
-    return stepped;
+    const { looked, running } = await this.store.step();
+    if (looked > 0) this.dispatcher.wake();
+    else if (running > 0) await this.store.finish();
+    return looked > 0;
   }
 }

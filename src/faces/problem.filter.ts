@@ -1,7 +1,12 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
-import { EndpointNotFoundError, EndpointRefusedError } from '../endpoints/endpoint.errors.js';
+import {
+  EndpointNotFoundError,
+  EndpointRefusedError,
+  RecoveryEndedError,
+  RecoveryNotFoundError,
+} from '../endpoints/endpoint.errors.js';
 import { FileTooLargeError } from '../files/files.service.js';
 import { FileMissingError, StorageUnavailableError } from '../files/storage-errors.js';
 import { Problem, sendProblem } from '../http/problem.js';
@@ -10,6 +15,7 @@ import {
   IdempotencyMismatchError,
   OperationEndedError,
   OperationExpiredError,
+  OperationLiveError,
   OperationNotFoundError,
   OperationRefusedError,
   QuotaExceededError,
@@ -53,6 +59,7 @@ export function toProblem(error: unknown): Problem {
     return new Problem(404, error.code, error.message, { errors: [{ path: 'id', message: error.message }] });
   if (error instanceof OperationEndedError)
     return new Problem(409, error.code, error.message, { members: { status_of_operation: error.state } });
+  if (error instanceof OperationLiveError) return new Problem(409, error.code, error.message);
   if (error instanceof OperationExpiredError) return new Problem(410, error.code, error.message);
   if (error instanceof IdempotencyMismatchError) {
     return new Problem(422, error.code, error.message, {
@@ -61,7 +68,8 @@ export function toProblem(error: unknown): Problem {
   }
   if (error instanceof EndpointRefusedError)
     return refused(error.code === 'endpoint-disabled' ? 409 : 422, error);
-  if (error instanceof EndpointNotFoundError) {
+  if (error instanceof RecoveryEndedError) return new Problem(409, error.code, error.message);
+  if (error instanceof EndpointNotFoundError || error instanceof RecoveryNotFoundError) {
     return new Problem(404, error.code, error.message, { errors: [{ path: 'id', message: error.message }] });
   }
   if (error instanceof FileTooLargeError)

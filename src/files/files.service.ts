@@ -126,6 +126,11 @@ export class FilesService {
     return true;
   }
 
+  /** Deletes the bytes of files that are marked as going; those that can't be deleted now go with a later `sweep`. */
+  async removeGoing(ids: readonly string[]): Promise<void> {
+    await this.delete(ids);
+  }
+
   /**
    * Deletes expired files, at most `most`; answers how many were looked at, or 0 when the rest must wait for a later call.
    * Marks first, then deletes the bytes, then the rows: wherever a crash comes between, the next call goes on.

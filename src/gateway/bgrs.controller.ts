@@ -78,7 +78,9 @@ export class BgrsController {
       throw new Problem(404, 'result-not-ready', 'the request has not ended yet', {
         headers: { 'retry-after': '1' },
       });
-    const expired = operation.expiresAt !== null && operation.expiresAt.getTime() <= Date.now();
+    const expired =
+      operation.emptiedAt !== null ||
+      (operation.expiresAt !== null && operation.expiresAt.getTime() <= Date.now());
     const result = resultOf(operation);
     if (!result && !expired)
       throw new Problem(
@@ -91,7 +93,7 @@ export class BgrsController {
         ? null
         : await this.files.find(operation.accountId, operation.fileId);
     if (!result || !file)
-      throw new Problem(410, 'result-expired', 'the result was kept for its time, and is gone');
+      throw new Problem(410, 'result-expired', 'the result was kept for its time, or erased, and is gone');
     await sendFile(file, this.files, request, reply, 'inline', {
       status: result.status,
       headers: result.headers,

@@ -119,6 +119,10 @@ export class OperationEntity {
   @Column({ name: 'emptied_at', type: 'timestamptz', nullable: true })
   emptiedAt: Date | null;
 
+  /** When its caller had it emptied; `emptiedAt` is set then, too. */
+  @Column({ name: 'erased_at', type: 'timestamptz', nullable: true })
+  erasedAt: Date | null;
+
   /** W3C trace context of the request that submitted it. */
   @Column({ name: 'traceparent', type: 'text', nullable: true })
   traceparent: string | null;

@@ -33,12 +33,18 @@ export class OperationEndedError extends Error {
   }
 }
 
-/** Its input and result were kept as long as its retention class says, and are gone. */
+/** The operation has not ended, and what was asked needs one that has. */
+export class OperationLiveError extends Error {
+  override readonly name = 'OperationLiveError';
+  readonly code = 'operation-not-ended';
+}
+
+/** Its input and result were kept as long as its retention class says, or erased, and are gone. */
 export class OperationExpiredError extends Error {
   override readonly name = 'OperationExpiredError';
 
   constructor(
-    readonly code: 'result-expired' | 'operation-expired',
+    readonly code: 'result-expired' | 'operation-expired' | 'operation-erased',
     message: string,
   ) {
     super(message);

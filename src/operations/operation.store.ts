@@ -530,6 +530,7 @@ function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
     expiresAt: null,
     sweepAt: null,
     emptiedAt: null,
+    erasedAt: null,
     cancelAt: null,
     hintedAt: null,
     leaseToken: null,

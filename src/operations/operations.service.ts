@@ -18,6 +18,7 @@ import {
   IdempotencyMismatchError,
   OperationEndedError,
   OperationExpiredError,
+  OperationLiveError,
   OperationNotFoundError,
   OperationRefusedError,
   QuotaExceededError,
@@ -29,6 +30,7 @@ import { OperationWaits } from './operation-waits.js';
 import { PollPace } from './poll-pace.js';
 import { randomId } from '../database/random-id.js';
 import { type Admitted, Quotas } from './quotas.js';
+import { RetentionStore } from './retention.store.js';
 
 /** An operation as a caller submits it, whatever the face. */
 export interface Submission {
@@ -95,6 +97,7 @@ export class OperationsService {
     private readonly files: FilesService,
     private readonly pace: PollPace,
     private readonly quotas: Quotas,
+    private readonly retention: RetentionStore,
     private readonly config: OperationConfig,
   ) {}
 
@@ -255,8 +258,21 @@ export class OperationsService {
     }
   }
 
+  /**
+   * Empties an ended operation at once, and for good: its input, result and files, and the bodies of its deliveries. That it was,
+   * and how it ended, stays. May be repeated.
+   */
+  async erase(accountId: string, rid: string): Promise<void> {
+    const erased = await this.retention.erase(accountId, rid);
+    if (erased === null) throw new OperationNotFoundError(`there is no operation ${rid} in this account`);
+    if (erased === 'live')
+      throw new OperationLiveError('the operation has not ended: cancel it first, then erase it');
+    await this.files.removeGoing(erased.files);
+  }
+
   /** The stored file of an ended operation's result, null where it has none. Fails when the result has expired. */
   async resultFile(operation: OperationEntity): Promise<FileEntity | null> {
+    refuseErased(operation);
     if (
       operation.emptiedAt !== null ||
       (operation.expiresAt !== null && operation.expiresAt.getTime() <= Date.now())
@@ -285,6 +301,7 @@ export class OperationsService {
     // Before anything may refuse it: its input may have expired since.
     const first = idempotency && (await this.earlier(accountId, idempotency));
     if (first) return first;
+    refuseErased(operation);
     if (operation.emptiedAt !== null)
       throw new OperationExpiredError(
         'operation-expired',
@@ -446,6 +463,11 @@ export class OperationsService {
 
 function sizeOf({ input }: NewOperation): number {
   return input?.length ?? 0;
+}
+
+function refuseErased({ erasedAt }: OperationEntity): void {
+  if (erasedAt !== null)
+    throw new OperationExpiredError('operation-erased', 'the operation has been erased: submit it anew');
 }
 
 function fingerprintOf(body: string): string {

@@ -10,6 +10,9 @@ interface DueRow {
   readonly emptied: boolean;
 }
 
+/** What an erasure found: the files whose bytes are to be deleted, or why nothing was erased. */
+export type Erased = { readonly files: readonly string[] } | 'live' | null;
+
 /**
  * What becomes of operations after their end: emptied when their retention class has run out, deleted when their history
  * has. Never while one of their deliveries is still owed.
@@ -38,6 +41,51 @@ export class RetentionStore {
       await this.remove(tx, idsOf(ended, true));
       return due.length;
     });
+  }
+
+  /**
+   * Empties an ended operation now, in one commit: what it still owes is Canceled, its files are marked as going. One that was
+   * emptied before only gets its `erased_at`. `live` where it hasn't ended; null where the account has no such operation.
+   */
+  erase(accountId: string, rid: string): Promise<Erased> {
+    return this.database.transaction(async (tx) => {
+      const [row] = await tx.query<{ request_id: string; live: boolean; body_file: string | null }>(
+        `SELECT request_id, due_at IS NOT NULL AS live, CASE face WHEN 'bgrs' THEN input::json -> 'body' ->> 'file' END AS body_file
+         FROM operation WHERE account_id = $1 AND rid = $2 FOR UPDATE`,
+        [accountId, rid],
+      );
+      if (!row) return null;
+      if (row.live) return 'live';
+      const id = row.request_id;
+      await this.cancelOwed(tx, id);
+      await this.empty(tx, [id]);
+      await tx.query('UPDATE operation SET erased_at = coalesce(erased_at, now()) WHERE request_id = $1', [
+        id,
+      ]);
+      // The body of a request of the gateway is nobody's upload: it goes, unless a rerun needs it.
+      const files = await tx.query<{ id: string }>(
+        `UPDATE file f SET phase = 'going', expires_at = now() WHERE f.account_id = $1
+           AND (f.operation_id = $2 OR (f.id = $3 AND NOT EXISTS (SELECT FROM file_use u WHERE u.file_id = f.id)))
+         RETURNING f.id`,
+        [accountId, id, row.body_file],
+      );
+      return { files: files.map((file) => file.id) };
+    });
+  }
+
+  /** Nothing is sent without its bytes. What was delivered once stays Delivered. */
+  private async cancelOwed(tx: Queryable, id: string): Promise<void> {
+    await tx.query('SELECT FROM delivery WHERE operation_id = $1 ORDER BY seq FOR UPDATE', [id]);
+    await tx.query(
+      `WITH canceled AS (
+         UPDATE delivery SET phase = NULL, hinted_at = NULL, due_at = NULL, run_at = NULL, lease_token = NULL,
+           state = CASE WHEN delivered_at IS NULL THEN 'Canceled' ELSE 'Delivered' END,
+           reason = CASE WHEN delivered_at IS NULL THEN 'operation_erased' END
+         WHERE operation_id = $1 AND state = 'Pending' RETURNING id
+       )
+       UPDATE attempt a SET outcome = 'unknown', error = 'canceled' FROM canceled c WHERE a.delivery_id = c.id AND a.outcome = 'started'`,
+      [id],
+    );
   }
 
   /** Locks the ended deliveries of these operations, so that none is redelivered meanwhile, and answers which still owe one. */

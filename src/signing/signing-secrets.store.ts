@@ -6,6 +6,8 @@ import { newSigningKeyPair, newSigningSecret } from './signature.js';
 
 /** Old secrets that may co-sign at once. */
 const MOST_OLD = 10;
+/** The current one has no end, and of the others none ends after a newer one. */
+const NEWEST_FIRST = 'ORDER BY expires_at DESC NULLS FIRST, created_at DESC';
 const CACHE_MS = 5_000;
 const MOST_CACHED = 10_000;
 
@@ -13,6 +15,14 @@ interface SecretRow {
   id: string;
   kind: 'hmac' | 'ed25519';
   secret: string;
+}
+
+/** One of an owner's `whsec_…` secrets, without its text. */
+export interface KnownSecret {
+  readonly id: string;
+  readonly createdAt: Date;
+  /** When it stops to co-sign; null for the current one. */
+  readonly signsUntil: Date | null;
 }
 
 /** What signs now: every `whsec_…` that is valid, newest first, and the `whsk_…` of owners that have one. */
@@ -65,21 +75,58 @@ export class SigningSecrets {
     this.cache.delete(endpointId ?? accountId);
   }
 
-  /** A new secret signs from now on; the one before co-signs for `overlapS` seconds. Answers the new one. */
+  /** Every secret that signs now, newest first. */
+  async list(accountId: string, endpointId: string | null): Promise<KnownSecret[]> {
+    const rows = await this.database.query<{ id: string; created_at: Date; expires_at: Date | null }>(
+      `SELECT id, created_at, expires_at FROM signing_secret
+       WHERE account_id = $1 AND endpoint_id IS NOT DISTINCT FROM $2 AND kind = 'hmac' AND (expires_at IS NULL OR expires_at > now())
+       ${NEWEST_FIRST}`,
+      [accountId, endpointId],
+    );
+    return rows.map(({ id, created_at, expires_at }) => ({
+      id,
+      createdAt: created_at,
+      signsUntil: expires_at,
+    }));
+  }
+
+  /** Ends an old secret at once: here now, in other processes within 5 s. The current one stays: `rotate` replaces it. */
+  async end(
+    accountId: string,
+    endpointId: string | null,
+    secretId: string,
+  ): Promise<'ended' | 'current' | null> {
+    const [row] = await this.database.query<{ ended: boolean }>(
+      `WITH named AS (
+         SELECT id, expires_at FROM signing_secret WHERE id = $3 AND account_id = $1 AND endpoint_id IS NOT DISTINCT FROM $2
+           AND kind = 'hmac' AND (expires_at IS NULL OR expires_at > now()) FOR UPDATE
+       ), gone AS (
+         DELETE FROM signing_secret s USING named n WHERE s.id = n.id AND n.expires_at IS NOT NULL RETURNING s.id
+       )
+       SELECT expires_at IS NOT NULL AS ended FROM named`,
+      [accountId, endpointId, secretId],
+    );
+    this.cache.delete(endpointId ?? accountId);
+    if (!row) return null;
+    return row.ended ? 'ended' : 'current';
+  }
+
+  /** A new secret signs from now on; all before it co-sign for `overlapS` seconds at the most. Answers the new one. */
   async rotate(accountId: string, endpointId: string | null, overlapS: number): Promise<string> {
     const secret = newSigningSecret();
     await this.database.transaction(async (tx) => {
       await tx.query('SELECT id FROM account WHERE id = $1 FOR UPDATE', [accountId]);
       await tx.query(
-        `UPDATE signing_secret SET expires_at = now() + make_interval(secs => $3)
-         WHERE account_id = $1 AND endpoint_id IS NOT DISTINCT FROM $2 AND kind = 'hmac' AND expires_at IS NULL`,
+        // One that was given longer before ends with the others: a short overlap is for a secret that is known to strangers.
+        `UPDATE signing_secret SET expires_at = least(expires_at, now() + make_interval(secs => $3))
+         WHERE account_id = $1 AND endpoint_id IS NOT DISTINCT FROM $2 AND kind = 'hmac'`,
         [accountId, endpointId, overlapS],
       );
       await tx.query(
         `DELETE FROM signing_secret WHERE account_id = $1 AND endpoint_id IS NOT DISTINCT FROM $2 AND kind = 'hmac'
            AND (expires_at <= now() OR id NOT IN (
              SELECT id FROM signing_secret WHERE account_id = $1 AND endpoint_id IS NOT DISTINCT FROM $2 AND kind = 'hmac'
-             ORDER BY expires_at DESC LIMIT $3))`,
+             ORDER BY expires_at DESC, created_at DESC LIMIT $3))`,
         [accountId, endpointId, MOST_OLD],
       );
       await this.insert(tx, accountId, endpointId, 'hmac', secret);
@@ -118,7 +165,7 @@ export class SigningSecrets {
     const rows = await this.database.query<SecretRow>(
       `SELECT id, kind, secret FROM signing_secret
        WHERE account_id = $1 AND endpoint_id IS NOT DISTINCT FROM $2 AND (expires_at IS NULL OR expires_at > now())
-       ORDER BY expires_at DESC NULLS FIRST`,
+       ${NEWEST_FIRST}`,
       [accountId, endpointId],
     );
     const opened = (kind: SecretRow['kind']): string[] =>

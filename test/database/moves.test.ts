@@ -99,6 +99,9 @@ describe('The moves that Ringback makes', () => {
     await receiver.received(2);
     const second = await client.submit({ type: 'echo', callback });
     await expect.poll(async () => (await callbackOf(second.id))?.status).toBe('Delivered');
+    await client.post(`/v1/deliveries/${(await callbackOf(second.id)).id}/redeliver?again=true`);
+    await expect.poll(() => made('delivery')).toContain('Delivered → Pending');
+    await receiver.received(4);
     receiver.answer(() => undefined);
     const third = await client.submit({ type: 'echo', callback });
     await expect.poll(async () => (await callbackOf(third.id))?.status).toBe('Pending');

@@ -7,9 +7,12 @@ import { Service, sharedBy } from '../support/service.js';
 const EXHAUSTED = 600;
 
 describe('an endpoint', { timeout: 180_000 }, () => {
-  it('is sent each exhausted delivery once again by a recovery that kill -9 cuts in two', async () => {
+  it.each([
+    ['is sent each exhausted delivery', 'endpoint'],
+    ['of operations is sent each exhausted callback', 'callback'],
+  ])('%s once again by a recovery that kill -9 cuts in two', async (_, kind) => {
     const database = await newDatabase();
-    const shared = sharedBy(database);
+    const shared = { ...sharedBy(database), RINGBACK_RETRY_SCHEDULE: '0' };
     await using receiver = await Receiver.answering(200);
     const first = await Service.start(shared);
     const { body: endpoint } = await first.client.post('/v1/endpoints', {
@@ -18,11 +21,14 @@ describe('an endpoint', { timeout: 180_000 }, () => {
     });
     // A destination that has never answered 2xx would be asked slowly.
     expect((await first.client.post(`/v1/endpoints/${endpoint.id}/test`)).status).toBe(200);
+    const failed = kind === 'callback' ? 'schedule failed, schedule failed' : 'schedule failed';
+    const own = kind === 'callback' ? { callback: { url: receiver.url } } : {};
+    if (kind === 'callback') await first.client.request('DELETE', `/v1/endpoints/${endpoint.id}`);
     receiver.answer(500);
     const since = new Date(Date.now() - 60_000).toISOString();
     await Promise.all(
       Array.from({ length: 8 }, async () => {
-        for (let i = 0; i < EXHAUSTED / 8; i++) await first.client.submit({ type: 'echo' });
+        for (let i = 0; i < EXHAUSTED / 8; i++) await first.client.submit({ type: 'echo', ...own });
       }),
     );
     await expect
@@ -30,8 +36,9 @@ describe('an endpoint', { timeout: 180_000 }, () => {
       .toBe(EXHAUSTED);
     receiver.answer(200);
     const asked = receiver.all.length;
-    const recovery = await first.client.post(`/v1/endpoints/${endpoint.id}/recover`, { since });
-    expect(recovery.status).toBe(202);
+    const route = kind === 'callback' ? 'deliveries' : `endpoints/${endpoint.id}`;
+    const recovery = await first.client.post(`/v1/${route}/recover`, { since });
+    expect([recovery.status, recovery.body.found]).toEqual([202, EXHAUSTED]);
     await receiver.received(asked + 150);
     await first.end('SIGKILL');
 
@@ -61,8 +68,8 @@ describe('an endpoint', { timeout: 180_000 }, () => {
          FROM delivery d JOIN attempt a ON a.delivery_id = d.id WHERE d.event_type <> 'endpoint.test' GROUP BY d.id) logs
        GROUP BY log`,
     );
-    const once = 'schedule failed, recovery delivered';
-    const repeated = 'schedule failed, recovery unknown, recovery delivered';
+    const once = `${failed}, recovery delivered`;
+    const repeated = `${failed}, recovery unknown, recovery delivered`;
     const byLog = Object.fromEntries(logs.map(({ log, count }) => [log, count]));
     expect(byLog).toEqual({
       [once]: EXHAUSTED - cutOff,

@@ -48,6 +48,11 @@ describe('What is answered is what the document says', () => {
     await ask(200, 'GET /lro/operations/{id}', { path });
     await ask(409, 'POST /v1/operations/{id}/cancel', { path });
     await ask(202, 'POST /v1/operations/{id}/rerun', { path });
+    await ask(204, 'DELETE /v1/operations/{id}', { path });
+    expect(await ask(200, 'GET /v1/operations/{id}', { path })).toMatchObject({
+      erased_at: expect.any(String),
+    });
+    await ask(410, 'GET /v1/operations/{id}/result', { path });
     const bad = { type: 'nope' };
     await ask(200, 'POST /v1/operations/batch', { body: { operations: [body, bad] } });
     await ask(200, 'GET /v1/operation-types');
@@ -99,9 +104,21 @@ describe('What is answered is what the document says', () => {
     await ask(200, 'PATCH /v1/endpoints/{id}', { path, body: { description: 'ours', retry_schedule: null } });
     await ask(200, 'GET /v1/endpoints/{id}/secret', { path });
     await ask(200, 'POST /v1/endpoints/{id}/rotate-secret', { path, body: {} });
+    const secrets = await ask(200, 'GET /v1/endpoints/{id}/secrets', { path });
+    const [current, old] = secrets.data.map(({ id: secret_id }: { id: string }) => ({ ...path, secret_id }));
+    await ask(409, 'DELETE /v1/endpoints/{id}/secrets/{secret_id}', { path: current });
+    await ask(204, 'DELETE /v1/endpoints/{id}/secrets/{secret_id}', { path: old });
     await ask(200, 'POST /v1/endpoints/{id}/test', { path });
     await ask(200, 'GET /v1/endpoints/{id}/stats', { path });
     await ask(202, 'POST /v1/endpoints/{id}/recover', { path, body: { since: '2026-01-31T12:00:00Z' } });
+    const recovery = await ask(202, 'POST /v1/deliveries/recover', {
+      body: { since: '2026-01-31T12:00:00Z', pending: true },
+    });
+    const begun = { id: recovery.id as string };
+    await expect
+      .poll(async () => (await ask(200, 'GET /v1/recoveries/{id}', { path: begun })).state)
+      .toBe('finished');
+    await ask(409, 'POST /v1/recoveries/{id}/cancel', { path: begun });
     await ask(200, 'POST /v1/endpoints/{id}/disable', { path });
     await ask(409, 'POST /v1/endpoints/{id}/test', { path });
     const log = await ask(200, 'GET /v1/deliveries', { query: `?endpoint=${path.id}` });
@@ -114,8 +131,32 @@ describe('What is answered is what the document says', () => {
     await ask(204, 'DELETE /v1/endpoints/{id}', { path });
     await ask(200, 'POST /v1/callback-check', { body: { url: 'http://10.0.0.1/' } });
     await ask(200, 'GET /v1/signing-secret');
-    await ask(200, 'POST /v1/signing-secret/rotate', { body: { overlap_s: 0 } });
+    await ask(200, 'POST /v1/signing-secret/rotate', { body: {} });
+    const own = await ask(200, 'GET /v1/signing-secret/list');
+    await ask(409, 'DELETE /v1/signing-secret/{secret_id}', { path: { secret_id: own.data[0].id } });
+    await ask(204, 'DELETE /v1/signing-secret/{secret_id}', { path: { secret_id: own.data[1].id } });
     await ask(200, 'GET /.well-known/webhook-keys');
+  });
+
+  it('of a recovery that is canceled', async () => {
+    await using failing = await Receiver.answering(500);
+    const { id } = await ask(201, 'POST /v1/endpoints', {
+      // One attempt, and the next in a quarter of an hour.
+      body: { url: failing.url, retry_schedule: [600], rate_per_s: 0.001 },
+    });
+    await ask(202, 'POST /v1/operations', { body });
+    const query = `?endpoint=${id}`;
+    await expect
+      .poll(async () =>
+        Date.parse((await ask(200, 'GET /v1/deliveries', { query })).data[0]?.next_attempt_at ?? ''),
+      )
+      .toBeGreaterThan(Date.now() + 100_000);
+    const path = { id: id as string };
+    const span = { since: '2026-01-31T12:00:00Z', pending: true };
+    const begun = await ask(202, 'POST /v1/endpoints/{id}/recover', { path, body: span });
+    expect(begun.found).toBe(1);
+    await ask(200, 'POST /v1/recoveries/{id}/cancel', { path: { id: begun.id as string } });
+    await ask(204, 'DELETE /v1/endpoints/{id}', { path });
   });
 
   it('of a delivery that fails', async () => {

@@ -89,7 +89,7 @@ export class CreateKeyRequest {
 }
 
 export class RotateSecretRequest {
-  /** Seconds for which the old secret co-signs, 0 to 7 days; a day by default. */
+  /** Seconds for which all older secrets co-sign at the most, 0 to 7 days; a day by default. */
   @IsOptional()
   @IsNumber()
   @Min(0)

@@ -1,5 +1,6 @@
 import type { AccountEntity, ApiKeyEntity } from '../../accounts/account.entity.js';
 import type { Scope } from '../../accounts/scopes.js';
+import type { KnownSecret } from '../../signing/signing-secrets.store.js';
 import { ApiInteger, ApiLargeInteger, ApiTime } from '../../http/api-properties.js';
 
 export class AccountResponse {
@@ -102,4 +103,32 @@ export class OwnAccountResponse {
   slots: number;
   usage: UsageResponse;
   quotas: QuotasResponse;
+}
+
+/** A secret that signs now, without its text. */
+export class KnownSecretResponse {
+  id: string;
+  /** The one that signs; the others co-sign. */
+  current: boolean;
+  /** When it stops to co-sign; null for the current one. */
+  @ApiTime()
+  signs_until: string | null;
+  @ApiTime()
+  created_at: string;
+}
+
+/** The secrets that sign now, newest first: at most 11. */
+export class KnownSecretsResponse {
+  data: KnownSecretResponse[];
+
+  static from(secrets: readonly KnownSecret[]): KnownSecretsResponse {
+    return {
+      data: secrets.map(({ id, signsUntil, createdAt }) => ({
+        id,
+        current: signsUntil === null,
+        signs_until: signsUntil?.toISOString() ?? null,
+        created_at: createdAt.toISOString(),
+      })),
+    };
+  }
 }

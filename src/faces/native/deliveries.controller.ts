@@ -1,15 +1,21 @@
-import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import { AccountId, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
 import { DeliveryDispatcher } from '../../deliveries/delivery.dispatcher.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
-import { ApiPage, ApiProblem } from '../../http/api-answers.js';
+import { RecoveriesService } from '../../endpoints/recoveries.service.js';
+import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
 import { AttemptResponse, DeliveryDetailsResponse, DeliveryResponse } from './delivery.response.js';
-import { ListDeliveriesQuery } from './delivery.request.js';
+import { ListDeliveriesQuery, RedeliverQuery } from './delivery.request.js';
+import { originOf, RecoverDeliveriesRequest, spanOf } from './recovery.request.js';
+import { RecoveryBegunResponse } from './recovery.response.js';
 import { dateOf, limitOf } from './operation.request.js';
+
+const REDELIVERABLE =
+  'it must be Exhausted, Pending with no attempt in flight, or, with again=true, Delivered; its endpoint must still be there';
 
 @ApiTags('deliveries')
 @Controller('v1/deliveries')
@@ -18,6 +24,7 @@ export class DeliveriesController {
     private readonly deliveries: DeliveryStore,
     private readonly dispatcher: DeliveryDispatcher,
     private readonly operations: OperationReads,
+    private readonly recoveries: RecoveriesService,
   ) {}
 
   /** The log: every delivery of the account, oldest first. */
@@ -70,22 +77,54 @@ export class DeliveriesController {
     };
   }
 
-  /** One attempt now, with the same id and bytes and a new signature. */
+  /** One attempt now, with the same id and bytes and a new signature; `again=true` takes a Delivered one too. */
   @Post(':id/redeliver')
   @ApiOperation({ operationId: 'redeliver' })
   @HttpCode(202)
   @NeedsScope('deliveries:redeliver')
-  @ApiProblem(409, 'Neither Exhausted nor Pending without an attempt in flight')
-  async redeliver(@AccountId() accountId: string, @Param('id') id: string): Promise<DeliveryResponse> {
-    const delivery = await this.deliveries.redeliver(accountId, id, 'manual');
-    if (!delivery)
-      throw await this.refusal(
-        accountId,
-        id,
-        'redelivered: it must be Exhausted, or Pending with no attempt in flight',
-      );
+  @ApiProblem(
+    409,
+    'Neither Exhausted nor Pending without an attempt in flight; with `again=true` nor Delivered',
+  )
+  async redeliver(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @Query() query: RedeliverQuery,
+  ): Promise<DeliveryResponse> {
+    const delivery = await this.deliveries.redeliver(accountId, id, query.again === 'true');
+    if (!delivery) throw await this.refusal(accountId, id, `redelivered: ${REDELIVERABLE}`);
     this.dispatcher.wake();
     return DeliveryResponse.from(delivery);
+  }
+
+  /**
+   * Sends the exhausted callbacks of operations made in a time span again, with `pending` those that wait too, within the caps of
+   * their origins; survives a crash. Those that their callers have acknowledged by poll are left.
+   */
+  @Post('recover')
+  @ApiOperation({ operationId: 'recoverDeliveries' })
+  @HttpCode(202)
+  @NeedsScope('deliveries:redeliver')
+  @ApiExamples(RecoverDeliveriesRequest, {
+    'All of it, since a time': { since: '2026-01-31T12:00:00Z', pending: true },
+    'Of one receiver': {
+      since: '2026-01-31T12:00:00Z',
+      origin: 'https://example.com',
+      reason: 'schedule_spent',
+    },
+  })
+  async recover(
+    @AccountId() accountId: string,
+    @Body() request: RecoverDeliveriesRequest,
+  ): Promise<RecoveryBegunResponse> {
+    const recovery = await this.recoveries.begin({
+      ...spanOf(request),
+      accountId,
+      endpointId: null,
+      origin: originOf(request.origin),
+      reason: request.reason ?? null,
+    });
+    return RecoveryBegunResponse.from(recovery);
   }
 
   /** Gives a Pending delivery up. */

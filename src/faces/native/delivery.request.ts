@@ -1,5 +1,6 @@
 import { IsIn, IsOptional, Matches } from 'class-validator';
 import { DELIVERY_STATES, type DeliveryState } from '../../deliveries/delivery.state.js';
+import { ApiDetail } from '../../http/api-properties.js';
 import { IsInstant } from '../../http/instant.js';
 import { PageQuery } from './operation.request.js';
 
@@ -27,4 +28,12 @@ export class ListDeliveriesQuery extends PageQuery {
   @IsOptional()
   @IsInstant()
   until?: string;
+}
+
+export class RedeliverQuery {
+  /** `true`: a Delivered one too, of a receiver that lost it after its 2xx. */
+  @IsOptional()
+  @ApiDetail({ type: 'boolean', enum: undefined })
+  @IsIn(['true', 'false'])
+  again?: 'true' | 'false';
 }

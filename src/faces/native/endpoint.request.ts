@@ -7,7 +7,6 @@ import {
   IsBoolean,
   IsIn,
   IsInt,
-  IsISO8601,
   IsNumber,
   IsOptional,
   IsString,
@@ -21,7 +20,8 @@ import { MOST_THIN_OVER } from '../../config/env.js';
 import { EVENT_TYPES, type EventType } from '../../endpoints/events.js';
 import type { SignatureProfile } from '../../signing/signature.js';
 import { CallbackHeaderRequest } from '../callback-header.request.js';
-import { ApiInteger, ApiTime } from '../../http/api-properties.js';
+import { IsInstant } from '../../http/instant.js';
+import { ApiInteger } from '../../http/api-properties.js';
 
 const PROFILES: SignatureProfile[] = ['standard', 'standard+ed25519', 'github', 'stripe'];
 
@@ -114,13 +114,16 @@ export class ChangeEndpointRequest extends EndpointSettingsRequest {
 
 export class RecoverRequest {
   /** Deliveries made at or after this time (RFC 3339). */
-  @IsISO8601({ strict: true })
-  @ApiTime()
+  @IsInstant()
   since: string;
 
   /** Deliveries made before this time; now by default. */
   @IsOptional()
-  @IsISO8601({ strict: true })
-  @ApiTime()
+  @IsInstant()
   until?: string;
+
+  /** `true`: also those that wait for their next attempt, which has it now. */
+  @IsOptional()
+  @IsBoolean()
+  pending?: boolean;
 }

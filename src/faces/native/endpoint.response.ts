@@ -1,5 +1,5 @@
 import type { ShownCertificate } from '../../endpoints/endpoints.service.js';
-import type { EndpointEntity, RecoveryEntity } from '../../endpoints/endpoint.entity.js';
+import type { EndpointEntity } from '../../endpoints/endpoint.entity.js';
 import type { HourOfAttempts } from '../../endpoints/endpoint.store.js';
 import type { EventType } from '../../endpoints/events.js';
 import type { SignatureProfile } from '../../signing/signature.js';
@@ -69,28 +69,6 @@ export class EndpointResponse {
       disabled_reason: endpoint.disabledReason,
       created_at: endpoint.createdAt.toISOString(),
       ...(secret === undefined ? {} : { secret }),
-    };
-  }
-}
-
-/** A job that sends exhausted deliveries again. */
-export class RecoveryResponse {
-  id: string;
-  endpoint_id: string;
-  @ApiTime()
-  since: string;
-  @ApiTime()
-  until: string;
-  @ApiTime()
-  created_at: string;
-
-  static from(recovery: RecoveryEntity): RecoveryResponse {
-    return {
-      id: recovery.id,
-      endpoint_id: recovery.endpointId,
-      since: recovery.since.toISOString(),
-      until: recovery.until.toISOString(),
-      created_at: recovery.createdAt.toISOString(),
     };
   }
 }

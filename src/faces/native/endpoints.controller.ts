@@ -13,10 +13,13 @@ import { EndpointTests } from '../../endpoints/endpoint-tests.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
 import { RotateSecretRequest } from './account.request.js';
-import { SigningSecretResponse } from './account.response.js';
+import { KnownSecretsResponse, SigningSecretResponse } from './account.response.js';
+import { checkEnded } from './end-secret.js';
 import { AttemptResponse } from './delivery.response.js';
 import { ChangeEndpointRequest, CreateEndpointRequest, RecoverRequest } from './endpoint.request.js';
-import { EndpointResponse, EndpointStatsResponse, RecoveryResponse } from './endpoint.response.js';
+import { EndpointResponse, EndpointStatsResponse } from './endpoint.response.js';
+import { RecoveryBegunResponse } from './recovery.response.js';
+import { spanOf } from './recovery.request.js';
 import { limitOf, PageQuery } from './operation.request.js';
 
 const DAY_S = 86_400;
@@ -121,7 +124,29 @@ export class EndpointsController {
     return { secret };
   }
 
-  /** A new secret signs from now on; the old one co-signs for `overlap_s`. */
+  /** The secrets that sign what this endpoint is told, with their ends and without their text. */
+  @Get(':id/secrets')
+  @ApiOperation({ operationId: 'listEndpointSecrets' })
+  @NeedsScope('endpoints:write')
+  async secrets(@AccountId() accountId: string, @Param('id') id: string): Promise<KnownSecretsResponse> {
+    return KnownSecretsResponse.from(await this.endpoints.secrets(accountId, id));
+  }
+
+  /** Ends an old secret at once: it co-signs nothing from now on, in all processes within 5 s. */
+  @Delete(':id/secrets/:secret_id')
+  @ApiOperation({ operationId: 'endEndpointSecret' })
+  @HttpCode(204)
+  @NeedsScope('endpoints:write')
+  @ApiProblem(409, 'It is the current one: rotate first')
+  async endSecret(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @Param('secret_id') secretId: string,
+  ): Promise<void> {
+    checkEnded(await this.endpoints.endSecret(accountId, id, secretId), secretId);
+  }
+
+  /** A new secret signs from now on; all older ones co-sign for `overlap_s` at the most. */
   @Post(':id/rotate-secret')
   @ApiOperation({ operationId: 'rotateEndpointSecret' })
   @HttpCode(200)
@@ -185,27 +210,27 @@ export class EndpointsController {
     return this.shown(endpoint);
   }
 
-  /** Sends the exhausted deliveries of a time span again, at the endpoint's own pace; survives a crash. */
+  /**
+   * Sends the exhausted deliveries of a time span again, with `pending` those that wait too, at the endpoint's own pace; survives
+   * a crash. Enables the endpoint. Tests are never sent again.
+   */
   @Post(':id/recover')
   @ApiOperation({ operationId: 'recoverEndpoint' })
   @HttpCode(202)
   @NeedsScope('deliveries:redeliver')
-  @ApiExamples(RecoverRequest, { 'Since a time': { since: '2026-01-31T12:00:00Z' } })
+  @ApiExamples(RecoverRequest, {
+    'All of it, since a time': { since: '2026-01-31T12:00:00Z', pending: true },
+  })
   async recover(
     @AccountId() accountId: string,
     @Param('id') id: string,
     @Body() request: RecoverRequest,
     @By() actor: Actor,
-  ): Promise<RecoveryResponse> {
-    await this.endpoints.find(accountId, id);
-    const until = request.until === undefined ? new Date() : new Date(request.until);
-    const recovery = await this.endpoints.recover(accountId, id, new Date(request.since), until);
-    await this.wrote({ accountId, id }, actor, 'bulk.started', {
-      action: 'recover',
-      since: request.since,
-      until,
-    });
-    return RecoveryResponse.from(recovery);
+  ): Promise<RecoveryBegunResponse> {
+    const span = spanOf(request);
+    const recovery = await this.endpoints.recover(accountId, id, span);
+    await this.wrote({ accountId, id }, actor, 'bulk.started', { action: 'recover', ...span });
+    return RecoveryBegunResponse.from(recovery);
   }
 
   /** Attempts by hour over the last day. */

@@ -20,6 +20,7 @@ import { OperationTypesController } from './operation-types.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { OwnAccountController } from './own-account.controller.js';
 import { ProcessesController } from './processes.controller.js';
+import { RecoveriesController } from './recoveries.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
 import { WebhookKeysController } from './webhook-keys.controller.js';
 
@@ -40,6 +41,7 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     SigningSecretController,
     CallbackCheckController,
     EndpointsController,
+    RecoveriesController,
     WebhookKeysController,
   ],
   providers: [NativeOpenApi, { provide: APP_PIPE, useClass: RequestValidationPipe }],

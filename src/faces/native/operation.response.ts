@@ -58,6 +58,9 @@ export class OperationResponse {
   /** When the ended operation may be deleted. */
   @ApiTime()
   expires_at: string | null;
+  /** When it was erased, and its input and result with it; absent where it wasn't. */
+  @ApiTime()
+  erased_at?: string;
   /** JSON of the handler; only when Finished. */
   result: unknown;
   /** JSON of the handler; only when Finished. */
@@ -91,6 +94,7 @@ export class OperationResponse {
       started_at: operation.startedAt?.toISOString() ?? null,
       finished_at: operation.finishedAt?.toISOString() ?? null,
       expires_at: operation.expiresAt?.toISOString() ?? null,
+      ...(operation.erasedAt === null ? {} : { erased_at: operation.erasedAt.toISOString() }),
       result: finished && operation.result !== null ? (JSON.parse(operation.result) as unknown) : null,
       custom: finished && operation.custom !== null ? (JSON.parse(operation.custom) as unknown) : null,
       error:

@@ -1,5 +1,17 @@
 import { Readable } from 'node:stream';
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Headers,
+  HttpCode,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+} from '@nestjs/common';
 import { ApiAcceptedResponse, ApiHeader, ApiOkResponse, ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, IsAdmin, KeyId, NeedsScope } from '../../accounts/api-key.guard.js';
@@ -200,6 +212,19 @@ export class OperationsController {
     return OperationResponse.from(view, this.http.publicUrl);
   }
 
+  /**
+   * Erases an ended operation at once and for good: its input, result and files, and the bodies of its deliveries; what is still
+   * owed is canceled. That it was and how it ended stays, with `erased_at`, until its time.
+   */
+  @Delete(':id')
+  @ApiOperation({ operationId: 'eraseOperation' })
+  @HttpCode(204)
+  @NeedsScope('operations:write')
+  @ApiProblem(409, 'It has not ended: cancel it first')
+  async erase(@AccountId() accountId: string, @Param('id') id: string): Promise<void> {
+    await this.operations.erase(accountId, id);
+  }
+
   /** Submits the same once more, as a new operation that names this one in `rerun_of`. */
   @Post(':id/rerun')
   @ApiOperation({ operationId: 'rerunOperation' })
@@ -216,7 +241,7 @@ export class OperationsController {
     description: 'Stored, as a submit',
     headers: { ...SUBMITTED, 'Retry-After': retryAfter() },
   })
-  @ApiProblem(410, 'The operation has expired, and its input with it')
+  @ApiProblem(410, 'The operation has expired or was erased, and its input with it')
   @ApiProblem(429, 'Callback URLs named too many new hosts in a minute')
   async rerun(
     @AccountId() accountId: string,
@@ -304,7 +329,7 @@ export class OperationsController {
   @NeedsScope('operations:read')
   @ApiBytes({ orJson: true })
   @ApiProblem(404, 'Unknown, without a result, or not ended yet: then with Retry-After')
-  @ApiProblem(410, 'Kept as long as its retention class says, and gone')
+  @ApiProblem(410, 'Kept as long as its retention class says, or erased, and gone')
   async result(
     @AccountId() accountId: string,
     @Param('id') id: string,

@@ -1,12 +1,13 @@
-import { Body, Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import { AccountId, By, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
-import { ApiExamples } from '../../http/api-answers.js';
+import { ApiExamples, ApiProblem } from '../../http/api-answers.js';
 import { SigningSecrets } from '../../signing/signing-secrets.store.js';
 import { RotateSecretRequest } from './account.request.js';
-import { SigningSecretResponse } from './account.response.js';
+import { KnownSecretsResponse, SigningSecretResponse } from './account.response.js';
+import { checkEnded } from './end-secret.js';
 
 const DAY_S = 86_400;
 
@@ -28,7 +29,23 @@ export class SigningSecretController {
     return { secret: secrets[0]! };
   }
 
-  /** A new secret signs from now on; the old one co-signs for `overlap_s`. */
+  /** The secrets that sign now, with their ends and without their text. */
+  @Get('list')
+  @ApiOperation({ operationId: 'listSigningSecrets' })
+  async list(@AccountId() accountId: string): Promise<KnownSecretsResponse> {
+    return KnownSecretsResponse.from(await this.secrets.list(accountId, null));
+  }
+
+  /** Ends an old secret at once: it co-signs nothing from now on, in all processes within 5 s. */
+  @Delete(':secret_id')
+  @ApiOperation({ operationId: 'endSigningSecret' })
+  @HttpCode(204)
+  @ApiProblem(409, 'It is the current one: rotate first')
+  async end(@AccountId() accountId: string, @Param('secret_id') secretId: string): Promise<void> {
+    checkEnded(await this.secrets.end(accountId, null, secretId), secretId);
+  }
+
+  /** A new secret signs from now on; all older ones co-sign for `overlap_s` at the most. */
   @Post('rotate')
   @ApiOperation({ operationId: 'rotateSigningSecret' })
   @HttpCode(200)

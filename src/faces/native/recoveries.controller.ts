@@ -1,0 +1,30 @@
+import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { RecoveriesService } from '../../endpoints/recoveries.service.js';
+import { ApiProblem } from '../../http/api-answers.js';
+import { RecoveryResponse } from './recovery.response.js';
+
+@ApiTags('deliveries')
+@Controller('v1/recoveries')
+export class RecoveriesController {
+  constructor(private readonly recoveries: RecoveriesService) {}
+
+  /** How far a recovery is. */
+  @Get(':id')
+  @ApiOperation({ operationId: 'getRecovery' })
+  @NeedsScope('operations:read')
+  async read(@AccountId() accountId: string, @Param('id') id: string): Promise<RecoveryResponse> {
+    return RecoveryResponse.from(await this.recoveries.find(accountId, id));
+  }
+
+  /** Brings no more forward; what it has brought forward already is sent. */
+  @Post(':id/cancel')
+  @ApiOperation({ operationId: 'cancelRecovery' })
+  @HttpCode(200)
+  @NeedsScope('deliveries:redeliver')
+  @ApiProblem(409, 'It has ended already')
+  async cancel(@AccountId() accountId: string, @Param('id') id: string): Promise<RecoveryResponse> {
+    return RecoveryResponse.from(await this.recoveries.cancel(accountId, id));
+  }
+}
