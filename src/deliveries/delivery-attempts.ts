@@ -14,12 +14,12 @@ import { signatureHeaders } from '../signing/signature.js';
 import { type SigningKeys, SigningSecrets } from '../signing/signing-secrets.store.js';
 import { Step } from '../tracing/spans.js';
 import { ATTEMPT_MADE, type AttemptMade } from './attempt-made.js';
-import type { DeliveryEntity } from './delivery.entity.js';
 import { ACKNOWLEDGED_BY_POLL } from './delivery.state.js';
 import {
   type AttemptRecord,
   type DeliveryClaim,
   DeliveryStore,
+  type LeasedDelivery,
   newAttemptId,
   PARKED_PER_PLACE,
   type Recorded,
@@ -179,7 +179,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
 
   /** Disables the endpoint where its receiver asked for it, or where it has failed for days. */
   private async judgeEndpoint(
-    { endpointId }: DeliveryEntity,
+    { endpointId }: LeasedDelivery,
     judged: Verdict,
     recorded: Recorded,
   ): Promise<void> {
@@ -349,7 +349,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     );
   }
 
-  private log(delivery: DeliveryEntity, record: AttemptRecord): void {
+  private log(delivery: LeasedDelivery, record: AttemptRecord): void {
     const line = {
       msg: `callback ${record.outcome}`,
       delivery: delivery.id,

@@ -26,9 +26,15 @@ const UNPROVEN_PER_PLACE = PARKED_PER_PLACE / 2;
 /** The callback of operation $1 that is owed and waits, not yet attempted. */
 const WAITS_FOR_ANSWER = `operation_id = $1 AND destination = 'callback' AND phase = 'scheduled' AND attempt_count = 0`;
 
+/** What an attempt knows of its delivery: all but how it waited and what it took turns with. */
+export type LeasedDelivery = Omit<
+  DeliveryEntity,
+  'seq' | 'lane' | 'receiver' | 'doubt' | 'state' | 'phase' | 'runAt' | 'dueAt' | 'hintedAt' | 'epoch'
+>;
+
 /** A delivery leased to this worker, with its attempt `attemptCount` already in the log as started. */
 export interface DeliveryClaim {
-  readonly delivery: DeliveryEntity;
+  readonly delivery: LeasedDelivery;
   readonly leaseToken: string;
   /** PostgreSQL's clock at the claim. */
   readonly claimedAt: Date;

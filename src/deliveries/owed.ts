@@ -1,5 +1,4 @@
-import { DeliveryEntity } from './delivery.entity.js';
-import type { DeliveryClaim } from './delivery.store.js';
+import type { DeliveryClaim, LeasedDelivery } from './delivery.store.js';
 
 /** An operation's own callback that its end owes: the body is already serialised, so deliveries know nothing of operations. */
 export interface OwnCallback {
@@ -27,7 +26,7 @@ export interface OwedEvent {
 export const LEAST_BARE = 16_384;
 
 /** When a delivery was made and leased at once. */
-export type Started = Pick<DeliveryClaim, 'claimedAt' | 'askedAt'> & Pick<DeliveryEntity, 'createdAt'>;
+export type Started = Pick<DeliveryClaim, 'claimedAt' | 'askedAt'> & Pick<LeasedDelivery, 'createdAt'>;
 
 /** Its delivery as it was leased with its first attempt, to the process that made it. */
 export function firstClaim(
@@ -37,7 +36,7 @@ export function firstClaim(
   leaseToken: string,
   { createdAt, claimedAt, askedAt }: Started,
 ): DeliveryClaim {
-  const delivery = Object.assign(Object.create(DeliveryEntity.prototype) as DeliveryEntity, {
+  const delivery: LeasedDelivery = {
     ...callback,
     accountId: operation.accountId,
     operationId: operation.requestId,
@@ -45,18 +44,19 @@ export function firstClaim(
     endpointId: null,
     destination: 'callback',
     eventType,
-    state: 'Pending',
-    phase: 'running',
     attemptCount: 1,
     scheduleStep: 1,
     trigger: 'schedule',
     resumeAt: null,
+    reason: null,
+    givenUpReason: null,
+    deliveredAt: null,
     createdAt,
     owedSince: createdAt,
     acceptedAt: operation.createdAt,
     traceparent: operation.traceparent,
     leaseToken,
-  } satisfies Partial<DeliveryEntity>);
+  };
   return { delivery, leaseToken, claimedAt, askedAt, isDoubted: false, endpoint: null };
 }
 

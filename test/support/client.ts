@@ -26,7 +26,8 @@ export class Client {
     const response = await fetch(this.url + path, {
       method,
       headers: {
-        authorization: `Bearer ${this.key}`,
+        // None of a client whose key is empty.
+        ...(this.key === '' ? {} : { authorization: `Bearer ${this.key}` }),
         ...(body === undefined || body instanceof FormData ? {} : { 'content-type': 'application/json' }),
         ...headers,
       },
