@@ -43,7 +43,16 @@ export class OperationDispatcher extends DispatchLoop {
   hint(hint: Hint): void {
     this.given.push(hint);
     // Those that were accepted in one commit go together.
-    if (this.given.length === 1) setImmediate(() => void this.send(this.given.splice(0), 'last'));
+    if (this.given.length === 1) setImmediate(() => void this.sendGiven());
+  }
+
+  /** What neither the queue nor PostgreSQL takes is found by a round, as a lost hint. */
+  private async sendGiven(): Promise<void> {
+    try {
+      await this.send(this.given.splice(0), 'last');
+    } catch (error) {
+      this.logger.debug(`hints were neither sent nor given back: ${String(error)}`);
+    }
   }
 
   protected async round(): Promise<boolean> {
