@@ -42,7 +42,7 @@ function keyLines(place: KeyPlace): string[] {
       return [`Your first API key is in ${place.path}. ${ANOTHER}`];
     case 'given':
       return [
-        'Your first API key is that of RINGBACK_API_KEY. To replace it, change the variable and start again.',
+        'Your first API key is that of RINGBACK_API_KEY, as long as it is set. To replace it, change the variable and start again.',
       ];
     case 'unknown':
       return [`API keys are shown only when they are made. ${ANOTHER}`];

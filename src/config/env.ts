@@ -23,6 +23,10 @@ import {
   urls,
 } from './settings.js';
 
+/** Less can be guessed by whoever may try for long. */
+const LEAST_KEY_BITS = 60;
+const MAKE_KEY = 'make one: RINGBACK_API_KEY="rb_$(openssl rand -hex 24)"';
+
 /** Every environment variable that Ringback reads. docs/configuration.md and .env.example are generated from this table. */
 export const SETTINGS = {
   NODE_ENV: setting(
@@ -59,7 +63,7 @@ export const SETTINGS = {
   ),
   RINGBACK_API_KEY: optional(
     'made and printed once; with the embedded database it is also in `first-key` in RINGBACK_DATA_DIR',
-    'The first admin key: `rb_` and at least 24 more characters.',
+    'An admin key, valid as long as it is set: `rb_` and at least 24 more characters that are hard to guess. Whatever it was before ends when a process with the role `api` starts.',
     apiKey,
   ),
   RINGBACK_PUBLIC_URL: optional(
@@ -324,10 +328,24 @@ function hosts(value: string): string[] {
 }
 
 function apiKey(value: string): string {
-  if (!/^rb_[A-Za-z0-9_-]{24,200}$/.test(value)) {
-    throw new SettingError('it must be rb_ and at least 24 more letters, digits, _ or -');
+  const text = /^rb_([A-Za-z0-9_-]{24,200})$/.exec(value)?.[1];
+  if (text === undefined) {
+    throw new SettingError(`it must be rb_ and at least 24 more letters, digits, _ or -; ${MAKE_KEY}`);
+  }
+  if (bitsOf(text) < LEAST_KEY_BITS) {
+    throw new SettingError(`it is too easy to guess, since its characters vary too little; ${MAKE_KEY}`);
   }
   return value;
+}
+
+/** What a text is worth at most as a secret: its characters' entropy, for as many as are no repetition of what stands before. */
+function bitsOf(text: string): number {
+  const counts = new Map<string, number>();
+  for (const character of text) counts.set(character, (counts.get(character) ?? 0) + 1);
+  const shares = [...counts.values()].map((count) => count / text.length);
+  const entropy = shares.reduce((sum, share) => sum - share * Math.log2(share), 0);
+  const pairs = new Set(Array.from(text.slice(1), (character, at) => text[at]! + character));
+  return entropy * (pairs.size + 1);
 }
 
 /**
