@@ -16,13 +16,18 @@ export interface ProblemExtras {
 export class Problem extends Error {
   override readonly name = 'Problem';
 
+  readonly detail: string;
+
   constructor(
     readonly status: number,
     readonly code: string,
-    readonly detail: string,
+    detail: string,
     readonly extras: ProblemExtras = {},
   ) {
-    super(detail);
+    // It may quote what was wrong with the request.
+    const text = detail.toWellFormed();
+    super(text);
+    this.detail = text;
   }
 
   /** The `application/problem+json` body. */
@@ -33,10 +38,14 @@ export class Problem extends Error {
       status: this.status,
       code: this.code,
       detail: this.detail,
-      ...(this.extras.errors ? { errors: this.extras.errors } : {}),
+      ...(this.extras.errors ? { errors: this.extras.errors.map(wellFormed) } : {}),
       ...this.extras.members,
     };
   }
+}
+
+function wellFormed({ path, message }: FieldError): FieldError {
+  return { path: path.toWellFormed(), message: message.toWellFormed() };
 }
 
 /** How a face with an error body of its own says a problem: status and JSON body. Headers stay the problem's. */

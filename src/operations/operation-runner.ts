@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
+import { wellFormedJson } from '../config/well-formed.js';
 import { rideOut } from '../database/ride-out.js';
 import { FilesService } from '../files/files.service.js';
 import type { Hint } from '../queues/hint.js';
@@ -354,7 +355,8 @@ function fileId({ file }: OperationOutcome): string | null {
 /** What JSON has no form for, such as a `bigint` or a circle, has none at the next try either. */
 function json(value: unknown): string | null {
   try {
-    return JSON.stringify(value) ?? null;
+    const text: string | undefined = JSON.stringify(value);
+    return text === undefined ? null : wellFormedJson(text);
   } catch (error) {
     throw new OperationError('result_not_json', `result and custom must be JSON: ${describe(error)}`);
   }
