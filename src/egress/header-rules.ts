@@ -1,3 +1,11 @@
+import {
+  HEADER_NAME,
+  HEADER_NAME_MESSAGE,
+  HEADER_VALUE,
+  HEADER_VALUE_MESSAGE,
+  MAX_HEADER_VALUE_LENGTH,
+} from '../config/header-form.js';
+
 /** One header as integrators give it. */
 export interface GivenHeader {
   key: string;
@@ -12,16 +20,8 @@ export interface HeaderFault {
 
 /** How many headers one callback may carry. */
 export const MAX_HEADERS = 20;
-/** The longest value, in characters (which are bytes: only ASCII is allowed). Tokens of some identity providers have 3 KiB. */
-export const MAX_HEADER_VALUE_LENGTH = 4096;
 /** Names and values of one callback, all together: what many servers take of a head is 8 KiB. */
 const MAX_HEADERS_LENGTH = 8192;
-/** What names and values may hold, and how that is said. */
-export const HEADER_NAME = /^[A-Za-z0-9_-]{1,64}$/;
-export const HEADER_NAME_MESSAGE = 'a header name is 1 to 64 letters, digits, hyphens and underscores';
-export const HEADER_VALUE = /^[\x20-\x7e]*$/;
-export const HEADER_VALUE_MESSAGE = 'a header value is printable ASCII';
-
 /** Whoever sets these speaks for Ringback, for the connection, for a proxy or for another sender of webhooks. */
 const RESERVED =
   /^(?:host|connection|te|upgrade|trailer|expect|transfer-encoding|forwarded|via|x-real-ip|x-http-method-override|stripe-signature|x-hub-signature-256|(?:content|proxy|webhook|ringback|x-forwarded)-.*)$/i;

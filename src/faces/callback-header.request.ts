@@ -5,7 +5,7 @@ import {
   HEADER_VALUE,
   HEADER_VALUE_MESSAGE,
   MAX_HEADER_VALUE_LENGTH,
-} from '../egress/header-rules.js';
+} from '../config/header-form.js';
 
 export class CallbackHeaderRequest {
   @IsString()

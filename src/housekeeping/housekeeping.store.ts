@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { GIVEN_KEY } from '../accounts/account.store.js';
 import { HousekeepingConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
 import type { Hint } from '../queues/hint.js';
@@ -94,7 +93,8 @@ export class HousekeepingStore {
          DELETE FROM recovery WHERE finished_at <= now() - make_interval(secs => $1)
        )
        DELETE FROM api_key WHERE least(revoked_at, expires_at) <= now() - make_interval(secs => $1)
-         AND NOT starts_with(id, '${GIVEN_KEY}')`,
+         -- One of RINGBACK_API_KEY that was revoked may be given again, and must be known then.
+         AND NOT starts_with(id, 'key_environment_')`,
       [this.config.historyS, HOSTS_FORGOTTEN],
     );
   }
