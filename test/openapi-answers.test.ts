@@ -115,7 +115,11 @@ describe('What is answered is what the document says', () => {
     await ask(200, 'POST /v1/callback-check', { body: { url: 'http://10.0.0.1/' } });
     await ask(200, 'GET /v1/signing-secret');
     await ask(200, 'POST /v1/signing-secret/rotate', { body: { overlap_s: 0 } });
-    await ask(200, 'GET /.well-known/webhook-keys');
+    const signing = await ask(201, 'POST /v1/endpoints', {
+      body: { url: 'https://example.com/hook', signature_profile: 'standard+ed25519' },
+    });
+    await ask(200, 'GET /.well-known/webhook-keys/{id}', { path: { id: signing.id as string } });
+    await ask(404, 'GET /.well-known/webhook-keys/{id}', { path: { id: 'ep_1' } });
   });
 
   it('of a delivery that fails', async () => {
