@@ -12,7 +12,10 @@ export function banner(
   isEmbedded: boolean,
   place: KeyPlace,
 ): string {
-  const lines = ['', `Ringback is ready: ${http.publicUrl} (docs at ${http.publicUrl}/docs)`];
+  const lines = [
+    '',
+    `Ringback is ready: ${http.publicUrl}${http.docs ? ` (docs at ${http.publicUrl}/docs)` : ''}`,
+  ];
   if (gateway.upstream !== undefined && roles.has('gateway'))
     lines.push(`The gateway in front of ${gateway.upstream}: ${gateway.publicUrl}`);
   if (isEmbedded && egress.allowedPrivate !== '')

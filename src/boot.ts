@@ -32,6 +32,7 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       host: listenHost(env),
       port,
       publicUrl: (env.RINGBACK_PUBLIC_URL ?? `http://${host}:${port}`).replace(/\/+$/, ''),
+      docs: env.RINGBACK_DOCS,
       bodyIdleS: env.RINGBACK_BODY_IDLE_S,
       bodyMinRate: env.RINGBACK_BODY_MIN_RATE,
       bodyRateWindowS: 30,

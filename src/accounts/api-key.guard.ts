@@ -12,6 +12,7 @@ import { Reflector } from '@nestjs/core';
 import { ApiSecurity } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { Problem } from '../http/problem.js';
+import { AddToRoute, type Admission, type Admits } from '../http/route-config.js';
 import { AccountsService } from './accounts.service.js';
 import type { KeyHolder } from './account.store.js';
 import type { Scope } from './scopes.js';
@@ -22,7 +23,7 @@ type WithHolder = FastifyRequest & { holder?: KeyHolder };
 
 /** Lets requests with a valid API key of the needed scope pass. */
 @Injectable()
-export class ApiKeyGuard implements CanActivate {
+export class ApiKeyGuard implements CanActivate, Admits<Scope> {
   /** Credentials that it takes in place of an API key, by the names of the OpenAPI document. */
   static readonly alsoTakes: readonly Record<string, string[]>[] = [];
 
@@ -33,13 +34,18 @@ export class ApiKeyGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<WithHolder>();
-    const holder = await this.holder(request);
     const scope = this.reflector.getAllAndOverride<Scope>(SCOPE, [context.getHandler(), context.getClass()]);
+    if (request.holder === undefined) await this.admit(request, scope);
+    return true;
+  }
+
+  /** Notes whose request it is, or fails with a Problem: 401, 403. */
+  async admit(request: WithHolder, scope: Scope): Promise<void> {
+    const holder = await this.holder(request);
     if (!holder.scopes.includes('admin') && !holder.scopes.includes(scope)) {
       throw new Problem(403, 'forbidden', `this API key lacks the scope ${scope}`);
     }
     request.holder = holder;
-    return true;
   }
 
   /** Whose request it is, or a Problem 401. */
@@ -61,6 +67,7 @@ export function NeedsScope(
   return applyDecorators(
     SetMetadata(SCOPE, scope),
     UseGuards(guard),
+    AddToRoute({ admission: { guard, scope } satisfies Admission<Scope> }),
     ApiSecurity('bearer', [scope]),
     ...guard.alsoTakes.map((credentials) => ApiSecurity({ ...credentials })),
   );

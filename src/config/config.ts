@@ -8,6 +8,8 @@ export abstract class HttpConfig {
   abstract readonly port: number;
   /** Base of absolute links, without a trailing slash. */
   abstract readonly publicUrl: string;
+  /** Whether `/docs` and the OpenAPI document are served. */
+  abstract readonly docs: boolean;
   /** Seconds that a request body may stand still. */
   abstract readonly bodyIdleS: number;
   /** Bytes a second that a request body must come with, over any window of so many seconds; 0 for any rate. */

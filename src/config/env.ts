@@ -71,6 +71,11 @@ export const SETTINGS = {
     'Base of the absolute links in answers and callbacks.',
     url('http:', 'https:'),
   ),
+  RINGBACK_DOCS: setting(
+    'true',
+    'Serve the API documentation: `/docs`, `/openapi.json` and `/openapi.yaml`, to whoever asks.',
+    boolean,
+  ),
   RINGBACK_SECRET_KEYS: optional(
     'made once when the database is embedded',
     'Keys that encrypt signing secrets and callback headers at rest: `id:base64(32 bytes),…`. The first one encrypts, all decrypt.',

@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Logger, Module } from '@nestjs/common';
 import { parseAllowedHosts } from '../config/allowed-hosts.js';
 import { parseAllowedPrivate } from '../config/allowed-private.js';
 import { DeliveryConfig, EgressConfig } from '../config/config.js';
@@ -36,7 +36,14 @@ export class HttpRequestEgress extends Egress {}
   ],
   exports: [Egress, HttpRequestEgress, UrlPolicy, CallbackHosts],
 })
-export class EgressModule {}
+export class EgressModule {
+  constructor({ allowedPrivate }: EgressConfig) {
+    for (const range of parseAllowedPrivate(allowedPrivate).opensMetadata())
+      new Logger('Egress').warn(
+        `RINGBACK_ALLOWED_PRIVATE: ${range} lets every account call the metadata service of a cloud, which tells credentials: name the networks of your receivers instead`,
+      );
+  }
+}
 
 function guard(config: EgressConfig, hosts: readonly string[] | undefined) {
   const allowedPrivate = parseAllowedPrivate(config.allowedPrivate);

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpConfig } from '../config/config.js';
+import { admitFirst } from './admission.js';
 import { MOST_BODY_BYTES, registerBodyParsers } from './body-parsers.js';
 import { refuseConnection } from './client-error.js';
 import { closeUnread, guardAnswers, guardListener, LISTENER } from './listener.js';
@@ -45,7 +46,15 @@ export async function createApp(
     bodyParser: false,
   });
   const fastify = adapter.getInstance();
-  await fastify.register(helmet as never, { contentSecurityPolicy: false } as never);
+  await fastify.register(
+    helmet as never,
+    {
+      contentSecurityPolicy: false,
+      // What speaks TLS says so, and for which names: behind plain HTTP, nobody here knows.
+      strictTransportSecurity: false,
+    } as never,
+  );
+  admitFirst(app);
   await registerBodyParsers(fastify as never);
   fastify.addHook('onRequest', (request, _reply, done) => {
     // PostgreSQL's text cannot hold it, so no id, name or cursor has it.
@@ -57,8 +66,8 @@ export async function createApp(
   });
   const config = app.get<HttpConfig>(HttpConfig, { strict: false });
   guardAnswers(fastify as never, config);
-  guardListener(fastify.server as Server, config);
-  serveOpenApi(app);
+  guardListener(fastify.server as Server, config, { speaksFaces: true });
+  if (config.docs) serveOpenApi(app);
   return app;
 }
 

@@ -63,6 +63,7 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
       host: '127.0.0.1',
       port,
       publicUrl: `http://127.0.0.1:${port}`,
+      docs: true,
       bodyIdleS: 15,
       bodyMinRate: 1024,
       bodyRateWindowS: 30,

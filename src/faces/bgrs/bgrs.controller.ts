@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { GatewayConfig } from '../../config/config.js';
 import { FilesService } from '../../files/files.service.js';
 import { Problem } from '../../http/problem.js';
+import { TakesBody } from '../../http/takes-body.js';
 import { HistoryStore } from '../../operations/history.store.js';
 import { OperationNotFoundError } from '../../operations/operation.errors.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
@@ -100,6 +101,7 @@ export class BgrsController {
 
   /** Where the upstream reports its progress; the token in the URL is the credential. */
   @Post(':rid/progress')
+  @TakesBody('report')
   @HttpCode(204)
   async progress(
     @Param('rid') rid: string,

@@ -64,8 +64,10 @@ export class GatewayCredentials {
     request: { readonly method: string; readonly target: string; readonly headers: IncomingHttpHeaders },
   ): Promise<string | null> {
     const headers = new Headers({ 'x-original-method': request.method, 'x-original-uri': request.target });
+    // As the upstream would see it: what `Connection` names is for this hop alone (RFC 9110, 7.6.1).
+    const hop = new Set((request.headers.connection ?? '').toLowerCase().split(/[\s,]+/));
     for (const [name, value] of Object.entries(request.headers))
-      if (value !== undefined && !NOT_FORWARDED.test(name) && !isRingbacks(name))
+      if (value !== undefined && !NOT_FORWARDED.test(name) && !isRingbacks(name) && !hop.has(name))
         headers.set(name, String(value));
     const answer = await fetch(url, {
       headers,

@@ -4,10 +4,11 @@ import type { Duplex } from 'node:stream';
 import { Injectable, Logger } from '@nestjs/common';
 import { GatewayConfig } from '../../config/config.js';
 import { hangUp } from '../../http/hanging-up.js';
+import { refuse } from '../../http/listener.js';
 import { Problem } from '../../http/problem.js';
 import { PassedUpstream } from '../../operations/types/passed-upstream.js';
 import { framing, passedHeaders } from '../../operations/types/upstream-headers.js';
-import { refuse, refuseUpgrade } from './gateway-refusals.js';
+import { refuseUpgrade } from './gateway-refusals.js';
 import { answerOn, passAnswer, passTrailers, switchedHead } from './passed-answer.js';
 
 /** Passes requests to the upstream and its answers back, as they are, streaming both ways. */

@@ -10,7 +10,7 @@ import type { RunContext } from '../operation-run.js';
 import { type OperationHandler, type OperationOutcome, OperationType } from '../operation-type.js';
 import type { BatchItem } from './batch-items.js';
 import { BACKOFF_S, isIdempotent, keepResponse, transportFault, triesOf } from './kept-response.js';
-import { isEndToEnd, pairs } from './upstream-headers.js';
+import { isEndToEnd, pairs, withoutConnection } from './upstream-headers.js';
 import { type OpenedRequest, type UpstreamInput, UpstreamInputs } from './upstream-input.js';
 
 /** The internal operation type behind the gateway. */
@@ -175,9 +175,8 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
     asked: OpenedRequest,
     context: OperationContext,
   ): { headers: string[]; body: Buffer | null } {
-    const own = Object.entries(item.headers ?? {}).filter(
-      ([name]) => isEndToEnd(name) && name.toLowerCase() !== 'host',
-    );
+    const given = Object.entries(item.headers ?? {}).flat();
+    const own = pairs(withoutConnection(given, (name) => isEndToEnd(name) && name.toLowerCase() !== 'host'));
     const replaced = new Set(own.map(([name]) => name.toLowerCase()));
     const json = item.body !== undefined && typeof item.body !== 'string';
     const body =
