@@ -68,7 +68,8 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       allowedPrivate: env.RINGBACK_ALLOWED_PRIVATE ?? (embedded && !production ? '127.0.0.0/8,::1/128' : ''),
       allowedHosts: env.RINGBACK_ALLOWED_HOSTS,
       allowHttp: env.RINGBACK_ALLOW_HTTP,
-      httpHosts: env.RINGBACK_HTTP_HOSTS,
+      httpHosts: httpHosts(env, production),
+      httpBytes: env.RINGBACK_HTTP_BYTES,
       newHostsPerMinute: env.RINGBACK_NEW_HOSTS_PER_MINUTE,
     },
     secrets: { keys: secretKeys(env, embedded, production) },
@@ -96,6 +97,12 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
     files: { ...filesPlace(env), keptS: env.RINGBACK_RETENTION.get('keep1m')! },
     housekeeping: { everyS: env.RINGBACK_HOUSEKEEPING_S, historyS: env.RINGBACK_HISTORY_RETENTION },
   };
+}
+
+/** Any public host while trying things out; in production somebody must have said so. */
+function httpHosts({ RINGBACK_HTTP_HOSTS: named }: Env, production: boolean): string[] | undefined | null {
+  if (named === undefined) return production ? null : undefined;
+  return named.includes('*') ? undefined : named;
 }
 
 function namedHost({ HOST, NODE_ENV }: Env): string {

@@ -80,6 +80,16 @@ describe('the environment', () => {
     expect(() => readEnv({ [name]: value })).toThrow(`\n  ${name}: ${remedy}`);
   });
 
+  it('opens http.request to nobody in production unless RINGBACK_HTTP_HOSTS says to whom', () => {
+    const hostsOf = (env: Record<string, string>) =>
+      config({ DATABASE_URL: 'postgres://db/r', RINGBACK_SECRET_KEYS: KEY, ...env }).egress.httpHosts;
+    const production = { NODE_ENV: 'production' };
+    expect(hostsOf(production)).toBeNull();
+    expect(hostsOf({ ...production, RINGBACK_HTTP_HOSTS: '*' })).toBeUndefined();
+    expect(hostsOf({ ...production, RINGBACK_HTTP_HOSTS: 'a.com,*.b.com' })).toEqual(['a.com', '*.b.com']);
+    expect(hostsOf({})).toBeUndefined();
+  });
+
   it('takes lists of servers and hosts as they are given', () => {
     const urls = 'redis://a:6379, rediss://user:word@b:6380/1';
     expect(readEnv({ REDIS_URL: urls }).REDIS_URL).toEqual(urls.split(', '));

@@ -78,7 +78,10 @@ export abstract class EgressConfig {
   /** Internal names that may be called, as RINGBACK_ALLOWED_HOSTS holds them. */
   abstract readonly allowedHosts: string;
   abstract readonly allowHttp: boolean;
-  abstract readonly httpHosts: readonly string[] | undefined;
+  /** The hosts that `http.request` may call; undefined: any public one; null: none, the type is disabled. */
+  abstract readonly httpHosts: readonly string[] | undefined | null;
+  /** The most of a response that `http.request` keeps, bytes. */
+  abstract readonly httpBytes: number;
   /** Host names an account may bring up a minute with its callback URLs. */
   abstract readonly newHostsPerMinute: number;
 }

@@ -99,13 +99,18 @@ export const SETTINGS = {
   ),
   RINGBACK_NEW_HOSTS_PER_MINUTE: setting(
     '60',
-    'Host names that an account may bring up a minute with its callback URLs. One it used before is not new, and what RINGBACK_ALLOWED_PRIVATE and RINGBACK_ALLOWED_HOSTS name is not counted.',
+    'Host names that an account may bring up a minute with its callback URLs and its `http.request`. One it used before is not new, and what RINGBACK_ALLOWED_PRIVATE and RINGBACK_ALLOWED_HOSTS name is not counted.',
     number(1, 1_000_000),
   ),
   RINGBACK_HTTP_HOSTS: optional(
-    'any public host',
-    'Hosts that `http.request` may call: a comma list, `*.example.com` allowed.',
+    'any public host; in production none, and `http.request` is refused',
+    'Hosts that `http.request` may call: a comma list, `*.example.com` allowed; `*` is any public host.',
     hosts,
+  ),
+  RINGBACK_HTTP_BYTES: setting(
+    '67108864',
+    'The largest response that `http.request` keeps, bytes; a larger one is `response_too_large`.',
+    number(1, 1_099_511_627_776),
   ),
   RINGBACK_HANDLERS: setting(
     '',
@@ -126,7 +131,7 @@ export const SETTINGS = {
   ),
   RINGBACK_ORIGIN_IN_FLIGHT: setting(
     '10',
-    'Callback attempts in flight at once to one origin (scheme, host and port), over all processes. Where several receivers are at one origin, a part is kept for those that answer.',
+    'Callback attempts, and as many requests of `http.request`, in flight at once to one origin (scheme, host and port), over all processes. Where several receivers are at one origin, a part is kept for those that answer.',
     number(1, 10_000),
   ),
   RINGBACK_LEASE_S: setting(
@@ -328,7 +333,7 @@ function roles(value: string): ReadonlySet<Role> {
 
 function hosts(value: string): string[] {
   const patterns = commaList(value);
-  for (const pattern of patterns) readHostPattern(pattern);
+  for (const pattern of patterns) if (pattern !== '*') readHostPattern(pattern);
   return patterns;
 }
 

@@ -28,7 +28,10 @@ export class HttpRequestEgress extends Egress {}
       provide: HttpRequestEgress,
       inject: [EgressConfig],
       useFactory: (config: EgressConfig) =>
-        new HttpRequestEgress({ ...guard(config, config.httpHosts), userAgent: USER_AGENT }),
+        new HttpRequestEgress({
+          ...guard(config, config.httpHosts === null ? [] : config.httpHosts),
+          userAgent: USER_AGENT,
+        }),
     },
     { provide: UrlPolicy, inject: [Egress], useFactory: (egress: Egress) => egress.policy },
     CallbackHostStore,

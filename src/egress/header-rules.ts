@@ -23,8 +23,15 @@ export const MAX_HEADERS = 20;
 /** Names and values of one callback, all together: what many servers take of a head is 8 KiB. */
 const MAX_HEADERS_LENGTH = 8192;
 /** Whoever sets these speaks for Ringback, for the connection, for a proxy or for another sender of webhooks. */
-const RESERVED =
-  /^(?:host|connection|te|upgrade|trailer|expect|transfer-encoding|forwarded|via|x-real-ip|x-http-method-override|stripe-signature|x-hub-signature-256|(?:content|proxy|webhook|ringback|x-forwarded)-.*)$/i;
+const FORBIDDEN =
+  /^(?:host|connection|keep-alive|te|upgrade|trailer|expect|transfer-encoding|content-length|forwarded|via|x-real-ip|x-http-method-override|stripe-signature|x-hub-signature-256|(?:proxy|webhook|ringback|x-forwarded)-.*)$/i;
+/** A callback's body is ours, and so is what tells of it. */
+const CONTENT = /^content-/i;
+
+/** Whether no user may set a header, by its name, of any request that leaves. */
+export function isForbiddenHeader(name: string): boolean {
+  return FORBIDDEN.test(folded(name));
+}
 
 /** Finds every reason why a list of headers may not be sent with a callback; an empty answer means it may. */
 export function checkHeaders(headers: readonly GivenHeader[]): HeaderFault[] {
@@ -54,7 +61,7 @@ function checkName(key: unknown, index: number, seen: ReadonlySet<string>): Head
   if (typeof key !== 'string' || !HEADER_NAME.test(key)) {
     return [{ path, message: HEADER_NAME_MESSAGE }];
   }
-  if (RESERVED.test(folded(key)))
+  if (isForbiddenHeader(key) || CONTENT.test(folded(key)))
     return [{ path, message: `"${key}" is set by Ringback or the connection: leave it out` }];
   if (seen.has(key.toLowerCase())) return [{ path, message: `"${key}" is given twice: give it once` }];
   return [];

@@ -89,6 +89,9 @@ export class HousekeepingStore {
            ORDER BY first_used_at LIMIT $2 FOR UPDATE SKIP LOCKED)
        ), secrets AS (
          DELETE FROM signing_secret WHERE expires_at <= now() - interval '1 day'
+       ), calls AS (
+         DELETE FROM origin_call c WHERE NOT EXISTS (
+           SELECT FROM operation o WHERE o.request_id = c.request_id AND o.lease_token = c.lease_token)
        ), recoveries AS (
          DELETE FROM recovery WHERE finished_at <= now() - make_interval(secs => $1)
        )

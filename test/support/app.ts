@@ -99,6 +99,7 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
       allowedHosts: '',
       allowHttp: false,
       httpHosts: undefined,
+      httpBytes: 64 * 1024 * 1024,
       newHostsPerMinute: 60,
     },
     secrets: { keys: `k1:${Buffer.alloc(32, 7).toString('base64')}` },
