@@ -828,6 +828,28 @@ async function refused(refusal: Refusal, key = TEST_KEY): Promise<void> {
   expect(await rowCounts(app.databaseUrl)).toEqual(before);
 }
 
+describe('a body where none is taken', () => {
+  const none = '0'.repeat(32);
+  it.each([
+    `/v1/operations/${none}/cancel`,
+    `/v1/operations/${none}/rerun`,
+    `/v1/deliveries/dlv_${none}/redeliver`,
+    `/v1/deliveries/dlv_${none}/cancel`,
+    `/v1/endpoints/ep_${none}/test`,
+    `/v1/endpoints/ep_${none}/enable`,
+    `/v1/endpoints/ep_${none}/disable`,
+  ])('is refused: %s', async (route) => {
+    for (const [body, path] of [
+      ['{"typo":1}', 'typo'],
+      ['[1]', 'body'],
+      ['"x"', 'body'],
+    ])
+      await refused({ what: '', route, body, status: 422, code: 'invalid-request', path });
+    // As many clients send it by habit.
+    for (const body of ['', '{}']) expect((await app.client.post(route, body)).status).toBe(404);
+  });
+});
+
 describe('the bytes of a body', () => {
   const post = (route: string, body: Uint8Array, headers: Record<string, string>): Promise<any> =>
     app.client.post(route, body, headers);

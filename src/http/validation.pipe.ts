@@ -1,4 +1,9 @@
-import type { ArgumentMetadata, PipeTransform } from '@nestjs/common';
+import {
+  type ArgumentMetadata,
+  createParamDecorator,
+  type ExecutionContext,
+  type PipeTransform,
+} from '@nestjs/common';
 import type { ClassConstructor } from 'class-transformer';
 import { validated } from '../config/validation.js';
 import { checkText } from './json-shape.js';
@@ -27,8 +32,13 @@ export class RequestValidationPipe implements PipeTransform {
   }
 }
 
+/** Of a body: its fields are refused, as `refuseFields` does. For a route that takes none: `@NoFields() _: unknown`. */
+export const NoFields = createParamDecorator((_: unknown, context: ExecutionContext): undefined =>
+  refuseFields(context.switchToHttp().getRequest<{ body?: unknown }>().body),
+);
+
 /** For what takes no fields: one that would be ignored is refused, since its sender means something by it. */
-export function refuseFields(body: unknown): void {
+function refuseFields(body: unknown): undefined {
   const errors = Object.keys(fieldsOf(body ?? undefined)).map((path) => ({
     path,
     message: 'is not a field: nothing is taken here',

@@ -6,7 +6,7 @@ import { AccountsService } from '../../accounts/accounts.service.js';
 import type { Scope } from '../../accounts/scopes.js';
 import { GatewayConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
-import { isRingbacks } from '../../operations/types/upstream-headers.js';
+import { headerText, isRingbacks } from '../../operations/types/upstream-headers.js';
 import { queryValue } from './gateway-route.js';
 
 /** Who a caller of the gateway is. */
@@ -75,7 +75,7 @@ export class GatewayCredentials {
       signal: AbortSignal.timeout(AUTH_MS),
     }).catch(() => null);
     await answer?.body?.cancel();
-    if (answer?.ok) return asText(answer.headers.get('x-user-id')) || null;
+    if (answer?.ok) return headerText(answer.headers.get('x-user-id') ?? '') || null;
     if (answer?.status === 403)
       throw new Problem(403, 'forbidden', 'the authorization service does not allow this');
     if (answer && answer.status < 500) throw unauthorized();
@@ -111,12 +111,6 @@ function keyOf(headers: IncomingHttpHeaders, target: string): string | undefined
   return [headers['x-ringback-key'], bearer, queryValue(target, '_token')].find(
     (text): text is string => typeof text === 'string' && /^rb_[A-Za-z0-9_-]{1,300}$/.test(text),
   );
-}
-
-/** A header's value, which comes as one character a byte, as the text that it is where it is UTF-8. */
-function asText(value: string | null): string | null {
-  const text = value && Buffer.from(value, 'latin1').toString();
-  return text?.includes('\uFFFD') ? value : text;
 }
 
 function unauthorized(): Problem {

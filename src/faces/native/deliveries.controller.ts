@@ -4,6 +4,7 @@ import { AccountId, IsOperator, NeedsScope } from '../../accounts/api-key.guard.
 import { DeliveryDispatcher } from '../../deliveries/delivery.dispatcher.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import { ApiPage, ApiProblem } from '../../http/api-answers.js';
+import { NoFields } from '../../http/validation.pipe.js';
 import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
@@ -76,7 +77,11 @@ export class DeliveriesController {
   @HttpCode(202)
   @NeedsScope('deliveries:redeliver')
   @ApiProblem(409, 'Neither Exhausted nor Pending without an attempt in flight')
-  async redeliver(@AccountId() accountId: string, @Param('id') id: string): Promise<DeliveryResponse> {
+  async redeliver(
+    @NoFields() _body: unknown,
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+  ): Promise<DeliveryResponse> {
     const delivery = await this.deliveries.redeliver(accountId, id, 'manual');
     if (!delivery)
       throw await this.refusal(
@@ -94,7 +99,11 @@ export class DeliveriesController {
   @HttpCode(200)
   @NeedsScope('deliveries:redeliver')
   @ApiProblem(409, 'Not Pending')
-  async cancel(@AccountId() accountId: string, @Param('id') id: string): Promise<DeliveryResponse> {
+  async cancel(
+    @NoFields() _body: unknown,
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+  ): Promise<DeliveryResponse> {
     const delivery = await this.deliveries.cancel(accountId, id);
     if (!delivery) throw await this.refusal(accountId, id, 'canceled: only a Pending one can');
     return DeliveryResponse.from(delivery);

@@ -8,6 +8,7 @@ import { type EndpointDescription, EndpointsService } from '../../endpoints/endp
 import { DEFAULT_EVENTS } from '../../endpoints/events.js';
 import { EndpointTests } from '../../endpoints/endpoint-tests.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
+import { NoFields } from '../../http/validation.pipe.js';
 import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
 import { RotateSecretRequest } from './account.request.js';
 import { SigningSecretResponse } from './account.response.js';
@@ -126,6 +127,7 @@ export class EndpointsController {
   @NeedsScope('endpoints:write')
   @ApiProblem(409, 'The endpoint is disabled: enable it first')
   async test(
+    @NoFields() _body: unknown,
     @AccountId() accountId: string,
     @IsOperator() isOperator: boolean,
     @Param('id') id: string,
@@ -140,7 +142,11 @@ export class EndpointsController {
   @ApiOperation({ operationId: 'enableEndpoint' })
   @HttpCode(200)
   @NeedsScope('endpoints:write')
-  async enable(@AccountId() accountId: string, @Param('id') id: string): Promise<EndpointResponse> {
+  async enable(
+    @NoFields() _body: unknown,
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+  ): Promise<EndpointResponse> {
     return this.shown(await this.endpoints.enable(accountId, id));
   }
 
@@ -149,7 +155,11 @@ export class EndpointsController {
   @ApiOperation({ operationId: 'disableEndpoint' })
   @HttpCode(200)
   @NeedsScope('endpoints:write')
-  async disable(@AccountId() accountId: string, @Param('id') id: string): Promise<EndpointResponse> {
+  async disable(
+    @NoFields() _body: unknown,
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+  ): Promise<EndpointResponse> {
     return this.shown(await this.endpoints.disable(accountId, id));
   }
 

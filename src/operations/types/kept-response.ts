@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { pipeline, type Readable, Transform } from 'node:stream';
 import { classifyEgressError, describeEgressError, operatorsDetail } from '../../egress/egress.js';
+import { headerText } from '../../egress/raw-headers.js';
 import type { StoredFile } from '../../files/files.service.js';
 import { type OperationContext, OperationError } from '../operation-context.js';
 import { ownFault } from '../own-fault.js';
@@ -48,7 +49,7 @@ export async function keepResponse(
   const contentType = response.headers['content-type'] ?? 'application/octet-stream';
   const { stream, text } = teeText(response.body, contentType);
   const file = await context.saveFile(stream, { name, contentType });
-  return { file, contentType, text: text() };
+  return { file, contentType: headerText(contentType), text: text() };
 }
 
 /** Passes a stream on and remembers its text, as long as it is text and small. */

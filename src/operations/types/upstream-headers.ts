@@ -1,4 +1,4 @@
-export { lengthLast } from '../../egress/raw-headers.js';
+export { headerText, lengthLast } from '../../egress/raw-headers.js';
 
 /** They belong to one connection (RFC 9110, 7.6.1), or tell where a body ends. */
 const CONNECTION =
