@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { freePort } from './support/app.js';
+import { freePort, TEST_KEY_ID } from './support/app.js';
 import { newDatabase, rowsOf } from './support/database.js';
 import { Receiver } from './support/receiver.js';
 import { Service, sharedBy, temporaryFolder } from './support/service.js';
@@ -43,7 +43,7 @@ describe('a start', { timeout: 60_000 }, () => {
       postgresql: host + pathname,
       queue: sharedBy(database)['REDIS_URL'] === undefined ? 'postgresql' : 'redis',
       handlers: expect.arrayContaining(['echo', 'http.request']),
-      key_ids: ['key_environment'],
+      key_ids: [TEST_KEY_ID],
     });
     expect(service.output()).not.toContain(service.client.key);
     expect(service.output()).not.toContain('curl');

@@ -26,6 +26,9 @@ import type { RecoveryScope } from './recovery.store.js';
 
 export type { ShownCertificate };
 
+/** Public keys that this process remembers, which anybody may ask for, and for how long. */
+const MOST_PUBLIC_KEYS = 10_000;
+const PUBLIC_KEY_MS = 60_000;
 /** Endpoints one account may have. */
 const MOST_ENDPOINTS = 50;
 
@@ -50,6 +53,8 @@ export interface EndpointDescription {
 /** What accounts can do with their endpoints. Refusals are errors of `endpoint.errors.ts`. */
 @Injectable()
 export class EndpointsService {
+  private readonly publicKeys = new Map<string, { key: string; until: number }>();
+
   constructor(
     private readonly store: EndpointStore,
     private readonly health: EndpointHealthStore,
@@ -124,10 +129,17 @@ export class EndpointsService {
     return this.signing.end(accountId, id, secretId);
   }
 
-  /** The `whpk_…` of every endpoint that has the profile `standard+ed25519`. */
-  async publicKeys(): Promise<{ endpointId: string; publicKey: string }[]> {
-    const owners = await this.signing.keyPairOwners();
-    return owners.map(({ endpointId, privateKey }) => ({ endpointId, publicKey: publicKeyOf(privateKey) }));
+  /** The `whpk_…` of an endpoint that has, or had, the profile `standard+ed25519`; null where there is none. */
+  async publicKey(id: string): Promise<string | null> {
+    const known = this.publicKeys.get(id);
+    if (known && known.until > performance.now()) return known.key;
+    if (!/^ep_[0-9a-f]{32}$/.test(id)) return null;
+    const privateKey = await this.signing.keyPairOf(id);
+    if (privateKey === null) return null;
+    const key = publicKeyOf(privateKey);
+    if (this.publicKeys.size >= MOST_PUBLIC_KEYS) this.publicKeys.clear();
+    this.publicKeys.set(id, { key, until: performance.now() + PUBLIC_KEY_MS });
+    return key;
   }
 
   /** Names of the headers that are sent along; their values are secrets. */

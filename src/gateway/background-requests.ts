@@ -6,6 +6,7 @@ import { OperationConfig } from '../config/config.js';
 import type { FieldError } from '../config/validation.js';
 import { FilesService, FileTooLargeError } from '../files/files.service.js';
 import { MOST_UPLOAD_BYTES } from '../http/body-parsers.js';
+import { checkText } from '../http/json-shape.js';
 import { Problem } from '../http/problem.js';
 import { OperationRefusedError, QuotaExceededError } from '../operations/operation.errors.js';
 import { OperationsService } from '../operations/operations.service.js';
@@ -18,6 +19,8 @@ import { queryValue, RETENTION, shownTarget, upstreamTarget } from './gateway-ro
 import { endToEndHeaders } from './upstream-headers.js';
 import { UpstreamInputs } from './upstream-input.js';
 import { UPSTREAM_REQUEST } from './upstream-request.js';
+
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Takes requests of the gateway to be made in the background. */
 @Injectable()
@@ -113,13 +116,14 @@ async function batchOf(request: IncomingMessage): Promise<{ stream: Readable; tr
   if (costly) throw invalidBatch([costly]);
   let items: unknown;
   try {
-    items = JSON.parse(bytes.toString());
+    items = JSON.parse(UTF_8.decode(bytes));
   } catch (error) {
     const message = `is not JSON: ${error instanceof Error ? error.message : ''}`;
     throw new Problem(400, 'malformed-body', `the body ${message}`, { errors: [{ path: 'body', message }] });
   }
   const errors = checkBatch(items);
   if (errors.length > 0) throw invalidBatch(errors);
+  checkText(items);
   const repeatable = (items as BatchItem[]).every(({ method }) => isIdempotent(method));
   return { stream: Readable.from([bytes]), tries: repeatable ? triesOf('GET') : 1 };
 }

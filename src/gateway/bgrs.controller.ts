@@ -6,6 +6,7 @@ import { acknowledgeSent } from '../faces/acknowledge-sent.js';
 import { sendFile } from '../faces/file-answer.js';
 import { FilesService } from '../files/files.service.js';
 import { Problem } from '../http/problem.js';
+import { TakesBody } from '../http/takes-body.js';
 import { HistoryStore } from '../operations/history.store.js';
 import { OperationReads } from '../operations/operation-reads.store.js';
 import { OperationWaits } from '../operations/operation-waits.js';
@@ -102,6 +103,7 @@ export class BgrsController {
 
   /** Where the upstream reports its progress; the token in the URL is the credential. */
   @Post(':rid/progress')
+  @TakesBody('report')
   @HttpCode(204)
   async progress(
     @Param('rid') rid: string,

@@ -16,7 +16,7 @@ import {
 } from '../operations/types/kept-response.js';
 import type { BatchItem } from './batch-items.js';
 import { UpstreamClient } from './upstream-client.js';
-import { isEndToEnd, pairs } from './upstream-headers.js';
+import { isEndToEnd, pairs, withoutConnection } from './upstream-headers.js';
 import { type OpenedRequest, type UpstreamInput, UpstreamInputs } from './upstream-input.js';
 
 /** The internal operation type behind the gateway. */
@@ -180,9 +180,8 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
     asked: OpenedRequest,
     context: OperationContext,
   ): { headers: string[]; body: Buffer | null } {
-    const own = Object.entries(item.headers ?? {}).filter(
-      ([name]) => isEndToEnd(name) && name.toLowerCase() !== 'host',
-    );
+    const given = Object.entries(item.headers ?? {}).flat();
+    const own = pairs(withoutConnection(given, (name) => isEndToEnd(name) && name.toLowerCase() !== 'host'));
     const replaced = new Set(own.map(([name]) => name.toLowerCase()));
     const json = item.body !== undefined && typeof item.body !== 'string';
     const body =

@@ -54,6 +54,13 @@ export interface OperationHandler<Input = unknown> {
   run(input: Input, context: OperationContext): Promise<OperationOutcome | void>;
   /** What the input class cannot say: faults found here refuse the operation at submit. Paths begin with `input.`. */
   check?(input: Input): readonly FieldError[] | Promise<readonly FieldError[]>;
+  /**
+   * The URL that a run will call, where the caller names it: its host counts among those that an account may bring up a minute,
+   * as those of callbacks do.
+   */
+  calls?(input: Input): string;
+  /** Why nobody may submit this type here; null, or not there: everybody may. */
+  readonly disabled?: string | null;
 }
 
 /** Metadata key of `@OperationType`. */

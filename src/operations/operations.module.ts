@@ -13,6 +13,7 @@ import { OperationReads } from './operation-reads.store.js';
 import { OperationStore } from './operation.store.js';
 import { OperationTypes } from './operation-types.js';
 import { OperationWaits } from './operation-waits.js';
+import { OriginCalls } from './origin-calls.store.js';
 import { PollPace } from './poll-pace.js';
 import { OperationsService } from './operations.service.js';
 import { QuotaStore } from './quota.store.js';
@@ -41,6 +42,7 @@ import { UnservedStore } from './unserved.store.js';
     QuotaStore,
     Quotas,
     OperationsService,
+    OriginCalls,
     HttpRequestHandler,
     EchoHandler,
     SleepHandler,

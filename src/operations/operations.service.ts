@@ -346,8 +346,11 @@ export class OperationsService {
       ...this.checkOptions(submission, type),
     ];
     if (errors.length > 0) throw new OperationRefusedError('invalid-request', errors);
-    const tries = check ? type.tries(await check(type, submission.input)) : 1;
-    if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl);
+    const checked = check && (await check(type, submission.input));
+    const tries = check ? type.tries(checked) : 1;
+    const called = check ? type.handler.calls?.(checked) : undefined;
+    if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl, 'callback.url');
+    if (called !== undefined) await this.admitHost(submission.accountId, called, 'input.url');
     const { callback, accountId, idempotency, silentMs = null } = submission;
     const input = submission.input === undefined ? null : JSON.stringify(submission.input);
     return {
@@ -386,6 +389,8 @@ export class OperationsService {
 
   private type({ type: name, face }: Submission): RegisteredType {
     const type = this.types.get(name);
+    if (type?.handler.disabled)
+      throw new OperationRefusedError('type-disabled', [{ path: 'type', message: type.handler.disabled }]);
     if (type && (!type.internal || face === 'bgrs')) return type;
     throw new OperationRefusedError('unknown-operation-type', [
       {
@@ -404,11 +409,11 @@ export class OperationsService {
   }
 
   /** Last of the checks: what is refused for another reason uses nothing up. */
-  private async admitHost(accountId: string, url: string): Promise<void> {
+  private async admitHost(accountId: string, url: string, path: string): Promise<void> {
     const retryAfterS = await this.hosts.admit(accountId, url);
     if (retryAfterS === null) return;
     const message = `names one host too many: this account has brought up as many new ones as it may in a minute; try again in ${retryAfterS} s`;
-    throw new OperationRefusedError('too-many-new-hosts', [{ path: 'callback.url', message }], retryAfterS);
+    throw new OperationRefusedError('too-many-new-hosts', [{ path, message }], retryAfterS);
   }
 
   private checkCallbackHeaders(callback: Submission['callback']): FieldError[] {

@@ -11,6 +11,7 @@ import { type EndpointDescription, EndpointsService } from '../../endpoints/endp
 import { DEFAULT_EVENTS } from '../../endpoints/events.js';
 import { EndpointTests } from '../../endpoints/endpoint-tests.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
+import { NoFields } from '../../http/validation.pipe.js';
 import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
 import { RotateSecretRequest } from './account.request.js';
 import { KnownSecretsResponse, SigningSecretResponse } from './account.response.js';
@@ -171,6 +172,7 @@ export class EndpointsController {
   @NeedsScope('endpoints:write')
   @ApiProblem(409, 'The endpoint is disabled: enable it first')
   async test(
+    @NoFields() _body: unknown,
     @AccountId() accountId: string,
     @IsOperator() isOperator: boolean,
     @Param('id') id: string,
@@ -186,6 +188,7 @@ export class EndpointsController {
   @HttpCode(200)
   @NeedsScope('endpoints:write')
   async enable(
+    @NoFields() _body: unknown,
     @AccountId() accountId: string,
     @Param('id') id: string,
     @By() actor: Actor,
@@ -201,6 +204,7 @@ export class EndpointsController {
   @HttpCode(200)
   @NeedsScope('endpoints:write')
   async disable(
+    @NoFields() _body: unknown,
     @AccountId() accountId: string,
     @Param('id') id: string,
     @By() actor: Actor,
