@@ -68,7 +68,7 @@ export class ApiKeyGuard implements CanActivate, Admits<Scope | null> {
       headers: { 'www-authenticate': 'Bearer' },
     });
     // Whoever sends none is told so, and has tried nothing.
-    throw request.headers.authorization === undefined ? refusal : this.logins.failed(request.ip, refusal);
+    throw request.headers.authorization ? this.logins.failed(request.ip, refusal) : refusal;
   }
 }
 

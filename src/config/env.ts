@@ -36,7 +36,7 @@ const MAKE_KEY = 'make one: RINGBACK_API_KEY="rb_$(openssl rand -hex 24)"';
 export const SETTINGS = {
   NODE_ENV: setting(
     'development',
-    'With `production`, Ringback listens on every interface by default and refuses to boot without RINGBACK_SECRET_KEYS, on an embedded database, or without RINGBACK_API_KEY where the database has no key yet.',
+    'With `production`, Ringback listens on every interface by default and refuses to boot without RINGBACK_SECRET_KEYS, on an embedded database, or without RINGBACK_API_KEY where the database has no other key.',
     text,
   ),
   PORT: setting('8080', 'Port of the main listener; 0 takes a free one.', number(0, 65_535)),
