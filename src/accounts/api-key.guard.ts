@@ -87,3 +87,9 @@ export const AccountId = createParamDecorator((_: unknown, context: ExecutionCon
 export const IsOperator = createParamDecorator((_: unknown, context: ExecutionContext): boolean => {
   return context.switchToHttp().getRequest<WithHolder>().holder!.scopes.includes('admin');
 });
+
+/** Whether the request's key has this scope (or `admin`), besides the one that the route needs. */
+export const HasScope = createParamDecorator((scope: Scope, context: ExecutionContext): boolean => {
+  const { scopes } = context.switchToHttp().getRequest<WithHolder>().holder!;
+  return scopes.includes('admin') || scopes.includes(scope);
+});

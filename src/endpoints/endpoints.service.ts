@@ -8,6 +8,7 @@ import { CallbackHosts } from '../egress/callback-hosts.js';
 import { checkHeaders, type GivenHeader } from '../egress/header-rules.js';
 import { UrlPolicy } from '../egress/url-policy.js';
 import { SecretBox } from '../signing/secret-box.js';
+import { type Destination, openDestination, sealDestination } from '../signing/sealed-destination.js';
 import { publicKeyOf, type SignatureProfile } from '../signing/signature.js';
 import { SigningSecrets } from '../signing/signing-secrets.store.js';
 import type { EndpointEntity, RecoveryEntity } from './endpoint.entity.js';
@@ -80,14 +81,15 @@ export class EndpointsService {
     return endpoint;
   }
 
-  /** Changes what is given; `change` gets the endpoint as it stands. */
+  /** Changes what is given; `change` gets the endpoint as it stands, and its whole URL. */
   async change(
     accountId: string,
     id: string,
-    change: (endpoint: EndpointEntity) => EndpointDescription,
+    change: (endpoint: EndpointEntity, url: string) => EndpointDescription,
   ): Promise<EndpointEntity> {
     const current = await this.find(accountId, id);
-    const settings = await this.settings(accountId, id, change(current), current);
+    const destination = this.destination(current);
+    const settings = await this.settings(accountId, id, change(current, destination.url), destination);
     if (settings.signatureProfile === 'standard+ed25519') await this.secrets.ensureKeyPair(accountId, id);
     const changed = await this.store.change(accountId, id, settings);
     if (!changed) throw new EndpointNotFoundError(`there is no endpoint ${id.slice(0, 60)} in this account`);
@@ -118,15 +120,9 @@ export class EndpointsService {
     return key;
   }
 
-  /** Names of the headers that are sent along; their values are secrets. */
-  headerNames(endpoint: EndpointEntity): string[] {
-    if (endpoint.headers === null) return [];
-    const opened = this.box.open(endpoint.headers, {
-      account: endpoint.accountId,
-      row: endpoint.id,
-      column: 'endpoint_headers',
-    });
-    return (JSON.parse(opened) as GivenHeader[]).map(({ key }) => key);
+  /** Where it leads, query and headers opened; both are secrets. */
+  destination({ id, accountId, url, headers: sealed }: EndpointEntity): Destination {
+    return openDestination(this.box, { url, sealed }, place(accountId, id));
   }
 
   async rotate(accountId: string, id: string, overlapS: number): Promise<string> {
@@ -169,7 +165,7 @@ export class EndpointsService {
     accountId: string,
     id: string,
     given: EndpointDescription,
-    current: EndpointEntity | null,
+    current: Destination | null,
   ): Promise<EndpointSettings> {
     const checked = this.policy.check(given.url);
     if (!checked.accepted)
@@ -182,13 +178,14 @@ export class EndpointsService {
       const allowed = await this.handshake.ask(checked.href);
       ratePerS = allowed.ratePerS === null ? ratePerS : Math.min(ratePerS ?? Infinity, allowed.ratePerS);
     }
+    const headers = given.headers ?? current?.headers ?? [];
+    const { url, sealed } = sealDestination(this.box, { url: checked.href, headers }, place(accountId, id));
     return {
-      url: checked.href,
+      url,
       origin: checked.origin,
       description: given.description,
       events: given.events,
-      headers:
-        given.headers === undefined ? (current?.headers ?? null) : this.seal(accountId, id, given.headers),
+      headers: sealed,
       retrySchedule: given.retrySchedule,
       maxInFlight: given.maxInFlight,
       ratePerS,
@@ -202,15 +199,10 @@ export class EndpointsService {
     const message = `names one host too many: this account has brought up as many new ones as it may in a minute; try again in ${retryAfterS} s`;
     throw new EndpointRefusedError('too-many-new-hosts', [{ path: 'url', message }], retryAfterS);
   }
+}
 
-  private seal(accountId: string, id: string, headers: readonly GivenHeader[]): string | null {
-    if (headers.length === 0) return null;
-    return this.box.seal(JSON.stringify(headers), {
-      account: accountId,
-      row: id,
-      column: 'endpoint_headers',
-    });
-  }
+function place(account: string, row: string) {
+  return { account, row, column: 'endpoint_headers' };
 }
 
 function headerErrors(headers: readonly GivenHeader[]): FieldError[] {

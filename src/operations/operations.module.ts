@@ -17,6 +17,7 @@ import { OriginCalls } from './origin-calls.store.js';
 import { PollPace } from './poll-pace.js';
 import { OperationsService } from './operations.service.js';
 import { RetentionStore } from './retention.store.js';
+import { SealedInputs } from './sealed-inputs.js';
 import { HttpRequestHandler } from './types/http-request.js';
 import { EchoHandler, SleepHandler } from './types/trials.js';
 import { UnservedStore } from './unserved.store.js';
@@ -37,6 +38,7 @@ import { UnservedStore } from './unserved.store.js';
     OperationDispatcher,
     OperationWaits,
     PollPace,
+    SealedInputs,
     OperationsService,
     OriginCalls,
     HttpRequestHandler,
@@ -55,6 +57,7 @@ import { UnservedStore } from './unserved.store.js';
     OperationDispatcher,
     OperationWaits,
     PollPace,
+    SealedInputs,
     OperationsService,
   ],
 })

@@ -102,7 +102,7 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
       httpBytes: 64 * 1024 * 1024,
       newHostsPerMinute: 60,
     },
-    secrets: { keys: `k1:${Buffer.alloc(32, 7).toString('base64')}` },
+    secrets: { keys: `k1:${Buffer.alloc(32, 7).toString('base64')}`, sealBodies: false },
     accounts: { slots: 20, firstKey: TEST_KEY },
     files: { folder: join(folder, 'files'), s3: undefined, keptS: 2_592_000 },
     trm: { zeroId: false, strict: false, requestsPerHour: 100_000, tokenIdleS: 1800 },

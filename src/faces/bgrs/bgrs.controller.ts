@@ -12,7 +12,11 @@ import { OperationReads } from '../../operations/operation-reads.store.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { OperationWaits } from '../../operations/operation-waits.js';
 import { isTerminal } from '../../operations/operation.state.js';
-import { isProgressToken, type UpstreamInput } from '../../operations/types/upstream-input.js';
+import {
+  isProgressToken,
+  type UpstreamInput,
+  UpstreamInputs,
+} from '../../operations/types/upstream-input.js';
 import { acknowledgeSent } from '../acknowledge-sent.js';
 import { sendFile } from '../file-answer.js';
 import { bgrsDetail, bgrsRequest, resultOf } from './bgrs.response.js';
@@ -33,6 +37,7 @@ export class BgrsController {
     private readonly history: HistoryStore,
     private readonly waits: OperationWaits,
     private readonly files: FilesService,
+    private readonly inputs: UpstreamInputs,
     private readonly config: GatewayConfig,
   ) {}
 
@@ -44,7 +49,7 @@ export class BgrsController {
   ) {
     const { operation, isOwn } = await this.readable(rid, request);
     if (isOwn) acknowledgeSent(reply, this.operations, operation.accountId, operation);
-    return bgrsRequest(operation, this.config.types);
+    return bgrsRequest(operation, this.inputs.nameOf(operation), this.config.types);
   }
 
   /** What has been told of it, oldest first, after entry `after`; the last line is `done`. `verbose` shows all that happened. */

@@ -2,22 +2,25 @@ import { Injectable, Module, type OnModuleInit } from '@nestjs/common';
 import { GatewayConfig } from '../../config/config.js';
 import { CallbackPresenters } from '../../operations/callback-presenters.js';
 import { OperationsModule } from '../../operations/operations.module.js';
+import { UpstreamInputs } from '../../operations/types/upstream-input.js';
+import { UpstreamInputsModule } from '../../operations/upstream.module.js';
 import { bgrsRequest } from './bgrs.response.js';
 
 @Injectable()
 class BgrsPresenter implements OnModuleInit {
   constructor(
     private readonly presenters: CallbackPresenters,
+    private readonly inputs: UpstreamInputs,
     private readonly config: GatewayConfig,
   ) {}
 
   onModuleInit(): void {
     this.presenters.register('bgrs', (operation) =>
-      JSON.stringify(bgrsRequest(operation, this.config.types)),
+      JSON.stringify(bgrsRequest(operation, this.inputs.nameOf(operation), this.config.types)),
     );
   }
 }
 
 /** Lets any process that ends operations speak the bgrs dialect in callbacks. */
-@Module({ imports: [OperationsModule], providers: [BgrsPresenter] })
+@Module({ imports: [OperationsModule, UpstreamInputsModule], providers: [BgrsPresenter] })
 export class BgrsPresenterModule {}

@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags, ApiOperation } from '@nestjs/swagger';
-import { AccountId, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, HasScope, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import type { EndpointEntity } from '../../endpoints/endpoint.entity.js';
 import { EndpointStore } from '../../endpoints/endpoint.store.js';
@@ -16,6 +16,7 @@ import { AttemptResponse } from './delivery.response.js';
 import { ChangeEndpointRequest, CreateEndpointRequest, RecoverRequest } from './endpoint.request.js';
 import { EndpointResponse, EndpointStatsResponse, RecoveryResponse } from './endpoint.response.js';
 import { limitOf, PageQuery } from './operation.request.js';
+import { withoutQuery } from './operation.response.js';
 
 const DAY_S = 86_400;
 
@@ -47,8 +48,8 @@ export class EndpointsController {
     @AccountId() accountId: string,
     @Body() request: CreateEndpointRequest,
   ): Promise<EndpointResponse> {
-    const { endpoint, secret } = await this.endpoints.create(accountId, describe(request, null));
-    return this.shown(endpoint, secret);
+    const { endpoint, secret } = await this.endpoints.create(accountId, describe(request, null, ''));
+    return this.shown(endpoint, true, secret);
   }
 
   /** The account's endpoints. */
@@ -56,14 +57,18 @@ export class EndpointsController {
   @ApiOperation({ operationId: 'listEndpoints' })
   @NeedsScope('operations:read')
   @ApiPage(EndpointResponse)
-  async list(@AccountId() accountId: string, @Query() query: PageQuery): Promise<Page<EndpointResponse>> {
+  async list(
+    @AccountId() accountId: string,
+    @HasScope('endpoints:write') whole: boolean,
+    @Query() query: PageQuery,
+  ): Promise<Page<EndpointResponse>> {
     const limit = limitOf(query);
     const rows = await this.store.list(accountId, decodeCursor(query.cursor, '', TEXT_KEY), limit + 1);
     return toPage(
       rows,
       limit,
       (endpoint) => endpoint.id,
-      (endpoint) => this.shown(endpoint),
+      (endpoint) => this.shown(endpoint, whole),
     );
   }
 
@@ -71,8 +76,12 @@ export class EndpointsController {
   @Get(':id')
   @ApiOperation({ operationId: 'getEndpoint' })
   @NeedsScope('operations:read')
-  async read(@AccountId() accountId: string, @Param('id') id: string): Promise<EndpointResponse> {
-    return this.shown(await this.endpoints.find(accountId, id));
+  async read(
+    @AccountId() accountId: string,
+    @HasScope('endpoints:write') whole: boolean,
+    @Param('id') id: string,
+  ): Promise<EndpointResponse> {
+    return this.shown(await this.endpoints.find(accountId, id), whole);
   }
 
   /** Changes what is given; deliveries that still wait go to the new URL. */
@@ -86,7 +95,9 @@ export class EndpointsController {
     @Param('id') id: string,
     @Body() request: ChangeEndpointRequest,
   ): Promise<EndpointResponse> {
-    return this.shown(await this.endpoints.change(accountId, id, (current) => describe(request, current)));
+    return this.shown(
+      await this.endpoints.change(accountId, id, (current, url) => describe(request, current, url)),
+    );
   }
 
   /** Deletes it and cancels what was still owed to it; the log stays. */
@@ -188,15 +199,22 @@ export class EndpointsController {
     return EndpointStatsResponse.from(await this.store.stats(accountId, id, 24));
   }
 
-  private shown(endpoint: EndpointEntity, secret?: string): EndpointResponse {
-    return EndpointResponse.from(endpoint, this.endpoints.headerNames(endpoint), secret);
+  /** `whole`: with the query of its URL, for those who could change it. */
+  private shown(endpoint: EndpointEntity, whole = true, secret?: string): EndpointResponse {
+    const { url, headers } = this.endpoints.destination(endpoint);
+    const names = headers.map(({ key }) => key);
+    return EndpointResponse.from({ ...endpoint, url: whole ? url : withoutQuery(url) }, names, secret);
   }
 }
 
 /** What is given over what stands, over the defaults. */
-function describe(request: ChangeEndpointRequest, current: EndpointEntity | null): EndpointDescription {
+function describe(
+  request: ChangeEndpointRequest,
+  current: EndpointEntity | null,
+  url: string,
+): EndpointDescription {
   return {
-    url: request.url ?? current!.url,
+    url: request.url ?? url,
     description: request.description ?? current?.description ?? '',
     events: request.events ?? current?.events ?? DEFAULT_EVENTS,
     headers: request.headers ?? undefined,
