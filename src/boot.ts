@@ -118,7 +118,7 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       httpBytes: env.RINGBACK_HTTP_BYTES,
       newHostsPerMinute: env.RINGBACK_NEW_HOSTS_PER_MINUTE,
     },
-    secrets: { keys: secretKeys(env, embedded, production) },
+    secrets: { keys: secretKeys(env, embedded, production), sealBodies: env.RINGBACK_SEAL_BODIES },
     accounts: {
       slots: env.RINGBACK_SLOTS,
       quotaBytes: env.RINGBACK_QUOTA_BYTES,

@@ -111,3 +111,9 @@ export const By = createParamDecorator((_: unknown, context: ExecutionContext): 
   const { holder, ip } = context.switchToHttp().getRequest<WithHolder>();
   return { keyId: holder!.keyId, name: holder!.keyName, address: addressOf(ip) };
 });
+
+/** Whether the request's key has this scope (or `admin`), besides the one that the route needs. */
+export const HasScope = createParamDecorator((scope: Scope, context: ExecutionContext): boolean => {
+  const { scopes } = context.switchToHttp().getRequest<WithHolder>().holder!;
+  return scopes.includes('admin') || scopes.includes(scope);
+});

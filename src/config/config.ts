@@ -101,6 +101,8 @@ export abstract class EgressConfig {
 /** Keys that encrypt at rest, as RINGBACK_SECRET_KEYS holds them. */
 export abstract class SecretConfig {
   abstract readonly keys: string;
+  /** Whether bodies of requests that are made later are sealed at rest as well. */
+  abstract readonly sealBodies: boolean;
 }
 
 /** Accounts' defaults and the first admin key. */

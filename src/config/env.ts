@@ -83,8 +83,13 @@ export const SETTINGS = {
   ),
   RINGBACK_SECRET_KEYS: optional(
     'made once when the database is embedded',
-    'Keys that encrypt signing secrets, callback headers and client certificates at rest: `id:base64(32 bytes),…`. The first one encrypts, all decrypt.',
+    'Keys that encrypt signing secrets, callback headers, client certificates and what else docs/security.md names at rest: `id:base64(32 bytes),…`. The first one encrypts, all decrypt.',
     parsable(parseSecretKeys),
+  ),
+  RINGBACK_SEAL_BODIES: setting(
+    'false',
+    'Store the bodies of `http.request` and of requests in the background at the gateway encrypted too, with RINGBACK_SECRET_KEYS. Headers, queries and batches always are.',
+    boolean,
   ),
   RINGBACK_ALLOWED_PRIVATE: optional(
     'loopback when the database is embedded, else none',

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
+import { finished, Readable, Transform, type TransformCallback } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
@@ -48,7 +48,9 @@ export class BackgroundRequests {
       throw new FileTooLargeError(MOST_UPLOAD_BYTES);
     ready();
     const { stream, tries } = batch ? await batchOf(request) : { stream: request, tries: triesOf(method) };
-    const body = hasBody(request) ? await this.keep(stream, request, caller.accountId) : null;
+    const seal = this.inputs.newSeal();
+    const sealing = this.inputs.bodySealing(caller.accountId, seal, batch);
+    const body = hasBody(request) ? await this.keep(stream, request, caller.accountId, sealing) : null;
     try {
       const headers = endToEndHeaders(request.rawHeaders);
       // The body is there, and so is what followed it.
@@ -60,8 +62,8 @@ export class BackgroundRequests {
         type: UPSTREAM_REQUEST,
         input: this.inputs.seal(
           caller.accountId,
-          { method, target: upstreamTarget(target), headers, trailers },
-          { name: shownTarget(target), user_id: caller.userId, tries, batch, body },
+          { method, name: shownTarget(target), target: upstreamTarget(target), headers, trailers },
+          { user_id: caller.userId, tries, batch, body, seal },
         ),
         callback: callbackUrl === undefined ? null : { url: callbackUrl, headers: [] },
         correlation: null,
@@ -85,20 +87,53 @@ export class BackgroundRequests {
     stream: Readable,
     request: IncomingMessage,
     accountId: string,
-  ): Promise<{ file: string; size: number }> {
+    sealing: { key: string; stream: Transform } | null,
+  ): Promise<{ file: string; size: number; key?: string }> {
     // Twice the class: once for a request that waits, once for its rerun as long as it can be seen.
     const keptS = 2 * (this.config.retention.get(RETENTION) ?? 0);
     const announced = Number(request.headers['content-length'] ?? 0);
-    const { id, size } = await this.quotas.file(accountId, announced, MOST_UPLOAD_BYTES, (mostBytes) =>
-      this.files.save(stream, {
-        accountId,
-        name: 'request',
-        contentType: request.headers['content-type'] ?? 'application/octet-stream',
-        expiresAt: new Date(Date.now() + keptS * 1000),
-        mostBytes,
-      }),
-    );
-    return { file: id, size };
+    const described = {
+      accountId,
+      name: 'request',
+      contentType: sealing
+        ? 'application/octet-stream'
+        : (request.headers['content-type'] ?? 'application/octet-stream'),
+      expiresAt: new Date(Date.now() + keptS * 1000),
+    };
+    let counted: Counting | undefined;
+    const { id, size } = await this.quotas.file(accountId, announced, MOST_UPLOAD_BYTES, (mostBytes) => {
+      if (sealing === null) return this.files.save(stream, { ...described, mostBytes });
+      // What was announced is counted: sealed, it is somewhat longer.
+      counted = new Counting(mostBytes).from(stream).into(sealing.stream);
+      return this.files.save(sealing.stream, described);
+    });
+    return counted && sealing ? { file: id, size: counted.size, key: sealing.key } : { file: id, size };
+  }
+}
+
+/** Knows how many bytes went through, and lets no more than allowed. */
+class Counting extends Transform {
+  size = 0;
+
+  constructor(private readonly mostBytes: number) {
+    super();
+  }
+
+  /** Takes what this stream gives. (`pipeline` would destroy it for a fault of ours, and with it the connection of the answer.) */
+  from(stream: Readable): this {
+    finished(stream, { writable: false }, (error) => error && this.destroy(error));
+    stream.pipe(this);
+    return this;
+  }
+
+  into(sealing: Transform): this {
+    this.on('error', (error) => sealing.destroy(error)).pipe(sealing);
+    return this;
+  }
+
+  override _transform(chunk: Buffer, _encoding: string, done: TransformCallback): void {
+    this.size += chunk.length;
+    done(this.size > this.mostBytes ? new FileTooLargeError(this.mostBytes) : null, chunk);
   }
 }
 

@@ -16,7 +16,7 @@ import { isTerminal } from '../operations/operation.state.js';
 import { OperationsService } from '../operations/operations.service.js';
 import { bgrsDetail, bgrsRequest, resultOf } from './bgrs.response.js';
 import { GatewayCredentials } from './gateway-credentials.js';
-import { isProgressToken, type UpstreamInput } from './upstream-input.js';
+import { isProgressToken, type UpstreamInput, UpstreamInputs } from './upstream-input.js';
 
 /** Room for three runs of the largest batch, so that whoever doesn't page sees `done` too. */
 const MOST_DETAILS = 5_000;
@@ -33,6 +33,7 @@ export class BgrsController {
     private readonly history: HistoryStore,
     private readonly waits: OperationWaits,
     private readonly files: FilesService,
+    private readonly inputs: UpstreamInputs,
     private readonly config: GatewayConfig,
   ) {}
 
@@ -44,7 +45,7 @@ export class BgrsController {
   ) {
     const { operation, isOwn } = await this.readable(rid, request);
     if (isOwn) acknowledgeSent(reply, this.operations, operation.accountId, operation);
-    return bgrsRequest(operation, this.config.types);
+    return bgrsRequest(operation, this.inputs.nameOf(operation), this.config.types);
   }
 
   /** What has been told of it, oldest first, after entry `after`; the last line is `done`. `verbose` shows all that happened. */

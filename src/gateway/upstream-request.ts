@@ -74,7 +74,7 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
     // What the upstream tells comes by another way, and must not stand before this.
     await context.recorded();
     try {
-      const body = input.body && (await context.openFile(input.body.file)).stream;
+      const body = await this.bodyOf(input, context);
       const response = await this.upstream.send({
         method: asked.method,
         target: asked.target,
@@ -112,9 +112,7 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
     asked: OpenedRequest,
     context: RunContext,
   ): Promise<OperationOutcome> {
-    const items = JSON.parse(
-      (await buffer((await context.openFile(input.body!.file)).stream)).toString(),
-    ) as BatchItem[];
+    const items = JSON.parse((await buffer((await this.bodyOf(input, context))!)).toString()) as BatchItem[];
     const limit = pLimit(AT_ONCE);
     let ended = 0;
     let room = MOST_BATCH;
@@ -201,6 +199,12 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
         ...this.reporting(asked, context),
       ],
     };
+  }
+
+  private async bodyOf(input: UpstreamInput, context: OperationContext): Promise<Readable | null> {
+    if (input.body === null) return null;
+    const { stream } = await context.openFile(input.body.file);
+    return this.inputs.openBody(context.accountId, input, stream);
   }
 
   /** By what the upstream may report progress. */

@@ -59,6 +59,11 @@ export interface OperationHandler<Input = unknown> {
    * as those of callbacks do.
    */
   calls?(input: Input): string;
+  /**
+   * What of an input is stored sealed, as callback headers are, and what is not; together they are the input. `bodies`: the
+   * operator wants bodies sealed too. Without it, all of the input is stored as it is.
+   */
+  conceal?(input: object, bodies: boolean): { readonly shown: object; readonly sealed: object };
   /** Why nobody may submit this type here; null, or not there: everybody may. */
   readonly disabled?: string | null;
 }

@@ -19,6 +19,7 @@ import { OperationsService } from './operations.service.js';
 import { QuotaStore } from './quota.store.js';
 import { Quotas } from './quotas.js';
 import { RetentionStore } from './retention.store.js';
+import { SealedInputs } from './sealed-inputs.js';
 import { HttpRequestHandler } from './types/http-request.js';
 import { EchoHandler, SleepHandler } from './types/trials.js';
 import { UnservedStore } from './unserved.store.js';
@@ -41,6 +42,7 @@ import { UnservedStore } from './unserved.store.js';
     PollPace,
     QuotaStore,
     Quotas,
+    SealedInputs,
     OperationsService,
     OriginCalls,
     HttpRequestHandler,
@@ -60,6 +62,7 @@ import { UnservedStore } from './unserved.store.js';
     OperationWaits,
     PollPace,
     Quotas,
+    SealedInputs,
     OperationsService,
   ],
 })

@@ -10,6 +10,7 @@ import { UrlPolicy } from '../egress/url-policy.js';
 import type { FileEntity } from '../files/file.entity.js';
 import { filesNamed, FilesService } from '../files/files.service.js';
 import { SecretBox } from '../signing/secret-box.js';
+import { openDestination, sealDestination } from '../signing/sealed-destination.js';
 import { Step } from '../tracing/spans.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
 import type { Face, OperationEntity } from './operation.entity.js';
@@ -31,6 +32,7 @@ import { PollPace } from './poll-pace.js';
 import { randomId } from '../database/random-id.js';
 import { type Admitted, Quotas } from './quotas.js';
 import { RetentionStore } from './retention.store.js';
+import { SealedInputs } from './sealed-inputs.js';
 
 /** An operation as a caller submits it, whatever the face. */
 export interface Submission {
@@ -90,6 +92,7 @@ export class OperationsService {
     private readonly policy: UrlPolicy,
     private readonly hosts: CallbackHosts,
     private readonly box: SecretBox,
+    private readonly inputs: SealedInputs,
     private readonly dispatcher: OperationDispatcher,
     private readonly ender: OperationEnder,
     private readonly deliveries: DeliveryStore,
@@ -307,22 +310,17 @@ export class OperationsService {
         'operation-expired',
         'its input has expired and is gone: submit it anew',
       );
+    const { callbackUrl: url, callbackHeaders: sealed } = operation;
     const place = { account: accountId, row: rid, column: 'callback_headers' };
-    const headers =
-      operation.callbackHeaders === null ? '[]' : this.box.open(operation.callbackHeaders, place);
     return this.accept({
       accountId,
       face: operation.face,
       type: operation.type,
-      input: operation.input === null ? undefined : JSON.parse(operation.input),
+      input: operation.input === null ? undefined : this.inputs.open(operation),
       callback:
-        operation.callbackUrl === null
+        url === null
           ? null
-          : {
-              url: operation.callbackUrl,
-              headers: JSON.parse(headers) as GivenHeader[],
-              thinOver: operation.callbackThinOver,
-            },
+          : { ...openDestination(this.box, { url, sealed }, place), thinOver: operation.callbackThinOver },
       correlation: operation.correlation,
       priority: operation.priority,
       runAt: null,
@@ -352,23 +350,20 @@ export class OperationsService {
     if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl, 'callback.url');
     if (called !== undefined) await this.admitHost(submission.accountId, called, 'input.url');
     const { callback, accountId, idempotency, silentMs = null } = submission;
+    const place = { account: accountId, row: rid, column: 'callback_headers' };
+    const headers = callback?.headers ?? [];
+    const destination =
+      callbackUrl === null ? null : sealDestination(this.box, { url: callbackUrl, headers }, place);
     const input = submission.input === undefined ? null : JSON.stringify(submission.input);
     return {
       rid,
       accountId,
       face: submission.face,
       type: type.name,
-      input,
+      input: input && this.inputs.seal(type, { accountId, rid }, input),
       files: input === null ? [] : filesNamed(input),
-      callbackUrl,
-      callbackHeaders:
-        callback && callback.headers.length > 0
-          ? this.box.seal(JSON.stringify(callback.headers), {
-              account: accountId,
-              row: rid,
-              column: 'callback_headers',
-            })
-          : null,
+      callbackUrl: destination?.url ?? null,
+      callbackHeaders: destination?.sealed ?? null,
       callbackThinOver: callback?.thinOver ?? null,
       correlation: submission.correlation,
       priority: submission.priority,

@@ -109,7 +109,7 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
       httpBytes: 64 * 1024 * 1024,
       newHostsPerMinute: 60,
     },
-    secrets: { keys: `k1:${Buffer.alloc(32, 7).toString('base64')}` },
+    secrets: { keys: `k1:${Buffer.alloc(32, 7).toString('base64')}`, sealBodies: false },
     accounts: {
       slots: 20,
       quotaBytes: 0,

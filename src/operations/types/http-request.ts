@@ -6,6 +6,7 @@ import { HEADER_NAME } from '../../config/header-form.js';
 import { HttpRequestEgress } from '../../egress/egress.module.js';
 import type { EgressResponse } from '../../egress/egress.js';
 import { isForbiddenHeader } from '../../egress/header-rules.js';
+import { shownUrl } from '../../signing/sealed-destination.js';
 import type { OperationContext } from '../operation-context.js';
 import { OperationError } from '../operation-context.js';
 import type { RunContext } from '../operation-run.js';
@@ -70,6 +71,16 @@ export class HttpRequestHandler implements OperationHandler<HttpRequestInput> {
 
   calls({ url }: HttpRequestInput): string {
     return url;
+  }
+
+  /** The query and the headers often hold a token. */
+  conceal(input: object, bodies: boolean): { shown: object; sealed: object } {
+    const { headers, body, ...rest } = input as HttpRequestInput;
+    const withBody = body === undefined ? {} : { body };
+    return {
+      shown: { ...rest, url: shownUrl(rest.url), ...(bodies ? {} : withBody) },
+      sealed: { url: rest.url, ...(headers === undefined ? {} : { headers }), ...(bodies ? withBody : {}) },
+    };
   }
 
   check(input: HttpRequestInput): FieldError[] {
