@@ -26,6 +26,7 @@ import { LegalMoves1764400000100 } from './migrations/1764400000100-legal-moves.
 import { ThinOver1764430000100 } from './migrations/1764430000100-thin-over.js';
 import { ClientCertificate1764430000110 } from './migrations/1764430000110-client-certificate.js';
 import { FastStart1764500000100 } from './migrations/1764500000100-fast-start.js';
+import { OriginCalls1764420000100 } from './migrations/1764420000100-origin-calls.js';
 import { Functions } from './migrations/functions.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { AuditEntity } from './src/accounts/audit.entity.js';
@@ -43,6 +44,7 @@ import {
 import { FileEntity, FileUseEntity } from './src/files/file.entity.js';
 import { ChoreEntity } from './src/housekeeping/chore.entity.js';
 import { LedgerEntity, LedgerEntryEntity } from './src/operations/ledger.entity.js';
+import { OriginCallEntity } from './src/operations/origin-call.entity.js';
 import {
   HistoryEntryEntity,
   IdempotencyKeyEntity,
@@ -75,6 +77,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       FileEntity,
       EndpointEntity,
       OriginEntity,
+      OriginCallEntity,
       ReceiverEntity,
       CallbackHostEntity,
       RecoveryEntity,
@@ -114,6 +117,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       ThinOver1764430000100,
       ClientCertificate1764430000110,
       FastStart1764500000100,
+      OriginCalls1764420000100,
       Functions,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.

@@ -285,6 +285,13 @@ CREATE TABLE origin (
   CONSTRAINT origin_pkey PRIMARY KEY (name)
 );
 
+CREATE TABLE origin_call (
+  request_id bigint NOT NULL,
+  lease_token uuid NOT NULL,
+  origin text NOT NULL,
+  CONSTRAINT origin_call_pkey PRIMARY KEY (request_id)
+);
+
 CREATE TABLE process (
   id text NOT NULL,
   roles text[] NOT NULL,
@@ -387,6 +394,7 @@ CREATE INDEX operation_ready ON operation USING btree (account_id, priority DESC
 CREATE INDEX operation_scheduled ON operation USING btree (account_id) WHERE (phase = 'scheduled'::text);
 CREATE INDEX operation_slots ON operation USING btree (account_id, due_at) WHERE (phase = ANY (ARRAY['hinted'::text, 'running'::text]));
 CREATE INDEX operation_sweep ON operation USING btree (COALESCE(sweep_at, expires_at)) INCLUDE (state, type) WHERE (due_at IS NULL);
+CREATE INDEX origin_call_origin ON origin_call USING btree (origin);
 CREATE INDEX receiver_known ON receiver USING btree (known_at);
 CREATE INDEX recovery_account ON recovery USING btree (account_id);
 CREATE INDEX recovery_running ON recovery USING btree (created_at) WHERE (state = 'running'::text);
@@ -1825,6 +1833,34 @@ AS $function$
         RETURN most;
       END $function$;
 
+CREATE OR REPLACE FUNCTION take_origin_place(wanted text, operation bigint, token uuid, most integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+      DECLARE
+        known origin%ROWTYPE;
+        at_once integer;
+      BEGIN
+        PERFORM pg_advisory_xact_lock(hashtextextended(wanted, 7164225005));
+        DELETE FROM origin_call c WHERE c.origin = wanted AND NOT EXISTS (
+          SELECT FROM operation o WHERE o.request_id = c.request_id AND o.lease_token = c.lease_token);
+        SELECT count(*) INTO at_once FROM origin_call c WHERE c.origin = wanted AND c.request_id <> operation;
+        SELECT * INTO known FROM origin WHERE name = wanted;
+        IF known.proven_at IS NULL THEN
+          -- As callbacks are dispatched to it: one at once and 60 a minute.
+          IF at_once > 0 OR (SELECT count(*) FROM unnest(known.asked_at) AS a (at) WHERE a.at > now() - interval '1 minute') >= 60 THEN
+            RETURN false;
+          END IF;
+          INSERT INTO origin AS o (name, asked_at) VALUES (wanted, ARRAY[now()])
+          ON CONFLICT (name) DO UPDATE SET asked_at = (o.asked_at || now())[greatest(1, cardinality(o.asked_at) - 58):];
+        ELSIF at_once >= most THEN
+          RETURN false;
+        END IF;
+        INSERT INTO origin_call AS c (request_id, lease_token, origin) VALUES (operation, token, wanted)
+        ON CONFLICT (request_id) DO UPDATE SET lease_token = token, origin = wanted;
+        RETURN true;
+      END $function$;
+
 CREATE TRIGGER delivery_move AFTER UPDATE OF state ON delivery FOR EACH ROW WHEN (((old.state <> new.state) AND (NOT (((old.state = 'Pending'::text) AND (new.state = ANY (ARRAY['Delivered'::text, 'Exhausted'::text, 'Canceled'::text]))) OR ((old.state = ANY (ARRAY['Exhausted'::text, 'Delivered'::text])) AND (new.state = 'Pending'::text)))))) EXECUTE FUNCTION refuse_move();
 CREATE TRIGGER operation_move AFTER UPDATE OF state ON operation FOR EACH ROW WHEN (((old.state <> new.state) AND (NOT (((old.state = 'Waiting'::text) AND (new.state = ANY (ARRAY['Executing'::text, 'Failed'::text, 'Canceled'::text]))) OR ((old.state = 'Executing'::text) AND (new.state = ANY (ARRAY['Waiting'::text, 'Finished'::text, 'Failed'::text, 'Canceled'::text]))))))) EXECUTE FUNCTION refuse_move();
 
@@ -1883,6 +1919,7 @@ COMMENT ON TABLE origin IS 'what is known of destinations: one that has never an
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
 COMMENT ON COLUMN origin.rests_until IS 'after an attempt that got no answer: not asked before, so that many that hang don''t time out at the same instants for ever';
 COMMENT ON COLUMN origin.receiver IS 'the only one that is known there; empty: there are others, for whom a part of its room is kept';
+COMMENT ON TABLE origin_call IS 'runs of http.request that have a place at their origin; one whose operation has another lease, or none, has left it';
 COMMENT ON TABLE process IS 'who works: each process says so every 10 s; nothing is decided by it';
 COMMENT ON TABLE receiver IS 'whether those that deliveries go to have answered or were silent, as known since their last change';
 COMMENT ON COLUMN receiver.rests_until IS 'as of origins';

@@ -69,7 +69,7 @@ export async function startProcess(
   { build = TODAY, settings }: Setup,
 ): Promise<ServiceProcess> {
   const port = await freePort();
-  const key = `rb_bench_${'k'.repeat(24)}`;
+  const key = 'rb_bench_0123456789abcdefghijklmnop';
   const child = leftovers.spawn(
     process.execPath,
     [

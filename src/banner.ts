@@ -14,7 +14,7 @@ export function banner(
   place: KeyPlace,
   trouble: string | null,
 ): string {
-  const where = `${http.publicUrl} (docs at ${http.publicUrl}/docs)`;
+  const where = http.docs ? `${http.publicUrl} (docs at ${http.publicUrl}/docs)` : http.publicUrl;
   const lines = ['', trouble === null ? `Ringback is ready: ${where}` : `Ringback listens: ${where}`];
   if (trouble !== null) lines.push(`It is not ready: ${trouble}.`);
   if (gateway.upstream !== undefined && roles.has('gateway'))
@@ -66,7 +66,7 @@ function keyLines(place: KeyPlace): string[] {
       return [`Your first API key is in ${place.path}. ${ANOTHER}`];
     case 'given':
       return [
-        'Your first API key is that of RINGBACK_API_KEY. To replace it, change the variable and start again.',
+        'Your first API key is that of RINGBACK_API_KEY, as long as it is set. To replace it, change the variable and start again.',
       ];
     case 'unknown':
       return [`API keys are shown only when they are made. ${ANOTHER}`];

@@ -74,6 +74,7 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       host: listenHost(env),
       port,
       publicUrl: (env.RINGBACK_PUBLIC_URL ?? `http://${host}:${port}`).replace(/\/+$/, ''),
+      docs: env.RINGBACK_DOCS,
       bodyIdleS: env.RINGBACK_BODY_IDLE_S,
       bodyMinRate: env.RINGBACK_BODY_MIN_RATE,
       bodyRateWindowS: 30,
@@ -113,10 +114,11 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       proxy: env.RINGBACK_EGRESS_PROXY,
       proxyResolves: env.RINGBACK_EGRESS_PROXY_RESOLVES,
       ca: env.RINGBACK_EGRESS_CA ?? [],
-      httpHosts: env.RINGBACK_HTTP_HOSTS,
+      httpHosts: httpHosts(env, production),
+      httpBytes: env.RINGBACK_HTTP_BYTES,
       newHostsPerMinute: env.RINGBACK_NEW_HOSTS_PER_MINUTE,
     },
-    secrets: { keys: secretKeys(env, embedded, production) },
+    secrets: { keys: secretKeys(env, embedded, production), sealBodies: env.RINGBACK_SEAL_BODIES },
     accounts: {
       slots: env.RINGBACK_SLOTS,
       quotaBytes: env.RINGBACK_QUOTA_BYTES,
@@ -152,6 +154,12 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       auditS: env.RINGBACK_AUDIT_RETENTION,
     },
   };
+}
+
+/** Any public host while trying things out; in production somebody must have said so. */
+function httpHosts({ RINGBACK_HTTP_HOSTS: named }: Env, production: boolean): string[] | undefined | null {
+  if (named === undefined) return production ? null : undefined;
+  return named.includes('*') ? undefined : named;
 }
 
 function namedHost({ HOST, NODE_ENV }: Env): string {

@@ -81,7 +81,9 @@ export async function serve(): Promise<void> {
 async function checkFirstKey(app: NestFastifyApplication, env: Env): Promise<void> {
   if (env.NODE_ENV !== 'production' || env.RINGBACK_API_KEY !== undefined) return;
   if (await app.get(AccountsService).hasKeys()) return;
-  throw new SettingError(`RINGBACK_API_KEY is missing, and this database has no key yet: ${API_KEY_REMEDY}`);
+  throw new SettingError(
+    `RINGBACK_API_KEY is missing, and this database has no other key: ${API_KEY_REMEDY}`,
+  );
 }
 
 /** Tells people in development, and programs in production. */

@@ -16,12 +16,14 @@ export type WebhookVerificationCode =
   | 'too_new'
   /** No signature is one of the given secrets' or keys': forged, changed, or signed with another secret. */
   | 'no_match'
-  /** The signature is right, and the body is no JSON. */
+  /** The signature is right, and the body is no JSON; or it is neither text nor bytes, but parsed already. */
   | 'malformed_body'
   /** Your own fault: no secret or key was given. */
   | 'no_secret'
-  /** Your own fault: a secret is not `whsec_…`, or a key not `whpk_…` of 32 bytes. */
-  | 'malformed_secret';
+  /** Your own fault: a secret is not `whsec_…` of at least 16 bytes, or a key not `whpk_…` of 32 bytes. */
+  | 'malformed_secret'
+  /** Your own fault: `toleranceS` or `now` is no number that time can be compared with. */
+  | 'malformed_options';
 
 /** The only error that `verify` rejects with. Answer 401, and never act on the body. */
 export class WebhookVerificationError extends Error {
@@ -55,6 +57,8 @@ type CryptoKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 
 const HMAC_PREFIX = 'whsec_';
 const PUBLIC_PREFIX = 'whpk_';
+/** The least key that a MAC is worth anything with; Standard Webhooks wants 24 to 64 bytes. */
+const LEAST_SECRET_BYTES = 16;
 
 /**
  * Resolves with the parsed body of a callback that one of the secrets (`whsec_…`) or public keys (`whpk_…`) signed.
@@ -64,14 +68,14 @@ export async function verify<T = unknown>(
   body: string | Uint8Array,
   headers: WebhookHeaders,
   secretOrKeys: string | readonly string[],
-  options: VerifyOptions = {},
+  options?: VerifyOptions,
 ): Promise<T> {
   const keys = await importKeys(typeof secretOrKeys === 'string' ? [secretOrKeys] : secretOrKeys);
   const id = header(headers, 'webhook-id');
   const timestamp = header(headers, 'webhook-timestamp');
   const signatures = header(headers, 'webhook-signature').split(' ');
-  checkTimestamp(timestamp, options);
-  const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body;
+  checkTimestamp(timestamp, options ?? {});
+  const bytes = bytesOf(body);
   if (!(await signedByOne(signatures, keys, signedContent(`${id}.${timestamp}.`, bytes)))) {
     throw new WebhookVerificationError('no_match', 'no signature matches: was the body changed before this?');
   }
@@ -82,25 +86,42 @@ export async function verify<T = unknown>(
   }
 }
 
-function header(headers: WebhookHeaders, name: string): string {
+function bytesOf(body: string | Uint8Array): Uint8Array {
+  if (typeof body === 'string') return new TextEncoder().encode(body);
+  if (ArrayBuffer.isView(body)) return body;
+  throw new WebhookVerificationError('malformed_body', 'give the body as it came, as text or bytes');
+}
+
+function header(headers: WebhookHeaders | undefined, name: string): string {
   const value = isHeaders(headers)
     ? headers.get(name)
-    : Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1];
+    : Object.entries(headers ?? {}).find(([key]) => key.toLowerCase() === name)?.[1];
   if (typeof value === 'string' && value !== '') return value;
   throw new WebhookVerificationError('missing_header', `there is no ${name} header`);
 }
 
-function isHeaders(headers: WebhookHeaders): headers is { get(name: string): string | null } {
-  return typeof headers.get === 'function';
+function isHeaders(headers: WebhookHeaders | undefined): headers is { get(name: string): string | null } {
+  return typeof headers?.get === 'function';
 }
 
 function checkTimestamp(timestamp: string, { toleranceS = 300, now = Date.now() }: VerifyOptions): void {
+  // Every comparison with NaN is false: the replay window would be open for ever.
+  if (!isTime(toleranceS) || !isTime(now)) {
+    throw new WebhookVerificationError(
+      'malformed_options',
+      'toleranceS and now must be finite numbers, not below 0',
+    );
+  }
   if (!/^\d{1,15}$/.test(timestamp)) {
     throw new WebhookVerificationError('malformed_timestamp', 'webhook-timestamp is no number of seconds');
   }
   const ageS = Math.floor(now / 1000) - Number(timestamp);
   if (ageS > toleranceS) throw new WebhookVerificationError('too_old', `it was signed ${ageS} s ago`);
   if (-ageS > toleranceS) throw new WebhookVerificationError('too_new', `it was signed ${-ageS} s ahead`);
+}
+
+function isTime(given: unknown): given is number {
+  return Number.isFinite(given) && (given as number) >= 0;
 }
 
 /** Constant-time: `subtle.verify` compares, never this code. */
@@ -123,18 +144,23 @@ function signedContent(head: string, body: Uint8Array): Uint8Array<ArrayBuffer> 
   return content;
 }
 
-function importKeys(texts: readonly string[]): Promise<VerifyingKey[]> {
-  if (texts.length > 0) return Promise.all(texts.map(importKey));
+function importKeys(texts: readonly string[] | undefined): Promise<VerifyingKey[]> {
+  if (Array.isArray(texts) && texts.length > 0) return Promise.all(texts.map(importKey));
   return Promise.reject(new WebhookVerificationError('no_secret', 'give a whsec_… secret or a whpk_… key'));
 }
 
-async function importKey(text: string): Promise<VerifyingKey> {
+async function importKey(given: unknown): Promise<VerifyingKey> {
+  // A list of environment variables may hold one that isn't set.
+  const text = typeof given === 'string' ? given : '';
   const isPublic = text.startsWith(PUBLIC_PREFIX);
   const prefix = isPublic ? PUBLIC_PREFIX : HMAC_PREFIX;
   const raw = text.startsWith(prefix) ? decode(text.slice(prefix.length)) : undefined;
   // The message never shows the secret: it ends up in logs.
-  if (!raw?.length || (isPublic && raw.length !== 32)) {
-    throw new WebhookVerificationError('malformed_secret', 'expected whsec_… or whpk_… and base64');
+  if (!raw || (isPublic ? raw.length !== 32 : raw.length < LEAST_SECRET_BYTES)) {
+    throw new WebhookVerificationError(
+      'malformed_secret',
+      `expected whsec_ and base64 of at least ${LEAST_SECRET_BYTES} bytes, or whpk_ and base64 of 32`,
+    );
   }
   const algorithm = isPublic ? 'Ed25519' : { name: 'HMAC', hash: 'SHA-256' };
   const key = await crypto.subtle.importKey('raw', raw, algorithm, false, ['verify']);

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { freePort } from './support/app.js';
+import { freePort, TEST_KEY_ID } from './support/app.js';
 import { newDatabase, rowsOf } from './support/database.js';
 import { Receiver } from './support/receiver.js';
 import { Service, sharedBy, temporaryFolder } from './support/service.js';
@@ -42,8 +42,8 @@ describe('a start', { timeout: 60_000 }, () => {
       port: Number(service.port),
       postgresql: host + pathname,
       queue: sharedBy(database)['REDIS_URL'] === undefined ? 'postgresql' : 'redis',
-      handlers: expect.arrayContaining(['echo', 'http.request']),
-      key_ids: ['key_environment'],
+      handlers: expect.arrayContaining(['echo', 'sleep']),
+      key_ids: [TEST_KEY_ID],
     });
     expect(service.output()).not.toContain(service.client.key);
     expect(service.output()).not.toContain('curl');
@@ -55,17 +55,25 @@ describe('a start', { timeout: 60_000 }, () => {
     ).toEqual([]);
   });
 
-  it('in production is refused without RINGBACK_API_KEY where the database has no key, and stores none', async () => {
+  it('in production is refused without RINGBACK_API_KEY where the database has no other key, and stores none', async () => {
     const database = await newDatabase();
     const environment = { ...sharedBy(database), ...production, RINGBACK_API_KEY: '' };
-    expect(await refusal(environment)).toContain(
-      'RINGBACK_API_KEY is missing, and this database has no key yet',
-    );
+    const missing = 'RINGBACK_API_KEY is missing, and this database has no other key';
+    expect(await refusal(environment)).toContain(missing);
     expect(await rowsOf(database, 'SELECT id FROM api_key')).toEqual([]);
     const first = await Service.start({ ...sharedBy(database), ...production });
+    // The variable's key ends with it.
+    expect(await refusal(environment)).toContain(missing);
+    const [account] = (await first.client.get('/v1/accounts')).body.data;
+    const made = await first.client.post(`/v1/accounts/${account.id}/keys`, {
+      name: 'own',
+      scopes: ['admin'],
+    });
+    expect(made.status).toBe(201);
     expect(await first.end('SIGTERM')).toBe(0);
     await using later = await Service.start(environment);
-    expect((await later.client.get('/v1/accounts')).status).toBe(200);
+    expect((await later.client.get('/v1/accounts')).status).toBe(401);
+    expect((await later.client.withKey(made.body.key).get('/v1/accounts')).status).toBe(200);
   });
 
   it('in production names all settings that are missing, at once', async () => {

@@ -14,7 +14,7 @@ import { LEASE_S, PROCESS_NAMES, type ProcessName, PROCESSES, RECEIVERS } from '
 import { Upstream } from './upstream.js';
 
 const HANDLERS = fileURLToPath(new URL('./handlers.js', import.meta.url));
-const ADMIN_KEY = `rb_chaos_${'k'.repeat(24)}`;
+const ADMIN_KEY = 'rb_chaos_0123456789abcdefghijklmnop';
 const BOOT_MS = 60_000;
 /** Long enough in sum to outlast every fault, so that no delivery is Exhausted by them. */
 const RETRY_SCHEDULE = [0.2, 0.5, 1, 2, 3, 5, 5, 5, 10, 10, 10, 10, 10, 10];

@@ -25,7 +25,15 @@ export interface AccountChange {
   readonly requestsPerS?: number | null | undefined;
 }
 
+type NewApiKey = Pick<ApiKeyEntity, 'id' | 'accountId' | 'name' | 'hash' | 'scopes' | 'expiresAt'>;
+
+/** What the id of a key begins with that is given by RINGBACK_API_KEY. */
+export const GIVEN_KEY = 'key_environment_';
 const UNIQUE_VIOLATION = '23505';
+const INSERT_KEY =
+  'INSERT INTO api_key (id, account_id, name, hash, scopes, expires_at) VALUES ($1, $2, $3, $4, $5, $6)';
+/** Those that were revoked are kept, to be known when they are given again. */
+const END_GIVEN_KEYS = `DELETE FROM api_key WHERE starts_with(id, '${GIVEN_KEY}') AND revoked_at IS NULL`;
 
 /** Every statement on accounts and keys. */
 @Injectable()
@@ -104,16 +112,28 @@ export class AccountStore {
     }
   }
 
-  /** Stores a key; one with the same id is replaced. */
-  async saveKey(
-    key: Pick<ApiKeyEntity, 'id' | 'accountId' | 'name' | 'hash' | 'scopes' | 'expiresAt'>,
-  ): Promise<ApiKeyEntity> {
-    const [row] = await this.database.query<object>(
-      `INSERT INTO api_key (id, account_id, name, hash, scopes, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
-       ON CONFLICT (id) DO UPDATE SET hash = EXCLUDED.hash, account_id = EXCLUDED.account_id, revoked_at = NULL RETURNING *`,
-      [key.id, key.accountId, key.name, key.hash, key.scopes, key.expiresAt],
-    );
+  /** Stores a new key. */
+  async saveKey(key: NewApiKey): Promise<ApiKeyEntity> {
+    const [row] = await this.database.query<object>(`${INSERT_KEY} RETURNING *`, keyValues(key));
     return this.rows.to(ApiKeyEntity, row!);
+  }
+
+  /**
+   * Stores the key that an operator gives with every start, in place of the one that was given before. One that was revoked
+   * stays so: false then.
+   */
+  async saveGivenKey(key: NewApiKey): Promise<boolean> {
+    await this.database.query(
+      // Another key may have the same text: the first one, which was made and printed.
+      `WITH ended AS (${END_GIVEN_KEYS} AND id <> $1) ${INSERT_KEY} ON CONFLICT DO NOTHING`,
+      keyValues(key),
+    );
+    return (await this.holderOf(key.hash)) !== null;
+  }
+
+  /** Ends the key that was given with earlier starts. */
+  async endGivenKeys(): Promise<void> {
+    await this.database.query(END_GIVEN_KEYS);
   }
 
   async listKeys(accountId: string, after: string, limit: number): Promise<ApiKeyEntity[]> {
@@ -132,8 +152,10 @@ export class AccountStore {
     return rows.length > 0;
   }
 
-  async hasKeys(): Promise<boolean> {
-    return (await this.database.query('SELECT 1 FROM api_key LIMIT 1')).length > 0;
+  /** Whether there is a key, be it one that was given with a start or, with `own`, one that wasn't. */
+  async hasKeys(own: boolean): Promise<boolean> {
+    const which = own ? `WHERE NOT starts_with(id, '${GIVEN_KEY}')` : '';
+    return (await this.database.query(`SELECT 1 FROM api_key ${which} LIMIT 1`)).length > 0;
   }
 
   /** Notes that a key is in use, unless that was noted within the minute. */
@@ -188,4 +210,8 @@ export class AccountStore {
         }
       : null;
   }
+}
+
+function keyValues({ id, accountId, name, hash, scopes, expiresAt }: NewApiKey): unknown[] {
+  return [id, accountId, name, hash, scopes, expiresAt];
 }

@@ -1,18 +1,16 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
-import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { AccountConfig } from '../config/config.js';
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { AccountConfig, ProcessConfig } from '../config/config.js';
 import { patiently } from '../database/patience.js';
 import { randomId } from '../database/random-id.js';
 import { SigningSecrets } from '../signing/signing-secrets.store.js';
 import type { AccountEntity, ApiKeyEntity } from './account.entity.js';
-import { type AccountChange, AccountStore, type KeyHolder } from './account.store.js';
+import { type AccountChange, AccountStore, GIVEN_KEY, type KeyHolder } from './account.store.js';
 import { Audit } from './audit.js';
 import type { Actor } from './audit.store.js';
 import type { Scope } from './scopes.js';
 
 const DEFAULT_ACCOUNT = 'default';
-/** The id of the key that RINGBACK_API_KEY gives: changing the variable replaces the key. */
-const GIVEN_KEY_ID = 'key_environment';
 /** How long a valid key is remembered: the longest a revocation takes. */
 const KEY_CACHE_MS = 3_000;
 const MOST_CACHED = 10_000;
@@ -26,6 +24,7 @@ export type NewAccount = AccountChange & { readonly name: string };
 /** Accounts and their API keys. */
 @Injectable()
 export class AccountsService implements OnModuleInit {
+  private readonly logger = new Logger('Accounts');
   private readonly cache = new Map<string, { until: number; holder: Promise<KeyHolder | null> }>();
 
   /** Until when the use of a key needn't be noted again. */
@@ -36,6 +35,7 @@ export class AccountsService implements OnModuleInit {
     private readonly secrets: SigningSecrets,
     private readonly audit: Audit,
     private readonly config: AccountConfig,
+    private readonly process: ProcessConfig,
   ) {}
 
   onModuleInit(): Promise<void> {
@@ -46,16 +46,18 @@ export class AccountsService implements OnModuleInit {
   private async seeToFirst(): Promise<void> {
     const accountId = await this.ensure(DEFAULT_ACCOUNT);
     await this.secrets.ensure(accountId);
-    if (typeof this.config.firstKey === 'string') {
-      await this.store.saveKey({
-        id: GIVEN_KEY_ID,
-        accountId,
-        name: 'RINGBACK_API_KEY',
-        hash: digest(this.config.firstKey),
-        scopes: ['admin'],
-        expiresAt: null,
-      });
-    }
+    if (typeof this.config.firstKey === 'string') await this.seeToGiven(accountId, this.config.firstKey);
+    // Workers and gateways are often started without it.
+    else if (this.config.firstKey === undefined && this.process.roles.has('api'))
+      await this.store.endGivenKeys();
+  }
+
+  /** Each text has an id of its own, so that one that was revoked is known when it is given again. */
+  private async seeToGiven(accountId: string, text: string): Promise<void> {
+    const hash = digest(text);
+    const key = { id: `${GIVEN_KEY}${hash.slice(0, 16)}`, accountId, name: 'RINGBACK_API_KEY', hash };
+    const valid = await this.store.saveGivenKey({ ...key, scopes: ['admin'], expiresAt: null });
+    if (!valid) this.logger.warn('RINGBACK_API_KEY is a key that was revoked and stays so: give another one');
   }
 
   /**
@@ -63,7 +65,7 @@ export class AccountsService implements OnModuleInit {
    * before it is stored: a process that dies in between leaves no key that nobody knows.
    */
   async makeFirstKey(keep: (key: string) => void): Promise<string | null> {
-    if (this.config.firstKey !== undefined || (await this.store.hasKeys())) return null;
+    if (this.config.firstKey !== undefined || (await this.hasKeys())) return null;
     const made = newKey();
     keep(made.text);
     const accountId = await this.ensure(DEFAULT_ACCOUNT);
@@ -72,8 +74,9 @@ export class AccountsService implements OnModuleInit {
     return made.text;
   }
 
+  /** Whether there is a key that is still there once this process, which is given none, has started. */
   hasKeys(): Promise<boolean> {
-    return this.store.hasKeys();
+    return this.store.hasKeys(this.process.roles.has('api'));
   }
 
   /** Ids of the keys that may do everything; at most 20. */

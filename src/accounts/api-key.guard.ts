@@ -13,6 +13,7 @@ import { ApiSecurity } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { addressOf } from '../http/client-address.js';
 import { Problem } from '../http/problem.js';
+import { AddToRoute, type Admission, type Admits } from '../http/route-config.js';
 import { AccountsService } from './accounts.service.js';
 import type { KeyHolder } from './account.store.js';
 import type { Actor } from './audit.store.js';
@@ -26,7 +27,7 @@ type WithHolder = FastifyRequest & { holder?: KeyHolder };
 
 /** Lets requests with a valid API key of the needed scope pass. */
 @Injectable()
-export class ApiKeyGuard implements CanActivate {
+export class ApiKeyGuard implements CanActivate, Admits<Scope | null> {
   /** Credentials that it takes in place of an API key, by the names of the OpenAPI document. */
   static readonly alsoTakes: readonly Record<string, string[]>[] = [];
 
@@ -40,17 +41,22 @@ export class ApiKeyGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const http = context.switchToHttp();
     const request = http.getRequest<WithHolder>();
-    const holder = await this.holder(request);
-    void http.getResponse<FastifyReply>().headers(this.rates.spend(holder));
     const scope = this.reflector.getAllAndOverride<Scope | null>(SCOPE, [
       context.getHandler(),
       context.getClass(),
     ]);
+    if (request.holder === undefined) await this.admit(request, http.getResponse<FastifyReply>(), scope);
+    return true;
+  }
+
+  /** Notes whose request it is, and spends it from what the account may make; or fails with a Problem: 401, 403, 429. */
+  async admit(request: WithHolder, reply: FastifyReply, scope: Scope | null): Promise<void> {
+    const holder = await this.holder(request);
+    void reply.headers(this.rates.spend(holder));
     if (scope !== null && !holder.scopes.includes('admin') && !holder.scopes.includes(scope)) {
       throw new Problem(403, 'forbidden', `this API key lacks the scope ${scope}`);
     }
     request.holder = holder;
-    return true;
   }
 
   /** Whose request it is, or a Problem 401. */
@@ -62,7 +68,7 @@ export class ApiKeyGuard implements CanActivate {
       headers: { 'www-authenticate': 'Bearer' },
     });
     // Whoever sends none is told so, and has tried nothing.
-    throw request.headers.authorization === undefined ? refusal : this.logins.failed(request.ip, refusal);
+    throw request.headers.authorization ? this.logins.failed(request.ip, refusal) : refusal;
   }
 }
 
@@ -74,6 +80,7 @@ export function NeedsScope(
   return applyDecorators(
     SetMetadata(SCOPE, scope),
     UseGuards(guard),
+    AddToRoute({ admission: { guard, scope } satisfies Admission<Scope | null> }),
     ApiSecurity('bearer', scope === null ? [] : [scope]),
     ...guard.alsoTakes.map((credentials) => ApiSecurity({ ...credentials })),
   );
@@ -103,4 +110,10 @@ export const KeyId = createParamDecorator((_: unknown, context: ExecutionContext
 export const By = createParamDecorator((_: unknown, context: ExecutionContext): Actor => {
   const { holder, ip } = context.switchToHttp().getRequest<WithHolder>();
   return { keyId: holder!.keyId, name: holder!.keyName, address: addressOf(ip) };
+});
+
+/** Whether the request's key has this scope (or `admin`), besides the one that the route needs. */
+export const HasScope = createParamDecorator((scope: Scope, context: ExecutionContext): boolean => {
+  const { scopes } = context.switchToHttp().getRequest<WithHolder>().holder!;
+  return scopes.includes('admin') || scopes.includes(scope);
 });

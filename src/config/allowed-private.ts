@@ -15,12 +15,23 @@ interface AllowedEntry {
   port: number | null;
 }
 
+/** Where virtual machines of most clouds ask for their credentials: RFC 3927 and RFC 4193 addresses. */
+const METADATA_SERVICES = ['169.254.169.254', 'fd00:ec2::254'];
+
 /** The exact private ranges (and ports) an operator opened; everything else stays shut. */
 export class AllowedPrivate {
   /** Opens nothing: what production starts with. */
   static readonly none = new AllowedPrivate([]);
 
   constructor(private readonly entries: readonly AllowedEntry[]) {}
+
+  /** The ranges in which a service lies that tells secrets to whoever asks from this machine, as clouds have one. */
+  opensMetadata(): string[] {
+    const services = METADATA_SERVICES.map((address) => ipaddr.parse(address));
+    return this.entries
+      .filter((entry) => services.some((service) => contains(entry, service)))
+      .map(({ network, prefix }) => `${network.toString()}/${prefix}`);
+  }
 
   /** Tells whether an entry names this address and this port; an IPv4 entry never opens a mapped IPv6 address. */
   allows(address: string, port: number): boolean {

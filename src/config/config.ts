@@ -8,6 +8,8 @@ export abstract class HttpConfig {
   abstract readonly port: number;
   /** Base of absolute links, without a trailing slash. */
   abstract readonly publicUrl: string;
+  /** Whether `/docs` and the OpenAPI document are served. */
+  abstract readonly docs: boolean;
   /** Seconds that a request body may stand still. */
   abstract readonly bodyIdleS: number;
   /** Bytes a second that a request body must come with, over any window of so many seconds; 0 for any rate. */
@@ -88,7 +90,10 @@ export abstract class EgressConfig {
   abstract readonly proxyResolves: boolean;
   /** PEMs of authorities that are trusted besides the usual ones. */
   abstract readonly ca: readonly string[];
-  abstract readonly httpHosts: readonly string[] | undefined;
+  /** The hosts that `http.request` may call; undefined: any public one; null: none, the type is disabled. */
+  abstract readonly httpHosts: readonly string[] | undefined | null;
+  /** The most of a response that `http.request` keeps, bytes. */
+  abstract readonly httpBytes: number;
   /** Host names an account may bring up a minute with its callback URLs. */
   abstract readonly newHostsPerMinute: number;
 }
@@ -96,6 +101,8 @@ export abstract class EgressConfig {
 /** Keys that encrypt at rest, as RINGBACK_SECRET_KEYS holds them. */
 export abstract class SecretConfig {
   abstract readonly keys: string;
+  /** Whether bodies of requests that are made later are sealed at rest as well. */
+  abstract readonly sealBodies: boolean;
 }
 
 /** Accounts' defaults and the first admin key. */

@@ -28,11 +28,15 @@ import {
 /** The largest body of a callback that can be asked for, bytes. */
 export const MOST_THIN_OVER = 16_777_216;
 
+/** Less can be guessed by whoever may try for long. */
+const LEAST_KEY_BITS = 60;
+const MAKE_KEY = 'make one: RINGBACK_API_KEY="rb_$(openssl rand -hex 24)"';
+
 /** Every environment variable that Ringback reads. docs/configuration.md and .env.example are generated from this table. */
 export const SETTINGS = {
   NODE_ENV: setting(
     'development',
-    'With `production`, Ringback listens on every interface by default and refuses to boot without RINGBACK_SECRET_KEYS, on an embedded database, or without RINGBACK_API_KEY where the database has no key yet.',
+    'With `production`, Ringback listens on every interface by default and refuses to boot without RINGBACK_SECRET_KEYS, on an embedded database, or without RINGBACK_API_KEY where the database has no other key.',
     text,
   ),
   PORT: setting('8080', 'Port of the main listener; 0 takes a free one.', number(0, 65_535)),
@@ -64,7 +68,7 @@ export const SETTINGS = {
   ),
   RINGBACK_API_KEY: optional(
     'made and printed once, but never in production; with the embedded database it is also in `first-key` in RINGBACK_DATA_DIR',
-    'The first admin key: `rb_` and at least 24 more characters.',
+    'An admin key, valid as long as it is set: `rb_` and at least 24 more characters that are hard to guess. Whatever it was before ends when a process with the role `api` starts.',
     apiKey,
   ),
   RINGBACK_PUBLIC_URL: optional(
@@ -72,10 +76,20 @@ export const SETTINGS = {
     'Base of the absolute links in answers and callbacks.',
     url('http:', 'https:'),
   ),
+  RINGBACK_DOCS: setting(
+    'true',
+    'Serve the API documentation: `/docs`, `/openapi.json` and `/openapi.yaml`, to whoever asks.',
+    boolean,
+  ),
   RINGBACK_SECRET_KEYS: optional(
     'made once when the database is embedded',
-    'Keys that encrypt signing secrets, callback headers and client certificates at rest: `id:base64(32 bytes),…`. The first one encrypts, all decrypt.',
+    'Keys that encrypt signing secrets, callback headers, client certificates and what else docs/security.md names at rest: `id:base64(32 bytes),…`. The first one encrypts, all decrypt.',
     parsable(parseSecretKeys),
+  ),
+  RINGBACK_SEAL_BODIES: setting(
+    'false',
+    'Store the bodies of `http.request` and of requests in the background at the gateway encrypted too, with RINGBACK_SECRET_KEYS. Headers, queries and batches always are.',
+    boolean,
   ),
   RINGBACK_ALLOWED_PRIVATE: optional(
     'loopback when the database is embedded, else none',
@@ -110,13 +124,18 @@ export const SETTINGS = {
   ),
   RINGBACK_NEW_HOSTS_PER_MINUTE: setting(
     '60',
-    'Host names that an account may bring up a minute with its callback URLs. One it used before is not new, and what RINGBACK_ALLOWED_PRIVATE and RINGBACK_ALLOWED_HOSTS name is not counted.',
+    'Host names that an account may bring up a minute with its callback URLs and its `http.request`. One it used before is not new, and what RINGBACK_ALLOWED_PRIVATE and RINGBACK_ALLOWED_HOSTS name is not counted.',
     number(1, 1_000_000),
   ),
   RINGBACK_HTTP_HOSTS: optional(
-    'any public host',
-    'Hosts that `http.request` may call: a comma list, `*.example.com` allowed.',
+    'any public host; in production none, and `http.request` is refused',
+    'Hosts that `http.request` may call: a comma list, `*.example.com` allowed; `*` is any public host.',
     hosts,
+  ),
+  RINGBACK_HTTP_BYTES: setting(
+    '67108864',
+    'The largest response that `http.request` keeps, bytes; a larger one is `response_too_large`.',
+    number(1, 1_099_511_627_776),
   ),
   RINGBACK_HANDLERS: setting(
     '',
@@ -152,7 +171,7 @@ export const SETTINGS = {
   ),
   RINGBACK_ORIGIN_IN_FLIGHT: setting(
     '10',
-    'Callback attempts in flight at once to one origin (scheme, host and port), over all processes. Where several receivers are at one origin, a part is kept for those that answer.',
+    'Callback attempts, and as many requests of `http.request`, in flight at once to one origin (scheme, host and port), over all processes. Where several receivers are at one origin, a part is kept for those that answer.',
     number(1, 10_000),
   ),
   RINGBACK_FAST_START: setting(
@@ -369,15 +388,29 @@ function roles(value: string): ReadonlySet<Role> {
 
 function hosts(value: string): string[] {
   const patterns = commaList(value);
-  for (const pattern of patterns) readHostPattern(pattern);
+  for (const pattern of patterns) if (pattern !== '*') readHostPattern(pattern);
   return patterns;
 }
 
 function apiKey(value: string): string {
-  if (!/^rb_[A-Za-z0-9_-]{24,200}$/.test(value)) {
-    throw new SettingError('it must be rb_ and at least 24 more letters, digits, _ or -');
+  const text = /^rb_([A-Za-z0-9_-]{24,200})$/.exec(value)?.[1];
+  if (text === undefined) {
+    throw new SettingError(`it must be rb_ and at least 24 more letters, digits, _ or -; ${MAKE_KEY}`);
+  }
+  if (bitsOf(text) < LEAST_KEY_BITS) {
+    throw new SettingError(`it is too easy to guess, since its characters vary too little; ${MAKE_KEY}`);
   }
   return value;
+}
+
+/** What a text is worth at most as a secret: its characters' entropy, for as many as are no repetition of what stands before. */
+function bitsOf(text: string): number {
+  const counts = new Map<string, number>();
+  for (const character of text) counts.set(character, (counts.get(character) ?? 0) + 1);
+  const shares = [...counts.values()].map((count) => count / text.length);
+  const entropy = shares.reduce((sum, share) => sum - share * Math.log2(share), 0);
+  const pairs = new Set(Array.from(text.slice(1), (character, at) => text[at]! + character));
+  return entropy * (pairs.size + 1);
 }
 
 /**

@@ -28,6 +28,7 @@ import {
 import { type FirstAttempt, type FirstAttemptMaker, FirstAttempts } from './first-attempts.js';
 import { EndpointHealthStore } from './endpoint-health.store.js';
 import { isWithinDeadline, nextDelay } from './retry-schedule.js';
+import { type Destination, openDestination } from '../signing/sealed-destination.js';
 import { type Verdict, verdict } from './verdict.js';
 import { type AttemptResult, WebhookClient } from './webhook.client.js';
 
@@ -45,7 +46,13 @@ const SHOWN_HEADERS = new Set([
   'ringback-attempt',
   'traceparent',
 ]);
-/** Shorter header values are no secrets, and taking them out would garble a response's text. */
+/** What went out of an attempt, as far as it may be secret. */
+interface Sent {
+  readonly url: string;
+  readonly headers: Record<string, string>;
+}
+
+/** Shorter values are no secrets, and taking them out would garble a response's text. */
 const LEAST_SECRET = 6;
 /** What becomes of an attempt that our shutdown cut off: the receiver may have seen it, and it is made again. */
 const INTERRUPTED = {
@@ -156,7 +163,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
       'ringback.delivery': delivery.id,
       'ringback.attempt': delivery.attemptCount,
     });
-    const { headers, result } = await this.attempt(claim, step.traceparent)
+    const { url, headers, result } = await this.attempt(claim, step.traceparent)
       .catch((error: unknown) => {
         step.end({}, String(error));
         throw error;
@@ -168,7 +175,10 @@ export class DeliveryAttempts implements FirstAttemptMaker {
       judged.outcome === 'failed' ? judged.error : null,
     );
     const interrupted = result.kind === 'error' && result.code === 'aborted';
-    const record = { ...this.record(claim, headers, result, judged), ...(interrupted ? INTERRUPTED : {}) };
+    const record = {
+      ...this.record(claim, { url, headers }, result, judged),
+      ...(interrupted ? INTERRUPTED : {}),
+    };
     const recorded = await this.keep(record);
     if (recorded) {
       this.log(delivery, record);
@@ -196,7 +206,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
   private async attempt(
     claim: DeliveryClaim,
     traceparent: string | null,
-  ): Promise<{ headers: Record<string, string>; result: AttemptResult }> {
+  ): Promise<Sent & { result: AttemptResult }> {
     const { delivery } = claim;
     try {
       const secrets = await rideOut(
@@ -204,23 +214,25 @@ export class DeliveryAttempts implements FirstAttemptMaker {
         () => this.isLate(claim) || this.follower.over,
       );
       // Others may have made it meanwhile: the process was frozen, or PostgreSQL away.
-      if (this.isLate(claim)) return { headers: {}, result: NOT_BEGUN };
+      if (this.isLate(claim)) return { url: '', headers: {}, result: NOT_BEGUN };
+      const { url, headers: own } = this.destination(claim);
       const headers = {
         ...(traceparent === null ? {} : { traceparent }),
+        ...Object.fromEntries(own.map(({ key, value }) => [key.toLowerCase(), value])),
         ...this.headers(claim, secrets),
       };
       const request = {
-        url: delivery.url,
+        url,
         headers,
         body: delivery.body,
         clientCertificate: this.clientCertificate(claim),
       };
-      return { headers, result: await this.client.attempt(request, this.shutdown.signal) };
+      return { url, headers, result: await this.client.attempt(request, this.shutdown.signal) };
     } catch (error) {
-      if (error instanceof DatabaseUnavailableError) return { headers: {}, result: NOT_BEGUN };
+      if (error instanceof DatabaseUnavailableError) return { url: '', headers: {}, result: NOT_BEGUN };
       // For instance a header sealed with a key that is gone: it must show in the log and end, not be tried for ever.
       this.logger.error({ msg: 'an attempt could not be made', delivery: delivery.id, error: String(error) });
-      return { headers: {}, result: NOT_MADE };
+      return { url: '', headers: {}, result: NOT_MADE };
     }
   }
 
@@ -233,7 +245,6 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     const { delivery, claimedAt, endpoint } = claim;
     const timestamp = Math.floor(claimedAt.getTime() / 1000);
     return {
-      ...this.ownHeaders(claim),
       'content-type': 'application/json',
       ...signatureHeaders(endpoint?.profile ?? 'standard', {
         ...secrets,
@@ -246,18 +257,13 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     };
   }
 
-  /** Those that the caller gave with the operation, or with the endpoint. */
-  private ownHeaders({ delivery, endpoint }: DeliveryClaim): Record<string, string> {
+  /** What the caller gave with the operation, or with the endpoint. */
+  private destination({ delivery, endpoint }: DeliveryClaim): Destination {
     const sealed = endpoint ? endpoint.headers : delivery.headers;
     const row = endpoint ? delivery.endpointId : delivery.operationRid;
-    if (sealed === null || row === null) return {};
-    const place = {
-      account: delivery.accountId,
-      row,
-      column: endpoint ? 'endpoint_headers' : 'callback_headers',
-    };
-    const given = JSON.parse(this.box.open(sealed, place)) as { key: string; value: string }[];
-    return Object.fromEntries(given.map(({ key, value }) => [key.toLowerCase(), value]));
+    const column = endpoint ? 'endpoint_headers' : 'callback_headers';
+    const place = { account: delivery.accountId, row: row ?? '', column };
+    return openDestination(this.box, { url: delivery.url, sealed: row === null ? null : sealed }, place);
   }
 
   private clientCertificate({ delivery, endpoint }: DeliveryClaim): string | undefined {
@@ -270,12 +276,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     });
   }
 
-  private record(
-    claim: DeliveryClaim,
-    headers: Record<string, string>,
-    result: AttemptResult,
-    judged: Verdict,
-  ): AttemptRecord {
+  private record(claim: DeliveryClaim, sent: Sent, result: AttemptResult, judged: Verdict): AttemptRecord {
     const { delivery } = claim;
     const next = this.next(claim, judged);
     const response = result.kind === 'response' ? result : null;
@@ -298,9 +299,9 @@ export class DeliveryAttempts implements FirstAttemptMaker {
       httpStatus: response?.status ?? null,
       error: judged.outcome === 'failed' ? judged.error : null,
       detail: (result.kind === 'error' ? result.detail : undefined) ?? null,
-      requestHeaders: JSON.stringify(redacted(headers)),
-      responseHeaders: response ? withoutSecrets(headersText(response.headers), headers) : null,
-      responseBody: response ? withoutSecrets(response.body, headers) : null,
+      requestHeaders: JSON.stringify(redacted(sent.headers)),
+      responseHeaders: response ? withoutSecrets(headersText(response.headers), sent) : null,
+      responseBody: response ? withoutSecrets(response.body, sent) : null,
       responseTruncated: response?.truncated ?? null,
       resent: result.resent ?? false,
       retryAfterS: judged.outcome === 'failed' && judged.retry ? judged.retryAfterS : null,
@@ -421,10 +422,12 @@ function redacted(headers: Record<string, string>): Record<string, string> {
 }
 
 /** Some receivers echo what they get: what is secret in a request must not come into the log by its response. */
-function withoutSecrets(text: string, headers: Record<string, string>): string {
+function withoutSecrets(text: string, { url, headers }: Sent): string {
+  const query = url.split(/\?(.*)/s)[1] ?? '';
   const secrets = Object.entries(headers)
     .filter(([name]) => !SHOWN_HEADERS.has(name))
     .flatMap(([name, value]) => (name === 'webhook-signature' ? value.split(/[ ,]/) : [value]))
+    .concat(query, ...new URLSearchParams(query).values())
     .filter((secret) => secret.length >= LEAST_SECRET);
   return secrets.reduce(
     (shown, secret) =>

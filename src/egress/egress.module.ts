@@ -32,7 +32,10 @@ export class HttpRequestEgress extends Egress {}
       provide: HttpRequestEgress,
       inject: [EgressConfig, PROXY],
       useFactory: (config: EgressConfig, proxy: EgressProxy | null) =>
-        new HttpRequestEgress({ ...guard(config, proxy, config.httpHosts), userAgent: USER_AGENT }),
+        new HttpRequestEgress({
+          ...guard(config, proxy, config.httpHosts === null ? [] : config.httpHosts),
+          userAgent: USER_AGENT,
+        }),
     },
     {
       provide: PROXY,
@@ -51,7 +54,14 @@ export class HttpRequestEgress extends Egress {}
   ],
   exports: [Egress, HttpRequestEgress, UrlPolicy, CallbackHosts],
 })
-export class EgressModule {}
+export class EgressModule {
+  constructor({ allowedPrivate }: EgressConfig) {
+    for (const range of parseAllowedPrivate(allowedPrivate).opensMetadata())
+      new Logger('Egress').warn(
+        `RINGBACK_ALLOWED_PRIVATE: ${range} lets every account call the metadata service of a cloud, which tells credentials: name the networks of your receivers instead`,
+      );
+  }
+}
 
 function guard(config: EgressConfig, proxy: EgressProxy | null, hosts: readonly string[] | undefined) {
   const allowedPrivate = parseAllowedPrivate(config.allowedPrivate);

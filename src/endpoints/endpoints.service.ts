@@ -13,6 +13,7 @@ import {
 import { checkHeaders, type GivenHeader } from '../egress/header-rules.js';
 import { UrlPolicy } from '../egress/url-policy.js';
 import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
+import { type Destination, openDestination, sealDestination } from '../signing/sealed-destination.js';
 import { publicKeyOf, type SignatureProfile } from '../signing/signature.js';
 import { type KnownSecret, SigningSecrets } from '../signing/signing-secrets.store.js';
 import type { EndpointEntity, RecoveryEntity } from './endpoint.entity.js';
@@ -26,6 +27,9 @@ import type { RecoveryScope } from './recovery.store.js';
 
 export type { ShownCertificate };
 
+/** Public keys that this process remembers, which anybody may ask for, and for how long. */
+const MOST_PUBLIC_KEYS = 10_000;
+const PUBLIC_KEY_MS = 60_000;
 /** Endpoints one account may have. */
 const MOST_ENDPOINTS = 50;
 
@@ -50,6 +54,8 @@ export interface EndpointDescription {
 /** What accounts can do with their endpoints. Refusals are errors of `endpoint.errors.ts`. */
 @Injectable()
 export class EndpointsService {
+  private readonly publicKeys = new Map<string, { key: string; until: number }>();
+
   constructor(
     private readonly store: EndpointStore,
     private readonly health: EndpointHealthStore,
@@ -87,14 +93,19 @@ export class EndpointsService {
     return endpoint;
   }
 
-  /** Changes what is given; `change` gets the endpoint as it stands. */
+  /** Changes what is given; `change` gets the endpoint as it stands, and its whole URL. */
   async change(
     accountId: string,
     id: string,
-    change: (endpoint: EndpointEntity) => EndpointDescription,
+    change: (endpoint: EndpointEntity, url: string) => EndpointDescription,
   ): Promise<EndpointEntity> {
     const current = await this.find(accountId, id);
-    const settings = await this.settings(accountId, id, change(current), current);
+    const settings = await this.settings(
+      accountId,
+      id,
+      change(current, this.destination(current).url),
+      current,
+    );
     if (settings.signatureProfile === 'standard+ed25519') await this.signing.ensureKeyPair(accountId, id);
     const changed = await this.store.change(accountId, id, settings);
     if (!changed) throw new EndpointNotFoundError(`there is no endpoint ${id.slice(0, 60)} in this account`);
@@ -124,21 +135,22 @@ export class EndpointsService {
     return this.signing.end(accountId, id, secretId);
   }
 
-  /** The `whpk_…` of every endpoint that has the profile `standard+ed25519`. */
-  async publicKeys(): Promise<{ endpointId: string; publicKey: string }[]> {
-    const owners = await this.signing.keyPairOwners();
-    return owners.map(({ endpointId, privateKey }) => ({ endpointId, publicKey: publicKeyOf(privateKey) }));
+  /** The `whpk_…` of an endpoint that has, or had, the profile `standard+ed25519`; null where there is none. */
+  async publicKey(id: string): Promise<string | null> {
+    const known = this.publicKeys.get(id);
+    if (known && known.until > performance.now()) return known.key;
+    if (!/^ep_[0-9a-f]{32}$/.test(id)) return null;
+    const privateKey = await this.signing.keyPairOf(id);
+    if (privateKey === null) return null;
+    const key = publicKeyOf(privateKey);
+    if (this.publicKeys.size >= MOST_PUBLIC_KEYS) this.publicKeys.clear();
+    this.publicKeys.set(id, { key, until: performance.now() + PUBLIC_KEY_MS });
+    return key;
   }
 
-  /** Names of the headers that are sent along; their values are secrets. */
-  headerNames(endpoint: EndpointEntity): string[] {
-    if (endpoint.headers === null) return [];
-    const opened = this.box.open(endpoint.headers, {
-      account: endpoint.accountId,
-      row: endpoint.id,
-      column: 'endpoint_headers',
-    });
-    return (JSON.parse(opened) as GivenHeader[]).map(({ key }) => key);
+  /** Where it leads, query and headers opened; both are secrets. */
+  destination({ id, accountId, url, headers: sealed }: EndpointEntity): Destination {
+    return openDestination(this.box, { url, sealed }, place(accountId, id));
   }
 
   /** Of its client certificate what may be told; null where it has none. */
@@ -212,6 +224,7 @@ export class EndpointsService {
     given: EndpointDescription,
     current: EndpointEntity | null,
   ): Promise<EndpointSettings> {
+    const known = current && this.destination(current);
     const checked = this.policy.check(given.url);
     if (!checked.accepted)
       throw new EndpointRefusedError(checked.code, [{ path: 'url', message: checked.reason }]);
@@ -223,17 +236,18 @@ export class EndpointsService {
     if (errors.length > 0) throw new EndpointRefusedError('invalid-request', errors);
     await this.admitHost(accountId, checked.href);
     let { ratePerS } = given;
-    if (given.handshake && checked.href !== current?.url) {
+    if (given.handshake && checked.href !== known?.url) {
       const allowed = await this.handshake.ask(checked.href, this.toShow(given, current));
       ratePerS = allowed.ratePerS === null ? ratePerS : Math.min(ratePerS ?? Infinity, allowed.ratePerS);
     }
+    const headers = given.headers ?? known?.headers ?? [];
+    const { url, sealed } = sealDestination(this.box, { url: checked.href, headers }, place(accountId, id));
     return {
-      url: checked.href,
+      url,
       origin: checked.origin,
       description: given.description,
       events: given.events,
-      headers:
-        given.headers === undefined ? (current?.headers ?? null) : this.seal(accountId, id, given.headers),
+      headers: sealed,
       retrySchedule: given.retrySchedule,
       maxInFlight: given.maxInFlight,
       ratePerS,
@@ -249,15 +263,10 @@ export class EndpointsService {
     const message = `names one host too many: this account has brought up as many new ones as it may in a minute; try again in ${retryAfterS} s`;
     throw new EndpointRefusedError('too-many-new-hosts', [{ path: 'url', message }], retryAfterS);
   }
+}
 
-  private seal(accountId: string, id: string, headers: readonly GivenHeader[]): string | null {
-    if (headers.length === 0) return null;
-    return this.box.seal(JSON.stringify(headers), {
-      account: accountId,
-      row: id,
-      column: 'endpoint_headers',
-    });
-  }
+function place(account: string, row: string) {
+  return { account, row, column: 'endpoint_headers' };
 }
 
 function certificatePlace(account: string, row: string): SecretPlace {

@@ -137,9 +137,14 @@ function ofFramework(error: unknown): Problem {
       errors: [{ path: 'body', message: detail }],
     });
   if (status === 413)
-    return new Problem(413, CODES[413]!, 'the body is too large; the limit is 1 MiB, uploads 64 MiB', {
-      errors: [{ path: 'body', message: 'is too large' }],
-    });
+    return new Problem(
+      413,
+      CODES[413]!,
+      'the body is too large; the limit is 1 MiB, uploads 64 MiB, logins 16 KiB',
+      {
+        errors: [{ path: 'body', message: 'is too large' }],
+      },
+    );
   if (status === 415)
     return new Problem(415, CODES[415]!, 'this content type is not understood here; send application/json', {
       errors: [{ path: 'Content-Type', message: detail }],

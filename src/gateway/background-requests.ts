@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
+import { finished, Readable, Transform, type TransformCallback } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import type { FieldError } from '../config/validation.js';
 import { FilesService, FileTooLargeError } from '../files/files.service.js';
 import { MOST_UPLOAD_BYTES } from '../http/body-parsers.js';
+import { checkText } from '../http/json-shape.js';
 import { Problem } from '../http/problem.js';
 import { OperationRefusedError, QuotaExceededError } from '../operations/operation.errors.js';
 import { OperationsService } from '../operations/operations.service.js';
@@ -18,6 +19,8 @@ import { queryValue, RETENTION, shownTarget, upstreamTarget } from './gateway-ro
 import { endToEndHeaders } from './upstream-headers.js';
 import { UpstreamInputs } from './upstream-input.js';
 import { UPSTREAM_REQUEST } from './upstream-request.js';
+
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Takes requests of the gateway to be made in the background. */
 @Injectable()
@@ -45,7 +48,9 @@ export class BackgroundRequests {
       throw new FileTooLargeError(MOST_UPLOAD_BYTES);
     ready();
     const { stream, tries } = batch ? await batchOf(request) : { stream: request, tries: triesOf(method) };
-    const body = hasBody(request) ? await this.keep(stream, request, caller.accountId) : null;
+    const seal = this.inputs.newSeal();
+    const sealing = this.inputs.bodySealing(caller.accountId, seal, batch);
+    const body = hasBody(request) ? await this.keep(stream, request, caller.accountId, sealing) : null;
     try {
       const headers = endToEndHeaders(request.rawHeaders);
       // The body is there, and so is what followed it.
@@ -57,8 +62,8 @@ export class BackgroundRequests {
         type: UPSTREAM_REQUEST,
         input: this.inputs.seal(
           caller.accountId,
-          { method, target: upstreamTarget(target), headers, trailers },
-          { name: shownTarget(target), user_id: caller.userId, tries, batch, body },
+          { method, name: shownTarget(target), target: upstreamTarget(target), headers, trailers },
+          { user_id: caller.userId, tries, batch, body, seal },
         ),
         callback: callbackUrl === undefined ? null : { url: callbackUrl, headers: [] },
         correlation: null,
@@ -82,20 +87,53 @@ export class BackgroundRequests {
     stream: Readable,
     request: IncomingMessage,
     accountId: string,
-  ): Promise<{ file: string; size: number }> {
+    sealing: { key: string; stream: Transform } | null,
+  ): Promise<{ file: string; size: number; key?: string }> {
     // Twice the class: once for a request that waits, once for its rerun as long as it can be seen.
     const keptS = 2 * (this.config.retention.get(RETENTION) ?? 0);
     const announced = Number(request.headers['content-length'] ?? 0);
-    const { id, size } = await this.quotas.file(accountId, announced, MOST_UPLOAD_BYTES, (mostBytes) =>
-      this.files.save(stream, {
-        accountId,
-        name: 'request',
-        contentType: request.headers['content-type'] ?? 'application/octet-stream',
-        expiresAt: new Date(Date.now() + keptS * 1000),
-        mostBytes,
-      }),
-    );
-    return { file: id, size };
+    const described = {
+      accountId,
+      name: 'request',
+      contentType: sealing
+        ? 'application/octet-stream'
+        : (request.headers['content-type'] ?? 'application/octet-stream'),
+      expiresAt: new Date(Date.now() + keptS * 1000),
+    };
+    let counted: Counting | undefined;
+    const { id, size } = await this.quotas.file(accountId, announced, MOST_UPLOAD_BYTES, (mostBytes) => {
+      if (sealing === null) return this.files.save(stream, { ...described, mostBytes });
+      // What was announced is counted: sealed, it is somewhat longer.
+      counted = new Counting(mostBytes).from(stream).into(sealing.stream);
+      return this.files.save(sealing.stream, described);
+    });
+    return counted && sealing ? { file: id, size: counted.size, key: sealing.key } : { file: id, size };
+  }
+}
+
+/** Knows how many bytes went through, and lets no more than allowed. */
+class Counting extends Transform {
+  size = 0;
+
+  constructor(private readonly mostBytes: number) {
+    super();
+  }
+
+  /** Takes what this stream gives. (`pipeline` would destroy it for a fault of ours, and with it the connection of the answer.) */
+  from(stream: Readable): this {
+    finished(stream, { writable: false }, (error) => error && this.destroy(error));
+    stream.pipe(this);
+    return this;
+  }
+
+  into(sealing: Transform): this {
+    this.on('error', (error) => sealing.destroy(error)).pipe(sealing);
+    return this;
+  }
+
+  override _transform(chunk: Buffer, _encoding: string, done: TransformCallback): void {
+    this.size += chunk.length;
+    done(this.size > this.mostBytes ? new FileTooLargeError(this.mostBytes) : null, chunk);
   }
 }
 
@@ -113,13 +151,14 @@ async function batchOf(request: IncomingMessage): Promise<{ stream: Readable; tr
   if (costly) throw invalidBatch([costly]);
   let items: unknown;
   try {
-    items = JSON.parse(bytes.toString());
+    items = JSON.parse(UTF_8.decode(bytes));
   } catch (error) {
     const message = `is not JSON: ${error instanceof Error ? error.message : ''}`;
     throw new Problem(400, 'malformed-body', `the body ${message}`, { errors: [{ path: 'body', message }] });
   }
   const errors = checkBatch(items);
   if (errors.length > 0) throw invalidBatch(errors);
+  checkText(items);
   const repeatable = (items as BatchItem[]).every(({ method }) => isIdempotent(method));
   return { stream: Readable.from([bytes]), tries: repeatable ? triesOf('GET') : 1 };
 }

@@ -6,6 +6,7 @@ import { acknowledgeSent } from '../faces/acknowledge-sent.js';
 import { sendFile } from '../faces/file-answer.js';
 import { FilesService } from '../files/files.service.js';
 import { Problem } from '../http/problem.js';
+import { TakesBody } from '../http/takes-body.js';
 import { HistoryStore } from '../operations/history.store.js';
 import { OperationReads } from '../operations/operation-reads.store.js';
 import { OperationWaits } from '../operations/operation-waits.js';
@@ -15,7 +16,7 @@ import { isTerminal } from '../operations/operation.state.js';
 import { OperationsService } from '../operations/operations.service.js';
 import { bgrsDetail, bgrsRequest, resultOf } from './bgrs.response.js';
 import { GatewayCredentials } from './gateway-credentials.js';
-import { isProgressToken, type UpstreamInput } from './upstream-input.js';
+import { isProgressToken, type UpstreamInput, UpstreamInputs } from './upstream-input.js';
 
 /** Room for three runs of the largest batch, so that whoever doesn't page sees `done` too. */
 const MOST_DETAILS = 5_000;
@@ -32,6 +33,7 @@ export class BgrsController {
     private readonly history: HistoryStore,
     private readonly waits: OperationWaits,
     private readonly files: FilesService,
+    private readonly inputs: UpstreamInputs,
     private readonly config: GatewayConfig,
   ) {}
 
@@ -43,7 +45,7 @@ export class BgrsController {
   ) {
     const { operation, isOwn } = await this.readable(rid, request);
     if (isOwn) acknowledgeSent(reply, this.operations, operation.accountId, operation);
-    return bgrsRequest(operation, this.config.types);
+    return bgrsRequest(operation, this.inputs.nameOf(operation), this.config.types);
   }
 
   /** What has been told of it, oldest first, after entry `after`; the last line is `done`. `verbose` shows all that happened. */
@@ -102,6 +104,7 @@ export class BgrsController {
 
   /** Where the upstream reports its progress; the token in the URL is the credential. */
   @Post(':rid/progress')
+  @TakesBody('report')
   @HttpCode(204)
   async progress(
     @Param('rid') rid: string,

@@ -18,7 +18,11 @@ export type BgrsTypes = 'strings' | 'numbers';
 type Value = string | number | null;
 
 /** What `GET /bgrs/:rid` answers, keys in this order: an array of one. */
-export function bgrsRequest(operation: OperationEntity, types: BgrsTypes): Record<string, Value>[] {
+export function bgrsRequest(
+  operation: OperationEntity,
+  name: string,
+  types: BgrsTypes,
+): Record<string, Value>[] {
   const input = JSON.parse(operation.input ?? '{}') as Partial<UpstreamInput>;
   const result = resultOf(operation);
   const [statusId, statusName] = BGRS_STATUS[operation.state];
@@ -28,7 +32,7 @@ export function bgrsRequest(operation: OperationEntity, types: BgrsTypes): Recor
       id: number(Number(operation.requestId)),
       rid: operation.rid,
       user_id: typeof input.user_id === 'number' ? number(input.user_id) : (input.user_id ?? null),
-      name: input.name ?? '',
+      name,
       created_dt: dateTime(operation.createdAt),
       status_id: number(statusId),
       status_name: statusName,

@@ -7,6 +7,7 @@ import { LoginAttempts } from '../accounts/login-attempts.js';
 import { RequestRates } from '../accounts/request-rates.js';
 import type { Scope } from '../accounts/scopes.js';
 import { GatewayConfig } from '../config/config.js';
+import { headerText } from '../egress/header-text.js';
 import { Problem } from '../http/problem.js';
 import { queryValue } from './gateway-route.js';
 import { isRingbacks } from './upstream-headers.js';
@@ -72,8 +73,10 @@ export class GatewayCredentials {
   /** The `auth_request` convention of nginx: a 2xx lets the caller in. */
   private async ask(url: string, request: GatewayRequest): Promise<string | null> {
     const headers = new Headers({ 'x-original-method': request.method, 'x-original-uri': request.target });
+    // As the upstream would see it: what `Connection` names is for this hop alone (RFC 9110, 7.6.1).
+    const hop = new Set((request.headers.connection ?? '').toLowerCase().split(/[\s,]+/));
     for (const [name, value] of Object.entries(request.headers))
-      if (value !== undefined && !NOT_FORWARDED.test(name) && !isRingbacks(name))
+      if (value !== undefined && !NOT_FORWARDED.test(name) && !isRingbacks(name) && !hop.has(name))
         headers.set(name, String(value));
     const answer = await fetch(url, {
       headers,
@@ -81,7 +84,7 @@ export class GatewayCredentials {
       signal: AbortSignal.timeout(AUTH_MS),
     }).catch(() => null);
     await answer?.body?.cancel();
-    if (answer?.ok) return asText(answer.headers.get('x-user-id')) || null;
+    if (answer?.ok) return headerText(answer.headers.get('x-user-id') ?? '') || null;
     if (answer?.status === 403)
       throw new Problem(403, 'forbidden', 'the authorization service does not allow this');
     if (answer && answer.status < 500) throw this.logins.failed(request.address, unauthorized());
@@ -117,12 +120,6 @@ function keyOf(headers: IncomingHttpHeaders, target: string): string | undefined
   return [headers['x-ringback-key'], bearer, queryValue(target, '_token')].find(
     (text): text is string => typeof text === 'string' && /^rb_[A-Za-z0-9_-]{1,300}$/.test(text),
   );
-}
-
-/** A header's value, which comes as one character a byte, as the text that it is where it is UTF-8. */
-function asText(value: string | null): string | null {
-  const text = value && Buffer.from(value, 'latin1').toString();
-  return text?.includes('\uFFFD') ? value : text;
 }
 
 function unauthorized(): Problem {

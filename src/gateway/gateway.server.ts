@@ -12,10 +12,10 @@ import type { FastifyInstance } from 'fastify';
 import { GatewayConfig, HttpConfig, ProcessConfig } from '../config/config.js';
 import { toProblem } from '../faces/problem.filter.js';
 import { refuseConnection } from '../http/client-error.js';
-import { guardListener, LISTENER } from '../http/listener.js';
+import { guardListener, LISTENER, refuse } from '../http/listener.js';
 import { Problem } from '../http/problem.js';
 import { BackgroundRequests } from './background-requests.js';
-import { refuse, refuseUpgrade } from './gateway-refusals.js';
+import { refuseUpgrade } from './gateway-refusals.js';
 import { routeOf } from './gateway-route.js';
 import { PassThrough } from './pass-through.js';
 
@@ -44,7 +44,8 @@ export class GatewayServer implements OnApplicationBootstrap, OnModuleDestroy, B
     private readonly process_: ProcessConfig,
   ) {
     this.server = http.createServer(SERVER);
-    guardListener(this.server, listener);
+    // What lies below /api is the upstream's here, not a face of ours.
+    guardListener(this.server, listener, { speaksFaces: false });
     this.server.on('clientError', refuseConnection);
     this.server.on('request', (request, response) => void this.take(request, response, () => undefined));
     this.server.on('checkContinue', (request, response) => {

@@ -1,10 +1,15 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { pipeline, type Readable, type Transform } from 'node:stream';
 import { Injectable } from '@nestjs/common';
+import { SecretConfig } from '../config/config.js';
+import type { OperationEntity } from '../operations/operation.entity.js';
 import { SecretBox } from '../signing/secret-box.js';
 
 /** What a caller asked the gateway for, without its body. */
 export interface AskedRequest {
   readonly method: string;
+  /** Path and query as they came, for people; a token in it is struck out. */
+  readonly name: string;
   /** Path and query, byte for byte. */
   readonly target: string;
   /** End-to-end headers: names and values in turn, in order and case. */
@@ -15,14 +20,13 @@ export interface AskedRequest {
 
 /** Input of `bgrs.request`. What may hold a credential is sealed. */
 export interface UpstreamInput {
-  /** Path and query as they came, for people; a token in it is struck out. */
-  readonly name: string;
   /** As RINGBACK_GATEWAY_AUTH_URL told it (text), or else the number of the account. */
   readonly user_id: string | number;
   readonly tries: number;
   /** The body is a JSON array of requests. */
   readonly batch: boolean;
-  readonly body: { readonly file: string; readonly size: number } | null;
+  /** `key` is the name of the key that sealed the file; not there where it is as it came. */
+  readonly body: { readonly file: string; readonly size: number; readonly key?: string } | null;
   /** The row that `sealed` is bound to: also a rerun's input opens. */
   readonly seal: string;
   readonly sealed: string;
@@ -30,27 +34,31 @@ export interface UpstreamInput {
   readonly progress_hash: string;
 }
 
-/** The sealed part: the request and the token of its progress URL. */
+/** The sealed part: the request, what it is called, and the token of its progress URL. */
 export interface OpenedRequest extends AskedRequest {
   readonly progressToken: string;
 }
 
-const COLUMN = 'upstream_request';
+const REQUEST = 'upstream_request';
+const BODY = 'upstream_body';
 
 /** Seals what the gateway was asked for, since it carries the caller's own credentials. */
 @Injectable()
 export class UpstreamInputs {
-  constructor(private readonly box: SecretBox) {}
+  constructor(
+    private readonly box: SecretBox,
+    private readonly config: SecretConfig,
+  ) {}
 
   seal(
     accountId: string,
     asked: AskedRequest,
-    rest: Omit<UpstreamInput, 'seal' | 'sealed' | 'progress_hash'>,
+    rest: Omit<UpstreamInput, 'sealed' | 'progress_hash'>,
   ): UpstreamInput {
     const progressToken = randomBytes(24).toString('base64url');
-    const seal = randomBytes(16).toString('hex');
     const opened: OpenedRequest = {
       method: asked.method,
+      name: asked.name,
       target: asked.target,
       headers: asked.headers,
       trailers: asked.trailers ?? [],
@@ -58,14 +66,38 @@ export class UpstreamInputs {
     };
     return {
       ...rest,
-      seal,
-      sealed: this.box.seal(JSON.stringify(opened), place(accountId, seal)),
+      sealed: this.box.seal(JSON.stringify(opened), place(accountId, rest.seal, REQUEST)),
       progress_hash: digest(progressToken).toString('hex'),
     };
   }
 
   open(accountId: string, input: UpstreamInput): OpenedRequest {
-    return JSON.parse(this.box.open(input.sealed, place(accountId, input.seal))) as OpenedRequest;
+    return JSON.parse(this.box.open(input.sealed, place(accountId, input.seal, REQUEST))) as OpenedRequest;
+  }
+
+  /** What the request of an operation is called; nothing once the retention has emptied it. */
+  nameOf({ accountId, input }: Pick<OperationEntity, 'accountId' | 'input'>): string {
+    const stored = JSON.parse(input ?? '{}') as Partial<UpstreamInput>;
+    return stored.sealed === undefined ? '' : this.open(accountId, stored as UpstreamInput).name;
+  }
+
+  /** The row that the parts of a new input are sealed for. */
+  newSeal(): string {
+    return randomBytes(16).toString('hex');
+  }
+
+  /** How a body is to be stored: sealed where it is a batch, whose items have headers and paths, or the operator wants it so. */
+  bodySealing(accountId: string, seal: string, batch: boolean): { key: string; stream: Transform } | null {
+    if (!batch && !this.config.sealBodies) return null;
+    return { key: this.box.keyId, stream: this.box.sealing(place(accountId, seal, BODY)) };
+  }
+
+  /** The bytes of a body as they came. */
+  openBody(accountId: string, { seal, body }: UpstreamInput, stored: Readable): Readable {
+    if (body?.key === undefined) return stored;
+    const opening = this.box.opening(body.key, place(accountId, seal, BODY));
+    // A body that doesn't open ends the request that it is read for.
+    return pipeline(stored, opening, () => undefined);
   }
 }
 
@@ -76,8 +108,8 @@ export function isProgressToken(input: Partial<UpstreamInput>, token: string): b
   return hash !== undefined && timingSafeEqual(digest(token), Buffer.from(hash, 'hex'));
 }
 
-function place(account: string, row: string) {
-  return { account, row, column: COLUMN };
+function place(account: string, row: string, column: string) {
+  return { account, row, column };
 }
 
 function digest(token: string): Buffer {

@@ -16,7 +16,7 @@ import {
 } from '../operations/types/kept-response.js';
 import type { BatchItem } from './batch-items.js';
 import { UpstreamClient } from './upstream-client.js';
-import { isEndToEnd, pairs } from './upstream-headers.js';
+import { isEndToEnd, pairs, withoutConnection } from './upstream-headers.js';
 import { type OpenedRequest, type UpstreamInput, UpstreamInputs } from './upstream-input.js';
 
 /** The internal operation type behind the gateway. */
@@ -74,7 +74,7 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
     // What the upstream tells comes by another way, and must not stand before this.
     await context.recorded();
     try {
-      const body = input.body && (await context.openFile(input.body.file)).stream;
+      const body = await this.bodyOf(input, context);
       const response = await this.upstream.send({
         method: asked.method,
         target: asked.target,
@@ -112,9 +112,7 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
     asked: OpenedRequest,
     context: RunContext,
   ): Promise<OperationOutcome> {
-    const items = JSON.parse(
-      (await buffer((await context.openFile(input.body!.file)).stream)).toString(),
-    ) as BatchItem[];
+    const items = JSON.parse((await buffer((await this.bodyOf(input, context))!)).toString()) as BatchItem[];
     const limit = pLimit(AT_ONCE);
     let ended = 0;
     let room = MOST_BATCH;
@@ -180,9 +178,8 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
     asked: OpenedRequest,
     context: OperationContext,
   ): { headers: string[]; body: Buffer | null } {
-    const own = Object.entries(item.headers ?? {}).filter(
-      ([name]) => isEndToEnd(name) && name.toLowerCase() !== 'host',
-    );
+    const given = Object.entries(item.headers ?? {}).flat();
+    const own = pairs(withoutConnection(given, (name) => isEndToEnd(name) && name.toLowerCase() !== 'host'));
     const replaced = new Set(own.map(([name]) => name.toLowerCase()));
     const json = item.body !== undefined && typeof item.body !== 'string';
     const body =
@@ -202,6 +199,12 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
         ...this.reporting(asked, context),
       ],
     };
+  }
+
+  private async bodyOf(input: UpstreamInput, context: OperationContext): Promise<Readable | null> {
+    if (input.body === null) return null;
+    const { stream } = await context.openFile(input.body.file);
+    return this.inputs.openBody(context.accountId, input, stream);
   }
 
   /** By what the upstream may report progress. */

@@ -4,10 +4,14 @@ import { PassedUpstream } from './passed-upstream.js';
 import { UpstreamInputs } from './upstream-input.js';
 import { UpstreamRequestHandler } from './upstream-request.js';
 
+/** What the gateway was asked for, sealed and opened: any process that ends operations must be able to. */
+@Module({ imports: [SigningModule], providers: [UpstreamInputs], exports: [UpstreamInputs] })
+export class UpstreamInputsModule {}
+
 /** The operation type behind the gateway, where RINGBACK_UPSTREAM is set. */
 @Module({
-  imports: [SigningModule],
-  providers: [UpstreamInputs, UpstreamRequestHandler, PassedUpstream],
-  exports: [UpstreamInputs, PassedUpstream],
+  imports: [UpstreamInputsModule],
+  providers: [UpstreamRequestHandler, PassedUpstream],
+  exports: [UpstreamInputsModule, PassedUpstream],
 })
 export class UpstreamModule {}

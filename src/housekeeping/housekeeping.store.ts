@@ -98,10 +98,15 @@ export class HousekeepingStore {
            ORDER BY first_used_at LIMIT $2 FOR UPDATE SKIP LOCKED)
        ), secrets AS (
          DELETE FROM signing_secret WHERE expires_at <= now() - interval '1 day'
+       ), calls AS (
+         DELETE FROM origin_call c WHERE NOT EXISTS (
+           SELECT FROM operation o WHERE o.request_id = c.request_id AND o.lease_token = c.lease_token)
        ), recoveries AS (
          DELETE FROM recovery WHERE finished_at <= now() - make_interval(secs => $1)
        )
-       DELETE FROM api_key WHERE least(revoked_at, expires_at) <= now() - make_interval(secs => $1)`,
+       DELETE FROM api_key WHERE least(revoked_at, expires_at) <= now() - make_interval(secs => $1)
+         -- One of RINGBACK_API_KEY that was revoked may be given again, and must be known then.
+         AND NOT starts_with(id, 'key_environment_')`,
       [this.config.historyS, HOSTS_FORGOTTEN],
     );
   }

@@ -4,12 +4,15 @@ import multipart from '@fastify/multipart';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BATCH, checkJsonShape } from './json-shape.js';
 import { Problem, sendProblem } from './problem.js';
-import { bodyKindOf } from './takes-body.js';
+import { type BodyKind, bodyKindOf } from './takes-body.js';
 
 /** The largest upload, bytes. */
 export const MOST_UPLOAD_BYTES = 64 * 1024 * 1024;
 /** The largest JSON body, bytes. */
 export const MOST_BODY_BYTES = 1024 * 1024;
+
+/** The largest body of a request whose credential is in it, or in its URL, bytes; a text of 4,000 characters fits in. */
+const MOST_UNKNOWN_BYTES: Partial<Record<BodyKind, number>> = { login: 16 * 1024, report: 32 * 1024 };
 
 /** How long a body other than an upload may take to arrive. */
 const BODY_MS = 30_000;
@@ -28,6 +31,10 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
   await app.register(multipart, {
     limits: { files: 1, fields: 20, fileSize: MOST_UPLOAD_BYTES + 1 },
     throwFileSizeLimit: false,
+  });
+  app.addHook('onRoute', (route) => {
+    const most = MOST_UNKNOWN_BYTES[(route.config as { takes?: BodyKind } | undefined)?.takes ?? 'upload'];
+    if (most !== undefined) route.bodyLimit = most;
   });
   app.addHook('onRequest', (request, _reply, done) => {
     // Where nothing comes, it is of no type, whatever a client says by habit.

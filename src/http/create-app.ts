@@ -6,6 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import helmet from 'helmet';
 import { HttpConfig } from '../config/config.js';
+import { admitFirst } from './admission.js';
 import { MOST_BODY_BYTES, registerBodyParsers } from './body-parsers.js';
 import { refuseConnection } from './client-error.js';
 import { closeUnread, guardAnswers, guardListener, LISTENER } from './listener.js';
@@ -16,10 +17,7 @@ import { serveStartPage } from './start-page.js';
 /** What browsers show: the documentation. */
 const PAGES = /\/docs(\/|$)/;
 /** What also an answer that is no page tells browsers: what helmet sets besides is about pages. */
-const OF_ALL = {
-  'x-content-type-options': 'nosniff',
-  'strict-transport-security': 'max-age=31536000; includeSubDomains',
-} as const;
+const OF_ALL = { 'x-content-type-options': 'nosniff' } as const;
 
 /** The application with its HTTP listener configured, not yet listening. Without a logger, the process's stays what it is. */
 export async function createApp(
@@ -54,12 +52,14 @@ export async function createApp(
     bodyParser: false,
   });
   const fastify = adapter.getInstance();
-  const ofPages = helmet({ contentSecurityPolicy: false });
+  // What speaks TLS says so, and for which names: behind plain HTTP, nobody here knows.
+  const ofPages = helmet({ contentSecurityPolicy: false, strictTransportSecurity: false });
   fastify.addHook('onRequest', (request, reply, done) => {
     if (PAGES.test(request.routeOptions.url ?? ''))
       ofPages(request.raw as IncomingMessage, reply.raw as ServerResponse, () => done());
     else done();
   });
+  admitFirst(app);
   await registerBodyParsers(fastify as never);
   fastify.addHook('onRequest', (request, _reply, done) => {
     // PostgreSQL's text cannot hold it, so no id, name or cursor has it.
@@ -71,9 +71,9 @@ export async function createApp(
   });
   const config = app.get<HttpConfig>(HttpConfig, { strict: false });
   guardAnswers(fastify as never, config);
-  guardListener(fastify.server as Server, config);
+  guardListener(fastify.server as Server, config, { speaksFaces: true });
   serveStartPage(fastify as never);
-  serveOpenApi(app);
+  if (config.docs) serveOpenApi(app);
   return app;
 }
 

@@ -1,6 +1,6 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
-import type { Problem } from './problem.js';
+import { type Problem, spoken } from './problem.js';
 
 /** How long a refused body is still read and dropped, and how long nothing of it may come; milliseconds. */
 const LINGER_MS = 5_000;
@@ -55,15 +55,18 @@ export function lingeringClose(socket: Socket): void {
   socket.once('close', () => clearTimeout(over)).setTimeout(LINGER_IDLE_MS, () => socket.destroy());
 }
 
-/** Answers a connection past the server, where there is no response to answer with; the caller closes it. */
-export function writeProblem(socket: Socket, problem: Problem): void {
+/**
+ * Answers a connection past the server, where there is no response to answer with, in the words of the face that was asked, if
+ * any; the caller closes it.
+ */
+export function writeProblem(socket: Socket, problem: Problem, asked: string | null = null): void {
   if (!socket.writable) return;
-  const body = JSON.stringify(problem.toBody());
+  const { status, type, body } = spoken(problem, asked);
   const headers = Object.entries(problem.extras.headers ?? {}).map(
     ([name, value]) => `${name}: ${value}\r\n`,
   );
   socket.write(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: application/problem+json\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${type}\r\n` +
       `${headers.join('')}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }

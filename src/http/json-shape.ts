@@ -1,3 +1,4 @@
+import { malformedAt } from '../config/well-formed.js';
 import { Problem } from './problem.js';
 
 /** What a JSON body may hold. */
@@ -42,6 +43,15 @@ export function checkJsonShape(value: unknown, { depth, keys, sizeOnly = false }
     }
   };
   walk(value);
+}
+
+/** Refuses text with half a surrogate pair, wherever it is in a body: other parsers would refuse all of a callback that repeats it. */
+export function checkText(body: unknown): void {
+  const names = malformedAt(body);
+  if (!names) return;
+  const path = shorten(names.join('.')) || 'body';
+  const message = 'holds half a surrogate pair, which is no character: send whole characters';
+  throw new Problem(400, 'malformed-body', `${path} ${message}`, { errors: [{ path, message }] });
 }
 
 function shorten(path: string): string {

@@ -1,10 +1,13 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { HttpConfig } from '../config/config.js';
 import { ConnectionCaps } from './connection-caps.js';
 import { SlowBodies } from './slow-bodies.js';
-import { hangUp, isEnding } from './hanging-up.js';
+import { hangUp, isEnding, lingeringClose, writeProblem } from './hanging-up.js';
+import { Problem, spoken } from './problem.js';
+import { originForm } from './request-target.js';
 
 /** What both listeners are made with: a balancer in front must not find two habits behind one host name. */
 export const LISTENER = {
@@ -16,6 +19,8 @@ export const LISTENER = {
   /** How often that is looked at: Node's 30 s would let headers take 40. */
   connectionsCheckingInterval: 1_000,
   maxHeaderSize: 16 * 1024,
+  /** Looked at below: Node's refusal says nothing. */
+  requireHostHeader: false,
 } as const;
 
 /** What a server tells of a request by. */
@@ -28,23 +33,81 @@ const REQUESTS = new Set<string | symbol>([
 ]);
 
 /** Keeps callers of a listener from holding connections: caps them, cuts bodies that drip, and hangs up on unread ones. */
-export function guardListener(server: Server, config: HttpConfig): void {
+export function guardListener(
+  server: Server,
+  config: HttpConfig,
+  /** Whether errors below a face's path are said in its words. */
+  { speaksFaces }: { readonly speaksFaces: boolean },
+): void {
   const bodies = new SlowBodies(config);
+  const asked = (request: IncomingMessage): string | null => (speaksFaces ? originForm(request.url!) : null);
   const arrived = (request: IncomingMessage, response: ServerResponse): void => {
     if (!hasBody(request)) return;
-    bodies.watch(request, response);
+    bodies.watch(request, response, asked(request));
     request.socket.destroySoon = () => hangUp(request);
   };
   // A request behind one that was answered early would be begun, and its answer lost.
   const emit = server.emit.bind(server) as (event: string | symbol, ...given: unknown[]) => boolean;
   server.emit = (event: string | symbol, ...given: unknown[]): boolean => {
-    if (REQUESTS.has(event) && isEnding((given[0] as IncomingMessage).socket)) return true;
-    // No listener for these: Node leaves the answer to whoever listens, and would no longer give it by itself.
-    if (event === 'request' || event === 'checkContinue')
-      arrived(given[0] as IncomingMessage, given[1] as ServerResponse);
-    return emit(event, ...given);
+    if (!REQUESTS.has(event)) return emit(event, ...given);
+    const [request, answered] = given as [IncomingMessage, ServerResponse | Socket];
+    if (isEnding(request.socket)) return true;
+    if (answered instanceof ServerResponse) arrived(request, answered);
+    const problem = hostProblem(request);
+    if (!problem) return emit(event, ...given);
+    if (answered instanceof ServerResponse) {
+      // Who can't say whom it asks may not be who it seems to be: nothing more is taken from it.
+      answered.shouldKeepAlive = false;
+      refuse(request, answered, problem, asked(request));
+    } else {
+      writeProblem(answered, problem, asked(request));
+      lingeringClose(answered);
+    }
+    return true;
   };
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+    refuse(request, response, unmet(request), asked(request)),
+  );
   new ConnectionCaps(config).guard(server);
+}
+
+/** Exactly one `Host` (RFC 9112, 3.2): of two, a proxy in front may have gone by the other one. HTTP/1.0 knows none. */
+function hostProblem({ rawHeaders, httpVersion }: IncomingMessage): Problem | null {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (rawHeaders[at]!.length === 4 && rawHeaders[at]!.toLowerCase() === 'host') hosts++;
+  if (hosts === 1 || (hosts === 0 && httpVersion === '1.0')) return null;
+  const message = hosts === 0 ? 'is missing' : 'is given more than once';
+  return new Problem(400, 'malformed-request', `Host ${message}`, { errors: [{ path: 'Host', message }] });
+}
+
+function unmet({ headers }: IncomingMessage): Problem {
+  const message = `${String(headers.expect).slice(0, 100)} is not understood: only 100-continue is`;
+  return new Problem(417, 'expectation-failed', `Expect: ${message}`, {
+    errors: [{ path: 'Expect', message }],
+  });
+}
+
+/** Answers a request with a problem; where an answer has begun already, it is cut, so that nobody takes it for a whole one. */
+export function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  problem: Problem,
+  asked: string | null = null,
+): void {
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  const { status, type, body } = spoken(problem, asked);
+  response.writeHead(status, {
+    ...problem.extras.headers,
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    ...(isUnread(request) ? { connection: 'close' } : {}),
+  });
+  response.end(body);
+  request.on('error', () => undefined);
 }
 
 /** What fits into the buffers of a connection whose other side reads nothing. */
@@ -73,7 +136,7 @@ function mayHang(reply: FastifyReply, payload: unknown): boolean {
 }
 
 /** Whether a request announces a body. */
-function hasBody({ headers }: IncomingMessage): boolean {
+export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 

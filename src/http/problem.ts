@@ -16,13 +16,18 @@ export interface ProblemExtras {
 export class Problem extends Error {
   override readonly name = 'Problem';
 
+  readonly detail: string;
+
   constructor(
     readonly status: number,
     readonly code: string,
-    readonly detail: string,
+    detail: string,
     readonly extras: ProblemExtras = {},
   ) {
-    super(detail);
+    // It may quote what was wrong with the request.
+    const text = detail.toWellFormed();
+    super(text);
+    this.detail = text;
   }
 
   /** The `application/problem+json` body. */
@@ -33,10 +38,14 @@ export class Problem extends Error {
       status: this.status,
       code: this.code,
       detail: this.detail,
-      ...(this.extras.errors ? { errors: this.extras.errors } : {}),
+      ...(this.extras.errors ? { errors: this.extras.errors.map(wellFormed) } : {}),
       ...this.extras.members,
     };
   }
+}
+
+function wellFormed({ path, message }: FieldError): FieldError {
+  return { path: path.toWellFormed(), message: message.toWellFormed() };
 }
 
 /** How a face with an error body of its own says a problem: status and JSON body. Headers stay the problem's. */
@@ -49,23 +58,29 @@ export function speakErrorsBelow(path: string, dialect: ErrorDialect): void {
   dialects.set(path, dialect);
 }
 
+/** A problem as it goes over the wire. */
+export interface SpokenProblem {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+/** A problem in the words of the face that was asked; `asked` is its route or path, null where no face was. */
+export function spoken(problem: Problem, asked: string | null): SpokenProblem {
+  const dialect = asked === null ? undefined : [...dialects].find(([path]) => asked.startsWith(path))?.[1];
+  const { status, body } = dialect?.(problem) ?? { status: problem.status, body: problem.toBody() };
+  const type = dialect ? 'application/json; charset=utf-8' : 'application/problem+json';
+  return { status, type, body: JSON.stringify(body) };
+}
+
 /** Answers with a problem, in the words of the face that was asked. */
 export function sendProblem(reply: FastifyReply, problem: Problem): void {
   // By the route, where one was found: a URL can be spelled in many ways.
   const asked = reply.request.routeOptions.url ?? originForm(reply.request.url);
-  const dialect = [...dialects].find(([path]) => asked.startsWith(path))?.[1];
-  if (dialect) {
-    const { status, body } = dialect(problem);
-    void reply
-      .status(status)
-      .headers({ ...problem.extras.headers })
-      .type('application/json; charset=utf-8')
-      .send(body);
-    return;
-  }
+  const { status, type, body } = spoken(problem, asked);
   void reply
-    .status(problem.status)
+    .status(status)
     .headers({ ...problem.extras.headers })
-    .type('application/problem+json')
-    .send(problem.toBody());
+    .type(type)
+    .send(body);
 }

@@ -13,6 +13,8 @@ const LOOKS_PER_LIMIT = 10;
 interface Arriving {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** The face that was asked, by its path; null where none was. */
+  readonly asked: string | null;
   /** Bytes read on the connection at the counted looks, oldest first, no more than one window. */
   readonly reads: number[];
   idleLooks: number;
@@ -31,9 +33,9 @@ export class SlowBodies {
   }
 
   /** Looks at the body of this request until it is complete. */
-  watch(request: IncomingMessage, response: ServerResponse): void {
+  watch(request: IncomingMessage, response: ServerResponse, asked: string | null): void {
     const { socket } = request;
-    this.arriving.set(socket, { request, response, reads: [socket.bytesRead], idleLooks: 0 });
+    this.arriving.set(socket, { request, response, asked, reads: [socket.bytesRead], idleLooks: 0 });
     this.timer ??= setInterval(() => this.look(), this.everyMs).unref();
   }
 
@@ -66,10 +68,14 @@ function isAwaited(request: IncomingMessage): boolean {
   return request.readableFlowing !== null && request.readableLength === 0;
 }
 
-function cut(socket: Socket, { response }: Arriving, what: string): void {
+function cut(socket: Socket, { response, asked }: Arriving, what: string): void {
   // Within an answer, or before that of an earlier request, nothing can be said.
   if (!response.headersSent && response.socket === socket)
-    writeProblem(socket, new Problem(408, 'request-timeout', `the body ${what}: send it again, faster`));
+    writeProblem(
+      socket,
+      new Problem(408, 'request-timeout', `the body ${what}: send it again, faster`),
+      asked,
+    );
   // At once: should the body go on after all, nothing of it may be taken.
   socket.destroy();
 }

@@ -1,14 +1,30 @@
-import type { ArgumentMetadata, PipeTransform } from '@nestjs/common';
+import {
+  type ArgumentMetadata,
+  createParamDecorator,
+  type ExecutionContext,
+  type PipeTransform,
+} from '@nestjs/common';
 import type { ClassConstructor } from 'class-transformer';
 import { validated } from '../config/validation.js';
+import { checkText } from './json-shape.js';
 import { Problem } from './problem.js';
+
+const judgedInParts = new Set<unknown>();
+
+/** Of a body whose parts are each judged like a body of its own, one that is wrong doesn't stop the others. */
+export function JudgedInParts(): ClassDecorator {
+  return (type) => void judgedInParts.add(type);
+}
 
 /** Validates bodies (422) and queries (400); undeclared fields are refused, never dropped in silence. */
 export class RequestValidationPipe implements PipeTransform {
   async transform(given: unknown, { type, metatype }: ArgumentMetadata): Promise<unknown> {
     if ((type !== 'body' && type !== 'query') || !isRequestClass(metatype)) return given;
     const { value, errors } = await validated(metatype, fieldsOf(given));
-    if (errors.length === 0) return value;
+    if (errors.length === 0) {
+      if (type === 'body' && !judgedInParts.has(metatype)) checkText(given);
+      return value;
+    }
     const detail = errors.map(({ path, message }) => `${path}: ${message}`).join('; ');
     throw type === 'query'
       ? new Problem(400, 'invalid-query', detail, { errors })
@@ -16,8 +32,13 @@ export class RequestValidationPipe implements PipeTransform {
   }
 }
 
+/** Of a body: its fields are refused, as `refuseFields` does. For a route that takes none: `@NoFields() _: unknown`. */
+export const NoFields = createParamDecorator((_: unknown, context: ExecutionContext): undefined =>
+  refuseFields(context.switchToHttp().getRequest<{ body?: unknown }>().body),
+);
+
 /** For what takes no fields: one that would be ignored is refused, since its sender means something by it. */
-export function refuseFields(body: unknown): void {
+function refuseFields(body: unknown): undefined {
   const errors = Object.keys(fieldsOf(body ?? undefined)).map((path) => ({
     path,
     message: 'is not a field: nothing is taken here',

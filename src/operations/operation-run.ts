@@ -27,6 +27,8 @@ const MOST_BUFFERED = 1_000;
 export interface RunContext extends OperationContext {
   /** Progress that is an entry of the history by itself; `progress` makes one of all steps between two records. */
   tell(percent: number, text?: string): void;
+  /** Of this run: whoever has another one is another run. */
+  readonly leaseToken: string;
   /** Records at once what has been told, and resolves when it stands; an outage only delays it. */
   recorded(): Promise<void>;
 }
@@ -61,6 +63,10 @@ export class OperationRun implements RunContext {
 
   get requestId(): string {
     return this.claim.operation.requestId;
+  }
+
+  get leaseToken(): string {
+    return this.claim.leaseToken;
   }
 
   get accountId(): string {

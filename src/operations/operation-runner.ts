@@ -19,6 +19,7 @@ import { WakeUps } from '../queues/wake-ups.js';
 import { OperationWaits } from './operation-waits.js';
 import { retryDelay } from './retry-policy.js';
 import { type Failure, failureOf, finished } from './run-ending.js';
+import { SealedInputs } from './sealed-inputs.js';
 import { stackOf } from './stack.js';
 
 /** What becomes of a run. */
@@ -57,6 +58,7 @@ export class OperationRunner {
   constructor(
     private readonly store: OperationStore,
     private readonly types: OperationTypes,
+    private readonly inputs: SealedInputs,
     private readonly ender: OperationEnder,
     private readonly history: HistoryStore,
     private readonly files: FilesService,
@@ -158,8 +160,7 @@ export class OperationRunner {
 
   /** The check is the handler's own code too: it may hang, or be overtaken by the signal, as the run may. */
   private async work(type: RegisteredType, run: OperationRun): Promise<OperationOutcome | void> {
-    const { input } = run.claim.operation;
-    const checked = await this.types.check(type, input === null ? null : JSON.parse(input));
+    const checked = await this.types.check(type, this.inputs.open(run.claim.operation));
     run.signal.throwIfAborted();
     return type.handler.run(checked, run);
   }

@@ -81,7 +81,7 @@ export class OperationTypes implements OnModuleInit {
 
   /** Those that callers may name. */
   listed(): RegisteredType[] {
-    return this.all().filter((type) => !type.internal);
+    return this.all().filter((type) => !type.internal && !type.handler.disabled);
   }
 
   get(name: string): RegisteredType | undefined {

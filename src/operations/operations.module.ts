@@ -13,11 +13,13 @@ import { OperationReads } from './operation-reads.store.js';
 import { OperationStore } from './operation.store.js';
 import { OperationTypes } from './operation-types.js';
 import { OperationWaits } from './operation-waits.js';
+import { OriginCalls } from './origin-calls.store.js';
 import { PollPace } from './poll-pace.js';
 import { OperationsService } from './operations.service.js';
 import { QuotaStore } from './quota.store.js';
 import { Quotas } from './quotas.js';
 import { RetentionStore } from './retention.store.js';
+import { SealedInputs } from './sealed-inputs.js';
 import { HttpRequestHandler } from './types/http-request.js';
 import { EchoHandler, SleepHandler } from './types/trials.js';
 import { UnservedStore } from './unserved.store.js';
@@ -40,7 +42,9 @@ import { UnservedStore } from './unserved.store.js';
     PollPace,
     QuotaStore,
     Quotas,
+    SealedInputs,
     OperationsService,
+    OriginCalls,
     HttpRequestHandler,
     EchoHandler,
     SleepHandler,
@@ -58,6 +62,7 @@ import { UnservedStore } from './unserved.store.js';
     OperationWaits,
     PollPace,
     Quotas,
+    SealedInputs,
     OperationsService,
   ],
 })

@@ -10,6 +10,7 @@ import { UrlPolicy } from '../egress/url-policy.js';
 import type { FileEntity } from '../files/file.entity.js';
 import { filesNamed, FilesService } from '../files/files.service.js';
 import { SecretBox } from '../signing/secret-box.js';
+import { openDestination, sealDestination } from '../signing/sealed-destination.js';
 import { Step } from '../tracing/spans.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
 import type { Face, OperationEntity } from './operation.entity.js';
@@ -31,6 +32,7 @@ import { PollPace } from './poll-pace.js';
 import { randomId } from '../database/random-id.js';
 import { type Admitted, Quotas } from './quotas.js';
 import { RetentionStore } from './retention.store.js';
+import { SealedInputs } from './sealed-inputs.js';
 
 /** An operation as a caller submits it, whatever the face. */
 export interface Submission {
@@ -90,6 +92,7 @@ export class OperationsService {
     private readonly policy: UrlPolicy,
     private readonly hosts: CallbackHosts,
     private readonly box: SecretBox,
+    private readonly inputs: SealedInputs,
     private readonly dispatcher: OperationDispatcher,
     private readonly ender: OperationEnder,
     private readonly deliveries: DeliveryStore,
@@ -307,22 +310,17 @@ export class OperationsService {
         'operation-expired',
         'its input has expired and is gone: submit it anew',
       );
+    const { callbackUrl: url, callbackHeaders: sealed } = operation;
     const place = { account: accountId, row: rid, column: 'callback_headers' };
-    const headers =
-      operation.callbackHeaders === null ? '[]' : this.box.open(operation.callbackHeaders, place);
     return this.accept({
       accountId,
       face: operation.face,
       type: operation.type,
-      input: operation.input === null ? undefined : JSON.parse(operation.input),
+      input: operation.input === null ? undefined : this.inputs.open(operation),
       callback:
-        operation.callbackUrl === null
+        url === null
           ? null
-          : {
-              url: operation.callbackUrl,
-              headers: JSON.parse(headers) as GivenHeader[],
-              thinOver: operation.callbackThinOver,
-            },
+          : { ...openDestination(this.box, { url, sealed }, place), thinOver: operation.callbackThinOver },
       correlation: operation.correlation,
       priority: operation.priority,
       runAt: null,
@@ -346,26 +344,26 @@ export class OperationsService {
       ...this.checkOptions(submission, type),
     ];
     if (errors.length > 0) throw new OperationRefusedError('invalid-request', errors);
-    const tries = check ? type.tries(await check(type, submission.input)) : 1;
-    if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl);
+    const checked = check && (await check(type, submission.input));
+    const tries = check ? type.tries(checked) : 1;
+    const called = check ? type.handler.calls?.(checked) : undefined;
+    if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl, 'callback.url');
+    if (called !== undefined) await this.admitHost(submission.accountId, called, 'input.url');
     const { callback, accountId, idempotency, silentMs = null } = submission;
+    const place = { account: accountId, row: rid, column: 'callback_headers' };
+    const headers = callback?.headers ?? [];
+    const destination =
+      callbackUrl === null ? null : sealDestination(this.box, { url: callbackUrl, headers }, place);
     const input = submission.input === undefined ? null : JSON.stringify(submission.input);
     return {
       rid,
       accountId,
       face: submission.face,
       type: type.name,
-      input,
+      input: input && this.inputs.seal(type, { accountId, rid }, input),
       files: input === null ? [] : filesNamed(input),
-      callbackUrl,
-      callbackHeaders:
-        callback && callback.headers.length > 0
-          ? this.box.seal(JSON.stringify(callback.headers), {
-              account: accountId,
-              row: rid,
-              column: 'callback_headers',
-            })
-          : null,
+      callbackUrl: destination?.url ?? null,
+      callbackHeaders: destination?.sealed ?? null,
       callbackThinOver: callback?.thinOver ?? null,
       correlation: submission.correlation,
       priority: submission.priority,
@@ -386,6 +384,8 @@ export class OperationsService {
 
   private type({ type: name, face }: Submission): RegisteredType {
     const type = this.types.get(name);
+    if (type?.handler.disabled)
+      throw new OperationRefusedError('type-disabled', [{ path: 'type', message: type.handler.disabled }]);
     if (type && (!type.internal || face === 'bgrs')) return type;
     throw new OperationRefusedError('unknown-operation-type', [
       {
@@ -404,11 +404,11 @@ export class OperationsService {
   }
 
   /** Last of the checks: what is refused for another reason uses nothing up. */
-  private async admitHost(accountId: string, url: string): Promise<void> {
+  private async admitHost(accountId: string, url: string, path: string): Promise<void> {
     const retryAfterS = await this.hosts.admit(accountId, url);
     if (retryAfterS === null) return;
     const message = `names one host too many: this account has brought up as many new ones as it may in a minute; try again in ${retryAfterS} s`;
-    throw new OperationRefusedError('too-many-new-hosts', [{ path: 'callback.url', message }], retryAfterS);
+    throw new OperationRefusedError('too-many-new-hosts', [{ path, message }], retryAfterS);
   }
 
   private checkCallbackHeaders(callback: Submission['callback']): FieldError[] {

@@ -1,3 +1,4 @@
+import { wellFormedJson } from '../config/well-formed.js';
 import type { How } from './operation-ender.js';
 import { OperationError } from './operation-context.js';
 import { storable } from './operation-run.js';
@@ -42,7 +43,8 @@ function fileId({ file }: OperationOutcome): string | null {
 /** What JSON has no form for, such as a `bigint` or a circle, has none at the next try either. */
 function json(value: unknown): string | null {
   try {
-    return JSON.stringify(value) ?? null;
+    const text: string | undefined = JSON.stringify(value);
+    return text === undefined ? null : wellFormedJson(text);
   } catch (error) {
     throw new OperationError('result_not_json', `result and custom must be JSON: ${describe(error)}`);
   }

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { Transform } from 'node:stream';
 import {
   KEY_BYTES,
   KEY_ID,
@@ -6,6 +7,7 @@ import {
   type SecretKey,
   SecretKeysError,
 } from '../config/secret-keys.js';
+import { OpeningStream, SealingStream } from './sealed-stream.js';
 
 /** The place a secret is stored in. A sealed value moved to another account, row or column does not open. */
 export interface SecretPlace {
@@ -70,13 +72,7 @@ export class SecretBox {
   /** Decrypts what `seal` made for the same place; throws `SecretBoxError` otherwise. */
   open(sealed: string, place: SecretPlace): string {
     const { id, iv, ciphertext, tag } = parseSealed(sealed);
-    const key = this.#keys.get(id);
-    if (key === undefined) {
-      throw new SecretBoxError(
-        'unknown_key',
-        `${place.column} was sealed with the key "${id}", which is not configured: add it to RINGBACK_SECRET_KEYS`,
-      );
-    }
+    const key = this.keyNamed(id, place);
     const decipher = createDecipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES });
     decipher.setAAD(associatedData(id, place));
     decipher.setAuthTag(tag);
@@ -91,6 +87,30 @@ export class SecretBox {
       error.cause = cause;
       throw error;
     }
+  }
+
+  /** The name of the key that seals now, to be kept with what `sealing` made. */
+  get keyId(): string {
+    return this.#first.id;
+  }
+
+  /** Seals a stream for one place, with the key that seals now. */
+  sealing(place: SecretPlace): Transform {
+    return new SealingStream(this.#first.key, associatedData(this.#first.id, place));
+  }
+
+  /** Opens a stream that `sealing` made for the same place with the key of that name; it fails where it does not open. */
+  opening(keyId: string, place: SecretPlace): Transform {
+    return new OpeningStream(this.keyNamed(keyId, place), associatedData(keyId, place));
+  }
+
+  private keyNamed(id: string, { column }: SecretPlace): Buffer {
+    const key = this.#keys.get(id);
+    if (key) return key;
+    throw new SecretBoxError(
+      'unknown_key',
+      `${column} was sealed with the key "${id}", which is not configured: add it to RINGBACK_SECRET_KEYS`,
+    );
   }
 
   /** Tells whether a sealed value was sealed with another key than the one that seals now, and should be sealed anew. */

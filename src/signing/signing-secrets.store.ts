@@ -135,15 +135,13 @@ export class SigningSecrets {
     return secret;
   }
 
-  /** Every endpoint's Ed25519 key. */
-  async keyPairOwners(): Promise<{ endpointId: string; privateKey: string }[]> {
-    const rows = await this.database.query<SecretRow & { account_id: string; endpoint_id: string }>(
-      `SELECT id, account_id, endpoint_id, secret FROM signing_secret WHERE kind = 'ed25519' AND endpoint_id IS NOT NULL ORDER BY endpoint_id`,
+  /** The `whsk_…` of an endpoint, whosever it is; null when it has none. */
+  async keyPairOf(endpointId: string): Promise<string | null> {
+    const [row] = await this.database.query<SecretRow & { account_id: string }>(
+      `SELECT id, account_id, secret FROM signing_secret WHERE kind = 'ed25519' AND endpoint_id = $1`,
+      [endpointId],
     );
-    return rows.map(({ id, account_id, endpoint_id, secret }) => ({
-      endpointId: endpoint_id,
-      privateKey: this.box.open(secret, { account: account_id, row: id, column: 'secret' }),
-    }));
+    return row ? this.box.open(row.secret, { account: row.account_id, row: row.id, column: 'secret' }) : null;
   }
 
   private async insert(

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AccountsService } from '../../src/accounts/accounts.service.js';
+import type { Role } from '../../src/config/env.js';
 import { App, TEST_KEY } from '../support/app.js';
 import type { Client } from '../support/client.js';
-import { rowsOf } from '../support/database.js';
+import { newDatabase, rowsOf } from '../support/database.js';
 import { Receiver } from '../support/receiver.js';
 import { everyRow } from '../support/rows.js';
 
@@ -220,6 +222,59 @@ describe('an API key', () => {
     expect((await client.get('/v1/accounts')).status).toBe(200);
     expect((await client.post('/v1/operations', { type: 'echo' })).status).toBe(202);
     expect((await client.get('/v1/signing-secret')).status).toBe(200);
+  });
+});
+
+describe('the key that the environment gives', () => {
+  const OTHER_KEY = 'rb_other_0123456789ABCDEFGHIJKLMNOP';
+  const url = newDatabase();
+
+  /** What each key is answered by a process that was started with this one. */
+  async function started(firstKey: string | undefined, roles: Role[] = ['api', 'worker', 'gateway']) {
+    const database = { url: await url };
+    const process = { roles: new Set(roles) };
+    const one = await App.start({ database, accounts: { firstKey }, process });
+    const asked = async (key: string) => (await one.client.withKey(key).get('/v1/ledger')).status;
+    const statuses = roles.includes('api') ? [await asked(TEST_KEY), await asked(OTHER_KEY)] : [];
+    return { one, statuses, [Symbol.asyncDispose]: () => one[Symbol.asyncDispose]() };
+  }
+
+  it('is valid as long as it is given, and stays revoked once it was', async () => {
+    {
+      await using first = await started(TEST_KEY);
+      expect(first.statuses).toEqual([200, 401]);
+    }
+    {
+      await using _worker = await started(undefined, ['worker']);
+    }
+    {
+      await using changed = await started(OTHER_KEY);
+      expect(changed.statuses).toEqual([401, 200]);
+    }
+    {
+      await using none = await started(undefined);
+      expect(none.statuses).toEqual([401, 401]);
+    }
+    {
+      await using again = await started(TEST_KEY);
+      expect(again.statuses).toEqual([200, 401]);
+      const { client } = again.one;
+      const [{ id: accountId }] = (await client.get('/v1/accounts')).body.data;
+      const [{ id }] = (await client.get(`/v1/accounts/${accountId}/keys`)).body.data;
+      expect((await client.request('DELETE', `/v1/accounts/${accountId}/keys/${id}`)).status).toBe(204);
+    }
+    for (const key of [TEST_KEY, OTHER_KEY, undefined, TEST_KEY]) {
+      await using restarted = await started(key);
+      expect(restarted.statuses).toEqual([401, key === OTHER_KEY ? 200 : 401]);
+    }
+  });
+
+  it('may be one that was made and printed', async () => {
+    const database = { url: await newDatabase() };
+    await using first = await App.start({ database, accounts: { firstKey: undefined } });
+    const made = await first.nest.get(AccountsService).makeFirstKey(() => undefined);
+    await using second = await App.start({ database, accounts: { firstKey: made! } });
+    expect((await second.client.withKey(made!).get('/v1/ledger')).status).toBe(200);
   });
 });
 

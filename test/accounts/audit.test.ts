@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Audit } from '../../src/accounts/audit.js';
-import { App, freePort } from '../support/app.js';
+import { App, freePort, TEST_KEY_ID } from '../support/app.js';
 import type { Client } from '../support/client.js';
 import { newDatabase, rowsOf } from '../support/database.js';
 import { Receiver } from '../support/receiver.js';
@@ -44,7 +44,7 @@ describe('the audit', () => {
     expect(rows[0]).toEqual({
       at: expect.stringMatching(/Z$/),
       account_id: account.id,
-      actor: { key_id: 'key_environment', name: 'RINGBACK_API_KEY' },
+      actor: { key_id: TEST_KEY_ID, name: 'RINGBACK_API_KEY' },
       address: '127.0.0.1',
       action: 'account.created',
       target: account.id,
@@ -54,7 +54,7 @@ describe('the audit', () => {
     expect(rows[2].details).toEqual({ name: 'ci', scopes: ['operations:read'], expires_at: null });
     expect(JSON.stringify(rows)).not.toContain(key.key);
     expect(
-      told(await entries(`&since=${since}&actor=key_environment&action=key.created,key.revoked`)),
+      told(await entries(`&since=${since}&actor=${TEST_KEY_ID}&action=key.created,key.revoked`)),
     ).toEqual(told(rows.slice(2)));
     expect(await entries(`&actor=RINGBACK_API_KEY&until=${since}&account=${account.id}`)).toEqual([]);
   });
@@ -198,7 +198,7 @@ describe('a login', () => {
     expect(answer.status).toBe(200);
     await expect
       .poll(async () => (await entries('&action=login.succeeded'))[0], { timeout: 5_000 })
-      .toMatchObject({ account_id: id, actor: { key_id: 'key_environment' }, address: '127.0.0.1' });
+      .toMatchObject({ account_id: id, actor: { key_id: TEST_KEY_ID }, address: '127.0.0.1' });
   });
 });
 
@@ -223,7 +223,7 @@ describe('an entry', () => {
     await expect.poll(() => lines().map(({ action }) => action)).toContain('login.failed');
     expect(
       lines().find(({ action, target }) => action === 'account.created' && target === account.id),
-    ).toMatchObject({ level: 30, account: account.id, actor: 'key_environment', address: '127.0.0.1' });
+    ).toMatchObject({ level: 30, account: account.id, actor: TEST_KEY_ID, address: '127.0.0.1' });
     expect(lines().find(({ action }) => action === 'login.failed')).toMatchObject({ level: 40 });
     await rowsOf(database, 'UPDATE chore SET due_at = now()');
     await expect

@@ -48,6 +48,16 @@ describe('the environment', () => {
   });
 
   it.each([
+    [
+      'RINGBACK_API_KEY',
+      'rb_short',
+      'it must be rb_ and at least 24 more letters, digits, _ or -; make one: ',
+    ],
+    ...['a'.repeat(24), 'ab'.repeat(30), '0123'.repeat(10), `${'k'.repeat(40)}123`].map((weak) => [
+      'RINGBACK_API_KEY',
+      `rb_${weak}`,
+      'it is too easy to guess, since its characters vary too little; make one: RINGBACK_API_KEY="rb_$(openssl rand -hex 24)"',
+    ]),
     ['RINGBACK_SECRET_KEYS', 'y', 'secret key 1 has no name: write id:base64(32 bytes)'],
     ['RINGBACK_SECRET_KEYS', 'k1:AAAA', 'secret key "k1" must be the base64 of 32 bytes, and is 3 bytes'],
     ['RINGBACK_RETRY_SCHEDULE', '5,x', 'step 2 of the retry schedule, "x", is no number of seconds'],
@@ -68,6 +78,16 @@ describe('the environment', () => {
     ['REDIS_URL', 'redis://a:6379,b:6379', 'it is not a URL that starts with redis: or rediss:'],
   ])('refuses %s=%s, saying what would be right', (name, value, remedy) => {
     expect(() => readEnv({ [name]: value })).toThrow(`\n  ${name}: ${remedy}`);
+  });
+
+  it('opens http.request to nobody in production unless RINGBACK_HTTP_HOSTS says to whom', () => {
+    const hostsOf = (env: Record<string, string>) =>
+      config({ DATABASE_URL: 'postgres://db/r', RINGBACK_SECRET_KEYS: KEY, ...env }).egress.httpHosts;
+    const production = { NODE_ENV: 'production' };
+    expect(hostsOf(production)).toBeNull();
+    expect(hostsOf({ ...production, RINGBACK_HTTP_HOSTS: '*' })).toBeUndefined();
+    expect(hostsOf({ ...production, RINGBACK_HTTP_HOSTS: 'a.com,*.b.com' })).toEqual(['a.com', '*.b.com']);
+    expect(hostsOf({})).toBeUndefined();
   });
 
   it('takes lists of servers and hosts as they are given', () => {

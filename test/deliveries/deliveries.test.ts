@@ -69,7 +69,7 @@ describe('a callback', () => {
     await using receiver = await Receiver.answering(503, 500, 404, 204);
     const operation = await client.submit({
       type: 'echo',
-      input: 'ü\u2028\u0000💩\ud800',
+      input: 'ü\u2028\u0000💩',
       callback: { url: receiver.url },
     });
     const all = await receiver.received(4);
@@ -208,7 +208,7 @@ describe('a callback', () => {
     expect(attempts[0].request_headers).toMatchObject({ authorization: '[redacted]', 'x-key': '[redacted]' });
     expect(attempts[0].response_headers).toMatchObject({ 'x-echo': '[redacted]' });
     expect(shown).not.toMatch(/s3cret/);
-    expect(stored.replaceAll('token=s3cret-query', '')).not.toMatch(/s3cret/);
+    expect(stored).not.toMatch(/s3cret/);
     for (const signature of receiver.all.flatMap(signatures)) {
       expect(shown).not.toContain(signature.slice(3));
       expect(stored).not.toContain(signature.slice(3));

@@ -64,15 +64,24 @@ describe('a name that leads to a private address for a moment', () => {
     }
   });
 
-  it('is tried again by http.request, and shows integrators no address', async () => {
+  it('is tried again by http.request, and shows its address to operators alone', async () => {
     await using app = await App.start({ egress });
+    const integrator = await app.account('integrator');
     await using receiver = await Receiver.answering(200);
     dnsAnswers(['10.1.2.3'], ['127.0.0.1']);
     const url = `http://api.example.com:${receiver.port}/`;
-    const { id } = await app.client.submit({ type: 'http.request', input: { method: 'GET', url } });
-    expect(await app.client.ended(id)).toMatchObject({ status: 'Finished', attempt: 2 });
-    const { body: history } = await app.client.get(`/v1/operations/${id}/history`);
-    expect(JSON.stringify(history)).not.toContain('10.1.2.3');
+    const { body: accounts } = await app.client.get('/v1/accounts');
+    const { id: accountId } = accounts.data.find(({ name }: { name: string }) => name === 'integrator');
+    const key = { name: 'operator', scopes: ['admin'] };
+    const operator = app.client.withKey(
+      (await app.client.post(`/v1/accounts/${accountId}/keys`, key)).body.key,
+    );
+    const { id } = await integrator.submit({ type: 'http.request', input: { method: 'GET', url } });
+    const ended = await integrator.ended(id);
+    expect(ended).toMatchObject({ status: 'Finished', attempt: 2 });
+    const history = `/v1/operations/${id}/history`;
+    expect((await integrator.get(history)).text + JSON.stringify(ended)).not.toContain('10.1.2.3');
+    expect((await operator.get(history)).text).toContain('api.example.com leads to 10.1.2.3');
   });
 
   it('is no refusal of the URL when it is given', async () => {

@@ -259,10 +259,30 @@ describe('an endpoint', () => {
     expect(receiver.all[0]!.headers['x-hub-signature-256']).toMatch(/^sha256=/);
     expect(receiver.all[1]!.headers['stripe-signature']).toMatch(/^t=\d+,v1=/);
     expect(receiver.all[2]!.headers['webhook-signature']).toMatch(/^v1,\S+ v1a,\S+$/);
-    expect(
-      ((await fetch(`${app.client.url}/.well-known/webhook-keys`).then((answer) => answer.json())) as any)
-        .keys[0].public_key,
-    ).toMatch(/^whpk_/);
+  });
+
+  it('shows its public key to whoever knows its id, and no list of them', async () => {
+    const client = await account();
+    const anybody = client.withKey('none');
+    const made = await endpoint(client, {
+      url: 'https://example.com/hook',
+      signature_profile: 'standard+ed25519',
+    });
+    const other = await endpoint(client, { url: 'https://example.com/hook' });
+    for (const _ of ['opened', 'remembered']) {
+      const { status, body, headers } = await anybody.get(`/.well-known/webhook-keys/${made.id}`);
+      const key = { endpoint_id: made.id, public_key: expect.stringMatching(/^whpk_/) };
+      expect([status, body, headers.get('cache-control')]).toEqual([
+        200,
+        { keys: [key] },
+        'public, max-age=300',
+      ]);
+    }
+    const unknown = `ep_${'0'.repeat(32)}`;
+    for (const path of ['', '/', `/${other.id}`, `/${unknown}`, '/ep_1', '/%27']) {
+      const { status, body } = await anybody.get(`/.well-known/webhook-keys${path}`);
+      expect([path, status, body.status]).toEqual([path, 404, 404]);
+    }
   });
 
   it('is registered only where the receiver consents, when a handshake is asked for', async () => {

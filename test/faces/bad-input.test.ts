@@ -363,8 +363,11 @@ const HEADERS: Refusal[] = [
     'Webhook-Signature',
     'Ringback-Attempt',
     'X-Forwarded-For',
+    'x_forwarded_for',
+    'Forwarded',
+    'Stripe-Signature',
   ].map((key) => header(`the reserved callback header ${key}`, key, 'x', 'callback.headers.1.key')),
-  ...['a b', 'a:b', 'a_b', 'ü', 'a\r\nb', 'a\u0000', ''].map((key) =>
+  ...['a b', 'a:b', 'ü', 'a\r\nb', 'a\u0000', '', '\ud800'].map((key) =>
     header(`${JSON.stringify(key)} as the name of a callback header`, key, 'x', 'callback.headers.1.key'),
   ),
   header('a callback header name of 65 characters', 'x'.repeat(65), 'x', 'callback.headers.1.key'),
@@ -379,7 +382,12 @@ const HEADERS: Refusal[] = [
       'callback.headers.1.value',
     ),
   ),
-  header('a callback header value of 1,025 characters', 'X', 'x'.repeat(1025), 'callback.headers.1.value'),
+  callback(
+    'callback headers of 8,193 characters in all',
+    { headers: ['a', 'b', 'cd'].map((key, at) => ({ key, value: 'x'.repeat([4_096, 4_093, 0][at]!) })) },
+    'callback.headers',
+  ),
+  header('a callback header value of 4,097 characters', 'X', 'x'.repeat(4097), 'callback.headers.1.value'),
   ...[5, null, {}, [], undefined].map((value) =>
     header(
       `${JSON.stringify(value) ?? 'nothing'} as the value of a callback header`,
@@ -819,6 +827,28 @@ async function refused(refusal: Refusal, key = TEST_KEY): Promise<void> {
   for (const error of problem.errors ?? []) expect(error.message).not.toBe('');
   expect(await rowCounts(app.databaseUrl)).toEqual(before);
 }
+
+describe('a body where none is taken', () => {
+  const none = '0'.repeat(32);
+  it.each([
+    `/v1/operations/${none}/cancel`,
+    `/v1/operations/${none}/rerun`,
+    `/v1/deliveries/dlv_${none}/redeliver`,
+    `/v1/deliveries/dlv_${none}/cancel`,
+    `/v1/endpoints/ep_${none}/test`,
+    `/v1/endpoints/ep_${none}/enable`,
+    `/v1/endpoints/ep_${none}/disable`,
+  ])('is refused: %s', async (route) => {
+    for (const [body, path] of [
+      ['{"typo":1}', 'typo'],
+      ['[1]', 'body'],
+      ['"x"', 'body'],
+    ])
+      await refused({ what: '', route, body, status: 422, code: 'invalid-request', path });
+    // As many clients send it by habit.
+    for (const body of ['', '{}']) expect((await app.client.post(route, body)).status).toBe(404);
+  });
+});
 
 describe('the bytes of a body', () => {
   const post = (route: string, body: Uint8Array, headers: Record<string, string>): Promise<any> =>

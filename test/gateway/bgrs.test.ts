@@ -66,6 +66,17 @@ async function ended(rid: string, base = gateway): Promise<any> {
 }
 
 describe('a background request', () => {
+  it('shows the content type as the text that it is', async () => {
+    const type = 'text/csv; header="č"';
+    answers.set('/typed', (response) => {
+      response.writeHead(200, ['Content-Type', Buffer.from(type).toString('latin1')]).end('a');
+    });
+    const rid = await background('/typed?bgrs=yes');
+    expect((await ended(rid)).content_type).toBe(type);
+    const result = await call(`/bgrs/${rid}/result`);
+    expect(Buffer.from(result.headers.get('content-type')!, 'latin1').toString()).toBe(type);
+  });
+
   it('is answered at once with its rid, and is read with exactly these keys, in order, as strings', async () => {
     let finish!: () => void;
     answers.set('/slow', (response) => {

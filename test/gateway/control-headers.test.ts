@@ -76,7 +76,9 @@ const BATCH = JSON.stringify([
     path: '/item',
     body: 'x',
     headers: Object.fromEntries(
-      FORGED.filter((header) => !header.includes('.')).map((header) => header.split(': ')),
+      ['Connection: X-Named', 'X-Named: forged', ...FORGED]
+        .filter((header) => !header.includes('.'))
+        .map((header) => header.split(': ')),
     ),
   },
 ]);
@@ -115,12 +117,15 @@ it.each([
 
 it('nor to the authorization service, which gets values as they are, and whose name for the user arrives', async () => {
   const before = askedOfAuth.length;
-  const seen = await seenOf(`${head('POST /x?bgrs=1')}X-Name: Žofie\r\nContent-Length: 1\r\n\r\nx`);
+  const named = head('POST /x?bgrs=1').replace('close', 'close, X-User-Id');
+  const seen = await seenOf(`${named}X-User-Id: admin\r\nX-Name: Žofie\r\nContent-Length: 1\r\n\r\nx`);
   const answer = await fetch(`http://127.0.0.1:${port}/bgrs/${String(seen.headers['x-ringback-operation'])}`);
   expect(await answer.json()).toMatchObject([{ user_id: 'Žofie' }]);
   const raw = askedOfAuth[before]!;
   expect(raw).toEqual(expect.arrayContaining(['x-name', Buffer.from('Žofie').toString('latin1')]));
   expect(raw.join()).not.toMatch(/forged/);
+  // What `Connection` names is for the gateway alone: upstream and service see the same request.
+  expect([raw, seen.rawHeaders].join()).not.toMatch(/x-user-id/i);
   expect(raw).toEqual(expect.arrayContaining(['x-ringbacks', 'mine']));
 });
 

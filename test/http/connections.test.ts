@@ -91,13 +91,13 @@ describe('A body that nobody will read', () => {
   it.each([
     ['an upload without a key', () => toMain, '/v1/files?name=a', 401],
     ['an upload of the trm face without a token', () => toMain, '/api/media/upload', 401],
-    ['a type that is taken nowhere', () => toMain, '/v1/operations', 415],
+    ['a type that is taken nowhere', () => toMain, '/v1/operations', 415, KEYED],
     ['a malformed URL', () => toMain, '/v1/%zz', 400],
     ['a background request without a key', () => toGateway, '/x?bgrs=yes', 401],
     ['a background request with a wrong parameter', () => toGateway, '/x?bgrs=maybe', 400],
-  ])('is refused with Connection: close, and closed: %s', async (_, port, target, status) => {
+  ])('is refused with Connection: close, and closed: %s', async (_, port, target, status, key = '') => {
     const form = 'multipart/form-data; boundary=b';
-    const head = post(target, '', undefined, target.startsWith('/api') ? form : 'text/odd');
+    const head = post(target, key, undefined, target.startsWith('/api') ? form : 'text/odd');
     const silent = new Caller(port(), head);
     const dripping = new Caller(port(), head).sending(1, 50);
     for (const caller of [silent, dripping]) {

@@ -135,7 +135,11 @@ describe('What is answered is what the document says', () => {
     const own = await ask(200, 'GET /v1/signing-secret/list');
     await ask(409, 'DELETE /v1/signing-secret/{secret_id}', { path: { secret_id: own.data[0].id } });
     await ask(204, 'DELETE /v1/signing-secret/{secret_id}', { path: { secret_id: own.data[1].id } });
-    await ask(200, 'GET /.well-known/webhook-keys');
+    const signing = await ask(201, 'POST /v1/endpoints', {
+      body: { url: 'https://example.com/hook', signature_profile: 'standard+ed25519' },
+    });
+    await ask(200, 'GET /.well-known/webhook-keys/{id}', { path: { id: signing.id as string } });
+    await ask(404, 'GET /.well-known/webhook-keys/{id}', { path: { id: 'ep_1' } });
   });
 
   it('of a recovery that is canceled', async () => {

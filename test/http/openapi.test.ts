@@ -57,7 +57,7 @@ describe('The OpenAPI document', () => {
   it('tells which credentials every route takes, and which take none', () => {
     const open = [...routes].filter(([, { security }]) => security.length === 0).map(([name]) => name);
     expect(open.sort()).toEqual([
-      'GET /.well-known/webhook-keys',
+      'GET /.well-known/webhook-keys/{id}',
       'GET /health/live',
       'GET /health/ready',
       'GET /metrics',

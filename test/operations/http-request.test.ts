@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { App, freePort } from '../support/app.js';
+import { rowsOf } from '../support/database.js';
 import { Receiver, verify } from '../support/receiver.js';
 
 let app: App;
@@ -210,20 +211,6 @@ describe('http.request sends', () => {
       'application/x+json',
     ]);
   });
-
-  it('no header that belongs to the connection', async () => {
-    await using upstream = await Upstream.sending(null, '');
-    const headers = {
-      Host: 'evil.example',
-      'Content-Length': '3',
-      'Transfer-Encoding': 'chunked',
-      Connection: 'x',
-    };
-    const ended = await run({ method: 'POST', url: upstream.url, headers, body: 'hello' });
-    expect(ended.status).toBe('Finished');
-    expect(upstream.seen[0]).toMatchObject({ body: 'hello', headers: { 'content-length': '5' } });
-    expect(upstream.seen[0]!.headers.host).toBe(new URL(upstream.url).host);
-  });
 });
 
 describe('http.request, when the transport fails,', () => {
@@ -344,6 +331,140 @@ describe('http.request is refused at submit', () => {
     expect((await post('https://example.org/')).body.errors[0].path).toBe('input.url');
     expect((await post(upstream.url.replace('127.0.0.1', 'localhost'))).status).toBe(422);
     expect((await post(upstream.url)).status).toBe(202);
+  });
+});
+
+describe('The courtesy towards a host that accounts call', () => {
+  /** Answers each request after a moment, and notes how many were under way at once. */
+  async function slow(status: number) {
+    const seen = { now: 0, most: 0, all: 0 };
+    const upstream = await Upstream.answering((response) => {
+      seen.most = Math.max(seen.most, ++seen.now);
+      seen.all++;
+      setTimeout(() => {
+        seen.now--;
+        response.writeHead(status).end();
+      }, 100);
+    });
+    return { seen, upstream, [Symbol.asyncDispose]: () => upstream[Symbol.asyncDispose]() };
+  }
+  const batch = (url: string, count: number) => ({
+    operations: Array.from({ length: count }, (_, at) => ({
+      type: 'http.request',
+      input: { method: 'POST', url: `${url}/${at}`, body: 'x' },
+    })),
+  });
+
+  it('is one request at a time until it has answered 2xx, over all processes', async () => {
+    await using other = await App.start({ database: { url: app.databaseUrl } });
+    await using host = await slow(404);
+    const { body } = await app.client.post('/v1/operations/batch', batch(host.upstream.url, 6));
+    for (const { operation } of body.data)
+      expect((await other.client.ended(operation.id)).result).toMatchObject({ status: 404 });
+    expect(host.seen).toEqual({ now: 0, most: 1, all: 6 });
+  });
+
+  it('is as many at once as callbacks may be, when it has', async () => {
+    await using few = await App.start({ deliveries: { originInFlight: 3 } });
+    await using host = await slow(200);
+    const { body } = await few.client.post('/v1/operations/batch', batch(host.upstream.url, 12));
+    for (const { operation } of body.data)
+      expect((await few.client.ended(operation.id)).status).toBe('Finished');
+    expect(host.seen).toMatchObject({ now: 0, most: 3, all: 12 });
+    expect(await rowsOf(few.databaseUrl, 'SELECT FROM origin_call')).toEqual([]);
+  });
+
+  it('outlives nobody: a place is given back where its run has ended, however it did', async () => {
+    await using host = await Upstream.answering((response, { path }) => {
+      if (path === '/answered') response.end('ok');
+    });
+    const hanging = await submit({ method: 'GET', url: `${host.url}/hanging` });
+    await expect.poll(() => host.seen.length).toBe(1);
+    const next = await submit({ method: 'GET', url: `${host.url}/answered` });
+    // As a worker that died leaves it.
+    const orphan = 'UPDATE origin_call SET lease_token = gen_random_uuid() WHERE request_id = $1';
+    await rowsOf(app.databaseUrl, orphan, [hanging.request_id]);
+    expect((await app.client.ended(next.id)).status).toBe('Finished');
+    expect((await app.client.post(`/v1/operations/${hanging.id}/cancel`)).status).toBe(200);
+  });
+
+  it('counts new hosts, as those of callbacks', async () => {
+    await using wary = await App.start({
+      process: { roles: new Set(['api']) },
+      egress: { newHostsPerMinute: 2 },
+    });
+    const post = (name: string) =>
+      wary.client.post('/v1/operations', {
+        type: 'http.request',
+        input: { method: 'GET', url: `https://${name}.example.com/` },
+      });
+    for (const [name, status] of [
+      ['a', 202],
+      ['b', 202],
+      ['a', 202],
+      ['c', 429],
+    ] as const)
+      expect([name, (await post(name)).status]).toEqual([name, status]);
+    expect((await post('c')).body).toMatchObject({
+      code: 'too-many-new-hosts',
+      errors: [{ path: 'input.url' }],
+    });
+  });
+
+  it.each([
+    'Host',
+    'Connection',
+    'Content-Length',
+    'Transfer-Encoding',
+    'Via',
+    'Forwarded',
+    'X_Forwarded_For',
+    'X-Real-IP',
+    'Webhook-Signature',
+    'ringback-operation',
+    'Stripe-Signature',
+    'X-HTTP-Method-Override',
+  ])('forbids the header %s', async (name) => {
+    const input = { method: 'GET', url: 'https://example.com/', headers: { [name]: 'x' } };
+    const { status, body } = await app.client.post('/v1/operations', { type: 'http.request', input });
+    expect([status, body.errors]).toEqual([
+      422,
+      [
+        {
+          path: `input.headers.${name}`,
+          message: 'is set by Ringback or the connection: leave it out',
+        },
+      ],
+    ]);
+  });
+
+  it('keeps no more of a response than the setting says', async () => {
+    await using small = await App.start({ egress: { httpBytes: 1_000 } });
+    await using host = await Upstream.answering((response, { path }) => {
+      if (path === '/streamed') response.writeHead(200).write('x');
+      response.end('x'.repeat(path === '/fits' ? 1_000 : 1_001));
+    });
+    const ends = ['fits', 'told', 'streamed'].map(async (path) => {
+      const input = { method: 'GET', url: `${host.url}/${path}` };
+      const { id } = await small.client.submit({ type: 'http.request', input });
+      const { status, error } = await small.client.ended(id);
+      return [status, error?.code];
+    });
+    expect(await Promise.all(ends)).toEqual([
+      ['Finished', undefined],
+      ['Failed', 'response_too_large'],
+      ['Failed', 'response_too_large'],
+    ]);
+  });
+
+  it('is that nobody is called at all where it is disabled, as in production', async () => {
+    await using closed = await App.start({ egress: { httpHosts: null } });
+    const input = { method: 'GET', url: 'https://example.com/' };
+    const { status, body } = await closed.client.post('/v1/operations', { type: 'http.request', input });
+    expect([status, body.code, body.errors[0].path]).toEqual([422, 'type-disabled', 'type']);
+    expect(body.detail).toContain('RINGBACK_HTTP_HOSTS');
+    const listed = (await closed.client.get('/v1/operation-types')).body.data;
+    expect(listed.map(({ name }: { name: string }) => name)).not.toContain('http.request');
   });
 });
 

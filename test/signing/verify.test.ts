@@ -117,6 +117,37 @@ describe('ringback/verify', () => {
       await expect(verify(BODY, headersOf(), secret, { now })).rejects.toEqual(refusal('malformed_secret'));
   });
 
+  it.each([Number.NaN, Infinity, -1, '300' as unknown as number, null as unknown as number])(
+    'fails closed where the tolerance or the time is %j',
+    async (given) => {
+      for (const options of [
+        { now, toleranceS: given },
+        { now: given, toleranceS: 300 },
+      ])
+        await expect(verify(BODY, headersOf(), SECRET, options)).rejects.toEqual(
+          refusal('malformed_options'),
+        );
+    },
+  );
+
+  it('rejects with its own error whatever is missing or short', async () => {
+    const none = undefined as never;
+    for (const secrets of [none, null as never, []])
+      await expect(verify(BODY, headersOf(), secrets, { now })).rejects.toEqual(refusal('no_secret'));
+    const short = `whsec_${Buffer.alloc(15, 7).toString('base64')}`;
+    for (const secrets of [short, [SECRET, short], [SECRET, none]])
+      await expect(verify(BODY, headersOf(NOW, short), secrets, { now })).rejects.toEqual(
+        refusal('malformed_secret'),
+      );
+    await expect(verify(BODY, none, SECRET, { now })).rejects.toEqual(refusal('missing_header'));
+    await expect(verify({} as never, headersOf(), SECRET, { now })).rejects.toEqual(
+      refusal('malformed_body'),
+    );
+    await expect(verify(BODY, headersOf(), SECRET, null as never)).rejects.toEqual(refusal('too_new'));
+    const least = `whsec_${Buffer.alloc(16, 7).toString('base64')}`;
+    expect(await verify(BODY, headersOf(NOW, least), least, { now })).toBeDefined();
+  });
+
   it('uses no Node API and no package', () => {
     expect(readFileSync(new URL('../../src/verify.ts', import.meta.url), 'utf8')).not.toMatch(/^import /m);
   });
@@ -142,8 +173,8 @@ describe('ringback/verify, of real deliveries', () => {
     const data = expect.objectContaining({ id, result: BODY });
     expect(await verify(first!.body, first!.headers, await client.signingSecret())).toMatchObject({ data });
     const [second] = await endpoint.received(1);
-    const { keys } = (await app.client.get('/.well-known/webhook-keys')).body;
-    const publicKey = keys.find((key: any) => key.endpoint_id === made.body.id).public_key;
+    const { keys } = (await app.client.get(`/.well-known/webhook-keys/${made.body.id}`)).body;
+    const publicKey = keys[0].public_key;
     for (const key of [publicKey, made.body.secret])
       expect(await verify(second!.body, second!.headers, key)).toMatchObject({ data });
     await expect(verify(`${second!.body} `, second!.headers, publicKey)).rejects.toEqual(refusal('no_match'));

@@ -11,6 +11,8 @@ import { Client } from './client.js';
 import { newDatabase, redisUrls } from './database.js';
 
 export const TEST_KEY = 'rb_test_0123456789abcdefghijklmnop';
+/** Its id, which the environment's keys have of their text. */
+export const TEST_KEY_ID = 'key_environment_72e94a5667704abf';
 
 export type Overrides = { [Slice in keyof RingbackConfig]?: Partial<RingbackConfig[Slice]> };
 
@@ -64,6 +66,7 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
       host: '127.0.0.1',
       port,
       publicUrl: `http://127.0.0.1:${port}`,
+      docs: true,
       bodyIdleS: 15,
       bodyMinRate: 1024,
       bodyRateWindowS: 30,
@@ -103,9 +106,10 @@ async function testConfig(folder: string, overrides: Overrides): Promise<Ringbac
       proxyResolves: false,
       ca: [],
       httpHosts: undefined,
+      httpBytes: 64 * 1024 * 1024,
       newHostsPerMinute: 60,
     },
-    secrets: { keys: `k1:${Buffer.alloc(32, 7).toString('base64')}` },
+    secrets: { keys: `k1:${Buffer.alloc(32, 7).toString('base64')}`, sealBodies: false },
     accounts: {
       slots: 20,
       quotaBytes: 0,

@@ -5,6 +5,7 @@ import { DeliveryDispatcher } from '../../deliveries/delivery.dispatcher.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import { RecoveriesService } from '../../endpoints/recoveries.service.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
+import { NoFields } from '../../http/validation.pipe.js';
 import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
@@ -87,6 +88,7 @@ export class DeliveriesController {
     'Neither Exhausted nor Pending without an attempt in flight; with `again=true` nor Delivered',
   )
   async redeliver(
+    @NoFields() _body: unknown,
     @AccountId() accountId: string,
     @Param('id') id: string,
     @Query() query: RedeliverQuery,
@@ -133,7 +135,11 @@ export class DeliveriesController {
   @HttpCode(200)
   @NeedsScope('deliveries:redeliver')
   @ApiProblem(409, 'Not Pending')
-  async cancel(@AccountId() accountId: string, @Param('id') id: string): Promise<DeliveryResponse> {
+  async cancel(
+    @NoFields() _body: unknown,
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+  ): Promise<DeliveryResponse> {
     const delivery = await this.deliveries.cancel(accountId, id);
     if (!delivery) throw await this.refusal(accountId, id, 'canceled: only a Pending one can');
     return DeliveryResponse.from(delivery);

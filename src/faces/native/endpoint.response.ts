@@ -22,6 +22,7 @@ export class ClientCertificateResponse {
 /** A callback URL that an account registered. */
 export class EndpointResponse {
   id: string;
+  /** Its query is shown only to keys with the scope `endpoints:write`. */
   url: string;
   description: string;
   events: EventType[];

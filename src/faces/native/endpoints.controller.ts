@@ -1,6 +1,6 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags, ApiOperation } from '@nestjs/swagger';
-import { AccountId, By, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, By, HasScope, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { AuditAction } from '../../accounts/audit-action.js';
 import type { Actor } from '../../accounts/audit.store.js';
@@ -11,6 +11,7 @@ import { type EndpointDescription, EndpointsService } from '../../endpoints/endp
 import { DEFAULT_EVENTS } from '../../endpoints/events.js';
 import { EndpointTests } from '../../endpoints/endpoint-tests.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
+import { NoFields } from '../../http/validation.pipe.js';
 import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
 import { RotateSecretRequest } from './account.request.js';
 import { KnownSecretsResponse, SigningSecretResponse } from './account.response.js';
@@ -21,6 +22,7 @@ import { EndpointResponse, EndpointStatsResponse } from './endpoint.response.js'
 import { RecoveryBegunResponse } from './recovery.response.js';
 import { spanOf } from './recovery.request.js';
 import { limitOf, PageQuery } from './operation.request.js';
+import { withoutQuery } from './operation.response.js';
 
 const DAY_S = 86_400;
 
@@ -54,9 +56,9 @@ export class EndpointsController {
     @Body() request: CreateEndpointRequest,
     @By() actor: Actor,
   ): Promise<EndpointResponse> {
-    const { endpoint, secret } = await this.endpoints.create(accountId, describe(request, null));
+    const { endpoint, secret } = await this.endpoints.create(accountId, describe(request, null, ''));
     await this.wrote(endpoint, actor, 'endpoint.created', { fields: fieldsOf(request) });
-    return this.shown(endpoint, secret);
+    return this.shown(endpoint, true, secret);
   }
 
   /** The account's endpoints. */
@@ -64,14 +66,18 @@ export class EndpointsController {
   @ApiOperation({ operationId: 'listEndpoints' })
   @NeedsScope('operations:read')
   @ApiPage(EndpointResponse)
-  async list(@AccountId() accountId: string, @Query() query: PageQuery): Promise<Page<EndpointResponse>> {
+  async list(
+    @AccountId() accountId: string,
+    @HasScope('endpoints:write') whole: boolean,
+    @Query() query: PageQuery,
+  ): Promise<Page<EndpointResponse>> {
     const limit = limitOf(query);
     const rows = await this.store.list(accountId, decodeCursor(query.cursor, '', TEXT_KEY), limit + 1);
     return toPage(
       rows,
       limit,
       (endpoint) => endpoint.id,
-      (endpoint) => this.shown(endpoint),
+      (endpoint) => this.shown(endpoint, whole),
     );
   }
 
@@ -79,8 +85,12 @@ export class EndpointsController {
   @Get(':id')
   @ApiOperation({ operationId: 'getEndpoint' })
   @NeedsScope('operations:read')
-  async read(@AccountId() accountId: string, @Param('id') id: string): Promise<EndpointResponse> {
-    return this.shown(await this.endpoints.find(accountId, id));
+  async read(
+    @AccountId() accountId: string,
+    @HasScope('endpoints:write') whole: boolean,
+    @Param('id') id: string,
+  ): Promise<EndpointResponse> {
+    return this.shown(await this.endpoints.find(accountId, id), whole);
   }
 
   /** Changes what is given; deliveries that still wait go to the new URL. */
@@ -95,7 +105,9 @@ export class EndpointsController {
     @Body() request: ChangeEndpointRequest,
     @By() actor: Actor,
   ): Promise<EndpointResponse> {
-    const endpoint = await this.endpoints.change(accountId, id, (current) => describe(request, current));
+    const endpoint = await this.endpoints.change(accountId, id, (current, url) =>
+      describe(request, current, url),
+    );
     await this.wrote(endpoint, actor, 'endpoint.changed', { fields: fieldsOf(request) });
     return this.shown(endpoint);
   }
@@ -171,6 +183,7 @@ export class EndpointsController {
   @NeedsScope('endpoints:write')
   @ApiProblem(409, 'The endpoint is disabled: enable it first')
   async test(
+    @NoFields() _body: unknown,
     @AccountId() accountId: string,
     @IsOperator() isOperator: boolean,
     @Param('id') id: string,
@@ -186,6 +199,7 @@ export class EndpointsController {
   @HttpCode(200)
   @NeedsScope('endpoints:write')
   async enable(
+    @NoFields() _body: unknown,
     @AccountId() accountId: string,
     @Param('id') id: string,
     @By() actor: Actor,
@@ -201,6 +215,7 @@ export class EndpointsController {
   @HttpCode(200)
   @NeedsScope('endpoints:write')
   async disable(
+    @NoFields() _body: unknown,
     @AccountId() accountId: string,
     @Param('id') id: string,
     @By() actor: Actor,
@@ -251,12 +266,17 @@ export class EndpointsController {
     return this.audit.write({ accountId, actor, action, target: id, details });
   }
 
-  private shown(endpoint: EndpointEntity, secret?: string): EndpointResponse {
-    return EndpointResponse.from(endpoint, {
-      headerNames: this.endpoints.headerNames(endpoint),
-      certificate: this.endpoints.shownCertificate(endpoint),
-      secret,
-    });
+  /** `whole`: with the query of its URL, for those who could change it. */
+  private shown(endpoint: EndpointEntity, whole = true, secret?: string): EndpointResponse {
+    const { url, headers } = this.endpoints.destination(endpoint);
+    return EndpointResponse.from(
+      { ...endpoint, url: whole ? url : withoutQuery(url) },
+      {
+        headerNames: headers.map(({ key }) => key),
+        certificate: this.endpoints.shownCertificate(endpoint),
+        secret,
+      },
+    );
   }
 }
 
@@ -266,9 +286,13 @@ function fieldsOf(request: object): string[] {
 }
 
 /** What is given over what stands, over the defaults. */
-function describe(request: ChangeEndpointRequest, current: EndpointEntity | null): EndpointDescription {
+function describe(
+  request: ChangeEndpointRequest,
+  current: EndpointEntity | null,
+  url: string,
+): EndpointDescription {
   return {
-    url: request.url ?? current!.url,
+    url: request.url ?? url,
     description: request.description ?? current?.description ?? '',
     events: request.events ?? current?.events ?? DEFAULT_EVENTS,
     headers: request.headers ?? undefined,

@@ -173,11 +173,10 @@ export class HistoryEntryResponse {
   }
 }
 
-/** Query strings often hold tokens. The URL is one that the policy has normalised. */
+/** Query strings often hold tokens: they are stored sealed, and of a URL only its `?` tells that it has one. */
 export function withoutQuery(url: string): string {
   const at = url.indexOf('?');
-  if (at === -1) return url;
-  return `${url.slice(0, at)}${at === url.length - 1 ? '' : '?[redacted]'}`;
+  return at === -1 ? url : `${url.slice(0, at)}?[redacted]`;
 }
 
 /** PostgreSQL's `real` has seven digits; two after the point are plenty for a percentage. */

@@ -31,7 +31,7 @@ import { retryAfter } from '../../http/openapi-problems.js';
 import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { HistoryStore } from '../../operations/history.store.js';
-import { refuseFields } from '../../http/validation.pipe.js';
+import { NoFields } from '../../http/validation.pipe.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
 import { isTerminal } from '../../operations/operation.state.js';
 import { OperationReads } from '../../operations/operation-reads.store.js';
@@ -202,6 +202,7 @@ export class OperationsController {
   @NeedsScope('operations:write')
   @ApiProblem(409, 'It has ended already')
   async cancel(
+    @NoFields() _body: unknown,
     @AccountId() accountId: string,
     @KeyId() keyId: string,
     @Param('id') id: string,
@@ -244,14 +245,13 @@ export class OperationsController {
   @ApiProblem(410, 'The operation has expired or was erased, and its input with it')
   @ApiProblem(429, 'Callback URLs named too many new hosts in a minute')
   async rerun(
+    @NoFields() _body: unknown,
     @AccountId() accountId: string,
     @Param('id') id: string,
     @Headers('idempotency-key') key: string | undefined,
     @Headers('traceparent') traceparent: string | undefined,
-    @Req() incoming: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
-    refuseFields(incoming.body);
     const { view, replayed } = await this.operations.rerun(accountId, id, {
       traceparent: traceparentOf(traceparent),
       idempotency: toRerunIdempotency(key, id),

@@ -3,6 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { RecoveriesService } from '../../endpoints/recoveries.service.js';
 import { ApiProblem } from '../../http/api-answers.js';
+import { NoFields } from '../../http/validation.pipe.js';
 import { RecoveryResponse } from './recovery.response.js';
 
 @ApiTags('deliveries')
@@ -24,7 +25,11 @@ export class RecoveriesController {
   @HttpCode(200)
   @NeedsScope('deliveries:redeliver')
   @ApiProblem(409, 'It has ended already')
-  async cancel(@AccountId() accountId: string, @Param('id') id: string): Promise<RecoveryResponse> {
+  async cancel(
+    @NoFields() _body: unknown,
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+  ): Promise<RecoveryResponse> {
     return RecoveryResponse.from(await this.recoveries.cancel(accountId, id));
   }
 }

@@ -1,26 +1,28 @@
-import { Controller, Get, Header } from '@nestjs/common';
+import { Controller, Get, Header, Param } from '@nestjs/common';
 import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import { ApiProblem } from '../../http/api-answers.js';
 import { EndpointsService } from '../../endpoints/endpoints.service.js';
-import { WebhookKeyResponse, WebhookKeysResponse } from './endpoint.response.js';
+import { Problem } from '../../http/problem.js';
+import { WebhookKeysResponse } from './endpoint.response.js';
 
 @ApiTags('endpoints')
 @Controller('.well-known/webhook-keys')
 export class WebhookKeysController {
   constructor(private readonly endpoints: EndpointsService) {}
 
-  /** The public keys of endpoints with the profile `standard+ed25519`. Public keys are no secret: no API key is needed. */
-  @Get()
-  @ApiOperation({ operationId: 'listWebhookKeys' })
+  /**
+   * The public key of an endpoint with the profile `standard+ed25519`. It is no secret, and no API key is needed: who asks knows
+   * the endpoint's id.
+   */
+  @Get(':id')
+  @ApiOperation({ operationId: 'getWebhookKeys' })
+  @ApiProblem(404, 'There is no such endpoint, or it has no public key')
   @ApiProblem(503, 'PostgreSQL cannot be reached')
   @Header('cache-control', 'public, max-age=300')
-  async list(): Promise<WebhookKeysResponse> {
-    const keys = await this.endpoints.publicKeys();
-    return {
-      keys: keys.map(({ endpointId, publicKey }): WebhookKeyResponse => ({
-        endpoint_id: endpointId,
-        public_key: publicKey,
-      })),
-    };
+  async read(@Param('id') id: string): Promise<WebhookKeysResponse> {
+    const key = await this.endpoints.publicKey(id);
+    if (key !== null) return { keys: [{ endpoint_id: id, public_key: key }] };
+    const message = `there is no endpoint ${id.slice(0, 60)} with a public key`;
+    throw new Problem(404, 'endpoint-not-found', message, { errors: [{ path: 'id', message }] });
   }
 }

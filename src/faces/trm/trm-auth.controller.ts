@@ -7,6 +7,7 @@ import { TrmConfig } from '../../config/config.js';
 import { addressOf } from '../../http/client-address.js';
 import { Problem } from '../../http/problem.js';
 import { ApiExamples } from '../../http/api-answers.js';
+import { TakesBody } from '../../http/takes-body.js';
 import { TrmAuthRequest } from './trm.request.js';
 import { TrmRequests } from './trm-requests.service.js';
 
@@ -24,6 +25,7 @@ export class TrmAuthController {
   @Post()
   @ApiOperation({ operationId: 'createTrmToken' })
   @HttpCode(200)
+  @TakesBody('login')
   @ApiExamples(TrmAuthRequest, {
     'An account, and an API key of it': { accountid: 'default', key: 'rb_YOUR_KEY' },
   })

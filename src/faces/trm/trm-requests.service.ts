@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { ClassConstructor } from 'class-transformer';
 import { TrmConfig } from '../../config/config.js';
 import { validated, withoutFields } from '../../config/validation.js';
+import { checkText } from '../../http/json-shape.js';
 import { Problem } from '../../http/problem.js';
 import { OperationTypes, type RegisteredType } from '../../operations/operation-types.js';
 
@@ -38,5 +39,6 @@ export function fieldsOf(body: unknown): Record<string, unknown> {
   const given = body ?? {};
   if (typeof given !== 'object' || Array.isArray(given))
     throw new Problem(400, 'invalid-request', 'the body must be a JSON object');
+  checkText(given);
   return given as Record<string, unknown>;
 }

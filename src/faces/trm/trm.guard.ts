@@ -1,4 +1,4 @@
-import { type ExecutionContext, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
@@ -8,6 +8,7 @@ import { ApiKeyGuard } from '../../accounts/api-key.guard.js';
 import { AuthTokens } from '../../accounts/auth-tokens.js';
 import { LoginAttempts } from '../../accounts/login-attempts.js';
 import { RequestRates } from '../../accounts/request-rates.js';
+import type { Scope } from '../../accounts/scopes.js';
 import { TrmConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
 
@@ -32,12 +33,13 @@ export class TrmGuard extends ApiKeyGuard {
     this.allowance = new RateLimiterMemory({ points: config.requestsPerHour, duration: HOUR_S });
   }
 
-  override async canActivate(context: ExecutionContext): Promise<boolean> {
-    await super.canActivate(context);
-    const http = context.switchToHttp();
-    const { holder } = http.getRequest<FastifyRequest & { holder: KeyHolder }>();
-    await this.spend(holder.accountId, http.getResponse<FastifyReply>());
-    return true;
+  override async admit(
+    request: FastifyRequest & { holder?: KeyHolder },
+    reply: FastifyReply,
+    scope: Scope | null,
+  ): Promise<void> {
+    await super.admit(request, reply, scope);
+    await this.spend(request.holder!.accountId, reply);
   }
 
   protected override async holder(request: FastifyRequest): Promise<KeyHolder> {

@@ -1,16 +1,25 @@
 import { Transform as TransformValue } from 'class-transformer';
 import { IsIn, IsInt, IsObject, IsOptional, IsString, Length, Max, Min } from 'class-validator';
 import type { FieldError } from '../../config/validation.js';
+import { EgressConfig } from '../../config/config.js';
+import { HEADER_NAME } from '../../config/header-form.js';
 import { HttpRequestEgress } from '../../egress/egress.module.js';
 import type { EgressResponse } from '../../egress/egress.js';
+import { isForbiddenHeader } from '../../egress/header-rules.js';
+import { shownUrl } from '../../signing/sealed-destination.js';
 import type { OperationContext } from '../operation-context.js';
 import { OperationError } from '../operation-context.js';
+import type { RunContext } from '../operation-run.js';
 import { type OperationHandler, type OperationOutcome, OperationType } from '../operation-type.js';
-import { BACKOFF_S, keepResponse, MOST_RESPONSE, transportFault, triesOf } from './kept-response.js';
+import { OriginCalls } from '../origin-calls.store.js';
+import { BACKOFF_S, keepResponse, transportFault, triesOf } from './kept-response.js';
 
 const METHODS = ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 /** The operation's own timeout rules; this one is never first. */
 const REQUEST_MS = 7 * 86_400_000;
+
+const DISABLED =
+  'http.request is disabled here: have the operator name the hosts that it may call in RINGBACK_HTTP_HOSTS, or * for any public one';
 
 export class HttpRequestInput {
   /** Method of the request. */
@@ -50,15 +59,42 @@ export class HttpRequestInput {
   backoffS: BACKOFF_S,
 })
 export class HttpRequestHandler implements OperationHandler<HttpRequestInput> {
-  constructor(private readonly egress: HttpRequestEgress) {}
+  readonly disabled: string | null;
+
+  constructor(
+    private readonly egress: HttpRequestEgress,
+    private readonly places: OriginCalls,
+    private readonly config: EgressConfig,
+  ) {
+    this.disabled = config.httpHosts === null ? DISABLED : null;
+  }
+
+  calls({ url }: HttpRequestInput): string {
+    return url;
+  }
+
+  /** The query and the headers often hold a token. */
+  conceal(input: object, bodies: boolean): { shown: object; sealed: object } {
+    const { headers, body, ...rest } = input as HttpRequestInput;
+    const withBody = body === undefined ? {} : { body };
+    return {
+      shown: { ...rest, url: shownUrl(rest.url), ...(bodies ? {} : withBody) },
+      sealed: { url: rest.url, ...(headers === undefined ? {} : { headers }), ...(bodies ? withBody : {}) },
+    };
+  }
 
   check(input: HttpRequestInput): FieldError[] {
     const errors: FieldError[] = [];
     const checked = this.egress.policy.check(input.url);
     if (!checked.accepted) errors.push({ path: 'input.url', message: checked.reason });
     for (const [name, value] of Object.entries(input.headers ?? {})) {
-      if (!/^[A-Za-z0-9_-]{1,64}$/.test(name))
+      if (!HEADER_NAME.test(name))
         errors.push({ path: `input.headers.${name.slice(0, 64)}`, message: 'is not a header name' });
+      else if (isForbiddenHeader(name))
+        errors.push({
+          path: `input.headers.${name}`,
+          message: 'is set by Ringback or the connection: leave it out',
+        });
       else if (typeof value !== 'string' || !/^[\x20-\x7e\t]{0,8192}$/.test(value)) {
         errors.push({ path: `input.headers.${name}`, message: 'must be printable ASCII of at most 8 KiB' });
       }
@@ -73,15 +109,22 @@ export class HttpRequestHandler implements OperationHandler<HttpRequestInput> {
     return errors;
   }
 
-  async run(input: HttpRequestInput, context: OperationContext): Promise<OperationOutcome> {
-    context.progress(0, `${input.method} ${new URL(input.url).origin}`);
+  async run(input: HttpRequestInput, context: RunContext): Promise<OperationOutcome> {
+    const { origin } = new URL(input.url);
+    context.progress(0, `${input.method} ${origin}`);
+    await this.places.take(origin, context);
+    let answered = false;
     try {
       const response = await this.send(input, context);
+      answered = response.status >= 200 && response.status <= 299;
       context.progress(50, `${response.status} ${response.statusText}`.trim());
       return await this.keep(response, input, context);
     } catch (error) {
       if (context.signal.aborted || error instanceof OperationError) throw error;
       throw transportFault(error);
+    } finally {
+      // In an outage the end of the run's lease gives it back.
+      await this.places.giveBack(origin, context, answered).catch(() => undefined);
     }
   }
 
@@ -105,7 +148,7 @@ export class HttpRequestHandler implements OperationHandler<HttpRequestInput> {
             : JSON.stringify(input.body),
       timeoutMs: REQUEST_MS,
       signal: context.signal,
-      maxResponseBytes: MOST_RESPONSE,
+      maxResponseBytes: this.config.httpBytes,
     });
   }
 

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { pipeline, type Readable, Transform } from 'node:stream';
-import { classifyEgressError, explainEgressError } from '../../egress/egress.js';
+import { classifyEgressError, explainEgressError, operatorsDetail } from '../../egress/egress.js';
+import { headerText } from '../../egress/header-text.js';
 import type { StoredFile } from '../../files/files.service.js';
 import { type OperationContext, OperationError } from '../operation-context.js';
 import { ownFault } from '../own-fault.js';
@@ -9,8 +10,6 @@ import { ownFault } from '../own-fault.js';
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 /** The largest text that is given back inline, bytes. */
 const MOST_INLINE = 64 * 1024;
-/** The largest response that is kept, bytes. */
-export const MOST_RESPONSE = 1024 * 1024 * 1024;
 /** Seconds before try 2 and 3 of a request in the background. */
 export const BACKOFF_S = [1, 4] as const;
 
@@ -30,11 +29,15 @@ export function transportFault(error: unknown): OperationError {
   if (own) return own;
   const code = classifyEgressError(error);
   // "unknown" is no fault of the transport that this code knows: it may be ours, and be gone at another try.
-  return new OperationError(
+  const fault = new OperationError(
     code,
     explainEgressError(error),
     code !== 'blocked_destination' && code !== 'response_too_large',
   );
+  // In the stack, which only keys with `admin` see.
+  const detail = operatorsDetail(error);
+  if (detail !== null) fault.cause = new Error(detail);
+  return fault;
 }
 
 /** Streams a response into the file storage; `text` is there when it is small UTF-8. */
@@ -46,7 +49,7 @@ export async function keepResponse(
   const contentType = response.headers['content-type'] ?? 'application/octet-stream';
   const { stream, text } = teeText(response.body, contentType);
   const file = await context.saveFile(stream, { name, contentType });
-  return { file, contentType, text: text() };
+  return { file, contentType: headerText(contentType), text: text() };
 }
 
 /** Passes a stream on and remembers its text, as long as it is text and small. */

@@ -1,0 +1,51 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/** What `http.request` calls is as gently asked as receivers of callbacks are: over all processes, so many at once. */
+export class OriginCalls1764420000100 implements MigrationInterface {
+  name = 'OriginCalls1764420000100';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      CREATE TABLE origin_call (
+        request_id bigint PRIMARY KEY,
+        lease_token uuid NOT NULL,
+        origin text NOT NULL
+      );
+      CREATE INDEX origin_call_origin ON origin_call (origin);
+      COMMENT ON TABLE origin_call IS 'runs of http.request that have a place at their origin; one whose operation has another lease, or none, has left it';
+
+      CREATE FUNCTION take_origin_place(wanted text, operation bigint, token uuid, most integer)
+      RETURNS boolean LANGUAGE plpgsql AS $$
+      DECLARE
+        known origin%ROWTYPE;
+        at_once integer;
+      BEGIN
+        PERFORM pg_advisory_xact_lock(hashtextextended(wanted, 7164225005));
+        DELETE FROM origin_call c WHERE c.origin = wanted AND NOT EXISTS (
+          SELECT FROM operation o WHERE o.request_id = c.request_id AND o.lease_token = c.lease_token);
+        SELECT count(*) INTO at_once FROM origin_call c WHERE c.origin = wanted AND c.request_id <> operation;
+        SELECT * INTO known FROM origin WHERE name = wanted;
+        IF known.proven_at IS NULL THEN
+          -- As callbacks are dispatched to it: one at once and 60 a minute.
+          IF at_once > 0 OR (SELECT count(*) FROM unnest(known.asked_at) AS a (at) WHERE a.at > now() - interval '1 minute') >= 60 THEN
+            RETURN false;
+          END IF;
+          INSERT INTO origin AS o (name, asked_at) VALUES (wanted, ARRAY[now()])
+          ON CONFLICT (name) DO UPDATE SET asked_at = (o.asked_at || now())[greatest(1, cardinality(o.asked_at) - 58):];
+        ELSIF at_once >= most THEN
+          RETURN false;
+        END IF;
+        INSERT INTO origin_call AS c (request_id, lease_token, origin) VALUES (operation, token, wanted)
+        ON CONFLICT (request_id) DO UPDATE SET lease_token = token, origin = wanted;
+        RETURN true;
+      END $$;
+    `);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      DROP FUNCTION take_origin_place(text, bigint, uuid, integer);
+      DROP TABLE origin_call;
+    `);
+  }
+}

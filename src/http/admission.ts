@@ -1,0 +1,21 @@
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { hasBody } from './listener.js';
+import { Problem } from './problem.js';
+import type { Admission } from './route-config.js';
+
+/**
+ * Looks at the credential before a body is read: what nobody with a key has sent costs no parsing. Nest's guards come after that,
+ * and find whose request it is.
+ */
+export function admitFirst(app: NestFastifyApplication): void {
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addHook('preParsing', async (request: FastifyRequest, reply: FastifyReply) => {
+      if (request.is404 && hasBody(request.raw))
+        throw new Problem(404, 'not-found', `Cannot ${request.method} ${request.url.slice(0, 300)}`);
+      const { admission } = request.routeOptions.config as { admission?: Admission<unknown> };
+      if (admission) await app.get(admission.guard, { strict: false }).admit(request, reply, admission.scope);
+    });
+}
