@@ -18,6 +18,7 @@ import { SilentUntil1764300000610 } from './migrations/1764300000610-silent-unti
 import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
 import { Recoveries1764440000100 } from './migrations/1764440000100-recoveries.js';
 import { Erasure1764440000110 } from './migrations/1764440000110-erasure.js';
+import { AccountEnds1764440000120 } from './migrations/1764440000120-account-ends.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { CONNECTION } from './src/database/postgres-client.js';
@@ -93,6 +94,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       Resent1764300000620,
       Recoveries1764440000100,
       Erasure1764440000110,
+      AccountEnds1764440000120,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,

@@ -7,6 +7,8 @@ CREATE TABLE account (
   slots integer NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   number bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  disabled_at timestamp with time zone,
+  deleted_at timestamp with time zone,
   CONSTRAINT account_pkey PRIMARY KEY (id),
   CONSTRAINT account_name_key UNIQUE (name),
   CONSTRAINT account_number_key UNIQUE (number),
@@ -22,6 +24,7 @@ CREATE TABLE api_key (
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
+  last_used_at timestamp with time zone,
   CONSTRAINT api_key_pkey PRIMARY KEY (id),
   CONSTRAINT api_key_hash_key UNIQUE (hash),
   CONSTRAINT api_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id)
@@ -1290,6 +1293,9 @@ AS $function$
       END $function$;
 
 COMMENT ON COLUMN account.number IS 'from 1, in the order in which accounts were made';
+COMMENT ON COLUMN account.disabled_at IS 'since when its keys are refused';
+COMMENT ON COLUMN account.deleted_at IS 'nobody finds it any more; housekeeping deletes what it has, and this row last';
+COMMENT ON COLUMN api_key.last_used_at IS 'to a minute or so';
 COMMENT ON COLUMN attempt.detail IS 'shown to keys with the scope admin only: an address that DNS answered, for instance';
 COMMENT ON COLUMN attempt.resent IS 'sent once more over a new connection: the kept one broke before any answer, and the receiver may have seen both';
 COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';

@@ -47,6 +47,7 @@ describe('an account', () => {
       number: expect.any(Number),
       name: 'Acme GmbH',
       slots: 3,
+      disabled: false,
       created_at: expect.stringMatching(/Z$/),
     });
     expect((await admin.get(`/v1/accounts/${created.id}`)).body).toEqual(created);
@@ -149,6 +150,7 @@ describe('an API key', () => {
       scopes: ['operations:read'],
       created_at: expect.stringMatching(/Z$/),
       expires_at: '2099-01-31T10:00:00.000Z',
+      last_used_at: null,
     });
     const list = await admin.get(`/v1/accounts/${id}/keys`);
     expect(list.body).toEqual({ data: [shown], next_cursor: null });

@@ -11,7 +11,13 @@ export interface KeyHolder {
   readonly accountId: string;
   readonly accountNumber: number;
   readonly scopes: readonly Scope[];
+  /** Its account is disabled. */
+  readonly disabled: boolean;
 }
+
+/** Whether the last use that was noted of a key is so long ago that this one is noted, too. */
+export const UNNOTED = (key: string): string =>
+  `(${key}.last_used_at IS NULL OR ${key}.last_used_at < now() - interval '1 minute')`;
 
 const UNIQUE_VIOLATION = '23505';
 
@@ -35,7 +41,10 @@ export class AccountStore {
   }
 
   async find(id: string): Promise<AccountEntity | null> {
-    const [row] = await this.database.query<object>('SELECT * FROM account WHERE id = $1', [id]);
+    const [row] = await this.database.query<object>(
+      'SELECT * FROM account WHERE id = $1 AND deleted_at IS NULL',
+      [id],
+    );
     return row ? this.rows.to(AccountEntity, row) : null;
   }
 
@@ -46,7 +55,7 @@ export class AccountStore {
 
   async list(after: string, limit: number): Promise<AccountEntity[]> {
     const rows = await this.database.query<object>(
-      'SELECT * FROM account WHERE id > $1 ORDER BY id LIMIT $2',
+      'SELECT * FROM account WHERE id > $1 AND deleted_at IS NULL ORDER BY id LIMIT $2',
       [after, limit],
     );
     return rows.map((row) => this.rows.to(AccountEntity, row));
@@ -55,18 +64,39 @@ export class AccountStore {
   /** Null when there is no such account. */
   async change(
     id: string,
-    change: { name?: string | undefined; slots?: number | undefined },
+    change: { name?: string | undefined; slots?: number | undefined; disabled?: boolean | undefined },
   ): Promise<AccountEntity | 'name-taken' | null> {
     try {
       const [row] = await this.database.query<object>(
-        'UPDATE account SET name = coalesce($2, name), slots = coalesce($3, slots) WHERE id = $1 RETURNING *',
-        [id, change.name ?? null, change.slots ?? null],
+        `UPDATE account SET name = coalesce($2, name), slots = coalesce($3, slots),
+           disabled_at = CASE $4::boolean WHEN true THEN coalesce(disabled_at, now()) WHEN false THEN NULL ELSE disabled_at END
+         WHERE id = $1 AND deleted_at IS NULL RETURNING *`,
+        [id, change.name ?? null, change.slots ?? null, change.disabled ?? null],
       );
       return row ? this.rows.to(AccountEntity, row) : null;
     } catch (error) {
       if (sqlState(error) === UNIQUE_VIOLATION) return 'name-taken';
       throw error;
     }
+  }
+
+  /**
+   * Ends an account and its keys, and frees its name; housekeeping, which this makes due, deletes what it has. False when there
+   * is none.
+   */
+  async remove(id: string): Promise<boolean> {
+    const rows = await this.database.query(
+      `WITH gone AS (
+         UPDATE account SET deleted_at = now(), name = 'deleted ' || id WHERE id = $1 AND deleted_at IS NULL RETURNING id
+       ), revoked AS (
+         UPDATE api_key k SET revoked_at = now() FROM gone g WHERE k.account_id = g.id AND k.revoked_at IS NULL
+       ), due AS (
+         UPDATE chore SET due_at = now() WHERE due_at > now() AND EXISTS (SELECT FROM gone)
+       )
+       SELECT id FROM gone`,
+      [id],
+    );
+    return rows.length > 0;
   }
 
   /** Stores a key; one with the same id is replaced. */
@@ -89,6 +119,14 @@ export class AccountStore {
     return rows.map((row) => this.rows.to(ApiKeyEntity, row));
   }
 
+  async findKey(accountId: string, id: string): Promise<ApiKeyEntity | null> {
+    const [row] = await this.database.query<object>(
+      'SELECT * FROM api_key WHERE account_id = $1 AND id = $2 AND revoked_at IS NULL',
+      [accountId, id],
+    );
+    return row ? this.rows.to(ApiKeyEntity, row) : null;
+  }
+
   async revokeKey(accountId: string, id: string): Promise<boolean> {
     const rows = await this.database.query(
       'UPDATE api_key SET revoked_at = now() WHERE account_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING id',
@@ -101,16 +139,23 @@ export class AccountStore {
     return (await this.database.query('SELECT 1 FROM api_key LIMIT 1')).length > 0;
   }
 
-  /** The holder of a key that is neither expired nor revoked. */
+  /** The holder of a key that is neither expired nor revoked; its use is noted at most once a minute. */
   async holderOf(hash: string): Promise<KeyHolder | null> {
     const [row] = await this.database.query<{
       id: string;
       account_id: string;
       number: string;
       scopes: Scope[];
+      disabled: boolean;
     }>(
-      `SELECT k.id, k.account_id, a.number, k.scopes FROM api_key k JOIN account a ON a.id = k.account_id
-       WHERE k.hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())`,
+      `WITH holder AS (
+         SELECT k.id, k.account_id, a.number, k.scopes, a.disabled_at IS NOT NULL AS disabled, k.last_used_at
+         FROM api_key k JOIN account a ON a.id = k.account_id AND a.deleted_at IS NULL
+         WHERE k.hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
+       ), used AS (
+         UPDATE api_key k SET last_used_at = now() FROM holder h WHERE k.id = h.id AND ${UNNOTED('h')}
+       )
+       SELECT * FROM holder`,
       [hash],
     );
     return row
@@ -119,6 +164,7 @@ export class AccountStore {
           accountId: row.account_id,
           accountNumber: Number(row.number),
           scopes: row.scopes,
+          disabled: row.disabled,
         }
       : null;
   }

@@ -3,11 +3,12 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { AccountConfig } from '../config/config.js';
 import { patiently } from '../database/patience.js';
 import { SigningSecrets } from '../signing/signing-secrets.store.js';
+import { AccountDisabledError } from './account.errors.js';
 import type { AccountEntity, ApiKeyEntity } from './account.entity.js';
 import { AccountStore, type KeyHolder } from './account.store.js';
 import type { Scope } from './scopes.js';
 
-const DEFAULT_ACCOUNT = 'default';
+export const DEFAULT_ACCOUNT = 'default';
 /** The id of the key that RINGBACK_API_KEY gives: changing the variable replaces the key. */
 const GIVEN_KEY_ID = 'key_environment';
 /** How long a valid key is remembered: the longest a revocation takes. */
@@ -97,24 +98,47 @@ export class AccountsService implements OnModuleInit {
     return this.store.saveKey({ id: `key_${id}`, accountId, hash: digest(text), ...key });
   }
 
+  /** Null when there is none of this id. Its keys are refused, or taken again, within 5 s. */
+  async change(
+    id: string,
+    change: { name?: string | undefined; slots?: number | undefined; disabled?: boolean | undefined },
+  ): Promise<AccountEntity | 'name-taken' | null> {
+    const changed = await this.store.change(id, change);
+    this.cache.clear();
+    return changed;
+  }
+
+  /** Ends an account with all it has; false when there is none of this id. */
+  async remove(id: string): Promise<boolean> {
+    const removed = await this.store.remove(id);
+    this.cache.clear();
+    return removed;
+  }
+
   async revokeKey(accountId: string, keyId: string): Promise<boolean> {
     const revoked = await this.store.revokeKey(accountId, keyId);
     this.cache.clear();
     return revoked;
   }
 
-  /** Who holds this key; null when it is unknown, expired or revoked. */
-  holderOf(key: string): Promise<KeyHolder | null> {
+  /** Who holds this key; null when it is unknown, expired or revoked. Fails where the account is disabled. */
+  async holderOf(key: string): Promise<KeyHolder | null> {
     // Looked up by digest: nothing of a guessed key's text takes part in a comparison whose time could tell.
     const hash = digest(key);
     const cached = this.cache.get(hash);
-    if (cached && cached.until > performance.now()) return cached.holder;
+    if (cached && cached.until > performance.now()) return active(await cached.holder);
     const holder = this.store.holderOf(hash);
     if (this.cache.size >= MOST_CACHED) this.cache.clear();
     this.cache.set(hash, { until: performance.now() + KEY_CACHE_MS, holder });
     holder.catch(() => this.cache.delete(hash));
-    return holder;
+    return active(await holder);
   }
+}
+
+/** Passes a holder on whose account may be used. */
+export function active<Holder extends KeyHolder>(holder: Holder | null): Holder | null {
+  if (holder?.disabled === true) throw new AccountDisabledError();
+  return holder;
 }
 
 interface NewKey {

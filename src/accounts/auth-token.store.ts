@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
-import type { KeyHolder } from './account.store.js';
+import { type KeyHolder, UNNOTED } from './account.store.js';
 import type { Scope } from './scopes.js';
 
 /** Who a token speaks for. */
@@ -33,13 +33,18 @@ export class AuthTokenStore {
       account_name: string;
       account_number: string;
       scopes: Scope[];
+      disabled: boolean;
     }>(
       `WITH used AS (
          UPDATE auth_token SET used_at = now() WHERE hash = $1 AND used_at >= now() - make_interval(secs => $2) RETURNING key_id
+       ), holder AS (
+         SELECT k.id AS key_id, k.account_id, a.name AS account_name, a.number AS account_number, k.scopes, a.disabled_at IS NOT NULL AS disabled, k.last_used_at
+         FROM used JOIN api_key k ON k.id = used.key_id JOIN account a ON a.id = k.account_id AND a.deleted_at IS NULL
+         WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
+       ), noted AS (
+         UPDATE api_key k SET last_used_at = now() FROM holder h WHERE k.id = h.key_id AND ${UNNOTED('h')}
        )
-       SELECT k.id AS key_id, k.account_id, a.name AS account_name, a.number AS account_number, k.scopes
-       FROM used JOIN api_key k ON k.id = used.key_id JOIN account a ON a.id = k.account_id
-       WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())`,
+       SELECT * FROM holder`,
       [hash, idleS],
     );
     return row
@@ -49,6 +54,7 @@ export class AuthTokenStore {
           accountName: row.account_name,
           accountNumber: Number(row.account_number),
           scopes: row.scopes,
+          disabled: row.disabled,
         }
       : null;
   }

@@ -10,11 +10,20 @@ export class AccountResponse {
   name: string;
   @ApiInteger()
   slots: number;
+  /** Its keys are refused. */
+  disabled: boolean;
   @ApiTime()
   created_at: string;
 
-  static from({ id, number, name, slots, createdAt }: AccountEntity): AccountResponse {
-    return { id, number: Number(number), name, slots, created_at: createdAt.toISOString() };
+  static from({ id, number, name, slots, disabledAt, createdAt }: AccountEntity): AccountResponse {
+    return {
+      id,
+      number: Number(number),
+      name,
+      slots,
+      disabled: disabledAt !== null,
+      created_at: createdAt.toISOString(),
+    };
   }
 }
 
@@ -26,16 +35,23 @@ export class ApiKeyResponse {
   created_at: string;
   @ApiTime()
   expires_at: string | null;
+  /** To a minute or so; null before the first use. */
+  @ApiTime()
+  last_used_at: string | null;
   /** Only in the answer that creates it. */
   key?: string;
 
-  static from({ id, name, scopes, createdAt, expiresAt }: ApiKeyEntity, key?: string): ApiKeyResponse {
+  static from(
+    { id, name, scopes, createdAt, expiresAt, lastUsedAt }: ApiKeyEntity,
+    key?: string,
+  ): ApiKeyResponse {
     return {
       id,
       name,
       scopes,
       created_at: createdAt.toISOString(),
       expires_at: expiresAt?.toISOString() ?? null,
+      last_used_at: lastUsedAt?.toISOString() ?? null,
       ...(key === undefined ? {} : { key }),
     };
   }
