@@ -18,6 +18,7 @@ import { SilentUntil1764300000610 } from './migrations/1764300000610-silent-unti
 import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
 import { Recoveries1764440000100 } from './migrations/1764440000100-recoveries.js';
 import { Erasure1764440000110 } from './migrations/1764440000110-erasure.js';
+import { AccountEnds1764440000120 } from './migrations/1764440000120-account-ends.js';
 import { Audit1764450000100 } from './migrations/1764450000100-audit.js';
 import { Quotas1764450000110 } from './migrations/1764450000110-quotas.js';
 import { Processes1764450000120 } from './migrations/1764450000120-processes.js';
@@ -109,6 +110,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       Resent1764300000620,
       Recoveries1764440000100,
       Erasure1764440000110,
+      AccountEnds1764440000120,
       Audit1764450000100,
       Quotas1764450000110,
       Processes1764450000120,

@@ -7,6 +7,8 @@ CREATE TABLE account (
   slots integer NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   number bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  disabled_at timestamp with time zone,
+  deleted_at timestamp with time zone,
   quota_bytes bigint,
   quota_waiting integer,
   requests_per_s double precision,
@@ -1865,6 +1867,8 @@ CREATE TRIGGER delivery_move AFTER UPDATE OF state ON delivery FOR EACH ROW WHEN
 CREATE TRIGGER operation_move AFTER UPDATE OF state ON operation FOR EACH ROW WHEN (((old.state <> new.state) AND (NOT (((old.state = 'Waiting'::text) AND (new.state = ANY (ARRAY['Executing'::text, 'Failed'::text, 'Canceled'::text]))) OR ((old.state = 'Executing'::text) AND (new.state = ANY (ARRAY['Waiting'::text, 'Finished'::text, 'Failed'::text, 'Canceled'::text]))))))) EXECUTE FUNCTION refuse_move();
 
 COMMENT ON COLUMN account.number IS 'from 1, in the order in which accounts were made';
+COMMENT ON COLUMN account.disabled_at IS 'since when its keys are refused';
+COMMENT ON COLUMN account.deleted_at IS 'nobody finds it any more; housekeeping deletes what it has, and this row last';
 COMMENT ON COLUMN account.quota_bytes IS 'bytes that it may have stored; 0 for any, null for RINGBACK_QUOTA_BYTES';
 COMMENT ON COLUMN account.quota_waiting IS 'operations that it may have Waiting; 0 for any, null for RINGBACK_QUOTA_WAITING';
 COMMENT ON COLUMN account.requests_per_s IS 'requests that it may make a second, per process; 0 for any, null for RINGBACK_REQUESTS_PER_S';

@@ -14,6 +14,8 @@ export interface KeyHolder {
   readonly scopes: readonly Scope[];
   /** Of its account; null where the setting rules, 0 for any. */
   readonly requestsPerS: number | null;
+  /** Its account is disabled. */
+  readonly disabled: boolean;
 }
 
 /** What an account is to be like from now on; what isn't given stays, and null is the setting's default. */
@@ -23,6 +25,7 @@ export interface AccountChange {
   readonly quotaBytes?: number | null | undefined;
   readonly quotaWaiting?: number | null | undefined;
   readonly requestsPerS?: number | null | undefined;
+  readonly disabled?: boolean | undefined;
 }
 
 type NewApiKey = Pick<ApiKeyEntity, 'id' | 'accountId' | 'name' | 'hash' | 'scopes' | 'expiresAt'>;
@@ -66,7 +69,10 @@ export class AccountStore {
   }
 
   async find(id: string): Promise<AccountEntity | null> {
-    const [row] = await this.database.query<object>('SELECT * FROM account WHERE id = $1', [id]);
+    const [row] = await this.database.query<object>(
+      'SELECT * FROM account WHERE id = $1 AND deleted_at IS NULL',
+      [id],
+    );
     return row ? this.rows.to(AccountEntity, row) : null;
   }
 
@@ -77,7 +83,7 @@ export class AccountStore {
 
   async list(after: string, limit: number): Promise<AccountEntity[]> {
     const rows = await this.database.query<object>(
-      'SELECT * FROM account WHERE id > $1 ORDER BY id LIMIT $2',
+      'SELECT * FROM account WHERE id > $1 AND deleted_at IS NULL ORDER BY id LIMIT $2',
       [after, limit],
     );
     return rows.map((row) => this.rows.to(AccountEntity, row));
@@ -86,15 +92,16 @@ export class AccountStore {
   /** Null when there is no such account. */
   async change(
     id: string,
-    { name, slots, quotaBytes, quotaWaiting, requestsPerS }: AccountChange,
+    { name, slots, quotaBytes, quotaWaiting, requestsPerS, disabled }: AccountChange,
   ): Promise<AccountEntity | 'name-taken' | null> {
     try {
       const [row] = await this.database.query<object>(
         `UPDATE account SET name = coalesce($2, name), slots = coalesce($3, slots),
            quota_bytes = CASE WHEN $4 THEN $5::bigint ELSE quota_bytes END,
            quota_waiting = CASE WHEN $6 THEN $7::integer ELSE quota_waiting END,
-           requests_per_s = CASE WHEN $8 THEN $9::double precision ELSE requests_per_s END
-         WHERE id = $1 RETURNING *`,
+           requests_per_s = CASE WHEN $8 THEN $9::double precision ELSE requests_per_s END,
+           disabled_at = CASE $10::boolean WHEN true THEN coalesce(disabled_at, now()) WHEN false THEN NULL ELSE disabled_at END
+         WHERE id = $1 AND deleted_at IS NULL RETURNING *`,
         [
           id,
           name ?? null,
@@ -103,6 +110,7 @@ export class AccountStore {
             quota !== undefined,
             quota ?? null,
           ]),
+          disabled ?? null,
         ],
       );
       return row ? this.rows.to(AccountEntity, row) : null;
@@ -110,6 +118,25 @@ export class AccountStore {
       if (sqlState(error) === UNIQUE_VIOLATION) return 'name-taken';
       throw error;
     }
+  }
+
+  /**
+   * Ends an account and its keys, and frees its name; housekeeping, which this makes due, deletes what it has. False when there
+   * is none.
+   */
+  async remove(id: string): Promise<boolean> {
+    const rows = await this.database.query(
+      `WITH gone AS (
+         UPDATE account SET deleted_at = now(), name = 'deleted ' || id WHERE id = $1 AND deleted_at IS NULL RETURNING id
+       ), revoked AS (
+         UPDATE api_key k SET revoked_at = now() FROM gone g WHERE k.account_id = g.id AND k.revoked_at IS NULL
+       ), due AS (
+         UPDATE chore SET due_at = now() WHERE due_at > now() AND EXISTS (SELECT FROM gone)
+       )
+       SELECT id FROM gone`,
+      [id],
+    );
+    return rows.length > 0;
   }
 
   /** Stores a new key. */
@@ -144,6 +171,14 @@ export class AccountStore {
     return rows.map((row) => this.rows.to(ApiKeyEntity, row));
   }
 
+  async findKey(accountId: string, id: string): Promise<ApiKeyEntity | null> {
+    const [row] = await this.database.query<object>(
+      'SELECT * FROM api_key WHERE account_id = $1 AND id = $2 AND revoked_at IS NULL',
+      [accountId, id],
+    );
+    return row ? this.rows.to(ApiKeyEntity, row) : null;
+  }
+
   async revokeKey(accountId: string, id: string): Promise<boolean> {
     const rows = await this.database.query(
       'UPDATE api_key SET revoked_at = now() WHERE account_id = $1 AND id = $2 AND revoked_at IS NULL RETURNING id',
@@ -176,16 +211,17 @@ export class AccountStore {
     return rows.map(({ id }) => id);
   }
 
-  /** Which of these keys are neither expired nor revoked. */
+  /** Which of these keys are neither expired nor revoked, nor of an account that is disabled. */
   async validKeys(ids: readonly string[]): Promise<Set<string>> {
     const rows = await this.database.query<{ id: string }>(
-      `SELECT id FROM api_key WHERE id = ANY ($1) AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())`,
+      `SELECT k.id FROM api_key k JOIN account a ON a.id = k.account_id AND a.disabled_at IS NULL AND a.deleted_at IS NULL
+       WHERE k.id = ANY ($1) AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())`,
       [ids],
     );
     return new Set(rows.map(({ id }) => id));
   }
 
-  /** The holder of a key that is neither expired nor revoked. */
+  /** The holder of a key that is neither expired nor revoked; its use is noted at most once a minute. */
   async holderOf(hash: string): Promise<KeyHolder | null> {
     const [row] = await this.database.query<{
       id: string;
@@ -194,8 +230,10 @@ export class AccountStore {
       number: string;
       scopes: Scope[];
       requests_per_s: number | null;
+      disabled: boolean;
     }>(
-      `SELECT k.id, k.name, k.account_id, a.number, a.requests_per_s, k.scopes FROM api_key k JOIN account a ON a.id = k.account_id
+      `SELECT k.id, k.name, k.account_id, a.number, a.requests_per_s, k.scopes, a.disabled_at IS NOT NULL AS disabled
+       FROM api_key k JOIN account a ON a.id = k.account_id AND a.deleted_at IS NULL
        WHERE k.hash = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())`,
       [hash],
     );
@@ -207,6 +245,7 @@ export class AccountStore {
           accountNumber: Number(row.number),
           scopes: row.scopes,
           requestsPerS: row.requests_per_s,
+          disabled: row.disabled,
         }
       : null;
   }

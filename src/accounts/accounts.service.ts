@@ -4,13 +4,14 @@ import { AccountConfig, ProcessConfig } from '../config/config.js';
 import { patiently } from '../database/patience.js';
 import { randomId } from '../database/random-id.js';
 import { SigningSecrets } from '../signing/signing-secrets.store.js';
+import { AccountDisabledError } from './account.errors.js';
 import type { AccountEntity, ApiKeyEntity } from './account.entity.js';
 import { type AccountChange, AccountStore, GIVEN_KEY, type KeyHolder } from './account.store.js';
 import { Audit } from './audit.js';
 import type { Actor } from './audit.store.js';
 import type { Scope } from './scopes.js';
 
-const DEFAULT_ACCOUNT = 'default';
+export const DEFAULT_ACCOUNT = 'default';
 /** How long a valid key is remembered: the longest a revocation takes. */
 const KEY_CACHE_MS = 3_000;
 const MOST_CACHED = 10_000;
@@ -142,16 +143,25 @@ export class AccountsService implements OnModuleInit {
     return this.store.saveKey({ id: `key_${id}`, accountId, hash: digest(text), ...key });
   }
 
+  /** Null when there is none of this id. Its keys are refused, or taken again, within 5 s. */
+  async change(id: string, change: AccountChange): Promise<AccountEntity | 'name-taken' | null> {
+    const changed = await this.store.change(id, change);
+    this.cache.clear();
+    return changed;
+  }
+
+  /** Ends an account with all it has; false when there is none of this id. */
+  async remove(id: string): Promise<boolean> {
+    const removed = await this.store.remove(id);
+    this.cache.clear();
+    return removed;
+  }
+
   async revokeKey(accountId: string, keyId: string, actor: Actor): Promise<boolean> {
     const revoked = await this.store.revokeKey(accountId, keyId);
     this.cache.clear();
     if (revoked) await this.audit.write({ accountId, actor, action: 'key.revoked', target: keyId });
     return revoked;
-  }
-
-  /** An account was changed here: what its keys may do is looked up anew. */
-  changed(): void {
-    this.cache.clear();
   }
 
   /** Behind the caller's back, once a minute: an answer needn't wait for it. */
@@ -163,12 +173,12 @@ export class AccountsService implements OnModuleInit {
     this.store.used(keyId).catch(() => this.noted.delete(keyId));
   }
 
-  /** Who holds this key; null when it is unknown, expired or revoked. */
-  holderOf(key: string): Promise<KeyHolder | null> {
+  /** Who holds this key; null when it is unknown, expired or revoked. Fails where the account is disabled. */
+  async holderOf(key: string): Promise<KeyHolder | null> {
     // Looked up by digest: nothing of a guessed key's text takes part in a comparison whose time could tell.
     const hash = digest(key);
     const cached = this.cache.get(hash);
-    if (cached && cached.until > performance.now()) return cached.holder;
+    if (cached && cached.until > performance.now()) return active(await cached.holder);
     const holder = this.store.holderOf(hash);
     if (this.cache.size >= MOST_CACHED) this.cache.clear();
     this.cache.set(hash, { until: performance.now() + KEY_CACHE_MS, holder });
@@ -176,8 +186,14 @@ export class AccountsService implements OnModuleInit {
       (found) => found && this.noteUse(found.keyId),
       () => this.cache.delete(hash),
     );
-    return holder;
+    return active(await holder);
   }
+}
+
+/** Passes a holder on whose account may be used. */
+export function active<Holder extends KeyHolder>(holder: Holder | null): Holder | null {
+  if (holder?.disabled === true) throw new AccountDisabledError();
+  return holder;
 }
 
 interface NewKey {

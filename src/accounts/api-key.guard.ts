@@ -96,6 +96,11 @@ export const AccountId = createParamDecorator((_: unknown, context: ExecutionCon
   return context.switchToHttp().getRequest<WithHolder>().holder!.accountId;
 });
 
+/** Whose key the request carries. */
+export const Holder = createParamDecorator((_: unknown, context: ExecutionContext): KeyHolder => {
+  return context.switchToHttp().getRequest<WithHolder>().holder!;
+});
+
 /** Whether the request's key has the scope `admin`: its holder may know what is inside. */
 export const IsOperator = createParamDecorator((_: unknown, context: ExecutionContext): boolean => {
   return context.switchToHttp().getRequest<WithHolder>().holder!.scopes.includes('admin');

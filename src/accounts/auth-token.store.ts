@@ -35,13 +35,20 @@ export class AuthTokenStore {
       account_number: string;
       scopes: Scope[];
       requests_per_s: number | null;
+      disabled: boolean;
     }>(
       `WITH used AS (
          UPDATE auth_token SET used_at = now() WHERE hash = $1 AND used_at >= now() - make_interval(secs => $2) RETURNING key_id
+       ), holder AS (
+         SELECT k.id AS key_id, k.name AS key_name, k.account_id, a.name AS account_name, a.number AS account_number, a.requests_per_s, k.scopes,
+           a.disabled_at IS NOT NULL AS disabled, k.last_used_at
+         FROM used JOIN api_key k ON k.id = used.key_id JOIN account a ON a.id = k.account_id AND a.deleted_at IS NULL
+         WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
+       ), noted AS (
+         UPDATE api_key k SET last_used_at = now() FROM holder h
+         WHERE k.id = h.key_id AND (h.last_used_at IS NULL OR h.last_used_at < now() - interval '1 minute')
        )
-       SELECT k.id AS key_id, k.name AS key_name, k.account_id, a.name AS account_name, a.number AS account_number, a.requests_per_s, k.scopes
-       FROM used JOIN api_key k ON k.id = used.key_id JOIN account a ON a.id = k.account_id
-       WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())`,
+       SELECT * FROM holder`,
       [hash, idleS],
     );
     return row
@@ -53,6 +60,7 @@ export class AuthTokenStore {
           accountNumber: Number(row.account_number),
           scopes: row.scopes,
           requestsPerS: row.requests_per_s,
+          disabled: row.disabled,
         }
       : null;
   }

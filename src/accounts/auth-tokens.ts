@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { AccountStore, type KeyHolder } from './account.store.js';
-import { AccountsService } from './accounts.service.js';
+import { AccountsService, active } from './accounts.service.js';
 import { AuthTokenStore, type TokenHolder } from './auth-token.store.js';
 
 /** How long a token is believed without a look at its row; its use is noted as often. */
@@ -36,10 +36,10 @@ export class AuthTokens {
   }
 
   /** Who the token speaks for; null when it is unknown, was idle for `idleS`, or its key has ended. */
-  holderOf(token: string, idleS: number): Promise<TokenHolder | null> {
+  async holderOf(token: string, idleS: number): Promise<TokenHolder | null> {
     const hash = digest(token);
     const known = this.remembered.get(hash);
-    if (known && known.until > performance.now()) return known.holder;
+    if (known && known.until > performance.now()) return active(await known.holder);
     const holder = this.store.use(hash, idleS);
     if (this.remembered.size >= MOST_REMEMBERED) this.remembered.clear();
     this.remembered.set(hash, {
@@ -47,7 +47,7 @@ export class AuthTokens {
       holder,
     });
     holder.catch(() => this.remembered.delete(hash));
-    return holder;
+    return active(await holder);
   }
 
   /** Ends a token; in other processes within seconds. */

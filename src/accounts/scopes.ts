@@ -4,6 +4,7 @@ export const SCOPES = [
   'operations:read',
   'endpoints:write',
   'deliveries:redeliver',
+  'keys:write',
   'admin',
 ] as const;
 

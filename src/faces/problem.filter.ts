@@ -1,5 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AccountDisabledError } from '../accounts/account.errors.js';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
 import {
   EndpointNotFoundError,
@@ -53,6 +54,7 @@ export class ProblemFilter implements ExceptionFilter {
 /** The problem that an error is, whatever threw it. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof AccountDisabledError) return new Problem(403, error.code, error.message);
   if (error instanceof OperationRefusedError) return refused(422, error);
   if (error instanceof QuotaExceededError) return overQuota(error);
   if (error instanceof OperationNotFoundError)

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Injectable } from '@nestjs/common';
+import { AccountDisabledError } from '../accounts/account.errors.js';
 import type { AccountEntity } from '../accounts/account.entity.js';
 import { AccountStore } from '../accounts/account.store.js';
 import { AccountsService } from '../accounts/accounts.service.js';
@@ -30,6 +31,8 @@ export interface GatewayRequest {
 
 /** Account of the operations of callers that have no API key. */
 const GATEWAY_ACCOUNT = 'gateway';
+/** How long the account is believed without a look at its row. */
+const REMEMBERED_MS = 3_000;
 const AUTH_MS = 5_000;
 /** What a request of our own must not take over from the caller's. */
 const NOT_FORWARDED =
@@ -38,7 +41,7 @@ const NOT_FORWARDED =
 /** Finds out whether a caller has a valid credential for the bgrs face; when in doubt, it hasn't. */
 @Injectable()
 export class GatewayCredentials {
-  private account: Promise<AccountEntity> | undefined;
+  private account: { until: number; found: Promise<AccountEntity> } | undefined;
 
   constructor(
     private readonly accounts: AccountsService,
@@ -66,7 +69,8 @@ export class GatewayCredentials {
   }
 
   private async anonymous(userId: string | null): Promise<Caller> {
-    const { id, number } = await this.gatewayAccount();
+    const { id, number, disabledAt } = await this.gatewayAccount();
+    if (disabledAt !== null) throw new AccountDisabledError();
     return { accountId: id, userId: userId ?? Number(number) };
   }
 
@@ -96,13 +100,13 @@ export class GatewayCredentials {
     );
   }
 
-  /** Made when first needed. */
+  /** Made when first needed; looked at again every few seconds, as keys are. */
   private gatewayAccount(): Promise<AccountEntity> {
-    this.account ??= this.findOrMake().catch((error: unknown) => {
-      this.account = undefined;
-      throw error;
-    });
-    return this.account;
+    if (this.account && this.account.until > performance.now()) return this.account.found;
+    const found = this.findOrMake();
+    this.account = { until: performance.now() + REMEMBERED_MS, found };
+    found.catch(() => (this.account = undefined));
+    return found;
   }
 
   private async findOrMake(): Promise<AccountEntity> {

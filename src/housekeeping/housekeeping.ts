@@ -5,6 +5,7 @@ import { RetentionStore } from '../operations/retention.store.js';
 import type { Hint } from '../queues/hint.js';
 import { after } from '../queues/hint-follower.js';
 import type { Follower } from '../queues/hint-processor.js';
+import { DepartedAccounts } from './departed-accounts.store.js';
 import { HousekeepingDispatcher } from './housekeeping.dispatcher.js';
 import { HousekeepingStore, ROUND_S } from './housekeeping.store.js';
 
@@ -22,6 +23,7 @@ export class Housekeeping implements Follower {
   constructor(
     private readonly store: HousekeepingStore,
     private readonly retention: RetentionStore,
+    private readonly departed: DepartedAccounts,
     private readonly files: FilesService,
     private readonly ledger: LedgerStore,
     private readonly dispatcher: HousekeepingDispatcher,
@@ -52,6 +54,8 @@ export class Housekeeping implements Follower {
 
   private async sweep(): Promise<boolean> {
     const until = performance.now() + ROUND_S * 1000;
+    // Before the files, whose bytes then go in the same round.
+    await this.all(MOST, until, (most) => this.departed.sweep(most));
     const swept = {
       operations: await this.all(MOST, until, (most) => this.retention.sweep(most)),
       files: await this.all(MOST, until, (most) => this.files.sweep(most)),

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { FilesModule } from '../files/files.module.js';
 import { OperationsModule } from '../operations/operations.module.js';
+import { DepartedAccounts } from './departed-accounts.store.js';
 import { Housekeeping } from './housekeeping.js';
 import { HousekeepingDispatcher } from './housekeeping.dispatcher.js';
 import { HousekeepingProcessor } from './housekeeping.processor.js';
@@ -9,6 +10,12 @@ import { HousekeepingStore } from './housekeeping.store.js';
 /** Deletes what has expired, in processes that are workers. */
 @Module({
   imports: [OperationsModule, FilesModule],
-  providers: [HousekeepingStore, HousekeepingDispatcher, Housekeeping, HousekeepingProcessor],
+  providers: [
+    HousekeepingStore,
+    DepartedAccounts,
+    HousekeepingDispatcher,
+    Housekeeping,
+    HousekeepingProcessor,
+  ],
 })
 export class HousekeepingWorkerModule {}

@@ -134,13 +134,16 @@ export class RetentionStore {
     );
   }
 
-  private async remove(tx: Queryable, ids: readonly string[]): Promise<void> {
+  /** Deletes operations and all that is known of them, and books it; within a transaction that has locked them. */
+  async remove(tx: Queryable, ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     await tx.query(
       `WITH removed AS (
          DELETE FROM operation WHERE request_id = ANY($1::bigint[]) RETURNING callback_url, silent
        ), booked AS (
          INSERT INTO ledger_entry (accepted, destined) SELECT -count(*), -count(callback_url) FILTER (WHERE NOT silent) FROM removed
+       ), unused AS (
+         DELETE FROM file_use WHERE operation_id = ANY($1::bigint[])
        ), told AS (
          DELETE FROM history_entry WHERE operation_id = ANY($1::bigint[])
        ), settled AS (

@@ -52,6 +52,7 @@ describe('an account', () => {
       quota_bytes: null,
       quota_waiting: null,
       requests_per_s: null,
+      disabled: false,
       created_at: expect.stringMatching(/Z$/),
     });
     expect((await admin.get(`/v1/accounts/${created.id}`)).body).toEqual(created);

@@ -1099,11 +1099,18 @@ describe('a request without the right key', () => {
     ['GET', '/v1/accounts', 'admin'],
     ['GET', `/v1/accounts/${ZEROS}`, 'admin'],
     ['PATCH', `/v1/accounts/${ZEROS}`, 'admin', { slots: 1 }],
-    ['POST', `/v1/accounts/${ZEROS}/keys`, 'admin', { name: 'bad', scopes: ['admin'] }],
-    ['GET', `/v1/accounts/${ZEROS}/keys`, 'admin'],
-    ['DELETE', `/v1/accounts/${ZEROS}/keys/${ZEROS}`, 'admin'],
+    ['DELETE', `/v1/accounts/${ZEROS}`, 'admin'],
+    ['POST', `/v1/accounts/${ZEROS}/keys`, 'keys:write', { name: 'bad', scopes: ['admin'] }],
+    ['GET', `/v1/accounts/${ZEROS}/keys`, 'keys:write'],
+    ['DELETE', `/v1/accounts/${ZEROS}/keys/${ZEROS}`, 'keys:write'],
   ];
-  const ALL = ['operations:write', 'operations:read', 'endpoints:write', 'deliveries:redeliver'];
+  const ALL = [
+    'operations:write',
+    'operations:read',
+    'endpoints:write',
+    'deliveries:redeliver',
+    'keys:write',
+  ];
   const keys = new Map<string, string>();
 
   beforeAll(async () => {

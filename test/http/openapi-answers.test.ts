@@ -197,6 +197,8 @@ describe('What is answered is what the document says', () => {
     });
     await ask(200, 'GET /v1/accounts/{id}/keys', { path: { id } });
     await ask(204, 'DELETE /v1/accounts/{id}/keys/{key}', { path: { id, key: key.id } });
+    await ask(200, 'PATCH /v1/accounts/{id}', { path: { id }, body: { disabled: true } });
+    await ask(204, 'DELETE /v1/accounts/{id}', { path: { id } });
     await ask(200, 'GET /v1/ledger');
     await ask(200, 'GET /health/live');
     await ask(200, 'GET /health/ready');

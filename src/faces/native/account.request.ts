@@ -2,6 +2,7 @@ import {
   ArrayNotEmpty,
   ArrayUnique,
   IsArray,
+  IsBoolean,
   IsIn,
   IsInt,
   IsNumber,
@@ -69,6 +70,11 @@ export class ChangeAccountRequest extends QuotasRequest {
   @Max(100_000)
   @ApiInteger()
   slots?: number;
+
+  /** `true`: its keys are refused; what was accepted runs on and is told. `false`: they are taken again. */
+  @IsOptional()
+  @IsBoolean()
+  disabled?: boolean;
 }
 
 export class CreateKeyRequest {

@@ -18,11 +18,14 @@ export class AccountResponse {
   quota_waiting: number | null;
   /** Requests that it may make a second. */
   requests_per_s: number | null;
+  /** Its keys are refused. */
+  disabled: boolean;
   @ApiTime()
   created_at: string;
 
   static from(account: AccountEntity): AccountResponse {
-    const { id, number, name, slots, quotaBytes, quotaWaiting, requestsPerS, createdAt } = account;
+    const { id, number, name, slots, quotaBytes, quotaWaiting, requestsPerS, disabledAt, createdAt } =
+      account;
     return {
       id,
       number: Number(number),
@@ -31,6 +34,7 @@ export class AccountResponse {
       quota_bytes: quotaBytes === null ? null : Number(quotaBytes),
       quota_waiting: quotaWaiting,
       requests_per_s: requestsPerS,
+      disabled: disabledAt !== null,
       created_at: createdAt.toISOString(),
     };
   }

@@ -1,11 +1,12 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { AccountEntity } from '../../accounts/account.entity.js';
-import { type AccountChange, AccountStore } from '../../accounts/account.store.js';
-import { AccountsService } from '../../accounts/accounts.service.js';
-import { By, NeedsScope } from '../../accounts/api-key.guard.js';
+import { type AccountChange, AccountStore, type KeyHolder } from '../../accounts/account.store.js';
+import { AccountsService, DEFAULT_ACCOUNT } from '../../accounts/accounts.service.js';
+import { By, Holder, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
+import type { Scope } from '../../accounts/scopes.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
@@ -16,7 +17,6 @@ import { dateOf, limitOf, PageQuery } from './operation.request.js';
 
 @ApiTags('admin')
 @Controller('v1/accounts')
-@NeedsScope('admin')
 export class AccountsController {
   constructor(
     private readonly accounts: AccountsService,
@@ -28,6 +28,7 @@ export class AccountsController {
   /** Makes an account. */
   @Post()
   @ApiOperation({ operationId: 'createAccount' })
+  @NeedsScope('admin')
   @HttpCode(201)
   @ApiProblem(409, 'Another account has this name')
   @ApiExamples(CreateAccountRequest, { 'An account': { name: 'acme', slots: 5 } })
@@ -40,6 +41,7 @@ export class AccountsController {
   /** The accounts of the installation. */
   @Get()
   @ApiOperation({ operationId: 'listAccounts' })
+  @NeedsScope('admin')
   @ApiPage(AccountResponse)
   async list(@Query() query: PageQuery): Promise<Page<AccountResponse>> {
     const limit = limitOf(query);
@@ -55,43 +57,70 @@ export class AccountsController {
   /** One account. */
   @Get(':id')
   @ApiOperation({ operationId: 'getAccount' })
+  @NeedsScope('admin')
   async read(@Param('id') id: string): Promise<AccountResponse> {
     return AccountResponse.from(await this.find(id));
   }
 
-  /** Changes what is given; slots hold from the next dispatch on, quotas within seconds. */
+  /**
+   * Changes what is given: slots hold from the next dispatch on, quotas within seconds, and its keys are refused everywhere within 5 s
+   * where it is disabled.
+   */
   @Patch(':id')
   @ApiOperation({ operationId: 'changeAccount' })
-  @ApiProblem(409, 'Another account has this name')
+  @NeedsScope('admin')
+  @ApiProblem(
+    409,
+    'Another account has this name; the account is your own, or `default`, and cannot be disabled',
+  )
   @ApiExamples(ChangeAccountRequest, { 'More slots': { slots: 50 } })
   async change(
+    @Holder() holder: KeyHolder,
     @Param('id') id: string,
     @Body() request: ChangeAccountRequest,
     @By() actor: Actor,
   ): Promise<AccountResponse> {
-    const account = await this.store.change(id, changeOf(request));
+    if (request.disabled === true) await this.refuseNeeded(holder, id, 'disabled');
+    const account = await this.accounts.change(id, { ...changeOf(request), disabled: request.disabled });
     if (account === 'name-taken') throw nameTaken();
     if (!account) throw notFound('account', id);
-    this.accounts.changed();
     this.quotas.changed(id);
-    const action = 'account.changed';
+    const action = request.disabled === true ? 'account.disabled' : 'account.changed';
     await this.audit.write({ accountId: id, actor, action, target: id, details: { ...request } });
     return AccountResponse.from(account);
   }
 
-  /** A new API key; `key` is shown this once. */
+  /**
+   * Deletes an account with all it has: operations, deliveries, endpoints, files, secrets. Its keys are refused within 5 s, its
+   * rows go in rounds soon after, and what runs is stopped. Nothing of it can be had again.
+   */
+  @Delete(':id')
+  @ApiOperation({ operationId: 'deleteAccount' })
+  @HttpCode(204)
+  @NeedsScope('admin')
+  @ApiProblem(409, 'It is your own, or `default`')
+  async remove(@Holder() holder: KeyHolder, @Param('id') id: string, @By() actor: Actor): Promise<void> {
+    await this.refuseNeeded(holder, id, 'deleted');
+    if (!(await this.accounts.remove(id))) throw notFound('account', id);
+    await this.audit.write({ accountId: id, actor, action: 'account.deleted', target: id });
+  }
+
+  /** A new API key; `key` is shown this once. With `keys:write`, of the key's own account and with no scope that it lacks. */
   @Post(':id/keys')
   @ApiOperation({ operationId: 'createKey' })
+  @NeedsScope('keys:write')
   @HttpCode(201)
   @ApiExamples(CreateKeyRequest, {
     'A key for submits': { name: 'acme backend', scopes: ['operations:write', 'operations:read'] },
   })
   async createKey(
+    @Holder() holder: KeyHolder,
     @Param('id') id: string,
     @Body() request: CreateKeyRequest,
     @By() actor: Actor,
   ): Promise<ApiKeyResponse> {
-    const account = await this.find(id);
+    const account = await this.findOf(holder, id);
+    refuseScopes(holder, request.scopes);
     const expiresAt = dateOf(request.expires_at) ?? null;
     if (expiresAt !== null && expiresAt.getTime() <= Date.now()) {
       throw new Problem(422, 'invalid-request', 'expires_at must be in the future', {
@@ -106,9 +135,14 @@ export class AccountsController {
   /** The keys of an account, without `key`. */
   @Get(':id/keys')
   @ApiOperation({ operationId: 'listKeys' })
+  @NeedsScope('keys:write')
   @ApiPage(ApiKeyResponse)
-  async listKeys(@Param('id') id: string, @Query() query: PageQuery): Promise<Page<ApiKeyResponse>> {
-    await this.find(id);
+  async listKeys(
+    @Holder() holder: KeyHolder,
+    @Param('id') id: string,
+    @Query() query: PageQuery,
+  ): Promise<Page<ApiKeyResponse>> {
+    await this.findOf(holder, id);
     const limit = limitOf(query);
     const rows = await this.store.listKeys(id, decodeCursor(query.cursor, '', TEXT_KEY), limit + 1);
     return toPage(
@@ -122,9 +156,33 @@ export class AccountsController {
   /** Revokes a key; it is refused everywhere within 5 s. */
   @Delete(':id/keys/:key')
   @ApiOperation({ operationId: 'revokeKey' })
+  @NeedsScope('keys:write')
   @HttpCode(204)
-  async revokeKey(@Param('id') id: string, @Param('key') key: string, @By() actor: Actor): Promise<void> {
+  async revokeKey(
+    @Holder() holder: KeyHolder,
+    @Param('id') id: string,
+    @Param('key') key: string,
+    @By() actor: Actor,
+  ): Promise<void> {
+    await this.findOf(holder, id);
+    const revoked = await this.store.findKey(id, key);
+    if (!revoked) throw notFound('key', key);
+    refuseScopes(holder, revoked.scopes);
     if (!(await this.accounts.revokeKey(id, key, actor))) throw notFound('key', key);
+  }
+
+  /** An account whose keys the holder may see to: any with `admin`, else its own. */
+  private async findOf(holder: KeyHolder, id: string): Promise<AccountEntity> {
+    if (!holder.scopes.includes('admin') && holder.accountId !== id) throw notFound('account', id);
+    return this.find(id);
+  }
+
+  /** Nobody locks himself out, and the default account is made again by every start. */
+  private async refuseNeeded(holder: KeyHolder, id: string, what: string): Promise<void> {
+    const { name } = await this.find(id);
+    if (holder.accountId !== id && name !== DEFAULT_ACCOUNT) return;
+    const message = `the account ${name} cannot be ${what}: it is ${holder.accountId === id ? 'that of this API key' : 'needed'}`;
+    throw new Problem(409, 'account-needed', message, { errors: [{ path: 'id', message }] });
   }
 
   private async find(id: string): Promise<AccountEntity> {
@@ -134,7 +192,7 @@ export class AccountsController {
   }
 }
 
-function changeOf(request: ChangeAccountRequest): AccountChange {
+function changeOf(request: CreateAccountRequest | ChangeAccountRequest): Omit<AccountChange, 'disabled'> {
   return {
     name: request.name,
     slots: request.slots,
@@ -142,6 +200,14 @@ function changeOf(request: ChangeAccountRequest): AccountChange {
     quotaWaiting: request.quota_waiting,
     requestsPerS: request.requests_per_s,
   };
+}
+
+/** A key gives, and takes, no more than it has. */
+function refuseScopes(holder: KeyHolder, scopes: readonly Scope[]): void {
+  const lacking = scopes.filter((scope) => !holder.scopes.includes(scope));
+  if (holder.scopes.includes('admin') || lacking.length === 0) return;
+  const message = `this API key lacks ${lacking.join(', ')}, and sees to no key that has more than it has`;
+  throw new Problem(403, 'forbidden', message, { errors: [{ path: 'scopes', message }] });
 }
 
 function nameTaken(): Problem {

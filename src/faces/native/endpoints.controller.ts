@@ -154,8 +154,10 @@ export class EndpointsController {
     @AccountId() accountId: string,
     @Param('id') id: string,
     @Param('secret_id') secretId: string,
+    @By() actor: Actor,
   ): Promise<void> {
     checkEnded(await this.endpoints.endSecret(accountId, id, secretId), secretId);
+    await this.wrote({ accountId, id }, actor, 'secret.ended');
   }
 
   /** A new secret signs from now on; all older ones co-sign for `overlap_s` at the most. */

@@ -14,7 +14,9 @@ import {
 } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiHeader, ApiOkResponse, ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AccountId, IsAdmin, KeyId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, By, IsAdmin, KeyId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { Audit } from '../../accounts/audit.js';
+import type { Actor } from '../../accounts/audit.store.js';
 import { checkHeld, HeldKeys } from '../../accounts/held-keys.js';
 import { HttpConfig, OperationConfig } from '../../config/config.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
@@ -75,6 +77,7 @@ export class OperationsController {
     private readonly http: HttpConfig,
     private readonly waits: OperationWaits,
     private readonly keys: HeldKeys,
+    private readonly audit: Audit,
     private readonly config: OperationConfig,
   ) {}
 
@@ -222,8 +225,9 @@ export class OperationsController {
   @HttpCode(204)
   @NeedsScope('operations:write')
   @ApiProblem(409, 'It has not ended: cancel it first')
-  async erase(@AccountId() accountId: string, @Param('id') id: string): Promise<void> {
+  async erase(@AccountId() accountId: string, @Param('id') id: string, @By() actor: Actor): Promise<void> {
     await this.operations.erase(accountId, id);
+    await this.audit.write({ accountId, actor, action: 'operation.erased', target: id });
   }
 
   /** Submits the same once more, as a new operation that names this one in `rerun_of`. */

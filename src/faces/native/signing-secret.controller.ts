@@ -41,8 +41,13 @@ export class SigningSecretController {
   @ApiOperation({ operationId: 'endSigningSecret' })
   @HttpCode(204)
   @ApiProblem(409, 'It is the current one: rotate first')
-  async end(@AccountId() accountId: string, @Param('secret_id') secretId: string): Promise<void> {
+  async end(
+    @AccountId() accountId: string,
+    @Param('secret_id') secretId: string,
+    @By() actor: Actor,
+  ): Promise<void> {
     checkEnded(await this.secrets.end(accountId, null, secretId), secretId);
+    await this.audit.write({ accountId, actor, action: 'secret.ended', target: accountId });
   }
 
   /** A new secret signs from now on; all older ones co-sign for `overlap_s` at the most. */

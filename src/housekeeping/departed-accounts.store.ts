@@ -1,0 +1,114 @@
+import { Injectable } from '@nestjs/common';
+import { Database, type Queryable } from '../database/database.js';
+import { RetentionStore } from '../operations/retention.store.js';
+
+/** Longer than a process may believe a key, and a request that came with it may take: what is accepted meanwhile is swept, too. */
+const LATE = "interval '1 hour'";
+
+/** Deletes what deleted accounts have, in rounds, and the accounts last. */
+@Injectable()
+export class DepartedAccounts {
+  constructor(
+    private readonly database: Database,
+    private readonly retention: RetentionStore,
+  ) {}
+
+  /** Takes one account at most `most` rows of each kind further, in one commit; answers `most` where there may be more to do, else 0. */
+  sweep(most: number): Promise<number> {
+    return this.database.transaction(async (tx) => {
+      const [account] = await tx.query<{ id: string; late: boolean }>(
+        `SELECT a.id, a.deleted_at <= now() - ${LATE} AS late FROM account a
+         WHERE a.deleted_at IS NOT NULL AND (a.deleted_at <= now() - ${LATE}
+           OR EXISTS (SELECT FROM operation o WHERE o.account_id = a.id) OR EXISTS (SELECT FROM delivery d WHERE d.account_id = a.id)
+           OR EXISTS (SELECT FROM file f WHERE f.account_id = a.id AND f.phase <> 'going') OR EXISTS (SELECT FROM endpoint e WHERE e.account_id = a.id)
+           OR EXISTS (SELECT FROM idempotency_key k WHERE k.account_id = a.id))
+         ORDER BY a.deleted_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
+        [],
+      );
+      if (!account) return 0;
+      // First, so that what still ends owes nothing new.
+      await this.endpoints(tx, account.id);
+      const counts = [
+        await this.operations(tx, account.id, most),
+        await this.deliveries(tx, account.id, most),
+        await this.files(tx, account.id, most),
+        await this.keys(tx, account.id, most),
+      ];
+      if (account.late && counts.every((count) => count === 0)) await this.forget(tx, account.id);
+      return counts.some((count) => count > 0) ? most : 0;
+    });
+  }
+
+  private async endpoints(tx: Queryable, id: string): Promise<void> {
+    await tx.query(
+      `WITH recoveries AS (DELETE FROM recovery WHERE account_id = $1), hosts AS (DELETE FROM callback_host WHERE account_id = $1)
+       DELETE FROM endpoint WHERE account_id = $1`,
+      [id],
+    );
+  }
+
+  /** In whatever state: a worker that runs one finds its lease lost, and stops. */
+  private async operations(tx: Queryable, id: string, most: number): Promise<number> {
+    const rows = await tx.query<{ request_id: string }>(
+      'SELECT request_id FROM operation WHERE account_id = $1 ORDER BY request_id LIMIT $2 FOR UPDATE SKIP LOCKED',
+      [id, most],
+    );
+    const ids = rows.map((row) => row.request_id);
+    // In a statement of its own: it sees what an end that was waited for owes. Locked in one order, as everywhere.
+    await tx.query('SELECT FROM delivery WHERE operation_id = ANY ($1::bigint[]) ORDER BY seq FOR UPDATE', [
+      ids,
+    ]);
+    await this.retention.remove(tx, ids);
+    return rows.length;
+  }
+
+  /** Notices, tests, and what was owed by an end that came meanwhile. */
+  private deliveries(tx: Queryable, id: string, most: number): Promise<number> {
+    return count(
+      tx,
+      `WITH gone AS (
+         DELETE FROM delivery WHERE seq IN (
+           SELECT seq FROM delivery WHERE account_id = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id
+       ), logged AS (
+         DELETE FROM attempt a USING gone g WHERE a.delivery_id = g.id
+       )
+       SELECT id FROM gone`,
+      [id, most],
+    );
+  }
+
+  /** Their bytes go with the sweep of files. */
+  private files(tx: Queryable, id: string, most: number): Promise<number> {
+    return count(
+      tx,
+      `UPDATE file SET phase = 'going', expires_at = now() WHERE id IN (
+         SELECT id FROM file WHERE account_id = $1 AND phase <> 'going' LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id`,
+      [id, most],
+    );
+  }
+
+  private keys(tx: Queryable, id: string, most: number): Promise<number> {
+    return count(
+      tx,
+      `DELETE FROM idempotency_key WHERE (account_id, key) IN (
+         SELECT account_id, key FROM idempotency_key WHERE account_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING key`,
+      [id, most],
+    );
+  }
+
+  /** The account itself, unless a row that was locked is left. */
+  private async forget(tx: Queryable, id: string): Promise<void> {
+    const left = await tx.query(
+      `SELECT FROM operation WHERE account_id = $1 UNION ALL SELECT FROM delivery WHERE account_id = $1 LIMIT 1`,
+      [id],
+    );
+    if (left.length > 0) return;
+    await tx.query('DELETE FROM signing_secret WHERE account_id = $1', [id]);
+    await tx.query('DELETE FROM api_key WHERE account_id = $1', [id]);
+    await tx.query('DELETE FROM account WHERE id = $1', [id]);
+  }
+}
+
+async function count(tx: Queryable, sql: string, parameters: unknown[]): Promise<number> {
+  return (await tx.query(sql, parameters)).length;
+}
