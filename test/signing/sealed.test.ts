@@ -140,10 +140,8 @@ describe('at rest is sealed', () => {
       await open.app.client.post(`/v1/operations/${id}/rerun`);
     }
     const paths = (await receiver.received(6)).map(({ path }) => path);
-    const parsed = (query: string) =>
-      new URL(receiver.url + query).href.slice(new URL(receiver.url).origin.length);
     for (const query of ['?token=s3cret-call', '?a=\'"'])
-      expect(paths.filter((path) => path === parsed(query))).toHaveLength(2);
+      expect(paths.filter((path) => path.endsWith(query))).toHaveLength(2);
     await expect
       .poll(async () => (await open.app.client.get('/v1/deliveries?status=Pending')).body.data)
       .toEqual([]);
