@@ -33,18 +33,15 @@ export async function* performInThread(
   task: BilingualTask,
   signal: AbortSignal,
 ): Steps {
-  const done = Promise.withResolvers<void>();
-  await new Promise<void>((begin) => {
-    void threads(() => {
-      begin();
-      return done.promise;
-    });
+  // The thread's place is held until `end` is called.
+  const end = await new Promise<() => void>((begin) => {
+    void threads(() => new Promise<void>((resolve) => begin(resolve)));
   });
   try {
     signal.throwIfAborted();
     yield* stepsOf(await load(), task, signal);
   } finally {
-    done.resolve();
+    end();
   }
 }
 

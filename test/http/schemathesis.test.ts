@@ -2,11 +2,11 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
-import { TEST_KEY } from './support/app.js';
-import { newDatabase } from './support/database.js';
-import { Service, sharedBy } from './support/service.js';
+import { TEST_KEY } from '../support/app.js';
+import { newDatabase } from '../support/database.js';
+import { Service, sharedBy } from '../support/service.js';
 
-/** A Python environment with what test/schemathesis/requirements.txt names: see CONTRIBUTING.md. */
+/** A Python environment with what test/http/schemathesis/requirements.txt names: see CONTRIBUTING.md. */
 const SCHEMATHESIS = process.env.RINGBACK_TEST_SCHEMATHESIS;
 if (!SCHEMATHESIS)
   console.info('Requests made from the OpenAPI document are left out: CONTRIBUTING.md says how to run them.');
