@@ -164,7 +164,7 @@ export class AccountsController {
     @Param('key') key: string,
     @By() actor: Actor,
   ): Promise<void> {
-    await this.findOf(holder, id);
+    refuseOthers(holder, id);
     const revoked = await this.store.findKey(id, key);
     if (!revoked) throw notFound('key', key);
     refuseScopes(holder, revoked.scopes);
@@ -173,7 +173,7 @@ export class AccountsController {
 
   /** An account whose keys the holder may see to: any with `admin`, else its own. */
   private async findOf(holder: KeyHolder, id: string): Promise<AccountEntity> {
-    if (!holder.scopes.includes('admin') && holder.accountId !== id) throw notFound('account', id);
+    refuseOthers(holder, id);
     return this.find(id);
   }
 
@@ -200,6 +200,11 @@ function changeOf(request: CreateAccountRequest | ChangeAccountRequest): Omit<Ac
     quotaWaiting: request.quota_waiting,
     requestsPerS: request.requests_per_s,
   };
+}
+
+/** Without `admin` a key sees its own account alone. */
+function refuseOthers(holder: KeyHolder, id: string): void {
+  if (!holder.scopes.includes('admin') && holder.accountId !== id) throw notFound('account', id);
 }
 
 /** A key gives, and takes, no more than it has. */
