@@ -366,6 +366,7 @@ describe('The service on an object store', { timeout: 120_000 }, () => {
     await using service = await Service.start({
       ...sharedBy(await newDatabase()),
       ...store.environment('service'),
+      RINGBACK_HTTP_BYTES: String(256 * MIB),
     });
     const memory = async (): Promise<number> =>
       Number(/^process_resident_memory_bytes (\d+)/m.exec((await service.client.get('/metrics')).text)![1]);
