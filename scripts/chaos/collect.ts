@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { DeliveryFact, LedgerFact, OperationFact, RunFact } from './facts.js';
 import type { LoadItem } from './load-plan.js';
-import type { Stage } from './stage.js';
+import { openDestination } from '../../src/signing/sealed-destination.js';
+import { SecretBox } from '../../src/signing/secret-box.js';
+import { SECRET_KEY, type Stage } from './stage.js';
 
 /** Rows that somebody still has to do something about. */
 export async function countLive({ postgres }: Stage): Promise<number> {
@@ -22,20 +24,23 @@ export async function operationFacts(stage: Stage, items: readonly LoadItem[]): 
     attempt: number;
     tries: number;
     url: string | null;
+    sealed: string | null;
     ends: number;
     ended: number | null;
     live: boolean;
   }>(
-    `SELECT o.rid, o.account_id AS account, o.state, o.error_code AS error, o.attempt, o.tries, o.callback_url AS url,
+    `SELECT o.rid, o.account_id AS account, o.state, o.error_code AS error, o.attempt, o.tries, o.callback_url AS url, o.callback_headers AS sealed,
        h.ends, h.ended, o.due_at IS NOT NULL AS live
      FROM operation o CROSS JOIN LATERAL (
        SELECT count(*)::integer AS ends, (extract(epoch FROM max(created_at)) * 1000)::float8 AS ended FROM history_entry h
        WHERE h.operation_id = o.request_id AND kind = 'transition' AND state IN ('Finished', 'Failed', 'Canceled')
      ) h ORDER BY o.request_id`,
   );
+  const box = new SecretBox([SECRET_KEY]);
   const endpoints = new Map(stage.accounts.map(({ id, endpoint }) => [id, endpoint]));
-  return rows.map(({ rid, account, state, error, attempt, tries, url, ends, ended, live }) => {
-    const item = itemOf(url);
+  return rows.map(({ rid, account, state, error, attempt, tries, url, sealed, ends, ended, live }) => {
+    const place = { account, row: rid, column: 'callback_headers' };
+    const item = url === null ? null : itemOf(openDestination(box, { url, sealed }, place).url);
     const endpoint = endpoints.get(account) ?? null;
     return {
       id: rid,
@@ -107,7 +112,7 @@ export async function ledgerFact(stage: Stage, rows: number): Promise<LedgerFact
   }
 }
 
-function itemOf(url: string | null): number | null {
-  const named = url === null ? null : new URL(url).searchParams.get('n');
+function itemOf(url: string): number | null {
+  const named = new URL(url).searchParams.get('n');
   return named === null ? null : Number(named);
 }

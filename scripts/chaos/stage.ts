@@ -13,6 +13,8 @@ import { RingbackProcess } from './ringback-process.js';
 import { LEASE_S, PROCESS_NAMES, type ProcessName, PROCESSES, RECEIVERS } from './schedule.js';
 import { Upstream } from './upstream.js';
 
+/** Seals what is sealed at rest. */
+export const SECRET_KEY = { id: 'k1', key: Buffer.alloc(32, 7) };
 const HANDLERS = fileURLToPath(new URL('./handlers.js', import.meta.url));
 const ADMIN_KEY = 'rb_chaos_0123456789abcdefghijklmnop';
 const BOOT_MS = 60_000;
@@ -143,7 +145,7 @@ export class Stage {
   private settings(): Record<string, string> {
     return {
       RINGBACK_API_KEY: ADMIN_KEY,
-      RINGBACK_SECRET_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
+      RINGBACK_SECRET_KEYS: `${SECRET_KEY.id}:${SECRET_KEY.key.toString('base64')}`,
       RINGBACK_ALLOWED_PRIVATE: '127.0.0.0/8',
       RINGBACK_CALLBACK_TIMEOUT_S: '3',
       RINGBACK_LEASE_S: String(LEASE_S),
