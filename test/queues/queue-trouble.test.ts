@@ -43,7 +43,8 @@ describe.skipIf(redisUrls().length > 0)('a queue in PostgreSQL', { timeout: 60_0
     await using app = await App.start();
     await expectWork(app.client);
     await rowsOf(app.databaseUrl, 'DROP SCHEMA bullmq CASCADE');
-    expect(await queueOf(app.client)).toMatch(/schema bullmq.* is gone/);
+    // The process itself may look, and mend it, right before.
+    expect(await queueOf(app.client)).toMatch(/schema bullmq.* is gone|^ok$/);
     const { id } = await app.client.submit({ type: 'echo' });
     await expect.poll(() => queueOf(app.client)).toBe('ok');
     expect((await app.client.ended(id)).status).toBe('Finished');
