@@ -27,7 +27,7 @@ export interface RunHandlerOptions {
 export type RanOutcome =
   | {
       readonly status: 'Finished';
-      /** As JSON gives it back. */
+      /** As JSON gives it back; `any`, so that a test reads a field without a cast. */
       readonly result: any;
       readonly custom: any;
       /** Id of a stored file. */

@@ -36,7 +36,7 @@ async function crowdedReceiver(): Promise<{ port: number; goOn: () => void }> {
     Atomics.notify(gate, 0);
     return worker.terminate();
   });
-  // As many as fit into the queue, and one that doesn't.
+  // As many as fit into the queue, and one that doesn't. The kernel tells nobody that it keeps one waiting: silence is the sign.
   for (let waiting = false; !waiting;) {
     const socket = connect(port, '127.0.0.1').on('error', () => undefined);
     crowd.push(socket);
