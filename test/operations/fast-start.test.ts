@@ -187,7 +187,8 @@ describe('a callback whose operation ends while its origin has room', () => {
   it('comes after a kill -9 between its end and its POST, with the attempt that was under way in the log', async () => {
     await using database = await FragileDatabase.create();
     await using receiver = await Receiver.answering(200);
-    const first = await Service.start(sharedBy(database.url));
+    // A round that is under way has the lock.
+    const first = await Service.start({ ...sharedBy(database.url), RINGBACK_POLL_MS: '60000' });
     const callback = { url: receiver.url };
     await first.client.submit({ type: 'echo', callback });
     await receiver.received(1);
