@@ -34,6 +34,7 @@ export class Functions implements MigrationInterface {
         await runner.query(text);
       }
     }
+    await runner.query('SELECT make_partitions()');
   }
 
   async down(runner: QueryRunner): Promise<void> {

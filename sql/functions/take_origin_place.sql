@@ -1,21 +1,7 @@
-import type { MigrationInterface, QueryRunner } from 'typeorm';
-
-/** What `http.request` calls is as gently asked as receivers of callbacks are: over all processes, so many at once. */
-export class OriginCalls1764420000100 implements MigrationInterface {
-  name = 'OriginCalls1764420000100';
-
-  async up(runner: QueryRunner): Promise<void> {
-    await runner.query(`
-      CREATE TABLE origin_call (
-        request_id bigint PRIMARY KEY,
-        lease_token uuid NOT NULL,
-        origin text NOT NULL
-      );
-      CREATE INDEX origin_call_origin ON origin_call (origin);
-      COMMENT ON TABLE origin_call IS 'runs of http.request that have a place at their origin; one whose operation has another lease, or none, has left it';
-
-      CREATE FUNCTION take_origin_place(wanted text, operation bigint, token uuid, most integer)
-      RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION take_origin_place(wanted text, operation bigint, token uuid, most integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $$
       DECLARE
         known origin%ROWTYPE;
         at_once integer;
@@ -39,13 +25,3 @@ export class OriginCalls1764420000100 implements MigrationInterface {
         ON CONFLICT (request_id) DO UPDATE SET lease_token = token, origin = wanted;
         RETURN true;
       END $$;
-    `);
-  }
-
-  async down(runner: QueryRunner): Promise<void> {
-    await runner.query(`
-      DROP FUNCTION take_origin_place(text, bigint, uuid, integer);
-      DROP TABLE origin_call;
-    `);
-  }
-}

@@ -1,27 +1,16 @@
-import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { ONE_PLAN } from './1764100000010-dispatch.js';
-
-/**
- * Leases outlive an outage. While nobody reaches PostgreSQL nobody can renew one, so the process that came first afterwards took
- * all of them back from workers that live. Whoever looks for leases that have run out says so in a row: a gap there means that
- * there was an outage for everybody, whatever it was made of. A fail-over to a standby that was up all the time, or a machine
- * that slept together with its PostgreSQL, shows in no start time and to no process that came later.
- */
-export class SpareLeases1764300000600 implements MigrationInterface {
-  name = 'SpareLeases1764300000600';
-
-  async up(runner: QueryRunner): Promise<void> {
-    await runner.query(`
-      CREATE TABLE lease_watch (
-        one boolean PRIMARY KEY DEFAULT true CHECK (one),
-        looked_at timestamptz NOT NULL
-      );
-      COMMENT ON TABLE lease_watch IS 'when a process last looked for leases that have run out: after a gap of a third of a lease, those are spared for as long';
-      INSERT INTO lease_watch (looked_at) VALUES (now());
-
-      -- Gives \`most\` back, so that a dispatch that takes it from here comes after, in the same transaction and by the same now().
-      CREATE FUNCTION spare_leases(most integer, lease interval) RETURNS integer LANGUAGE plpgsql
-      ${ONE_PLAN} AS $$
+CREATE OR REPLACE FUNCTION spare_leases(most integer, lease interval)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
+ SET enable_incremental_sort TO 'off'
+ SET enable_memoize TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $$
       DECLARE
         -- Leases are renewed as often as this, so a shorter outage lets none run out.
         third interval := lease / 3;
@@ -49,10 +38,3 @@ export class SpareLeases1764300000600 implements MigrationInterface {
         END IF;
         RETURN most;
       END $$;
-    `);
-  }
-
-  async down(runner: QueryRunner): Promise<void> {
-    await runner.query('DROP FUNCTION spare_leases(integer, interval); DROP TABLE lease_watch');
-  }
-}

@@ -1,0 +1,25 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+const FOLDER = new URL('../sql/foundation/', import.meta.url);
+
+/** The tables, in the order of their files' names: the rows that own every state, timer and retry. */
+export class Foundation1764600000000 implements MigrationInterface {
+  name = 'Foundation1764600000000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    for (const file of readdirSync(FOLDER).toSorted())
+      await runner.query(readFileSync(new URL(file, FOLDER), 'utf8'));
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      DROP VIEW attempt_view, delivery_view, history_view, operation_view;
+      DROP TABLE live_delivery, undelivered, attempt, delivery_end, delivery, ledger_entry, ledger, live_operation, history_entry,
+        operation_end, operation, record_partition, fairness_cursor, lease_watch, process, chore, idempotency_key, origin_call,
+        file_use, file, recovery_lane, recovery, receiver, origin, signing_secret, endpoint, callback_host, audit, auth_token,
+        api_key, account;
+      DROP SEQUENCE entry_id, record_id;
+    `);
+  }
+}

@@ -1,0 +1,184 @@
+-- Operations. Records are inserted once: what was asked (operation), how it ended (operation_end), and what its handler told
+-- (history_entry). What is still owed is a live row, which dispatch reads and nothing else: it is there from the accept to the end.
+-- Of each operation there is exactly one of live_operation and operation_end; each statement that takes one makes the other.
+
+-- One sequence numbers operations and deliveries, so that one set of bounds partitions all their records (make_partitions).
+CREATE SEQUENCE record_id;
+-- Of all histories. 1 is "Accepted", which is in no row: every operation has it.
+CREATE SEQUENCE entry_id START 2;
+
+CREATE TABLE record_partition (
+  lower bigint PRIMARY KEY,
+  upper bigint NOT NULL,
+  opened_at timestamptz,
+  closed_at timestamptz,
+  booked_at timestamptz
+);
+COMMENT ON TABLE record_partition IS 'partitions of the record tables: each has the operations and deliveries of the numbers from lower to before upper';
+COMMENT ON COLUMN record_partition.opened_at IS 'since when its numbers are given';
+COMMENT ON COLUMN record_partition.closed_at IS 'since when they are no longer';
+COMMENT ON COLUMN record_partition.booked_at IS 'when its records were taken off the ledger: they are being dropped';
+
+CREATE TABLE operation (
+  request_id bigint PRIMARY KEY DEFAULT nextval('record_id'),
+  rid text NOT NULL,
+  account_id text NOT NULL,
+  type text NOT NULL,
+  face text NOT NULL,
+  input text,
+  callback_url text,
+  callback_headers text,
+  callback_thin_over integer,
+  correlation text,
+  priority smallint NOT NULL DEFAULT 0,
+  retention text NOT NULL,
+  tries integer NOT NULL,
+  timeout_s float8 NOT NULL,
+  run_at timestamptz,
+  rerun_of text,
+  ack_by_poll boolean NOT NULL DEFAULT false,
+  traceparent text,
+  created_at timestamptz NOT NULL DEFAULT now()
+) PARTITION BY RANGE (request_id);
+CREATE INDEX operation_rid ON operation (rid);
+CREATE INDEX operation_account ON operation (account_id, request_id);
+COMMENT ON TABLE operation IS 'what was asked; never changed but by emptying';
+COMMENT ON COLUMN operation.rid IS 'random, and begins with the time: what is made together stands together in the index';
+COMMENT ON COLUMN operation.tries IS 'how often it may be claimed before it fails with attempts_exhausted';
+COMMENT ON COLUMN operation.run_at IS 'not before, as asked';
+COMMENT ON COLUMN operation.traceparent IS 'W3C trace context of the request that submitted it';
+COMMENT ON COLUMN operation.ack_by_poll IS 'a caller that has read the end needs no callback: that ends its delivery';
+COMMENT ON COLUMN operation.callback_thin_over IS 'bytes: a larger body of its own callback leaves the result out; null: the setting''s';
+
+CREATE TABLE operation_end (
+  request_id bigint PRIMARY KEY,
+  state text NOT NULL CHECK (state IN ('Finished', 'Failed', 'Canceled')),
+  attempt integer NOT NULL,
+  progress real NOT NULL,
+  silent boolean NOT NULL DEFAULT false,
+  started_at timestamptz,
+  finished_at timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL,
+  sweep_at timestamptz,
+  emptied_at timestamptz,
+  erased_at timestamptz,
+  status_text text NOT NULL,
+  result text,
+  custom text,
+  error_code text,
+  error_message text,
+  file_id text,
+  transitions text NOT NULL
+) PARTITION BY RANGE (request_id);
+CREATE INDEX operation_end_expiry ON operation_end (COALESCE(sweep_at, expires_at)) WHERE emptied_at IS NULL;
+CREATE INDEX operation_end_finished ON operation_end USING brin (finished_at) WITH (pages_per_range = 32);
+COMMENT ON TABLE operation_end IS 'how it ended: that this row is there means that it has';
+COMMENT ON COLUMN operation_end.silent IS 'the submit''s answer has told the end: its own callback is owed nothing';
+COMMENT ON COLUMN operation_end.sweep_at IS 'when housekeeping next looks whether it can be emptied; null: at expires_at';
+COMMENT ON COLUMN operation_end.emptied_at IS 'when input, result and the bodies of its deliveries were deleted';
+COMMENT ON COLUMN operation_end.erased_at IS 'when its caller had it emptied; it is deleted in its time';
+COMMENT ON COLUMN operation_end.transitions IS 'a line each: JSON array of entry id, time (seconds since 1970), state, progress, text, stack';
+
+CREATE TABLE history_entry (
+  operation_id bigint NOT NULL,
+  id bigint NOT NULL DEFAULT nextval('entry_id'),
+  kind text NOT NULL CHECK (kind IN ('progress', 'log')),
+  progress real,
+  text text NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (operation_id, id)
+) PARTITION BY RANGE (operation_id);
+COMMENT ON TABLE history_entry IS 'what handlers told; transitions are in live_operation and operation_end, together they are history_view';
+
+CREATE TABLE live_operation (
+  request_id bigint PRIMARY KEY,
+  account_id text NOT NULL,
+  type text NOT NULL,
+  phase text NOT NULL CHECK (phase IN ('scheduled', 'ready', 'placed')),
+  priority smallint NOT NULL,
+  attempt integer NOT NULL DEFAULT 0,
+  tries integer NOT NULL,
+  epoch integer NOT NULL DEFAULT 0,
+  lease_token uuid CHECK (lease_token IS NULL OR phase = 'placed'),
+  look_at timestamptz NOT NULL,
+  due_at timestamptz NOT NULL,
+  waits_since timestamptz NOT NULL DEFAULT now(),
+  run_at timestamptz,
+  dispatched_at timestamptz,
+  started_at timestamptz,
+  cancel_at timestamptz,
+  silent_until timestamptz,
+  progress real NOT NULL DEFAULT 0,
+  status_text text,
+  transitions text,
+  CHECK (look_at <= due_at)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
+  autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000,
+  autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
+CREATE INDEX live_operation_ready ON live_operation (account_id, priority DESC, request_id) WHERE phase = 'ready';
+CREATE INDEX live_operation_placed ON live_operation (account_id) WHERE phase = 'placed';
+CREATE INDEX live_operation_look ON live_operation (phase, look_at) WHERE phase IN ('scheduled', 'placed');
+CREATE INDEX live_operation_scheduled ON live_operation (account_id) WHERE phase = 'scheduled';
+CREATE INDEX live_operation_canceling ON live_operation (cancel_at) WHERE cancel_at IS NOT NULL;
+COMMENT ON TABLE live_operation IS 'an operation that hasn''t ended';
+COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at; ready: may be dispatched; placed: has a slot, and is dispatched while it has no lease, running while it has one';
+COMMENT ON COLUMN live_operation.look_at IS 'when the dispatcher next looks: no later than due_at. A claim and a renewal move due_at alone, which no index has; one that outlives look_at is put off to due_at';
+COMMENT ON COLUMN live_operation.due_at IS 'when this row next needs somebody';
+COMMENT ON COLUMN live_operation.waits_since IS 'when it was accepted';
+COMMENT ON COLUMN live_operation.run_at IS 'when it may run, or run again';
+COMMENT ON COLUMN live_operation.dispatched_at IS 'when it got its slot and no worker had claimed it yet: hints that are sent again leave it';
+COMMENT ON COLUMN live_operation.cancel_at IS 'a caller asked to cancel it: when it ends as Canceled whatever its handler does';
+COMMENT ON COLUMN live_operation.silent_until IS 'until when its own callback waits for the submit''s answer to tell the end in its place';
+COMMENT ON COLUMN live_operation.status_text IS 'null: what its state says';
+COMMENT ON COLUMN live_operation.transitions IS 'as in operation_end';
+
+-- What was accepted, and what became of it: bookings of each statement, which housekeeping adds up.
+CREATE TABLE ledger (
+  type text NOT NULL,
+  state text NOT NULL,
+  accepted bigint NOT NULL,
+  ended bigint NOT NULL,
+  destined bigint NOT NULL,
+  callbacks bigint NOT NULL,
+  PRIMARY KEY (type, state)
+);
+CREATE TABLE ledger_entry (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  type text NOT NULL DEFAULT '',
+  state text NOT NULL DEFAULT '',
+  accepted integer NOT NULL DEFAULT 0,
+  ended integer NOT NULL DEFAULT 0,
+  destined integer NOT NULL DEFAULT 0,
+  callbacks integer NOT NULL DEFAULT 0
+);
+COMMENT ON TABLE ledger IS 'operations accepted, ended (of a type, in a state), ended with a callback (destined), and callbacks ended (in a state), less what retention deleted: the sum of these rows and of the entries';
+
+CREATE VIEW operation_view AS
+SELECT o.request_id, o.rid, o.account_id, o.type, o.face,
+  coalesce(e.state, CASE WHEN l.lease_token IS NOT NULL THEN 'Executing' WHEN l.request_id IS NOT NULL THEN 'Waiting' END) AS state,
+  CASE WHEN l.phase <> 'placed' THEN l.phase WHEN l.lease_token IS NULL THEN CASE WHEN l.phase = 'placed' THEN 'dispatched' END ELSE 'running' END AS phase,
+  o.input, o.callback_url, o.callback_headers, o.callback_thin_over, o.correlation, o.priority, o.retention,
+  coalesce(l.tries, o.tries) AS tries, o.timeout_s, coalesce(e.attempt, l.attempt) AS attempt, coalesce(e.progress, l.progress) AS progress,
+  coalesce(e.status_text, l.status_text, CASE WHEN l.lease_token IS NULL THEN 'Waiting...' ELSE 'Executing...' END) AS status_text,
+  e.result, e.custom, e.error_code, e.error_message, e.file_id, o.rerun_of, coalesce(e.silent, false) AS silent, l.silent_until, o.ack_by_poll,
+  o.created_at, coalesce(e.started_at, l.started_at) AS started_at, e.finished_at, e.expires_at, e.sweep_at, e.emptied_at, e.erased_at,
+  o.traceparent, l.cancel_at, CASE WHEN l.request_id IS NULL THEN o.run_at ELSE l.run_at END AS run_at, l.due_at, l.dispatched_at,
+  coalesce(l.epoch, 0) AS epoch, l.lease_token
+FROM operation o
+LEFT JOIN operation_end e ON e.request_id = o.request_id
+LEFT JOIN live_operation l ON l.request_id = o.request_id;
+COMMENT ON VIEW operation_view IS 'operations as they stand: for reading';
+
+CREATE VIEW history_view AS
+SELECT o.request_id AS operation_id, 1::bigint AS id, 'transition' AS kind, 'Waiting' AS state, NULL::real AS progress, 'Accepted' AS text, o.created_at, NULL AS stack
+FROM operation o
+UNION ALL
+SELECT t.operation_id, (t.entry ->> 0)::bigint, 'transition', t.entry ->> 2, (t.entry ->> 3)::real, t.entry ->> 4, to_timestamp((t.entry ->> 1)::float8), t.entry ->> 5
+FROM (
+  SELECT e.request_id AS operation_id, line::json AS entry FROM operation_end e CROSS JOIN LATERAL string_to_table(e.transitions, E'\n') AS line
+  UNION ALL
+  SELECT l.request_id, line::json FROM live_operation l CROSS JOIN LATERAL string_to_table(l.transitions, E'\n') AS line
+) t
+UNION ALL
+SELECT h.operation_id, h.id, h.kind, NULL, h.progress, h.text, h.created_at, NULL FROM history_entry h;
+COMMENT ON VIEW history_view IS 'what happened to operations, by entry id: for reading';
