@@ -69,6 +69,7 @@ async function embedded(env: Env, logger: JsonLogger): Promise<EmbeddedPostgres 
   if (env.NODE_ENV === 'production') {
     throw new SettingError(
       'DATABASE_URL is missing: with NODE_ENV=production the embedded PostgreSQL is refused; name a PostgreSQL 14 or newer',
+      { settings: ['DATABASE_URL'] },
     );
   }
   return EmbeddedPostgres.start({

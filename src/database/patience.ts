@@ -24,7 +24,9 @@ export async function patiently<T>(step: () => Promise<T>): Promise<T> {
     } catch (error) {
       const refused = REFUSAL.test(sqlState(error) ?? '');
       if (refused && ++refusals >= MOST_REFUSALS)
-        throw new SettingError(`DATABASE_URL: PostgreSQL refuses the connection: ${messageOf(error)}`);
+        throw new SettingError(`DATABASE_URL: PostgreSQL refuses the connection: ${messageOf(error)}`, {
+          settings: ['DATABASE_URL'],
+        });
       if (!refused && !isOutage(error)) throw error;
       if (!told) logger.warn(`waiting for PostgreSQL: ${messageOf(error)}`);
       told = true;
