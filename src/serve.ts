@@ -81,7 +81,9 @@ export async function serve(): Promise<void> {
 async function checkFirstKey(app: NestFastifyApplication, env: Env): Promise<void> {
   if (env.NODE_ENV !== 'production' || env.RINGBACK_API_KEY !== undefined) return;
   if (await app.get(AccountsService).hasKeys()) return;
-  throw new SettingError(`RINGBACK_API_KEY is missing, and this database has no key yet: ${API_KEY_REMEDY}`);
+  throw new SettingError(`RINGBACK_API_KEY is missing, and this database has no key yet: ${API_KEY_REMEDY}`, {
+    settings: ['RINGBACK_API_KEY'],
+  });
 }
 
 /** Tells people in development, and programs in production. */
@@ -116,6 +118,7 @@ async function embedded(env: Env, logger: JsonLogger): Promise<EmbeddedPostgres 
   if (env.NODE_ENV === 'production') {
     throw new SettingError(
       'DATABASE_URL is missing: with NODE_ENV=production the embedded PostgreSQL is refused; name a PostgreSQL 14 or newer',
+      { settings: ['DATABASE_URL'] },
     );
   }
   return EmbeddedPostgres.start({
