@@ -33,18 +33,18 @@ export async function* performInThread(
   task: BilingualTask,
   signal: AbortSignal,
 ): Steps {
-  const done = Promise.withResolvers<void>();
+  let done = (): void => undefined;
   await new Promise<void>((begin) => {
     void threads(() => {
       begin();
-      return done.promise;
+      return new Promise<void>((resolve) => (done = resolve));
     });
   });
   try {
     signal.throwIfAborted();
     yield* stepsOf(await load(), task, signal);
   } finally {
-    done.resolve();
+    done();
   }
 }
 
