@@ -28,7 +28,7 @@ export {
   TrmConfig,
 };
 export type { S3Place } from './slices/files.js';
-export { MOST_THIN_OVER } from './slices/operations.js';
+export { MAX_THIN_OVER } from './slices/operations.js';
 export type { Role } from './slices/process.js';
 
 /** Every slice of the configuration, in the order of docs/configuration.md. */

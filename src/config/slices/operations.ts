@@ -3,7 +3,7 @@ import { sliceOf } from '../slice.js';
 import { TIMING } from './timing.js';
 
 /** The largest body of a callback that can be asked for, bytes. */
-export const MOST_THIN_OVER = 16_777_216;
+export const MAX_THIN_OVER = 16_777_216;
 
 const SETTINGS = {
   concurrency: setting(
@@ -23,7 +23,7 @@ const SETTINGS = {
     'RINGBACK_THIN_OVER',
     '262144',
     "Bytes: a larger body of a callback leaves `result` out, and says so by `result_omitted`; `links.result` has it. `thin_over` of an endpoint or of an operation's callback goes before.",
-    number(0, MOST_THIN_OVER),
+    number(0, MAX_THIN_OVER),
   ),
   cancelGraceS: setting(
     'RINGBACK_CANCEL_GRACE_S',
