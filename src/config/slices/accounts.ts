@@ -6,13 +6,13 @@ const MIN_KEY_BITS = 60;
 
 function apiKey(value: string): string {
   const text = /^rb_([A-Za-z0-9_-]{24,200})$/.exec(value)?.[1];
-  if (text === undefined) throw weak('it must be rb_ and at least 24 more letters, digits, _ or -');
+  if (text === undefined) throw refusedKey('it must be rb_ and at least 24 more letters, digits, _ or -');
   if (bitsOf(text) < MIN_KEY_BITS)
-    throw weak('it is too easy to guess, since its characters vary too little');
+    throw refusedKey('it is too easy to guess, since its characters vary too little');
   return value;
 }
 
-function weak(complaint: string): SettingError {
+function refusedKey(complaint: string): SettingError {
   return new SettingError(
     (named) => `${complaint}; make one: ${named('RINGBACK_API_KEY')}="rb_$(openssl rand -hex 24)"`,
   );
