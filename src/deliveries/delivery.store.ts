@@ -242,7 +242,7 @@ export class DeliveryStore {
   /** Finds due deliveries within their origins' caps and answers the hints to send; after an outage it first spares leases. */
   async dispatch(most: number): Promise<Hint[]> {
     return this.database.query<Hint>(
-      'SELECT * FROM dispatch_deliveries(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, $4, $6)',
+      'SELECT seq AS id, epoch FROM dispatch_deliveries(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, $4, $6)',
       [
         most,
         this.config.redispatchS,
