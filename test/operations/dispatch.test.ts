@@ -10,8 +10,8 @@ async function insertDeliveries(databaseUrl: string, rows: string): Promise<void
   await rowsOf(
     databaseUrl,
     `INSERT INTO live_delivery (seq, home, account_id, origin, lane, endpoint_id, phase, look_at, due_at, run_at)
-     SELECT n.seq, n.seq, r.account, r.origin, coalesce(r.endpoint, r.origin), r.endpoint, r.phase, r.due, r.due, r.due
-     FROM (${rows}) r (account, origin, endpoint, phase, due) CROSS JOIN LATERAL (SELECT nextval('record_id') AS seq) n`,
+     SELECT nextval('record_id'), 1, r.account, r.origin, coalesce(r.endpoint, r.origin), r.endpoint, r.phase, r.due, r.due, r.due
+     FROM (${rows}) r (account, origin, endpoint, phase, due)`,
   );
 }
 
