@@ -70,7 +70,9 @@ interface ClaimRow {
 }
 
 /** A delivery that may be leased to this process, or the callback of an operation that this process ended. */
-export type GivenBack = { readonly token: string } & ({ readonly seq: string } | { readonly operationId: string });
+export type GivenBack = { readonly token: string } & (
+  { readonly seq: string } | { readonly operationId: string }
+);
 
 /** An attempt that was recorded by us. */
 export interface Recorded {
@@ -125,9 +127,7 @@ export interface DeliveryFilter {
 export class DeliveryStore {
   private readonly claims = new GroupCommit((hints: Hint[]) => this.claimMany(hints));
   private readonly returns = new GroupCommit((hints: Hint[]) => this.returnMany(hints));
-  private readonly givingBack = new GroupCommit(
-    (given: GivenBack[]) => this.giveBackMany(given),
-  );
+  private readonly givingBack = new GroupCommit((given: GivenBack[]) => this.giveBackMany(given));
   private readonly recordings = new GroupCommit((records: AttemptRecord[]) => this.recordAttempts(records), {
     rowOf: (record) => record.seq,
   });
@@ -239,9 +239,12 @@ export class DeliveryStore {
     return given.map(() => undefined);
   }
 
-  /** Finds due deliveries within their origins' caps and answers the hints to send; after an outage it first spares leases. */
-  async dispatch(most: number): Promise<Hint[]> {
-    return this.database.query<Hint>(
+  /**
+   * Finds due deliveries within their origins' caps and answers the hints to send; after an outage it first spares leases. Null where
+   * somebody else dispatches.
+   */
+  async dispatch(most: number): Promise<Hint[] | null> {
+    const rows = await this.database.query<{ id: string | null; epoch: number }>(
       'SELECT seq AS id, epoch FROM dispatch_deliveries(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, $4, $6)',
       [
         most,
@@ -253,6 +256,7 @@ export class DeliveryStore {
         randomBytes(8).readBigInt64BE(),
       ],
     );
+    return rows[0]?.id === null ? null : (rows as Hint[]);
   }
 
   private async returnMany(hints: Hint[]): Promise<void[]> {
