@@ -1,7 +1,7 @@
--- Stores new operations, each with its idempotency key, the files it may read and the first entry of its history, in one commit, and
--- reserves a slot where one is free: `accounts` are those of what is due now, `most_dispatched` may be dispatched in all (0: none
--- here). Answers those that were stored: one whose key is taken is not.
-CREATE OR REPLACE FUNCTION accept_operations(given json, keys json, accounts text[], most_dispatched integer, redispatch interval)
+-- Stores new operations, each with its idempotency key, the files it may read and its live row, in one commit, and reserves a slot
+-- where one is free: `accounts` are those of what is due now, `max_dispatched` may be dispatched in all (0: none here). Answers those
+-- that were stored: one whose key is taken is not.
+CREATE OR REPLACE FUNCTION accept_operations(given json, keys json, accounts text[], max_dispatched integer, redispatch interval)
 RETURNS TABLE (rid text, request_id bigint, created_at timestamptz, due_at timestamptz, phase text, epoch integer, silent_until timestamptz)
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
@@ -18,8 +18,8 @@ BEGIN
     SELECT array_agg(k.rid) INTO kept FROM kept k;
   END IF;
   -- After the keys: another that takes the same one may be waited for, and a dispatch not because of that.
-  IF most_dispatched > 0 THEN
-    SELECT array_agg(f.account_id), array_agg(f.free), max(f.places) INTO roomy, frees, places FROM free_slots(accounts, most_dispatched) f;
+  IF max_dispatched > 0 THEN
+    SELECT array_agg(f.account_id), array_agg(f.free), max(f.places) INTO roomy, frees, places FROM free_slots(accounts, max_dispatched) f;
   END IF;
   RETURN QUERY
   WITH incoming AS MATERIALIZED (
@@ -28,33 +28,36 @@ BEGIN
       priority smallint, retention text, tries integer, timeout_s float8, run_at timestamptz, rerun_of text, silent_s float8,
       traceparent text, ack_by_poll boolean, callback_thin_over integer, keyed boolean, files text[]
     )) WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
-      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, callback_thin_over, keyed, files, place)
-  ), admitted AS (
-    SELECT i.*, coalesce(i.run_at <= now(), true) AS due FROM incoming i WHERE NOT i.keyed OR i.rid = ANY (kept)
+      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, callback_thin_over, keyed, files, nth)
+  ), admitted AS MATERIALIZED (
+    SELECT i.*, nextval('record_id') AS request_id, coalesce(i.run_at <= now(), true) AS due FROM incoming i
+    WHERE NOT i.keyed OR i.rid = ANY (kept) ORDER BY i.nth
   ), fitting AS (
-    SELECT a.rid, row_number() OVER (ORDER BY a.nth, a.place) AS nth FROM (
-      SELECT a.rid, a.account_id, a.place, row_number() OVER (PARTITION BY a.account_id ORDER BY a.priority DESC, a.place) AS nth
+    SELECT a.request_id, row_number() OVER (ORDER BY a.nth_of_account, a.nth) AS nth FROM (
+      SELECT a.request_id, a.account_id, a.nth, row_number() OVER (PARTITION BY a.account_id ORDER BY a.priority DESC, a.nth) AS nth_of_account
       FROM admitted a WHERE a.due
-    ) a JOIN unnest(roomy, frees) AS f (account_id, free) USING (account_id) WHERE a.nth <= f.free
+    ) a JOIN unnest(roomy, frees) AS f (account_id, free) USING (account_id) WHERE a.nth_of_account <= f.free
   ), accepted AS (
-    INSERT INTO operation (rid, account_id, type, face, input, callback_url, callback_headers, correlation, priority,
-      retention, tries, timeout_s, run_at, rerun_of, silent_until, traceparent, ack_by_poll, callback_thin_over, state, status_text, phase, epoch, due_at, hinted_at)
-    SELECT a.rid, a.account_id, a.type, a.face, a.input, a.callback_url, a.callback_headers, a.correlation, a.priority,
-      a.retention, a.tries, a.timeout_s, a.run_at, a.rerun_of, now() + make_interval(secs => a.silent_s), a.traceparent, a.ack_by_poll, a.callback_thin_over,
-      'Waiting', 'Waiting...', CASE WHEN s.slot THEN 'hinted' WHEN a.due THEN 'ready' ELSE 'scheduled' END, s.slot::integer,
-      CASE WHEN s.slot THEN now() + redispatch WHEN a.due THEN now() ELSE a.run_at END, CASE WHEN s.slot THEN now() END
-    FROM admitted a CROSS JOIN LATERAL (SELECT a.rid IN (SELECT f.rid FROM fitting f WHERE f.nth <= places) AS slot) s ORDER BY a.place
-    RETURNING rid, request_id, created_at, due_at, phase, epoch, silent_until, callback_url
+    INSERT INTO operation (request_id, rid, account_id, type, face, input, callback_url, callback_headers, callback_thin_over, correlation,
+      priority, retention, tries, timeout_s, run_at, rerun_of, ack_by_poll, traceparent)
+    SELECT a.request_id, a.rid, a.account_id, a.type, a.face, a.input, a.callback_url, a.callback_headers, a.callback_thin_over, a.correlation,
+      a.priority, a.retention, a.tries, a.timeout_s, a.run_at, a.rerun_of, a.ack_by_poll, a.traceparent FROM admitted a
+  ), live AS (
+    INSERT INTO live_operation (request_id, account_id, type, priority, tries, run_at, silent_until, phase, epoch, look_at, due_at, dispatched_at)
+    SELECT a.request_id, a.account_id, a.type, a.priority, a.tries, a.run_at, now() + make_interval(secs => a.silent_s),
+      CASE WHEN s.slot THEN 'placed' WHEN a.due THEN 'ready' ELSE 'scheduled' END, s.slot::integer, n.next, n.next, CASE WHEN s.slot THEN now() END
+    FROM admitted a
+    CROSS JOIN LATERAL (SELECT a.request_id IN (SELECT f.request_id FROM fitting f WHERE f.nth <= places) AS slot) s
+    CROSS JOIN LATERAL (SELECT CASE WHEN s.slot THEN now() + redispatch WHEN a.due THEN now() ELSE a.run_at END AS next) n
+    RETURNING request_id, due_at, phase, epoch, silent_until
   ), used AS (
     INSERT INTO file_use (operation_id, file_id)
     SELECT a.request_id, f.id
-    FROM incoming i CROSS JOIN LATERAL unnest(i.files) AS n (file_id)
-    JOIN accepted a USING (rid)
+    FROM admitted a CROSS JOIN LATERAL unnest(a.files) AS n (file_id)
     CROSS JOIN LATERAL (SELECT f.id FROM file f WHERE f.id = n.file_id LIMIT 1) f
   ), booked AS (
-    INSERT INTO ledger_entry (accepted, destined) SELECT count(*), count(a.callback_url) FROM accepted a HAVING count(*) > 0
-  ), noted AS (
-    INSERT INTO history_entry (operation_id, kind, state, text) SELECT a.request_id, 'transition', 'Waiting', 'Accepted' FROM accepted a
+    INSERT INTO ledger_entry (accepted) SELECT count(*) FROM admitted HAVING count(*) > 0
   )
-  SELECT a.rid, a.request_id, a.created_at, a.due_at, a.phase, a.epoch, a.silent_until FROM accepted a;
+  SELECT a.rid, a.request_id, now(), l.due_at, CASE l.phase WHEN 'placed' THEN 'dispatched' ELSE l.phase END, l.epoch, l.silent_until
+  FROM admitted a JOIN live l USING (request_id);
 END $$;

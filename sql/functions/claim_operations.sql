@@ -1,6 +1,7 @@
--- Leases dispatched operations to a worker, each with a token of its own. Answers those that nobody else has.
+-- Leases dispatched operations to a worker, each with a token of its own. Answers those that nobody else has. No column that an index
+-- has is changed, so the row's new version stays on its page.
 CREATE OR REPLACE FUNCTION claim_operations(hints json, lease interval)
-RETURNS SETOF operation
+RETURNS TABLE (operation operation, live live_operation)
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
@@ -8,15 +9,13 @@ BEGIN
   WITH hint AS MATERIALIZED (
     SELECT * FROM json_to_recordset(hints) AS h (request_id bigint, epoch integer, token uuid)
   ), claimed AS (
-    UPDATE operation o SET state = 'Executing', phase = 'running', attempt = o.attempt + 1, lease_token = h.token,
-      due_at = now() + lease, started_at = coalesce(o.started_at, now()), hinted_at = NULL, status_text = 'Executing...', progress = 0
+    UPDATE live_operation o SET attempt = o.attempt + 1, lease_token = h.token, due_at = greatest(o.look_at, now() + lease),
+      started_at = coalesce(o.started_at, now()), dispatched_at = NULL, status_text = NULL, progress = 0,
+      transitions = concat_ws(E'\n', o.transitions, transition('Executing', 'Attempt ' || o.attempt + 1 || ' of ' || o.tries))
     FROM hint h
     WHERE o.request_id = ANY (ARRAY(SELECT h.request_id FROM hint h))
-      AND o.request_id = h.request_id AND o.epoch = h.epoch AND o.phase = 'hinted' AND o.state = 'Waiting'
-    RETURNING o.*
-  ), noted AS (
-    INSERT INTO history_entry (operation_id, kind, state, text)
-    SELECT c.request_id, 'transition', 'Executing', 'Attempt ' || c.attempt || ' of ' || c.tries FROM claimed c
+      AND o.request_id = h.request_id AND o.epoch = h.epoch AND o.phase = 'placed' AND o.lease_token IS NULL
+    RETURNING o, o.request_id
   )
-  SELECT * FROM claimed;
+  SELECT r, c.o FROM claimed c CROSS JOIN LATERAL (SELECT r.* FROM operation r WHERE r.request_id = c.request_id LIMIT 1) r;
 END $$;

@@ -19,12 +19,12 @@ BEGIN
     CROSS JOIN LATERAL (
       SELECT coalesce(array_agg(d.receiver), '{}') AS flying, coalesce(array_agg(hashtext(d.account_id)::bigint) FILTER (WHERE d.doubt > 0), '{}') AS doubting
       FROM (
-        SELECT d.receiver, d.account_id, d.doubt FROM delivery d
-        WHERE d.origin = k.name AND d.phase IN ('hinted', 'running') ORDER BY d.due_at LIMIT in_flight
+        SELECT d.receiver, d.account_id, d.doubt FROM live_delivery d
+        WHERE d.origin = k.name AND d.phase = 'placed' ORDER BY d.origin LIMIT in_flight
       ) d
     ) f
     WHERE k.proven_at IS NOT NULL AND (k.rests_until <= now()) IS NOT FALSE
-      AND (SELECT d.seq FROM delivery d WHERE d.origin = k.name AND d.phase = 'ready' ORDER BY d.origin, d.seq LIMIT 1) IS NULL
+      AND (SELECT d.seq FROM live_delivery d WHERE d.origin = k.name AND d.phase = 'ready' ORDER BY d.origin, d.seq LIMIT 1) IS NULL
   ), asked AS (
     SELECT a.nth, a.origin, a.receiver >> 32 AS payer, o.flying, o.doubting, k.doubt,
       CASE k.doubt WHEN 0 THEN o.most_of_one WHEN 1 THEN 1 ELSE 0 END - cardinality(array_positions(o.flying, a.receiver)) AS share,

@@ -2,41 +2,58 @@
 -- of their origins, receivers and endpoints, in one commit. Answers those that were recorded: whether its endpoint has failed without
 -- a success for `forgiven`, and whether deliveries wait for a place. `records` come in an order that all keep: none waits for another in a circle.
 CREATE OR REPLACE FUNCTION record_attempts(records json, forgiven interval, rest interval)
-RETURNS TABLE (id text, failed_for_days boolean, waits boolean)
+RETURNS TABLE (seq bigint, failed_for_days boolean, waits boolean)
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
   WITH record AS MATERIALIZED (
     SELECT * FROM json_to_recordset(records) AS r (
-      id text, token uuid, number integer, outcome text, state text, reason text, delay_s float8, duration_ms real, phases_ms text,
+      seq bigint, token uuid, number integer, outcome text, state text, reason text, delay_s float8, duration_ms real, phases_ms text,
       http_status integer, error text, detail text, request_headers text, response_headers text, response_body text,
       response_truncated boolean, resent boolean, retry_after_s integer, interrupted boolean, counts boolean, exhausted_body text)
-  ), moved AS (
+  ), locked AS MATERIALIZED (
+    -- Locked before anything is decided: whether it was acknowledged meanwhile is then the same for all that follows.
+    SELECT d.* FROM record r JOIN live_delivery d ON d.seq = r.seq
+    WHERE d.seq = ANY (ARRAY(SELECT r.seq FROM record r)) AND d.lease_token = r.token ORDER BY d.seq FOR UPDATE OF d
+  ), moved AS MATERIALIZED (
     -- Acknowledged during the attempt: there is no other after it.
-    UPDATE delivery d SET lease_token = NULL,
-      state = CASE WHEN d.reason = 'acknowledged_by_poll' AND r.state = 'Pending' THEN 'Canceled' ELSE r.state END,
-      reason = CASE WHEN d.reason = 'acknowledged_by_poll' AND r.state <> 'Delivered' THEN d.reason ELSE r.reason END,
-      given_up_reason = CASE WHEN r.interrupted OR r.reason = 'acknowledged_by_poll' THEN d.given_up_reason
-        WHEN d.reason = 'acknowledged_by_poll' AND r.state = 'Exhausted' THEN r.reason END,
-      trigger = CASE WHEN r.interrupted THEN d.trigger ELSE 'schedule' END,
-      resume_at = CASE WHEN r.interrupted THEN d.resume_at END,
-      schedule_step = d.schedule_step - CASE WHEN r.interrupted AND d.trigger = 'schedule' THEN 1 ELSE 0 END,
-      phase = CASE WHEN r.delay_s IS NULL OR d.reason = 'acknowledged_by_poll' THEN NULL WHEN r.delay_s > 0 THEN 'scheduled' ELSE 'ready' END,
-      due_at = CASE WHEN d.reason IS DISTINCT FROM 'acknowledged_by_poll' THEN now() + make_interval(secs => r.delay_s) END,
-      run_at = CASE WHEN d.reason IS DISTINCT FROM 'acknowledged_by_poll' THEN now() + make_interval(secs => r.delay_s) END,
-      delivered_at = coalesce(d.delivered_at, CASE WHEN r.state = 'Delivered' THEN now() END)
-    FROM record r
-    WHERE d.id = ANY (ARRAY(SELECT r.id FROM record r)) AND d.id = r.id AND d.lease_token = r.token AND d.phase = 'running'
-    RETURNING d.id, d.run_at, d.endpoint_id, d.origin, d.account_id, d.lane, d.receiver, r.outcome, r.counts, r.exhausted_body,
-      r.http_status IS NOT NULL AS answered, r.http_status IS NULL AND r.outcome = 'failed' AS silent
+    SELECT l.seq, l.home, l.account_id, l.operation_id, l.endpoint_id, l.lane, l.receiver, l.origin, l.url, l.epoch, l.attempt_count,
+      l.trigger, l.started_at, l.delivered_at, r.outcome, r.counts, r.interrupted, r.exhausted_body, a.acknowledged,
+      r.http_status IS NOT NULL AS answered, r.http_status IS NULL AND r.outcome = 'failed' AS silent,
+      r.delay_s IS NULL OR a.acknowledged AS over, CASE WHEN NOT a.acknowledged THEN now() + make_interval(secs => r.delay_s) END AS next,
+      r.delay_s > 0 AS later, l.schedule_step - CASE WHEN r.interrupted AND l.trigger = 'schedule' THEN 1 ELSE 0 END AS schedule_step,
+      CASE WHEN a.acknowledged AND r.state = 'Pending' THEN 'Canceled' ELSE r.state END AS state,
+      CASE WHEN a.acknowledged AND r.state <> 'Delivered' THEN l.reason ELSE r.reason END AS reason,
+      CASE WHEN r.interrupted OR r.reason = 'acknowledged_by_poll' THEN l.given_up_reason
+        WHEN a.acknowledged AND r.state = 'Exhausted' THEN r.reason END AS given_up_reason
+    FROM locked l JOIN record r USING (seq)
+    CROSS JOIN LATERAL (SELECT l.reason IS NOT DISTINCT FROM 'acknowledged_by_poll' AS acknowledged) a
+  ), ended AS (
+    INSERT INTO delivery_end (home, seq, state, attempt_count, schedule_step, epoch, reason, given_up_reason, delivered_at, url)
+    SELECT m.home, m.seq, m.state, m.attempt_count, m.schedule_step, m.epoch, m.reason, m.given_up_reason,
+      coalesce(m.delivered_at, CASE WHEN m.state = 'Delivered' THEN now() END), m.url
+    FROM moved m WHERE m.over
+  ), over AS (
+    DELETE FROM live_delivery d WHERE d.seq = ANY (ARRAY(SELECT m.seq FROM moved m WHERE m.over))
+  ), again AS (
+    UPDATE live_delivery d SET lease_token = NULL, phase = CASE WHEN m.later THEN 'scheduled' ELSE 'ready' END, look_at = m.next, due_at = m.next,
+      run_at = m.next, started_at = NULL, reason = m.reason, given_up_reason = m.given_up_reason, schedule_step = m.schedule_step,
+      trigger = CASE WHEN m.interrupted THEN d.trigger ELSE 'schedule' END, resume_at = CASE WHEN m.interrupted THEN d.resume_at END
+    FROM moved m WHERE d.seq = ANY (ARRAY(SELECT m.seq FROM moved m WHERE NOT m.over)) AND d.seq = m.seq
+  ), owed AS (
+    INSERT INTO undelivered (home, seq, account_id, operation_id, lane, state)
+    SELECT m.home, m.seq, m.account_id, m.operation_id, m.lane, m.state FROM moved m
+    WHERE m.over AND m.state <> 'Delivered' AND m.reason IS DISTINCT FROM 'acknowledged_by_poll'
+  ), booked AS (
+    INSERT INTO ledger_entry (state, callbacks)
+    SELECT m.state, count(*) FROM moved m WHERE m.over AND m.operation_id IS NOT NULL AND m.endpoint_id IS NULL GROUP BY m.state
   ), logged AS (
-    UPDATE attempt a SET outcome = r.outcome, duration_ms = r.duration_ms, phases_ms = r.phases_ms, http_status = r.http_status,
-      error = r.error, detail = r.detail, request_headers = r.request_headers, response_headers = r.response_headers,
-      response_body = r.response_body, response_truncated = r.response_truncated, resent = r.resent, retry_after_s = r.retry_after_s,
-      next_attempt_at = m.run_at
-    FROM record r JOIN moved m USING (id)
-    WHERE a.delivery_id = ANY (ARRAY(SELECT m.id FROM moved m)) AND a.delivery_id = r.id AND a.number = r.number
+    INSERT INTO attempt (home, delivery_seq, number, trigger, outcome, started_at, duration_ms, phases_ms, http_status, error, detail,
+      request_headers, response_headers, response_body, response_truncated, resent, retry_after_s, next_attempt_at)
+    SELECT m.home, m.seq, r.number, m.trigger, r.outcome, m.started_at, r.duration_ms, r.phases_ms, r.http_status, r.error, r.detail,
+      r.request_headers, r.response_headers, r.response_body, r.response_truncated, r.resent, r.retry_after_s, m.next
+    FROM moved m JOIN record r USING (seq)
   ), proven AS (
     INSERT INTO origin (name, proven_at, receiver)
     SELECT n.origin, now(), CASE WHEN count(*) = 1 THEN min(n.receiver) ELSE '' END
@@ -68,14 +85,19 @@ BEGIN
       WHERE m.endpoint_id IS NOT NULL AND m.counts AND m.outcome <> 'unknown' GROUP BY m.endpoint_id
     ) n
     WHERE e.id = ANY (ARRAY(SELECT m.endpoint_id FROM moved m)) AND e.id = n.endpoint_id AND (e.failing_since IS NOT NULL) = n.succeeded
-  ), told AS (
-    INSERT INTO delivery (account_id, event_type, body, id, endpoint_id, lane, destination, url, origin, phase, due_at)
-    SELECT m.account_id, 'delivery.exhausted', m.exhausted_body, new_delivery_id(), e.id, e.id, e.id, e.url, e.origin,
-      CASE WHEN e.disabled_at IS NULL THEN 'ready' ELSE 'held' END, CASE WHEN e.disabled_at IS NULL THEN now() END
+  ), telling AS MATERIALIZED (
+    SELECT nextval('record_id') AS seq, m.account_id, m.exhausted_body AS body, e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused
     FROM moved m JOIN endpoint e ON e.account_id = m.account_id AND 'delivery.exhausted' = ANY (e.events) AND e.id IS DISTINCT FROM m.endpoint_id
     WHERE m.exhausted_body IS NOT NULL AND e.account_id = ANY (ARRAY(SELECT m.account_id FROM moved m WHERE m.exhausted_body IS NOT NULL))
+  ), told AS (
+    INSERT INTO delivery (home, seq, id, account_id, endpoint_id, destination, event_type, url, origin, body)
+    SELECT t.seq, t.seq, new_delivery_id(), t.account_id, t.endpoint_id, t.endpoint_id, 'delivery.exhausted', t.url, t.origin, t.body FROM telling t
+  ), told_live AS (
+    INSERT INTO live_delivery (seq, home, account_id, endpoint_id, lane, origin, phase, look_at, due_at)
+    SELECT t.seq, t.seq, t.account_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
+    FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p
   )
-  SELECT m.id, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - forgiven, w.wait
+  SELECT m.seq, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - forgiven, w.wait
   FROM moved m
   LEFT JOIN LATERAL (SELECT e.failing_since FROM endpoint e WHERE e.id = m.endpoint_id LIMIT 1) e ON true
   CROSS JOIN (SELECT deliveries_wait() AS wait) w;

@@ -7,19 +7,14 @@ LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = fo
 BEGIN
   RETURN QUERY
   WITH given AS MATERIALIZED (
-    SELECT * FROM json_to_recordset(given) AS g (request_id bigint, token uuid, delay_s float8, counts boolean, text text, stack text)
-  ), released AS (
-    UPDATE operation o SET state = 'Waiting', phase = CASE WHEN g.delay_s > 0 THEN 'scheduled' ELSE 'ready' END,
-      due_at = now() + make_interval(secs => g.delay_s),
-      run_at = CASE WHEN g.delay_s > 0 THEN now() + make_interval(secs => g.delay_s) ELSE o.run_at END,
-      lease_token = NULL, status_text = 'Waiting...', tries = CASE WHEN g.counts THEN o.tries ELSE o.tries + 1 END
-    FROM given g
-    WHERE o.request_id = ANY (ARRAY(SELECT g.request_id FROM given g))
-      AND o.request_id = g.request_id AND o.lease_token = g.token AND o.state = 'Executing'
-    RETURNING o.request_id, g.text, g.stack
-  ), noted AS (
-    INSERT INTO history_entry (operation_id, kind, state, text, stack)
-    SELECT r.request_id, 'transition', 'Waiting', r.text, r.stack FROM released r
+    SELECT g.*, now() + make_interval(secs => g.delay_s) AS next
+    FROM json_to_recordset(given) AS g (request_id bigint, token uuid, delay_s float8, counts boolean, text text, stack text)
   )
-  SELECT r.request_id FROM released r;
+  UPDATE live_operation o SET phase = CASE WHEN g.delay_s > 0 THEN 'scheduled' ELSE 'ready' END, look_at = g.next, due_at = g.next,
+    run_at = CASE WHEN g.delay_s > 0 THEN g.next ELSE o.run_at END, lease_token = NULL, status_text = NULL,
+    tries = CASE WHEN g.counts THEN o.tries ELSE o.tries + 1 END,
+    transitions = concat_ws(E'\n', o.transitions, transition('Waiting', g.text, stack => g.stack))
+  FROM given g
+  WHERE o.request_id = ANY (ARRAY(SELECT g.request_id FROM given g)) AND o.request_id = g.request_id AND o.lease_token = g.token
+  RETURNING o.request_id;
 END $$;

@@ -10,11 +10,11 @@ BEGIN
     SELECT * FROM json_to_recordset(reports) AS r (request_id bigint, token uuid, progress real, text text, entries json)
   ), held AS (
     -- Locked before its entries get their ids, so that these follow the order of the commits.
-    SELECT r.*, coalesce(r.progress, o.progress) AS stands FROM report r JOIN operation o USING (request_id)
-    WHERE o.request_id = ANY (ARRAY(SELECT r.request_id FROM report r)) AND o.lease_token = r.token AND o.phase = 'running'
+    SELECT r.*, coalesce(r.progress, o.progress) AS stands FROM report r JOIN live_operation o USING (request_id)
+    WHERE o.request_id = ANY (ARRAY(SELECT r.request_id FROM report r)) AND o.lease_token = r.token
     ORDER BY o.request_id FOR UPDATE OF o
   ), told AS (
-    UPDATE operation o SET progress = h.progress, status_text = h.text
+    UPDATE live_operation o SET progress = h.progress, status_text = h.text
     FROM held h WHERE o.request_id = ANY (ARRAY(SELECT h.request_id FROM held h)) AND o.request_id = h.request_id AND h.text IS NOT NULL
   ), noted AS (
     INSERT INTO history_entry (operation_id, kind, progress, text)
