@@ -24,7 +24,7 @@ import {
   IdempotencyKeyEntity,
   LeaseWatchEntity,
   OperationEntity,
-  TurnEntity,
+  FairnessCursorEntity,
 } from './src/operations/operation.entity.js';
 import { ProcessEntity } from './src/queues/process.entity.js';
 import { SigningSecretEntity } from './src/signing/signing-secret.entity.js';
@@ -57,7 +57,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       RecoveryEntity,
       RecoveryLaneEntity,
       FileUseEntity,
-      TurnEntity,
+      FairnessCursorEntity,
       LeaseWatchEntity,
       ChoreEntity,
       LedgerEntity,

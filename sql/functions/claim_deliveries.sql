@@ -36,8 +36,8 @@ BEGIN
   ), ended AS (
     SELECT count(*) AS count FROM over o CROSS JOIN LATERAL cancel_deliveries(o.seqs, o.why)
   )
-  SELECT r, c.d, c.headers, c.retry_schedule, c.signature_profile, c.client_certificate
+  SELECT r.delivery, c.d, c.headers, c.retry_schedule, c.signature_profile, c.client_certificate
   FROM claimed c
-  CROSS JOIN LATERAL (SELECT r.* FROM delivery r WHERE r.home = c.home AND r.seq = c.seq LIMIT 1) r
+  CROSS JOIN LATERAL (SELECT r AS delivery FROM delivery r WHERE r.home = c.home AND r.seq = c.seq LIMIT 1) r
   CROSS JOIN ended;
 END $$;

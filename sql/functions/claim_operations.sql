@@ -17,5 +17,5 @@ BEGIN
       AND o.request_id = h.request_id AND o.epoch = h.epoch AND o.phase = 'placed' AND o.lease_token IS NULL
     RETURNING o, o.request_id
   )
-  SELECT r, c.o FROM claimed c CROSS JOIN LATERAL (SELECT r.* FROM operation r WHERE r.request_id = c.request_id LIMIT 1) r;
+  SELECT r.operation, c.o FROM claimed c CROSS JOIN LATERAL (SELECT r AS operation FROM operation r WHERE r.request_id = c.request_id LIMIT 1) r;
 END $$;

@@ -20,11 +20,10 @@ import {
   type DeliveryClaim,
   DeliveryStore,
   type LeasedDelivery,
-  newAttemptId,
   PARKED_PER_PLACE,
   type Recorded,
-  RENEW_DELIVERIES,
 } from './delivery.store.js';
+import { RENEW_DELIVERIES } from './due-deliveries.js';
 import { type FirstAttempt, type FirstAttemptMaker, FirstAttempts } from './first-attempts.js';
 import { EndpointHealthStore } from './endpoint-health.store.js';
 import { isWithinDeadline, nextDelay } from './retry-schedule.js';
@@ -126,26 +125,26 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     const place = this.follower.reserve();
     if (!place) return null;
     const token = randomUUID();
-    const abandon = (deliveryId: string): void => {
-      this.store.giveBack(deliveryId, token);
+    const abandon = (which: { seq: string } | { operationId: string }): void => {
+      this.store.giveBack({ ...which, token });
       place.end();
     };
     return {
       token,
-      attemptId: newAttemptId(),
       begin: (claim) => {
-        if (this.follower.stopping) abandon(claim.delivery.id);
-        else this.follower.run(place, claim.delivery.id, this.make(claim, place.park));
+        const { seq } = claim.delivery;
+        if (this.follower.stopping) abandon({ seq });
+        else this.follower.run(place, seq, this.make(claim, place.park));
       },
       cancel: place.end,
-      abandon,
+      abandon: (operationId) => abandon({ operationId }),
     };
   }
 
   /** Holds the lease while the attempt is made, though the event loop be blocked meanwhile. */
   private async make(claim: DeliveryClaim, park: () => void): Promise<void> {
     const { delivery, leaseToken: token } = claim;
-    this.leases.hold({ id: delivery.id, token, forS: MOST_LEASES * this.config.leaseS });
+    this.leases.hold({ id: delivery.seq, token, forS: MOST_LEASES * this.config.leaseS });
     try {
       await this.attemptClaimed(claim, park);
     } finally {
@@ -281,7 +280,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     const next = this.next(claim, judged);
     const response = result.kind === 'response' ? result : null;
     return {
-      deliveryId: delivery.id,
+      seq: delivery.seq,
       leaseToken: claim.leaseToken,
       number: delivery.attemptCount,
       ...next,

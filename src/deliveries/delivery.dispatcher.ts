@@ -3,7 +3,8 @@ import { DeliveryConfig } from '../config/config.js';
 import { DispatchLoop } from '../queues/dispatch-loop.js';
 import { Lookout } from '../queues/lookout.js';
 import { DeliveryHints } from '../queues/queues.module.js';
-import { DUE_DELIVERIES, DeliveryStore } from './delivery.store.js';
+import { DUE_DELIVERIES } from './due-deliveries.js';
+import { DeliveryStore } from './delivery.store.js';
 
 /** Rows one round takes at the most. */
 const MOST = 200;

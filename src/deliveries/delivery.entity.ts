@@ -1,13 +1,13 @@
-import { Column, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { DeliveryState } from './delivery.state.js';
 
 /** Why an attempt was made. */
 export type AttemptTrigger = 'schedule' | 'manual' | 'recovery' | 'test';
 
-/** One event owed to one destination. */
-@Entity('delivery')
+/** One event owed to one destination, as it stands. */
+@Entity('delivery_view')
 export class DeliveryEntity {
-  @PrimaryGeneratedColumn('identity', { name: 'seq', type: 'bigint' })
+  @PrimaryColumn({ name: 'seq', type: 'bigint' })
   seq: string;
 
   @Column({ name: 'id', type: 'text', unique: true })
@@ -46,7 +46,7 @@ export class DeliveryEntity {
   @Column({ name: 'receiver', type: 'bigint' })
   receiver: string;
 
-  /** Of its receiver when it was hinted: 0 known to answer, 1 unknown, 2 silent or of an unproven origin. */
+  /** Of its receiver when it was dispatched: 0 known to answer, 1 unknown, 2 silent or of an unproven origin. */
   @Column({ name: 'doubt', type: 'smallint' })
   doubt: 0 | 1 | 2;
 
@@ -62,7 +62,7 @@ export class DeliveryEntity {
   state: DeliveryState;
 
   @Column({ name: 'phase', type: 'text', nullable: true })
-  phase: 'scheduled' | 'ready' | 'hinted' | 'running' | 'held' | null;
+  phase: 'scheduled' | 'ready' | 'dispatched' | 'running' | 'paused' | null;
 
   /** Why it was given up, or `acknowledged_by_poll`. */
   @Column({ name: 'reason', type: 'text', nullable: true })
@@ -89,11 +89,11 @@ export class DeliveryEntity {
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;
 
-  /** From when its deadline counts: when it was made, or released after it was held. */
+  /** From when its deadline counts: when it was made, or released after it was paused. */
   @Column({ name: 'owed_since', type: 'timestamptz' })
   owedSince: Date;
 
-  /** When its operation was accepted; null where it tells of none, or is of an older version. */
+  /** When its operation was accepted; null where it tells of none. */
   @Column({ name: 'accepted_at', type: 'timestamptz', nullable: true })
   acceptedAt: Date | null;
 
@@ -113,9 +113,9 @@ export class DeliveryEntity {
   @Column({ name: 'due_at', type: 'timestamptz', nullable: true })
   dueAt: Date | null;
 
-  /** Since when it has had its place without a worker's claim; null where it isn't hinted. */
-  @Column({ name: 'hinted_at', type: 'timestamptz', nullable: true })
-  hintedAt: Date | null;
+  /** Since when it has had its place without a worker's claim; null where it isn't dispatched. */
+  @Column({ name: 'dispatched_at', type: 'timestamptz', nullable: true })
+  dispatchedAt: Date | null;
 
   @Column({ name: 'epoch', type: 'integer' })
   epoch: number;
@@ -125,7 +125,7 @@ export class DeliveryEntity {
 }
 
 /** One HTTP POST of a delivery. */
-@Entity('attempt')
+@Entity('attempt_view')
 export class AttemptEntity {
   @PrimaryColumn({ name: 'delivery_id', type: 'text' })
   deliveryId: string;

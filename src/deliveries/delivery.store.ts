@@ -7,11 +7,10 @@ import { DatabaseUnavailableError } from '../database/database-errors.js';
 import { jsonRows } from '../database/json-rows.js';
 import { rideOut } from '../database/ride-out.js';
 import { Rows } from '../database/rows.js';
-import { randomId } from '../database/random-id.js';
 import type { Hint } from '../queues/hint.js';
 import type { SignatureProfile } from '../signing/signature.js';
 import { AttemptEntity, DeliveryEntity } from './delivery.entity.js';
-import { ACKNOWLEDGED_BY_POLL, type DeliveryState } from './delivery.state.js';
+import { type DeliveryState } from './delivery.state.js';
 
 /** An endpoint that has done nothing but fail for so long, seconds, is disabled: 5 days. */
 const FORGIVEN_S = 5 * 86_400;
@@ -23,13 +22,14 @@ export const PARKED_PER_PLACE = 10;
 /** The share of them that unproven origins and silent receivers may take, over all processes: the rest is for those that begin to hang. */
 const UNPROVEN_PER_PLACE = PARKED_PER_PLACE / 2;
 
-/** The callback of operation $1 that is owed and waits, not yet attempted. */
-const WAITS_FOR_ANSWER = `operation_id = $1 AND destination = 'callback' AND phase = 'scheduled' AND attempt_count = 0`;
+/** The number of operation $1's own callback, where it is owed and waits, not yet attempted. */
+const WAITS_FOR_ANSWER = `SELECT l.seq FROM delivery d JOIN live_delivery l ON l.seq = d.seq
+         WHERE d.home = $1 AND d.destination = 'callback' AND l.phase = 'scheduled' AND l.attempt_count = 0`;
 
 /** What an attempt knows of its delivery: all but how it waited and what it took turns with. */
 export type LeasedDelivery = Omit<
   DeliveryEntity,
-  'seq' | 'lane' | 'receiver' | 'doubt' | 'state' | 'phase' | 'runAt' | 'dueAt' | 'hintedAt' | 'epoch'
+  'lane' | 'receiver' | 'doubt' | 'state' | 'phase' | 'runAt' | 'dueAt' | 'dispatchedAt' | 'epoch'
 >;
 
 /** A delivery leased to this worker, with its attempt `attemptCount` already in the log as started. */
@@ -54,8 +54,13 @@ export interface DeliveryClaim {
   } | null;
 }
 
+/** A record and its live row, with what its endpoint asks for. */
 interface ClaimRow {
   readonly lease_token: string;
+  /** Of the record. */
+  readonly made_for: string;
+  /** Where its endpoint is now; null: where it was. */
+  readonly url: string | null;
   readonly claimed_at: Date;
   readonly doubt: number;
   readonly endpoint_headers: string | null;
@@ -63,6 +68,9 @@ interface ClaimRow {
   readonly signature_profile: SignatureProfile | null;
   readonly client_certificate: string | null;
 }
+
+/** A delivery that may be leased to this process, or the callback of an operation that this process ended. */
+export type GivenBack = { readonly token: string } & ({ readonly seq: string } | { readonly operationId: string });
 
 /** An attempt that was recorded by us. */
 export interface Recorded {
@@ -72,7 +80,7 @@ export interface Recorded {
 
 /** How an attempt ended, and what becomes of its delivery. */
 export interface AttemptRecord {
-  readonly deliveryId: string;
+  readonly seq: string;
   readonly leaseToken: string;
   readonly number: number;
   readonly outcome: 'delivered' | 'failed' | 'unknown';
@@ -112,32 +120,16 @@ export interface DeliveryFilter {
   readonly limit: number;
 }
 
-/** Whether dispatch would find a delivery: as with operations, and one that is held may be held no longer. */
-export const DUE_DELIVERIES = `EXISTS (SELECT FROM delivery WHERE phase = 'ready' ORDER BY lane, receiver, run_at, seq LIMIT 1)
-  OR EXISTS (SELECT FROM delivery WHERE phase = 'hinted' ORDER BY due_at LIMIT 1)
-  OR EXISTS (SELECT FROM delivery WHERE phase = 'running' ORDER BY due_at LIMIT 1)
-  OR EXISTS (SELECT FROM delivery WHERE phase = 'held' ORDER BY endpoint_id, seq LIMIT 1)
-  OR (SELECT min(due_at) FROM delivery WHERE phase = 'scheduled') <= now()`;
-/** Renews the leases `$1`, by delivery id, that still have the tokens `$2`, for `$3` seconds. */
-export const RENEW_DELIVERIES = `UPDATE delivery d SET due_at = now() + make_interval(secs => $3)
-       FROM (
-         SELECT l.id, l.token FROM unnest($1::text[], $2::uuid[]) AS l (id, token)
-         JOIN delivery USING (id) ORDER BY delivery.seq FOR UPDATE OF delivery
-       ) l WHERE d.id = l.id AND d.lease_token = l.token AND d.phase = 'running'`;
-
 /** Every statement on deliveries and attempts. Times are decided by PostgreSQL's `now()`. */
 @Injectable()
 export class DeliveryStore {
   private readonly claims = new GroupCommit((hints: Hint[]) => this.claimMany(hints));
   private readonly returns = new GroupCommit((hints: Hint[]) => this.returnMany(hints));
   private readonly givingBack = new GroupCommit(
-    (given: { id: string; token: string }[]) => this.giveBackMany(given),
-    {
-      rowOf: ({ id }) => id,
-    },
+    (given: GivenBack[]) => this.giveBackMany(given),
   );
   private readonly recordings = new GroupCommit((records: AttemptRecord[]) => this.recordAttempts(records), {
-    rowOf: (record) => record.deliveryId,
+    rowOf: (record) => record.seq,
   });
 
   private waiting: (() => void) | undefined;
@@ -173,7 +165,7 @@ export class DeliveryStore {
     const askedAt = performance.now();
     const rows = await this.claimAs(hints, tokens).catch((error: unknown) => {
       if (error instanceof DatabaseUnavailableError)
-        hints.forEach(({ id }, place) => this.giveBack(id, tokens[place]!));
+        hints.forEach(({ id }, place) => this.giveBack({ seq: id, token: tokens[place]! }));
       throw error;
     });
     const claimed = new Map(rows.map((row) => [row.lease_token, row]));
@@ -181,7 +173,7 @@ export class DeliveryStore {
       const row = claimed.get(token);
       return row
         ? {
-            delivery: this.rows.to(DeliveryEntity, row),
+            delivery: { ...this.rows.to(DeliveryEntity, row), url: row.url ?? row.made_for },
             leaseToken: token,
             claimedAt: row.claimed_at,
             askedAt,
@@ -199,33 +191,26 @@ export class DeliveryStore {
 
   private claimAs(hints: readonly Hint[], tokens: readonly string[]): Promise<ClaimRow[]> {
     return this.database.query<ClaimRow>(
-      `SELECT (delivery).*, endpoint_headers, retry_schedule, signature_profile, client_certificate, clock_timestamp() AS claimed_at
+      `SELECT (delivery).*, (live).*, (delivery).url AS made_for, endpoint_headers, retry_schedule, signature_profile, client_certificate, clock_timestamp() AS claimed_at
        FROM claim_deliveries($1, make_interval(secs => $2))`,
       [
-        jsonRows(
-          hints.map(({ id, epoch }, place) => ({
-            id,
-            epoch,
-            token: tokens[place],
-            attempt_id: newAttemptId(),
-          })),
-        ),
+        jsonRows(hints.map(({ id, epoch }, place) => ({ seq: id, epoch, token: tokens[place] }))),
         this.config.leaseS,
       ],
     );
   }
 
   private async recordAttempts(records: AttemptRecord[]): Promise<(Recorded | null)[]> {
-    const rows = await this.database.query<{ id: string; failed_for_days: boolean | null; waits: boolean }>(
+    const rows = await this.database.query<{ seq: string; failed_for_days: boolean | null; waits: boolean }>(
       'SELECT * FROM record_attempts($1, make_interval(secs => $2), make_interval(secs => $3))',
-      [jsonRows(records.toSorted(byDelivery).map(recordRow)), FORGIVEN_S, this.config.timeoutS * MOST_REST],
+      [jsonRows(records.toSorted(bySeq).map(recordRow)), FORGIVEN_S, this.config.timeoutS * MOST_REST],
     );
     // What the statement itself makes due, it doesn't see.
     if (rows.some(({ waits }) => waits) || records.some((r) => r.delayS === 0 || r.exhaustedBody !== null))
       this.waiting?.();
-    const moved = new Map(rows.map((row) => [row.id, row]));
-    return records.map(({ deliveryId }) => {
-      const row = moved.get(deliveryId);
+    const moved = new Map(rows.map((row) => [row.seq, row]));
+    return records.map(({ seq }) => {
+      const row = moved.get(seq);
       return row ? { failedForDays: row.failed_for_days === true } : null;
     });
   }
@@ -234,16 +219,21 @@ export class DeliveryStore {
    * Gives a delivery back that may be leased to this process without its knowing, or that it can't begin: nothing was sent. As soon
    * as PostgreSQL is there.
    */
-  giveBack(id: string, token: string): void {
+  giveBack(given: GivenBack): void {
     rideOut(
-      () => this.givingBack.add({ id, token }),
+      () => this.givingBack.add(given),
       () => false,
     ).catch(() => undefined);
   }
 
-  private async giveBackMany(given: { id: string; token: string }[]): Promise<void[]> {
+  private async giveBackMany(given: GivenBack[]): Promise<void[]> {
     await this.database.query('SELECT give_back_deliveries($1)', [
-      jsonRows(given.toSorted((one, other) => (one.id < other.id ? -1 : 1))),
+      jsonRows(
+        given.map(({ token, ...which }) => ({
+          token,
+          ...('seq' in which ? { seq: which.seq } : { operation_id: which.operationId }),
+        })),
+      ),
     ]);
     this.waiting?.();
     return given.map(() => undefined);
@@ -267,8 +257,8 @@ export class DeliveryStore {
 
   private async returnMany(hints: Hint[]): Promise<void[]> {
     await this.database.query(
-      `UPDATE delivery d SET due_at = now() FROM unnest($1::text[], $2::integer[]) AS h (id, epoch)
-       WHERE d.id = h.id AND d.epoch = h.epoch AND d.phase = 'hinted'`,
+      `UPDATE live_delivery d SET look_at = now(), due_at = now() FROM unnest($1::bigint[], $2::integer[]) AS h (seq, epoch)
+       WHERE d.seq = h.seq AND d.epoch = h.epoch AND d.phase = 'placed' AND d.lease_token IS NULL`,
       [hints.map((hint) => hint.id), hints.map((hint) => hint.epoch)],
     );
     return hints.map(() => undefined);
@@ -280,16 +270,11 @@ export class DeliveryStore {
    * `given_up_reason` keep it. Null when the delivery is in no state for it.
    */
   async redeliver(accountId: string, id: string, again: boolean): Promise<DeliveryEntity | null> {
-    const [row] = await this.database.query<object>(
-      `UPDATE delivery d SET state = 'Pending', reason = NULL, phase = 'ready', due_at = now(), run_at = now(), trigger = 'manual',
-         resume_at = CASE WHEN d.state <> 'Pending' THEN NULL WHEN d.trigger = 'schedule' THEN d.run_at ELSE d.resume_at END
-       WHERE d.account_id = $1 AND d.id = $2 AND d.body <> ''
-         AND (d.state = 'Exhausted' OR (d.state = 'Delivered' AND $3) OR (d.state = 'Pending' AND d.phase IN ('scheduled', 'ready')))
-         AND (d.endpoint_id IS NULL OR EXISTS (SELECT FROM endpoint e WHERE e.id = d.endpoint_id))
-       RETURNING d.*`,
+    const rows = await this.database.query(
+      `SELECT FROM requeue_deliveries(ARRAY(SELECT seq FROM delivery WHERE account_id = $1 AND id = $2), 'manual', $3)`,
       [accountId, id, again],
     );
-    return row ? this.rows.to(DeliveryEntity, row) : null;
+    return rows.length > 0 ? this.find(accountId, id) : null;
   }
 
   /**
@@ -297,19 +282,11 @@ export class DeliveryStore {
    * Delivered as it was. Null when it isn't Pending.
    */
   async cancel(accountId: string, id: string): Promise<DeliveryEntity | null> {
-    const [row] = await this.database.query<object>(
-      `WITH canceled AS (
-         UPDATE delivery SET phase = NULL, hinted_at = NULL, due_at = NULL, run_at = NULL, lease_token = NULL,
-           state = CASE WHEN delivered_at IS NULL THEN 'Canceled' ELSE 'Delivered' END,
-           reason = CASE WHEN delivered_at IS NULL THEN 'canceled' END
-         WHERE account_id = $1 AND id = $2 AND state = 'Pending' RETURNING *
-       ), cut AS (
-         UPDATE attempt a SET outcome = 'unknown', error = 'canceled' FROM canceled c WHERE a.delivery_id = c.id AND a.outcome = 'started'
-       )
-       SELECT * FROM canceled`,
+    const rows = await this.database.query(
+      `SELECT FROM cancel_deliveries(ARRAY(SELECT seq FROM delivery WHERE account_id = $1 AND id = $2), 'canceled')`,
       [accountId, id],
     );
-    return row ? this.rows.to(DeliveryEntity, row) : null;
+    return rows.length > 0 ? this.find(accountId, id) : null;
   }
 
   /**
@@ -317,22 +294,14 @@ export class DeliveryStore {
    * last. One that was given up stays so, and why is kept. What somebody has redelivered by hand after that is left alone.
    */
   async acknowledge(operationId: string): Promise<void> {
-    await this.database.query(
-      `UPDATE delivery SET reason = $2, given_up_reason = CASE WHEN state = 'Exhausted' THEN reason END,
-         state = CASE WHEN phase IN ('scheduled', 'ready', 'hinted') THEN 'Canceled' ELSE state END,
-         phase = CASE WHEN phase = 'running' THEN phase END, hinted_at = NULL,
-         due_at = CASE WHEN phase = 'running' THEN due_at END, run_at = CASE WHEN phase = 'running' THEN run_at END
-       WHERE operation_id = $1 AND destination = 'callback' AND reason IS DISTINCT FROM $2
-         AND given_up_reason IS NULL AND delivered_at IS NULL
-         AND (phase IN ('scheduled', 'ready', 'hinted', 'running') OR state = 'Exhausted')`,
-      [operationId, ACKNOWLEDGED_BY_POLL],
-    );
+    await this.database.query('SELECT acknowledge_callback($1)', [operationId]);
   }
 
   /** Sends an operation's own callback now that waits for the submit's answer to tell the end in its place. */
   async hurry(operationId: string): Promise<void> {
     await this.database.query(
-      `UPDATE delivery SET phase = 'ready', due_at = now(), run_at = now() WHERE ${WAITS_FOR_ANSWER}`,
+      `UPDATE live_delivery SET phase = 'ready', look_at = now(), due_at = now(), run_at = now()
+       WHERE seq = (${WAITS_FOR_ANSWER}) AND phase = 'scheduled' AND attempt_count = 0`,
       [operationId],
     );
   }
@@ -341,11 +310,14 @@ export class DeliveryStore {
   async takeBack(operationId: string): Promise<void> {
     await this.database.query(
       `WITH told AS (
-         DELETE FROM delivery WHERE ${WAITS_FOR_ANSWER} RETURNING operation_id
+         DELETE FROM live_delivery WHERE seq = (${WAITS_FOR_ANSWER}) AND phase = 'scheduled' AND attempt_count = 0 RETURNING home, seq
+       ), gone AS (
+         DELETE FROM delivery d USING told WHERE d.home = told.home AND d.seq = told.seq
        ), silenced AS (
-         UPDATE operation o SET silent = true FROM told WHERE o.request_id = told.operation_id
+         UPDATE operation_end e SET silent = true FROM told WHERE e.request_id = told.home RETURNING e.request_id, e.state
        )
-       INSERT INTO ledger_entry (accepted, destined) SELECT 0, -count(*) FROM told HAVING count(*) > 0`,
+       INSERT INTO ledger_entry (type, state, destined)
+       SELECT o.type, s.state, -1 FROM silenced s JOIN operation o ON o.request_id = s.request_id`,
       [operationId],
     );
   }
@@ -355,15 +327,21 @@ export class DeliveryStore {
     test: Pick<DeliveryEntity, 'id' | 'accountId' | 'endpointId' | 'url' | 'origin' | 'body'>,
   ): Promise<void> {
     await this.database.query(
-      `INSERT INTO delivery (id, account_id, endpoint_id, lane, destination, event_type, url, origin, body, trigger)
-       VALUES ($1, $2, $3, $3, $3, 'endpoint.test', $4, $5, $6, 'test')`,
+      `WITH numbered AS (
+         SELECT nextval('record_id') AS seq
+       ), made AS (
+         INSERT INTO delivery (home, seq, id, account_id, endpoint_id, destination, event_type, url, origin, body)
+         SELECT seq, seq, $1, $2, $3, $3, 'endpoint.test', $4, $5, $6 FROM numbered
+       )
+       INSERT INTO live_delivery (seq, home, account_id, endpoint_id, lane, origin, phase, trigger, look_at, due_at)
+       SELECT seq, seq, $2, $3, $3, $5, 'ready', 'test', now(), now() FROM numbered`,
       [test.id, test.accountId, test.endpointId, test.url, test.origin, test.body],
     );
   }
 
   async find(accountId: string, id: string): Promise<DeliveryEntity | null> {
     const [row] = await this.database.query<object>(
-      'SELECT * FROM delivery WHERE account_id = $1 AND id = $2',
+      'SELECT * FROM delivery_view WHERE account_id = $1 AND id = $2',
       [accountId, id],
     );
     return row ? this.rows.to(DeliveryEntity, row) : null;
@@ -372,7 +350,7 @@ export class DeliveryStore {
   /** The log of one delivery, oldest attempt first. */
   async attempts(deliveryId: string): Promise<AttemptEntity[]> {
     const rows = await this.database.query<object>(
-      'SELECT * FROM attempt WHERE delivery_id = $1 ORDER BY number',
+      'SELECT * FROM attempt_view WHERE delivery_id = $1 ORDER BY number',
       [deliveryId],
     );
     return rows.map((row) => this.rows.to(AttemptEntity, row));
@@ -392,26 +370,22 @@ export class DeliveryStore {
     add('created_at >=', filter.since);
     add('created_at <', filter.until);
     const rows = await this.database.query<object>(
-      `SELECT * FROM delivery WHERE ${conditions.join(' AND ')} ORDER BY seq LIMIT $3`,
+      `SELECT * FROM delivery_view WHERE ${conditions.join(' AND ')} ORDER BY seq LIMIT $3`,
       parameters,
     );
     return rows.map((row) => this.rows.to(DeliveryEntity, row));
   }
 }
 
-export function newAttemptId(): string {
-  return randomId('att_');
-}
-
 /** Statements that take many rows take them in one order: none waits for another in a circle. */
-function byDelivery(one: AttemptRecord, other: AttemptRecord): number {
-  return one.deliveryId < other.deliveryId ? -1 : 1;
+function bySeq(one: AttemptRecord, other: AttemptRecord): number {
+  return Number(BigInt(one.seq) - BigInt(other.seq));
 }
 
 /** What `record_attempts` reads. */
 function recordRow(r: AttemptRecord): object {
   return {
-    id: r.deliveryId,
+    seq: r.seq,
     token: r.leaseToken,
     number: r.number,
     outcome: r.outcome,

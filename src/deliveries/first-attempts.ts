@@ -4,13 +4,12 @@ import type { DeliveryClaim } from './delivery.store.js';
 /** A place for a first attempt, and what the statement that makes its delivery needs to lease it. */
 export interface FirstAttempt {
   readonly token: string;
-  readonly attemptId: string;
   /** Makes the attempt: the delivery was leased. */
   begin(claim: DeliveryClaim): void;
   /** Gives the place up: the delivery wasn't leased. */
   cancel(): void;
   /** Gives both up: nobody knows whether the delivery was leased. */
-  abandon(deliveryId: string): void;
+  abandon(operationId: string): void;
 }
 
 /** Who makes attempts in this process. */

@@ -26,7 +26,7 @@ export interface OwedEvent {
 export const LEAST_BARE = 16_384;
 
 /** When a delivery was made and leased at once. */
-export type Started = Pick<DeliveryClaim, 'claimedAt' | 'askedAt'> & Pick<LeasedDelivery, 'createdAt'>;
+export type Started = Pick<DeliveryClaim, 'claimedAt' | 'askedAt'> & Pick<LeasedDelivery, 'seq' | 'createdAt'>;
 
 /** Its delivery as it was leased with its first attempt, to the process that made it. */
 export function firstClaim(
@@ -34,10 +34,11 @@ export function firstClaim(
   eventType: string,
   callback: OwnCallback,
   leaseToken: string,
-  { createdAt, claimedAt, askedAt }: Started,
+  { seq, createdAt, claimedAt, askedAt }: Started,
 ): DeliveryClaim {
   const delivery: LeasedDelivery = {
     ...callback,
+    seq,
     accountId: operation.accountId,
     operationId: operation.requestId,
     operationRid: operation.rid,

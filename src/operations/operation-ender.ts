@@ -55,8 +55,7 @@ export class OperationEnder {
     const callback = this.callback(operation, eventType, event);
     const start = callback && this.firstAttempts.reserve();
     const settling = this.store.settle({
-      requestId: operation.requestId,
-      accountId: operation.accountId,
+      operation,
       leaseToken: claim.leaseToken,
       state: how.state,
       statusText: operation.statusText,
@@ -80,7 +79,7 @@ export class OperationEnder {
       },
     });
     const settled = await settling.catch((error: unknown) => {
-      start?.abandon(callback!.id);
+      start?.abandon(operation.requestId);
       throw error;
     });
     if (settled?.started)

@@ -5,7 +5,8 @@ import type { Hint } from '../queues/hint.js';
 import { Lookout } from '../queues/lookout.js';
 import { OperationHints } from '../queues/queues.module.js';
 import { CANCELED, type How, OperationEnder } from './operation-ender.js';
-import { type Claim, DUE_OPERATIONS, OperationStore } from './operation.store.js';
+import { DUE_OPERATIONS } from './due-operations.js';
+import { type Claim, OperationStore } from './operation.store.js';
 
 /** Rows one round takes at the most. */
 const MOST = 200;
@@ -81,7 +82,7 @@ export class OperationDispatcher extends DispatchLoop {
   private async bury(): Promise<void> {
     this.buriedAt = performance.now();
     // Together, so that they share their statements and commits.
-    await Promise.all((await this.store.seizeOver(MOST)).map((claim) => this.buryOne(claim)));
+    await Promise.all((await this.store.rescueOver(MOST)).map((claim) => this.buryOne(claim)));
   }
 
   private async buryOne(claim: Claim): Promise<void> {

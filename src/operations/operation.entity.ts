@@ -1,13 +1,13 @@
-import { Column, Entity, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { OperationState } from './operation.state.js';
 
 /** The dialect in which an operation was submitted, and in which its own callback speaks. */
 export type Face = 'native' | 'trm' | 'bgrs';
 
-/** One piece of background work. The row is the truth and the outbox; the queue only holds hints to it. */
-@Entity('operation')
+/** One piece of background work as it stands. Its live row is the truth and the outbox; the queue only holds hints to it. */
+@Entity('operation_view')
 export class OperationEntity {
-  @PrimaryGeneratedColumn('identity', { name: 'request_id', type: 'bigint' })
+  @PrimaryColumn({ name: 'request_id', type: 'bigint' })
   requestId: string;
 
   @Column({ name: 'rid', type: 'text', unique: true })
@@ -26,7 +26,7 @@ export class OperationEntity {
   state: OperationState;
 
   @Column({ name: 'phase', type: 'text', nullable: true })
-  phase: 'scheduled' | 'ready' | 'hinted' | 'running' | null;
+  phase: 'scheduled' | 'ready' | 'dispatched' | 'running' | null;
 
   /** JSON text, as it came. */
   @Column({ name: 'input', type: 'text', nullable: true })
@@ -138,9 +138,9 @@ export class OperationEntity {
   @Column({ name: 'due_at', type: 'timestamptz', nullable: true })
   dueAt: Date | null;
 
-  /** Since when a slot has been reserved for it without a worker's claim; null where it isn't hinted. */
-  @Column({ name: 'hinted_at', type: 'timestamptz', nullable: true })
-  hintedAt: Date | null;
+  /** Since when it has had a slot without a worker's claim; null where it isn't dispatched. */
+  @Column({ name: 'dispatched_at', type: 'timestamptz', nullable: true })
+  dispatchedAt: Date | null;
 
   @Column({ name: 'epoch', type: 'integer' })
   epoch: number;
@@ -150,12 +150,12 @@ export class OperationEntity {
 }
 
 /** One row of an operation's history: a transition, a progress step or a log line. */
-@Entity('history_entry')
+@Entity('history_view')
 export class HistoryEntryEntity {
   @PrimaryColumn({ name: 'operation_id', type: 'bigint' })
   operationId: string;
 
-  @PrimaryGeneratedColumn('identity', { name: 'id', type: 'bigint' })
+  @PrimaryColumn({ name: 'id', type: 'bigint' })
   id: string;
 
   @Column({ name: 'kind', type: 'text' })
@@ -198,10 +198,10 @@ export class IdempotencyKeyEntity {
 }
 
 /** Whom the last round of dispatch served last, or looked at last: the next one begins behind it. */
-@Entity('turn')
-export class TurnEntity {
+@Entity('fairness_cursor')
+export class FairnessCursorEntity {
   @PrimaryColumn({ name: 'of', type: 'text' })
-  of: 'operations' | 'deliveries' | 'held';
+  of: 'operations' | 'deliveries' | 'paused';
 
   /** Id of an account, a lane, id of an endpoint; empty at first. */
   @Column({ name: 'served', type: 'text' })

@@ -13,6 +13,7 @@ import type { Hint } from '../queues/hint.js';
 import { OperationHints } from '../queues/queues.module.js';
 import { type Face, OperationEntity } from './operation.entity.js';
 import type { TerminalState } from './operation.state.js';
+import { RENEW_OPERATIONS } from './due-operations.js';
 
 /** What is stored of a new operation; the database adds ids and times. */
 export interface NewOperation {
@@ -51,16 +52,18 @@ export interface Claim {
   readonly askedAt: number;
 }
 
+/** A record and its live row. */
 interface ClaimRow {
   readonly lease_token: string;
   readonly claimed_at: Date;
+  readonly status_text: string | null;
   readonly waits?: boolean;
 }
 
 /** How an operation ends, and what that owes to whom. */
 export interface Ending {
-  readonly requestId: string;
-  readonly accountId: string;
+  /** As it was claimed. */
+  readonly operation: Pick<OperationEntity, 'requestId' | 'rid' | 'accountId' | 'face' | 'createdAt' | 'traceparent'>;
   readonly leaseToken: string;
   readonly state: TerminalState;
   readonly statusText: string;
@@ -92,6 +95,7 @@ export interface Settled {
 
 interface SettledRow {
   readonly request_id: string;
+  readonly callback: string | null;
   readonly started: boolean;
   readonly owes: boolean | null;
   readonly waits: boolean;
@@ -112,24 +116,8 @@ export interface Release {
 }
 
 /** Fewest operations that may wait for a worker at once: one that becomes free finds the next without a round in between. */
-const LEAST_HINTED = 4;
-const MOST_HINTED = 200;
-/**
- * Whether dispatch would find an operation: one that waits, is hinted or runs may be lost, overdue or spared, and one that is
- * scheduled may be due. What is to be canceled runs.
- */
-export const DUE_OPERATIONS = `EXISTS (SELECT FROM operation WHERE phase = 'ready' ORDER BY account_id, priority DESC, request_id LIMIT 1)
-  OR EXISTS (SELECT FROM operation WHERE phase = 'hinted' ORDER BY due_at LIMIT 1)
-  OR EXISTS (SELECT FROM operation WHERE phase = 'running' ORDER BY due_at LIMIT 1)
-  OR (SELECT min(due_at) FROM operation WHERE phase = 'scheduled') <= now()`;
-/** Renews the leases `$1`, by request id, that still have the tokens `$2`, for `$3` seconds. */
-export const RENEW_OPERATIONS = `UPDATE operation o SET due_at = now() + make_interval(secs => $3)
-       FROM (
-         SELECT l.request_id, l.token FROM unnest($1::bigint[], $2::uuid[]) AS l (request_id, token)
-         JOIN operation USING (request_id) ORDER BY request_id FOR UPDATE OF operation
-       ) l WHERE o.request_id = l.request_id AND o.lease_token = l.token AND o.phase = 'running'
-       RETURNING o.request_id, o.cancel_at IS NOT NULL AS canceling`;
-
+const MIN_DISPATCHED = 4;
+const MAX_DISPATCHED = 200;
 /** Every hot statement on operations, each for many rows. Times are decided by PostgreSQL's `now()`. */
 @Injectable()
 export class OperationStore {
@@ -142,7 +130,7 @@ export class OperationStore {
   private readonly settles = new GroupCommit((endings: Ending[]) => this.settleMany(endings), {
     // The second of two at once would find the dispatcher's lock taken by the first.
     lanes: 1,
-    rowOf: (ending) => ending.requestId,
+    rowOf: (ending) => ending.operation.requestId,
   });
   private readonly returns = new GroupCommit((hints: Hint[]) => this.returnMany(hints));
   private readonly releases = new GroupCommit((items: Release[]) => this.releaseMany(items), {
@@ -150,7 +138,7 @@ export class OperationStore {
   });
 
   /** As many as this process could run: more would wait in the queue, where no other account's can overtake them. */
-  private readonly mostHinted: number;
+  private readonly maxDispatched: number;
   private waiting: (() => void) | undefined;
 
   constructor(
@@ -160,7 +148,7 @@ export class OperationStore {
     private readonly config: OperationConfig,
     private readonly deliveries: DeliveryConfig,
   ) {
-    this.mostHinted = Math.min(Math.max(config.concurrency, LEAST_HINTED), MOST_HINTED);
+    this.maxDispatched = Math.min(Math.max(config.concurrency, MIN_DISPATCHED), MAX_DISPATCHED);
   }
 
   /** Called where operations wait for a slot that this process has just made free. */
@@ -205,7 +193,7 @@ export class OperationStore {
         jsonRows(items.map(acceptRow)),
         keyed.length === 0 ? null : jsonRows(keyed.map(keyRow)),
         [...new Set(due.map(({ accountId }) => accountId))],
-        this.config.fastStart && this.hints.isOpen ? this.mostHinted : 0,
+        this.config.fastStart && this.hints.isOpen ? this.maxDispatched : 0,
         this.config.redispatchS,
       ],
     );
@@ -253,7 +241,7 @@ export class OperationStore {
 
   private claimAs(hints: readonly Hint[], tokens: readonly string[]): Promise<ClaimRow[]> {
     return this.database.query<ClaimRow>(
-      `SELECT c.*, clock_timestamp() AS claimed_at, w.wait AS waits
+      `SELECT (c.operation).*, (c.live).*, clock_timestamp() AS claimed_at, w.wait AS waits
        FROM claim_operations($1, make_interval(secs => $2)) c CROSS JOIN (SELECT operations_wait() AS wait) w`,
       [
         jsonRows(hints.map(({ id, epoch }, place) => ({ request_id: id, epoch, token: tokens[place] }))),
@@ -263,7 +251,7 @@ export class OperationStore {
   }
 
   private async settleMany(endings: Ending[]): Promise<(Settled | null)[]> {
-    const sorted = endings.toSorted(byRequestId);
+    const sorted = endings.toSorted((one, other) => byRequestId(one.operation, other.operation));
     const starts = sorted.filter(({ start }) => start !== null);
     const askedAt = performance.now();
     const rows = await this.database.query<SettledRow>(
@@ -278,11 +266,13 @@ export class OperationStore {
     if (rows.some(({ waits }) => waits)) this.waiting?.();
     const settled = new Map(rows.map((row) => [row.request_id, row]));
     return endings.map((ending) => {
-      const row = settled.get(ending.requestId);
+      const row = settled.get(ending.operation.requestId);
       return row
         ? {
             owes: row.owes === true,
-            started: row.started ? { createdAt: row.made_at, claimedAt: row.settled_at, askedAt } : null,
+            started: row.started
+              ? { seq: row.callback!, createdAt: row.made_at, claimedAt: row.settled_at, askedAt }
+              : null,
           }
         : null;
     });
@@ -323,7 +313,7 @@ export class OperationStore {
   /** Lets the operation's end call back at once; false when it has ended already, in silence. */
   async speakUp(requestId: string): Promise<boolean> {
     const rows = await this.database.query(
-      'UPDATE operation SET silent_until = NULL WHERE request_id = $1 AND due_at IS NOT NULL RETURNING request_id',
+      'UPDATE live_operation SET silent_until = NULL WHERE request_id = $1 RETURNING request_id',
       [requestId],
     );
     return rows.length > 0;
@@ -336,7 +326,7 @@ export class OperationStore {
   async dispatch(most: number, patienceS: number): Promise<{ lost: Hint[]; fresh: Hint[] }> {
     const rows = await this.database.query<{ request_id: string; epoch: number; again: boolean }>(
       'SELECT * FROM dispatch_operations(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, make_interval(secs => $4))',
-      [most, this.config.redispatchS, this.mostHinted, patienceS, this.config.leaseS],
+      [most, this.config.redispatchS, this.maxDispatched, patienceS, this.config.leaseS],
     );
     const hints = (lost: boolean): Hint[] =>
       rows.filter(({ again }) => again === lost).map(({ request_id, epoch }) => ({ id: request_id, epoch }));
@@ -350,8 +340,9 @@ export class OperationStore {
 
   private async returnMany(hints: Hint[]): Promise<void[]> {
     await this.database.query(
-      `UPDATE operation o SET phase = 'ready', hinted_at = NULL, due_at = now() FROM unnest($1::bigint[], $2::integer[]) AS h (request_id, epoch)
-       WHERE o.request_id = h.request_id AND o.epoch = h.epoch AND o.phase = 'hinted'`,
+      `UPDATE live_operation o SET phase = 'ready', dispatched_at = NULL, look_at = now(), due_at = now()
+       FROM unnest($1::bigint[], $2::integer[]) AS h (request_id, epoch)
+       WHERE o.request_id = h.request_id AND o.epoch = h.epoch AND o.phase = 'placed' AND o.lease_token IS NULL`,
       [hints.map((hint) => hint.id), hints.map((hint) => hint.epoch)],
     );
     return hints.map(() => undefined);
@@ -359,15 +350,15 @@ export class OperationStore {
 
   /**
    * Asks the handler that runs an operation to stop, and answers the operation's request id; null where none runs it. After
-   * `cancelGraceS` the operation may be ended whatever the handler does, by whoever finds it (`seizeOver`).
+   * `cancelGraceS` the operation may be ended whatever the handler does, by whoever finds it (`rescueOver`).
    */
   async askToStop(accountId: string, rid: string): Promise<string | null> {
     const [row] = await this.database.query<{ request_id: string }>(
       `WITH live AS (
-         SELECT request_id, cancel_at FROM operation
-         WHERE account_id = $1 AND rid = $2 AND state = 'Executing' AND phase = 'running' FOR UPDATE
+         SELECT l.request_id, l.cancel_at FROM operation o JOIN live_operation l ON l.request_id = o.request_id
+         WHERE o.account_id = $1 AND o.rid = $2 AND l.lease_token IS NOT NULL FOR UPDATE OF l
        ), asked AS (
-         UPDATE operation o SET cancel_at = now() + make_interval(secs => $3)
+         UPDATE live_operation o SET cancel_at = now() + make_interval(secs => $3)
          FROM live WHERE o.request_id = live.request_id AND live.cancel_at IS NULL RETURNING o.request_id
        ), noted AS (
          INSERT INTO history_entry (operation_id, kind, text) SELECT request_id, 'log', 'The caller asked to cancel' FROM asked
@@ -381,7 +372,7 @@ export class OperationStore {
   /** Of these operations those that a caller has asked to cancel. */
   async toBeCanceled(requestIds: readonly string[]): Promise<string[]> {
     const rows = await this.database.query<{ request_id: string }>(
-      'SELECT request_id FROM operation WHERE request_id = ANY ($1::bigint[]) AND cancel_at IS NOT NULL',
+      'SELECT request_id FROM live_operation WHERE request_id = ANY ($1::bigint[]) AND cancel_at IS NOT NULL',
       [requestIds],
     );
     return rows.map(({ request_id }) => request_id);
@@ -391,15 +382,14 @@ export class OperationStore {
    * Takes over runs that no handler will end any more: the last try's worker went silent, or a cancel's grace time is over.
    * None for its silence before somebody has looked whether there was an outage.
    */
-  async seizeOver(most: number): Promise<Claim[]> {
-    return this.seize(
+  async rescueOver(most: number): Promise<Claim[]> {
+    return this.takeOver(
       `WITH spent AS (
-         SELECT request_id FROM operation WHERE phase = 'running' AND state = 'Executing' AND due_at <= now() AND attempt >= tries
-           AND (SELECT looked_at FROM lease_watch) > now() - make_interval(secs => $2) / 3
-         ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED
+         SELECT request_id FROM live_operation WHERE phase = 'placed' AND look_at <= now() AND lease_token IS NOT NULL AND due_at <= now()
+           AND attempt >= tries AND (SELECT looked_at FROM lease_watch) > now() - make_interval(secs => $2) / 3
+         ORDER BY look_at LIMIT $3 FOR UPDATE SKIP LOCKED
        ), canceled AS (
-         SELECT request_id FROM operation WHERE cancel_at <= now() AND due_at IS NOT NULL
-         ORDER BY cancel_at LIMIT $3 FOR UPDATE SKIP LOCKED
+         SELECT request_id FROM live_operation WHERE cancel_at <= now() ORDER BY cancel_at LIMIT $3 FOR UPDATE SKIP LOCKED
        )
        SELECT request_id FROM spent UNION SELECT request_id FROM canceled`,
       [most],
@@ -410,37 +400,62 @@ export class OperationStore {
    * Takes over a live operation of the account that no handler runs, or whose time to stop is over, so that it can be ended;
    * null when there is none.
    */
-  async seizeLive(accountId: string, rid: string): Promise<Claim | null> {
-    const claims = await this.seize(
-      `SELECT request_id FROM operation WHERE account_id = $3 AND rid = $4 AND due_at IS NOT NULL
-         AND (state = 'Waiting' OR cancel_at <= now()) FOR UPDATE`,
+  async takeOverLive(accountId: string, rid: string): Promise<Claim | null> {
+    const claims = await this.takeOver(
+      `SELECT l.request_id FROM operation o JOIN live_operation l ON l.request_id = o.request_id
+       WHERE o.account_id = $3 AND o.rid = $4 AND (l.lease_token IS NULL OR l.cancel_at <= now()) FOR UPDATE OF l`,
       [accountId, rid],
     );
     return claims[0] ?? null;
   }
 
-  private async seize(which: string, parameters: unknown[]): Promise<Claim[]> {
+  private async takeOver(which: string, parameters: unknown[]): Promise<Claim[]> {
     const askedAt = performance.now();
     const rows = await this.database.query<ClaimRow>(
-      `WITH which AS (${which})
-       UPDATE operation o SET phase = 'running', hinted_at = NULL, lease_token = $1, due_at = now() + make_interval(secs => $2),
-         -- Not found again before this lease is over.
-         cancel_at = CASE WHEN cancel_at <= now() THEN now() + make_interval(secs => $2) ELSE cancel_at END
-       FROM which WHERE o.request_id = which.request_id RETURNING o.*, clock_timestamp() AS claimed_at`,
+      `WITH which AS (${which}), taken AS (
+         UPDATE live_operation l SET phase = 'placed', dispatched_at = NULL, lease_token = $1,
+           look_at = now() + make_interval(secs => $2), due_at = now() + make_interval(secs => $2),
+           -- Not found again before this lease is over.
+           cancel_at = CASE WHEN l.cancel_at <= now() THEN now() + make_interval(secs => $2) ELSE l.cancel_at END
+         FROM which WHERE l.request_id = which.request_id RETURNING l.*
+       )
+       SELECT o.*, t.*, clock_timestamp() AS claimed_at FROM taken t JOIN operation o ON o.request_id = t.request_id`,
       [randomUUID(), this.config.leaseS, ...parameters],
     );
     return rows.map((row) => this.toClaim(row, askedAt));
   }
 
   private toClaim(row: ClaimRow, askedAt: number): Claim {
+    const { status_text: told } = row;
     return {
-      operation: this.rows.to(OperationEntity, row),
+      operation: {
+        ...this.rows.to(OperationEntity, row),
+        ...NOT_ENDED,
+        state: 'Executing',
+        phase: 'running',
+        statusText: told ?? 'Executing...',
+      },
       leaseToken: row.lease_token,
       claimedAt: row.claimed_at,
       askedAt,
     };
   }
 }
+
+/** What only its end tells of an operation. */
+const NOT_ENDED = {
+  result: null,
+  custom: null,
+  errorCode: null,
+  errorMessage: null,
+  fileId: null,
+  finishedAt: null,
+  expiresAt: null,
+  sweepAt: null,
+  emptiedAt: null,
+  erasedAt: null,
+  silent: false,
+} as const;
 
 /** Statements that take many rows take them in one order: none waits for another in a circle. */
 function byRequestId(one: { requestId: string }, other: { requestId: string }): number {
@@ -480,8 +495,12 @@ function keyRow({ accountId, rid, idempotency }: NewOperation): object {
 /** What `settle_operations` reads. */
 function settleRow(e: Ending): object {
   return {
-    request_id: e.requestId,
+    request_id: e.operation.requestId,
     token: e.leaseToken,
+    rid: e.operation.rid,
+    face: e.operation.face,
+    created_at: e.operation.createdAt,
+    traceparent: e.operation.traceparent,
     state: e.state,
     status_text: e.statusText,
     progress: e.progress,
@@ -502,12 +521,11 @@ function settleRow(e: Ending): object {
   };
 }
 
-function startRow({ requestId, accountId, callback, start }: Ending): object {
+function startRow({ operation, callback, start }: Ending): object {
   return {
-    request_id: requestId,
+    request_id: operation.requestId,
     token: start!.token,
-    attempt_id: start!.attemptId,
-    account_id: accountId,
+    account_id: operation.accountId,
     origin: callback!.origin,
     url: callback!.url,
   };
@@ -520,21 +538,11 @@ function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
     attempt: 0,
     progress: 0,
     statusText: 'Waiting...',
-    result: null,
-    custom: null,
-    errorCode: null,
-    errorMessage: null,
-    fileId: null,
+    ...NOT_ENDED,
     startedAt: null,
-    finishedAt: null,
-    expiresAt: null,
-    sweepAt: null,
-    emptiedAt: null,
-    erasedAt: null,
     cancelAt: null,
-    hintedAt: null,
+    dispatchedAt: null,
     leaseToken: null,
-    silent: false,
     ...given,
     requestId: stored.requestId,
     createdAt: stored.createdAt,

@@ -132,7 +132,7 @@ export class OperationsService {
       admitted.settle(accepted === null ? null : sizeOf(operation));
     }
     if (!accepted) return this.replay(submission);
-    if (accepted.phase === 'hinted') this.dispatcher.hint({ id: accepted.requestId, epoch: accepted.epoch });
+    if (accepted.phase === 'dispatched') this.dispatcher.hint({ id: accepted.requestId, epoch: accepted.epoch });
     else this.dispatcher.wake();
     return {
       view: { operation: accepted, callbackState: accepted.callbackUrl === null ? null : 'Pending' },
@@ -153,7 +153,7 @@ export class OperationsService {
       .accept({ ...operation, runAt })
       .finally(() => admitted.settle(sizeOf(operation)));
     const { accountId, rid } = accepted!;
-    const claim = await this.store.seizeLive(accountId, rid);
+    const claim = await this.store.takeOverLive(accountId, rid);
     const how = { state: 'Failed', code: 'invalid_input', message: refusal.message } as const;
     if (claim) await this.ender.end(claim, how, claim.claimedAt);
     return this.find(accountId, rid);
@@ -246,7 +246,7 @@ export class OperationsService {
         patient ??= held === undefined || this.waits.hold(accountId, held);
         if (patient) await this.await(accountId, rid, graceOver - performance.now(), { gone: held });
       }
-      const claim = await this.store.seizeLive(accountId, rid);
+      const claim = await this.store.takeOverLive(accountId, rid);
       if (claim) await this.ender.end(claim, CANCELED, claim.claimedAt);
       asked ||= claim !== null || requestId !== null;
       const view = await this.await(accountId, rid, patient === false ? 0 : ENDING_MS, { gone: held });

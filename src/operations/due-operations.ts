@@ -1,0 +1,15 @@
+/**
+ * Whether dispatch would find an operation: one that waits or has a slot may be lost, overdue or spared, and one that is scheduled
+ * may be due. What is to be canceled runs.
+ */
+export const DUE_OPERATIONS = `EXISTS (SELECT FROM live_operation WHERE phase = 'ready' ORDER BY account_id, priority DESC, request_id LIMIT 1)
+  OR EXISTS (SELECT FROM live_operation WHERE phase = 'placed' ORDER BY look_at LIMIT 1)
+  OR (SELECT min(look_at) FROM live_operation WHERE phase = 'scheduled') <= now()`;
+
+/** Renews the leases `$1`, by request id, that still have the tokens `$2`, for `$3` seconds. */
+export const RENEW_OPERATIONS = `UPDATE live_operation o SET due_at = greatest(o.look_at, now() + make_interval(secs => $3))
+       FROM (
+         SELECT l.request_id, l.token FROM unnest($1::bigint[], $2::uuid[]) AS l (request_id, token)
+         JOIN live_operation USING (request_id) ORDER BY request_id FOR UPDATE OF live_operation
+       ) l WHERE o.request_id = l.request_id AND o.lease_token = l.token
+       RETURNING o.request_id, o.cancel_at IS NOT NULL AS canceling`;
