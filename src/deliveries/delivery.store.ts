@@ -9,7 +9,7 @@ import { rideOut } from '../database/ride-out.js';
 import { Rows } from '../database/rows.js';
 import type { Hint } from '../queues/hint.js';
 import type { SignatureProfile } from '../signing/signature.js';
-import { AttemptEntity, DeliveryEntity } from './delivery.entity.js';
+import { DeliveryEntity } from './delivery.entity.js';
 import { type DeliveryState } from './delivery.state.js';
 
 /** An endpoint that has done nothing but fail for so long, seconds, is disabled: 5 days. */
@@ -110,19 +110,7 @@ export interface AttemptRecord {
   readonly retryAfterS: number | null;
 }
 
-export interface DeliveryFilter {
-  readonly status?: DeliveryState | undefined;
-  readonly endpoint?: string | undefined;
-  /** Request id of an operation. */
-  readonly operationId?: string | undefined;
-  readonly since?: Date | undefined;
-  readonly until?: Date | undefined;
-  /** Sequence number to go on after. */
-  readonly after: string;
-  readonly limit: number;
-}
-
-/** Every statement on deliveries and attempts. Times are decided by PostgreSQL's `now()`. */
+/** Every statement that changes deliveries and attempts. Times are decided by PostgreSQL's `now()`. */
 @Injectable()
 export class DeliveryStore {
   private readonly claims = new GroupCommit((hints: Hint[]) => this.claimMany(hints));
@@ -271,26 +259,26 @@ export class DeliveryStore {
   /**
    * One attempt now, of an Exhausted delivery or a waiting Pending one; `again` of a Delivered one too. A Pending one's schedule
    * goes on afterwards. What was delivered, and what its caller has read, stays so if the attempt fails: `delivered_at` and
-   * `given_up_reason` keep it. Null when the delivery is in no state for it.
+   * `given_up_reason` keep it. False when the delivery is in no state for it.
    */
-  async redeliver(accountId: string, id: string, again: boolean): Promise<DeliveryEntity | null> {
+  async redeliver(accountId: string, id: string, again: boolean): Promise<boolean> {
     const rows = await this.database.query(
-      `SELECT FROM requeue_deliveries(ARRAY(SELECT seq FROM delivery WHERE account_id = $1 AND id = $2), 'manual', $3)`,
+      `SELECT FROM find_delivery($1, $2) d CROSS JOIN LATERAL requeue_deliveries(ARRAY[d.home], ARRAY[d.seq], 'manual', $3)`,
       [accountId, id, again],
     );
-    return rows.length > 0 ? this.find(accountId, id) : null;
+    return rows.length > 0;
   }
 
   /**
    * Gives a Pending delivery up, also one in flight (its attempt's outcome is then unknown); one that was delivered before is
-   * Delivered as it was. Null when it isn't Pending.
+   * Delivered as it was. False when it isn't Pending.
    */
-  async cancel(accountId: string, id: string): Promise<DeliveryEntity | null> {
+  async cancel(accountId: string, id: string): Promise<boolean> {
     const rows = await this.database.query(
-      `SELECT FROM cancel_deliveries(ARRAY(SELECT seq FROM delivery WHERE account_id = $1 AND id = $2), 'canceled')`,
+      `SELECT FROM find_delivery($1, $2) d CROSS JOIN LATERAL cancel_deliveries(ARRAY[d.seq], 'canceled')`,
       [accountId, id],
     );
-    return rows.length > 0 ? this.find(accountId, id) : null;
+    return rows.length > 0;
   }
 
   /**
@@ -341,43 +329,6 @@ export class DeliveryStore {
        SELECT seq, seq, $2, $3, $3, $5, 'ready', 'test', now(), now() FROM numbered`,
       [test.id, test.accountId, test.endpointId, test.url, test.origin, test.body],
     );
-  }
-
-  async find(accountId: string, id: string): Promise<DeliveryEntity | null> {
-    const [row] = await this.database.query<object>(
-      'SELECT * FROM delivery_view WHERE account_id = $1 AND id = $2',
-      [accountId, id],
-    );
-    return row ? this.rows.to(DeliveryEntity, row) : null;
-  }
-
-  /** The log of one delivery, oldest attempt first. */
-  async attempts(deliveryId: string): Promise<AttemptEntity[]> {
-    const rows = await this.database.query<object>(
-      'SELECT * FROM attempt_view WHERE delivery_id = $1 ORDER BY number',
-      [deliveryId],
-    );
-    return rows.map((row) => this.rows.to(AttemptEntity, row));
-  }
-
-  async list(accountId: string, filter: DeliveryFilter): Promise<DeliveryEntity[]> {
-    const parameters: unknown[] = [accountId, filter.after, filter.limit];
-    const conditions = ['account_id = $1', 'seq > $2'];
-    const add = (condition: string, value: unknown): void => {
-      if (value === undefined) return;
-      parameters.push(value);
-      conditions.push(`${condition} $${parameters.length}`);
-    };
-    add('state =', filter.status);
-    add('endpoint_id =', filter.endpoint);
-    add('operation_id =', filter.operationId);
-    add('created_at >=', filter.since);
-    add('created_at <', filter.until);
-    const rows = await this.database.query<object>(
-      `SELECT * FROM delivery_view WHERE ${conditions.join(' AND ')} ORDER BY seq LIMIT $3`,
-      parameters,
-    );
-    return rows.map((row) => this.rows.to(DeliveryEntity, row));
   }
 }
 
