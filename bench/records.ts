@@ -80,6 +80,9 @@ async function moveSequences(client: pg.Client, copies: number): Promise<number>
      FROM pg_sequences WHERE schemaname = current_schema() AND last_value IS NOT NULL`,
     [(copies + 1) * span],
   );
+  // Revisions that part their records need room for the copies.
+  const { rows: parting } = await client.query(`SELECT FROM pg_proc WHERE proname = 'make_partitions'`);
+  if (parting.length > 0) await client.query('SELECT make_partitions()');
   return span;
 }
 

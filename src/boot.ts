@@ -3,8 +3,22 @@ import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSy
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { DynamicModule, INestApplicationContext, LoggerService, Type } from '@nestjs/common';
-import type { FilesConfig, RingbackConfig } from './config/config.js';
-import type { Env } from './config/env.js';
+import {
+  AccountConfig,
+  DatabaseConfig,
+  DeliveryConfig,
+  EgressConfig,
+  type FilesConfig,
+  GatewayConfig,
+  HousekeepingConfig,
+  HttpConfig,
+  OperationConfig,
+  ProcessConfig,
+  type RingbackConfig,
+  SecretConfig,
+  TrmConfig,
+} from './config/config.js';
+import { type Env, valuesOf } from './config/env.js';
 import { parseSecretKeys } from './config/secret-keys.js';
 import { parsable, SettingError } from './config/settings.js';
 import { OPERATION_TYPE } from './operations/operation-type.js';
@@ -17,15 +31,17 @@ const SECRET_KEYS_REMEDY = `set it to the output of: node -p "'k1:'+crypto.rando
 /** Refuses a production that lacks settings, all of them at once. */
 export function checkProduction(env: Env): void {
   if (env.NODE_ENV !== 'production') return;
-  const missing: string[] = [];
+  const missing = new Map<string, string>();
   if (env.DATABASE_URL === undefined)
-    missing.push('DATABASE_URL: name a PostgreSQL 14 or newer; the embedded one is refused');
-  if (env.RINGBACK_SECRET_KEYS === undefined) missing.push(`RINGBACK_SECRET_KEYS: ${SECRET_KEYS_REMEDY}`);
-  if (missing.length === 0) return;
+    missing.set('DATABASE_URL', ': name a PostgreSQL 14 or newer; the embedded one is refused');
+  if (env.RINGBACK_SECRET_KEYS === undefined) missing.set('RINGBACK_SECRET_KEYS', `: ${SECRET_KEYS_REMEDY}`);
+  if (missing.size === 0) return;
   if (env.RINGBACK_API_KEY === undefined)
-    missing.push(`RINGBACK_API_KEY, for the first start: ${API_KEY_REMEDY}`);
+    missing.set('RINGBACK_API_KEY', `, for the first start: ${API_KEY_REMEDY}`);
+  const lines = [...missing].map(([name, remedy]) => `${name}${remedy}`);
   throw new SettingError(
-    `With NODE_ENV=production these are missing; set them and start again.\n  ${missing.join('\n  ')}`,
+    `With NODE_ENV=production these are missing; set them and start again.\n  ${lines.join('\n  ')}`,
+    { settings: [...missing.keys()] },
   );
 }
 
@@ -49,6 +65,7 @@ function checkFolder(setting: string, path: string): void {
     const { code } = error as NodeJS.ErrnoException;
     throw new SettingError(
       `${setting}: the folder ${path} cannot be written (${code}): let this user write there, or name another`,
+      { settings: [setting] },
     );
   }
 }
@@ -58,101 +75,42 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
   const embedded = env.DATABASE_URL === undefined;
   const production = env.NODE_ENV === 'production';
   const host = namedHost(env);
-  if (env.RINGBACK_LEASE_S < env.RINGBACK_CALLBACK_TIMEOUT_S + LEASE_MARGIN_S) {
-    throw new SettingError(
-      `RINGBACK_LEASE_S (${env.RINGBACK_LEASE_S}) must be at least RINGBACK_CALLBACK_TIMEOUT_S (${env.RINGBACK_CALLBACK_TIMEOUT_S}) + ${LEASE_MARGIN_S}: raise it, or lower the timeout`,
-    );
-  }
-  const timing = {
-    leaseS: env.RINGBACK_LEASE_S,
-    fastStart: env.RINGBACK_FAST_START,
-    redispatchS: env.RINGBACK_REDISPATCH_S,
-    pollMs: env.RINGBACK_POLL_MS,
-  };
+  refuseShortLease(env);
   return {
+    process: valuesOf(ProcessConfig, env),
     http: {
+      ...valuesOf(HttpConfig, env),
       host: listenHost(env),
       port,
-      publicUrl: (env.RINGBACK_PUBLIC_URL ?? `http://${host}:${port}`).replace(/\/+$/, ''),
-      docs: env.RINGBACK_DOCS,
-      bodyIdleS: env.RINGBACK_BODY_IDLE_S,
-      bodyMinRate: env.RINGBACK_BODY_MIN_RATE,
+      publicUrl: withoutSlash(env.RINGBACK_PUBLIC_URL ?? `http://${host}:${port}`),
       bodyRateWindowS: 30,
       answerIdleS: 60,
-      connections: env.RINGBACK_CONNECTIONS,
-      connectionsPerAddress: env.RINGBACK_CONNECTIONS_PER_ADDRESS,
     },
-    database: { url: databaseUrl, poolSize: env.RINGBACK_DATABASE_POOL },
+    database: { ...valuesOf(DatabaseConfig, env), url: databaseUrl },
     queue: { redisUrls: env.REDIS_URL ?? [] },
-    process: {
-      roles: env.RINGBACK_ROLE,
-      handlers: env.RINGBACK_HANDLERS,
-      shutdownGraceS: env.RINGBACK_SHUTDOWN_GRACE_S,
-    },
-    operations: {
-      ...timing,
-      concurrency: env.RINGBACK_CONCURRENCY,
-      thinOver: env.RINGBACK_THIN_OVER,
-      ackByPoll: env.RINGBACK_ACK_BY_POLL,
-      retention: env.RINGBACK_RETENTION,
-      cancelGraceS: env.RINGBACK_CANCEL_GRACE_S,
-      heldPerAccount: env.RINGBACK_HELD_PER_ACCOUNT,
-      heartbeatS: env.RINGBACK_HEARTBEAT_S,
-    },
-    deliveries: {
-      ...timing,
-      concurrency: env.RINGBACK_DELIVERY_CONCURRENCY,
-      originInFlight: env.RINGBACK_ORIGIN_IN_FLIGHT,
-      timeoutS: env.RINGBACK_CALLBACK_TIMEOUT_S,
-      deadlineS: env.RINGBACK_DELIVERY_DEADLINE_S,
-      schedule: env.RINGBACK_RETRY_SCHEDULE,
-    },
-    egress: {
-      allowedPrivate: env.RINGBACK_ALLOWED_PRIVATE ?? (embedded && !production ? '127.0.0.0/8,::1/128' : ''),
-      allowedHosts: env.RINGBACK_ALLOWED_HOSTS,
-      allowHttp: env.RINGBACK_ALLOW_HTTP,
-      proxy: env.RINGBACK_EGRESS_PROXY,
-      proxyResolves: env.RINGBACK_EGRESS_PROXY_RESOLVES,
-      ca: env.RINGBACK_EGRESS_CA ?? [],
-      httpHosts: httpHosts(env, production),
-      httpBytes: env.RINGBACK_HTTP_BYTES,
-      newHostsPerMinute: env.RINGBACK_NEW_HOSTS_PER_MINUTE,
-    },
-    secrets: { keys: secretKeys(env, embedded, production), sealBodies: env.RINGBACK_SEAL_BODIES },
+    secrets: { ...valuesOf(SecretConfig, env), keys: secretKeys(env, embedded, production) },
     accounts: {
-      slots: env.RINGBACK_SLOTS,
-      quotaBytes: env.RINGBACK_QUOTA_BYTES,
-      quotaWaiting: env.RINGBACK_QUOTA_WAITING,
-      requestsPerS: env.RINGBACK_REQUESTS_PER_S,
+      ...valuesOf(AccountConfig, env),
       firstKey: env.RINGBACK_API_KEY,
       triesPerMinute: 60,
     },
-    trm: {
-      zeroId: env.RINGBACK_TRM_ZERO_ID,
-      strict: env.RINGBACK_TRM_STRICT,
-      requestsPerHour: env.RINGBACK_TRM_REQUESTS_PER_HOUR,
-      tokenIdleS: 1800,
-    },
-    gateway: {
-      upstream: env.RINGBACK_UPSTREAM,
-      port: env.RINGBACK_GATEWAY_PORT,
-      publicUrl: (env.RINGBACK_GATEWAY_PUBLIC_URL ?? `http://${host}:${env.RINGBACK_GATEWAY_PORT}`).replace(
-        /\/+$/,
-        '',
-      ),
-      idleS: env.RINGBACK_GATEWAY_IDLE_S,
-      authUrl: env.RINGBACK_GATEWAY_AUTH_URL,
-      open: env.RINGBACK_GATEWAY_OPEN,
-      batchPaths: env.RINGBACK_BATCH_PATHS,
-      types: env.RINGBACK_BGRS_TYPES,
-      sharing: env.RINGBACK_BGRS_SHARING,
+    operations: valuesOf(OperationConfig, env),
+    deliveries: valuesOf(DeliveryConfig, env),
+    egress: {
+      ...valuesOf(EgressConfig, env),
+      allowedPrivate: env.RINGBACK_ALLOWED_PRIVATE ?? (embedded && !production ? '127.0.0.0/8,::1/128' : ''),
+      ca: env.RINGBACK_EGRESS_CA ?? [],
+      httpHosts: httpHosts(env, production),
     },
     files: { ...filesPlace(env), keptS: env.RINGBACK_RETENTION.get('keep1m')! },
-    housekeeping: {
-      everyS: env.RINGBACK_HOUSEKEEPING_S,
-      historyS: env.RINGBACK_HISTORY_RETENTION,
-      auditS: env.RINGBACK_AUDIT_RETENTION,
+    housekeeping: valuesOf(HousekeepingConfig, env),
+    gateway: {
+      ...valuesOf(GatewayConfig, env),
+      publicUrl: withoutSlash(
+        env.RINGBACK_GATEWAY_PUBLIC_URL ?? `http://${host}:${env.RINGBACK_GATEWAY_PORT}`,
+      ),
     },
+    trm: { ...valuesOf(TrmConfig, env), tokenIdleS: 1800 },
   };
 }
 
@@ -160,6 +118,19 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
 function httpHosts({ RINGBACK_HTTP_HOSTS: named }: Env, production: boolean): string[] | undefined | null {
   if (named === undefined) return production ? null : undefined;
   return named.includes('*') ? undefined : named;
+}
+
+function refuseShortLease({ RINGBACK_LEASE_S: lease, RINGBACK_CALLBACK_TIMEOUT_S: timeout }: Env): void {
+  if (lease >= timeout + LEASE_MARGIN_S) return;
+  throw new SettingError(
+    (named) =>
+      `${named('RINGBACK_LEASE_S')} (${lease}) must be at least ${named('RINGBACK_CALLBACK_TIMEOUT_S')} (${timeout}) + ${LEASE_MARGIN_S}: raise it, or lower the timeout`,
+    { settings: ['RINGBACK_LEASE_S'] },
+  );
+}
+
+function withoutSlash(url: string): string {
+  return url.replace(/\/+$/, '');
 }
 
 function namedHost({ HOST, NODE_ENV }: Env): string {
@@ -184,7 +155,9 @@ function filesPlace(env: Env): Pick<FilesConfig, 'folder' | 's3'> {
 function secretKeys(env: Env, embedded: boolean, production: boolean): string {
   if (env.RINGBACK_SECRET_KEYS !== undefined) return env.RINGBACK_SECRET_KEYS;
   if (!embedded || production) {
-    throw new SettingError(`RINGBACK_SECRET_KEYS is missing; ${SECRET_KEYS_REMEDY}`);
+    throw new SettingError((named) => `${named('RINGBACK_SECRET_KEYS')} is missing; ${SECRET_KEYS_REMEDY}`, {
+      settings: ['RINGBACK_SECRET_KEYS'],
+    });
   }
   const path = join(env.RINGBACK_DATA_DIR, 'secret-keys');
   if (!existsSync(path)) {
@@ -229,6 +202,7 @@ export async function loadHandlers(paths: readonly string[]): Promise<(Type | Dy
       if (!isNestModule(exported))
         throw new SettingError(
           `RINGBACK_HANDLERS: "${path}" has no Nest module as its default export: export one`,
+          { settings: ['RINGBACK_HANDLERS'] },
         );
       return exported;
     }),
@@ -242,7 +216,10 @@ async function defaultExport(path: string): Promise<unknown> {
     const message = cause instanceof Error ? cause.message : String(cause);
     // Node tells the line of a syntax error only when nobody catches it.
     const remedy = cause instanceof SyntaxError ? ` ("node ${path}" shows where)` : '';
-    throw new SettingError(`RINGBACK_HANDLERS: "${path}" cannot be loaded: ${message}${remedy}`, { cause });
+    throw new SettingError(`RINGBACK_HANDLERS: "${path}" cannot be loaded: ${message}${remedy}`, {
+      settings: ['RINGBACK_HANDLERS'],
+      cause,
+    });
   }
 }
 

@@ -48,16 +48,20 @@ export async function asPortError(
   const { setting, host, port } = failed;
   switch (code) {
     case 'EADDRINUSE':
-      return new SettingError(`port ${port} is taken: ${await remedy(failed, wanted)}`);
+      return new SettingError(`port ${port} is taken: ${await remedy(failed, wanted)}`, {
+        settings: [setting],
+      });
     case 'EACCES':
       return new SettingError(
         `port ${port} needs a right that this user lacks: ${await remedy(failed, wanted)}`,
+        { settings: [setting] },
       );
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return new SettingError(
         `HOST ${host} is no address of this machine, for ${setting} ${port}: HOST=127.0.0.1 npm start`,
+        { settings: ['HOST'] },
       );
     default:
       return error;

@@ -83,6 +83,7 @@ async function checkFirstKey(app: NestFastifyApplication, env: Env): Promise<voi
   if (await app.get(AccountsService).hasKeys()) return;
   throw new SettingError(
     `RINGBACK_API_KEY is missing, and this database has no other key: ${API_KEY_REMEDY}`,
+    { settings: ['RINGBACK_API_KEY'] },
   );
 }
 
@@ -118,6 +119,7 @@ async function embedded(env: Env, logger: JsonLogger): Promise<EmbeddedPostgres 
   if (env.NODE_ENV === 'production') {
     throw new SettingError(
       'DATABASE_URL is missing: with NODE_ENV=production the embedded PostgreSQL is refused; name a PostgreSQL 14 or newer',
+      { settings: ['DATABASE_URL'] },
     );
   }
   return EmbeddedPostgres.start({

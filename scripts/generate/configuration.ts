@@ -1,15 +1,15 @@
 import { SETTINGS } from '../../src/config/env.js';
 import type { Setting } from '../../src/config/settings.js';
 
-const settings = Object.entries(SETTINGS) as [string, Setting<unknown>][];
+const settings = Object.values<Setting<unknown>>(SETTINGS);
 
 /** docs/configuration.md: every environment variable, its default and what it is for. */
 export function configurationPage(): string {
   const rows = settings.map(
-    ([name, setting]) => `| \`${name}\` | ${cell(fallbackOf(setting))} | ${cell(setting.description)} |`,
+    (setting) => `| \`${setting.name}\` | ${cell(fallbackOf(setting))} | ${cell(setting.description)} |`,
   );
   return [
-    '<!-- Generated from src/config/env.ts by `npm run generate`; change it there. -->',
+    '<!-- Generated from src/config/slices by `npm run generate`; change it there. -->',
     '',
     '# Configuration',
     '',
@@ -26,12 +26,14 @@ export function configurationPage(): string {
 
 /** .env.example: the same, as a file to copy. */
 export function envExample(): string {
-  const entries = settings.map(([name, setting]) => {
+  const entries = settings.map((setting) => {
     const note = setting.fallback === undefined ? ` Default: ${setting.fallbackNote ?? 'none'}.` : '';
-    return [...wrapped(setting.description + note), `#${name}=${setting.fallback ?? ''}`, ''].join('\n');
+    return [...wrapped(setting.description + note), `#${setting.name}=${setting.fallback ?? ''}`, ''].join(
+      '\n',
+    );
   });
   return [
-    '# Generated from src/config/env.ts by `npm run generate`; change it there.',
+    '# Generated from src/config/slices by `npm run generate`; change it there.',
     '# Every setting with its default. Copy to .env, uncomment what you change, and start with `node --env-file=.env`.',
     '',
     ...entries,

@@ -20,6 +20,12 @@ const TABLES = `
   WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname <> 'migrations'
   GROUP BY c.oid, c.relname, c.reloptions ORDER BY c.relname`;
 
+const TYPES = `
+  SELECT format(E'CREATE TYPE %I AS (\\n  %s\\n);', c.relname,
+    string_agg(concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod)), E',\\n  ' ORDER BY a.attnum)) AS text
+  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'c' GROUP BY c.relname ORDER BY c.relname`;
+
 const INDEXES = `
   SELECT replace(pg_get_indexdef(i.indexrelid), ' ON public.', ' ON ') || ';' AS text
   FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid JOIN pg_class c ON c.oid = i.indexrelid
@@ -44,7 +50,7 @@ const COMMENTS = `
     LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND d.objsubid > 0
   WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') ORDER BY c.relname, d.objsubid`;
 
-/** schema.sql: the tables, indexes, functions, triggers and comments that the migrations make in schema public. */
+/** schema.sql: the tables, types, indexes, functions, triggers and comments that the migrations make in schema public. */
 export async function schemaDump(databaseUrl: string): Promise<string> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
@@ -52,6 +58,7 @@ export async function schemaDump(databaseUrl: string): Promise<string> {
     const parts: string[] = [];
     for (const [sql, between] of [
       [TABLES, '\n\n'],
+      [TYPES, '\n\n'],
       [INDEXES, '\n'],
       [FUNCTIONS, '\n\n'],
       [TRIGGERS, '\n'],

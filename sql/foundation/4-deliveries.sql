@@ -144,6 +144,25 @@ COMMENT ON COLUMN live_delivery.dispatched_at IS 'as of operations';
 COMMENT ON COLUMN live_delivery.started_at IS 'when its attempt began';
 COMMENT ON COLUMN live_delivery.reason IS 'acknowledged_by_poll: the attempt under way is the last';
 
+-- What dispatch knows of a lane in a round (lanes_with_room): the delivery whose turn it is, with who receives and who pays for it
+-- and how much that receiver is doubted, and what the lane, its origin, and the doubted ones there have room for.
+CREATE TYPE open_lane AS (
+  lane text,
+  seq bigint,
+  origin text,
+  receiver bigint,
+  payer bigint,
+  doubt integer,
+  proven boolean,
+  closed boolean,
+  several boolean,
+  lone bigint,
+  free integer,
+  room integer,
+  mine integer,
+  everyone integer
+);
+
 CREATE VIEW delivery_view AS
 SELECT d.home, d.seq, d.id, d.account_id, d.operation_id, d.operation_rid, d.endpoint_id, d.destination, d.event_type,
   coalesce(x.url, l.url, d.url) AS url, coalesce(l.origin, d.origin) AS origin, coalesce(l.lane, d.endpoint_id, d.origin) AS lane,

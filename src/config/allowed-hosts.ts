@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { bareHost, HOST_NAME } from './host-patterns.js';
-import { SettingError } from './settings.js';
+import { say, SettingError, type Words } from './settings.js';
 
 /** `RINGBACK_ALLOWED_HOSTS` cannot be read; the message names the entry and the remedy. */
 export class AllowedHostsError extends SettingError {
@@ -47,7 +47,8 @@ function parseEntry(text: string): AllowedHost {
   // As a URL has it: lower case, and names of other scripts in ASCII.
   const url = URL.parse(`http://${given}/`);
   const name = url === null ? '' : bareHost(url);
-  if (isIP(name) !== 0) throw malformed(text, 'an address belongs in RINGBACK_ALLOWED_PRIVATE');
+  if (isIP(name) !== 0)
+    throw malformed(text, (named) => `an address belongs in ${named('RINGBACK_ALLOWED_PRIVATE')}`);
   if (!HOST_NAME.test(name)) throw malformed(text, 'write receiver:5001, nas.local or *.svc.cluster.local');
   const number = port === undefined ? null : Number(port);
   if (number !== null && (port!.length > 5 || number < 1 || number > 65_535))
@@ -55,6 +56,6 @@ function parseEntry(text: string): AllowedHost {
   return { name, below: star !== undefined, port: number };
 }
 
-function malformed(entry: string, remedy: string): AllowedHostsError {
-  return new AllowedHostsError(`"${entry}" is no host: ${remedy}`);
+function malformed(entry: string, remedy: Words): AllowedHostsError {
+  return new AllowedHostsError((named) => `"${entry}" is no host: ${say(remedy, named)}`);
 }

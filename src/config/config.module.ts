@@ -1,40 +1,12 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import {
-  AccountConfig,
-  DatabaseConfig,
-  DeliveryConfig,
-  EgressConfig,
-  FilesConfig,
-  HousekeepingConfig,
-  GatewayConfig,
-  HttpConfig,
-  OperationConfig,
-  ProcessConfig,
-  QueueConfig,
-  type RingbackConfig,
-  SecretConfig,
-  TrmConfig,
-} from './config.js';
+import { type RingbackConfig, SLICES } from './config.js';
 
 /** Gives every slice of the configuration to whoever names it in a constructor. */
 @Module({})
 export class ConfigModule {
   static forRoot(config: RingbackConfig): DynamicModule {
-    const providers = [
-      { provide: HttpConfig, useValue: config.http },
-      { provide: DatabaseConfig, useValue: config.database },
-      { provide: QueueConfig, useValue: config.queue },
-      { provide: ProcessConfig, useValue: config.process },
-      { provide: OperationConfig, useValue: config.operations },
-      { provide: DeliveryConfig, useValue: config.deliveries },
-      { provide: EgressConfig, useValue: config.egress },
-      { provide: SecretConfig, useValue: config.secrets },
-      { provide: AccountConfig, useValue: config.accounts },
-      { provide: FilesConfig, useValue: config.files },
-      { provide: TrmConfig, useValue: config.trm },
-      { provide: HousekeepingConfig, useValue: config.housekeeping },
-      { provide: GatewayConfig, useValue: config.gateway },
-    ];
+    const names = Object.keys(SLICES) as (keyof RingbackConfig)[];
+    const providers = names.map((name) => ({ provide: SLICES[name], useValue: config[name] }));
     return {
       module: ConfigModule,
       global: true,

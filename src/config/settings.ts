@@ -4,37 +4,83 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** One environment variable: its name, its default as text, what it is for, and how its text is read. */
-export interface Setting<T> {
+export interface Setting<T, Name extends string = string> {
+  readonly name: Name;
   readonly fallback: string | undefined;
   /** How the default reads in the documentation, where it isn't simply `fallback`. */
   readonly fallbackNote?: string;
   readonly description: string;
+  /** Empty is a value of its own, and not as if the variable were unset. */
+  readonly emptyIsGiven?: boolean;
   /** Reads the text; throws a `SettingError` that says what would be right. */
   readonly read: (text: string) => T;
 }
 
+/** A sentence, or how it is made in the words of a reader: an option of an embedding application has another name. */
+export type Words = string | ((named: (setting: string) => string) => string);
+
 /** Thrown at boot: names the variable, what is wrong with it and the remedy. */
 export class SettingError extends Error {
   override readonly name: string = 'SettingError';
+  // Private, so that logs show the sentence and nothing besides.
+  readonly #settings: readonly string[];
+  readonly #words: Words;
+
+  constructor(
+    words: Words,
+    { settings = [], cause }: { settings?: readonly string[]; cause?: unknown } = {},
+  ) {
+    super(
+      say(words, (setting) => setting),
+      cause === undefined ? undefined : { cause },
+    );
+    this.#settings = settings;
+    this.#words = words;
+  }
+
+  /** Names of the settings that are wrong. */
+  get settings(): readonly string[] {
+    return this.#settings;
+  }
+
+  /** The same to a reader who knows the settings by other names. */
+  as(named: (setting: string) => string): SettingError {
+    return new SettingError(this.inWords(named), {
+      settings: this.settings.map((setting) => named(setting)),
+      cause: this.cause,
+    });
+  }
+
+  /** What is wrong, in the words of a reader. */
+  inWords(named: (setting: string) => string): string {
+    return say(this.#words, named);
+  }
+}
+
+/** The sentence for a reader. */
+export function say(words: Words, named: (setting: string) => string): string {
+  return typeof words === 'string' ? words : words(named);
 }
 
 /** A setting that has a default. */
-export function setting<T>(
+export function setting<const Name extends string, T>(
+  name: Name,
   fallback: string,
   description: string,
   read: (text: string) => T,
   fallbackNote?: string,
-): Setting<T> {
-  return { fallback, description, read, ...(fallbackNote === undefined ? {} : { fallbackNote }) };
+): Setting<T, Name> {
+  return { name, fallback, description, read, ...(fallbackNote === undefined ? {} : { fallbackNote }) };
 }
 
 /** A setting that may be absent: reads as `undefined` then. */
-export function optional<T>(
+export function optional<const Name extends string, T>(
+  name: Name,
   fallbackNote: string,
   description: string,
   read: (text: string) => T,
-): Setting<T | undefined> {
-  return { fallback: undefined, fallbackNote, description, read };
+): Setting<T | undefined, Name> {
+  return { name, fallback: undefined, fallbackNote, description, read };
 }
 
 export const text = (value: string): string => value;

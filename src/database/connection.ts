@@ -60,7 +60,9 @@ async function checkServer(dataSource: DataSource): Promise<void> {
   );
   const major = Math.floor(Number(server.version) / 10_000);
   if (major < OLDEST_POSTGRES) {
-    throw new SettingError(`DATABASE_URL: PostgreSQL ${major} is too old; use ${OLDEST_POSTGRES} or newer`);
+    throw new SettingError(`DATABASE_URL: PostgreSQL ${major} is too old; use ${OLDEST_POSTGRES} or newer`, {
+      settings: ['DATABASE_URL'],
+    });
   }
   if (server.fsync === 'off') {
     new Logger('Database').warn(

@@ -26,6 +26,7 @@ export async function patiently<T>(step: () => Promise<T>): Promise<T> {
       if (refused && ++refusals >= MOST_REFUSALS)
         throw new SettingError(
           `DATABASE_URL: PostgreSQL refuses the connection: ${messageOf(error)}; check the user, the password and the database`,
+          { settings: ['DATABASE_URL'] },
         );
       if (!refused && !isOutage(error)) throw error;
       const remedy = refused ? ': check the user, the password and the database in DATABASE_URL' : '';

@@ -67,7 +67,7 @@ export function readOptions(options: RingbackOptions): { config: RingbackConfig;
     const roles = new Set([...config.process.roles].filter((role) => role !== 'api' || mount !== null));
     return { config: { ...config, accounts, process: { ...config.process, roles } }, mount };
   } catch (error) {
-    throw error instanceof SettingError ? new SettingError(inOptions(error.message)) : error;
+    throw error instanceof SettingError ? error.as(optionOf) : error;
   }
 }
 
@@ -79,12 +79,14 @@ function checkMount(mount: string, env: Env): void {
   if (!new URL(publicUrl).pathname.replace(/\/+$/, '').endsWith(mount))
     throw new SettingError(
       `publicUrl "${publicUrl}" must end with mount, "${mount}": links in answers and callbacks begin with it`,
+      { settings: ['RINGBACK_PUBLIC_URL'] },
     );
   require(env, 'RINGBACK_API_KEY', 'callers of the mounted routes need a key: rb_ and at least 24 characters');
 }
 
 function require(env: Env, name: keyof Env, remedy: string): void {
-  if (env[name] === undefined) throw new SettingError(`${name} is missing: ${remedy}`);
+  if (env[name] === undefined)
+    throw new SettingError((named) => `${named(name)} is missing: ${remedy}`, { settings: [name] });
 }
 
 function toEnvironment(options: object): Record<string, string | undefined> {
@@ -113,9 +115,4 @@ function optionOf(name: string): string {
     .replace(/^RINGBACK_/, '')
     .toLowerCase()
     .replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
-}
-
-/** A message about variables, in the words of who gave options. */
-function inOptions(message: string): string {
-  return message.replace(/\b(RINGBACK_[A-Z_]+[A-Z]|DATABASE_URL|REDIS_URL)\b/g, optionOf);
 }

@@ -1,5 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { Role } from '../config/env.js';
+import type { Role } from '../config/config.js';
 
 /** A process of this installation, as it last described itself. */
 @Entity('process')

@@ -16,6 +16,7 @@ export async function migrate(pool: pg.Pool): Promise<void> {
     if (!['42501', '3F000'].includes(sqlState(error) ?? '')) throw error;
     throw new SettingError(
       `DATABASE_URL: its user may not make or change the schema ${SCHEMA}, where the queue is: connect as its owner, let the user create schemas in the database, or set REDIS_URL`,
+      { settings: ['DATABASE_URL'] },
     );
   } finally {
     client.release();

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AccountsService } from '../../src/accounts/accounts.service.js';
-import type { Role } from '../../src/config/env.js';
+import type { Role } from '../../src/config/config.js';
 import { App, TEST_KEY } from '../support/app.js';
 import type { Client } from '../support/client.js';
 import { newDatabase, rowsOf } from '../support/database.js';

@@ -2,13 +2,25 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { toConfig } from '../../src/boot.js';
-import { readEnv, unknownVariables } from '../../src/config/env.js';
+import { SLICES } from '../../src/config/config.js';
+import { readEnv, SETTINGS, unknownVariables } from '../../src/config/env.js';
 import { SettingError } from '../../src/config/settings.js';
 import { temporaryFolder } from '../support/service.js';
 
 const KEY = `k:${Buffer.alloc(32).toString('base64')}`;
 const production = { NODE_ENV: 'production', DATABASE_URL: 'postgres://db/ringback' };
+/** Fields that have no value by default. */
+const UNSET = new Set(['proxy', 'upstream', 'authUrl']);
 const config = (source: Record<string, string>) => toConfig(readEnv(source), 'postgres://db/ringback', 8080);
+
+function refusal(read: () => unknown): SettingError {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof SettingError) return error;
+  }
+  throw new Error('nothing was refused');
+}
 
 describe('the environment', () => {
   it('has the defaults of the wire contract', () => {
@@ -45,6 +57,44 @@ describe('the environment', () => {
     };
     expect(() => readEnv(source)).toThrow(SettingError);
     for (const name of Object.keys(source)) expect(() => readEnv(source)).toThrow(`\n  ${name}: `);
+    const { settings } = refusal(() => readEnv(source));
+    expect(settings.toSorted()).toEqual(Object.keys(source).toSorted());
+  });
+
+  it('is refused in the words of whoever knows its settings by other names', () => {
+    const error = refusal(() => readEnv({ RINGBACK_ALLOWED_HOSTS: '10.0.0.1', PORT: 'x' }, 'Wrong'));
+    const renamed = error.as((name) => name.toLowerCase());
+    expect(renamed.settings).toEqual(['port', 'ringback_allowed_hosts']);
+    expect(renamed.message).toBe(
+      [
+        'Wrong',
+        'port: "x" is not a whole number from 0 to 65535',
+        'ringback_allowed_hosts: "10.0.0.1" is no host: an address belongs in ringback_allowed_private',
+      ].join('\n  '),
+    );
+  });
+
+  it('has each setting once, in one slice or in two that share it, and every slice is given whole', () => {
+    const names = Object.values(SLICES).flatMap(({ fields, asked }) =>
+      [...Object.values(asked), ...Object.values(fields)].map(({ name }) => name),
+    );
+    const shared = names.filter((name, at) => names.indexOf(name) !== at);
+    expect(shared).toEqual([
+      'RINGBACK_FAST_START',
+      'RINGBACK_LEASE_S',
+      'RINGBACK_REDISPATCH_S',
+      'RINGBACK_POLL_MS',
+    ]);
+    expect(Object.keys(SETTINGS).toSorted()).toEqual([...new Set(names)].toSorted());
+    const given = config({ RINGBACK_SECRET_KEYS: KEY });
+    for (const [slice, { fields }] of Object.entries(SLICES))
+      expect(given[slice as keyof typeof given]).toMatchObject(
+        Object.fromEntries(
+          Object.keys(fields)
+            .map((field) => [field, expect.anything() as unknown])
+            .filter(([field]) => !UNSET.has(field as string)),
+        ),
+      );
   });
 
   it.each([

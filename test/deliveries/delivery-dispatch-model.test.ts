@@ -103,9 +103,11 @@ class Pair {
 
   /** Two endpoints of one origin, one with a cap of its own and one with a rate. */
   async begin(): Promise<void> {
-    await client.query('TRUNCATE delivery, attempt, endpoint, origin, receiver, account CASCADE');
     await client.query(
-      `UPDATE turn SET served = ''; INSERT INTO account (id, name, slots) VALUES ('a', 'a', 1)`,
+      'TRUNCATE live_delivery, delivery_end, attempt, undelivered, endpoint, origin, receiver, account CASCADE',
+    );
+    await client.query(
+      `UPDATE fairness_cursor SET served = ''; INSERT INTO account (id, name, slots) VALUES ('a', 'a', 1)`,
     );
     const common = { account: 'a', rate: null, maxInFlight: null, disabled: false };
     this.model.endpoints.set('ep_a', { ...common, origin: 'http://p' });
@@ -130,7 +132,7 @@ class Pair {
       case 'dispatch':
         return this.dispatch(given.most, given.start);
       case 'claim':
-        return this.store(this.pick(['hinted'], given.picks), (row) =>
+        return this.store(this.pick(['dispatched'], given.picks), (row) =>
           Object.assign(row, { phase: 'running', dueIn: 60 }),
         );
       case 'retry':
@@ -139,7 +141,7 @@ class Pair {
         );
       case 'lose':
         // A hint that was lost, a worker that went silent, a time that has come.
-        return this.store(this.pick(['hinted', 'running', 'scheduled'], given.picks), (row) => {
+        return this.store(this.pick(['dispatched', 'running', 'scheduled'], given.picks), (row) => {
           row.dueIn = -1_000 + ++this.ticks;
         });
       case 'deliver':
@@ -148,7 +150,7 @@ class Pair {
       case 'be silent':
       case 'be forgotten':
         return this.tell(
-          this.pick(['scheduled', 'ready', 'hinted', 'running', 'held'], given.picks),
+          this.pick(['scheduled', 'ready', 'dispatched', 'running', 'paused'], given.picks),
           given.do,
         );
       case 'disable':
@@ -162,7 +164,7 @@ class Pair {
     }
   }
 
-  /** All obstacles go, and whatever is hinted is delivered: how many rounds it takes until nothing is owed. */
+  /** All obstacles go, and whatever is dispatched is delivered: how many rounds it takes until nothing is owed. */
   async drain(most: number, bound: number): Promise<void> {
     for (const id of ENDPOINTS) await this.change({ do: 'enable', endpoint: id });
     for (let round = 0; this.model.rows.length > 0; round++) {
@@ -177,7 +179,9 @@ class Pair {
         (row) => (row.dueIn = -1_000 + ++this.ticks),
       );
       await this.dispatch(most, BigInt(round) * 0x9e3779b97f4a7c15n);
-      await this.deliver(this.model.rows.filter(({ phase }) => phase === 'hinted' || phase === 'running'));
+      await this.deliver(
+        this.model.rows.filter(({ phase }) => phase === 'dispatched' || phase === 'running'),
+      );
     }
   }
 
@@ -186,20 +190,20 @@ class Pair {
       .filter(({ lane }) => !lane.startsWith('ep_') || this.model.endpoints.has(lane))
       .map(({ lane, account, path, scheduled }): Omit<DeliveryRow, 'id' | 'receiver'> & { path: string } => {
         const to = this.model.endpoints.get(lane);
-        const phase = to?.disabled ? 'held' : scheduled ? 'scheduled' : 'ready';
+        const phase = to?.disabled ? 'paused' : scheduled ? 'scheduled' : 'ready';
         return {
           ...{ lane, phase, path, dueIn: 60, runAt: ++this.ticks, epoch: 0, doubt: 0 },
           ...{ account: to?.account ?? account, origin: to?.origin ?? lane },
         };
       });
     const { rows: stored } = await client.query<{ id: string; receiver: string }>(
-      `INSERT INTO delivery (id, account_id, lane, receiver, endpoint_id, destination, event_type, url, origin, body, phase, due_at, run_at)
-       SELECT gen_random_uuid()::text, r.account, r.lane, CASE WHEN r.lane LIKE 'ep%' THEN 1 ELSE receiver_of(r.account, r.origin || r.path || '?' || r.run_at) END,
-         CASE WHEN r.lane LIKE 'ep%' THEN r.lane END, 'x', 'operation.finished', r.origin, r.origin, '{}', r.phase,
-         CASE WHEN r.phase <> 'held' THEN now() + interval '1 hour' END, timestamptz '2020-01-01' + make_interval(secs => r.run_at)
-       FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[]) WITH ORDINALITY
-         AS r (lane, origin, phase, run_at, account, path, place)
-       ORDER BY place RETURNING seq AS id, receiver`,
+      `INSERT INTO live_delivery (seq, home, account_id, lane, receiver, endpoint_id, origin, phase, look_at, due_at, run_at)
+       SELECT n.seq, n.seq, r.account, r.lane, CASE WHEN r.lane LIKE 'ep%' THEN 1 ELSE receiver_of(r.account, r.origin || r.path || '?' || r.run_at) END,
+         CASE WHEN r.lane LIKE 'ep%' THEN r.lane END, r.origin, r.phase, n.due_at, n.due_at, timestamptz '2020-01-01' + make_interval(secs => r.run_at)
+       FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::text[], $6::text[]) AS r (lane, origin, phase, run_at, account, path)
+       CROSS JOIN LATERAL (
+         SELECT nextval('record_id') AS seq, CASE r.phase WHEN 'paused' THEN 'infinity' ELSE now() + interval '1 hour' END AS due_at) n
+       RETURNING seq AS id, receiver`,
       [
         rows.map((r) => r.lane),
         rows.map((r) => r.origin),
@@ -221,7 +225,7 @@ class Pair {
     this.model.start = BigInt.asIntN(64, start);
     const before = this.flights();
     const { rows } = await client.query<{ id: string; epoch: number }>(
-      `SELECT d.seq AS id, r.epoch FROM dispatch_deliveries($1, interval '1 hour', $2, $3, $4) r JOIN delivery d USING (id)`,
+      `SELECT seq AS id, epoch FROM dispatch_deliveries($1, interval '1 hour', $2, $3, $4)`,
       [most, IN_FLIGHT, UNPROVEN_IN_FLIGHT, this.model.start],
     );
     const expected = this.model.dispatch(most);
@@ -230,7 +234,9 @@ class Pair {
       expected.map(({ id, epoch }) => ({ id, epoch })).sort(byId),
     );
     const { rows: stored } = await client.query(
-      `SELECT seq::integer AS id, lane, origin, phase, epoch, doubt FROM delivery WHERE state = 'Pending' ORDER BY seq`,
+      `SELECT seq::integer AS id, lane, origin, epoch, doubt,
+         CASE WHEN phase <> 'placed' THEN phase WHEN lease_token IS NULL THEN 'dispatched' ELSE 'running' END AS phase
+       FROM live_delivery ORDER BY seq`,
     );
     expect(stored).toEqual(
       [...this.model.rows]
@@ -281,10 +287,9 @@ class Pair {
     this.model.rows = this.model.rows.filter((row) => !rows.includes(row));
     for (const { origin: name } of rows)
       this.model.origins.set(name, { ...UNKNOWN_ORIGIN, ...this.model.origins.get(name), proven: true });
-    await client.query(
-      `UPDATE delivery SET state = 'Delivered', phase = NULL, due_at = NULL WHERE seq = ANY ($1::bigint[])`,
-      [rows.map(({ id }) => id)],
-    );
+    await client.query('DELETE FROM live_delivery WHERE seq = ANY ($1::bigint[])', [
+      rows.map(({ id }) => id),
+    ]);
     await this.storeOrigins();
     await this.tell(rows, 'answer');
   }
@@ -317,9 +322,9 @@ class Pair {
         known.disabled = true;
         await this.store(
           this.model.rows.filter(
-            ({ lane, phase }) => lane === given.endpoint && phase !== 'running' && phase !== 'held',
+            ({ lane, phase }) => lane === given.endpoint && phase !== 'running' && phase !== 'paused',
           ),
-          (row) => (row.phase = 'held'),
+          (row) => (row.phase = 'paused'),
         );
         break;
       case 'enable':
@@ -398,7 +403,13 @@ class Pair {
   private async store(rows: readonly DeliveryRow[], change: (row: DeliveryRow) => unknown): Promise<void> {
     rows.forEach(change);
     await client.query(
-      `UPDATE delivery d SET phase = r.phase, due_at = CASE WHEN r.phase <> 'held' THEN now() + r.due_in * interval '1 minute' END,
+      // Of an attempt, the dispatcher's look may come long before its lease ends.
+      `UPDATE live_delivery d SET phase = CASE WHEN r.phase IN ('dispatched', 'running') THEN 'placed' ELSE r.phase END,
+         lease_token = CASE r.phase WHEN 'running' THEN gen_random_uuid() END, started_at = now(),
+         attempt_count = d.attempt_count + (r.phase = 'running' AND d.lease_token IS NULL)::integer,
+         look_at = now() + CASE WHEN r.phase = 'paused' THEN 'infinity'
+           ELSE interval '1 minute' * CASE WHEN r.phase = 'running' AND d.seq % 2 = 0 THEN least(r.due_in, -1) ELSE r.due_in END END,
+         due_at = now() + CASE WHEN r.phase = 'paused' THEN 'infinity' ELSE interval '1 minute' * r.due_in END,
          run_at = CASE WHEN r.run_at < 1000000 THEN timestamptz '2020-01-01' + make_interval(secs => r.run_at) ELSE d.run_at END
        FROM unnest($1::bigint[], $2::text[], $3::float8[], $4::integer[]) AS r (seq, phase, due_in, run_at) WHERE d.seq = r.seq`,
       [
@@ -412,7 +423,7 @@ class Pair {
 }
 
 describe('the dispatch of deliveries', () => {
-  it('does what its model does, whatever is owed, fails, is lost, held, moved or doubted in between, and leaves nothing behind', async () => {
+  it('does what its model does, whatever is owed, fails, is lost, paused, moved or doubted in between, and leaves nothing behind', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
         const pair = new Pair();
@@ -425,9 +436,11 @@ describe('the dispatch of deliveries', () => {
   }, 180_000);
 
   it('reaches the last lane of an origin, and the lane behind it, though all others always have more', async () => {
-    await client.query('TRUNCATE delivery, attempt, endpoint, origin, receiver, account CASCADE');
     await client.query(
-      `UPDATE turn SET served = ''; INSERT INTO account (id, name, slots) VALUES ('a', 'a', 1)`,
+      'TRUNCATE live_delivery, delivery_end, attempt, undelivered, endpoint, origin, receiver, account CASCADE',
+    );
+    await client.query(
+      `UPDATE fairness_cursor SET served = ''; INSERT INTO account (id, name, slots) VALUES ('a', 'a', 1)`,
     );
     await client.query(
       `INSERT INTO origin (name, proven_at) VALUES ('http://shared', now()), ('http://z', now())`,
@@ -437,46 +450,47 @@ describe('the dispatch of deliveries', () => {
        SELECT 'ep_' || to_char(n, 'FM000'), 'a', 'http://shared', 'http://shared', '', '{}', 'standard' FROM generate_series(1, 60) n`,
     );
     await client.query(
-      `INSERT INTO delivery (id, account_id, lane, endpoint_id, destination, event_type, url, origin, body)
-       SELECT gen_random_uuid()::text, 'a', e.id, e.id, 'x', 'operation.finished', e.url, e.origin, '{}' FROM endpoint e, generate_series(1, 40) n ORDER BY n, e.id`,
+      `INSERT INTO live_delivery (seq, home, account_id, lane, endpoint_id, origin, phase, look_at, due_at)
+       SELECT nextval('record_id'), 1, 'a', e.id, e.id, e.origin, 'ready', now(), now()
+       FROM (SELECT e.* FROM endpoint e, generate_series(1, 40) n ORDER BY n, e.id) e`,
     );
     await client.query(
-      `INSERT INTO delivery (id, account_id, lane, destination, event_type, url, origin, body)
-       VALUES ('z', 'a', 'http://z', 'callback', 'operation.finished', 'http://z', 'http://z', '{}')`,
+      `INSERT INTO live_delivery (seq, home, account_id, lane, origin, phase, look_at, due_at)
+       VALUES (nextval('record_id'), 1, 'a', 'http://z', 'http://z', 'ready', now(), now())`,
     );
     await client.query(
-      `INSERT INTO receiver (lane, receiver, answers) SELECT DISTINCT lane, receiver, true FROM delivery`,
+      `INSERT INTO receiver (lane, receiver, answers) SELECT DISTINCT lane, receiver, true FROM live_delivery`,
     );
     const served = new Set<string>();
     for (let round = 1; round <= 12; round++) {
       const { rows } = await client.query<{ lane: string }>(
-        `SELECT d.lane FROM dispatch_deliveries(10, interval '1 hour', 6, 2, 0) r JOIN delivery d USING (id)`,
+        `SELECT d.lane FROM dispatch_deliveries(10, interval '1 hour', 6, 2, 0) r JOIN live_delivery d USING (seq)`,
       );
       // The origin's room, by however many lanes it is shared.
       expect(rows.filter(({ lane }) => lane.startsWith('ep_'))).toHaveLength(6);
       for (const { lane } of rows) served.add(lane);
       if (round === 1) expect(served).toContain('http://z');
-      await client.query(
-        `UPDATE delivery SET state = 'Delivered', phase = NULL, due_at = NULL WHERE phase = 'hinted'`,
-      );
+      await client.query(`DELETE FROM live_delivery WHERE phase = 'placed'`);
     }
     expect(served.size).toBe(61);
   });
 
   it('gives 300 origins with 20 waiting each their first before any origin its second', async () => {
-    await client.query('TRUNCATE delivery, attempt, endpoint, origin, receiver, account CASCADE');
+    await client.query(
+      'TRUNCATE live_delivery, delivery_end, attempt, undelivered, endpoint, origin, receiver, account CASCADE',
+    );
     await client.query(
       `INSERT INTO origin (name, proven_at) SELECT 'http://' || n, now() FROM generate_series(1, 300) n`,
     );
     await client.query(
-      `INSERT INTO delivery (id, account_id, lane, destination, event_type, url, origin, body)
-       SELECT gen_random_uuid()::text, 'a', k.name, 'callback', 'operation.finished', k.name, k.name, '{}' FROM origin k, generate_series(1, 20) n ORDER BY k.name`,
+      `INSERT INTO live_delivery (seq, home, account_id, lane, origin, phase, look_at, due_at)
+       SELECT nextval('record_id'), 1, 'a', k.name, k.name, 'ready', now(), now() FROM origin k, generate_series(1, 20) n`,
     );
     await client.query(`INSERT INTO receiver (lane, receiver, answers) SELECT name, 1, true FROM origin`);
     for (const total of [200, 400, 600, 800]) {
       await client.query(`SELECT FROM dispatch_deliveries(200, interval '1 hour', 5, 500, 0)`);
       const { rows } = await client.query<{ count: number }>(
-        `SELECT count(*)::integer AS count FROM delivery WHERE phase = 'hinted' GROUP BY origin`,
+        `SELECT count(*)::integer AS count FROM live_delivery WHERE phase = 'placed' GROUP BY origin`,
       );
       const counts = rows.map(({ count }) => count);
       expect(counts.reduce((sum, count) => sum + count, 0)).toBe(total);

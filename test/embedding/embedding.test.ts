@@ -419,6 +419,7 @@ describe('An application that embeds Ringback', () => {
     expect(refusal({ databaseUrl: 'mysql://x' })).toMatch('databaseUrl: it is not a URL');
     expect(refusal({ publicUrl: undefined })).toMatch(/^publicUrl is missing/);
     expect(refusal({ apiKey: undefined })).toMatch(/^apiKey is missing/);
+    expect(refusal({ apiKey: 'rb_short' })).toMatch('; make one: apiKey="rb_$(openssl rand -hex 24)"');
     expect(refusal({ filesUrl: 's3://results/prod' })).toBe('accepted');
     expect(refusal({ filesUrl: 's3://key:secret@results' })).toMatch(/^ {2}filesUrl: it is neither/m);
     expect(refusal({ publicUrl: 'https://example.com/app/callbacks/api/' })).toBe('accepted');

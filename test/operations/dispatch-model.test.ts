@@ -16,7 +16,12 @@ afterAll(() => client.end());
 /** What happens to rows between rounds of dispatch. Numbers pick among what there is. */
 type Step =
   | { readonly do: 'arrive'; readonly rows: readonly Arrival[] }
-  | { readonly do: 'dispatch'; readonly most: number; readonly mostHinted: number; readonly patient: boolean }
+  | {
+      readonly do: 'dispatch';
+      readonly most: number;
+      readonly maxDispatched: number;
+      readonly patient: boolean;
+    }
   | { readonly do: 'claim' | 'end' | 'lose' | 'retry'; readonly picks: readonly number[] }
   | { readonly do: 'resize'; readonly account: string; readonly slots: number };
 
@@ -45,7 +50,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
     do: fc.constant('dispatch' as const),
     most: fc.integer({ min: 1, max: 12 }),
-    mostHinted: fc.integer({ min: 1, max: 20 }),
+    maxDispatched: fc.integer({ min: 1, max: 20 }),
     patient: fc.boolean(),
   }),
   fc.record({
@@ -61,7 +66,7 @@ class Pair {
   private ticks = 0;
 
   async begin(): Promise<void> {
-    await client.query(`TRUNCATE operation, history_entry, account CASCADE; UPDATE turn SET served = ''`);
+    await client.query(`TRUNCATE live_operation, account CASCADE; UPDATE fairness_cursor SET served = ''`);
     await client.query('INSERT INTO account (id, name, slots) SELECT n, n, 2 FROM unnest($1::text[]) n', [
       ACCOUNTS,
     ]);
@@ -75,12 +80,12 @@ class Pair {
       case 'dispatch':
         return this.dispatch(given);
       case 'claim':
-        return this.move(this.pick(['hinted'], given.picks), (row) => {
+        return this.move(this.pick(['dispatched'], given.picks), (row) => {
           Object.assign(row, { phase: 'running', dueIn: 60, attempt: row.attempt + 1 });
         });
       case 'lose':
         // A hint that was lost, a worker that went silent, a time that has come.
-        return this.move(this.pick(['hinted', 'running', 'scheduled'], given.picks), (row) => {
+        return this.move(this.pick(['dispatched', 'running', 'scheduled'], given.picks), (row) => {
           row.dueIn = -1_000 + ++this.ticks;
         });
       case 'retry':
@@ -100,10 +105,10 @@ class Pair {
 
   private async arrive(rows: readonly Arrival[]): Promise<void> {
     const { rows: stored } = await client.query<{ id: string }>(
-      `INSERT INTO operation (rid, account_id, type, face, state, phase, priority, tries, retention, timeout_s, status_text, due_at)
-       SELECT gen_random_uuid()::text, r.account, 'echo', 'native', 'Waiting', r.phase, r.priority, r.tries, 'keep1m', 60, 'Waiting...', now() + interval '1 hour'
-       FROM unnest($1::text[], $2::text[], $3::integer[], $4::integer[]) WITH ORDINALITY AS r (account, phase, priority, tries, place)
-       ORDER BY place RETURNING request_id AS id`,
+      `INSERT INTO live_operation (request_id, account_id, type, phase, priority, tries, look_at, due_at)
+       SELECT nextval('record_id'), r.account, 'echo', r.phase, r.priority, r.tries, now() + interval '1 hour', now() + interval '1 hour'
+       FROM unnest($1::text[], $2::text[], $3::integer[], $4::integer[]) AS r (account, phase, priority, tries)
+       RETURNING request_id AS id`,
       [
         rows.map((row) => row.account),
         rows.map((row) => (row.scheduled ? 'scheduled' : 'ready')),
@@ -123,14 +128,14 @@ class Pair {
     );
   }
 
-  private async dispatch({ most, mostHinted, patient }: Step & { do: 'dispatch' }): Promise<void> {
+  private async dispatch({ most, maxDispatched, patient }: Step & { do: 'dispatch' }): Promise<void> {
     const before = new Map(ACCOUNTS.map((name) => [name, this.model.taken(name)]));
-    const overdue = this.model.rows.filter(({ phase }) => phase === 'hinted').map(({ id }) => id);
+    const overdue = this.model.rows.filter(({ phase }) => phase === 'dispatched').map(({ id }) => id);
     const { rows } = await client.query<{ id: string; epoch: number; again: boolean }>(
       `SELECT request_id AS id, epoch, again FROM dispatch_operations($1, interval '1 hour', $2, make_interval(years => $3))`,
-      [most, mostHinted, patient ? 1 : 0],
+      [most, maxDispatched, patient ? 1 : 0],
     );
-    Object.assign(this.model, { mostHinted, patient });
+    Object.assign(this.model, { maxDispatched, patient });
     for (const { id, again } of rows) expect(again).toBe(overdue.includes(Number(id)));
     const expected = this.model.dispatch(most);
     const byId = (a: { id: number }, b: { id: number }): number => a.id - b.id;
@@ -138,7 +143,7 @@ class Pair {
       expected.map(({ id, epoch }) => ({ id, epoch })).sort(byId),
     );
     const { rows: taken } = await client.query<{ id: string; taken: number }>(
-      `SELECT account_id AS id, count(*)::integer AS taken FROM operation WHERE phase IN ('hinted', 'running') GROUP BY 1`,
+      `SELECT account_id AS id, count(*)::integer AS taken FROM live_operation WHERE phase = 'placed' GROUP BY 1`,
     );
     // More than the slots only where these were lowered under what ran already: then nothing is added.
     for (const { id, taken: count } of taken)
@@ -153,8 +158,11 @@ class Pair {
   private async move(rows: readonly ModelRow[], change: (row: ModelRow) => void): Promise<void> {
     rows.forEach(change);
     await client.query(
-      `UPDATE operation o SET phase = r.phase, due_at = now() + make_interval(mins => r.due_in), attempt = r.attempt,
-         state = CASE WHEN r.phase = 'running' THEN 'Executing' ELSE 'Waiting' END
+      // Of a run, the dispatcher's look may come long before its lease ends.
+      `UPDATE live_operation o SET phase = CASE WHEN r.phase IN ('dispatched', 'running') THEN 'placed' ELSE r.phase END,
+         lease_token = CASE r.phase WHEN 'running' THEN gen_random_uuid() END, attempt = r.attempt,
+         look_at = now() + make_interval(mins => CASE WHEN r.phase = 'running' AND o.request_id % 2 = 0 THEN least(r.due_in, -1) ELSE r.due_in END),
+         due_at = now() + make_interval(mins => r.due_in)
        FROM unnest($1::bigint[], $2::text[], $3::integer[], $4::integer[]) AS r (id, phase, due_in, attempt) WHERE o.request_id = r.id`,
       [
         rows.map(({ id }) => id),
@@ -167,11 +175,9 @@ class Pair {
 
   private async end(rows: readonly ModelRow[]): Promise<void> {
     this.model.rows = this.model.rows.filter((row) => !rows.includes(row));
-    await client.query(
-      `UPDATE operation SET state = CASE state WHEN 'Executing' THEN 'Finished' ELSE 'Canceled' END, phase = NULL, due_at = NULL,
-         finished_at = now() WHERE request_id = ANY ($1::bigint[])`,
-      [rows.map(({ id }) => id)],
-    );
+    await client.query('DELETE FROM live_operation WHERE request_id = ANY ($1::bigint[])', [
+      rows.map(({ id }) => id),
+    ]);
   }
 }
 
@@ -184,24 +190,24 @@ describe('the dispatch of operations', () => {
         for (const next of steps) await pair.take(next);
         // And then all of it, round by round.
         for (let round = 0; round < 3; round++)
-          await pair.take({ do: 'dispatch', most: 5, mostHinted: 12, patient: false });
+          await pair.take({ do: 'dispatch', most: 5, maxDispatched: 12, patient: false });
       }),
       { numRuns: 150 },
     );
   }, 120_000);
 
   it('gives 300 accounts with 20 waiting each their first before any account its second', async () => {
-    await client.query('TRUNCATE operation, history_entry, account CASCADE');
+    await client.query('TRUNCATE live_operation, account CASCADE');
     await client.query(`INSERT INTO account (id, name, slots) SELECT n, n, 5 FROM generate_series(1, 300) n`);
     await client.query(
-      `INSERT INTO operation (rid, account_id, type, face, state, phase, tries, retention, timeout_s, status_text, due_at)
-       SELECT gen_random_uuid()::text, n % 300 + 1, 'echo', 'native', 'Waiting', 'ready', 3, 'keep1m', 60, 'Waiting...', now()
+      `INSERT INTO live_operation (request_id, account_id, type, phase, priority, tries, look_at, due_at)
+       SELECT nextval('record_id'), n % 300 + 1, 'echo', 'ready', 0, 3, now(), now()
        FROM generate_series(0, 5999) n ORDER BY n % 300`,
     );
-    const hinted = `SELECT account_id AS id, count(*)::integer AS count FROM operation WHERE phase = 'hinted' GROUP BY 1`;
+    const dispatched = `SELECT account_id AS id, count(*)::integer AS count FROM live_operation WHERE phase = 'placed' GROUP BY 1`;
     for (const total of [200, 400, 600, 800]) {
       await client.query(`SELECT FROM dispatch_operations(200, interval '1 hour', 800, '0')`);
-      const { rows } = await client.query<{ count: number }>(hinted);
+      const { rows } = await client.query<{ count: number }>(dispatched);
       const counts = rows.map(({ count }) => count);
       expect(counts.reduce((sum, count) => sum + count, 0)).toBe(total);
       expect(counts.length).toBe(Math.min(total, 300));

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import type { DynamicModule, Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from '../../src/app.module.js';
+import { toConfig } from '../../src/boot.js';
 import type { RingbackConfig } from '../../src/config/config.js';
+import { readEnv } from '../../src/config/env.js';
 import { createApp } from '../../src/http/create-app.js';
 import { Client } from './client.js';
 import { newDatabase, redisUrls } from './database.js';
@@ -57,87 +59,42 @@ export class App implements AsyncDisposable {
   }
 }
 
+/** The engine looks after its rows sooner than by default. */
+const SOON = {
+  leaseS: 10,
+  redispatchS: 2,
+  pollMs: 50,
+  fastStart: process.env['RINGBACK_TEST_FAST_START'] !== 'false',
+};
+
+/** The defaults of the service, but for what tests can't wait for or have on this machine. */
 async function testConfig(folder: string, overrides: Overrides): Promise<RingbackConfig> {
   const port = await freePort();
-  const fastStart = process.env['RINGBACK_TEST_FAST_START'] !== 'false';
-  const timing = { leaseS: 10, redispatchS: 2, pollMs: 50, fastStart };
-  const defaults: RingbackConfig = {
-    http: {
-      host: '127.0.0.1',
-      port,
-      publicUrl: `http://127.0.0.1:${port}`,
-      docs: true,
-      bodyIdleS: 15,
-      bodyMinRate: 1024,
-      bodyRateWindowS: 30,
-      answerIdleS: 60,
-      connections: 10_000,
-      connectionsPerAddress: 10_000,
-    },
-    database: { url: overrides.database?.url ?? (await newDatabase()), poolSize: 10 },
+  const url = overrides.database?.url ?? (await newDatabase());
+  const env = readEnv({
+    DATABASE_URL: url,
+    RINGBACK_DATA_DIR: folder,
+    RINGBACK_SECRET_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}`,
+    RINGBACK_API_KEY: TEST_KEY,
+    RINGBACK_ALLOWED_PRIVATE: '127.0.0.0/8,::1/128',
+  });
+  const defaults = toConfig(env, url, port);
+  const different: Overrides = {
+    http: { connectionsPerAddress: 10_000 },
+    database: { poolSize: 10 },
     queue: { redisUrls: redisUrls() },
-    process: { roles: new Set(['api', 'worker', 'gateway']), handlers: [], shutdownGraceS: 1 },
-    operations: {
-      ...timing,
-      concurrency: 50,
-      thinOver: 262_144,
-      ackByPoll: false,
-      cancelGraceS: 5,
-      heldPerAccount: 200,
-      heartbeatS: 15,
-      retention: new Map([
-        ['keep1d', 86_400],
-        ['keep1m', 2_592_000],
-      ]),
-    },
-    deliveries: {
-      ...timing,
-      concurrency: 100,
-      originInFlight: 10,
-      timeoutS: 2,
-      deadlineS: 604_800,
-      schedule: [0.05, 0.05, 0.05],
-    },
-    egress: {
-      allowedPrivate: '127.0.0.0/8,::1/128',
-      allowedHosts: '',
-      allowHttp: false,
-      proxy: undefined,
-      proxyResolves: false,
-      ca: [],
-      httpHosts: undefined,
-      httpBytes: 64 * 1024 * 1024,
-      newHostsPerMinute: 60,
-    },
-    secrets: { keys: `k1:${Buffer.alloc(32, 7).toString('base64')}`, sealBodies: false },
-    accounts: {
-      slots: 20,
-      quotaBytes: 0,
-      quotaWaiting: 0,
-      requestsPerS: 0,
-      firstKey: TEST_KEY,
-      triesPerMinute: 10_000,
-    },
-    files: { folder: join(folder, 'files'), s3: undefined, keptS: 2_592_000 },
-    trm: { zeroId: false, strict: false, requestsPerHour: 100_000, tokenIdleS: 1800 },
-    housekeeping: { everyS: 60, historyS: 90 * 86_400, auditS: 365 * 86_400 },
-    gateway: {
-      upstream: undefined,
-      port: 0,
-      publicUrl: 'http://127.0.0.1',
-      idleS: 600,
-      authUrl: undefined,
-      open: false,
-      batchPaths: ['/batch'],
-      types: 'strings',
-      sharing: 'any',
-    },
+    process: { shutdownGraceS: 1 },
+    accounts: { triesPerMinute: 10_000 },
+    operations: SOON,
+    deliveries: { ...SOON, timeoutS: 2, schedule: [0.05, 0.05, 0.05] },
+    trm: { requestsPerHour: 100_000 },
+    gateway: { port: 0, publicUrl: 'http://127.0.0.1' },
   };
   return Object.fromEntries(
-    Object.entries(defaults).map(([slice, value]) => [
-      slice,
-      { ...(value as object), ...overrides[slice as keyof RingbackConfig] },
-    ]),
+    Object.entries(defaults).map(([name, value]) => {
+      const slice = name as keyof RingbackConfig;
+      return [slice, { ...(value as object), ...different[slice], ...overrides[slice] }];
+    }),
   ) as unknown as RingbackConfig;
 }
 

@@ -1,7 +1,7 @@
 /** What a live row has that is dispatched; `dueIn` is in minutes, past where negative. */
 interface LiveRow {
   readonly id: number;
-  phase: 'scheduled' | 'ready' | 'hinted' | 'running' | 'held';
+  phase: 'scheduled' | 'ready' | 'dispatched' | 'running' | 'paused';
   dueIn: number;
   epoch: number;
 }
@@ -34,27 +34,31 @@ abstract class Rounds<Row extends LiveRow> {
   /** Whether overdue hints may still be in the queue. */
   patient = false;
 
-  /** The rows that a round hints. */
+  /** The rows that a round dispatches. */
   dispatch(most: number): Row[] {
-    this.free(
+    this.rescue(
       this.overdue('running')
         .filter((row) => this.mayRunAgain?.(row) ?? true)
         .slice(0, most),
     );
     for (const row of this.overdue('scheduled')) row.phase = 'ready';
     this.release?.(most);
-    const hinted = [...this.turns(most), ...(this.patient ? [] : this.overdue('hinted').slice(0, most))];
-    for (const row of hinted) Object.assign(row, { phase: 'hinted', dueIn: 60, epoch: row.epoch + 1 });
-    this.note?.(hinted);
-    return hinted;
+    const dispatched = [
+      ...this.turns(most),
+      ...(this.patient ? [] : this.overdue('dispatched').slice(0, most)),
+    ];
+    for (const row of dispatched)
+      Object.assign(row, { phase: 'dispatched', dueIn: 60, epoch: row.epoch + 1 });
+    this.note?.(dispatched);
+    return dispatched;
   }
 
   protected abstract turns(most: number): Row[];
   protected mayRunAgain?(row: Row): boolean;
   protected release?(most: number): void;
-  protected note?(hinted: readonly Row[]): void;
+  protected note?(dispatched: readonly Row[]): void;
 
-  protected free(rows: readonly Row[]): void {
+  protected rescue(rows: readonly Row[]): void {
     for (const row of rows) Object.assign(row, { phase: 'ready', dueIn: -0.5 });
   }
 
@@ -68,12 +72,12 @@ abstract class Rounds<Row extends LiveRow> {
 /** What `dispatch_operations` promises. */
 export class DispatchModel extends Rounds<ModelRow> {
   readonly slots = new Map<string, number>();
-  /** Rows that may be hinted at once. */
-  mostHinted = Infinity;
+  /** Rows that may be dispatched at once. */
+  maxDispatched = Infinity;
   private served = '';
 
   taken(account: string): number {
-    return this.of(account, 'hinted', 'running').length;
+    return this.of(account, 'dispatched', 'running').length;
   }
 
   protected override mayRunAgain(row: ModelRow): boolean {
@@ -82,8 +86,8 @@ export class DispatchModel extends Rounds<ModelRow> {
 
   /** Accounts with room, in a circle from the one served last; the first row of each, then the second of each, … */
   protected turns(most: number): ModelRow[] {
-    const hinted = this.rows.filter(({ phase }) => phase === 'hinted').length;
-    const room = Math.max(0, Math.min(most, this.mostHinted - hinted));
+    const dispatched = this.rows.filter(({ phase }) => phase === 'dispatched').length;
+    const room = Math.max(0, Math.min(most, this.maxDispatched - dispatched));
     const open = circle(this.slots.keys(), this.served)
       .map((account) =>
         this.of(account, 'ready')
@@ -112,7 +116,7 @@ export interface DeliveryRow extends LiveRow {
   readonly receiver: bigint;
   origin: string;
   runAt: number;
-  /** As of when it was hinted. */
+  /** As of when it was dispatched. */
   doubt: Doubt;
 }
 
@@ -170,7 +174,7 @@ export class DeliveryModel extends Rounds<DeliveryRow> {
   /** Where turns inside an origin begin in the next round. */
   start = 0n;
   private served = '';
-  private heldServed = '';
+  private pausedServed = '';
   /** What the database's clock says in a round: later than any other time of the test's. */
   private now = 1_000_000;
   private chosen: Candidate[] = [];
@@ -187,7 +191,7 @@ export class DeliveryModel extends Rounds<DeliveryRow> {
   }
 
   flying(which: (row: DeliveryRow) => boolean): number {
-    return this.rows.filter((row) => (row.phase === 'hinted' || row.phase === 'running') && which(row))
+    return this.rows.filter((row) => (row.phase === 'dispatched' || row.phase === 'running') && which(row))
       .length;
   }
 
@@ -213,29 +217,29 @@ export class DeliveryModel extends Rounds<DeliveryRow> {
     return super.dispatch(most);
   }
 
-  protected override free(rows: readonly DeliveryRow[]): void {
-    super.free(rows);
+  protected override rescue(rows: readonly DeliveryRow[]): void {
+    super.rescue(rows);
     for (const row of rows) row.runAt = this.now;
   }
 
-  /** A lost hint to an endpoint that has moved waits for room there. Held ones of endpoints that are enabled are ready, of those that are gone canceled; some endpoints a round, in a circle. */
+  /** A lost hint to an endpoint that has moved waits for room there. Paused ones of endpoints that are enabled are ready, of those that are gone canceled; some endpoints a round, in a circle. */
   protected override release(most: number): void {
-    for (const row of this.overdue('hinted')
+    for (const row of this.overdue('dispatched')
       .filter(({ lane, origin }) => this.endpoints.has(lane) && this.endpoints.get(lane)!.origin !== origin)
       .slice(0, most))
       Object.assign(row, { phase: 'ready', dueIn: -0.5 });
-    const held = this.rows.filter(({ phase }) => phase === 'held').sort((a, b) => a.id - b.id);
+    const paused = this.rows.filter(({ phase }) => phase === 'paused').sort((a, b) => a.id - b.id);
     const most4 = Math.floor(most / 4);
     const looked = circle(
-      held.map(({ lane }) => lane),
-      this.heldServed,
+      paused.map(({ lane }) => lane),
+      this.pausedServed,
     ).slice(0, most4 + 1);
-    if (looked.length > most4) this.heldServed = looked.at(-1)!;
+    if (looked.length > most4) this.pausedServed = looked.at(-1)!;
     for (const id of looked) {
-      const rows = held.filter(({ lane }) => lane === id).slice(0, most);
+      const rows = paused.filter(({ lane }) => lane === id).slice(0, most);
       const endpoint = this.endpoints.get(id);
       if (!endpoint) this.rows = this.rows.filter((row) => !rows.includes(row));
-      else if (!endpoint.disabled) this.free(rows);
+      else if (!endpoint.disabled) this.rescue(rows);
     }
   }
 
@@ -275,15 +279,15 @@ export class DeliveryModel extends Rounds<DeliveryRow> {
     return rows;
   }
 
-  /** To where its endpoint is now; what is hinted uses up rates, and counts as asking where the origin is unproven. */
-  protected override note(hinted: readonly DeliveryRow[]): void {
+  /** To where its endpoint is now; what is dispatched uses up rates, and counts as asking where the origin is unproven. */
+  protected override note(dispatched: readonly DeliveryRow[]): void {
     for (const { row, doubt } of this.chosen) row.doubt = doubt;
-    for (const row of hinted) {
+    for (const row of dispatched) {
       const endpoint = this.endpoints.get(row.lane);
       row.origin = endpoint?.origin ?? row.origin;
       if (endpoint?.rate) endpoint.rate = 'spent';
     }
-    for (const name of new Set(hinted.map(({ origin }) => origin))) {
+    for (const name of new Set(dispatched.map(({ origin }) => origin))) {
       const origin = this.origins.get(name) ?? UNKNOWN_ORIGIN;
       if (!origin.proven) this.origins.set(name, { ...origin, asked: Math.min(60, origin.asked + 1) });
     }

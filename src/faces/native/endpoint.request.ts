@@ -16,7 +16,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { MOST_THIN_OVER } from '../../config/env.js';
+import { MAX_THIN_OVER } from '../../config/config.js';
 import { EVENT_TYPES, type EventType } from '../../endpoints/events.js';
 import type { SignatureProfile } from '../../signing/signature.js';
 import { CallbackHeaderRequest } from '../callback-header.request.js';
@@ -74,7 +74,7 @@ class EndpointSettingsRequest {
   @IsOptional()
   @IsInt()
   @Min(0)
-  @Max(MOST_THIN_OVER)
+  @Max(MAX_THIN_OVER)
   @ApiInteger()
   thin_over?: number | null;
 

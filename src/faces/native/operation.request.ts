@@ -17,7 +17,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { MOST_THIN_OVER } from '../../config/env.js';
+import { MAX_THIN_OVER } from '../../config/config.js';
 import { IsInstant } from '../../http/instant.js';
 import { OPERATION_STATES, type OperationState } from '../../operations/operation.state.js';
 import { ApiDetail, ApiInteger } from '../../http/api-properties.js';
@@ -43,7 +43,7 @@ export class CallbackRequest {
   @IsOptional()
   @IsInt()
   @Min(0)
-  @Max(MOST_THIN_OVER)
+  @Max(MAX_THIN_OVER)
   @ApiInteger()
   thin_over?: number | null;
 }

@@ -1,0 +1,25 @@
+import { number, optional, setting, url } from '../settings.js';
+import { sliceOf } from '../slice.js';
+
+const SETTINGS = {
+  poolSize: setting(
+    'RINGBACK_DATABASE_POOL',
+    '20',
+    'Connections to PostgreSQL per process, for rows (the PostgreSQL queue backend has a pool of its own of the same size).',
+    number(4, 200),
+  ),
+};
+
+const ASKED = {
+  url: optional(
+    'DATABASE_URL',
+    'an embedded PostgreSQL in RINGBACK_DATA_DIR',
+    'PostgreSQL 14 or newer, `postgres://user:password@host:5432/database`.',
+    url('postgres:', 'postgresql:'),
+  ),
+};
+
+/** The PostgreSQL that owns every row. */
+export abstract class DatabaseConfig extends sliceOf(SETTINGS, ASKED) {
+  abstract readonly url: string;
+}
