@@ -12,12 +12,16 @@ CREATE TABLE record_partition (
   upper bigint NOT NULL,
   opened_at timestamptz,
   closed_at timestamptz,
-  booked_at timestamptz
+  given bigint,
+  retired_at timestamptz,
+  booked_to bigint
 );
 COMMENT ON TABLE record_partition IS 'partitions of the record tables: each has the operations and deliveries of the numbers from lower to before upper';
 COMMENT ON COLUMN record_partition.opened_at IS 'since when its numbers are given';
 COMMENT ON COLUMN record_partition.closed_at IS 'since when they are no longer';
-COMMENT ON COLUMN record_partition.booked_at IS 'when its records were taken off the ledger: they are being dropped';
+COMMENT ON COLUMN record_partition.given IS 'how many of its numbers were given; null until they no longer are';
+COMMENT ON COLUMN record_partition.retired_at IS 'since when its records are too old to be kept: none of them becomes live again';
+COMMENT ON COLUMN record_partition.booked_to IS 'its records below this number are off the ledger; upper: all of them, and they are being dropped';
 
 CREATE TABLE operation (
   request_id bigint PRIMARY KEY DEFAULT nextval('record_id'),

@@ -17,6 +17,11 @@ export function isDeadlock(error: unknown): boolean {
   return state === '40P01' || state === '40001';
 }
 
+/** A row's number is beyond all partitions that there are (23514, which of a CHECK names its constraint). */
+export function isMissingPartition(error: unknown): boolean {
+  return sqlState(error) === '23514' && (error as { constraint?: unknown }).constraint === undefined;
+}
+
 /** PostgreSQL cannot be reached or cannot commit now; what was asked may or may not have happened. */
 export class DatabaseUnavailableError extends Error {
   override readonly name = 'DatabaseUnavailableError';

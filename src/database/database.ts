@@ -2,7 +2,13 @@ import { Injectable } from '@nestjs/common';
 import type pg from 'pg';
 import { DataSource, type QueryRunner } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
-import { asDatabaseError, DatabaseUnavailableError, isDeadlock, sqlState } from './database-errors.js';
+import {
+  asDatabaseError,
+  DatabaseUnavailableError,
+  isDeadlock,
+  isMissingPartition,
+  sqlState,
+} from './database-errors.js';
 import { toDriver } from './parameters.js';
 
 /** Runs one statement and answers its rows. */
@@ -15,14 +21,39 @@ export interface Queryable {
 export class Database implements Queryable {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** A deadlock's victim was rolled back whole, so its statement is sent again. */
+  /**
+   * A deadlock's victim was rolled back whole, so its statement is sent again; so is one whose new rows found no partition, once
+   * that is made: where no worker keeps house, the API goes on accepting.
+   */
   async query<Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> {
     for (let tries = 3; ; tries--) {
       try {
         return await this.once<Row>(sql, parameters);
       } catch (error) {
-        if (!isDeadlock(error) || tries === 1) throw error;
+        const missing = isMissingPartition(error);
+        if ((!missing && !isDeadlock(error)) || tries === 1) throw error;
+        if (missing) await this.once('SELECT make_partitions()', []);
       }
+    }
+  }
+
+  /** Several statements over one connection, each a commit of its own, for what can't be in a transaction. The settings hold for them alone. */
+  async session<T>(settings: Record<string, string>, work: (session: Queryable) => Promise<T>): Promise<T> {
+    const client = await this.client();
+    const query = <Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> =>
+      client.query(sql, toDriver(parameters)).then(({ rows }) => rows as Row[]);
+    let failed = true;
+    try {
+      for (const [name, value] of Object.entries(settings)) await query('SELECT set_config($1, $2, false)', [name, value]);
+      const result = await work({ query });
+      for (const name of Object.keys(settings)) await query(`RESET ${name}`);
+      failed = false;
+      return result;
+    } catch (error) {
+      throw asDatabaseError(error);
+    } finally {
+      // One that still has the settings goes to nobody else.
+      client.release(failed);
     }
   }
 

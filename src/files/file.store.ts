@@ -43,8 +43,9 @@ export class FileStore {
     const rows = await this.database.query(
       `UPDATE file f SET phase = 'stored', size = $2, sha256 = $3, expires_at = CASE
          WHEN f.operation_id IS NULL THEN coalesce($4::timestamptz, now() + make_interval(secs => $5))
-         -- Its operation may have ended without this run, or be gone.
-         ELSE (SELECT CASE WHEN count(*) = 0 THEN now() ELSE max(o.expires_at) END FROM operation o WHERE o.request_id = f.operation_id) END
+         -- It goes with its operation. That may have ended without this run, or be gone.
+         WHEN NOT EXISTS (SELECT FROM live_operation o WHERE o.request_id = f.operation_id)
+           THEN coalesce((SELECT e.expires_at FROM operation_end e WHERE e.request_id = f.operation_id), now()) END
        WHERE id = $1 AND phase <> 'going' RETURNING id`,
       [file.id, file.size, file.sha256, at, seconds],
     );

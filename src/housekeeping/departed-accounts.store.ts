@@ -1,25 +1,28 @@
 import { Injectable } from '@nestjs/common';
 import { Database, type Queryable } from '../database/database.js';
-import { RetentionStore } from '../operations/retention.store.js';
 
 /** Longer than a process may believe a key, and a request that came with it may take: what is accepted meanwhile is swept, too. */
 const LATE = "interval '1 hour'";
 
+/** What is in a partition that is retired goes with it, and is booked there. */
+const KEPT = (number: string): string =>
+  `NOT EXISTS (SELECT FROM record_partition p WHERE p.retired_at IS NOT NULL AND ${number} >= p.lower AND ${number} < p.upper)`;
+
 /** Deletes what deleted accounts have, in rounds, and the accounts last. */
 @Injectable()
 export class DepartedAccounts {
-  constructor(
-    private readonly database: Database,
-    private readonly retention: RetentionStore,
-  ) {}
+  constructor(private readonly database: Database) {}
 
   /** Takes one account at most `most` rows of each kind further, in one commit; answers `most` where there may be more to do, else 0. */
   sweep(most: number): Promise<number> {
     return this.database.transaction(async (tx) => {
       const [account] = await tx.query<{ id: string; late: boolean }>(
         `SELECT a.id, a.deleted_at <= now() - ${LATE} AS late FROM account a
-         WHERE a.deleted_at IS NOT NULL AND (a.deleted_at <= now() - ${LATE}
-           OR EXISTS (SELECT FROM operation o WHERE o.account_id = a.id) OR EXISTS (SELECT FROM delivery d WHERE d.account_id = a.id)
+         WHERE a.deleted_at IS NOT NULL AND (
+           (a.deleted_at <= now() - ${LATE} AND NOT EXISTS (SELECT FROM operation o WHERE o.account_id = a.id)
+             AND NOT EXISTS (SELECT FROM delivery d WHERE d.account_id = a.id))
+           OR EXISTS (SELECT FROM operation o WHERE o.account_id = a.id AND ${KEPT('o.request_id')})
+           OR EXISTS (SELECT FROM delivery d WHERE d.account_id = a.id AND ${KEPT('d.home')})
            OR EXISTS (SELECT FROM file f WHERE f.account_id = a.id AND f.phase <> 'going') OR EXISTS (SELECT FROM endpoint e WHERE e.account_id = a.id)
            OR EXISTS (SELECT FROM idempotency_key k WHERE k.account_id = a.id))
          ORDER BY a.deleted_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
@@ -47,34 +50,25 @@ export class DepartedAccounts {
     );
   }
 
-  /** In whatever state: a worker that runs one finds its lease lost, and stops. */
+  /** In whatever state. */
   private async operations(tx: Queryable, id: string, most: number): Promise<number> {
     const rows = await tx.query<{ request_id: string }>(
-      'SELECT request_id FROM operation WHERE account_id = $1 ORDER BY request_id LIMIT $2 FOR UPDATE SKIP LOCKED',
+      `SELECT o.request_id FROM operation o WHERE o.account_id = $1 AND ${KEPT('o.request_id')} ORDER BY o.request_id LIMIT $2`,
       [id, most],
     );
-    const ids = rows.map((row) => row.request_id);
-    // In a statement of its own: it sees what an end that was waited for owes. Locked in one order, as everywhere.
-    await tx.query('SELECT FROM delivery WHERE operation_id = ANY ($1::bigint[]) ORDER BY seq FOR UPDATE', [
-      ids,
-    ]);
-    await this.retention.remove(tx, ids);
+    if (rows.length > 0) await tx.query('SELECT remove_operations($1)', [rows.map((row) => row.request_id)]);
     return rows.length;
   }
 
   /** Notices, tests, and what was owed by an end that came meanwhile. */
-  private deliveries(tx: Queryable, id: string, most: number): Promise<number> {
-    return count(
-      tx,
-      `WITH gone AS (
-         DELETE FROM delivery WHERE seq IN (
-           SELECT seq FROM delivery WHERE account_id = $1 ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id
-       ), logged AS (
-         DELETE FROM attempt a USING gone g WHERE a.delivery_id = g.id
-       )
-       SELECT id FROM gone`,
+  private async deliveries(tx: Queryable, id: string, most: number): Promise<number> {
+    const rows = await tx.query<{ home: string; seq: string }>(
+      `SELECT d.home, d.seq FROM delivery d WHERE d.account_id = $1 AND ${KEPT('d.home')} ORDER BY d.seq LIMIT $2`,
       [id, most],
     );
+    if (rows.length > 0)
+      await tx.query('SELECT remove_deliveries($1, $2)', [rows.map((row) => row.home), rows.map((row) => row.seq)]);
+    return rows.length;
   }
 
   /** Their bytes go with the sweep of files. */
@@ -96,7 +90,7 @@ export class DepartedAccounts {
     );
   }
 
-  /** The account itself, unless a row that was locked is left. */
+  /** The account itself, unless something is left of it. */
   private async forget(tx: Queryable, id: string): Promise<void> {
     const left = await tx.query(
       `SELECT FROM operation WHERE account_id = $1 UNION ALL SELECT FROM delivery WHERE account_id = $1 LIMIT 1`,

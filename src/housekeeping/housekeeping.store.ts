@@ -53,22 +53,6 @@ export class HousekeepingStore {
     );
   }
 
-  /** Tests of endpoints and notices, which belong to no operation: with their attempts, after the history's time. */
-  async dropNotices(most: number): Promise<number> {
-    return this.count(
-      `WITH gone AS (
-         DELETE FROM delivery WHERE seq IN (
-           SELECT seq FROM delivery WHERE operation_id IS NULL AND state <> 'Pending'
-             AND created_at <= now() - make_interval(secs => $2) ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-         RETURNING id
-       ), logged AS (
-         DELETE FROM attempt a USING gone g WHERE a.delivery_id = g.id
-       )
-       SELECT id FROM gone`,
-      [most, this.config.historyS],
-    );
-  }
-
   dropAudit(most: number): Promise<number> {
     return this.count(
       `DELETE FROM audit WHERE id IN (
@@ -100,7 +84,7 @@ export class HousekeepingStore {
          DELETE FROM signing_secret WHERE expires_at <= now() - interval '1 day'
        ), calls AS (
          DELETE FROM origin_call c WHERE NOT EXISTS (
-           SELECT FROM operation o WHERE o.request_id = c.request_id AND o.lease_token = c.lease_token)
+           SELECT FROM live_operation o WHERE o.request_id = c.request_id AND o.lease_token = c.lease_token)
        ), recoveries AS (
          DELETE FROM recovery WHERE finished_at <= now() - make_interval(secs => $1)
        )

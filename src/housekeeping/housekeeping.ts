@@ -8,10 +8,13 @@ import type { Follower } from '../queues/hint-processor.js';
 import { DepartedAccounts } from './departed-accounts.store.js';
 import { HousekeepingDispatcher } from './housekeeping.dispatcher.js';
 import { HousekeepingStore, ROUND_S } from './housekeeping.store.js';
+import { PartitionStore } from './partition.store.js';
 
 /** Rows one statement takes at the most: short commits, that no other waits for. */
 const MOST = 500;
 const MOST_ENTRIES = 10_000;
+/** Numbers of records that are booked off in one commit. */
+const MOST_NUMBERS = 100_000;
 
 /** Deletes what has expired. Every step is a commit of its own, after which another process could go on. */
 @Injectable()
@@ -22,6 +25,7 @@ export class Housekeeping implements Follower {
 
   constructor(
     private readonly store: HousekeepingStore,
+    private readonly partitions: PartitionStore,
     private readonly retention: RetentionStore,
     private readonly departed: DepartedAccounts,
     private readonly files: FilesService,
@@ -54,20 +58,37 @@ export class Housekeeping implements Follower {
 
   private async sweep(): Promise<boolean> {
     const until = performance.now() + ROUND_S * 1000;
+    // Before all else: without them nothing is accepted.
+    await this.partitions.make();
     // Before the files, whose bytes then go in the same round.
     await this.all(MOST, until, (most) => this.departed.sweep(most));
     const swept = {
       operations: await this.all(MOST, until, (most) => this.retention.sweep(most)),
       files: await this.all(MOST, until, (most) => this.files.sweep(most)),
-      notices: await this.all(MOST, until, (most) => this.store.dropNotices(most)),
       keys: await this.all(MOST, until, (most) => this.store.dropKeys(most)),
     };
     await this.all(MOST_ENTRIES, until, (most) => this.ledger.addUp(most));
     await this.all(MOST_ENTRIES, until, (most) => this.store.dropReceivers(most));
     await this.all(MOST_ENTRIES, until, (most) => this.store.dropAudit(most));
     await this.store.dropSmall();
-    if (Object.values(swept).some((count) => count > 0)) this.logger.log({ msg: 'housekeeping', ...swept });
+    const tables = await this.dropOld(until);
+    if (tables > 0 || Object.values(swept).some((count) => count > 0))
+      this.logger.log({ msg: 'housekeeping', ...swept, tables });
     return performance.now() >= until && !this.stopping;
+  }
+
+  /** Whole partitions, which the others of the round don't wait for; a lock that can't be had is tried again in the next. */
+  private async dropOld(until: number): Promise<number> {
+    try {
+      await this.partitions.rotate();
+      await this.partitions.retire();
+      await this.all(MOST_NUMBERS, until, (most) => this.partitions.bookOff(most));
+      return await this.partitions.drop(until);
+    } catch (error) {
+      const reason = error instanceof Error ? String(error.cause ?? error) : String(error);
+      this.logger.warn(`old records are kept until the next round: ${reason}`);
+      return 0;
+    }
   }
 
   /** Repeats a step while it finds as many rows as it may, within the round's time. */

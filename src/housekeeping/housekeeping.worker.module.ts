@@ -6,12 +6,14 @@ import { Housekeeping } from './housekeeping.js';
 import { HousekeepingDispatcher } from './housekeeping.dispatcher.js';
 import { HousekeepingProcessor } from './housekeeping.processor.js';
 import { HousekeepingStore } from './housekeeping.store.js';
+import { PartitionStore } from './partition.store.js';
 
 /** Deletes what has expired, in processes that are workers. */
 @Module({
   imports: [OperationsModule, FilesModule],
   providers: [
     HousekeepingStore,
+    PartitionStore,
     DepartedAccounts,
     HousekeepingDispatcher,
     Housekeeping,

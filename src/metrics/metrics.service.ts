@@ -39,8 +39,8 @@ export class MetricsService implements OnApplicationBootstrap, OnApplicationShut
     'ringback_queue_age_seconds',
     'How long the first Waiting operation has waited for a slot and a worker',
   );
-  private readonly owedAge = this.gauge(
-    'ringback_owed_age_seconds',
+  private readonly undeliveredAge = this.gauge(
+    'ringback_undelivered_age_seconds',
     'How long the first delivery has waited for room and a worker',
   );
   private readonly slots = this.gauge('ringback_slots_used', 'Slots that are taken, over all accounts');
@@ -112,7 +112,7 @@ export class MetricsService implements OnApplicationBootstrap, OnApplicationShut
       // What is no longer known must not look as if it were.
       for (const gauge of [this.accepted, this.balanced, this.overdue]) gauge.remove();
       for (const gauge of [this.operations, this.deliveries]) gauge.reset();
-      for (const gauge of [this.queueAge, this.owedAge, this.slots]) gauge.remove();
+      for (const gauge of [this.queueAge, this.undeliveredAge, this.slots]) gauge.remove();
       this.up.set(0);
     } finally {
       const now = performance.now();
@@ -133,7 +133,7 @@ export class MetricsService implements OnApplicationBootstrap, OnApplicationShut
     this.balanced.set(isBalanced(ledger) ? 1 : 0);
     this.overdue.set(ledger.oldestOverdueS);
     this.queueAge.set(ledger.oldestWaitingS);
-    this.owedAge.set(ledger.oldestOwedS);
+    this.undeliveredAge.set(ledger.oldestUndeliveredS);
     this.slots.set(ledger.slotsUsed);
   }
 

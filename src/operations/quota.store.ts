@@ -25,8 +25,9 @@ export class QuotaStore {
   async bytesOf(accountId: string): Promise<number> {
     const [row] = await this.database.query<{ bytes: string }>(
       `SELECT (SELECT coalesce(sum(size), 0) FROM file WHERE account_id = $1 AND phase <> 'going')
-         + (SELECT coalesce(sum(coalesce(pg_column_size(input), 0) + coalesce(pg_column_size(result), 0)
-             + coalesce(pg_column_size(custom), 0)), 0) FROM operation WHERE account_id = $1)
+         + (SELECT coalesce(sum(coalesce(pg_column_size(o.input), 0) + coalesce(pg_column_size(e.result), 0)
+             + coalesce(pg_column_size(e.custom), 0)), 0)
+           FROM operation o LEFT JOIN operation_end e ON e.request_id = o.request_id WHERE o.account_id = $1)
          + (SELECT coalesce(sum(pg_column_size(body)), 0) FROM delivery WHERE account_id = $1) AS bytes`,
       [accountId],
     );
@@ -37,9 +38,9 @@ export class QuotaStore {
   async waitingOf(accountId: string, most: number): Promise<number> {
     const [row] = await this.database.query<{ count: number }>(
       `SELECT count(*)::integer AS count FROM (
-         SELECT FROM operation WHERE account_id = $1 AND phase = 'ready'
-         UNION ALL SELECT FROM operation WHERE account_id = $1 AND phase IN ('hinted', 'running') AND phase = 'hinted'
-         UNION ALL SELECT FROM operation WHERE account_id = $1 AND phase = 'scheduled'
+         SELECT FROM live_operation WHERE account_id = $1 AND phase = 'ready'
+         UNION ALL SELECT FROM live_operation WHERE account_id = $1 AND phase = 'placed' AND lease_token IS NULL
+         UNION ALL SELECT FROM live_operation WHERE account_id = $1 AND phase = 'scheduled'
          LIMIT $2) waiting`,
       [accountId, most],
     );
@@ -48,8 +49,8 @@ export class QuotaStore {
 
   async executingOf(accountId: string): Promise<number> {
     const [row] = await this.database.query<{ count: number }>(
-      `SELECT count(*)::integer AS count FROM operation
-       WHERE account_id = $1 AND phase IN ('hinted', 'running') AND phase = 'running'`,
+      `SELECT count(*)::integer AS count FROM live_operation
+       WHERE account_id = $1 AND phase = 'placed' AND lease_token IS NOT NULL`,
       [accountId],
     );
     return row!.count;

@@ -28,7 +28,7 @@ describe('the ledger', { timeout: 120_000 }, () => {
         deliveries: { pending: 0, delivered: 1, exhausted: 1, canceled: 0 },
         oldest_overdue_s: 0,
         oldest_waiting_s: 0,
-        oldest_owed_s: 0,
+        oldest_undelivered_s: 0,
       },
     ]);
   });

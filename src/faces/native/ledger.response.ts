@@ -44,7 +44,7 @@ export class LedgerResponse {
   /** Seconds that the first Waiting operation has waited for a slot and a worker. */
   oldest_waiting_s: number;
   /** Seconds that the first delivery has waited for its origin's room and a worker. */
-  oldest_owed_s: number;
+  oldest_undelivered_s: number;
 
   static from(ledger: Ledger): LedgerResponse {
     const { waiting, executing, finished, failed, canceled } = ledger;
@@ -57,7 +57,7 @@ export class LedgerResponse {
       deliveries: { pending, delivered, exhausted, canceled: deliveriesCanceled },
       oldest_overdue_s: ledger.oldestOverdueS,
       oldest_waiting_s: ledger.oldestWaitingS,
-      oldest_owed_s: ledger.oldestOwedS,
+      oldest_undelivered_s: ledger.oldestUndeliveredS,
     };
   }
 }
