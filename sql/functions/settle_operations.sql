@@ -8,6 +8,7 @@ LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = fo
 #variable_conflict use_column
 DECLARE
   ids bigint[]; tokens uuid[]; doubts integer[];
+  wait boolean := operations_wait();
 BEGIN
   IF starts IS NOT NULL THEN
     WITH start AS MATERIALIZED (
@@ -85,6 +86,6 @@ BEGIN
     SELECT t.seq, t.request_id, t.account_id, t.request_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
     FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p
   )
-  SELECT s.request_id, c.seq, coalesce(c.starts, false), coalesce(NOT c.starts AND NOT c.silent, false) OR s.request_id IN (SELECT t.request_id FROM telling t), w.wait
-  FROM settled s LEFT JOIN calling c USING (request_id) CROSS JOIN (SELECT operations_wait() AS wait) w;
+  SELECT s.request_id, c.seq, coalesce(c.starts, false), coalesce(NOT c.starts AND NOT c.silent, false) OR s.request_id IN (SELECT t.request_id FROM telling t), wait
+  FROM settled s LEFT JOIN calling c USING (request_id);
 END $$;
