@@ -1,6 +1,8 @@
 import pg from 'pg';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Database } from '../../src/database/database.js';
+import { DeliveryStore } from '../../src/deliveries/delivery.store.js';
+import { OperationStore } from '../../src/operations/operation.store.js';
 import { App } from '../support/app.js';
 import { newDatabase, rowsOf } from '../support/database.js';
 import { Receiver } from '../support/receiver.js';
@@ -104,6 +106,35 @@ describe('the dispatch', () => {
         expect(read.map(({ name }) => name).filter((name) => unfit.includes(name))).toEqual([]);
       } finally {
         await dispatcher.end();
+      }
+    },
+  );
+
+  it.each([
+    ['operations', 7164225002, OperationStore],
+    ['deliveries', 7164225003, DeliveryStore],
+  ])(
+    'of %s waits for no other process, and comes again for what that one may not have seen',
+    async (_, lock, store) => {
+      await using receiver = await Receiver.answering(200);
+      // Nothing else asks for a round in time.
+      const loop = { pollMs: 600_000 };
+      await using app = await App.start({ operations: { ...loop, leaseS: 7_200 }, deliveries: loop });
+      const dispatch = vi.spyOn(store.prototype, 'dispatch');
+      const other = new pg.Client({ connectionString: app.databaseUrl });
+      await other.connect();
+      try {
+        await other.query('SELECT pg_advisory_lock($1)', [lock]);
+        await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
+        const refused = (): number =>
+          dispatch.mock.settledResults.filter(({ value }) => value === null).length;
+        await expect.poll(refused).toBeGreaterThan(1);
+        expect(receiver.all).toEqual([]);
+        await other.query('SELECT pg_advisory_unlock($1)', [lock]);
+        await receiver.received(1);
+      } finally {
+        dispatch.mockRestore();
+        await other.end();
       }
     },
   );
