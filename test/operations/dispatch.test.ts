@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { describe, expect, it, vi } from 'vitest';
 import { Database } from '../../src/database/database.js';
@@ -138,6 +139,29 @@ describe('the dispatch', () => {
       }
     },
   );
+
+  it('gives a run and an attempt to others when their leases end, though hints live longer', async () => {
+    const database = await newDatabase();
+    await rowsOf(
+      database,
+      `INSERT INTO account (id, name, slots) VALUES ('a', 'a', 1);
+       INSERT INTO live_operation (request_id, account_id, type, phase, priority, tries, look_at, due_at) VALUES (1, 'a', 'echo', 'ready', 0, 3, now(), now())`,
+    );
+    await insertDeliveries(database, `SELECT 'a', 'http://o', NULL, 'ready', now()`);
+    for (const epoch of [1, 2])
+      for (const [round, claim, id] of [
+        [DISPATCH_OPERATIONS, 'claim_operations', 'request_id'],
+        [DISPATCH_DELIVERIES, 'claim_deliveries', 'seq'],
+      ] as const) {
+        const [row] = await rowsOf<{ id: string; epoch: number }>(
+          database,
+          `SELECT ${id} AS id, epoch FROM ${round}`,
+        );
+        expect(row!.epoch).toBe(epoch);
+        const hint = JSON.stringify([{ [id]: row!.id, epoch, token: randomUUID() }]);
+        await rowsOf(database, `SELECT FROM ${claim}($1, '0')`, [hint]);
+      }
+  });
 
   it('of others does not wait for a row that somebody has locked', async () => {
     const database = await newDatabase();
