@@ -61,10 +61,10 @@ BEGIN
     FROM calling c
   ), called_live AS (
     -- One that starts is attempt 1, under way from this commit on.
-    INSERT INTO live_delivery (seq, home, account_id, operation_id, lane, receiver, origin, phase, epoch, look_at, due_at, run_at,
+    INSERT INTO live_delivery (seq, home, account_id, operation_id, lane, receiver, origin, phase, look_at, due_at, run_at,
       lease_token, doubt, attempt_count, schedule_step, started_at)
     SELECT c.seq, c.request_id, c.account_id, c.request_id, c.origin, receiver_of(c.account_id, c.url), c.origin,
-      CASE WHEN c.silent THEN 'scheduled' WHEN c.starts THEN 'placed' ELSE 'ready' END, c.starts::integer, n.next, n.next, c.run_at,
+      CASE WHEN c.silent THEN 'scheduled' WHEN c.starts THEN 'placed' ELSE 'ready' END, n.next, n.next, c.run_at,
       CASE WHEN c.starts THEN c.token END, CASE WHEN c.starts THEN c.doubt ELSE 0 END, c.starts::integer, c.starts::integer,
       CASE WHEN c.starts THEN now() END
     FROM calling c CROSS JOIN LATERAL (SELECT CASE WHEN c.starts THEN now() + lease ELSE c.run_at END AS next) n
