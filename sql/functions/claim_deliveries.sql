@@ -40,5 +40,6 @@ BEGIN
   SELECT r.delivery, c.d, c.headers, c.retry_schedule, c.signature_profile, c.client_certificate
   FROM claimed c
   CROSS JOIN LATERAL (SELECT r AS delivery FROM delivery r WHERE r.home = c.home AND r.seq = c.seq LIMIT 1) r
-  CROSS JOIN ended;
+  -- Evaluated before the rest, and so also where nothing is claimed: a join would leave it out then.
+  WHERE (SELECT e.count FROM ended e) >= 0;
 END $$;
