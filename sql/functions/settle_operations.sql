@@ -8,15 +8,10 @@ LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = fo
 #variable_conflict use_column
 DECLARE
   ids bigint[]; tokens uuid[]; doubts integer[];
+  wait boolean := operations_wait();
 BEGIN
   IF starts IS NOT NULL THEN
-    WITH start AS MATERIALIZED (
-      SELECT * FROM ROWS FROM (json_to_recordset(starts) AS (request_id bigint, token uuid, account_id text, origin text, url text))
-        WITH ORDINALITY AS s (request_id, token, account_id, origin, url, nth)
-    )
-    SELECT array_agg(s.request_id), array_agg(s.token), array_agg(f.doubt) INTO ids, tokens, doubts
-    FROM start s JOIN first_attempts((SELECT array_agg(s.origin ORDER BY s.nth) FROM start s),
-      (SELECT array_agg(receiver_of(s.account_id, s.url) ORDER BY s.nth) FROM start s), in_flight) f USING (nth);
+    SELECT array_agg(f.request_id), array_agg(f.token), array_agg(f.doubt) INTO ids, tokens, doubts FROM first_attempts(starts, in_flight) f;
   END IF;
   RETURN QUERY
   WITH ending AS MATERIALIZED (
@@ -85,6 +80,6 @@ BEGIN
     SELECT t.seq, t.request_id, t.account_id, t.request_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
     FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p
   )
-  SELECT s.request_id, c.seq, coalesce(c.starts, false), coalesce(NOT c.starts AND NOT c.silent, false) OR s.request_id IN (SELECT t.request_id FROM telling t), w.wait
-  FROM settled s LEFT JOIN calling c USING (request_id) CROSS JOIN (SELECT operations_wait() AS wait) w;
+  SELECT s.request_id, c.seq, coalesce(c.starts, false), coalesce(NOT c.starts AND NOT c.silent, false) OR s.request_id IN (SELECT t.request_id FROM telling t), wait
+  FROM settled s LEFT JOIN calling c USING (request_id);
 END $$;
