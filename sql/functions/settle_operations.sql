@@ -32,10 +32,11 @@ BEGIN
     SELECT s.request_id, s.state, s.attempt, s.progress, s.started_at, s.finished_at, s.expires_at, s.status_text, s.result, s.custom,
       s.error_code, s.error_message, s.file_id,
       concat_ws(E'\n', s.transitions, transition(s.state, coalesce(s.error_message, s.status_text), s.progress, s.stack))
-    FROM settled s
+    FROM settled s RETURNING request_id
   ), noted AS (
-    -- What the callers of the gateway wait for in the details.
-    INSERT INTO history_entry (operation_id, kind, text) SELECT s.request_id, 'log', 'done' FROM settled s WHERE s.face = 'bgrs'
+    -- What the callers of the gateway wait for in the details: after the entry of the end, which has its id by then.
+    INSERT INTO history_entry (operation_id, kind, text)
+    SELECT e.request_id, 'log', 'done' FROM ended e JOIN settled s USING (request_id) WHERE s.face = 'bgrs'
   ), booked AS (
     INSERT INTO ledger_entry (type, state, ended, destined) SELECT s.type, s.state, count(*), count(s.callback) FROM settled s GROUP BY s.type, s.state
   ), kept AS (
