@@ -19,7 +19,7 @@ const ROUNDS = 100;
 interface Course {
   readonly scenario: Scenario;
   readonly dispatcher: pg.Client;
-  /** Puts back what was hinted: what that costs isn't the dispatcher's. */
+  /** Puts back what was dispatched: what that costs isn't the dispatcher's. */
   readonly other: pg.Client;
   readonly pid: number;
   readonly backend: QueueBackend;
@@ -109,7 +109,7 @@ async function run(kind: Kind, course: Course, counts: boolean): Promise<void> {
     course.rounds.push(performance.now() - startedAt);
   }
   if (rows.length !== Math.min(MOST, scenario.rows))
-    throw new Error(`${scenario.name}: ${rows.length} were hinted, not ${MOST}`);
+    throw new Error(`${scenario.name}: ${rows.length} were dispatched, not ${MOST}`);
   await Promise.all([other.query(kind.reset), queue.drain()]);
 }
 

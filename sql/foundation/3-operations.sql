@@ -122,7 +122,7 @@ CREATE TABLE live_operation (
 CREATE INDEX live_operation_ready ON live_operation (account_id, priority DESC, request_id) WHERE phase = 'ready';
 CREATE INDEX live_operation_placed ON live_operation (account_id) WHERE phase = 'placed';
 CREATE INDEX live_operation_look ON live_operation (phase, look_at) WHERE phase IN ('scheduled', 'placed');
-CREATE INDEX live_operation_scheduled ON live_operation (account_id) WHERE phase = 'scheduled';
+CREATE INDEX live_operation_scheduled ON live_operation (account_id, request_id) WHERE phase = 'scheduled';
 CREATE INDEX live_operation_canceling ON live_operation (cancel_at) WHERE cancel_at IS NOT NULL;
 COMMENT ON TABLE live_operation IS 'an operation that hasn''t ended';
 COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at; ready: may be dispatched; placed: has a slot, and is dispatched while it has no lease, running while it has one';

@@ -5,6 +5,7 @@ import { Lookout } from '../queues/lookout.js';
 import { DeliveryHints } from '../queues/queues.module.js';
 import { DUE_DELIVERIES } from './due-deliveries.js';
 import { DeliveryStore } from './delivery.store.js';
+import { FirstAttempts } from './first-attempts.js';
 
 /** Rows one round takes at the most. */
 const MOST = 200;
@@ -15,6 +16,7 @@ export class DeliveryDispatcher extends DispatchLoop {
   constructor(
     private readonly store: DeliveryStore,
     private readonly hints: DeliveryHints,
+    private readonly firstAttempts: FirstAttempts,
     config: DeliveryConfig,
     lookout: Lookout,
   ) {
@@ -22,10 +24,12 @@ export class DeliveryDispatcher extends DispatchLoop {
     store.onWaiting(() => this.wake());
   }
 
-  protected async round(): Promise<boolean> {
+  protected async round(): Promise<boolean | 'refused'> {
     const queue = await this.hints.look();
     if (queue === 'away' || queue === 'full') return false;
     const hints = await this.store.dispatch(MOST);
+    this.firstAttempts.yields = hints === null;
+    if (hints === null) return 'refused';
     await this.hints.send(hints);
     return hints.length >= MOST;
   }

@@ -9,7 +9,7 @@ import { rideOut } from '../database/ride-out.js';
 import { Rows } from '../database/rows.js';
 import type { Hint } from '../queues/hint.js';
 import type { SignatureProfile } from '../signing/signature.js';
-import { AttemptEntity, DeliveryEntity } from './delivery.entity.js';
+import { DeliveryEntity } from './delivery.entity.js';
 import { type DeliveryState } from './delivery.state.js';
 
 /** An endpoint that has done nothing but fail for so long, seconds, is disabled: 5 days. */
@@ -70,7 +70,9 @@ interface ClaimRow {
 }
 
 /** A delivery that may be leased to this process, or the callback of an operation that this process ended. */
-export type GivenBack = { readonly token: string } & ({ readonly seq: string } | { readonly operationId: string });
+export type GivenBack = { readonly token: string } & (
+  { readonly seq: string } | { readonly operationId: string }
+);
 
 /** An attempt that was recorded by us. */
 export interface Recorded {
@@ -108,26 +110,12 @@ export interface AttemptRecord {
   readonly retryAfterS: number | null;
 }
 
-export interface DeliveryFilter {
-  readonly status?: DeliveryState | undefined;
-  readonly endpoint?: string | undefined;
-  /** Request id of an operation. */
-  readonly operationId?: string | undefined;
-  readonly since?: Date | undefined;
-  readonly until?: Date | undefined;
-  /** Sequence number to go on after. */
-  readonly after: string;
-  readonly limit: number;
-}
-
-/** Every statement on deliveries and attempts. Times are decided by PostgreSQL's `now()`. */
+/** Every statement that changes deliveries and attempts. Times are decided by PostgreSQL's `now()`. */
 @Injectable()
 export class DeliveryStore {
   private readonly claims = new GroupCommit((hints: Hint[]) => this.claimMany(hints));
   private readonly returns = new GroupCommit((hints: Hint[]) => this.returnMany(hints));
-  private readonly givingBack = new GroupCommit(
-    (given: GivenBack[]) => this.giveBackMany(given),
-  );
+  private readonly givingBack = new GroupCommit((given: GivenBack[]) => this.giveBackMany(given));
   private readonly recordings = new GroupCommit((records: AttemptRecord[]) => this.recordAttempts(records), {
     rowOf: (record) => record.seq,
   });
@@ -239,10 +227,13 @@ export class DeliveryStore {
     return given.map(() => undefined);
   }
 
-  /** Finds due deliveries within their origins' caps and answers the hints to send; after an outage it first spares leases. */
-  async dispatch(most: number): Promise<Hint[]> {
-    return this.database.query<Hint>(
-      'SELECT * FROM dispatch_deliveries(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, $4, $6)',
+  /**
+   * Finds due deliveries within their origins' caps and answers the hints to send; after an outage it first spares leases. Null where
+   * somebody else dispatches.
+   */
+  async dispatch(most: number): Promise<Hint[] | null> {
+    const rows = await this.database.query<{ id: string | null; epoch: number }>(
+      'SELECT seq AS id, epoch FROM dispatch_deliveries(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, $4, $6)',
       [
         most,
         this.config.redispatchS,
@@ -253,6 +244,7 @@ export class DeliveryStore {
         randomBytes(8).readBigInt64BE(),
       ],
     );
+    return rows[0]?.id === null ? null : (rows as Hint[]);
   }
 
   private async returnMany(hints: Hint[]): Promise<void[]> {
@@ -267,26 +259,26 @@ export class DeliveryStore {
   /**
    * One attempt now, of an Exhausted delivery or a waiting Pending one; `again` of a Delivered one too. A Pending one's schedule
    * goes on afterwards. What was delivered, and what its caller has read, stays so if the attempt fails: `delivered_at` and
-   * `given_up_reason` keep it. Null when the delivery is in no state for it.
+   * `given_up_reason` keep it. False when the delivery is in no state for it.
    */
-  async redeliver(accountId: string, id: string, again: boolean): Promise<DeliveryEntity | null> {
+  async redeliver(accountId: string, id: string, again: boolean): Promise<boolean> {
     const rows = await this.database.query(
-      `SELECT FROM requeue_deliveries(ARRAY(SELECT seq FROM delivery WHERE account_id = $1 AND id = $2), 'manual', $3)`,
+      `SELECT FROM find_delivery($1, $2) d CROSS JOIN LATERAL requeue_deliveries(ARRAY[d.home], ARRAY[d.seq], 'manual', $3)`,
       [accountId, id, again],
     );
-    return rows.length > 0 ? this.find(accountId, id) : null;
+    return rows.length > 0;
   }
 
   /**
    * Gives a Pending delivery up, also one in flight (its attempt's outcome is then unknown); one that was delivered before is
-   * Delivered as it was. Null when it isn't Pending.
+   * Delivered as it was. False when it isn't Pending.
    */
-  async cancel(accountId: string, id: string): Promise<DeliveryEntity | null> {
+  async cancel(accountId: string, id: string): Promise<boolean> {
     const rows = await this.database.query(
-      `SELECT FROM cancel_deliveries(ARRAY(SELECT seq FROM delivery WHERE account_id = $1 AND id = $2), 'canceled')`,
+      `SELECT FROM find_delivery($1, $2) d CROSS JOIN LATERAL cancel_deliveries(ARRAY[d.seq], 'canceled')`,
       [accountId, id],
     );
-    return rows.length > 0 ? this.find(accountId, id) : null;
+    return rows.length > 0;
   }
 
   /**
@@ -337,43 +329,6 @@ export class DeliveryStore {
        SELECT seq, seq, $2, $3, $3, $5, 'ready', 'test', now(), now() FROM numbered`,
       [test.id, test.accountId, test.endpointId, test.url, test.origin, test.body],
     );
-  }
-
-  async find(accountId: string, id: string): Promise<DeliveryEntity | null> {
-    const [row] = await this.database.query<object>(
-      'SELECT * FROM delivery_view WHERE account_id = $1 AND id = $2',
-      [accountId, id],
-    );
-    return row ? this.rows.to(DeliveryEntity, row) : null;
-  }
-
-  /** The log of one delivery, oldest attempt first. */
-  async attempts(deliveryId: string): Promise<AttemptEntity[]> {
-    const rows = await this.database.query<object>(
-      'SELECT * FROM attempt_view WHERE delivery_id = $1 ORDER BY number',
-      [deliveryId],
-    );
-    return rows.map((row) => this.rows.to(AttemptEntity, row));
-  }
-
-  async list(accountId: string, filter: DeliveryFilter): Promise<DeliveryEntity[]> {
-    const parameters: unknown[] = [accountId, filter.after, filter.limit];
-    const conditions = ['account_id = $1', 'seq > $2'];
-    const add = (condition: string, value: unknown): void => {
-      if (value === undefined) return;
-      parameters.push(value);
-      conditions.push(`${condition} $${parameters.length}`);
-    };
-    add('state =', filter.status);
-    add('endpoint_id =', filter.endpoint);
-    add('operation_id =', filter.operationId);
-    add('created_at >=', filter.since);
-    add('created_at <', filter.until);
-    const rows = await this.database.query<object>(
-      `SELECT * FROM delivery_view WHERE ${conditions.join(' AND ')} ORDER BY seq LIMIT $3`,
-      parameters,
-    );
-    return rows.map((row) => this.rows.to(DeliveryEntity, row));
   }
 }
 

@@ -22,6 +22,8 @@ export interface FirstAttemptMaker {
 @Injectable()
 export class FirstAttempts {
   private maker: FirstAttemptMaker | undefined;
+  /** True while this process's dispatch is refused: ends that take its lock one after another would keep it out for long. */
+  yields = false;
 
   /** Named once, by a process that makes attempts. */
   madeBy(maker: FirstAttemptMaker): void {
@@ -29,6 +31,6 @@ export class FirstAttempts {
   }
 
   reserve(): FirstAttempt | null {
-    return this.maker?.reserve() ?? null;
+    return this.yields ? null : (this.maker?.reserve() ?? null);
   }
 }

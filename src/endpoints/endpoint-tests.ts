@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DeliveryConfig } from '../config/config.js';
 import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
 import type { DeliveryEntity } from '../deliveries/delivery.entity.js';
+import { DeliveryReads } from '../deliveries/delivery-reads.store.js';
 import { DeliveryStore } from '../deliveries/delivery.store.js';
 import type { EndpointEntity } from './endpoint.entity.js';
 import { EndpointRefusedError } from './endpoint.errors.js';
@@ -16,6 +17,7 @@ const PATIENCE_MS = 5_000;
 export class EndpointTests {
   constructor(
     private readonly deliveries: DeliveryStore,
+    private readonly reads: DeliveryReads,
     private readonly dispatcher: DeliveryDispatcher,
     private readonly config: DeliveryConfig,
   ) {}
@@ -44,7 +46,7 @@ export class EndpointTests {
     this.dispatcher.wake();
     const until = performance.now() + this.config.timeoutS * 1000 + PATIENCE_MS;
     for (;;) {
-      const delivery = await this.deliveries.find(endpoint.accountId, id);
+      const delivery = await this.reads.find(endpoint.accountId, id);
       if (delivery && delivery.state !== 'Pending') return delivery;
       if (performance.now() > until) {
         await this.deliveries.cancel(endpoint.accountId, id);

@@ -91,14 +91,12 @@ export class EndpointStore {
       `WITH removed AS (
          DELETE FROM endpoint WHERE id = $1 AND account_id = $2 RETURNING id
        ), canceled AS (
-         UPDATE delivery d SET state = 'Canceled', phase = NULL, hinted_at = NULL, due_at = NULL, run_at = NULL, lease_token = NULL, reason = 'endpoint_deleted'
-         FROM removed r WHERE d.endpoint_id = r.id AND d.state = 'Pending' RETURNING d.id
-       ), cut AS (
-         UPDATE attempt a SET outcome = 'unknown', error = 'canceled' FROM canceled c WHERE a.delivery_id = c.id AND a.outcome = 'started'
+         SELECT c.seq FROM removed r CROSS JOIN LATERAL cancel_deliveries(
+           ARRAY(SELECT l.seq FROM live_delivery l WHERE l.endpoint_id = r.id), 'endpoint_deleted') AS c (seq)
        ), unrecovered AS (
          UPDATE recovery c SET state = 'canceled', finished_at = now() FROM removed r WHERE c.account_id = $2 AND c.endpoint_id = r.id AND c.state = 'running'
        )
-       SELECT id FROM removed`,
+       SELECT id, (SELECT count(*) FROM canceled) FROM removed`,
       [id, accountId],
     );
     return rows.length > 0;
@@ -115,13 +113,15 @@ export class EndpointStore {
          count(*) FILTER (WHERE a.outcome = 'delivered')::integer AS succeeded,
          count(*) FILTER (WHERE a.outcome = 'failed')::integer AS failed,
          percentile_cont(0.95) WITHIN GROUP (ORDER BY a.duration_ms) AS p95_ms
-       FROM delivery d JOIN attempt a ON a.delivery_id = d.id
-       WHERE d.account_id = $1 AND d.endpoint_id = $2 AND a.started_at > now() - make_interval(hours => $3)
+       FROM delivery d CROSS JOIN LATERAL (
+         SELECT * FROM attempt a WHERE a.home = d.home AND a.delivery_seq = d.seq AND a.started_at > now() - make_interval(hours => $3) OFFSET 0
+       ) a
+       WHERE d.account_id = $1 AND d.endpoint_id = $2
        GROUP BY 1 ORDER BY 1`,
       [accountId, id, hours],
     );
     const [pending] = await this.database.query<{ count: number }>(
-      `SELECT count(*)::integer AS count FROM delivery WHERE account_id = $1 AND endpoint_id = $2 AND state = 'Pending'`,
+      `SELECT count(*)::integer AS count FROM live_delivery WHERE account_id = $1 AND endpoint_id = $2`,
       [accountId, id],
     );
     return { pending: pending!.count, hours: byHour };

@@ -18,13 +18,6 @@ export interface Report {
   }[];
 }
 
-/**
- * Entries `e` of a request of the gateway that its caller waits for: progress, why a try gave no answer, why there will be
- * none, and the `done` that ends them.
- */
-const TOLD = `(e.kind = 'progress' OR (e.kind = 'log' AND e.text = 'done')
-  OR (e.kind = 'transition' AND (e.state IN ('Failed', 'Canceled') OR (e.state = 'Waiting' AND e.text <> 'Accepted'))))`;
-
 /** The history of operations: what happened, in order. */
 @Injectable()
 export class HistoryStore {
@@ -76,8 +69,8 @@ export class HistoryStore {
   ): Promise<boolean> {
     const rows = await this.database.query(
       `WITH told AS (
-         UPDATE operation SET progress = coalesce($2, progress), status_text = coalesce($3, status_text)
-         WHERE request_id = $1 AND state = 'Executing' RETURNING request_id, progress, status_text
+         UPDATE live_operation SET progress = coalesce($2, progress), status_text = coalesce($3, status_text)
+         WHERE request_id = $1 AND lease_token IS NOT NULL RETURNING request_id, progress, status_text
        ), noted AS (
          INSERT INTO history_entry (operation_id, kind, progress, text)
          SELECT request_id, 'progress', progress, status_text FROM told WHERE $3::text IS NOT NULL
@@ -90,13 +83,16 @@ export class HistoryStore {
 
   /**
    * Entries of an operation after entry `after`, oldest first. Callers that ask at the same time share a statement. Entries are
-   * written while the operation's row is locked, so their ids follow the order of their commits.
+   * written while the operation's live row is locked, so their ids follow the order of their commits.
    */
   list(operationId: string, after: string, limit: number): Promise<HistoryEntryEntity[]> {
     return this.reads.add({ operationId, after, limit, told: false });
   }
 
-  /** The same, of what the callers of the gateway are told unless they ask for more. */
+  /**
+   * The same, of what the callers of the gateway are told unless they ask for more: progress, why a try gave no answer, why there
+   * will be none, and the `done` that ends them.
+   */
   listTold(operationId: string, after: string, limit: number): Promise<HistoryEntryEntity[]> {
     return this.reads.add({ operationId, after, limit, told: true });
   }
@@ -104,7 +100,14 @@ export class HistoryStore {
   /** An entry's id that a reader names, or that of the operation's last entry where it is ahead of that: ids are of all operations. */
   async seen(operationId: string, named: string): Promise<string> {
     const [row] = await this.database.query<{ id: string }>(
-      'SELECT least($2::bigint, max(id)) AS id FROM history_entry WHERE operation_id = $1',
+      `SELECT least($2::bigint, greatest(1, (
+           SELECT h.id FROM history_entry h WHERE h.operation_id = $1 ORDER BY h.operation_id DESC, h.id DESC LIMIT 1
+         ), (
+           SELECT max((line::json ->> 0)::bigint) FROM (
+             SELECT e.transitions FROM operation_end e WHERE e.request_id = $1
+             UNION ALL
+             SELECT l.transitions FROM live_operation l WHERE l.request_id = $1
+           ) t CROSS JOIN LATERAL string_to_table(t.transitions, E'\\n') AS line))) AS id`,
       [operationId, named],
     );
     return row!.id;
@@ -112,22 +115,15 @@ export class HistoryStore {
 
   private async listMany(asks: Ask[]): Promise<HistoryEntryEntity[][]> {
     const distinct = [...new Map(asks.map((ask) => [keyOf(ask), ask])).values()];
-    const rows = await this.database.query<{ ask: string }>(
-      `SELECT h.*, a.ask FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::boolean[]) WITH ORDINALITY AS a (operation_id, after, most, told, ask)
-       CROSS JOIN LATERAL (
-         SELECT * FROM history_entry e WHERE e.operation_id = a.operation_id AND e.id > a.after AND (NOT a.told OR ${TOLD})
-         ORDER BY e.id LIMIT a.most
-       ) h ORDER BY a.ask, h.id`,
-      [
-        distinct.map((a) => a.operationId),
-        distinct.map((a) => a.after),
-        distinct.map((a) => a.limit),
-        distinct.map((a) => a.told),
-      ],
-    );
+    const rows = await this.database.query<{ reader: string }>('SELECT * FROM read_history($1, $2, $3, $4)', [
+      distinct.map((a) => a.operationId),
+      distinct.map((a) => a.after),
+      distinct.map((a) => a.limit),
+      distinct.map((a) => a.told),
+    ]);
     const answers = new Map(distinct.map((ask) => [keyOf(ask), [] as HistoryEntryEntity[]]));
     for (const row of rows)
-      answers.get(keyOf(distinct[Number(row.ask) - 1]!))!.push(this.rows.to(HistoryEntryEntity, row));
+      answers.get(keyOf(distinct[Number(row.reader) - 1]!))!.push(this.rows.to(HistoryEntryEntity, row));
     return asks.map((ask) => answers.get(keyOf(ask))!);
   }
 }
@@ -137,7 +133,7 @@ interface Ask {
   readonly operationId: string;
   readonly after: string;
   readonly limit: number;
-  /** Only what `TOLD` lets through. */
+  /** Only what callers of the gateway are told. */
   readonly told: boolean;
 }
 

@@ -1,12 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { Rows } from '../database/rows.js';
-import { ACKNOWLEDGED_BY_POLL, type DeliveryState } from '../deliveries/delivery.state.js';
+import type { DeliveryState } from '../deliveries/delivery.state.js';
 import { type Face, OperationEntity } from './operation.entity.js';
 import type { OperationState } from './operation.state.js';
-
-/** The least place that `queuePosition` doesn't tell from those behind it. */
-const MOST_POSITION = 1_000;
 
 /** An operation with the state of its own callback's delivery, which moves on after the operation has ended. */
 export interface OperationView {
@@ -28,28 +25,13 @@ export interface OperationFilter {
   readonly limit: number;
 }
 
-const FROM = `FROM operation o LEFT JOIN delivery d ON d.operation_id = o.request_id AND d.destination = 'callback'`;
-const VIEW = `SELECT o.*, d.state AS callback_state ${FROM}`;
+/** Of the delivery of an operation `o`'s own callback, once it is made. */
+const CALLBACK_STATE = `(
+  SELECT coalesce(x.state, 'Pending') FROM delivery d LEFT JOIN delivery_end x ON x.home = d.home AND x.seq = d.seq
+  WHERE d.home = o.request_id AND d.destination = 'callback') AS callback_state`;
 
-/**
- * Operations of account $1 after $2 of which a callback has not been delivered: word for word what the index delivery_undelivered
- * holds, in its order, so that a page stops where it is full. Each row is looked up by itself, whatever the planner thinks of how many there are.
- */
-const UNDELIVERED = `(
-  SELECT DISTINCT operation_id FROM delivery
-  WHERE account_id = $1 AND operation_id > $2 AND state <> 'Delivered' AND reason IS DISTINCT FROM '${ACKNOWLEDGED_BY_POLL}'
-  ORDER BY operation_id
-) u CROSS JOIN LATERAL (SELECT * FROM operation WHERE request_id = u.operation_id OFFSET 0) o`;
-
-/** Two ranges of the index that dispatch follows, and no more of it than is told. */
-const POSITION = `CASE o.phase WHEN 'hinted' THEN 1 WHEN 'ready' THEN 1 + (
-  SELECT count(*)::integer FROM (
-    (SELECT FROM operation a WHERE a.account_id = o.account_id AND a.phase = 'ready' AND a.priority > o.priority LIMIT ${MOST_POSITION - 1})
-    UNION ALL
-    (SELECT FROM operation a WHERE a.account_id = o.account_id AND a.phase = 'ready' AND a.priority = o.priority AND a.request_id < o.request_id
-     LIMIT ${MOST_POSITION - 1})
-    LIMIT ${MOST_POSITION - 1}
-  ) ahead) END`;
+/** Looked up one by one, whatever the planner thinks of how many there are: a page reads no more than its own rows. */
+const BY_NUMBER = `CROSS JOIN LATERAL (SELECT * FROM operation_view WHERE request_id = n.request_id OFFSET 0) o`;
 
 /** Every read of operations by their account; another account's are as if they weren't there. */
 @Injectable()
@@ -60,19 +42,27 @@ export class OperationReads {
   ) {}
 
   async find(accountId: string, rid: string): Promise<OperationView | null> {
-    const [row] = await this.database.query<Row>(
-      `SELECT o.*, d.state AS callback_state, ${POSITION} AS queue_position ${FROM} WHERE o.account_id = $1 AND o.rid = $2`,
-      [accountId, rid],
-    );
-    return row ? this.toView(row) : null;
+    return this.findOne([rid, null, accountId, null]);
   }
 
   async findByRequestId(accountId: string, requestId: string): Promise<OperationEntity | null> {
-    const [row] = await this.database.query<object>(
-      'SELECT * FROM operation WHERE account_id = $1 AND request_id = $2',
-      [accountId, requestId],
+    const view = await this.findOne([null, requestId, accountId, null]);
+    return view?.operation ?? null;
+  }
+
+  /** An operation of a face whatever its account: for faces whose ids are shared. */
+  async findShared(face: Face, rid: string): Promise<OperationView | null> {
+    return this.findOne([rid, null, null, face]);
+  }
+
+  private async findOne(
+    which: [rid: string | null, requestId: string | null, accountId: string | null, face: Face | null],
+  ): Promise<OperationView | null> {
+    const [row] = await this.database.query<Row>(
+      'SELECT (f.operation).*, f.callback_state, f.queue_position FROM find_operation($1, $2, $3, $4) f',
+      which,
     );
-    return row ? this.rows.to(OperationEntity, row) : null;
+    return row ? this.toView(row) : null;
   }
 
   /** Newest first, with how many there are in all. */
@@ -83,7 +73,7 @@ export class OperationReads {
   ): Promise<{ operations: OperationEntity[]; total: number }> {
     const [rows, [all]] = await Promise.all([
       this.database.query<object>(
-        'SELECT * FROM operation WHERE account_id = $1 ORDER BY request_id DESC OFFSET $2 LIMIT $3',
+        `SELECT o.* FROM newest_operations($1, $2, $3) AS n (request_id) ${BY_NUMBER} ORDER BY n.request_id DESC`,
         [accountId, skip, take],
       ),
       this.database.query<{ count: number }>(
@@ -94,38 +84,29 @@ export class OperationReads {
     return { operations: rows.map((row) => this.rows.to(OperationEntity, row)), total: all!.count };
   }
 
-  /** An operation of a face whatever its account: for faces whose ids are shared. */
-  async findShared(face: Face, rid: string): Promise<OperationView | null> {
-    const [row] = await this.database.query<Row>(`${VIEW} WHERE o.face = $1 AND o.rid = $2`, [face, rid]);
-    return row ? this.toView(row) : null;
-  }
-
-  /** Which of these have ended: many waiting callers, one statement. */
+  /** Which of these have ended, or are gone: many waiting callers, one statement. */
   async ended(requestIds: readonly string[]): Promise<string[]> {
     const rows = await this.database.query<{ request_id: string }>(
-      'SELECT request_id FROM operation WHERE request_id = ANY($1::bigint[]) AND due_at IS NULL',
+      `SELECT n.request_id FROM unnest($1::bigint[]) AS n (request_id)
+       WHERE (SELECT l.request_id FROM live_operation l WHERE l.request_id = n.request_id LIMIT 1) IS NULL`,
       [requestIds],
     );
     return rows.map((row) => row.request_id);
   }
 
   async list(accountId: string, filter: OperationFilter): Promise<OperationView[]> {
-    const parameters: unknown[] = [accountId, filter.after, filter.limit];
-    const conditions = ['o.account_id = $1', 'o.request_id > $2'];
-    const add = (condition: string, value: unknown): void => {
-      parameters.push(value);
-      conditions.push(condition.replace('?', `$${parameters.length}`));
-    };
-    if (filter.status !== undefined) add('o.state = ?', filter.status);
-    if (filter.type !== undefined) add('o.type = ?', filter.type);
-    if (filter.createdAfter !== undefined) add('o.created_at > ?', filter.createdAfter);
-    if (filter.finishedAfter !== undefined) add('o.finished_at > ?', filter.finishedAfter);
-    const [from, order] =
-      filter.undelivered === true ? [UNDELIVERED, 'u.operation_id'] : ['operation o', 'o.request_id'];
+    const page = filter.undelivered === true ? 'page_of_undelivered' : 'page_of_operations';
     const rows = await this.database.query<Row>(
-      `SELECT o.*, (SELECT d.state FROM delivery d WHERE d.operation_id = o.request_id AND d.destination = 'callback') AS callback_state
-       FROM ${from} WHERE ${conditions.join(' AND ')} ORDER BY ${order} LIMIT $3`,
-      parameters,
+      `SELECT o.*, ${CALLBACK_STATE} FROM ${page}($1, $2, $3, $4, $5, $6, $7) AS n (request_id) ${BY_NUMBER} ORDER BY n.request_id`,
+      [
+        accountId,
+        filter.after,
+        filter.limit,
+        filter.status ?? null,
+        filter.type ?? null,
+        filter.createdAfter ?? null,
+        filter.finishedAfter ?? null,
+      ],
     );
     return rows.map((row) => this.toView(row));
   }

@@ -56,7 +56,7 @@ export class OperationDispatcher extends DispatchLoop {
     }
   }
 
-  protected async round(): Promise<boolean> {
+  protected async round(): Promise<boolean | 'refused'> {
     if (performance.now() - this.buriedAt >= this.config.pollMs / 2) await this.bury();
     const queue = await this.hints.look();
     if (queue === 'away' || queue === 'full') {
@@ -65,7 +65,9 @@ export class OperationDispatcher extends DispatchLoop {
     }
     const { redispatchS } = this.config;
     const patienceS = queue === 'empty' ? Math.min(0, LOST_S - redispatchS) : BUSY * redispatchS;
-    const { lost, fresh } = await this.store.dispatch(MOST, patienceS);
+    const found = await this.store.dispatch(MOST, patienceS);
+    if (found === null) return 'refused';
+    const { lost, fresh } = found;
     // They were ahead of all others.
     await this.send(lost, 'first');
     await this.send(fresh, 'last');

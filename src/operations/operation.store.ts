@@ -63,7 +63,10 @@ interface ClaimRow {
 /** How an operation ends, and what that owes to whom. */
 export interface Ending {
   /** As it was claimed. */
-  readonly operation: Pick<OperationEntity, 'requestId' | 'rid' | 'accountId' | 'face' | 'createdAt' | 'traceparent'>;
+  readonly operation: Pick<
+    OperationEntity,
+    'requestId' | 'rid' | 'accountId' | 'face' | 'createdAt' | 'traceparent'
+  >;
   readonly leaseToken: string;
   readonly state: TerminalState;
   readonly statusText: string;
@@ -140,6 +143,8 @@ export class OperationStore {
   /** As many as this process could run: more would wait in the queue, where no other account's can overtake them. */
   private readonly maxDispatched: number;
   private waiting: (() => void) | undefined;
+  /** While this process's dispatch is refused: accepts that take its lock one after another would keep it out for long. */
+  private yields = false;
 
   constructor(
     private readonly database: Database,
@@ -193,7 +198,7 @@ export class OperationStore {
         jsonRows(items.map(acceptRow)),
         keyed.length === 0 ? null : jsonRows(keyed.map(keyRow)),
         [...new Set(due.map(({ accountId }) => accountId))],
-        this.config.fastStart && this.hints.isOpen ? this.maxDispatched : 0,
+        this.config.fastStart && this.hints.isOpen && !this.yields ? this.maxDispatched : 0,
         this.config.redispatchS,
       ],
     );
@@ -321,15 +326,17 @@ export class OperationStore {
 
   /**
    * Finds due operations, reserves their slots and answers the hints to send; after an outage it spares leases first.
-   * Hints are taken for lost `patienceS` after they are due.
+   * Hints are taken for lost `patienceS` after they are due. Null where somebody else dispatches.
    */
-  async dispatch(most: number, patienceS: number): Promise<{ lost: Hint[]; fresh: Hint[] }> {
-    const rows = await this.database.query<{ request_id: string; epoch: number; again: boolean }>(
+  async dispatch(most: number, patienceS: number): Promise<{ lost: Hint[]; fresh: Hint[] } | null> {
+    const rows = await this.database.query<{ request_id: string | null; epoch: number; again: boolean }>(
       'SELECT * FROM dispatch_operations(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, make_interval(secs => $4))',
       [most, this.config.redispatchS, this.maxDispatched, patienceS, this.config.leaseS],
     );
+    this.yields = rows[0]?.request_id === null;
+    if (this.yields) return null;
     const hints = (lost: boolean): Hint[] =>
-      rows.filter(({ again }) => again === lost).map(({ request_id, epoch }) => ({ id: request_id, epoch }));
+      rows.filter(({ again }) => again === lost).map(({ request_id, epoch }) => ({ id: request_id!, epoch }));
     return { lost: hints(true), fresh: hints(false) };
   }
 

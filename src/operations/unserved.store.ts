@@ -8,36 +8,37 @@ const MOST_APART_MS = 3 * LOOK_MS;
 const PATIENCE_MS = 60_000;
 /** Rows of each kind that are remembered at the most. */
 const MOST = 1_000;
-/** With as many hinted the dispatcher may be waiting for workers; it always hints fewer. */
+/** With as many dispatched the dispatcher may be waiting for workers; it always dispatches fewer. */
 const FEW = 4;
 
-const FEW_HINTED = (table: string): string =>
-  `(SELECT count(*) FROM (SELECT FROM ${table} WHERE phase = 'hinted' LIMIT ${FEW}) h) < ${FEW}`;
-const HINTED = (table: string, id: string, attempts: string): string =>
-  `SELECT * FROM (SELECT '${table} ' || ${id} || ' ' || ${attempts} AS row FROM ${table} WHERE phase = 'hinted' ORDER BY due_at LIMIT ${MOST}) hinted`;
+const FEW_DISPATCHED = (table: string): string =>
+  `(SELECT count(*) FROM (SELECT FROM ${table} WHERE phase = 'placed' AND lease_token IS NULL LIMIT ${FEW}) d) < ${FEW}`;
+const DISPATCHED = (of: string, id: string, attempts: string): string =>
+  `SELECT * FROM (SELECT '${of} ' || ${id} || ' ' || ${attempts} AS row FROM live_${of}
+     WHERE phase = 'placed' AND lease_token IS NULL ORDER BY look_at LIMIT ${MOST}) dispatched`;
 
 /** Of each account with a free slot: the operation that is next. */
 const OPERATIONS = `
   WITH RECURSIVE walk AS (
-    SELECT '' AS account_id, 0::bigint AS request_id, 0 AS attempt WHERE ${FEW_HINTED('operation')}
+    SELECT '' AS account_id, 0::bigint AS request_id, 0 AS attempt WHERE ${FEW_DISPATCHED('live_operation')}
     UNION ALL
     SELECT o.account_id, o.request_id, o.attempt FROM walk w CROSS JOIN LATERAL (
-      SELECT o.account_id, o.request_id, o.attempt FROM operation o WHERE o.phase = 'ready' AND o.account_id > w.account_id
+      SELECT o.account_id, o.request_id, o.attempt FROM live_operation o WHERE o.phase = 'ready' AND o.account_id > w.account_id
       ORDER BY o.account_id, o.priority DESC, o.request_id LIMIT 1
     ) o
   )
   SELECT 'operation ' || w.request_id || ' ' || w.attempt AS row
   FROM (SELECT * FROM walk WHERE request_id > 0 LIMIT ${MOST}) w JOIN account a ON a.id = w.account_id
   WHERE (SELECT count(*) FROM (
-    SELECT FROM operation o WHERE o.account_id = w.account_id AND o.phase IN ('hinted', 'running') LIMIT a.slots) t) < a.slots`;
+    SELECT FROM live_operation o WHERE o.account_id = w.account_id AND o.phase = 'placed' LIMIT a.slots) t) < a.slots`;
 
 /** Of each lane that certainly has room, since nothing is in flight to its origin and nothing else holds it back: the delivery that stands first. */
 const DELIVERIES = `
   WITH RECURSIVE walk AS (
-    SELECT '' AS lane, 0::bigint AS receiver, 0::bigint AS seq, 0 AS attempts WHERE ${FEW_HINTED('delivery')}
+    SELECT '' AS lane, 0::bigint AS receiver, 0::bigint AS seq, 0 AS attempts WHERE ${FEW_DISPATCHED('live_delivery')}
     UNION ALL
     SELECT d.lane, d.receiver, d.seq, d.attempt_count FROM walk w CROSS JOIN LATERAL (
-      SELECT d.lane, d.receiver, d.seq, d.attempt_count FROM delivery d WHERE d.phase = 'ready' AND d.lane > w.lane
+      SELECT d.lane, d.receiver, d.seq, d.attempt_count FROM live_delivery d WHERE d.phase = 'ready' AND d.lane > w.lane
       ORDER BY d.lane, d.receiver, d.run_at, d.seq LIMIT 1
     ) d
   )
@@ -46,16 +47,16 @@ const DELIVERIES = `
   LEFT JOIN endpoint e ON e.id = w.lane
   LEFT JOIN origin k ON k.name = coalesce(e.origin, w.lane)
   LEFT JOIN receiver r ON r.lane = w.lane AND r.receiver = w.receiver
-  WHERE NOT EXISTS (SELECT FROM delivery d WHERE d.origin = coalesce(e.origin, w.lane) AND d.phase IN ('hinted', 'running'))
-    AND NOT EXISTS (SELECT FROM delivery d WHERE d.lane = w.lane AND d.phase IN ('hinted', 'running'))
+  WHERE NOT EXISTS (SELECT FROM live_delivery d WHERE d.origin = coalesce(e.origin, w.lane) AND d.phase = 'placed')
+    AND NOT EXISTS (SELECT FROM live_delivery d WHERE d.lane = w.lane AND d.phase = 'placed')
     AND greatest(k.rests_until, r.rests_until, '-infinity') <= now()
     AND (e.rate_per_s IS NULL OR extract(epoch FROM now() - greatest(e.rate_used_until, now() - interval '1 day')) * e.rate_per_s >= 1)
     AND (k.proven_at IS NOT NULL AND r.answers IS NOT FALSE OR (
       (k.proven_at IS NOT NULL OR k.asked_at IS NULL OR cardinality(k.asked_at) < 60 OR k.asked_at[1] <= now() - interval '1 minute')
-      AND (SELECT count(*) FROM (SELECT FROM delivery d WHERE d.phase IN ('hinted', 'running') LIMIT ${FEW}) f) < ${FEW}))`;
+      AND (SELECT count(*) FROM (SELECT FROM live_delivery d WHERE d.phase = 'placed' LIMIT ${FEW}) f) < ${FEW}))`;
 
 /**
- * Sees rows that could run and don't: ready with a free slot, or with room, which nobody dispatches, or hinted and taken by no
+ * Sees rows that could run and don't: ready with a free slot, or with room, which nobody dispatches, or dispatched and taken by no
  * worker. Since when a slot is free is in no row, so it looks again and again: what runs is gone by the next look.
  */
 @Injectable()
@@ -88,7 +89,7 @@ export class UnservedStore implements OnApplicationBootstrap, OnModuleDestroy {
     const before = now - this.lookedAt > MOST_APART_MS ? new Map<string, number>() : this.since;
     try {
       const rows = await this.database.query<{ row: string }>(
-        `(${HINTED('operation', 'request_id', 'attempt')}) UNION ALL (${OPERATIONS}) UNION ALL (${HINTED('delivery', 'seq', 'attempt_count')}) UNION ALL (${DELIVERIES})`,
+        `(${DISPATCHED('operation', 'request_id', 'attempt')}) UNION ALL (${OPERATIONS}) UNION ALL (${DISPATCHED('delivery', 'seq', 'attempt_count')}) UNION ALL (${DELIVERIES})`,
       );
       this.since = new Map(rows.map(({ row }) => [row, before.get(row) ?? now]));
       this.lookedAt = now;

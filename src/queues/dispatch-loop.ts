@@ -2,6 +2,9 @@ import { Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nest
 import { after } from './hint-follower.js';
 import type { LookedOutFor, Lookout } from './lookout.js';
 
+/** After a round that was refused, milliseconds on average: about as long as somebody else's takes. */
+const REFUSED_MS = 5;
+
 /** What finds out in a loop's place whether a round would find anything. */
 export interface LoopLookout {
   readonly lookout: Lookout;
@@ -12,13 +15,16 @@ export interface LoopLookout {
 /**
  * Runs rounds one after another, from the application's start to its shutdown: at once after `wake`, and on a timer, or whenever a
  * lookout finds that there is something to do. A round that fails is logged and tried again a little later: the rows are still due.
+ *
+ * Rounds wait for nobody. One that finds a round of another process under way is refused: that one dispatches for all, but has not
+ * seen what was committed after it had looked. So the refused one comes again, every few milliseconds, until it has been through.
  */
 export abstract class DispatchLoop implements LookedOutFor, OnApplicationBootstrap, OnModuleDestroy {
   protected readonly logger: Logger;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
-  /** Milliseconds that the last round took, and when it ended. */
-  private lastRound = { took: 0, endedAt: -Infinity };
+  /** Milliseconds until the next round after the last one, and when that ended. */
+  private lastRound = { gap: 0, endedAt: -Infinity };
   private woken = false;
   private stopped = true;
 
@@ -40,8 +46,8 @@ export abstract class DispatchLoop implements LookedOutFor, OnApplicationBootstr
     return this.running ? 0 : performance.now() - this.lastRound.endedAt;
   }
 
-  /** One round; answers true when there may be more to do at once. */
-  protected abstract round(): Promise<boolean>;
+  /** One round; answers true when there may be more to do at once, and `refused` where somebody else's was under way. */
+  protected abstract round(): Promise<boolean | 'refused'>;
 
   onApplicationBootstrap(): void {
     this.stopped = false;
@@ -75,9 +81,9 @@ export abstract class DispatchLoop implements LookedOutFor, OnApplicationBootstr
 
   /** Leaves as long a gap as the last round took: rounds lock each other out, and what is due meanwhile shares the next. */
   private async breathe(): Promise<void> {
-    const { took, endedAt } = this.lastRound;
-    const gap = Math.min(endedAt + took - performance.now(), this.pollMs);
-    if (gap > 1) await after(gap);
+    const { gap, endedAt } = this.lastRound;
+    const left = Math.min(endedAt + gap - performance.now(), this.pollMs);
+    if (left > 1) await after(left);
   }
 
   /** Runs rounds while somebody asks for one; answers true when one failed. */
@@ -89,8 +95,10 @@ export abstract class DispatchLoop implements LookedOutFor, OnApplicationBootstr
       if (this.stopped) break;
       this.woken = false;
       const startedAt = performance.now();
+      let found: boolean | 'refused' = false;
       try {
-        if (await this.round()) this.woken = true;
+        found = await this.round();
+        if (found) this.woken = true;
       } catch (error) {
         this.logger.warn(
           `a round failed and is tried again: ${error instanceof Error ? error.message : String(error)}`,
@@ -98,7 +106,8 @@ export abstract class DispatchLoop implements LookedOutFor, OnApplicationBootstr
         return true;
       } finally {
         const endedAt = performance.now();
-        this.lastRound = { took: endedAt - startedAt, endedAt };
+        const gap = found === 'refused' ? REFUSED_MS * (0.5 + Math.random()) : endedAt - startedAt;
+        this.lastRound = { gap, endedAt };
       }
     }
     return false;

@@ -28,15 +28,14 @@ it('operations that end in any order are settled and renewed at the same time wi
   await expect.poll(() => enders.length, { timeout: 20_000 }).toBe(RUNS);
   const leases = await rowsOf<{ requestId: string; leaseToken: string }>(
     app.databaseUrl,
-    'SELECT request_id AS "requestId", lease_token AS "leaseToken" FROM operation',
+    'SELECT request_id AS "requestId", lease_token AS "leaseToken" FROM live_operation',
   );
   const store = app.nest.get(OperationStore);
   for (const end of enders.toReversed()) {
     end();
     await store.renew(leases);
   }
-  const left = (): Promise<unknown[]> =>
-    rowsOf(app.databaseUrl, `SELECT FROM operation WHERE state <> 'Finished'`);
+  const left = (): Promise<unknown[]> => rowsOf(app.databaseUrl, `SELECT FROM live_operation`);
   await expect.poll(left, { timeout: 20_000 }).toEqual([]);
   const deadlocks = (): Promise<unknown[]> =>
     rowsOf(app.databaseUrl, 'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()');

@@ -5,31 +5,35 @@ import { App } from '../support/app.js';
 import { newDatabase, rowsOf } from '../support/database.js';
 import { Receiver } from '../support/receiver.js';
 
-/** Rows of deliveries that nobody works on but the test. */
-async function insertDeliveries(databaseUrl: string, which: string): Promise<void> {
+/** Live deliveries that nobody works on but the test: from rows of an account, an origin, an endpoint, a phase and when they are due. */
+async function insertDeliveries(databaseUrl: string, rows: string): Promise<void> {
   await rowsOf(
     databaseUrl,
-    `INSERT INTO delivery (id, account_id, destination, event_type, url, origin, lane, body, ${which}`,
+    `INSERT INTO live_delivery (seq, home, account_id, origin, lane, endpoint_id, phase, look_at, due_at, run_at)
+     SELECT nextval('record_id'), 1, r.account, r.origin, coalesce(r.endpoint, r.origin), r.endpoint, r.phase, r.due, r.due, r.due
+     FROM (${rows}) r (account, origin, endpoint, phase, due)`,
   );
 }
 
+const DISPATCH_DELIVERIES = `dispatch_deliveries(200, interval '1 minute', 200, 500, 0)`;
+const DISPATCH_OPERATIONS = `dispatch_operations(200, interval '1 minute', 200, '0')`;
+
+/** Accounts of the deliveries that a round dispatches. */
 const dispatched = async (databaseUrl: string): Promise<string[]> =>
   (
-    await rowsOf<{ id: string }>(
+    await rowsOf<{ account_id: string }>(
       databaseUrl,
-      `SELECT id FROM dispatch_deliveries(200, interval '1 minute', 10, 500, 0)`,
+      `SELECT account_id FROM dispatch_deliveries(200, interval '1 minute', 10, 500, 0) JOIN live_delivery USING (seq)`,
     )
-  ).map(({ id }) => id);
+  ).map((row) => row.account_id);
 
 describe('the dispatch', () => {
   it('reaches a retry that is due behind 50,000 others of another origin', async () => {
     const database = await newDatabase();
     await insertDeliveries(
       database,
-      `phase, due_at, run_at)
-       SELECT 'dlv_' || n, 'a', 'callback', 'operation.finished', 'http://a/', 'http://a', 'http://a', '{}', 'scheduled',
-         now() - interval '1 hour', now() - interval '1 hour' FROM generate_series(1, 50000) n
-       UNION ALL SELECT 'dlv_last', 'b', 'callback', 'operation.finished', 'http://b/', 'http://b', 'http://b', '{}', 'scheduled', now(), now()`,
+      `SELECT 'a', 'http://a', NULL, 'scheduled', now() - interval '1 hour' FROM generate_series(1, 50000)
+       UNION ALL SELECT 'last', 'http://b', NULL, 'scheduled', now()`,
     );
     const rounds: string[][] = [];
     await expect
@@ -37,24 +41,32 @@ describe('the dispatch', () => {
         interval: 1,
         timeout: 20_000,
       })
-      .toContain('dlv_last');
+      .toContain('last');
     expect(rounds.length).toBeLessThan(25);
   });
 
   it.each([
     [
       'operations',
-      `dispatch_operations(200, interval '1 minute', 200, '0')`,
-      ['operation_account', 'operation_rid'],
+      DISPATCH_OPERATIONS,
+      'live_operation_look',
+      ['live_operation_scheduled', 'live_operation_canceling'],
     ],
     [
       'deliveries',
-      `dispatch_deliveries(200, interval '1 minute', 200, 500, 0)`,
-      ['delivery_account', 'delivery_endpoint', 'delivery_endpoint_pending', 'endpoint_account'],
+      DISPATCH_DELIVERIES,
+      'live_delivery_look',
+      [
+        'live_delivery_endpoint',
+        'live_delivery_owed',
+        'live_delivery_scheduled',
+        'live_delivery_recovering',
+        'endpoint_account',
+      ],
     ],
   ])(
     'of %s never reads what it has no need of, though it was planned on empty tables',
-    async (_, round, unfit) => {
+    async (_, round, fit, unfit) => {
       const database = await newDatabase();
       await rowsOf(database, 'VACUUM ANALYZE');
       const dispatcher = new pg.Client({ connectionString: database });
@@ -67,16 +79,19 @@ describe('the dispatch', () => {
          INSERT INTO origin (name, proven_at) VALUES ('http://o', now()), ('http://e', now());
          INSERT INTO receiver (lane, receiver, answers) VALUES ('http://o', 1, true), ('http://o', 3, true), ('ep', 1, true);
          INSERT INTO endpoint (id, account_id, url, origin, description, events, signature_profile, rate_per_s) VALUES ('ep', 'a', 'http://e', 'http://e', '', '{}', 'standard', 9);
-         INSERT INTO operation (rid, account_id, type, face, state, phase, tries, retention, timeout_s, status_text, due_at)
-         SELECT n::text, 'a', 'echo', 'native', CASE p WHEN 'running' THEN 'Executing' ELSE 'Waiting' END, p, 3, 'keep1m', 60, 'Waiting...', now()
-         FROM unnest(ARRAY['scheduled', 'ready', 'hinted', 'running']) WITH ORDINALITY AS n (p, n)`,
+         INSERT INTO live_operation (request_id, account_id, type, phase, lease_token, priority, tries, look_at, due_at)
+         SELECT n, 'a', 'echo', CASE p WHEN 'running' THEN 'placed' ELSE p END, CASE p WHEN 'running' THEN gen_random_uuid() END, 0, 3, now(), now()
+         FROM unnest(ARRAY['scheduled', 'ready', 'placed', 'running']) WITH ORDINALITY AS n (p, n)`,
         );
         await insertDeliveries(
           database,
-          `endpoint_id, receiver, phase, due_at)
-         SELECT n, 'a', CASE n % 2 WHEN 1 THEN 'callback' ELSE 'ep' END, 'operation.finished', 'http://o', 'http://o', CASE n % 2 WHEN 1 THEN 'http://o' ELSE 'ep' END, '{}',
-           CASE n % 2 WHEN 0 THEN 'ep' END, CASE n % 2 WHEN 1 THEN n % 4 ELSE 0 END, p, CASE WHEN p <> 'held' THEN now() END
-         FROM unnest(ARRAY['scheduled', 'ready', 'hinted', 'running', 'scheduled', 'held', 'ready', 'hinted']) WITH ORDINALITY AS n (p, n)`,
+          `SELECT 'a', 'http://o', CASE n % 2 WHEN 0 THEN 'ep' END, p, CASE p WHEN 'paused' THEN 'infinity' ELSE now() END
+           FROM unnest(ARRAY['scheduled', 'ready', 'placed', 'placed', 'scheduled', 'paused', 'ready', 'placed']) WITH ORDINALITY AS n (p, n)`,
+        );
+        await rowsOf(
+          database,
+          `UPDATE live_delivery SET receiver = seq % 4 WHERE endpoint_id IS NULL;
+           UPDATE live_delivery SET lease_token = gen_random_uuid(), started_at = now() WHERE phase = 'placed' AND seq % 8 = 4`,
         );
         const { rowCount } = await dispatcher.query(`SELECT FROM ${round}`);
         expect(rowCount).toBeGreaterThan(3);
@@ -85,9 +100,7 @@ describe('the dispatch', () => {
           database,
           `SELECT indexrelname AS name FROM pg_stat_user_indexes WHERE idx_scan > 0`,
         );
-        expect(read.map(({ name }) => name)).toContain(
-          round.includes('operations') ? 'operation_due' : 'delivery_due',
-        );
+        expect(read.map(({ name }) => name)).toContain(fit);
         expect(read.map(({ name }) => name).filter((name) => unfit.includes(name))).toEqual([]);
       } finally {
         await dispatcher.end();
@@ -99,16 +112,15 @@ describe('the dispatch', () => {
     const database = await newDatabase();
     await insertDeliveries(
       database,
-      `phase) SELECT 'dlv_' || n, n, 'callback', 'operation.finished', 'http://' || n, 'http://' || n, 'http://' || n, '{}', 'ready'
-       FROM unnest(ARRAY['a', 'b']) n`,
+      `SELECT n, 'http://' || n, NULL, 'ready', now() FROM unnest(ARRAY['a', 'b']) n`,
     );
     const holder = new pg.Client({ connectionString: database });
     await holder.connect();
     try {
-      await holder.query(`BEGIN; SELECT FROM delivery WHERE id = 'dlv_a' FOR UPDATE`);
-      expect(await dispatched(database)).toEqual(['dlv_b']);
+      await holder.query(`BEGIN; SELECT FROM live_delivery WHERE account_id = 'a' FOR UPDATE`);
+      expect(await dispatched(database)).toEqual(['b']);
       await holder.query('COMMIT');
-      expect(await dispatched(database)).toEqual(['dlv_a']);
+      expect(await dispatched(database)).toEqual(['a']);
     } finally {
       await holder.end();
     }
@@ -116,15 +128,20 @@ describe('the dispatch', () => {
 });
 
 describe('a delivery', () => {
-  it('held by an ending that raced the enabling of its endpoint is sent all the same, and given up if that is gone', async () => {
+  it('paused by an ending that raced the enabling of its endpoint is sent all the same, and given up if that is gone', async () => {
     await using app = await App.start();
     await using receiver = await Receiver.answering(200);
     const { body: endpoint } = await app.client.post('/v1/endpoints', { url: receiver.url });
-    await insertDeliveries(
+    await rowsOf(
       app.databaseUrl,
-      `endpoint_id, phase, due_at)
-       SELECT 'dlv_' || n, a.id, 'x', 'operation.finished', 'http://127.0.0.1:9/', 'http://127.0.0.1:9', n, '{}', n, 'held', NULL
-       FROM account a, unnest(ARRAY['${endpoint.id}', 'ep_gone']) n WHERE a.name = 'default'`,
+      `WITH made AS (
+         INSERT INTO delivery (home, id, account_id, endpoint_id, destination, event_type, url, origin, body)
+         SELECT 1, 'dlv_' || n, a.id, n, n, 'operation.finished', 'http://127.0.0.1:9/', 'http://127.0.0.1:9', '{}'
+         FROM account a, unnest(ARRAY['${endpoint.id}', 'ep_gone']) n WHERE a.name = 'default'
+         RETURNING home, seq, account_id, endpoint_id, origin
+       )
+       INSERT INTO live_delivery (home, seq, account_id, endpoint_id, origin, lane, phase, look_at, due_at)
+       SELECT m.*, m.endpoint_id, 'paused', 'infinity', 'infinity' FROM made m`,
     );
     const [received] = await receiver.received(1);
     expect(received!.headers['webhook-id']).toBe(`dlv_${endpoint.id}`);
@@ -165,9 +182,13 @@ describe('an operation', () => {
     await using receiver = await Receiver.answering(200);
     await rowsOf(
       app.databaseUrl,
-      `INSERT INTO operation (rid, account_id, type, face, state, phase, retention, tries, timeout_s, attempt, status_text, due_at, callback_url)
-       SELECT repeat('a', 32), id, 'of.yesterday', 'native', 'Waiting', 'ready', 'keep1m', 99, 60, 34, 'Waiting...', now(), '${receiver.url}'
-       FROM account WHERE name = 'default'`,
+      `WITH made AS (
+         INSERT INTO operation (rid, account_id, type, face, retention, tries, timeout_s, callback_url)
+         SELECT repeat('a', 32), id, 'of.yesterday', 'native', 'keep1m', 99, 60, '${receiver.url}'
+         FROM account WHERE name = 'default' RETURNING request_id, account_id, type, tries
+       )
+       INSERT INTO live_operation (request_id, account_id, type, tries, phase, priority, attempt, look_at, due_at)
+       SELECT m.*, 'ready', 0, 34, now(), now() FROM made m`,
     );
     const [received] = await receiver.received(1);
     expect(JSON.parse(received!.body)).toMatchObject({

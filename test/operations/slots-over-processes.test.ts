@@ -41,7 +41,7 @@ async function mostInHistory(database: string): Promise<Most> {
     `WITH step AS (
        SELECT o.account_id, h.id, (h.state = 'Executing')::integer
          - (lag(h.state) OVER (PARTITION BY h.operation_id ORDER BY h.id) = 'Executing')::integer AS step
-       FROM history_entry h JOIN operation o ON o.request_id = h.operation_id WHERE h.kind = 'transition'
+       FROM history_view h JOIN operation o ON o.request_id = h.operation_id WHERE h.kind = 'transition'
      ), running AS (SELECT account_id, sum(step) OVER (PARTITION BY account_id ORDER BY id) AS count FROM step)
      SELECT account_id AS account, max(count)::integer AS most FROM running GROUP BY 1`,
   );
@@ -94,8 +94,8 @@ it(
     try {
       const live = async (): Promise<number> => {
         const { rows } = await watcher.query<{ account: string; executing: number; live: number }>(
-          `SELECT account_id AS account, count(*) FILTER (WHERE state = 'Executing')::integer AS executing, count(*)::integer AS live
-         FROM operation WHERE due_at IS NOT NULL GROUP BY 1`,
+          `SELECT account_id AS account, count(lease_token)::integer AS executing, count(*)::integer AS live
+         FROM live_operation GROUP BY 1`,
         );
         for (const { account: of, executing } of rows) raise(sampled, of, executing);
         return rows.reduce((sum, row) => sum + row.live, 0);
@@ -122,6 +122,6 @@ it(
       (await notes()).filter((line) => line.startsWith('start')).map((line) => line.split(' ')[1]),
     );
     expect(pids.size).toBe(3);
-    expect(await rowsOf(database, `SELECT state FROM operation WHERE state <> 'Finished'`)).toEqual([]);
+    expect(await rowsOf(database, `SELECT state FROM operation_view WHERE state <> 'Finished'`)).toEqual([]);
   },
 );

@@ -37,9 +37,13 @@ describe('slots', () => {
     await expect.poll(async () => (await hoarder.ended(running.id, 0)).status).toBe('Executing');
     await rowsOf(
       app.databaseUrl,
-      `INSERT INTO operation (rid, account_id, type, face, state, phase, tries, retention, timeout_s, status_text, due_at)
-       SELECT md5(n::text), a.id, 'sleep', 'native', 'Waiting', 'ready', 1, 'keep1d', 60, 'Waiting...', now()
-       FROM account a, generate_series(1, 10000) n WHERE a.name = 'hoarder'`,
+      `WITH made AS (
+         INSERT INTO operation (rid, account_id, type, face, tries, retention, timeout_s)
+         SELECT md5(n::text), a.id, 'sleep', 'native', 1, 'keep1d', 60
+         FROM account a, generate_series(1, 10000) n WHERE a.name = 'hoarder' RETURNING request_id, account_id, type, tries
+       )
+       INSERT INTO live_operation (request_id, account_id, type, tries, phase, priority, look_at, due_at)
+       SELECT m.*, 'ready', 0, now(), now() FROM made m`,
     );
     const last = await hoarder.submit({ type: 'echo' });
     expect(await positionOf(hoarder, last.id)).toBe(1_000);

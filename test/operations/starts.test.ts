@@ -29,7 +29,7 @@ const naps = (count: number, seconds: number): object => ({
 async function running(database: string): Promise<number> {
   const [row] = await rowsOf<{ count: number }>(
     database,
-    `SELECT count(*)::integer AS count FROM operation WHERE state = 'Executing'`,
+    `SELECT count(lease_token)::integer AS count FROM live_operation`,
   );
   return row!.count;
 }
@@ -39,7 +39,7 @@ async function starts(database: string, count: number): Promise<{ account: strin
   const rows = (): Promise<{ account: string; at: string }[]> =>
     rowsOf(
       database,
-      `SELECT account_id AS account, extract(epoch FROM started_at) * 1000 AS at FROM operation WHERE started_at IS NOT NULL ORDER BY request_id`,
+      `SELECT account_id AS account, extract(epoch FROM started_at) * 1000 AS at FROM operation_view WHERE started_at IS NOT NULL ORDER BY request_id`,
     );
   await expect.poll(async () => (await rows()).length, { timeout: 60_000 }).toBe(count);
   return (await rows()).map(({ account, at }) => ({ account, at: Number(at) }));
@@ -95,7 +95,7 @@ describe('operations start', { timeout: 90_000 }, () => {
     const all = await starts(database, 41);
     const mine = all.at(-1)!;
     expect(mine.account).toBe(account.id);
-    // Two run, and four are hinted so that nobody who becomes free has to wait for a round.
+    // Two run, and four are dispatched so that nobody who becomes free has to wait for a round.
     expect(all.filter(({ at }) => at < mine.at).length).toBeLessThanOrEqual(2 + 4 + 2);
   });
 });

@@ -44,7 +44,11 @@ it('what comes due without a word, by its time or another process’s hand, is f
     input: 2,
     run_at: new Date(Date.now() + 700).toISOString(),
   });
-  await rowsOf(app.databaseUrl, `UPDATE operation SET due_at = now() WHERE rid = $1`, [hidden.id]);
+  await rowsOf(
+    app.databaseUrl,
+    `UPDATE live_operation l SET look_at = now(), due_at = now() FROM operation o WHERE o.request_id = l.request_id AND o.rid = $1`,
+    [hidden.id],
+  );
   for (const { id } of [hidden, scheduled])
     expect(await app.client.ended(id)).toMatchObject({ status: 'Finished' });
 });

@@ -2,6 +2,8 @@ import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/com
 import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import { AccountId, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
 import { DeliveryDispatcher } from '../../deliveries/delivery.dispatcher.js';
+import type { DeliveryEntity } from '../../deliveries/delivery.entity.js';
+import { DeliveryReads } from '../../deliveries/delivery-reads.store.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import { RecoveriesService } from '../../endpoints/recoveries.service.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
@@ -22,7 +24,8 @@ const REDELIVERABLE =
 @Controller('v1/deliveries')
 export class DeliveriesController {
   constructor(
-    private readonly deliveries: DeliveryStore,
+    private readonly store: DeliveryStore,
+    private readonly deliveries: DeliveryReads,
     private readonly dispatcher: DeliveryDispatcher,
     private readonly operations: OperationReads,
     private readonly recoveries: RecoveriesService,
@@ -68,8 +71,7 @@ export class DeliveriesController {
     @IsOperator() isOperator: boolean,
     @Param('id') id: string,
   ): Promise<DeliveryDetailsResponse> {
-    const delivery = await this.deliveries.find(accountId, id);
-    if (!delivery) throw notFound(id);
+    const delivery = await this.find(accountId, id);
     const attempts = await this.deliveries.attempts(id);
     return {
       ...DeliveryResponse.from(delivery),
@@ -93,8 +95,9 @@ export class DeliveriesController {
     @Param('id') id: string,
     @Query() query: RedeliverQuery,
   ): Promise<DeliveryResponse> {
-    const delivery = await this.deliveries.redeliver(accountId, id, query.again === 'true');
-    if (!delivery) throw await this.refusal(accountId, id, `redelivered: ${REDELIVERABLE}`);
+    if (!(await this.store.redeliver(accountId, id, query.again === 'true')))
+      throw await this.refusal(accountId, id, `redelivered: ${REDELIVERABLE}`);
+    const delivery = await this.find(accountId, id);
     this.dispatcher.wake();
     return DeliveryResponse.from(delivery);
   }
@@ -140,9 +143,15 @@ export class DeliveriesController {
     @AccountId() accountId: string,
     @Param('id') id: string,
   ): Promise<DeliveryResponse> {
-    const delivery = await this.deliveries.cancel(accountId, id);
-    if (!delivery) throw await this.refusal(accountId, id, 'canceled: only a Pending one can');
-    return DeliveryResponse.from(delivery);
+    if (!(await this.store.cancel(accountId, id)))
+      throw await this.refusal(accountId, id, 'canceled: only a Pending one can');
+    return DeliveryResponse.from(await this.find(accountId, id));
+  }
+
+  private async find(accountId: string, id: string): Promise<DeliveryEntity> {
+    const delivery = await this.deliveries.find(accountId, id);
+    if (!delivery) throw notFound(id);
+    return delivery;
   }
 
   private async refusal(accountId: string, id: string, what: string): Promise<Problem> {

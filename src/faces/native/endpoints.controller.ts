@@ -4,7 +4,7 @@ import { AccountId, By, HasScope, IsOperator, NeedsScope } from '../../accounts/
 import { Audit } from '../../accounts/audit.js';
 import type { AuditAction } from '../../accounts/audit-action.js';
 import type { Actor } from '../../accounts/audit.store.js';
-import { DeliveryStore } from '../../deliveries/delivery.store.js';
+import { DeliveryReads } from '../../deliveries/delivery-reads.store.js';
 import type { EndpointEntity } from '../../endpoints/endpoint.entity.js';
 import { EndpointStore } from '../../endpoints/endpoint.store.js';
 import { type EndpointDescription, EndpointsService } from '../../endpoints/endpoints.service.js';
@@ -32,7 +32,7 @@ export class EndpointsController {
   constructor(
     private readonly endpoints: EndpointsService,
     private readonly store: EndpointStore,
-    private readonly deliveries: DeliveryStore,
+    private readonly deliveries: DeliveryReads,
     private readonly tests: EndpointTests,
     private readonly audit: Audit,
   ) {}

@@ -19,7 +19,7 @@ import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
 import { checkHeld, HeldKeys } from '../../accounts/held-keys.js';
 import { HttpConfig, OperationConfig } from '../../config/config.js';
-import { DeliveryStore } from '../../deliveries/delivery.store.js';
+import { DeliveryReads } from '../../deliveries/delivery-reads.store.js';
 import { FilesService } from '../../files/files.service.js';
 import {
   ApiBytes,
@@ -72,7 +72,7 @@ export class OperationsController {
     private readonly operations: OperationsService,
     private readonly reads: OperationReads,
     private readonly history: HistoryStore,
-    private readonly deliveries: DeliveryStore,
+    private readonly deliveries: DeliveryReads,
     private readonly files: FilesService,
     private readonly http: HttpConfig,
     private readonly waits: OperationWaits,
