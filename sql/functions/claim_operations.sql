@@ -1,9 +1,12 @@
--- Leases dispatched operations to a worker, each with a token of its own. Answers those that nobody else has. No column that an index
+-- Leases dispatched operations to a worker, each with a token of its own. Answers those that nobody else has, and
+-- whether others wait for a slot. No column that an index
 -- has is changed, so the row's new version stays on its page.
 CREATE OR REPLACE FUNCTION claim_operations(hints json, lease interval)
-RETURNS TABLE (operation operation, live live_operation)
+RETURNS TABLE (operation operation, live live_operation, waits boolean)
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
+DECLARE
+  wait boolean := operations_wait();
 BEGIN
   RETURN QUERY
   WITH hint AS MATERIALIZED (
@@ -17,5 +20,5 @@ BEGIN
       AND o.request_id = h.request_id AND o.epoch = h.epoch AND o.phase = 'placed' AND o.lease_token IS NULL
     RETURNING o, o.request_id
   )
-  SELECT r.operation, c.o FROM claimed c CROSS JOIN LATERAL (SELECT r AS operation FROM operation r WHERE r.request_id = c.request_id LIMIT 1) r;
+  SELECT r.operation, c.o, wait FROM claimed c CROSS JOIN LATERAL (SELECT r AS operation FROM operation r WHERE r.request_id = c.request_id LIMIT 1) r;
 END $$;

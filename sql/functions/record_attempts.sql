@@ -5,6 +5,8 @@ CREATE OR REPLACE FUNCTION record_attempts(records json, forgiven interval, rest
 RETURNS TABLE (seq bigint, failed_for_days boolean, waits boolean)
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
+DECLARE
+  wait boolean := deliveries_wait();
 BEGIN
   RETURN QUERY
   WITH record AS MATERIALIZED (
@@ -97,8 +99,7 @@ BEGIN
     SELECT t.seq, t.seq, t.account_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
     FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p
   )
-  SELECT m.seq, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - forgiven, w.wait
+  SELECT m.seq, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - forgiven, wait
   FROM moved m
-  LEFT JOIN LATERAL (SELECT e.failing_since FROM endpoint e WHERE e.id = m.endpoint_id LIMIT 1) e ON true
-  CROSS JOIN (SELECT deliveries_wait() AS wait) w;
+  LEFT JOIN LATERAL (SELECT e.failing_since FROM endpoint e WHERE e.id = m.endpoint_id LIMIT 1) e ON true;
 END $$;

@@ -8,6 +8,7 @@ LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = fo
 #variable_conflict use_column
 DECLARE
   ids bigint[]; tokens uuid[]; doubts integer[];
+  wait boolean := operations_wait();
 BEGIN
   IF starts IS NOT NULL THEN
     WITH start AS MATERIALIZED (
@@ -61,10 +62,10 @@ BEGIN
     FROM calling c
   ), called_live AS (
     -- One that starts is attempt 1, under way from this commit on.
-    INSERT INTO live_delivery (seq, home, account_id, operation_id, lane, receiver, origin, phase, epoch, look_at, due_at, run_at,
+    INSERT INTO live_delivery (seq, home, account_id, operation_id, lane, receiver, origin, phase, look_at, due_at, run_at,
       lease_token, doubt, attempt_count, schedule_step, started_at)
     SELECT c.seq, c.request_id, c.account_id, c.request_id, c.origin, receiver_of(c.account_id, c.url), c.origin,
-      CASE WHEN c.silent THEN 'scheduled' WHEN c.starts THEN 'placed' ELSE 'ready' END, c.starts::integer, n.next, n.next, c.run_at,
+      CASE WHEN c.silent THEN 'scheduled' WHEN c.starts THEN 'placed' ELSE 'ready' END, n.next, n.next, c.run_at,
       CASE WHEN c.starts THEN c.token END, CASE WHEN c.starts THEN c.doubt ELSE 0 END, c.starts::integer, c.starts::integer,
       CASE WHEN c.starts THEN now() END
     FROM calling c CROSS JOIN LATERAL (SELECT CASE WHEN c.starts THEN now() + lease ELSE c.run_at END AS next) n
@@ -85,6 +86,6 @@ BEGIN
     SELECT t.seq, t.request_id, t.account_id, t.request_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
     FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p
   )
-  SELECT s.request_id, c.seq, coalesce(c.starts, false), coalesce(NOT c.starts AND NOT c.silent, false) OR s.request_id IN (SELECT t.request_id FROM telling t), w.wait
-  FROM settled s LEFT JOIN calling c USING (request_id) CROSS JOIN (SELECT operations_wait() AS wait) w;
+  SELECT s.request_id, c.seq, coalesce(c.starts, false), coalesce(NOT c.starts AND NOT c.silent, false) OR s.request_id IN (SELECT t.request_id FROM telling t), wait
+  FROM settled s LEFT JOIN calling c USING (request_id);
 END $$;

@@ -246,8 +246,8 @@ export class OperationStore {
 
   private claimAs(hints: readonly Hint[], tokens: readonly string[]): Promise<ClaimRow[]> {
     return this.database.query<ClaimRow>(
-      `SELECT (c.operation).*, (c.live).*, clock_timestamp() AS claimed_at, w.wait AS waits
-       FROM claim_operations($1, make_interval(secs => $2)) c CROSS JOIN (SELECT operations_wait() AS wait) w`,
+      `SELECT (operation).*, (live).*, waits, clock_timestamp() AS claimed_at
+       FROM claim_operations($1, make_interval(secs => $2))`,
       [
         jsonRows(hints.map(({ id, epoch }, place) => ({ request_id: id, epoch, token: tokens[place] }))),
         this.config.leaseS,

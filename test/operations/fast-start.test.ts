@@ -56,7 +56,7 @@ async function accept(client: pg.Client, keys: readonly string[]): Promise<strin
   return rows.map(({ phase }) => phase);
 }
 
-const hinted = (count: number): string[] => Array.from({ length: count }, () => 'hinted');
+const dispatched = (count: number): string[] => Array.from({ length: count }, () => 'dispatched');
 const ready = (count: number): string[] => Array.from({ length: count }, () => 'ready');
 
 async function databaseWithAccount(slots: number): Promise<string> {
@@ -69,7 +69,7 @@ describe('an operation that is accepted while a slot is free', () => {
   it('is dispatched by its accept, and no more of an account than it has slots', async () => {
     const url = await databaseWithAccount(4);
     await using two = await Two.of(url);
-    expect(await accept(two.one, ['a', 'b', 'c', 'd', 'e', 'f'])).toEqual([...hinted(4), ...ready(2)]);
+    expect(await accept(two.one, ['a', 'b', 'c', 'd', 'e', 'f'])).toEqual([...dispatched(4), ...ready(2)]);
     await two.one.query('COMMIT');
     expect(await accept(two.other, ['g'])).toEqual(ready(1));
   });
@@ -77,18 +77,18 @@ describe('an operation that is accepted while a slot is free', () => {
   it('waits for the dispatcher where another process reserves slots at the same moment', async () => {
     const url = await databaseWithAccount(4);
     await using two = await Two.of(url);
-    expect(await accept(two.one, ['a', 'b', 'c', 'd'])).toEqual(hinted(4));
+    expect(await accept(two.one, ['a', 'b', 'c', 'd'])).toEqual(dispatched(4));
     expect(await accept(two.other, ['e', 'f', 'g', 'h'])).toEqual(ready(4));
     await two.one.query('COMMIT');
     await two.other.query('COMMIT');
-    const slots = await rowsOf(url, `SELECT count(*)::int FROM operation WHERE phase = 'hinted'`);
+    const slots = await rowsOf(url, `SELECT count(*)::int FROM live_operation WHERE phase = 'placed'`);
     expect(slots).toEqual([{ count: 4 }]);
   });
 
   it('sees the slots that were taken while it waited for another with its key', async () => {
     const url = await databaseWithAccount(4);
     await using two = await Two.of(url);
-    expect(await accept(two.one, ['a', 'b', 'c', 'd'])).toEqual(hinted(4));
+    expect(await accept(two.one, ['a', 'b', 'c', 'd'])).toEqual(dispatched(4));
     const second = accept(two.other, ['d', 'e', 'f', 'g']);
     const waits = (): Promise<unknown> =>
       rowsOf(
@@ -110,7 +110,7 @@ describe('a callback whose operation ends while its origin has room', () => {
     const rows = (): Promise<unknown> =>
       rowsOf(
         app.config.database.url,
-        'SELECT epoch, state, attempt_count, schedule_step FROM delivery ORDER BY seq',
+        'SELECT epoch, state, attempt_count, schedule_step FROM delivery_end ORDER BY seq',
       );
     // The first proves the origin.
     for (const epoch of [1, 0, 0]) {
@@ -118,8 +118,6 @@ describe('a callback whose operation ends while its origin has room', () => {
       const delivered = { state: 'Delivered', attempt_count: 1, schedule_step: 1 };
       await expect.poll(async () => ((await rows()) as unknown[]).at(-1)).toEqual({ epoch, ...delivered });
     }
-    const operations = await rowsOf(app.config.database.url, 'SELECT DISTINCT epoch FROM operation');
-    expect(operations).toEqual([{ epoch: 1 }]);
   });
 
   it('is one of two that end at the same moment and want the last place of their origin', async () => {
@@ -135,8 +133,7 @@ describe('a callback whose operation ends while its origin has room', () => {
     await two.one.query('COMMIT; BEGIN');
     const running = await rowsOf<{ request_id: string; token: string }>(
       url,
-      `UPDATE operation SET phase = 'running', state = 'Executing', attempt = 1, lease_token = gen_random_uuid()
-       RETURNING request_id, lease_token AS token`,
+      `UPDATE live_operation SET attempt = 1, lease_token = gen_random_uuid() RETURNING request_id, lease_token AS token`,
     );
     const settle = async (
       client: pg.Client,
@@ -145,6 +142,9 @@ describe('a callback whose operation ends while its origin has room', () => {
       const ending = {
         request_id,
         token,
+        rid: `rid_${request_id}`,
+        face: 'native',
+        created_at: new Date(),
         state: 'Finished',
         status_text: 'Done',
         progress: 100,
@@ -163,7 +163,6 @@ describe('a callback whose operation ends while its origin has room', () => {
       const start = {
         request_id,
         token,
-        attempt_id: 'att',
         account_id: 'a',
         origin: 'http://r',
         url: 'http://r/',
@@ -180,7 +179,7 @@ describe('a callback whose operation ends while its origin has room', () => {
     await two.other.query('COMMIT');
     expect(await settle(two.one, running[2]!)).toEqual([false]);
     await two.one.query('COMMIT');
-    const phases = await rowsOf(url, 'SELECT phase FROM delivery ORDER BY operation_id');
+    const phases = await rowsOf(url, 'SELECT phase FROM delivery_view ORDER BY operation_id');
     expect(phases).toEqual([{ phase: 'running' }, { phase: 'ready' }, { phase: 'ready' }]);
   });
 
@@ -195,7 +194,7 @@ describe('a callback whose operation ends while its origin has room', () => {
     database.holdAnswersTo('settle_operations(');
     const { id } = await first.client.submit({ type: 'echo', callback });
     const phases = (): Promise<unknown> =>
-      rowsOf(database.direct, 'SELECT phase FROM delivery WHERE operation_rid = $1', [id]);
+      rowsOf(database.direct, 'SELECT phase FROM delivery_view WHERE operation_rid = $1', [id]);
     await expect.poll(phases, { timeout: 10_000 }).toEqual([{ phase: 'running' }]);
     await first.end('SIGKILL');
     database.letGo();
@@ -204,7 +203,7 @@ describe('a callback whose operation ends while its origin has room', () => {
     const attempts = (): Promise<unknown> =>
       rowsOf(
         database.direct,
-        `SELECT a.number, a.outcome, a.error FROM attempt a JOIN delivery d ON d.id = a.delivery_id
+        `SELECT a.number, a.outcome, a.error FROM attempt_view a JOIN delivery d ON d.id = a.delivery_id
          WHERE d.operation_rid = $1 ORDER BY a.number`,
         [id],
       );
