@@ -62,16 +62,18 @@ const COMMENTS = `
     LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND d.objsubid > 0
   WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition ORDER BY c.relname, d.objsubid`;
 
-/** schema.sql: the tables, types, indexes, functions, triggers and comments that the migrations make in schema public. */
+/** schema.sql: the sequences, tables, types, indexes, views, functions, triggers and comments that the migrations make in schema public. */
 export async function schemaDump(databaseUrl: string): Promise<string> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
     const parts: string[] = [];
     for (const [sql, between] of [
+      [SEQUENCES, '\n'],
       [TABLES, '\n\n'],
       [TYPES, '\n\n'],
       [INDEXES, '\n'],
+      [VIEWS, '\n\n'],
       [FUNCTIONS, '\n\n'],
       [TRIGGERS, '\n'],
       [COMMENTS, '\n'],
