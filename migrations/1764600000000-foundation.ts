@@ -20,6 +20,7 @@ export class Foundation1764600000000 implements MigrationInterface {
         file_use, file, recovery_lane, recovery, receiver, origin, signing_secret, endpoint, callback_host, audit, auth_token,
         api_key, account;
       DROP SEQUENCE entry_id, record_id;
+      DROP TYPE open_lane;
     `);
   }
 }
