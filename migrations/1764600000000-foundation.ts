@@ -21,6 +21,7 @@ export class Foundation1764600000000 implements MigrationInterface {
         api_key, account;
       DROP SEQUENCE entry_id, record_id;
       DROP FUNCTION refuse_move, refuse_ended_operations, refuse_ended_deliveries;
+      DROP TYPE open_lane;
     `);
   }
 }

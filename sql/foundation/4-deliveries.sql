@@ -166,7 +166,7 @@ CREATE TYPE open_lane AS (
 CREATE VIEW delivery_view AS
 SELECT d.home, d.seq, d.id, d.account_id, d.operation_id, d.operation_rid, d.endpoint_id, d.destination, d.event_type,
   coalesce(x.url, l.url, d.url) AS url, coalesce(l.origin, d.origin) AS origin, coalesce(l.lane, d.endpoint_id, d.origin) AS lane,
-  coalesce(l.receiver, 1) AS receiver, coalesce(l.doubt, 0) AS doubt, d.headers, d.body,
+  coalesce(l.receiver, 1) AS receiver, coalesce(l.doubt, 0::smallint) AS doubt, d.headers, d.body,
   coalesce(x.state, CASE WHEN l.seq IS NOT NULL THEN 'Pending' END) AS state,
   CASE WHEN l.phase <> 'placed' THEN l.phase WHEN l.lease_token IS NULL THEN CASE WHEN l.phase = 'placed' THEN 'dispatched' END ELSE 'running' END AS phase,
   CASE WHEN l.seq IS NULL THEN x.reason ELSE l.reason END AS reason,

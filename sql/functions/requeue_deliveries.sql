@@ -7,15 +7,18 @@ RETURNS SETOF bigint
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
+  -- Emptied or erased at this moment: the statement after this one sees that its body is gone.
+  PERFORM FROM operation_end e WHERE e.request_id = ANY (homes) ORDER BY e.request_id FOR SHARE;
   RETURN QUERY
   WITH given AS MATERIALIZED (
-    -- Whatever has lost its body, or its endpoint, can't be sent.
+    -- Whatever has lost its body, or its endpoint, can't be sent; what is in a retired partition is about to be dropped.
     SELECT d.home, d.seq, d.account_id, d.operation_id, d.endpoint_id, d.destination, d.origin AS first_origin, d.url AS first_url, d.created_at,
       e.url AS moved_to, coalesce(e.origin, d.origin) AS origin, e.disabled_at IS NOT NULL AS paused
     FROM unnest(homes, seqs) AS g (home, seq)
     CROSS JOIN LATERAL (SELECT d.* FROM delivery d WHERE d.home = g.home AND d.seq = g.seq LIMIT 1) d
     LEFT JOIN LATERAL (SELECT e.* FROM endpoint e WHERE e.id = d.endpoint_id LIMIT 1) e ON true
     WHERE d.body <> '' AND (d.endpoint_id IS NULL OR e.id IS NOT NULL)
+      AND NOT EXISTS (SELECT FROM record_partition p WHERE p.retired_at IS NOT NULL AND g.home >= p.lower AND g.home < p.upper)
     ORDER BY d.seq
   ), ended AS (
     DELETE FROM delivery_end x USING given g

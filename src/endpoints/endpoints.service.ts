@@ -191,7 +191,7 @@ export class EndpointsService {
     return this.find(accountId, id);
   }
 
-  /** Sends what was held. */
+  /** Sends what was paused. */
   async enable(accountId: string, id: string): Promise<EndpointEntity> {
     await this.find(accountId, id);
     await this.health.enable(id);
@@ -206,7 +206,7 @@ export class EndpointsService {
     scope: Pick<RecoveryScope, 'since' | 'until' | 'pending'>,
   ): Promise<RecoveryEntity> {
     await this.find(accountId, id);
-    // First: what is held is counted, too.
+    // First: what is paused is counted, too.
     const recovery = await this.recoveries.begin({
       ...scope,
       accountId,

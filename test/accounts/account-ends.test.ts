@@ -92,7 +92,7 @@ describe('an account that is disabled', () => {
 });
 
 describe('an account that is deleted', { timeout: 60_000 }, () => {
-  const TABLES = ['operation', 'delivery', 'endpoint', 'recovery', 'idempotency_key', 'callback_host'];
+  const TABLES = ['operation', 'live_operation', 'delivery', 'live_delivery', 'undelivered', 'endpoint', 'recovery', 'idempotency_key', 'callback_host'];
 
   it('leaves nothing: operations in every state, what is owed, endpoints, files and keys', async () => {
     await using receiver = await Receiver.answering(500);
@@ -135,19 +135,18 @@ describe('an account that is deleted', { timeout: 60_000 }, () => {
     await expect
       .poll(() => readdir(app.config.files.folder, { recursive: true }), { timeout: 10_000 })
       .not.toContain(expect.stringContaining(upload.body.id));
-    for (const table of ['history_entry', 'file_use'])
+    for (const [table, number, of] of [
+      ['history_entry', 'operation_id', 'operation o WHERE o.request_id'],
+      ['file_use', 'operation_id', 'operation o WHERE o.request_id'],
+      ['attempt', 'delivery_seq', 'delivery d WHERE d.seq'],
+    ])
       expect(
         await rowsOf(
           app.databaseUrl,
-          `SELECT FROM ${table} t WHERE NOT EXISTS (SELECT FROM operation o WHERE o.request_id = t.operation_id)`,
+          `SELECT FROM ${table} t WHERE NOT EXISTS (SELECT FROM ${of} = t.${number})`,
         ),
       ).toEqual([]);
-    expect(
-      await rowsOf(
-        app.databaseUrl,
-        'SELECT FROM attempt a WHERE NOT EXISTS (SELECT FROM delivery d WHERE d.id = a.delivery_id)',
-      ),
-    ).toEqual([]);
+    expect(await rowsOf(app.databaseUrl, 'SELECT FROM audit_records()')).toEqual([]);
     expect((await admin.get('/v1/ledger')).body.balanced).toBe(true);
     expect((await kept.client.get('/v1/operations')).body.data).toHaveLength(1);
   });
@@ -159,8 +158,14 @@ describe('an account that is deleted', { timeout: 60_000 }, () => {
     // By a process that still believed its key.
     await rowsOf(
       app.databaseUrl,
-      `INSERT INTO operation (rid, account_id, type, face, state, phase, retention, tries, timeout_s, status_text, due_at)
-       VALUES (repeat('b', 32), $1, 'echo', 'native', 'Waiting', 'scheduled', 'keep1m', 1, 60, 'Waiting...', now() + interval '1 day')`,
+      `WITH late AS (
+         INSERT INTO operation (rid, account_id, type, face, retention, tries, timeout_s)
+         VALUES (repeat('b', 32), $1, 'echo', 'native', 'keep1m', 1, 60) RETURNING *
+       ), booked AS (
+         INSERT INTO ledger_entry (accepted) VALUES (1)
+       )
+       INSERT INTO live_operation (request_id, account_id, type, phase, priority, tries, look_at, due_at)
+       SELECT request_id, account_id, type, 'scheduled', 0, 1, now() + interval '1 day', now() + interval '1 day' FROM late`,
       [id],
     );
     await expect

@@ -41,17 +41,39 @@ describe('the ledger', { timeout: 120_000 }, () => {
   });
 
   it.each([
-    ['an operation', 'DELETE FROM operation WHERE request_id = (SELECT max(request_id) FROM operation)'],
-    ['a delivery', 'DELETE FROM delivery'],
-  ])('shows that %s is gone which retention did not delete', async (_, fault) => {
+    ['an operation', 'live_operation'],
+    ['a delivery', 'live_delivery'],
+  ])('shows that %s is gone which is owed', async (_, live) => {
+    await using receiver = await Receiver.answering(503);
+    await using app = await App.start({ deliveries: { schedule: [3600] } });
+    const { id } = await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
+    await app.client.submit({ type: 'echo', run_at: new Date(Date.now() + 3_600_000).toISOString() });
+    await app.client.ended(id);
+    await receiver.received(1);
+    expect((await app.client.get('/v1/ledger')).body.balanced).toBe(true);
+    await rowsOf(app.databaseUrl, `DELETE FROM ${live}`);
+    expect((await app.client.get('/v1/ledger')).body.balanced).toBe(false);
+  });
+
+  it.each([
+    ['the record of an operation', 'DELETE FROM operation', { operations: '0', operations_ended: '1' }],
+    ['the end of an operation', 'DELETE FROM operation_end', { operations: '1', operations_ended: '0' }],
+    ['a delivery', 'DELETE FROM delivery', { deliveries: '0', deliveries_ended: '1' }],
+    ['the end of a delivery', 'DELETE FROM delivery_end', { deliveries: '1', deliveries_ended: '0' }],
+    ['the partition of a live row', 'UPDATE live_operation SET request_id = -1', { lower: null, operations_live: '1' }],
+  ])('is audited by the records themselves: %s that is gone is told', async (_, fault, told) => {
     await using receiver = await Receiver.answering(200);
     await using app = await App.start();
     const { id } = await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
     await app.client.ended(id);
     await expect.poll(async () => (await app.client.deliveries(id))[0].status).toBe('Delivered');
-    expect((await app.client.get('/v1/ledger')).body.balanced).toBe(true);
+    const audit = () => rowsOf(app.databaseUrl, 'SELECT * FROM audit_records()');
+    expect(await audit()).toEqual([]);
+    if (fault.includes('live'))
+      await app.client.submit({ type: 'echo', run_at: new Date(Date.now() + 3_600_000).toISOString() });
+    expect(await audit()).toEqual([]);
     await rowsOf(app.databaseUrl, fault);
-    expect((await app.client.get('/v1/ledger')).body.balanced).toBe(false);
+    expect(await audit()).toContainEqual(expect.objectContaining(told));
   });
 
   it('shows how long the oldest row is overdue', async () => {
@@ -62,7 +84,7 @@ describe('the ledger', { timeout: 120_000 }, () => {
     await holder.connect();
     await holder.query('SELECT pg_advisory_lock(7164225002)');
     expect((await app.client.get('/v1/ledger')).body.oldest_overdue_s).toBe(0);
-    await holder.query(`UPDATE operation SET due_at = now() - interval '90 s'`);
+    await holder.query(`UPDATE live_operation SET look_at = now() - interval '90 s', due_at = now() - interval '90 s'`);
     expect((await app.client.get('/v1/ledger')).body.oldest_overdue_s).toBeGreaterThanOrEqual(90);
     await holder.end();
     await expect.poll(async () => (await app.client.get('/v1/ledger')).body.oldest_overdue_s).toBe(0);
@@ -142,7 +164,7 @@ describe('the ledger', { timeout: 120_000 }, () => {
     const epochs = async (): Promise<number> => {
       const [row] = await rowsOf<{ epochs: number }>(
         database,
-        'SELECT (SELECT max(epoch) FROM operation) + (SELECT coalesce(max(epoch), 0) FROM delivery) AS epochs',
+        'SELECT (SELECT coalesce(max(epoch), 0) FROM live_operation) + (SELECT coalesce(max(epoch), 0) FROM live_delivery) AS epochs',
       );
       return row!.epochs;
     };

@@ -9,7 +9,7 @@ import {
   OperationType,
 } from '../../src/index.js';
 import { App, type Overrides } from '../support/app.js';
-import { newDatabase, rowsOf } from '../support/database.js';
+import { agePartitions, newDatabase, rowsOf } from '../support/database.js';
 import { Load } from '../support/load.js';
 import { Receiver } from '../support/receiver.js';
 import { Service, sharedBy, temporaryFolder } from '../support/service.js';
@@ -49,6 +49,8 @@ const dueNow = (databaseUrl: string): Promise<unknown> =>
 const count = async (databaseUrl: string, table: string): Promise<number> =>
   (await rowsOf<{ count: number }>(databaseUrl, `SELECT count(*)::int AS count FROM ${table}`))[0]!.count;
 
+const RECORDS = ['operation_end', 'history_entry', 'delivery', 'delivery_end', 'attempt', 'file_use'];
+
 const stored = async (folder: string): Promise<string[]> =>
   (await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []))
     .filter((entry) => entry.isFile())
@@ -56,7 +58,16 @@ const stored = async (folder: string): Promise<string[]> =>
 
 /** The next rounds find these as if their time had come. */
 const expire = (databaseUrl: string): Promise<unknown> =>
-  rowsOf(databaseUrl, 'UPDATE operation SET expires_at = now(), sweep_at = now() WHERE due_at IS NULL');
+  rowsOf(databaseUrl, 'UPDATE operation_end SET expires_at = now(), sweep_at = now()');
+
+/** Expects that no operation is left but so many. */
+const records = (databaseUrl: string, left: number): Promise<void> =>
+  expect
+    .poll(async () => (await agePartitions(databaseUrl), await count(databaseUrl, 'operation')), {
+      timeout: 60_000,
+      interval: 100,
+    })
+    .toBe(left);
 
 describe('retention', { timeout: 60_000 }, () => {
   it('shows when an operation expires, and keeps its result till then', async () => {
@@ -80,7 +91,7 @@ describe('retention', { timeout: 60_000 }, () => {
     await expect
       .poll(
         () =>
-          rowsOf(app.databaseUrl, 'SELECT input, result, emptied_at IS NOT NULL AS emptied FROM operation'),
+          rowsOf(app.databaseUrl, 'SELECT input, result, emptied_at IS NOT NULL AS emptied FROM operation_view'),
         {
           timeout: 20_000,
         },
@@ -104,9 +115,8 @@ describe('retention', { timeout: 60_000 }, () => {
     for (let n = 0; n < 5; n++)
       ids.push((await app.client.submit({ type: 'echo', callback: { url: receiver.url } })).id as string);
     await receiver.received(5);
-    await expect.poll(() => count(app.databaseUrl, 'operation'), { timeout: 20_000 }).toBe(0);
-    for (const table of ['history_entry', 'delivery', 'attempt', 'file_use'])
-      expect(await count(app.databaseUrl, table), table).toBe(0);
+    await records(app.databaseUrl, 0);
+    for (const table of RECORDS) await expect.poll(() => count(app.databaseUrl, table)).toBe(0);
     expect((await app.client.get(`/v1/operations/${ids[0]}`)).status).toBe(404);
     expect((await app.client.get('/v1/ledger')).body).toMatchObject({ balanced: true, accepted: 0 });
   });
@@ -121,11 +131,11 @@ describe('retention', { timeout: 60_000 }, () => {
     });
     await receiver.received(1);
     await expect
-      .poll(() => rowsOf(app.databaseUrl, 'SELECT sweep_at > now() AS deferred FROM operation'), {
+      .poll(() => rowsOf(app.databaseUrl, 'SELECT sweep_at > now() AS deferred FROM operation_end'), {
         timeout: 20_000,
       })
       .toEqual([{ deferred: true }]);
-    expect(await rowsOf(app.databaseUrl, 'SELECT input, emptied_at FROM operation')).toEqual([
+    expect(await rowsOf(app.databaseUrl, 'SELECT input, emptied_at FROM operation_view')).toEqual([
       { input: '{"owed":1}', emptied_at: null },
     ]);
     receiver.answer(200);
@@ -135,7 +145,7 @@ describe('retention', { timeout: 60_000 }, () => {
     expect(JSON.parse(second!.body).data.result).toEqual({ owed: 1 });
     await expect.poll(async () => (await app.client.delivery(delivery.id)).status).toBe('Delivered');
     await expire(app.databaseUrl);
-    await expect.poll(() => count(app.databaseUrl, 'operation'), { timeout: 20_000 }).toBe(0);
+    await records(app.databaseUrl, 0);
   });
 
   it('refuses to redeliver what has no body any more', async () => {
@@ -144,7 +154,7 @@ describe('retention', { timeout: 60_000 }, () => {
     const { id } = await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
     await receiver.received(1);
     await expect
-      .poll(() => rowsOf(app.databaseUrl, `SELECT state, body FROM delivery`), { timeout: 20_000 })
+      .poll(() => rowsOf(app.databaseUrl, `SELECT state, body FROM delivery_view`), { timeout: 20_000 })
       .toEqual([{ state: 'Exhausted', body: '' }]);
     const [delivery] = await app.client.deliveries(id);
     const answer = await app.client.post(`/v1/deliveries/${delivery.id}/redeliver`);
@@ -271,22 +281,24 @@ describe('retention', { timeout: 60_000 }, () => {
           database,
           `UPDATE file SET expires_at = now() WHERE phase = 'writing' AND expires_at > now() + interval '1 day'`,
         );
+      // Nothing of an operation is left but where another of its partition isn't over.
       await expect
-        .poll(
-          async () => (await past(), await rowsOf(database, 'SELECT count(*)::int AS n FROM operation')),
-          {
-            timeout: 60_000,
-            interval: 100,
-          },
-        )
-        .toEqual([{ n: 1 }]);
+        .poll(async () => (await past(), await agePartitions(database), await kinds(database)), {
+          timeout: 60_000,
+          interval: 100,
+        })
+        .toEqual({ live: 1, unemptied: 0, partitionsThatMayGo: 0 });
       await expect
         .poll(async () => (await past(), await stored(folder.path)), { timeout: 30_000, interval: 100 })
         .toHaveLength(1);
-      for (const table of ['delivery', 'attempt']) expect(await count(database, table), table).toBe(0);
+      expect(await rowsOf(database, 'SELECT FROM audit_records()')).toEqual([]);
       expect(await count(database, 'file')).toBe(1);
       const ledger = (await last.client.get('/v1/ledger')).body;
-      expect(ledger).toMatchObject({ balanced: true, accepted: 1, operations: { waiting: 1 } });
+      expect(ledger).toMatchObject({
+        balanced: true,
+        accepted: await count(database, 'operation'),
+        operations: { waiting: 1 },
+      });
       expect((await last.client.get(`/v1/operations/${kept}`)).body.status).toBe('Waiting');
     },
   );
@@ -299,4 +311,15 @@ async function waiting(service: Service): Promise<string> {
   });
   const run_at = new Date(Date.now() + 3_600_000).toISOString();
   return (await service.client.submit({ type: 'echo', input: { file: body.id }, run_at })).id as string;
+}
+
+/** What is live, what could be emptied, and how many partitions are closed in which nothing is live. */
+async function kinds(databaseUrl: string): Promise<unknown> {
+  const [row] = await rowsOf(
+    databaseUrl,
+    `SELECT (SELECT count(*)::int FROM live_operation) + (SELECT count(*)::int FROM live_delivery) AS live,
+       (SELECT count(*)::int FROM operation_end WHERE emptied_at IS NULL) AS unemptied,
+       (SELECT count(*)::int FROM record_partition p WHERE p.closed_at IS NOT NULL AND NOT has_live_rows(p.lower, p.upper)) AS "partitionsThatMayGo"`,
+  );
+  return row;
 }
