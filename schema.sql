@@ -2089,6 +2089,50 @@ BEGIN
   ORDER BY n.seq LIMIT most;
 END $function$;
 
+CREATE OR REPLACE FUNCTION refuse_ended_deliveries()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  ended bigint;
+BEGIN
+  SELECT m.seq INTO ended FROM made m
+  CROSS JOIN LATERAL (SELECT FROM delivery_end x WHERE x.home = m.home AND x.seq = m.seq LIMIT 1) x LIMIT 1;
+  IF FOUND THEN
+    RAISE 'delivery % has ended', ended USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION refuse_ended_operations()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  ended bigint;
+BEGIN
+  SELECT m.request_id INTO ended FROM made m
+  CROSS JOIN LATERAL (SELECT FROM operation_end e WHERE e.request_id = m.request_id LIMIT 1) e LIMIT 1;
+  IF FOUND THEN
+    RAISE 'operation % has ended', ended USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION refuse_move()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE 'no % goes from % to %', TG_ARGV[0], OLD.state, NEW.state USING ERRCODE = 'check_violation';
+END $function$;
+
 CREATE OR REPLACE FUNCTION release_operations(given json)
  RETURNS SETOF bigint
  LANGUAGE plpgsql
@@ -2417,10 +2461,11 @@ BEGIN
     SELECT s.request_id, s.state, s.attempt, s.progress, s.started_at, s.finished_at, s.expires_at, s.status_text, s.result, s.custom,
       s.error_code, s.error_message, s.file_id,
       concat_ws(E'\n', s.transitions, transition(s.state, coalesce(s.error_message, s.status_text), s.progress, s.stack))
-    FROM settled s
+    FROM settled s RETURNING request_id
   ), noted AS (
-    -- What the callers of the gateway wait for in the details.
-    INSERT INTO history_entry (operation_id, kind, text) SELECT s.request_id, 'log', 'done' FROM settled s WHERE s.face = 'bgrs'
+    -- What the callers of the gateway wait for in the details: after the entry of the end, which has its id by then.
+    INSERT INTO history_entry (operation_id, kind, text)
+    SELECT e.request_id, 'log', 'done' FROM ended e JOIN settled s USING (request_id) WHERE s.face = 'bgrs'
   ), booked AS (
     INSERT INTO ledger_entry (type, state, ended, destined) SELECT s.type, s.state, count(*), count(s.callback) FROM settled s GROUP BY s.type, s.state
   ), kept AS (
@@ -2761,6 +2806,11 @@ AS $function$
   )
   SELECT w.lane, w.receiver, w.seq FROM walk w WHERE w.seq > 0
 $function$;
+
+CREATE TRIGGER delivery_move BEFORE UPDATE OF state ON delivery_end FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION refuse_move('delivery');
+CREATE TRIGGER delivery_lives AFTER INSERT ON live_delivery REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION refuse_ended_deliveries();
+CREATE TRIGGER operation_lives AFTER INSERT ON live_operation REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION refuse_ended_operations();
+CREATE TRIGGER operation_move BEFORE UPDATE OF state ON operation_end FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION refuse_move('operation');
 
 COMMENT ON COLUMN account.number IS 'from 1, in the order in which accounts were made';
 COMMENT ON COLUMN account.disabled_at IS 'since when its keys are refused';
