@@ -26,17 +26,18 @@ BEGIN
     DELETE FROM live_operation o USING ending e
     WHERE o.request_id = ANY (ARRAY(SELECT e.request_id FROM ending e)) AND o.request_id = e.request_id AND o.lease_token = e.token
     RETURNING e.*, o.account_id, o.type, o.attempt, o.started_at, o.transitions, o.silent_until
+  ), closing AS MATERIALIZED (
+    SELECT s.*, concat_ws(E'\n', s.transitions, transition(s.state, coalesce(s.error_message, s.status_text), s.progress, s.stack)) AS told
+    FROM settled s
   ), ended AS (
     INSERT INTO operation_end (request_id, state, attempt, progress, started_at, finished_at, expires_at, status_text, result, custom,
       error_code, error_message, file_id, transitions)
-    SELECT s.request_id, s.state, s.attempt, s.progress, s.started_at, s.finished_at, s.expires_at, s.status_text, s.result, s.custom,
-      s.error_code, s.error_message, s.file_id,
-      concat_ws(E'\n', s.transitions, transition(s.state, coalesce(s.error_message, s.status_text), s.progress, s.stack))
-    FROM settled s RETURNING request_id
+    SELECT c.request_id, c.state, c.attempt, c.progress, c.started_at, c.finished_at, c.expires_at, c.status_text, c.result, c.custom,
+      c.error_code, c.error_message, c.file_id, c.told
+    FROM closing c
   ), noted AS (
-    -- What the callers of the gateway wait for in the details: after the entry of the end, which has its id by then.
-    INSERT INTO history_entry (operation_id, kind, text)
-    SELECT e.request_id, 'log', 'done' FROM ended e JOIN settled s USING (request_id) WHERE s.face = 'bgrs'
+    -- What the callers of the gateway wait for in the details: behind the transition, so that it is the last.
+    INSERT INTO history_entry (operation_id, kind, text) SELECT c.request_id, 'log', 'done' FROM closing c WHERE c.face = 'bgrs'
   ), booked AS (
     INSERT INTO ledger_entry (type, state, ended, destined) SELECT s.type, s.state, count(*), count(s.callback) FROM settled s GROUP BY s.type, s.state
   ), kept AS (
