@@ -1006,7 +1006,8 @@ BEGIN
     LEFT JOIN LATERAL (SELECT e.* FROM endpoint e WHERE e.id = d.endpoint_id LIMIT 1) e ON true
   ), claimed AS (
     UPDATE live_delivery d SET dispatched_at = NULL, attempt_count = d.attempt_count + 1, lease_token = h.token, started_at = now(),
-      due_at = greatest(d.look_at, now() + lease), schedule_step = d.schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
+      look_at = least(d.look_at, now() + lease), due_at = now() + lease,
+      schedule_step = d.schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
     FROM hint h
     WHERE d.seq = ANY (ARRAY(SELECT h.seq FROM hint h)) AND d.seq = h.seq AND d.epoch = h.epoch AND d.phase = 'placed' AND d.lease_token IS NULL
       AND h.disabled_at IS NULL AND NOT h.orphaned AND d.reason IS DISTINCT FROM 'acknowledged_by_poll'
@@ -1030,7 +1031,8 @@ BEGIN
   SELECT r.delivery, c.d, c.headers, c.retry_schedule, c.signature_profile, c.client_certificate
   FROM claimed c
   CROSS JOIN LATERAL (SELECT r AS delivery FROM delivery r WHERE r.home = c.home AND r.seq = c.seq LIMIT 1) r
-  CROSS JOIN ended;
+  -- Evaluated before the rest, and so also where nothing is claimed: a join would leave it out then.
+  WHERE (SELECT e.count FROM ended e) >= 0;
 END $function$;
 
 CREATE OR REPLACE FUNCTION claim_operations(hints json, lease interval)
@@ -1048,7 +1050,7 @@ BEGIN
   WITH hint AS MATERIALIZED (
     SELECT * FROM json_to_recordset(hints) AS h (request_id bigint, epoch integer, token uuid)
   ), claimed AS (
-    UPDATE live_operation o SET attempt = o.attempt + 1, lease_token = h.token, due_at = greatest(o.look_at, now() + lease),
+    UPDATE live_operation o SET attempt = o.attempt + 1, lease_token = h.token, look_at = least(o.look_at, now() + lease), due_at = now() + lease,
       started_at = coalesce(o.started_at, now()), dispatched_at = NULL, status_text = NULL, progress = 0,
       transitions = concat_ws(E'\n', o.transitions, transition('Executing', 'Attempt ' || o.attempt + 1 || ' of ' || o.tries))
     FROM hint h
@@ -1212,8 +1214,8 @@ BEGIN
   WHERE v.request_id = wanted AND (account IS NULL OR v.account_id = account) AND (spoken IS NULL OR v.face = spoken);
 END $function$;
 
-CREATE OR REPLACE FUNCTION first_attempts(origins text[], receivers bigint[], in_flight integer)
- RETURNS TABLE(nth bigint, doubt integer)
+CREATE OR REPLACE FUNCTION first_attempts(starts json, in_flight integer)
+ RETURNS TABLE(request_id bigint, token uuid, doubt integer)
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
@@ -1226,9 +1228,13 @@ BEGIN
     RETURN;
   END IF;
   RETURN QUERY
-  WITH open AS MATERIALIZED (
+  WITH start AS MATERIALIZED (
+    SELECT s.request_id, s.token, s.origin, s.nth, receiver_of(s.account_id, s.url) AS receiver
+    FROM ROWS FROM (json_to_recordset(starts) AS (request_id bigint, token uuid, account_id text, origin text, url text))
+      WITH ORDINALITY AS s (request_id, token, account_id, origin, url, nth)
+  ), open AS MATERIALIZED (
     SELECT k.name, in_flight - CASE WHEN k.receiver = '' THEN in_flight / 5 ELSE 0 END AS most_of_one, f.flying, f.doubting
-    FROM (SELECT DISTINCT g.name FROM unnest(origins) AS g (name)) g
+    FROM (SELECT DISTINCT s.origin AS name FROM start s) g
     CROSS JOIN LATERAL (SELECT k.name, k.receiver, k.proven_at, k.rests_until FROM origin k WHERE k.name = g.name LIMIT 1) k
     CROSS JOIN LATERAL (
       SELECT coalesce(array_agg(d.receiver), '{}') AS flying, coalesce(array_agg(hashtext(d.account_id)::bigint) FILTER (WHERE d.doubt > 0), '{}') AS doubting
@@ -1240,10 +1246,10 @@ BEGIN
     WHERE k.proven_at IS NOT NULL AND (k.rests_until <= now()) IS NOT FALSE
       AND (SELECT d.seq FROM live_delivery d WHERE d.origin = k.name AND d.phase = 'ready' ORDER BY d.origin, d.seq LIMIT 1) IS NULL
   ), asked AS (
-    SELECT a.nth, a.origin, a.receiver >> 32 AS payer, o.flying, o.doubting, k.doubt,
+    SELECT a.request_id, a.token, a.nth, a.origin, a.receiver >> 32 AS payer, o.flying, o.doubting, k.doubt,
       CASE k.doubt WHEN 0 THEN o.most_of_one WHEN 1 THEN 1 ELSE 0 END - cardinality(array_positions(o.flying, a.receiver)) AS share,
       row_number() OVER (PARTITION BY a.origin, a.receiver ORDER BY a.nth) AS of_receiver
-    FROM unnest(origins, receivers) WITH ORDINALITY AS a (origin, receiver, nth) JOIN open o ON o.name = a.origin
+    FROM start a JOIN open o ON o.name = a.origin
     CROSS JOIN LATERAL (
       SELECT CASE (SELECT k.answers FROM receiver k WHERE k.lane = a.origin AND k.receiver = a.receiver LIMIT 1) WHEN true THEN 0 WHEN false THEN 2 ELSE 1 END AS doubt
     ) k
@@ -1256,7 +1262,7 @@ BEGIN
     WHERE s.doubt = 0 OR (s.of_account <= greatest(1, in_flight * 2 / 5) - cardinality(array_positions(s.doubting, s.payer))
       AND s.of_doubt <= greatest(1, in_flight * 4 / 5) - cardinality(s.doubting))
   )
-  SELECT f.nth, f.doubt FROM fitting f WHERE f.of_origin <= in_flight - cardinality(f.flying);
+  SELECT f.request_id, f.token, f.doubt FROM fitting f WHERE f.of_origin <= in_flight - cardinality(f.flying);
 END $function$;
 
 CREATE OR REPLACE FUNCTION first_of_accounts(named text, wanted integer, in_flight integer, start bigint, proven boolean, closed boolean, flying bigint[], doubting bigint[])
@@ -2390,13 +2396,7 @@ DECLARE
   wait boolean := operations_wait();
 BEGIN
   IF starts IS NOT NULL THEN
-    WITH start AS MATERIALIZED (
-      SELECT * FROM ROWS FROM (json_to_recordset(starts) AS (request_id bigint, token uuid, account_id text, origin text, url text))
-        WITH ORDINALITY AS s (request_id, token, account_id, origin, url, nth)
-    )
-    SELECT array_agg(s.request_id), array_agg(s.token), array_agg(f.doubt) INTO ids, tokens, doubts
-    FROM start s JOIN first_attempts((SELECT array_agg(s.origin ORDER BY s.nth) FROM start s),
-      (SELECT array_agg(receiver_of(s.account_id, s.url) ORDER BY s.nth) FROM start s), in_flight) f USING (nth);
+    SELECT array_agg(f.request_id), array_agg(f.token), array_agg(f.doubt) INTO ids, tokens, doubts FROM first_attempts(starts, in_flight) f;
   END IF;
   RETURN QUERY
   WITH ending AS MATERIALIZED (

@@ -56,7 +56,7 @@ describe('an acknowledged operation', { timeout: 120_000 }, () => {
     expect(await first.end('SIGTERM')).toBe(0);
     expect(performance.now() - asked).toBeLessThan(10_000);
     const acknowledged = await load.stop();
-    const executing = await rowsOf(database, `SELECT rid FROM operation WHERE state = 'Executing'`);
+    const executing = await rowsOf(database, `SELECT rid FROM operation_view WHERE state = 'Executing'`);
     expect(executing).toEqual([]);
     await using _second = await Service.start(shared);
     await expectNothingLost(database, [...acknowledged, long.id], receiver);
@@ -76,11 +76,11 @@ describe('an acknowledged operation', { timeout: 120_000 }, () => {
     const long = await service.client.submit({ type: 'sleep', input: { seconds: 60 } });
     await receiver.received(1);
     const rows = (): Promise<unknown[]> =>
-      rowsOf(database, 'SELECT state, phase FROM operation WHERE rid = $1', [long.id]);
+      rowsOf(database, 'SELECT state, phase FROM operation_view WHERE rid = $1', [long.id]);
     await expect.poll(rows).toEqual([{ state: 'Executing', phase: 'running' }]);
     expect(await service.end('SIGTERM')).toBe(0);
     expect(await rows()).toEqual([{ state: 'Waiting', phase: 'ready' }]);
-    const live = await rowsOf(database, 'SELECT state, phase FROM delivery');
+    const live = await rowsOf(database, 'SELECT state, phase FROM delivery_view');
     expect(live).toEqual([{ state: 'Pending', phase: 'ready' }]);
   });
 
@@ -125,6 +125,6 @@ describe('an acknowledged operation', { timeout: 120_000 }, () => {
     await expect.poll(lines, { timeout: 10_000 }).toContain(`end ${frozen.pid}`);
     await expectNothingLost(database, [operation.id], receiver);
     expect((await api.client.ended(operation.id)).result).toEqual({ pid: other.pid });
-    expect(await rowsOf(database, 'SELECT id FROM delivery')).toHaveLength(1);
+    expect(await rowsOf(database, 'SELECT id FROM delivery_view')).toHaveLength(1);
   });
 });

@@ -8,8 +8,7 @@ import { SECRET_KEY, type Stage } from './stage.js';
 /** Rows that somebody still has to do something about. */
 export async function countLive({ postgres }: Stage): Promise<number> {
   const [row] = await postgres.rows<{ live: number }>(
-    `SELECT ((SELECT count(*) FROM operation WHERE due_at IS NOT NULL)
-       + (SELECT count(*) FROM delivery WHERE phase IS NOT NULL))::integer AS live`,
+    'SELECT ((SELECT count(*) FROM live_operation) + (SELECT count(*) FROM live_delivery))::integer AS live',
   );
   return row!.live;
 }
@@ -31,8 +30,8 @@ export async function operationFacts(stage: Stage, items: readonly LoadItem[]): 
   }>(
     `SELECT o.rid, o.account_id AS account, o.state, o.error_code AS error, o.attempt, o.tries, o.callback_url AS url, o.callback_headers AS sealed,
        h.ends, h.ended, o.due_at IS NOT NULL AS live
-     FROM operation o CROSS JOIN LATERAL (
-       SELECT count(*)::integer AS ends, (extract(epoch FROM max(created_at)) * 1000)::float8 AS ended FROM history_entry h
+     FROM operation_view o CROSS JOIN LATERAL (
+       SELECT count(*)::integer AS ends, (extract(epoch FROM max(created_at)) * 1000)::float8 AS ended FROM history_view h
        WHERE h.operation_id = o.request_id AND kind = 'transition' AND state IN ('Finished', 'Failed', 'Canceled')
      ) h ORDER BY o.request_id`,
   );
@@ -62,7 +61,7 @@ export function deliveryFacts({ postgres }: Stage): Promise<DeliveryFact[]> {
   return postgres.rows<DeliveryFact>(
     `SELECT id, operation_rid AS operation, destination, state, reason, attempt_count AS attempts,
        encode(sha256(convert_to(body, 'UTF8')), 'hex') AS digest
-     FROM delivery ORDER BY seq`,
+     FROM delivery_view ORDER BY seq`,
   );
 }
 

@@ -33,8 +33,8 @@ export class Sampler {
 
   private async sample(): Promise<void> {
     const rows = await this.stage.postgres.rows<{ account: string; executing: number }>(
-      `SELECT account_id AS account, count(*)::integer AS executing FROM operation
-       WHERE phase = 'running' AND state = 'Executing' GROUP BY 1`,
+      `SELECT account_id AS account, count(*)::integer AS executing FROM live_operation
+       WHERE lease_token IS NOT NULL GROUP BY 1`,
     );
     for (const { account, executing } of rows)
       this.most.set(account, Math.max(this.most.get(account) ?? 0, executing));
@@ -47,7 +47,7 @@ export async function mostInHistory({ postgres, accounts }: Stage): Promise<Slot
     `WITH step AS (
        SELECT o.account_id, h.id, (h.state = 'Executing')::integer
          - coalesce((lag(h.state) OVER (PARTITION BY h.operation_id ORDER BY h.id) = 'Executing')::integer, 0) AS step
-       FROM history_entry h JOIN operation o ON o.request_id = h.operation_id WHERE h.kind = 'transition'
+       FROM history_view h JOIN operation o ON o.request_id = h.operation_id WHERE h.kind = 'transition'
      ), running AS (SELECT account_id, sum(step) OVER (PARTITION BY account_id ORDER BY id) AS count FROM step)
      SELECT account_id AS account, max(count)::integer AS most FROM running GROUP BY 1`,
   );

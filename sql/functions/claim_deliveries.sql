@@ -1,5 +1,5 @@
 -- Leases dispatched deliveries to a worker, each with a token of its own: the attempt is under way from this commit on. Answers those
--- that nobody else has, with what their endpoints ask for. No column that an index has is changed.
+-- that nobody else has, with what their endpoints ask for. What indexes have is changed only where a hint would live longer than the lease.
 CREATE OR REPLACE FUNCTION claim_deliveries(hints json, lease interval)
 RETURNS TABLE (delivery delivery, live live_delivery, endpoint_headers text, retry_schedule float8[], signature_profile text, client_certificate text)
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -15,7 +15,8 @@ BEGIN
     LEFT JOIN LATERAL (SELECT e.* FROM endpoint e WHERE e.id = d.endpoint_id LIMIT 1) e ON true
   ), claimed AS (
     UPDATE live_delivery d SET dispatched_at = NULL, attempt_count = d.attempt_count + 1, lease_token = h.token, started_at = now(),
-      due_at = greatest(d.look_at, now() + lease), schedule_step = d.schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
+      look_at = least(d.look_at, now() + lease), due_at = now() + lease,
+      schedule_step = d.schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
     FROM hint h
     WHERE d.seq = ANY (ARRAY(SELECT h.seq FROM hint h)) AND d.seq = h.seq AND d.epoch = h.epoch AND d.phase = 'placed' AND d.lease_token IS NULL
       AND h.disabled_at IS NULL AND NOT h.orphaned AND d.reason IS DISTINCT FROM 'acknowledged_by_poll'
@@ -39,5 +40,6 @@ BEGIN
   SELECT r.delivery, c.d, c.headers, c.retry_schedule, c.signature_profile, c.client_certificate
   FROM claimed c
   CROSS JOIN LATERAL (SELECT r AS delivery FROM delivery r WHERE r.home = c.home AND r.seq = c.seq LIMIT 1) r
-  CROSS JOIN ended;
+  -- Evaluated before the rest, and so also where nothing is claimed: a join would leave it out then.
+  WHERE (SELECT e.count FROM ended e) >= 0;
 END $$;

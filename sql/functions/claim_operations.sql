@@ -1,6 +1,5 @@
--- Leases dispatched operations to a worker, each with a token of its own. Answers those that nobody else has, and
--- whether others wait for a slot. No column that an index
--- has is changed, so the row's new version stays on its page.
+-- Leases dispatched operations to a worker, each with a token of its own. Answers those that nobody else has, and whether others wait
+-- for a slot. What indexes have is changed only where a hint would live longer than the lease: else the row's new version stays on its page.
 CREATE OR REPLACE FUNCTION claim_operations(hints json, lease interval)
 RETURNS TABLE (operation operation, live live_operation, waits boolean)
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -12,7 +11,7 @@ BEGIN
   WITH hint AS MATERIALIZED (
     SELECT * FROM json_to_recordset(hints) AS h (request_id bigint, epoch integer, token uuid)
   ), claimed AS (
-    UPDATE live_operation o SET attempt = o.attempt + 1, lease_token = h.token, due_at = greatest(o.look_at, now() + lease),
+    UPDATE live_operation o SET attempt = o.attempt + 1, lease_token = h.token, look_at = least(o.look_at, now() + lease), due_at = now() + lease,
       started_at = coalesce(o.started_at, now()), dispatched_at = NULL, status_text = NULL, progress = 0,
       transitions = concat_ws(E'\n', o.transitions, transition('Executing', 'Attempt ' || o.attempt + 1 || ' of ' || o.tries))
     FROM hint h

@@ -11,13 +11,7 @@ DECLARE
   wait boolean := operations_wait();
 BEGIN
   IF starts IS NOT NULL THEN
-    WITH start AS MATERIALIZED (
-      SELECT * FROM ROWS FROM (json_to_recordset(starts) AS (request_id bigint, token uuid, account_id text, origin text, url text))
-        WITH ORDINALITY AS s (request_id, token, account_id, origin, url, nth)
-    )
-    SELECT array_agg(s.request_id), array_agg(s.token), array_agg(f.doubt) INTO ids, tokens, doubts
-    FROM start s JOIN first_attempts((SELECT array_agg(s.origin ORDER BY s.nth) FROM start s),
-      (SELECT array_agg(receiver_of(s.account_id, s.url) ORDER BY s.nth) FROM start s), in_flight) f USING (nth);
+    SELECT array_agg(f.request_id), array_agg(f.token), array_agg(f.doubt) INTO ids, tokens, doubts FROM first_attempts(starts, in_flight) f;
   END IF;
   RETURN QUERY
   WITH ending AS MATERIALIZED (

@@ -53,6 +53,7 @@ export class LeaseKeeper implements OnApplicationShutdown {
   private readonly kinds: LeaseKind[] = [];
   private readonly pulse = new Int32Array(new SharedArrayBuffer(4));
   private changes: LeaseChange[] = [];
+  private flushing = false;
   private thread: Worker | undefined;
   private pulsing: NodeJS.Timeout | undefined;
   /** After a fault of the thread itself: work goes on as it would without. */
@@ -64,8 +65,14 @@ export class LeaseKeeper implements OnApplicationShutdown {
   of(kind: LeaseKind): KeptLeases {
     const index = this.kinds.push(kind) - 1;
     return {
-      hold: (lease) => this.tell({ ...lease, kind: index }),
-      drop: (token) => this.tell({ token }),
+      hold: (lease) => {
+        this.changes.push({ ...lease, kind: index });
+        this.flushSoon();
+      },
+      // Told with what is held next, or at the next pulse: who renews a lease that is gone finds no row.
+      drop: (token) => {
+        if (!this.over) this.changes.push({ token });
+      },
     };
   }
 
@@ -76,12 +83,17 @@ export class LeaseKeeper implements OnApplicationShutdown {
   }
 
   /** Claims that came together are told together, before any of their handlers begins. */
-  private tell(change: LeaseChange): void {
-    if (this.over) return;
-    if (this.changes.push(change) === 1) queueMicrotask(() => this.flush());
+  private flushSoon(): void {
+    if (this.flushing) return;
+    this.flushing = true;
+    queueMicrotask(() => {
+      this.flushing = false;
+      this.flush();
+    });
   }
 
   private flush(): void {
+    if (this.changes.length === 0) return;
     const changes = this.changes;
     this.changes = [];
     if (!this.over) (this.thread ??= this.start()).postMessage(changes);
@@ -103,7 +115,10 @@ export class LeaseKeeper implements OnApplicationShutdown {
       clearInterval(this.pulsing);
       this.logger.warn(`leases are no longer kept while the event loop is blocked: ${String(error)}`);
     });
-    this.pulsing = setInterval(() => Atomics.add(this.pulse, 0, 1), pulseMs).unref();
+    this.pulsing = setInterval(() => {
+      Atomics.add(this.pulse, 0, 1);
+      this.flush();
+    }, pulseMs).unref();
     return thread;
   }
 

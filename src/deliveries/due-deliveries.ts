@@ -5,7 +5,7 @@ export const DUE_DELIVERIES = `EXISTS (SELECT FROM live_delivery WHERE phase = '
   OR (SELECT min(look_at) FROM live_delivery WHERE phase = 'scheduled') <= now()`;
 
 /** Renews the leases `$1`, by number, that still have the tokens `$2`, for `$3` seconds. */
-export const RENEW_DELIVERIES = `UPDATE live_delivery d SET due_at = greatest(d.look_at, now() + make_interval(secs => $3))
+export const RENEW_DELIVERIES = `UPDATE live_delivery d SET look_at = least(d.look_at, now() + make_interval(secs => $3)), due_at = now() + make_interval(secs => $3)
        FROM (
          SELECT l.seq, l.token FROM unnest($1::bigint[], $2::uuid[]) AS l (seq, token)
          JOIN live_delivery USING (seq) ORDER BY seq FOR UPDATE OF live_delivery

@@ -7,7 +7,7 @@ export const DUE_OPERATIONS = `EXISTS (SELECT FROM live_operation WHERE phase = 
   OR (SELECT min(look_at) FROM live_operation WHERE phase = 'scheduled') <= now()`;
 
 /** Renews the leases `$1`, by request id, that still have the tokens `$2`, for `$3` seconds. */
-export const RENEW_OPERATIONS = `UPDATE live_operation o SET due_at = greatest(o.look_at, now() + make_interval(secs => $3))
+export const RENEW_OPERATIONS = `UPDATE live_operation o SET look_at = least(o.look_at, now() + make_interval(secs => $3)), due_at = now() + make_interval(secs => $3)
        FROM (
          SELECT l.request_id, l.token FROM unnest($1::bigint[], $2::uuid[]) AS l (request_id, token)
          JOIN live_operation USING (request_id) ORDER BY request_id FOR UPDATE OF live_operation

@@ -22,7 +22,7 @@ const LOST_S = 3;
  */
 @Injectable()
 export class OperationDispatcher extends DispatchLoop {
-  private buriedAt = -Infinity;
+  private rescuedAt = -Infinity;
   private readonly given: Hint[] = [];
 
   constructor(
@@ -57,7 +57,7 @@ export class OperationDispatcher extends DispatchLoop {
   }
 
   protected async round(): Promise<boolean | 'refused'> {
-    if (performance.now() - this.buriedAt >= this.config.pollMs / 2) await this.bury();
+    if (performance.now() - this.rescuedAt >= this.config.pollMs / 2) await this.rescue();
     const queue = await this.hints.look();
     if (queue === 'away' || queue === 'full') {
       await this.store.spareLeases();
@@ -81,13 +81,13 @@ export class OperationDispatcher extends DispatchLoop {
   }
 
   /** Ends operations that nobody else will: no worker is left that could, or a handler didn't stop when it was asked to. */
-  private async bury(): Promise<void> {
-    this.buriedAt = performance.now();
+  private async rescue(): Promise<void> {
+    this.rescuedAt = performance.now();
     // Together, so that they share their statements and commits.
-    await Promise.all((await this.store.rescueOver(MOST)).map((claim) => this.buryOne(claim)));
+    await Promise.all((await this.store.rescueOver(MOST)).map((claim) => this.rescueOne(claim)));
   }
 
-  private async buryOne(claim: Claim): Promise<void> {
+  private async rescueOne(claim: Claim): Promise<void> {
     const { attempt, tries, cancelAt } = claim.operation;
     const message = `the worker went silent during attempt ${attempt} of ${tries}`;
     const how: How = cancelAt === null ? { state: 'Failed', code: 'attempts_exhausted', message } : CANCELED;

@@ -136,7 +136,7 @@ it('a run that ends while its service shuts down and PostgreSQL is away is kept 
   await expect.poll(said, { timeout: 10_000 }).toContain('end');
   door.target = target;
   expect(await exited).toBe(0);
-  expect(await rowsOf(database, 'SELECT state, attempt FROM operation WHERE rid = $1', [id])).toEqual([
+  expect(await rowsOf(database, 'SELECT state, attempt FROM operation_view WHERE rid = $1', [id])).toEqual([
     { state: 'Finished', attempt: 1 },
   ]);
 }, 60_000);

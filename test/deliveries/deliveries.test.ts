@@ -312,7 +312,7 @@ describe('a callback', () => {
     await expect
       .poll(async () => Date.parse((await client.deliveries(operation.id))[0].next_attempt_at))
       .toBeGreaterThan(Date.now() + 1_000_000);
-    const late = `UPDATE delivery SET owed_since = now() - interval '8 days', phase = 'ready', due_at = now() WHERE operation_rid = '${operation.id}'`;
+    const late = `UPDATE live_delivery SET owed_since = now() - interval '8 days', phase = 'ready', look_at = now(), due_at = now() WHERE operation_id = ${operation.request_id}`;
     await rowsOf(app.databaseUrl, late);
     const given = await delivery(operation, { status: 'Exhausted' });
     expect(given).toMatchObject({ reason: 'deadline_spent', attempt_count: 2 });

@@ -39,7 +39,14 @@ async function waiting(client: Client, receiver: Receiver, many: number, more = 
 const giveUp = (reason: string, rids: string[]): Promise<unknown> =>
   rowsOf(
     app.databaseUrl,
-    `UPDATE delivery SET state = 'Exhausted', phase = NULL, due_at = NULL, run_at = NULL, reason = $1 WHERE operation_rid = ANY ($2)`,
+    `WITH over AS (
+       DELETE FROM live_delivery WHERE operation_id = ANY (ARRAY(SELECT request_id FROM operation WHERE rid = ANY ($2))) RETURNING *
+     ), ended AS (
+       INSERT INTO delivery_end (home, seq, state, attempt_count, schedule_step, epoch, reason)
+       SELECT home, seq, 'Exhausted', attempt_count, schedule_step, epoch, $1 FROM over
+     )
+     INSERT INTO undelivered (home, seq, account_id, operation_id, lane, state)
+     SELECT home, seq, account_id, operation_id, lane, 'Exhausted' FROM over`,
     [reason, rids],
   );
 
@@ -197,11 +204,18 @@ describe('a recovery of operations’ own callbacks', () => {
     // 500 for the one that hangs come first.
     await rowsOf(
       app.databaseUrl,
-      `INSERT INTO delivery (id, account_id, event_type, body, lane, destination, url, origin, state, phase, due_at, run_at, reason, receiver)
-       SELECT 'dlv_' || o.origin || n, d.account_id, d.event_type, d.body, o.origin, 'callback', o.origin || '/', o.origin,
-         'Exhausted', NULL, NULL, NULL, 'schedule_spent', receiver_of(d.account_id, o.origin || '/')
-       FROM delivery d, unnest($2::text[], $3::integer[]) WITH ORDINALITY AS o (origin, many, place), generate_series(1, o.many) n
-       WHERE d.operation_rid = $1 ORDER BY o.place`,
+      `WITH numbered AS MATERIALIZED (
+         SELECT nextval('record_id') AS seq, d.account_id, d.event_type, d.body, o.origin
+         FROM delivery d, unnest($2::text[], $3::integer[]) WITH ORDINALITY AS o (origin, many, place), generate_series(1, o.many) n
+         WHERE d.operation_rid = $1 ORDER BY o.place
+       ), made AS (
+         INSERT INTO delivery (home, seq, id, account_id, event_type, body, destination, url, origin)
+         SELECT seq, seq, 'dlv_' || seq, account_id, event_type, body, 'callback', origin || '/', origin FROM numbered
+       ), ended AS (
+         INSERT INTO delivery_end (home, seq, state, attempt_count, schedule_step, epoch, reason)
+         SELECT seq, seq, 'Exhausted', 0, 0, 0, 'schedule_spent' FROM numbered
+       )
+       INSERT INTO undelivered (home, seq, account_id, lane, state) SELECT seq, seq, account_id, origin, 'Exhausted' FROM numbered`,
       [id, [new URL(hanging.url).origin, new URL(healthy.url).origin], [500, 250]],
     );
     const { body } = await client.post('/v1/deliveries/recover', { since });
@@ -224,7 +238,7 @@ describe('a recovery of operations’ own callbacks', () => {
     });
     const [left] = await rowsOf<{ count: number }>(
       app.databaseUrl,
-      `SELECT count(*)::integer AS count FROM delivery WHERE state = 'Exhausted' AND origin = $1 AND attempt_count = 0`,
+      `SELECT count(*)::integer AS count FROM delivery_view WHERE state = 'Exhausted' AND origin = $1 AND attempt_count = 0`,
       [new URL(hanging.url).origin],
     );
     expect(left!.count).toBeGreaterThanOrEqual(100);

@@ -65,7 +65,7 @@ describe('an endpoint', { timeout: 180_000 }, () => {
       database,
       `SELECT log, count(*)::integer AS count FROM (
          SELECT string_agg(a.trigger || ' ' || a.outcome, ', ' ORDER BY a.number) AS log
-         FROM delivery d JOIN attempt a ON a.delivery_id = d.id WHERE d.event_type <> 'endpoint.test' GROUP BY d.id) logs
+         FROM delivery d JOIN attempt_view a ON a.delivery_id = d.id WHERE d.event_type <> 'endpoint.test' GROUP BY d.id) logs
        GROUP BY log`,
     );
     const once = `${failed}, recovery delivered`;
@@ -93,7 +93,7 @@ describe('an endpoint', { timeout: 180_000 }, () => {
     await hooks.received(20);
     expect((await first.client.post(`/v1/endpoints/${endpoint.id}/disable`)).status).toBe(200);
     const mine = `endpoint_id = '${endpoint.id}'`;
-    await expect.poll(() => count(database, `${mine} AND phase IN ('hinted', 'running')`)).toBe(0);
+    await expect.poll(() => count(database, `${mine} AND phase IN ('dispatched', 'running')`)).toBe(0);
     const told = hooks.all.length;
     await load.reached(load.acknowledged.length + 80);
     await first.end('SIGKILL');
@@ -103,7 +103,7 @@ describe('an endpoint', { timeout: 180_000 }, () => {
     await expectNothingLost(database, acknowledged, callbacks);
 
     expect(hooks.all).toHaveLength(told);
-    expect(await count(database, `${mine} AND state = 'Pending' AND phase = 'held'`)).toBe(
+    expect(await count(database, `${mine} AND state = 'Pending' AND phase = 'paused'`)).toBe(
       (await count(database, mine)) - told,
     );
     const owed = await rowsOf<{ rid: string }>(
@@ -127,7 +127,7 @@ describe('an endpoint', { timeout: 180_000 }, () => {
 async function count(database: string, condition: string): Promise<number> {
   const [row] = await rowsOf<{ count: number }>(
     database,
-    `SELECT count(*)::integer AS count FROM delivery WHERE ${condition}`,
+    `SELECT count(*)::integer AS count FROM delivery_view WHERE ${condition}`,
   );
   return row!.count;
 }

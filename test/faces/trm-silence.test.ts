@@ -37,7 +37,7 @@ function submit(url: string, path: string, body: object, signal?: AbortSignal): 
 }
 
 const operations = (databaseUrl: string): Promise<{ state: string }[]> =>
-  rowsOf(databaseUrl, 'SELECT state FROM operation');
+  rowsOf(databaseUrl, 'SELECT state FROM operation_view');
 
 describe('A callback with onInline: false', { timeout: 60_000 }, () => {
   it('is sent when the caller has left before the end, and the ledger balances', async () => {
@@ -50,7 +50,7 @@ describe('A callback with onInline: false', { timeout: 60_000 }, () => {
     await expect.poll(() => begun).toBe(1);
     caller.abort();
     const silent = (): Promise<unknown> =>
-      rowsOf(app.databaseUrl, 'SELECT silent_until FROM operation WHERE silent_until IS NOT NULL');
+      rowsOf(app.databaseUrl, 'SELECT silent_until FROM live_operation WHERE silent_until IS NOT NULL');
     await expect.poll(silent).toEqual([]);
     end();
     const [received] = await receiver.received(1);

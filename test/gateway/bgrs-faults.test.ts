@@ -86,7 +86,7 @@ describe('a request in the background', { timeout: 120_000 }, () => {
     const ending = await taken(front.call('/ends?bgrs=1', { method: 'POST' }));
     await expect.poll(() => urls.size, { timeout: 20_000 }).toBe(2);
     for (const path of urls.keys()) await tell(path, 40, 'two fifths');
-    const renewed = () => rowsOf(front.database, 'SELECT due_at FROM operation ORDER BY request_id');
+    const renewed = () => rowsOf(front.database, 'SELECT due_at FROM live_operation ORDER BY request_id');
     const due = await renewed();
     await expect.poll(renewed, { timeout: 20_000 }).not.toEqual(due);
     await expect.poll(renewed, { timeout: 20_000 }).not.toContainEqual(due[0]);

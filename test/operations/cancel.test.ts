@@ -181,7 +181,7 @@ it('a cancel that no wake-up told reaches the handler soon', async () => {
   await expect.poll(runsFor, { timeout: 10_000 }).toBeGreaterThan(1_800);
   await rowsOf(
     app.databaseUrl,
-    `UPDATE operation SET cancel_at = now() + interval '1 minute' WHERE rid = $1`,
+    `UPDATE live_operation SET cancel_at = now() + interval '1 minute' WHERE request_id = (SELECT request_id FROM operation WHERE rid = $1)`,
     [id],
   );
   expect((await app.client.ended(id)).status).toBe('Canceled');

@@ -1,9 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Database } from '../../src/database/database.js';
-import type { Rows } from '../../src/database/rows.js';
-import { OperationReads } from '../../src/operations/operation-reads.store.js';
 import { App } from '../support/app.js';
-import { newDatabase, rowsOf } from '../support/database.js';
 import { Receiver } from '../support/receiver.js';
 
 type Client = App['client'];
@@ -150,62 +146,5 @@ describe('a consumer that was down', () => {
     await expect.poll(again).toMatchObject({ status: 'Exhausted', attempt_count: 2 });
     expect(await again()).toMatchObject({ acknowledged_by: 'poll' });
     expect(idsOf(await loop(client, before))).toEqual(unread);
-  });
-});
-
-describe('a page of what is not delivered', () => {
-  let database: string;
-  beforeAll(async () => {
-    database = await newDatabase();
-    // Of the first account one of 4,000 is undelivered, of the second every other.
-    await rowsOf(
-      database,
-      `INSERT INTO operation (rid, account_id, type, face, state, retention, tries, timeout_s, status_text, finished_at)
-       SELECT md5(n::text), CASE WHEN n <= 200000 THEN 'few' ELSE 'half' END, 'echo', 'native', 'Finished', 'keep1m', 1, 60, 'Finished', now()
-       FROM generate_series(1, 220000) n`,
-    );
-    await rowsOf(
-      database,
-      `INSERT INTO delivery (id, account_id, operation_id, destination, event_type, url, origin, lane, body, state, phase, due_at)
-       SELECT 'dlv_' || request_id, account_id, request_id, 'callback', 'operation.finished', 'http://a/', 'http://a', 'http://a', '{}',
-         CASE WHEN waits THEN 'Pending' ELSE 'Delivered' END, CASE WHEN waits THEN 'scheduled' END, CASE WHEN waits THEN now() END
-       FROM operation, LATERAL (SELECT request_id % CASE account_id WHEN 'few' THEN 4000 ELSE 2 END = 0) w (waits)`,
-    );
-    await rowsOf(database, 'VACUUM ANALYZE');
-  });
-
-  /** The statement that a page is read by. */
-  async function statementOf(account: string, after: string): Promise<readonly [string, unknown[]]> {
-    let asked: readonly [string, unknown[]] | undefined;
-    const spy: Pick<Database, 'query'> = {
-      query: (sql, parameters) => {
-        asked = [sql, [...(parameters ?? [])]];
-        return Promise.resolve([]);
-      },
-    };
-    const finishedAfter = new Date(Date.now() - 86_400_000);
-    const filter = { finishedAfter, undelivered: true, after, limit: 251 };
-    await new OperationReads(spy as Database, {} as Rows).list(account, filter);
-    return asked!;
-  }
-
-  it.each([
-    ['a few of 200,000 ended operations', 'few', '0'],
-    ['a few of 200,000, from the middle on', 'few', '100000'],
-    ['half of 20,000', 'half', '0'],
-    ['half of 20,000, from the middle on', 'half', '210000'],
-  ])('touches few rows where it is %s', async (_, account, after) => {
-    const [sql, parameters] = await statementOf(account, after);
-    const explain = `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${sql}`;
-    const [row] = await rowsOf<{ 'QUERY PLAN': { Plan: Record<string, number> }[] }>(
-      database,
-      explain,
-      parameters,
-    );
-    const plan = row!['QUERY PLAN'][0]!.Plan;
-    expect(plan['Actual Rows']).toBeGreaterThan(20);
-    expect(JSON.stringify(plan)).not.toContain('Seq Scan');
-    // 251 operations at most, each with a few pages of an index or two.
-    expect(plan['Shared Hit Blocks']! + plan['Shared Read Blocks']!).toBeLessThan(5_000);
   });
 });

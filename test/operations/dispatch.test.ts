@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Database } from '../../src/database/database.js';
+import { DeliveryStore } from '../../src/deliveries/delivery.store.js';
+import { OperationStore } from '../../src/operations/operation.store.js';
 import { App } from '../support/app.js';
 import { newDatabase, rowsOf } from '../support/database.js';
 import { Receiver } from '../support/receiver.js';
@@ -107,6 +110,58 @@ describe('the dispatch', () => {
       }
     },
   );
+
+  it.each([
+    ['operations', 7164225002, OperationStore],
+    ['deliveries', 7164225003, DeliveryStore],
+  ])(
+    'of %s waits for no other process, and comes again for what that one may not have seen',
+    async (_, lock, store) => {
+      await using receiver = await Receiver.answering(200);
+      // Nothing else asks for a round in time.
+      const loop = { pollMs: 600_000 };
+      await using app = await App.start({ operations: { ...loop, leaseS: 7_200 }, deliveries: loop });
+      const dispatch = vi.spyOn(store.prototype, 'dispatch');
+      const other = new pg.Client({ connectionString: app.databaseUrl });
+      await other.connect();
+      try {
+        await other.query('SELECT pg_advisory_lock($1)', [lock]);
+        await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
+        const refused = (): number =>
+          dispatch.mock.settledResults.filter(({ value }) => value === null).length;
+        await expect.poll(refused).toBeGreaterThan(1);
+        expect(receiver.all).toEqual([]);
+        await other.query('SELECT pg_advisory_unlock($1)', [lock]);
+        await receiver.received(1);
+      } finally {
+        dispatch.mockRestore();
+        await other.end();
+      }
+    },
+  );
+
+  it('gives a run and an attempt to others when their leases end, though hints live longer', async () => {
+    const database = await newDatabase();
+    await rowsOf(
+      database,
+      `INSERT INTO account (id, name, slots) VALUES ('a', 'a', 1);
+       INSERT INTO live_operation (request_id, account_id, type, phase, priority, tries, look_at, due_at) VALUES (1, 'a', 'echo', 'ready', 0, 3, now(), now())`,
+    );
+    await insertDeliveries(database, `SELECT 'a', 'http://o', NULL, 'ready', now()`);
+    for (const epoch of [1, 2])
+      for (const [round, claim, id] of [
+        [DISPATCH_OPERATIONS, 'claim_operations', 'request_id'],
+        [DISPATCH_DELIVERIES, 'claim_deliveries', 'seq'],
+      ] as const) {
+        const [row] = await rowsOf<{ id: string; epoch: number }>(
+          database,
+          `SELECT ${id} AS id, epoch FROM ${round}`,
+        );
+        expect(row!.epoch).toBe(epoch);
+        const hint = JSON.stringify([{ [id]: row!.id, epoch, token: randomUUID() }]);
+        await rowsOf(database, `SELECT FROM ${claim}($1, '0')`, [hint]);
+      }
+  });
 
   it('of others does not wait for a row that somebody has locked', async () => {
     const database = await newDatabase();

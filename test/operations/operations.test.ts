@@ -349,7 +349,8 @@ describe('an operation', () => {
     expect((await rerun(one.id, 'l')).body.id).not.toBe(body.id);
     await rowsOf(
       app.databaseUrl,
-      `UPDATE operation SET emptied_at = now(), input = NULL WHERE rid = '${one.id}'`,
+      `WITH emptied AS (UPDATE operation SET input = NULL WHERE rid = '${one.id}' RETURNING request_id)
+       UPDATE operation_end e SET emptied_at = now() FROM emptied WHERE e.request_id = emptied.request_id`,
     );
     expect((await rerun(one.id, 'k')).body.id).toBe(body.id);
     expect((await rerun(one.id, 'm')).body.code).toBe('operation-expired');

@@ -135,7 +135,7 @@ describe('The stack of a failed attempt', { timeout: 60_000 }, () => {
     expect(text).toContain('could not read');
     expect(text).not.toMatch(/stack|handlers\.mjs|deepInside|Caused by|SyntaxError/);
     expect(
-      await rowsOf(database, 'SELECT FROM operation WHERE error_message LIKE $1', ['%handlers.mjs%']),
+      await rowsOf(database, 'SELECT FROM operation_end WHERE error_message LIKE $1', ['%handlers.mjs%']),
     ).toEqual([]);
   });
 });

@@ -59,7 +59,7 @@ export async function expectNothingLost(
     const [row] = await rowsOf<{ count: string }>(
       databaseUrl,
       `SELECT count(*) FROM unnest($1::text[]) AS a (rid) WHERE NOT EXISTS (
-         SELECT FROM operation o JOIN delivery d ON d.operation_id = o.request_id
+         SELECT FROM operation_view o JOIN delivery_view d ON d.operation_id = o.request_id
          WHERE o.rid = a.rid AND o.state = 'Finished' AND d.state = 'Delivered')`,
       [acknowledged],
     ).catch(() => [{ count: '-1' }]);
@@ -70,7 +70,7 @@ export async function expectNothingLost(
   expect(acknowledged.filter((id) => !seen.has(id))).toEqual([]);
   const twice = await rowsOf(
     databaseUrl,
-    `SELECT operation_id FROM history_entry WHERE kind = 'transition' AND state IN ('Finished', 'Failed', 'Canceled') GROUP BY 1 HAVING count(*) > 1`,
+    `SELECT operation_id FROM history_view WHERE kind = 'transition' AND state IN ('Finished', 'Failed', 'Canceled') GROUP BY 1 HAVING count(*) > 1`,
   );
   expect(twice).toEqual([]);
 }
