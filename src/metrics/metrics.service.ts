@@ -126,7 +126,8 @@ export class MetricsService implements OnApplicationBootstrap, OnApplicationShut
       // What is no longer known must not look as if it were.
       for (const gauge of [this.accepted, this.balanced, this.overdue]) gauge.remove();
       for (const gauge of [this.operations, this.deliveries]) gauge.reset();
-      for (const gauge of [this.queueAge, this.undeliveredAge, this.slots, this.oldestTransaction]) gauge.remove();
+      for (const gauge of [this.queueAge, this.undeliveredAge, this.slots, this.oldestTransaction])
+        gauge.remove();
       this.deadRows.reset();
       this.up.set(0);
     } finally {

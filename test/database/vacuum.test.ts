@@ -44,7 +44,12 @@ describe('What keeps dead rows from being cleared away', () => {
   });
 
   it('is worth a warning when it has lasted for a minute and dead rows have piled up', () => {
-    const state = { deadRows: { live_operation: 10, live_delivery: 30_000 }, oldestS: 90.4, holder: 'process 7, pg_dump', remedy: 'SELECT pg_terminate_backend(7)' };
+    const state = {
+      deadRows: { live_operation: 10, live_delivery: 30_000 },
+      oldestS: 90.4,
+      holder: 'process 7, pg_dump',
+      remedy: 'SELECT pg_terminate_backend(7)',
+    };
     expect(warningOf(state)).toBe(
       "a transaction has been open for 90 s (process 7, pg_dump): PostgreSQL can't clear the 30000 dead rows of live_delivery, and dispatch becomes slower; end it: SELECT pg_terminate_backend(7)",
     );
