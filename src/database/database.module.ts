@@ -7,6 +7,7 @@ import { Database } from './database.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { patiently } from './patience.js';
 import { Rows } from './rows.js';
+import { VacuumStore } from './vacuum.store.js';
 
 /** The one connection to PostgreSQL, migrated to the newest schema before anything uses it. */
 @Global()
@@ -22,7 +23,7 @@ import { Rows } from './rows.js';
       dataSourceFactory: (options) => patiently(() => connect(options!)),
     }),
   ],
-  providers: [Database, Rows, LeaseKeeper],
-  exports: [Database, Rows, LeaseKeeper],
+  providers: [Database, Rows, LeaseKeeper, VacuumStore],
+  exports: [Database, Rows, LeaseKeeper, VacuumStore],
 })
 export class DatabaseModule {}

@@ -44,7 +44,8 @@ export class Database implements Queryable {
       client.query(sql, toDriver(parameters)).then(({ rows }) => rows as Row[]);
     let failed = true;
     try {
-      for (const [name, value] of Object.entries(settings)) await query('SELECT set_config($1, $2, false)', [name, value]);
+      for (const [name, value] of Object.entries(settings))
+        await query('SELECT set_config($1, $2, false)', [name, value]);
       const result = await work({ query });
       for (const name of Object.keys(settings)) await query(`RESET ${name}`);
       failed = false;

@@ -67,7 +67,10 @@ export class DepartedAccounts {
       [id, most],
     );
     if (rows.length > 0)
-      await tx.query('SELECT remove_deliveries($1, $2)', [rows.map((row) => row.home), rows.map((row) => row.seq)]);
+      await tx.query('SELECT remove_deliveries($1, $2)', [
+        rows.map((row) => row.home),
+        rows.map((row) => row.seq),
+      ]);
     return rows.length;
   }
 

@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { VacuumStore, warningOf } from '../database/vacuum.store.js';
 import { FilesService } from '../files/files.service.js';
 import { LedgerStore } from '../operations/ledger.store.js';
 import { RetentionStore } from '../operations/retention.store.js';
@@ -31,6 +32,7 @@ export class Housekeeping implements Follower {
     private readonly files: FilesService,
     private readonly ledger: LedgerStore,
     private readonly dispatcher: HousekeepingDispatcher,
+    private readonly vacuum: VacuumStore,
   ) {}
 
   async follow(hints: readonly Hint[]): Promise<void> {
@@ -74,6 +76,8 @@ export class Housekeeping implements Follower {
     const tables = await this.dropOld(until);
     if (tables > 0 || Object.values(swept).some((count) => count > 0))
       this.logger.log({ msg: 'housekeeping', ...swept, tables });
+    const warning = warningOf(await this.vacuum.read());
+    if (warning !== null) this.logger.warn(warning);
     return performance.now() >= until && !this.stopping;
   }
 

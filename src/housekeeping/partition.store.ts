@@ -44,7 +44,9 @@ export class PartitionStore {
 
   /** Takes the records of `most` numbers off the ledger, in one commit; answers `most` where there may be more, else 0. */
   async bookOff(most: number): Promise<number> {
-    const [row] = await this.database.query<{ more: boolean }>('SELECT book_off_partition($1) AS more', [most]);
+    const [row] = await this.database.query<{ more: boolean }>('SELECT book_off_partition($1) AS more', [
+      most,
+    ]);
     return row!.more ? most : 0;
   }
 
@@ -84,6 +86,8 @@ export class PartitionStore {
 /** Nobody waits for this: detached first, beside all who read and write. */
 async function dropOne(session: Queryable, { name, parent, pending }: Dropping): Promise<void> {
   if (pending !== null)
-    await session.query(`ALTER TABLE ${parent} DETACH PARTITION ${name} ${pending ? 'FINALIZE' : 'CONCURRENTLY'}`);
+    await session.query(
+      `ALTER TABLE ${parent} DETACH PARTITION ${name} ${pending ? 'FINALIZE' : 'CONCURRENTLY'}`,
+    );
   await session.query(`DROP TABLE IF EXISTS ${name}`);
 }

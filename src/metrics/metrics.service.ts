@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { GROUP_COMMIT } from '../database/group-commit.js';
+import { type VacuumState, VacuumStore } from '../database/vacuum.store.js';
 import { ATTEMPT_MADE, type AttemptMade } from '../deliveries/attempt-made.js';
 import { isBalanced, type Ledger, LedgerStore, type TypeCount } from '../operations/ledger.store.js';
 import { OPERATION_ENDED, type OperationEnded } from '../operations/operation-ended.js';
@@ -44,6 +45,15 @@ export class MetricsService implements OnApplicationBootstrap, OnApplicationShut
     'How long the first delivery has waited for room and a worker',
   );
   private readonly slots = this.gauge('ringback_slots_used', 'Slots that are taken, over all accounts');
+  private readonly deadRows = this.gauge(
+    'ringback_dead_rows',
+    'Rows of the live tables that are not cleared away yet, as PostgreSQL estimates',
+    ['table'],
+  );
+  private readonly oldestTransaction = this.gauge(
+    'ringback_oldest_transaction_seconds',
+    'Age of the oldest transaction that keeps PostgreSQL from clearing dead rows away',
+  );
   private readonly up = this.gauge('ringback_postgresql_up', '1 when the ledger could be read');
   private readonly duration = this.histogram(
     'ringback_operation_duration_seconds',
@@ -73,7 +83,10 @@ export class MetricsService implements OnApplicationBootstrap, OnApplicationShut
     [1, 2, 5, 10, 25, 50, 100, 250],
   );
 
-  constructor(private readonly ledger: LedgerStore) {}
+  constructor(
+    private readonly ledger: LedgerStore,
+    private readonly vacuum: VacuumStore,
+  ) {}
 
   onApplicationBootstrap(): void {
     OPERATION_ENDED.subscribe(this.ended);
@@ -107,12 +120,15 @@ export class MetricsService implements OnApplicationBootstrap, OnApplicationShut
     try {
       const { ledger, types } = await this.ledger.read();
       this.show(ledger, types);
+      this.showVacuum(await this.vacuum.glance());
       this.up.set(1);
     } catch {
       // What is no longer known must not look as if it were.
       for (const gauge of [this.accepted, this.balanced, this.overdue]) gauge.remove();
       for (const gauge of [this.operations, this.deliveries]) gauge.reset();
-      for (const gauge of [this.queueAge, this.undeliveredAge, this.slots]) gauge.remove();
+      for (const gauge of [this.queueAge, this.undeliveredAge, this.slots, this.oldestTransaction])
+        gauge.remove();
+      this.deadRows.reset();
       this.up.set(0);
     } finally {
       const now = performance.now();
@@ -135,6 +151,11 @@ export class MetricsService implements OnApplicationBootstrap, OnApplicationShut
     this.queueAge.set(ledger.oldestWaitingS);
     this.undeliveredAge.set(ledger.oldestUndeliveredS);
     this.slots.set(ledger.slotsUsed);
+  }
+
+  private showVacuum({ deadRows, oldestS }: VacuumState): void {
+    for (const [table, rows] of Object.entries(deadRows)) this.deadRows.set({ table }, rows);
+    this.oldestTransaction.set(oldestS);
   }
 
   private readonly ended = (message: unknown): void => {

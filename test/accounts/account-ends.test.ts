@@ -92,7 +92,17 @@ describe('an account that is disabled', () => {
 });
 
 describe('an account that is deleted', { timeout: 60_000 }, () => {
-  const TABLES = ['operation', 'live_operation', 'delivery', 'live_delivery', 'undelivered', 'endpoint', 'recovery', 'idempotency_key', 'callback_host'];
+  const TABLES = [
+    'operation',
+    'live_operation',
+    'delivery',
+    'live_delivery',
+    'undelivered',
+    'endpoint',
+    'recovery',
+    'idempotency_key',
+    'callback_host',
+  ];
 
   it('leaves nothing: operations in every state, what is owed, endpoints, files and keys', async () => {
     await using receiver = await Receiver.answering(500);

@@ -48,7 +48,9 @@ describe('The schema', () => {
     const described = dataSource.entityMetadatas
       .filter(({ tableName }) => tableName.endsWith('_view'))
       .flatMap(({ tableName, columns }) =>
-        columns.map(({ databaseName, type }) => `${tableName}.${databaseName} ${types[type as string] ?? String(type)}`),
+        columns.map(
+          ({ databaseName, type }) => `${tableName}.${databaseName} ${types[type as string] ?? String(type)}`,
+        ),
       );
     expect(described.length).toBeGreaterThan(70);
     expect(columns.map(({ name }) => name)).toEqual(expect.arrayContaining(described));

@@ -59,7 +59,13 @@ class Kept implements AsyncDisposable {
   async end(): Promise<string> {
     const { id } = await this.app.client.submit({ type: 'echo', callback: { url: this.receiver.url } });
     await expect
-      .poll(() => rowsOf(this.url, 'SELECT FROM delivery_end JOIN delivery USING (home, seq) WHERE operation_rid = $1', [id]))
+      .poll(() =>
+        rowsOf(
+          this.url,
+          'SELECT FROM delivery_end JOIN delivery USING (home, seq) WHERE operation_rid = $1',
+          [id],
+        ),
+      )
       .toHaveLength(1);
     return id as string;
   }
@@ -112,7 +118,11 @@ describe('partitions of records', { timeout: 60_000 }, () => {
     expect(after).toEqual([262_144, 262_144, 262_144, 1_048_576, 1_048_576]);
     const [first, second, third, next] = await partitions(url);
     for (const full of [first!, second!])
-      expect(full).toMatchObject({ opened_at: expect.any(Date), closed_at: expect.any(Date), given: '262144' });
+      expect(full).toMatchObject({
+        opened_at: expect.any(Date),
+        closed_at: expect.any(Date),
+        given: '262144',
+      });
     expect(third).toMatchObject({ opened_at: expect.any(Date), closed_at: null });
     expect(next).toMatchObject({ lower: third!.upper, opened_at: null });
     expect(await tables(url)).toHaveLength(after.length * 6);
@@ -135,7 +145,9 @@ describe('partitions of records', { timeout: 60_000 }, () => {
     try {
       const database = new Database(dataSource);
       await expect(
-        database.query(`INSERT INTO operation_end SELECT 1, 'Lost', 1, 1, false, now(), now(), now(), NULL, NULL, NULL, '', NULL, NULL, NULL, NULL, NULL, ''`),
+        database.query(
+          `INSERT INTO operation_end SELECT 1, 'Lost', 1, 1, false, now(), now(), now(), NULL, NULL, NULL, '', NULL, NULL, NULL, NULL, NULL, ''`,
+        ),
       ).rejects.toMatchObject({ code: '23514', constraint: expect.any(String) });
     } finally {
       await dataSource.destroy();
@@ -145,7 +157,9 @@ describe('partitions of records', { timeout: 60_000 }, () => {
   it('are given up when they are old, so that their records can go in time, and no number is given twice', async () => {
     await using kept = await Kept.start();
     const requestIds = async () =>
-      (await rowsOf<{ id: string }>(kept.url, 'SELECT request_id AS id FROM operation ORDER BY 1')).map(({ id }) => Number(id));
+      (await rowsOf<{ id: string }>(kept.url, 'SELECT request_id AS id FROM operation ORDER BY 1')).map(
+        ({ id }) => Number(id),
+      );
     await kept.close();
     expect((await partitions(kept.url))[0]).toMatchObject({ closed_at: null });
     await kept.end();
@@ -161,7 +175,11 @@ describe('partitions of records', { timeout: 60_000 }, () => {
     const ids = await requestIds();
     expect(new Set(ids).size).toBe(52);
     expect(Math.max(...ids)).toBeGreaterThanOrEqual(Number(second!.lower));
-    expect(ids.filter((id) => id < Number(second!.lower)).every((id) => id < Number(first!.lower) + Number(first!.given))).toBe(true);
+    expect(
+      ids
+        .filter((id) => id < Number(second!.lower))
+        .every((id) => id < Number(first!.lower) + Number(first!.given)),
+    ).toBe(true);
     expect(await rowsOf(kept.url, 'SELECT FROM audit_records()')).toEqual([]);
   });
 
@@ -197,7 +215,12 @@ describe('partitions of records', { timeout: 60_000 }, () => {
     expect((await tables(kept.url)).filter((name) => name.endsWith(`_${first!.lower}`))).toEqual([]);
     for (const id of gone) expect((await kept.app.client.get(`/v1/operations/${id}`)).status).toBe(404);
     expect((await kept.app.client.get(`/v1/operations/${stays}`)).status).toBe(200);
-    expect(await kept.ledger()).toMatchObject({ balanced: true, accepted: 1, operations: { finished: 1 }, ended_with_callback: 1 });
+    expect(await kept.ledger()).toMatchObject({
+      balanced: true,
+      accepted: 1,
+      operations: { finished: 1 },
+      ended_with_callback: 1,
+    });
     expect(await rowsOf(kept.url, 'SELECT FROM undelivered WHERE home < $1', [first!.upper])).toEqual([]);
   });
 

@@ -39,6 +39,7 @@ describe('/metrics', { timeout: 60_000 }, () => {
       ringback_ledger_balanced: 1,
       ringback_oldest_overdue_seconds: 0,
       ringback_queue_age_seconds: 0,
+      ringback_undelivered_age_seconds: 0,
       ringback_slots_used: 0,
       ringback_postgresql_up: 1,
       'ringback_operation_duration_seconds_count{type="echo",state="Finished"}': 1,
@@ -50,6 +51,9 @@ describe('/metrics', { timeout: 60_000 }, () => {
     expect(Object.fromEntries(Object.keys(samples).map((name) => [name, value(answer.text, name)]))).toEqual(
       samples,
     );
+    for (const table of ['live_operation', 'live_delivery'])
+      expect(value(answer.text, `ringback_dead_rows{table="${table}"}`)).toBeGreaterThanOrEqual(0);
+    expect(value(answer.text, 'ringback_oldest_transaction_seconds')).toBeGreaterThanOrEqual(0);
     expect(value(answer.text, 'ringback_group_commit_size_count')).toBeGreaterThan(3);
     expect(value(answer.text, 'process_resident_memory_bytes')).toBeGreaterThan(1e7);
   });

@@ -60,7 +60,11 @@ describe('the ledger', { timeout: 120_000 }, () => {
     ['the end of an operation', 'DELETE FROM operation_end', { operations: '1', operations_ended: '0' }],
     ['a delivery', 'DELETE FROM delivery', { deliveries: '0', deliveries_ended: '1' }],
     ['the end of a delivery', 'DELETE FROM delivery_end', { deliveries: '1', deliveries_ended: '0' }],
-    ['the partition of a live row', 'UPDATE live_operation SET request_id = -1', { lower: null, operations_live: '1' }],
+    [
+      'the partition of a live row',
+      'UPDATE live_operation SET request_id = -1',
+      { lower: null, operations_live: '1' },
+    ],
   ])('is audited by the records themselves: %s that is gone is told', async (_, fault, told) => {
     await using receiver = await Receiver.answering(200);
     await using app = await App.start();
@@ -84,7 +88,9 @@ describe('the ledger', { timeout: 120_000 }, () => {
     await holder.connect();
     await holder.query('SELECT pg_advisory_lock(7164225002)');
     expect((await app.client.get('/v1/ledger')).body.oldest_overdue_s).toBe(0);
-    await holder.query(`UPDATE live_operation SET look_at = now() - interval '90 s', due_at = now() - interval '90 s'`);
+    await holder.query(
+      `UPDATE live_operation SET look_at = now() - interval '90 s', due_at = now() - interval '90 s'`,
+    );
     expect((await app.client.get('/v1/ledger')).body.oldest_overdue_s).toBeGreaterThanOrEqual(90);
     await holder.end();
     await expect.poll(async () => (await app.client.get('/v1/ledger')).body.oldest_overdue_s).toBe(0);

@@ -91,7 +91,10 @@ describe('retention', { timeout: 60_000 }, () => {
     await expect
       .poll(
         () =>
-          rowsOf(app.databaseUrl, 'SELECT input, result, emptied_at IS NOT NULL AS emptied FROM operation_view'),
+          rowsOf(
+            app.databaseUrl,
+            'SELECT input, result, emptied_at IS NOT NULL AS emptied FROM operation_view',
+          ),
         {
           timeout: 20_000,
         },

@@ -5,7 +5,7 @@ const SETTINGS = {
   historyS: setting(
     'RINGBACK_HISTORY_RETENTION',
     '90d',
-    'How long after its end an operation is known at all: then its row, history, deliveries and attempts are deleted (units s, m, h, d). Never sooner than its retention class says.',
+    'How long after its end an operation is known at all: then, or at most a third of that and 30 days later, its record, history, deliveries and attempts are deleted (units s, m, h, d). Never sooner than its retention class says.',
     duration,
   ),
   auditS: setting(
