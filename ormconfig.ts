@@ -19,6 +19,7 @@ import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
 import { Recoveries1764440000100 } from './migrations/1764440000100-recoveries.js';
 import { Erasure1764440000110 } from './migrations/1764440000110-erasure.js';
 import { AccountEnds1764440000120 } from './migrations/1764440000120-account-ends.js';
+import { Resealing1764440000130 } from './migrations/1764440000130-resealing.js';
 import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { CONNECTION } from './src/database/postgres-client.js';
@@ -33,6 +34,7 @@ import {
 } from './src/endpoints/endpoint.entity.js';
 import { FileEntity, FileUseEntity } from './src/files/file.entity.js';
 import { ChoreEntity } from './src/housekeeping/chore.entity.js';
+import { ResealingEntity } from './src/housekeeping/resealing.entity.js';
 import { LedgerEntity, LedgerEntryEntity } from './src/operations/ledger.entity.js';
 import {
   HistoryEntryEntity,
@@ -72,6 +74,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       TurnEntity,
       LeaseWatchEntity,
       ChoreEntity,
+      ResealingEntity,
       LedgerEntity,
       LedgerEntryEntity,
     ],
@@ -95,6 +98,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       Recoveries1764440000100,
       Erasure1764440000110,
       AccountEnds1764440000120,
+      Resealing1764440000130,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,
