@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DataSource } from 'typeorm';
 import { dataSourceOptions } from '../ormconfig.js';
 import { toConfig } from './boot.js';
 import { type Env, readEnv } from './config/env.js';
 import { parseSecretKeys } from './config/secret-keys.js';
 import { SettingError } from './config/settings.js';
+import { connectBeside } from './database/connection.js';
 import { Database } from './database/database.js';
 import {
   DataFolderInUseError,
@@ -21,16 +21,16 @@ const MOST = 1_000;
 /** Seals all stored secrets anew with the first secret key, and says which older keys may go. Exit code 0: all of them; 1: not yet, or it failed. */
 export async function reseal(): Promise<void> {
   let embedded: EmbeddedPostgres | undefined;
-  let dataSource: DataSource | undefined;
+  let dataSource: Awaited<ReturnType<typeof connectBeside>> | undefined;
   try {
-    const env = readEnv(process.env, 'The environment is wrong; mend it and try again.');
+    const env = readEnv(undefined, 'The environment is wrong; mend it and try again.');
     refuseWithoutDatabase(env);
     const keys = parseSecretKeys(
       toConfig(env, env.DATABASE_URL ?? 'postgres://embedded', env.PORT).secrets.keys,
     );
     if (env.DATABASE_URL === undefined)
       embedded = await EmbeddedPostgres.start({ dataDir: env.RINGBACK_DATA_DIR });
-    dataSource = await new DataSource(dataSourceOptions(env.DATABASE_URL ?? embedded!.url, 2)).initialize();
+    dataSource = await connectBeside(dataSourceOptions(env.DATABASE_URL ?? embedded!.url, 2));
     const { resealed, left } = await walk(new SealedValues(new Database(dataSource), new SecretBox(keys)));
     const ids = keys.map(({ id }) => id);
     console.log([`${resealed} values were sealed anew.`, ...verdicts(ids, left)].join('\n'));
