@@ -56,6 +56,16 @@ export class SecretBox {
     this.#keys = new Map(keys.map(({ id, key }) => [id, key]));
   }
 
+  /** Of the key that seals. */
+  get firstKeyId(): string {
+    return this.#first.id;
+  }
+
+  /** Whether there are keys that only open. */
+  get hasOlderKeys(): boolean {
+    return this.#keys.size > 1;
+  }
+
   /** Encrypts for one place: `v1.<key id>.<iv>.<ciphertext>.<tag>`, the last three base64url. */
   seal(plain: string, place: SecretPlace): string {
     const { id, key } = this.#first;
