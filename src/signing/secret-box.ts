@@ -1,5 +1,4 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import type { Transform } from 'node:stream';
 import {
   KEY_BYTES,
   KEY_ID,
@@ -7,7 +6,6 @@ import {
   type SecretKey,
   SecretKeysError,
 } from '../config/secret-keys.js';
-import { OpeningStream, SealingStream } from './sealed-stream.js';
 
 /** The place a secret is stored in. A sealed value moved to another account, row or column does not open. */
 export interface SecretPlace {
@@ -97,21 +95,6 @@ export class SecretBox {
       error.cause = cause;
       throw error;
     }
-  }
-
-  /** The name of the key that seals now, to be kept with what `sealing` made. */
-  get keyId(): string {
-    return this.#first.id;
-  }
-
-  /** Seals a stream for one place, with the key that seals now. */
-  sealing(place: SecretPlace): Transform {
-    return new SealingStream(this.#first.key, associatedData(this.#first.id, place));
-  }
-
-  /** Opens a stream that `sealing` made for the same place with the key of that name; it fails where it does not open. */
-  opening(keyId: string, place: SecretPlace): Transform {
-    return new OpeningStream(this.keyNamed(keyId, place), associatedData(keyId, place));
   }
 
   private keyNamed(id: string, { column }: SecretPlace): Buffer {
