@@ -12,11 +12,13 @@ import {
   EmbeddedPostgres,
   EmbeddedPostgresError,
 } from './embedded-postgres/embedded-postgres.js';
-import { SealedValues, type WalkedTo } from './signing/sealed-values.store.js';
+import { SealedValues, type Walked, type WalkedTo } from './signing/sealed-values.store.js';
 import { SecretBox } from './signing/secret-box.js';
 
 /** Rows of one step. */
-const MOST = 1_000;
+const MOST = 500;
+/** So often in all: what a request of the service held for a moment is free the next time. */
+const WALKS = 3;
 
 /** Seals all stored secrets anew with the first secret key, and says which older keys may go. Exit code 0: all of them; 1: not yet, or it failed. */
 export async function reseal(): Promise<void> {
@@ -31,9 +33,15 @@ export async function reseal(): Promise<void> {
     if (env.DATABASE_URL === undefined)
       embedded = await EmbeddedPostgres.start({ dataDir: env.RINGBACK_DATA_DIR });
     dataSource = await connectBeside(dataSourceOptions(env.DATABASE_URL ?? embedded!.url, 2));
-    const { resealed, left } = await walk(new SealedValues(new Database(dataSource), new SecretBox(keys)));
     const ids = keys.map(({ id }) => id);
-    console.log([`${resealed} values were sealed anew.`, ...verdicts(ids, left)].join('\n'));
+    const values = new SealedValues(new Database(dataSource), new SecretBox(keys));
+    const { resealed, left } = await walks(values, ids);
+    console.log(
+      [
+        `${resealed} ${resealed === 1 ? 'value was' : 'values were'} sealed anew.`,
+        ...verdicts(ids, left),
+      ].join('\n'),
+    );
     process.exitCode = left.size === 0 ? 0 : 1;
   } catch (error) {
     const expected =
@@ -56,7 +64,17 @@ function refuseWithoutDatabase({ DATABASE_URL, RINGBACK_DATA_DIR }: Env): void {
     );
 }
 
-async function walk(values: SealedValues): Promise<{ resealed: number; left: Map<string, number> }> {
+async function walks(values: SealedValues, ids: readonly string[]): Promise<Omit<Walked, 'next'>> {
+  let resealed = 0;
+  for (let count = 1; ; count++) {
+    const walked = await walk(values);
+    resealed += walked.resealed;
+    const { left } = walked;
+    if (count === WALKS || !ids.some((id) => left.has(id))) return { resealed, left };
+  }
+}
+
+async function walk(values: SealedValues): Promise<Omit<Walked, 'next'>> {
   const left = new Map<string, number>();
   let resealed = 0;
   for (let at: WalkedTo = { source: 0, reached: null }; at !== null;) {
@@ -75,11 +93,15 @@ export function verdicts([first, ...older]: readonly string[], left: ReadonlyMap
     `${first}: seals`,
     ...older.map((id) =>
       left.has(id)
-        ? `${id}: must stay, ${left.get(id)} values are sealed with it: they belong to operations that run, or do not open; try again later`
+        ? `${id}: must stay, ${counted(left.get(id)!)} sealed with it: what belongs to an operation that runs waits for its end, and what does not open stays; try again later`
         : `${id}: may go: nothing is sealed with it; take it out of RINGBACK_SECRET_KEYS once no process has it in front`,
     ),
     ...unknown.map(
-      (id) => `${id}: is missing, ${left.get(id)} values are sealed with it: add it to RINGBACK_SECRET_KEYS`,
+      (id) => `${id}: is missing, ${counted(left.get(id)!)} sealed with it: add it to RINGBACK_SECRET_KEYS`,
     ),
   ];
+}
+
+function counted(values: number): string {
+  return values === 1 ? '1 value is' : `${values} values are`;
 }

@@ -9,7 +9,7 @@ import { type KeptLeases, LeaseKeeper } from '../database/lease-keeper.js';
 import { rideOut } from '../database/ride-out.js';
 import type { Hint } from '../queues/hint.js';
 import { HintFollower, type SendBack } from '../queues/hint-follower.js';
-import { SecretBox } from '../signing/secret-box.js';
+import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
 import { signatureHeaders } from '../signing/signature.js';
 import { type SigningKeys, SigningSecrets } from '../signing/signing-secrets.store.js';
 import { Step } from '../tracing/spans.js';
@@ -262,7 +262,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     const sealed = endpoint ? endpoint.headers : delivery.headers;
     const row = endpoint ? delivery.endpointId : delivery.operationRid;
     const column = endpoint ? 'endpoint_headers' : 'callback_headers';
-    const place = { account: delivery.accountId, row: row ?? '', column };
+    const place: SecretPlace = { account: delivery.accountId, row: row ?? '', column };
     return openDestination(this.box, { url: delivery.url, sealed: row === null ? null : sealed }, place);
   }
 

@@ -175,8 +175,9 @@ export class EndpointsService {
     given: string | null | undefined,
     current: EndpointEntity | null,
   ): string | null {
-    if (given === undefined) return current?.clientCertificate ?? null;
-    return given && this.box.seal(given, certificatePlace(accountId, id));
+    // Also what stays is sealed anew: it may have been read before the walk that sealed it with a newer key.
+    const pem = given === undefined ? current && this.openCertificate(current) : given;
+    return pem && this.box.seal(pem, certificatePlace(accountId, id));
   }
 
   async rotate(accountId: string, id: string, overlapS: number): Promise<string> {
@@ -265,7 +266,7 @@ export class EndpointsService {
   }
 }
 
-function place(account: string, row: string) {
+function place(account: string, row: string): SecretPlace {
   return { account, row, column: 'endpoint_headers' };
 }
 

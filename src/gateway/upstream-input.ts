@@ -3,7 +3,7 @@ import { pipeline, type Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { SecretConfig } from '../config/config.js';
 import type { OperationEntity } from '../operations/operation.entity.js';
-import { SecretBox } from '../signing/secret-box.js';
+import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
 import { OpeningStream, SealingStream } from '../signing/sealed-stream.js';
 
 /** What a caller asked the gateway for, without its body. */
@@ -103,7 +103,7 @@ export function isProgressToken(input: Partial<UpstreamInput>, token: string): b
   return hash !== undefined && timingSafeEqual(digest(token), Buffer.from(hash, 'hex'));
 }
 
-function place(account: string, row: string) {
+function place(account: string, row: string): SecretPlace {
   return { account, row, column: 'upstream_request' };
 }
 

@@ -1,59 +1,23 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { SecretBox, SecretBoxError } from './secret-box.js';
+import { SEALED_COLUMNS, type SealedColumn } from './sealed-columns.js';
 
-/** Where sealed values are, and what each is bound to. */
-interface Source {
-  readonly table: string;
-  readonly key: string;
-  readonly keyType: 'text' | 'bigint';
-  /** The sealed value of a row `t`; null where it has none. */
-  readonly sealed: string;
-  readonly row: string;
-  /** As its `SecretPlace` names it. */
-  readonly column: string;
-  /** Puts `v.fresh` in the place of `v.sealed`. */
-  readonly set: string;
-  /** Rows that may be sealed anew now. */
-  readonly when?: string;
-}
-
-/** What an ended run owes is sealed as the run found it: an operation that runs waits for the next walk. */
-const NOT_RUNNING = `t.phase IS DISTINCT FROM 'running'`;
-
-/** In this order: what an operation owes is made of the operation, so deliveries come after. */
-const SOURCES: readonly Source[] = [
-  {
-    ...{ table: 'signing_secret', key: 'id', keyType: 'text' },
-    ...{ sealed: 't.secret', row: 't.id', column: 'secret', set: 'secret = v.fresh' },
-  },
-  {
-    ...{ table: 'endpoint', key: 'id', keyType: 'text' },
-    ...{ sealed: 't.headers', row: 't.id', column: 'endpoint_headers', set: 'headers = v.fresh' },
-  },
-  {
-    ...{ table: 'operation', key: 'request_id', keyType: 'bigint' },
-    ...{ sealed: 't.callback_headers', row: 't.rid', column: 'callback_headers' },
-    ...{ set: 'callback_headers = v.fresh', when: NOT_RUNNING },
-  },
-  {
-    // Of the gateway: the caller's own credentials are inside of the input.
-    ...{ table: 'operation', key: 'request_id', keyType: 'bigint' },
-    sealed: `CASE WHEN t.face = 'bgrs' THEN t.input::json ->> 'sealed' END`,
-    row: `CASE WHEN t.face = 'bgrs' THEN t.input::json ->> 'seal' END`,
-    ...{ column: 'upstream_request', set: 'input = replace(t.input, v.sealed, v.fresh)' },
-  },
-  {
-    ...{ table: 'delivery', key: 'seq', keyType: 'bigint' },
-    ...{ sealed: 't.headers', row: 't.operation_rid', column: 'callback_headers', set: 'headers = v.fresh' },
-  },
-];
+/** A step takes rows until so many characters are to be sealed anew: a sealed body has up to 1.4 million. */
+const MOST_LENGTH = 16 * 1024 * 1024;
 
 interface StaleRow {
   readonly key: string;
   readonly account: string;
   readonly row: string;
   readonly sealed: string;
+}
+
+interface Looked {
+  readonly rows: readonly StaleRow[];
+  readonly last: string | null;
+  /** Whether these were the last of the table. */
+  readonly through: boolean;
 }
 
 /** Where a walk over all sealed values is: null once it is through. */
@@ -75,10 +39,10 @@ export class SealedValues {
     private readonly box: SecretBox,
   ) {}
 
-  /** Looks at the next `most` rows, and seals those anew that can be opened. */
+  /** Looks at the next `most` rows at the most, and seals those anew that can be opened. */
   async walk({ source: at, reached }: NonNullable<WalkedTo>, most: number): Promise<Walked> {
-    const source = SOURCES[at]!;
-    const { rows, last, looked } = await this.stale(source, reached, most);
+    const source = SEALED_COLUMNS[at]!;
+    const { rows, last, through } = await this.stale(source, reached, most);
     const fresh = rows.flatMap((row) => {
       const sealed = this.reseal(source, row);
       return sealed === null ? [] : [{ ...row, fresh: sealed }];
@@ -89,32 +53,38 @@ export class SealedValues {
       const id = sealed.split('.')[1]!;
       if (!resealed.has(key)) left.set(id, (left.get(id) ?? 0) + 1);
     }
-    const through = looked < most;
     const next = through ? { source: at + 1, reached: null } : { source: at, reached: last };
-    return { next: next.source < SOURCES.length ? next : null, resealed: resealed.size, left };
+    return { next: next.source < SEALED_COLUMNS.length ? next : null, resealed: resealed.size, left };
   }
 
   private async stale(
-    { table, key, keyType, sealed, row }: Source,
+    { table, key, keyType, row, sealed }: SealedColumn,
     reached: string | null,
     most: number,
-  ): Promise<{ rows: StaleRow[]; last: string | null; looked: number }> {
-    const [found] = await this.database.query<{ rows: StaleRow[]; last: string | null; looked: number }>(
+  ): Promise<Looked> {
+    const [found] = await this.database.query<Looked>(
       `WITH looked AS (
          SELECT t.${key} AS key, t.account_id AS account, ${row} AS row, ${sealed} AS sealed
          FROM ${table} t WHERE $1::${keyType} IS NULL OR t.${key} > $1::${keyType} ORDER BY t.${key} LIMIT $2
+       ), judged AS (
+         SELECT *, split_part(sealed, '.', 2) <> $3 AS stale FROM looked
+       ), measured AS (
+         SELECT *, sum(length(sealed)) FILTER (WHERE stale)
+           OVER (ORDER BY key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM judged
+       ), taken AS (
+         SELECT * FROM measured WHERE before IS NULL OR before < $4
        )
-       SELECT count(*)::integer AS looked, max(key)::text AS last, coalesce(
+       SELECT max(key)::text AS last, count(*) < $2 AND count(*) = (SELECT count(*) FROM looked) AS through, coalesce(
          json_agg(json_build_object('key', key::text, 'account', account, 'row', row, 'sealed', sealed))
-           FILTER (WHERE split_part(sealed, '.', 2) <> $3), '[]') AS rows
-       FROM looked`,
-      [reached, most, this.box.firstKeyId],
+           FILTER (WHERE stale), '[]') AS rows
+       FROM taken`,
+      [reached, most, this.box.firstKeyId, MOST_LENGTH],
     );
     return found!;
   }
 
   /** Null where no key that is configured opens it. */
-  private reseal({ column }: Source, { account, row, sealed }: StaleRow): string | null {
+  private reseal({ column }: SealedColumn, { account, row, sealed }: StaleRow): string | null {
     try {
       return this.box.seal(this.box.open(sealed, { account, row, column }), { account, row, column });
     } catch (error) {
@@ -123,14 +93,19 @@ export class SealedValues {
     }
   }
 
-  /** Replaces what is still as it was read; answers the keys of these rows. */
+  /** Replaces what is still as it was read; answers the keys of these rows. A row that somebody holds waits for the next walk. */
   private async replace(
-    { table, key, keyType, sealed, set, when = 'true' }: Source,
+    { table, key, keyType, sealed, set, when = 'true' }: SealedColumn,
     fresh: readonly (StaleRow & { fresh: string })[],
   ): Promise<string[]> {
     const rows = await this.database.query<{ key: string }>(
-      `UPDATE ${table} t SET ${set} FROM unnest($1::${keyType}[], $2::text[], $3::text[]) AS v (key, sealed, fresh)
-       WHERE t.${key} = v.key AND ${sealed} = v.sealed AND ${when} RETURNING t.${key}::text AS key`,
+      `WITH free AS (
+         SELECT t.${key} AS key FROM ${table} t WHERE t.${key} = ANY($1::${keyType}[]) AND ${when}
+         ORDER BY 1 FOR NO KEY UPDATE SKIP LOCKED
+       )
+       UPDATE ${table} t SET ${set}
+       FROM free JOIN unnest($1::${keyType}[], $2::text[], $3::text[]) AS v (key, sealed, fresh) USING (key)
+       WHERE t.${key} = free.key AND ${sealed} = v.sealed RETURNING t.${key}::text AS key`,
       [fresh.map((row) => row.key), fresh.map((row) => row.sealed), fresh.map((row) => row.fresh)],
     );
     return rows.map((row) => row.key);

@@ -6,12 +6,13 @@ import {
   type SecretKey,
   SecretKeysError,
 } from '../config/secret-keys.js';
+import type { SealedColumnName } from './sealed-columns.js';
 
 /** The place a secret is stored in. A sealed value moved to another account, row or column does not open. */
 export interface SecretPlace {
   account: string;
   row: string;
-  column: string;
+  column: SealedColumnName;
 }
 
 /**
@@ -34,7 +35,7 @@ const TAG_BYTES = 16;
 
 /**
  * Seals secrets at rest with AES-256-GCM, bound to their place. The first key seals, every key opens:
- * to rotate, put a new key in front and drop the old one when nothing `isStale` any more.
+ * to rotate, put a new key in front, and drop the old one once all is sealed anew.
  */
 export class SecretBox {
   readonly #first: SecretKey;
@@ -104,11 +105,6 @@ export class SecretBox {
       'unknown_key',
       `${column} was sealed with the key "${id}", which is not configured: add it to RINGBACK_SECRET_KEYS`,
     );
-  }
-
-  /** Tells whether a sealed value was sealed with another key than the one that seals now, and should be sealed anew. */
-  isStale(sealed: string): boolean {
-    return parseSealed(sealed).id !== this.#first.id;
   }
 }
 

@@ -102,6 +102,17 @@ describe('at rest is sealed', () => {
     },
   );
 
+  it("a caller's own member that is named as the sealed one, which comes back as it was", async () => {
+    for (const input of [
+      { a: 1, $sealed: 'v1.k1.a.b.c' },
+      { $sealed: null },
+      { in: { $sealed: 'v1.k1.a.b.c' } },
+    ]) {
+      const { id } = await open.app.client.submit({ type: 'echo', input });
+      expect(await open.app.client.ended(id)).toMatchObject({ status: 'Finished', result: input });
+    }
+  });
+
   it.each([false, true])('of the gateway headers and paths, and the body if set (%s)', async (bodies) => {
     const stage = bodies ? sealing : open;
     const path = `/kept-${bodies}`;
