@@ -189,7 +189,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
 
   /** Disables the endpoint where its receiver asked for it, or where it has failed for days. */
   private async judgeEndpoint(
-    { endpointId }: LeasedDelivery,
+    { endpointId, accountId }: LeasedDelivery,
     judged: Verdict,
     recorded: Recorded,
   ): Promise<void> {
@@ -199,8 +199,14 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     const gone = judged.outcome === 'failed' && !judged.retry && judged.reason === 'gone';
     const reason = gone ? 'gone' : asked ? 'asked_by_receiver' : 'failing_for_5_days';
     const disable = (): Promise<boolean> => this.health.disable(endpointId, reason);
-    if (await rideOut(disable, () => this.follower.over))
+    if (await rideOut(disable, () => this.follower.over)) {
       this.logger.warn({ msg: 'endpoint disabled', endpoint: endpointId, reason });
+      const nobody = { actor: null, actor_name: null, address: null };
+      const action = 'endpoint.disabled';
+      this.logger.log({
+        ...{ msg: 'audit', action, account: accountId, ...nobody, target: endpointId, details: { reason } },
+      });
+    }
   }
 
   private async attempt(

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { checkRetrySchedule, RetryScheduleError } from '../config/retry-schedule.js';
 import type { FieldError } from '../config/validation.js';
 import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
-import { EndpointHealthStore } from '../deliveries/endpoint-health.store.js';
+import { BY_HAND, EndpointHealthStore } from '../deliveries/endpoint-health.store.js';
 import { CallbackHosts } from '../egress/callback-hosts.js';
 import {
   ClientCertificateError,
@@ -188,7 +188,7 @@ export class EndpointsService {
   /** Holds its deliveries from now on. */
   async disable(accountId: string, id: string): Promise<EndpointEntity> {
     await this.find(accountId, id);
-    await this.health.disable(id, 'disabled_by_hand');
+    await this.health.disable(id, BY_HAND);
     return this.find(accountId, id);
   }
 
