@@ -8,60 +8,52 @@ export interface SealedColumn<Name extends string = SealedColumnName> {
   readonly column: Name;
   /** The row that a `SecretPlace` names. */
   readonly row: string;
-  /** The sealed value; null where the row has none. */
-  readonly sealed: string;
-  /** Puts `v.fresh` in the place of `v.sealed`. */
-  readonly set: string;
+  /** The column that holds it. */
+  readonly held: string;
+  /** The sealed value where that is a part of the column; null where the row has none. */
+  readonly sealed?: string;
   /** Rows that may be sealed anew now; all of them where it isn't there. */
   readonly when?: string;
 }
 
 const OPERATION = { table: 'operation', key: 'request_id', keyType: 'bigint' } as const;
 const ENDPOINT = { table: 'endpoint', key: 'id', keyType: 'text', row: 't.id' } as const;
-/** A sealed value inside of JSON; PostgreSQL's own functions refuse a document that has a NUL anywhere. */
-const VALUE = String.raw`(v1\.[\w-]+\.[\w-]+\.[\w-]*\.[\w-]+)`;
-const INPUT = 'input = replace(t.input, v.sealed, v.fresh)';
 
 /** In this order: what an operation owes is made of the operation, so deliveries come after. */
 const COLUMNS = [
-  {
-    ...{ table: 'signing_secret', key: 'id', keyType: 'text' as const, row: 't.id' },
-    column: 'secret',
-    ...{ sealed: 't.secret', set: 'secret = v.fresh' },
-  },
-  { ...ENDPOINT, column: 'endpoint_headers', sealed: 't.headers', set: 'headers = v.fresh' },
-  {
-    ...ENDPOINT,
-    column: 'client_certificate',
-    ...{ sealed: 't.client_certificate', set: 'client_certificate = v.fresh' },
-  },
+  { table: 'signing_secret', key: 'id', keyType: 'text', row: 't.id', column: 'secret', held: 'secret' },
+  { ...ENDPOINT, column: 'endpoint_headers', held: 'headers' },
+  { ...ENDPOINT, column: 'client_certificate', held: 'client_certificate' },
   {
     ...OPERATION,
+    row: 't.rid',
     column: 'callback_headers',
-    ...{ row: 't.rid', sealed: 't.callback_headers', set: 'callback_headers = v.fresh' },
+    held: 'callback_headers',
     // What an ended run owes is sealed as the run found it: an operation that runs waits for the next walk.
     when: `t.phase IS DISTINCT FROM 'running'`,
   },
   {
-    // The last member of an input, as SealedInputs puts it there.
+    // The last member of an input, as SealedInputs puts it there. (PostgreSQL's own functions refuse JSON with a NUL anywhere.)
     ...OPERATION,
-    column: 'input',
     row: 't.rid',
-    sealed: `CASE WHEN strpos(t.input, '"$sealed":"v1.') > 0 THEN substring(t.input from '"\\$sealed":"${VALUE}"\\}$') END`,
-    set: INPUT,
+    column: 'input',
+    held: 'input',
+    sealed: `(SELECT left(part, -2) FROM split_part(t.input, '"$sealed":"', -1) AS part
+              WHERE part LIKE 'v1.%"}' AND strpos(part, '"') = length(part) - 1)`,
   },
   {
     // Of the gateway, bound to the input itself: a rerun has a copy of it.
     ...OPERATION,
-    column: 'upstream_request',
     row: `substring(t.input from '"seal":"([0-9a-f]{32})"')`,
-    sealed: `CASE WHEN t.face = 'bgrs' THEN substring(t.input from '"sealed":"${VALUE}"') END`,
-    set: INPUT,
+    column: 'upstream_request',
+    held: 'input',
+    sealed: `CASE t.face WHEN 'bgrs' THEN substring(t.input from '"sealed":"(v1\\.[^"]+)"') END`,
   },
   {
-    ...{ table: 'delivery', key: 'seq', keyType: 'bigint' as const, row: 't.operation_rid' },
+    ...{ table: 'delivery', key: 'seq', keyType: 'bigint' as const },
+    row: 't.operation_rid',
     column: 'callback_headers',
-    ...{ sealed: 't.headers', set: 'headers = v.fresh' },
+    held: 'headers',
   },
 ] as const satisfies readonly SealedColumn<string>[];
 

@@ -3,8 +3,8 @@ import { Database } from '../database/database.js';
 import { SecretBox, SecretBoxError } from './secret-box.js';
 import { SEALED_COLUMNS, type SealedColumn } from './sealed-columns.js';
 
-/** A step takes rows until so many characters are to be sealed anew: a sealed body has up to 1.4 million. */
-const MOST_LENGTH = 16 * 1024 * 1024;
+/** A step takes rows until it has so many bytes: a sealed body has up to 1.4 million. */
+const MOST_BYTES = 16 * 1024 * 1024;
 
 interface StaleRow {
   readonly key: string;
@@ -41,7 +41,9 @@ export class SealedValues {
 
   /** Looks at the next `most` rows at the most, and seals those anew that can be opened. */
   async walk({ source: at, reached }: NonNullable<WalkedTo>, most: number): Promise<Walked> {
-    const source = SEALED_COLUMNS[at]!;
+    const source = SEALED_COLUMNS[at];
+    // A walk of another version, which had more columns, ends here.
+    if (!source) return { next: null, resealed: 0, left: new Map() };
     const { rows, last, through } = await this.stale(source, reached, most);
     const fresh = rows.flatMap((row) => {
       const sealed = this.reseal(source, row);
@@ -58,27 +60,25 @@ export class SealedValues {
   }
 
   private async stale(
-    { table, key, keyType, row, sealed }: SealedColumn,
+    { table, key, keyType, row, held, sealed = `t.${held}` }: SealedColumn,
     reached: string | null,
     most: number,
   ): Promise<Looked> {
     const [found] = await this.database.query<Looked>(
       `WITH looked AS (
-         SELECT t.${key} AS key, t.account_id AS account, ${row} AS row, ${sealed} AS sealed
+         SELECT t.${key} AS key, octet_length(t.${held}) AS size
          FROM ${table} t WHERE $1::${keyType} IS NULL OR t.${key} > $1::${keyType} ORDER BY t.${key} LIMIT $2
-       ), judged AS (
-         SELECT *, split_part(sealed, '.', 2) <> $3 AS stale FROM looked
-       ), measured AS (
-         SELECT *, sum(length(sealed)) FILTER (WHERE stale)
-           OVER (ORDER BY key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM judged
-       ), taken AS (
-         SELECT * FROM measured WHERE before IS NULL OR before < $4
+       ), sized AS (
+         SELECT key, sum(size) OVER (ORDER BY key ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM looked
+       ), judged AS MATERIALIZED (
+         SELECT t.${key} AS key, t.account_id AS account, ${row} AS row, ${sealed} AS sealed
+         FROM sized JOIN ${table} t ON t.${key} = sized.key WHERE before IS NULL OR before < $4
        )
        SELECT max(key)::text AS last, count(*) < $2 AND count(*) = (SELECT count(*) FROM looked) AS through, coalesce(
          json_agg(json_build_object('key', key::text, 'account', account, 'row', row, 'sealed', sealed))
-           FILTER (WHERE stale), '[]') AS rows
-       FROM taken`,
-      [reached, most, this.box.firstKeyId, MOST_LENGTH],
+           FILTER (WHERE split_part(sealed, '.', 2) <> $3), '[]') AS rows
+       FROM judged`,
+      [reached, most, this.box.firstKeyId, MOST_BYTES],
     );
     return found!;
   }
@@ -95,7 +95,7 @@ export class SealedValues {
 
   /** Replaces what is still as it was read; answers the keys of these rows. A row that somebody holds waits for the next walk. */
   private async replace(
-    { table, key, keyType, sealed, set, when = 'true' }: SealedColumn,
+    { table, key, keyType, held, sealed = `t.${held}`, when = 'true' }: SealedColumn,
     fresh: readonly (StaleRow & { fresh: string })[],
   ): Promise<string[]> {
     const rows = await this.database.query<{ key: string }>(
@@ -103,7 +103,7 @@ export class SealedValues {
          SELECT t.${key} AS key FROM ${table} t WHERE t.${key} = ANY($1::${keyType}[]) AND ${when}
          ORDER BY 1 FOR NO KEY UPDATE SKIP LOCKED
        )
-       UPDATE ${table} t SET ${set}
+       UPDATE ${table} t SET ${held} = replace(t.${held}, v.sealed, v.fresh)
        FROM free JOIN unnest($1::${keyType}[], $2::text[], $3::text[]) AS v (key, sealed, fresh) USING (key)
        WHERE t.${key} = free.key AND ${sealed} = v.sealed RETURNING t.${key}::text AS key`,
       [fresh.map((row) => row.key), fresh.map((row) => row.sealed), fresh.map((row) => row.fresh)],
