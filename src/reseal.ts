@@ -17,7 +17,7 @@ import { SecretBox } from './signing/secret-box.js';
 
 /** Rows of one step. */
 const MOST = 500;
-/** So often in all: what a request of the service held for a moment is free the next time. */
+/** So often at the most: what a request held for a moment is free the next time, and so is what it stored meanwhile as it had read it. */
 const WALKS = 3;
 
 /** Seals all stored secrets anew with the first secret key, and says which older keys may go. Exit code 0: all of them; 1: not yet, or it failed. */
@@ -64,13 +64,15 @@ function refuseWithoutDatabase({ DATABASE_URL, RINGBACK_DATA_DIR }: Env): void {
     );
 }
 
+/** Walks until one has found nothing to do. */
 async function walks(values: SealedValues, ids: readonly string[]): Promise<Omit<Walked, 'next'>> {
   let resealed = 0;
   for (let count = 1; ; count++) {
     const walked = await walk(values);
     resealed += walked.resealed;
     const { left } = walked;
-    if (count === WALKS || !ids.some((id) => left.has(id))) return { resealed, left };
+    const isSettled = walked.resealed === 0 && !ids.some((id) => left.has(id));
+    if (isSettled || count === WALKS) return { resealed, left };
   }
 }
 
