@@ -73,6 +73,8 @@ describe('the audit', () => {
     await client.post(`${path}/disable`);
     await client.post(`${path}/enable`);
     await client.post(`${path}/recover`, { since: '2026-01-31T12:00:00Z' });
+    await client.post(`${path}/disable`);
+    await client.post(`${path}/recover`, { since: '2026-01-31T12:00:00Z' });
     await client.request('DELETE', path);
     const origin = new URL(receiver.url).origin;
     const { body: recovery } = await client.post('/v1/deliveries/recover', {
@@ -92,6 +94,9 @@ describe('the audit', () => {
         'endpoint.changed',
         'secret.read',
         'secret.rotated',
+        'endpoint.disabled',
+        'endpoint.enabled',
+        'bulk.started',
         'endpoint.disabled',
         'endpoint.enabled',
         'bulk.started',
