@@ -19,6 +19,7 @@ import { Resent1764300000620 } from './migrations/1764300000620-resent.js';
 import { Recoveries1764440000100 } from './migrations/1764440000100-recoveries.js';
 import { Erasure1764440000110 } from './migrations/1764440000110-erasure.js';
 import { AccountEnds1764440000120 } from './migrations/1764440000120-account-ends.js';
+import { Resealing1764440000130 } from './migrations/1764440000130-resealing.js';
 import { Audit1764450000100 } from './migrations/1764450000100-audit.js';
 import { Quotas1764450000110 } from './migrations/1764450000110-quotas.js';
 import { Processes1764450000120 } from './migrations/1764450000120-processes.js';
@@ -44,6 +45,7 @@ import {
 } from './src/endpoints/endpoint.entity.js';
 import { FileEntity, FileUseEntity } from './src/files/file.entity.js';
 import { ChoreEntity } from './src/housekeeping/chore.entity.js';
+import { ResealingEntity } from './src/housekeeping/resealing.entity.js';
 import { LedgerEntity, LedgerEntryEntity } from './src/operations/ledger.entity.js';
 import { OriginCallEntity } from './src/operations/origin-call.entity.js';
 import {
@@ -87,6 +89,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       TurnEntity,
       LeaseWatchEntity,
       ChoreEntity,
+      ResealingEntity,
       LedgerEntity,
       LedgerEntryEntity,
       ProcessEntity,
@@ -111,6 +114,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       Recoveries1764440000100,
       Erasure1764440000110,
       AccountEnds1764440000120,
+      Resealing1764440000130,
       Audit1764450000100,
       Quotas1764450000110,
       Processes1764450000120,

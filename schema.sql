@@ -342,6 +342,17 @@ CREATE TABLE recovery_lane (
   CONSTRAINT recovery_lane_recovery_id_fkey FOREIGN KEY (recovery_id) REFERENCES recovery(id) ON DELETE CASCADE
 );
 
+CREATE TABLE resealing (
+  one boolean DEFAULT true NOT NULL,
+  key_id text DEFAULT ''::text NOT NULL,
+  source integer DEFAULT 0 NOT NULL,
+  reached text,
+  left_over integer DEFAULT 0 NOT NULL,
+  due_at timestamp with time zone,
+  CONSTRAINT resealing_pkey PRIMARY KEY (one),
+  CONSTRAINT resealing_one_check CHECK (one)
+);
+
 CREATE TABLE signing_secret (
   id text NOT NULL,
   account_id text NOT NULL,
@@ -1933,4 +1944,9 @@ COMMENT ON COLUMN recovery.pending IS 'also what waits for its next attempt';
 COMMENT ON COLUMN recovery.found IS 'as counted when it began';
 COMMENT ON COLUMN recovery.requeued IS 'brought forward so far';
 COMMENT ON COLUMN recovery_lane.reached IS 'the last delivery (seq) that was looked at: where it goes on after a crash';
+COMMENT ON TABLE resealing IS 'how far the sealed values have been sealed anew with the first secret key';
+COMMENT ON COLUMN resealing.source IS 'which kind of sealed values is being looked at';
+COMMENT ON COLUMN resealing.reached IS 'the last row of it that was looked at; null: none yet';
+COMMENT ON COLUMN resealing.left_over IS 'values of this walk that are still sealed with another key';
+COMMENT ON COLUMN resealing.due_at IS 'when the next walk begins; null: one is on its way';
 COMMENT ON TABLE turn IS 'whom the last round of dispatch served last: the next one begins behind it';

@@ -1,12 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
 
+/** The reason of a disabling that the service didn't decide. */
+export const BY_HAND = 'disabled_by_hand';
+
 /** Disables and enables endpoints together with the deliveries that wait for them. */
 @Injectable()
 export class EndpointHealthStore {
   constructor(private readonly database: Database) {}
 
-  /** Holds the endpoint's deliveries and tells the account's other endpoints; false when it was disabled already. */
+  /** Holds the endpoint's deliveries, tells the account's other endpoints and, if not by hand, the audit; false when it was disabled already. */
   async disable(endpointId: string, reason: string): Promise<boolean> {
     const rows = await this.database.query(
       `WITH disabled AS (
@@ -23,6 +26,11 @@ export class EndpointHealthStore {
            new_delivery_id(), e.id, e.id, e.id, e.url, e.origin,
            CASE WHEN e.disabled_at IS NULL THEN 'ready' ELSE 'held' END, CASE WHEN e.disabled_at IS NULL THEN now() END
          FROM disabled x JOIN endpoint e ON e.account_id = x.account_id AND e.id <> x.id AND 'endpoint.disabled' = ANY (e.events)
+       ), written AS (
+         -- What somebody does by hand is written down where their key is known.
+         INSERT INTO audit (account_id, action, target, details)
+         SELECT account_id, 'endpoint.disabled', id, jsonb_build_object('reason', disabled_reason) FROM disabled
+         WHERE disabled_reason <> '${BY_HAND}'
        )
        SELECT id FROM disabled`,
       [endpointId, reason],

@@ -104,7 +104,7 @@ export class RecoveryStore {
        ), step AS (
          SELECT p.recovery_id, p.lane, d.seq FROM part p JOIN recovery r ON r.id = p.recovery_id CROSS JOIN LATERAL (
            SELECT d.seq FROM delivery d WHERE d.account_id = r.account_id AND d.lane = p.lane AND d.seq > p.reached AND ${RECOVERABLE}
-           ORDER BY d.seq LIMIT $1
+           ORDER BY d.account_id, d.lane, d.seq LIMIT $1
          ) d
        ), locked AS (
          SELECT d.seq, d.endpoint_id FROM delivery d WHERE d.seq = ANY (ARRAY(SELECT seq FROM step)) ORDER BY d.seq FOR UPDATE
