@@ -33,8 +33,9 @@ export async function rowCounts(databaseUrl: string): Promise<Record<string, num
 async function tables(databaseUrl: string): Promise<string[]> {
   const rows = await rowsOf<{ name: string }>(
     databaseUrl,
-    `SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) AS name FROM information_schema.tables
-     WHERE table_schema IN ('public', 'bullmq') AND table_type = 'BASE TABLE'`,
+    // Rows of a partition are those of its table.
+    `SELECT c.oid::regclass::text AS name FROM pg_class c
+     WHERE c.relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'bullmq')) AND c.relkind IN ('r', 'p') AND NOT c.relispartition`,
   );
   return rows.map(({ name }) => name);
 }
