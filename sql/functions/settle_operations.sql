@@ -54,7 +54,10 @@ BEGIN
     WHERE s.callback IS NOT NULL
   ), called AS (
     INSERT INTO delivery (home, seq, id, account_id, operation_id, operation_rid, destination, event_type, url, origin, headers, body, accepted_at, traceparent)
-    SELECT c.request_id, c.seq, c.id, c.account_id, c.request_id, c.rid, 'callback', c.event_type, c.url, c.origin, c.headers, c.body, c.created_at, c.traceparent
+    SELECT c.request_id, c.seq, c.id, c.account_id, c.request_id, c.rid, 'callback', c.event_type, c.url, c.origin,
+      -- As they are sealed now: with another key, maybe, than when it was claimed.
+      CASE WHEN c.headers IS NOT NULL THEN (SELECT o.callback_headers FROM operation o WHERE o.request_id = c.request_id LIMIT 1) END,
+      c.body, c.created_at, c.traceparent
     FROM calling c
   ), called_live AS (
     -- One that starts is attempt 1, under way from this commit on.

@@ -245,7 +245,9 @@ export class EndpointsController {
     @By() actor: Actor,
   ): Promise<RecoveryBegunResponse> {
     const span = spanOf(request);
+    const { disabledAt } = await this.endpoints.find(accountId, id);
     const recovery = await this.endpoints.recover(accountId, id, span);
+    if (disabledAt !== null) await this.wrote({ accountId, id }, actor, 'endpoint.enabled');
     await this.wrote({ accountId, id }, actor, 'bulk.started', { action: 'recover', ...span });
     return RecoveryBegunResponse.from(recovery);
   }
