@@ -79,7 +79,7 @@ export abstract class DispatchLoop implements LookedOutFor, OnApplicationBootstr
     });
   }
 
-  /** Leaves as long a gap as the last round took: rounds lock each other out, and what is due meanwhile shares the next. */
+  /** Leaves a gap, as long as the last round took unless that was refused: what is due meanwhile shares the next. */
   private async breathe(): Promise<void> {
     const { gap, endedAt } = this.lastRound;
     const left = Math.min(endedAt + gap - performance.now(), this.pollMs);
