@@ -17,6 +17,7 @@ import {
 } from './src/endpoints/endpoint.entity.js';
 import { FileEntity, FileUseEntity } from './src/files/file.entity.js';
 import { ChoreEntity } from './src/housekeeping/chore.entity.js';
+import { ResealingEntity } from './src/housekeeping/resealing.entity.js';
 import { LedgerEntity, LedgerEntryEntity } from './src/operations/ledger.entity.js';
 import { OriginCallEntity } from './src/operations/origin-call.entity.js';
 import {
@@ -60,6 +61,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       FairnessCursorEntity,
       LeaseWatchEntity,
       ChoreEntity,
+      ResealingEntity,
       LedgerEntity,
       LedgerEntryEntity,
       ProcessEntity,

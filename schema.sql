@@ -417,6 +417,17 @@ CREATE TABLE recovery_lane (
   CONSTRAINT recovery_lane_recovery_id_fkey FOREIGN KEY (recovery_id) REFERENCES recovery(id) ON DELETE CASCADE
 );
 
+CREATE TABLE resealing (
+  one boolean DEFAULT true NOT NULL,
+  key_id text DEFAULT ''::text NOT NULL,
+  source integer DEFAULT 0 NOT NULL,
+  reached text,
+  left_over integer DEFAULT 0 NOT NULL,
+  due_at timestamp with time zone,
+  CONSTRAINT resealing_pkey PRIMARY KEY (one),
+  CONSTRAINT resealing_one_check CHECK (one)
+);
+
 CREATE TABLE signing_secret (
   id text NOT NULL,
   account_id text NOT NULL,
@@ -2089,6 +2100,50 @@ BEGIN
   ORDER BY n.seq LIMIT most;
 END $function$;
 
+CREATE OR REPLACE FUNCTION refuse_ended_deliveries()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  ended bigint;
+BEGIN
+  SELECT m.seq INTO ended FROM made m
+  CROSS JOIN LATERAL (SELECT FROM delivery_end x WHERE x.home = m.home AND x.seq = m.seq LIMIT 1) x LIMIT 1;
+  IF FOUND THEN
+    RAISE 'delivery % has ended', ended USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION refuse_ended_operations()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  ended bigint;
+BEGIN
+  SELECT m.request_id INTO ended FROM made m
+  CROSS JOIN LATERAL (SELECT FROM operation_end e WHERE e.request_id = m.request_id LIMIT 1) e LIMIT 1;
+  IF FOUND THEN
+    RAISE 'operation % has ended', ended USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION refuse_move()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  RAISE 'no % goes from % to %', TG_ARGV[0], OLD.state, NEW.state USING ERRCODE = 'check_violation';
+END $function$;
+
 CREATE OR REPLACE FUNCTION release_operations(given json)
  RETURNS SETOF bigint
  LANGUAGE plpgsql
@@ -2246,7 +2301,7 @@ BEGIN
   RETURN QUERY
   WITH given AS MATERIALIZED (
     -- Whatever has lost its body, or its endpoint, can't be sent; what is in a retired partition is about to be dropped.
-    SELECT d.home, d.seq, d.account_id, d.operation_id, d.endpoint_id, d.destination, d.origin AS first_origin, d.url AS first_url, d.created_at,
+    SELECT d.home, d.seq, d.account_id, d.operation_id, d.endpoint_id, d.destination, d.url AS first_url, d.created_at,
       e.url AS moved_to, coalesce(e.origin, d.origin) AS origin, e.disabled_at IS NOT NULL AS paused
     FROM unnest(homes, seqs) AS g (home, seq)
     CROSS JOIN LATERAL (SELECT d.* FROM delivery d WHERE d.home = g.home AND d.seq = g.seq LIMIT 1) d
@@ -2265,18 +2320,16 @@ BEGIN
     SELECT n.seq, n.home, n.account_id, n.operation_id, n.endpoint_id, coalesce(n.endpoint_id, n.origin),
       CASE WHEN n.endpoint_id IS NULL THEN receiver_of(n.account_id, n.first_url) ELSE 1 END, n.origin, nullif(n.moved_to, n.first_url),
       w.phase, occasion, n.attempt_count, n.schedule_step, n.epoch, w.due_at, w.due_at, n.created_at, n.given_up_reason, n.delivered_at
-    FROM ended n CROSS JOIN LATERAL (
-      SELECT CASE WHEN n.paused THEN 'paused' ELSE 'ready' END AS phase, CASE WHEN n.paused THEN 'infinity' ELSE now() END AS due_at) w
+    FROM ended n CROSS JOIN LATERAL live_phase(n.paused) w
   ), hurried AS (
     UPDATE live_delivery l SET reason = NULL, trigger = occasion, run_at = now(),
       resume_at = CASE WHEN l.trigger = 'schedule' THEN l.run_at ELSE l.resume_at END,
-      phase = CASE WHEN g.paused THEN 'paused' ELSE 'ready' END,
-      look_at = CASE WHEN g.paused THEN 'infinity' ELSE now() END, due_at = CASE WHEN g.paused THEN 'infinity' ELSE now() END
-    FROM given g
+      phase = w.phase, look_at = w.due_at, due_at = w.due_at
+    FROM given g CROSS JOIN LATERAL live_phase(g.paused) w
     WHERE l.seq = ANY (ARRAY(SELECT g.seq FROM given g)) AND l.seq = g.seq
       AND (l.phase = 'scheduled' OR (l.phase = 'ready' AND occasion <> 'recovery'))
     RETURNING l.seq
-  ), tried AS (
+  ), cleared AS (
     DELETE FROM undelivered u USING ended n WHERE u.home = n.home AND u.seq = n.seq
   ), booked AS (
     INSERT INTO ledger_entry (state, callbacks)
@@ -2411,16 +2464,18 @@ BEGIN
     DELETE FROM live_operation o USING ending e
     WHERE o.request_id = ANY (ARRAY(SELECT e.request_id FROM ending e)) AND o.request_id = e.request_id AND o.lease_token = e.token
     RETURNING e.*, o.account_id, o.type, o.attempt, o.started_at, o.transitions, o.silent_until
+  ), closing AS MATERIALIZED (
+    SELECT s.*, concat_ws(E'\n', s.transitions, transition(s.state, coalesce(s.error_message, s.status_text), s.progress, s.stack)) AS told
+    FROM settled s
   ), ended AS (
     INSERT INTO operation_end (request_id, state, attempt, progress, started_at, finished_at, expires_at, status_text, result, custom,
       error_code, error_message, file_id, transitions)
-    SELECT s.request_id, s.state, s.attempt, s.progress, s.started_at, s.finished_at, s.expires_at, s.status_text, s.result, s.custom,
-      s.error_code, s.error_message, s.file_id,
-      concat_ws(E'\n', s.transitions, transition(s.state, coalesce(s.error_message, s.status_text), s.progress, s.stack))
-    FROM settled s
+    SELECT c.request_id, c.state, c.attempt, c.progress, c.started_at, c.finished_at, c.expires_at, c.status_text, c.result, c.custom,
+      c.error_code, c.error_message, c.file_id, c.told
+    FROM closing c
   ), noted AS (
-    -- What the callers of the gateway wait for in the details.
-    INSERT INTO history_entry (operation_id, kind, text) SELECT s.request_id, 'log', 'done' FROM settled s WHERE s.face = 'bgrs'
+    -- What the callers of the gateway wait for in the details: behind the transition, so that it is the last.
+    INSERT INTO history_entry (operation_id, kind, text) SELECT c.request_id, 'log', 'done' FROM closing c WHERE c.face = 'bgrs'
   ), booked AS (
     INSERT INTO ledger_entry (type, state, ended, destined) SELECT s.type, s.state, count(*), count(s.callback) FROM settled s GROUP BY s.type, s.state
   ), kept AS (
@@ -2437,7 +2492,10 @@ BEGIN
     WHERE s.callback IS NOT NULL
   ), called AS (
     INSERT INTO delivery (home, seq, id, account_id, operation_id, operation_rid, destination, event_type, url, origin, headers, body, accepted_at, traceparent)
-    SELECT c.request_id, c.seq, c.id, c.account_id, c.request_id, c.rid, 'callback', c.event_type, c.url, c.origin, c.headers, c.body, c.created_at, c.traceparent
+    SELECT c.request_id, c.seq, c.id, c.account_id, c.request_id, c.rid, 'callback', c.event_type, c.url, c.origin,
+      -- As they are sealed now: with another key, maybe, than when it was claimed.
+      CASE WHEN c.headers IS NOT NULL THEN (SELECT o.callback_headers FROM operation o WHERE o.request_id = c.request_id LIMIT 1) END,
+      c.body, c.created_at, c.traceparent
     FROM calling c
   ), called_live AS (
     -- One that starts is attempt 1, under way from this commit on.
@@ -2762,6 +2820,11 @@ AS $function$
   SELECT w.lane, w.receiver, w.seq FROM walk w WHERE w.seq > 0
 $function$;
 
+CREATE TRIGGER delivery_move BEFORE UPDATE OF state ON delivery_end FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION refuse_move('delivery');
+CREATE TRIGGER delivery_lives AFTER INSERT ON live_delivery REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION refuse_ended_deliveries();
+CREATE TRIGGER operation_lives AFTER INSERT ON live_operation REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION refuse_ended_operations();
+CREATE TRIGGER operation_move BEFORE UPDATE OF state ON operation_end FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION refuse_move('operation');
+
 COMMENT ON COLUMN account.number IS 'from 1, in the order in which accounts were made';
 COMMENT ON COLUMN account.disabled_at IS 'since when its keys are refused';
 COMMENT ON COLUMN account.deleted_at IS 'nobody finds it any more; housekeeping deletes what it has, and this row last';
@@ -2862,4 +2925,9 @@ COMMENT ON COLUMN recovery.pending IS 'also what waits for its next attempt';
 COMMENT ON COLUMN recovery.found IS 'as counted when it began';
 COMMENT ON COLUMN recovery.requeued IS 'brought forward so far';
 COMMENT ON COLUMN recovery_lane.reached IS 'the last delivery (seq) that was looked at: where it goes on after a crash';
+COMMENT ON TABLE resealing IS 'how far the sealed values have been sealed anew with the first secret key';
+COMMENT ON COLUMN resealing.source IS 'which kind of sealed values is being looked at';
+COMMENT ON COLUMN resealing.reached IS 'the last row of it that was looked at; null: none yet';
+COMMENT ON COLUMN resealing.left_over IS 'values of this walk that are still sealed with another key';
+COMMENT ON COLUMN resealing.due_at IS 'when the next walk begins; null: one is on its way';
 COMMENT ON TABLE undelivered IS 'deliveries that ended as Exhausted or Canceled and weren''t acknowledged by poll: few, so they have a table of their own';

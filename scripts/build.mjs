@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const SOURCES = ['src', 'migrations', 'examples', 'scripts'];
+const SOURCES = ['src', 'migrations', 'sql', 'examples', 'scripts'];
 const FILES = ['ormconfig.ts', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'];
 const STAMP = join(ROOT, 'dist/.sources');
 

@@ -3,17 +3,21 @@ import { VERSION } from './config/version.js';
 /** What the arguments of `ringback` ask for. */
 export type Command =
   | { readonly kind: 'serve' }
+  | { readonly kind: 'reseal' }
   | { readonly kind: 'say'; readonly text: string }
   | { readonly kind: 'misused'; readonly text: string };
 
 const USAGE = `Usage: ringback [serve]
+       ringback secrets reseal
        ringback --version | --help
 
 Runs slow API operations in the background and rings back, signed, when they end.
 
-  serve          runs the service until SIGTERM or Ctrl-C; what no argument does too
-  -v, --version  prints the version
-  -h, --help     prints this
+  serve           runs the service until SIGTERM or Ctrl-C; what no argument does too
+  secrets reseal  seals what is encrypted at rest anew with the first of RINGBACK_SECRET_KEYS,
+                  and says which others may go
+  -v, --version   prints the version
+  -h, --help      prints this
 
 Settings are environment variables, listed in docs/configuration.md:
 
@@ -21,7 +25,9 @@ Settings are environment variables, listed in docs/configuration.md:
 
 /** Reads the arguments; whatever isn't known starts nothing. */
 export function readCommand(given: readonly string[]): Command {
-  const [first, ...others] = given;
+  const isReseal = given[0] === 'secrets' && given[1] === 'reseal';
+  if (isReseal && given.length === 2) return { kind: 'reseal' };
+  const [first, ...others] = isReseal ? given.slice(1) : given;
   const unknown = others[0] ?? first;
   if (others.length === 0) {
     if (first === undefined || first === 'serve') return { kind: 'serve' };

@@ -15,6 +15,6 @@ else if (command.kind === 'misused') {
 } else {
   // Only here: loading it takes most of a second, and nothing else needs it.
   await import('reflect-metadata');
-  const { serve } = await import('./serve.js');
-  await serve();
+  if (command.kind === 'reseal') await (await import('./reseal.js')).reseal();
+  else await (await import('./serve.js')).serve();
 }

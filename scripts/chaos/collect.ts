@@ -38,7 +38,7 @@ export async function operationFacts(stage: Stage, items: readonly LoadItem[]): 
   const box = new SecretBox([SECRET_KEY]);
   const endpoints = new Map(stage.accounts.map(({ id, endpoint }) => [id, endpoint]));
   return rows.map(({ rid, account, state, error, attempt, tries, url, sealed, ends, ended, live }) => {
-    const place = { account, row: rid, column: 'callback_headers' };
+    const place = { account, row: rid, column: 'callback_headers' } as const;
     const item = url === null ? null : itemOf(openDestination(box, { url, sealed }, place).url);
     const endpoint = endpoints.get(account) ?? null;
     return {

@@ -10,7 +10,7 @@ export const ARROWS: Arrows = {
   embedding:    ['faces', 'operations', 'accounts', 'client', 'http', 'tracing', 'config', 'app.module', 'boot'],
   gateway:      ['faces', 'operations', 'files', 'accounts', 'signing', 'egress', 'http', 'tracing', 'database', 'config'],
   faces:        ['endpoints', 'operations', 'deliveries', 'files', 'accounts', 'type:signing', 'http', 'tracing', 'database', 'config'],
-  housekeeping: ['operations', 'files', 'queues', 'database', 'config'],
+  housekeeping: ['operations', 'files', 'signing', 'queues', 'database', 'config'],
   metrics:      ['operations', 'deliveries', 'queues', 'database', 'config'],
   health:       ['files', 'queues', 'database', 'config'],
   endpoints:    ['deliveries', 'signing', 'egress', 'tracing', 'queues', 'database', 'config'],

@@ -65,7 +65,7 @@ const MACHINES: readonly Machine[] = [
   {
     title: 'Delivery',
     about:
-      'From `DELIVERY_MOVES` in `src/deliveries/delivery.state.ts`. Between attempts a delivery stays Pending.',
+      'From `DELIVERY_MOVES` in `src/deliveries/delivery.state.ts`. Between attempts a delivery stays Pending. What is owed again has its end taken back: its attempts stay in the log.',
     start: [['Pending', 'an event is owed to a destination, in the transaction that ended the operation']],
     moves: DELIVERY_MOVES,
     occasions: DELIVERY_OCCASIONS,
@@ -79,7 +79,9 @@ export function stateMachinesPage(): string {
     '',
     '# State machines',
     '',
-    'Every move is one guarded `UPDATE`. Zero rows mean that another process was first, which is no error. The database refuses every move that is not here.',
+    'What has not ended is a row in `live_operation` or `live_delivery`; how it ended is a row in `operation_end` or `delivery_end`. Of each operation and each delivery exactly one of the two is there, because every statement that takes one makes the other in the same commit.',
+    '',
+    'A move is one guarded statement. Zero rows mean that another process was first, which is no error. The database itself refuses a second end, another state for an end, a live row for what has ended, and a lease without a place.',
     '',
     ...MACHINES.flatMap(section),
   ].join('\n');

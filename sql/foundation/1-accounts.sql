@@ -69,3 +69,18 @@ CREATE TABLE callback_host (
 CREATE INDEX callback_host_age ON callback_host (first_used_at);
 CREATE INDEX callback_host_new ON callback_host (account_id, first_used_at);
 COMMENT ON TABLE callback_host IS 'hosts of the callback URLs an account has given: a host that is not here is new, and new ones are bounded';
+
+CREATE TABLE resealing (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  key_id text NOT NULL DEFAULT '',
+  source integer NOT NULL DEFAULT 0,
+  reached text,
+  left_over integer NOT NULL DEFAULT 0,
+  due_at timestamptz
+);
+INSERT INTO resealing DEFAULT VALUES;
+COMMENT ON TABLE resealing IS 'how far the sealed values have been sealed anew with the first secret key';
+COMMENT ON COLUMN resealing.source IS 'which kind of sealed values is being looked at';
+COMMENT ON COLUMN resealing.reached IS 'the last row of it that was looked at; null: none yet';
+COMMENT ON COLUMN resealing.left_over IS 'values of this walk that are still sealed with another key';
+COMMENT ON COLUMN resealing.due_at IS 'when the next walk begins; null: one is on its way';

@@ -26,16 +26,18 @@ BEGIN
     DELETE FROM live_operation o USING ending e
     WHERE o.request_id = ANY (ARRAY(SELECT e.request_id FROM ending e)) AND o.request_id = e.request_id AND o.lease_token = e.token
     RETURNING e.*, o.account_id, o.type, o.attempt, o.started_at, o.transitions, o.silent_until
+  ), closing AS MATERIALIZED (
+    SELECT s.*, concat_ws(E'\n', s.transitions, transition(s.state, coalesce(s.error_message, s.status_text), s.progress, s.stack)) AS told
+    FROM settled s
   ), ended AS (
     INSERT INTO operation_end (request_id, state, attempt, progress, started_at, finished_at, expires_at, status_text, result, custom,
       error_code, error_message, file_id, transitions)
-    SELECT s.request_id, s.state, s.attempt, s.progress, s.started_at, s.finished_at, s.expires_at, s.status_text, s.result, s.custom,
-      s.error_code, s.error_message, s.file_id,
-      concat_ws(E'\n', s.transitions, transition(s.state, coalesce(s.error_message, s.status_text), s.progress, s.stack))
-    FROM settled s
+    SELECT c.request_id, c.state, c.attempt, c.progress, c.started_at, c.finished_at, c.expires_at, c.status_text, c.result, c.custom,
+      c.error_code, c.error_message, c.file_id, c.told
+    FROM closing c
   ), noted AS (
-    -- What the callers of the gateway wait for in the details.
-    INSERT INTO history_entry (operation_id, kind, text) SELECT s.request_id, 'log', 'done' FROM settled s WHERE s.face = 'bgrs'
+    -- What the callers of the gateway wait for in the details: behind the transition, so that it is the last.
+    INSERT INTO history_entry (operation_id, kind, text) SELECT c.request_id, 'log', 'done' FROM closing c WHERE c.face = 'bgrs'
   ), booked AS (
     INSERT INTO ledger_entry (type, state, ended, destined) SELECT s.type, s.state, count(*), count(s.callback) FROM settled s GROUP BY s.type, s.state
   ), kept AS (
@@ -52,7 +54,10 @@ BEGIN
     WHERE s.callback IS NOT NULL
   ), called AS (
     INSERT INTO delivery (home, seq, id, account_id, operation_id, operation_rid, destination, event_type, url, origin, headers, body, accepted_at, traceparent)
-    SELECT c.request_id, c.seq, c.id, c.account_id, c.request_id, c.rid, 'callback', c.event_type, c.url, c.origin, c.headers, c.body, c.created_at, c.traceparent
+    SELECT c.request_id, c.seq, c.id, c.account_id, c.request_id, c.rid, 'callback', c.event_type, c.url, c.origin,
+      -- As they are sealed now: with another key, maybe, than when it was claimed.
+      CASE WHEN c.headers IS NOT NULL THEN (SELECT o.callback_headers FROM operation o WHERE o.request_id = c.request_id LIMIT 1) END,
+      c.body, c.created_at, c.traceparent
     FROM calling c
   ), called_live AS (
     -- One that starts is attempt 1, under way from this commit on.

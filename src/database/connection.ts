@@ -23,6 +23,11 @@ export async function connect(options: DataSourceOptions): Promise<DataSource> {
   }
 }
 
+/** Connects to a database as it is, and migrates nothing: for a command beside a running service. */
+export function connectBeside(options: DataSourceOptions): Promise<DataSource> {
+  return new DataSource(options).initialize();
+}
+
 async function hasPending(dataSource: DataSource): Promise<boolean> {
   const [known] = await dataSource.query<[{ there: boolean }]>(
     `SELECT to_regclass('migrations') IS NOT NULL AS there`,

@@ -9,7 +9,7 @@ import { type KeptLeases, LeaseKeeper } from '../database/lease-keeper.js';
 import { rideOut } from '../database/ride-out.js';
 import type { Hint } from '../queues/hint.js';
 import { HintFollower, type SendBack } from '../queues/hint-follower.js';
-import { SecretBox } from '../signing/secret-box.js';
+import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
 import { signatureHeaders } from '../signing/signature.js';
 import { type SigningKeys, SigningSecrets } from '../signing/signing-secrets.store.js';
 import { Step } from '../tracing/spans.js';
@@ -188,7 +188,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
 
   /** Disables the endpoint where its receiver asked for it, or where it has failed for days. */
   private async judgeEndpoint(
-    { endpointId }: LeasedDelivery,
+    { endpointId, accountId }: LeasedDelivery,
     judged: Verdict,
     recorded: Recorded,
   ): Promise<void> {
@@ -198,8 +198,14 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     const gone = judged.outcome === 'failed' && !judged.retry && judged.reason === 'gone';
     const reason = gone ? 'gone' : asked ? 'asked_by_receiver' : 'failing_for_5_days';
     const disable = (): Promise<boolean> => this.health.disable(endpointId, reason);
-    if (await rideOut(disable, () => this.follower.over))
+    if (await rideOut(disable, () => this.follower.over)) {
       this.logger.warn({ msg: 'endpoint disabled', endpoint: endpointId, reason });
+      const nobody = { actor: null, actor_name: null, address: null };
+      const action = 'endpoint.disabled';
+      this.logger.log({
+        ...{ msg: 'audit', action, account: accountId, ...nobody, target: endpointId, details: { reason } },
+      });
+    }
   }
 
   private async attempt(
@@ -261,7 +267,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     const sealed = endpoint ? endpoint.headers : delivery.headers;
     const row = endpoint ? delivery.endpointId : delivery.operationRid;
     const column = endpoint ? 'endpoint_headers' : 'callback_headers';
-    const place = { account: delivery.accountId, row: row ?? '', column };
+    const place: SecretPlace = { account: delivery.accountId, row: row ?? '', column };
     return openDestination(this.box, { url: delivery.url, sealed: row === null ? null : sealed }, place);
   }
 

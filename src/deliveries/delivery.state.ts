@@ -1,6 +1,6 @@
 /**
- * Every legal move of a delivery; the database refuses any other (trigger `delivery_move`). docs/state-machines.md is generated
- * from this table.
+ * Every legal move of a delivery. Pending is a row in `live_delivery`, every other state one in `delivery_end`: a move takes one and
+ * makes the other in one commit. docs/state-machines.md is generated from this table.
  */
 export const DELIVERY_MOVES = {
   Pending: ['Delivered', 'Exhausted', 'Canceled'],

@@ -1,12 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
 
+/** The reason of a disabling that the service didn't decide. */
+export const BY_HAND = 'disabled_by_hand';
+
 /** Disables and enables endpoints together with the deliveries that wait for them. */
 @Injectable()
 export class EndpointHealthStore {
   constructor(private readonly database: Database) {}
 
-  /** Pauses the endpoint's deliveries and tells the account's other endpoints; false when it was disabled already. */
+  /** Pauses the endpoint's deliveries, tells the account's other endpoints and, if not by hand, the audit; false when it was disabled already. */
   async disable(endpointId: string, reason: string): Promise<boolean> {
     const rows = await this.database.query(
       `WITH disabled AS (
@@ -30,6 +33,11 @@ export class EndpointHealthStore {
          INSERT INTO live_delivery (seq, home, account_id, endpoint_id, lane, origin, phase, look_at, due_at)
          SELECT t.seq, t.seq, t.account_id, t.id, t.id, t.origin, p.phase, p.due_at, p.due_at
          FROM telling t CROSS JOIN LATERAL live_phase(t.disabled_at IS NOT NULL) p
+       ), written AS (
+         -- What somebody does by hand is written down where their key is known.
+         INSERT INTO audit (account_id, action, target, details)
+         SELECT account_id, 'endpoint.disabled', id, jsonb_build_object('reason', disabled_reason) FROM disabled
+         WHERE disabled_reason <> '${BY_HAND}'
        )
        SELECT id FROM disabled`,
       [endpointId, reason],

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { checkRetrySchedule, RetryScheduleError } from '../config/retry-schedule.js';
 import type { FieldError } from '../config/validation.js';
 import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
-import { EndpointHealthStore } from '../deliveries/endpoint-health.store.js';
+import { BY_HAND, EndpointHealthStore } from '../deliveries/endpoint-health.store.js';
 import { CallbackHosts } from '../egress/callback-hosts.js';
 import {
   ClientCertificateError,
@@ -175,8 +175,9 @@ export class EndpointsService {
     given: string | null | undefined,
     current: EndpointEntity | null,
   ): string | null {
-    if (given === undefined) return current?.clientCertificate ?? null;
-    return given && this.box.seal(given, certificatePlace(accountId, id));
+    // Also what stays is sealed anew: it may have been read before the walk that sealed it with a newer key.
+    const pem = given === undefined ? current && this.openCertificate(current) : given;
+    return pem && this.box.seal(pem, certificatePlace(accountId, id));
   }
 
   async rotate(accountId: string, id: string, overlapS: number): Promise<string> {
@@ -187,11 +188,11 @@ export class EndpointsService {
   /** Holds its deliveries from now on. */
   async disable(accountId: string, id: string): Promise<EndpointEntity> {
     await this.find(accountId, id);
-    await this.health.disable(id, 'disabled_by_hand');
+    await this.health.disable(id, BY_HAND);
     return this.find(accountId, id);
   }
 
-  /** Sends what was held. */
+  /** Sends what was paused. */
   async enable(accountId: string, id: string): Promise<EndpointEntity> {
     await this.find(accountId, id);
     await this.health.enable(id);
@@ -206,7 +207,7 @@ export class EndpointsService {
     scope: Pick<RecoveryScope, 'since' | 'until' | 'pending'>,
   ): Promise<RecoveryEntity> {
     await this.find(accountId, id);
-    // First: what is held is counted, too.
+    // First: what is paused is counted, too.
     const recovery = await this.recoveries.begin({
       ...scope,
       accountId,
@@ -265,7 +266,7 @@ export class EndpointsService {
   }
 }
 
-function place(account: string, row: string) {
+function place(account: string, row: string): SecretPlace {
   return { account, row, column: 'endpoint_headers' };
 }
 

@@ -12,6 +12,7 @@ import { OperationRefusedError, QuotaExceededError } from '../operations/operati
 import { OperationsService } from '../operations/operations.service.js';
 import { Quotas } from '../operations/quotas.js';
 import { isIdempotent, triesOf } from '../operations/types/kept-response.js';
+import type { SealingStream } from '../signing/sealed-stream.js';
 import { traceparentOf } from '../tracing/spans.js';
 import { type BatchItem, checkBatch, checkBatchText } from './batch-items.js';
 import { GatewayCredentials } from './gateway-credentials.js';
@@ -48,8 +49,7 @@ export class BackgroundRequests {
       throw new FileTooLargeError(MOST_UPLOAD_BYTES);
     ready();
     const { stream, tries } = batch ? await batchOf(request) : { stream: request, tries: triesOf(method) };
-    const seal = this.inputs.newSeal();
-    const sealing = this.inputs.bodySealing(caller.accountId, seal, batch);
+    const sealing = this.inputs.bodySealing(batch);
     const body = hasBody(request) ? await this.keep(stream, request, caller.accountId, sealing) : null;
     try {
       const headers = endToEndHeaders(request.rawHeaders);
@@ -62,8 +62,11 @@ export class BackgroundRequests {
         type: UPSTREAM_REQUEST,
         input: this.inputs.seal(
           caller.accountId,
-          { method, name: shownTarget(target), target: upstreamTarget(target), headers, trailers },
-          { user_id: caller.userId, tries, batch, body, seal },
+          {
+            ...{ method, name: shownTarget(target), target: upstreamTarget(target), headers, trailers },
+            bodyKey: body === null ? undefined : sealing?.key,
+          },
+          { user_id: caller.userId, tries, batch, body },
         ),
         callback: callbackUrl === undefined ? null : { url: callbackUrl, headers: [] },
         correlation: null,
@@ -87,8 +90,8 @@ export class BackgroundRequests {
     stream: Readable,
     request: IncomingMessage,
     accountId: string,
-    sealing: { key: string; stream: Transform } | null,
-  ): Promise<{ file: string; size: number; key?: string }> {
+    sealing: SealingStream | null,
+  ): Promise<{ file: string; size: number }> {
     // Twice the class: once for a request that waits, once for its rerun as long as it can be seen.
     const keptS = 2 * (this.config.retention.get(RETENTION) ?? 0);
     const announced = Number(request.headers['content-length'] ?? 0);
@@ -104,10 +107,10 @@ export class BackgroundRequests {
     const { id, size } = await this.quotas.file(accountId, announced, MOST_UPLOAD_BYTES, (mostBytes) => {
       if (sealing === null) return this.files.save(stream, { ...described, mostBytes });
       // What was announced is counted: sealed, it is somewhat longer.
-      counted = new Counting(mostBytes).from(stream).into(sealing.stream);
-      return this.files.save(sealing.stream, described);
+      counted = new Counting(mostBytes).from(stream).into(sealing);
+      return this.files.save(sealing, described);
     });
-    return counted && sealing ? { file: id, size: counted.size, key: sealing.key } : { file: id, size };
+    return { file: id, size: counted?.size ?? size };
   }
 }
 

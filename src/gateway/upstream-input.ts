@@ -1,9 +1,10 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { pipeline, type Readable, type Transform } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { SecretConfig } from '../config/config.js';
 import type { OperationEntity } from '../operations/operation.entity.js';
-import { SecretBox } from '../signing/secret-box.js';
+import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
+import { OpeningStream, SealingStream } from '../signing/sealed-stream.js';
 
 /** What a caller asked the gateway for, without its body. */
 export interface AskedRequest {
@@ -25,8 +26,7 @@ export interface UpstreamInput {
   readonly tries: number;
   /** The body is a JSON array of requests. */
   readonly batch: boolean;
-  /** `key` is the name of the key that sealed the file; not there where it is as it came. */
-  readonly body: { readonly file: string; readonly size: number; readonly key?: string } | null;
+  readonly body: { readonly file: string; readonly size: number } | null;
   /** The row that `sealed` is bound to: also a rerun's input opens. */
   readonly seal: string;
   readonly sealed: string;
@@ -37,10 +37,9 @@ export interface UpstreamInput {
 /** The sealed part: the request, what it is called, and the token of its progress URL. */
 export interface OpenedRequest extends AskedRequest {
   readonly progressToken: string;
+  /** What opens the file of the body; not there where that is as it came. */
+  readonly bodyKey?: string;
 }
-
-const REQUEST = 'upstream_request';
-const BODY = 'upstream_body';
 
 /** Seals what the gateway was asked for, since it carries the caller's own credentials. */
 @Injectable()
@@ -52,9 +51,10 @@ export class UpstreamInputs {
 
   seal(
     accountId: string,
-    asked: AskedRequest,
-    rest: Omit<UpstreamInput, 'sealed' | 'progress_hash'>,
+    asked: AskedRequest & { readonly bodyKey: string | undefined },
+    given: Omit<UpstreamInput, 'seal' | 'sealed' | 'progress_hash'>,
   ): UpstreamInput {
+    const seal = randomBytes(16).toString('hex');
     const progressToken = randomBytes(24).toString('base64url');
     const opened: OpenedRequest = {
       method: asked.method,
@@ -63,16 +63,18 @@ export class UpstreamInputs {
       headers: asked.headers,
       trailers: asked.trailers ?? [],
       progressToken,
+      ...(asked.bodyKey === undefined ? {} : { bodyKey: asked.bodyKey }),
     };
     return {
-      ...rest,
-      sealed: this.box.seal(JSON.stringify(opened), place(accountId, rest.seal, REQUEST)),
+      ...given,
+      seal,
+      sealed: this.box.seal(JSON.stringify(opened), place(accountId, seal)),
       progress_hash: digest(progressToken).toString('hex'),
     };
   }
 
   open(accountId: string, input: UpstreamInput): OpenedRequest {
-    return JSON.parse(this.box.open(input.sealed, place(accountId, input.seal, REQUEST))) as OpenedRequest;
+    return JSON.parse(this.box.open(input.sealed, place(accountId, input.seal))) as OpenedRequest;
   }
 
   /** What the request of an operation is called; nothing once the retention has emptied it. */
@@ -81,23 +83,16 @@ export class UpstreamInputs {
     return stored.sealed === undefined ? '' : this.open(accountId, stored as UpstreamInput).name;
   }
 
-  /** The row that the parts of a new input are sealed for. */
-  newSeal(): string {
-    return randomBytes(16).toString('hex');
-  }
-
-  /** How a body is to be stored: sealed where it is a batch, whose items have headers and paths, or the operator wants it so. */
-  bodySealing(accountId: string, seal: string, batch: boolean): { key: string; stream: Transform } | null {
-    if (!batch && !this.config.sealBodies) return null;
-    return { key: this.box.keyId, stream: this.box.sealing(place(accountId, seal, BODY)) };
+  /** What seals a body that is to be stored so: a batch, whose items have headers and paths, or any if the operator wants it. */
+  bodySealing(batch: boolean): SealingStream | null {
+    return batch || this.config.sealBodies ? new SealingStream() : null;
   }
 
   /** The bytes of a body as they came. */
-  openBody(accountId: string, { seal, body }: UpstreamInput, stored: Readable): Readable {
-    if (body?.key === undefined) return stored;
-    const opening = this.box.opening(body.key, place(accountId, seal, BODY));
+  openBody({ bodyKey }: OpenedRequest, stored: Readable): Readable {
+    if (bodyKey === undefined) return stored;
     // A body that doesn't open ends the request that it is read for.
-    return pipeline(stored, opening, () => undefined);
+    return pipeline(stored, new OpeningStream(bodyKey), () => undefined);
   }
 }
 
@@ -108,8 +103,8 @@ export function isProgressToken(input: Partial<UpstreamInput>, token: string): b
   return hash !== undefined && timingSafeEqual(digest(token), Buffer.from(hash, 'hex'));
 }
 
-function place(account: string, row: string, column: string) {
-  return { account, row, column };
+function place(account: string, row: string): SecretPlace {
+  return { account, row, column: 'upstream_request' };
 }
 
 function digest(token: string): Buffer {

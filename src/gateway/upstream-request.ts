@@ -74,7 +74,7 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
     // What the upstream tells comes by another way, and must not stand before this.
     await context.recorded();
     try {
-      const body = await this.bodyOf(input, context);
+      const body = await this.bodyOf(input, asked, context);
       const response = await this.upstream.send({
         method: asked.method,
         target: asked.target,
@@ -112,7 +112,9 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
     asked: OpenedRequest,
     context: RunContext,
   ): Promise<OperationOutcome> {
-    const items = JSON.parse((await buffer((await this.bodyOf(input, context))!)).toString()) as BatchItem[];
+    const items = JSON.parse(
+      (await buffer((await this.bodyOf(input, asked, context))!)).toString(),
+    ) as BatchItem[];
     const limit = pLimit(AT_ONCE);
     let ended = 0;
     let room = MOST_BATCH;
@@ -201,10 +203,14 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
     };
   }
 
-  private async bodyOf(input: UpstreamInput, context: OperationContext): Promise<Readable | null> {
-    if (input.body === null) return null;
-    const { stream } = await context.openFile(input.body.file);
-    return this.inputs.openBody(context.accountId, input, stream);
+  private async bodyOf(
+    { body }: UpstreamInput,
+    asked: OpenedRequest,
+    context: OperationContext,
+  ): Promise<Readable | null> {
+    if (body === null) return null;
+    const { stream } = await context.openFile(body.file);
+    return this.inputs.openBody(asked, stream);
   }
 
   /** By what the upstream may report progress. */

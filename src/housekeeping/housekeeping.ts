@@ -11,6 +11,7 @@ import { DepartedAccounts } from './departed-accounts.store.js';
 import { HousekeepingDispatcher } from './housekeeping.dispatcher.js';
 import { HousekeepingStore, ROUND_S } from './housekeeping.store.js';
 import { PartitionStore } from './partition.store.js';
+import { Resealing } from './resealing.js';
 
 /** Rows one statement takes at the most: short commits, that no other waits for. */
 const MOST = 500;
@@ -18,7 +19,7 @@ const MOST_ENTRIES = 10_000;
 /** Numbers of records that are booked off in one commit. */
 const MOST_NUMBERS = 100_000;
 
-/** Deletes what has expired. Every step is a commit of its own, after which another process could go on. */
+/** Deletes what has expired, and seals anew what an older key sealed. Every step is a commit of its own, after which another process could go on. */
 @Injectable()
 export class Housekeeping implements Follower {
   private readonly logger = new Logger('Housekeeping');
@@ -30,6 +31,7 @@ export class Housekeeping implements Follower {
     private readonly partitions: PartitionStore,
     private readonly retention: RetentionStore,
     private readonly departed: DepartedAccounts,
+    private readonly resealing: Resealing,
     private readonly files: FilesService,
     private readonly ledger: LedgerStore,
     private readonly dispatcher: HousekeepingDispatcher,
@@ -73,6 +75,7 @@ export class Housekeeping implements Follower {
     await this.all(MOST_ENTRIES, until, (most) => this.ledger.addUp(most));
     await this.all(MOST_ENTRIES, until, (most) => this.store.dropReceivers(most));
     await this.all(MOST_ENTRIES, until, (most) => this.store.dropAudit(most));
+    await this.all(MOST, until, (most) => this.resealing.sweep(most));
     await this.store.dropSmall();
     const tables = await this.dropOld(until);
     if (tables > 0 || Object.values(swept).some((count) => count > 0))

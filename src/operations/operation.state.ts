@@ -1,6 +1,6 @@
 /**
- * Every legal move of an operation; the database refuses any other (trigger `operation_move`). docs/state-machines.md is
- * generated from this table.
+ * Every legal move of an operation. Waiting and Executing are a row in `live_operation`, every other state one in `operation_end`: an
+ * end takes one and makes the other in one commit. docs/state-machines.md is generated from this table.
  */
 export const OPERATION_MOVES = {
   Waiting: ['Executing', 'Canceled', 'Failed'],

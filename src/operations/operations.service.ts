@@ -9,7 +9,7 @@ import { checkHeaders, type GivenHeader } from '../egress/header-rules.js';
 import { UrlPolicy } from '../egress/url-policy.js';
 import type { FileEntity } from '../files/file.entity.js';
 import { filesNamed, FilesService } from '../files/files.service.js';
-import { SecretBox } from '../signing/secret-box.js';
+import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
 import { openDestination, sealDestination } from '../signing/sealed-destination.js';
 import { Step } from '../tracing/spans.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
@@ -311,7 +311,7 @@ export class OperationsService {
         'its input has expired and is gone: submit it anew',
       );
     const { callbackUrl: url, callbackHeaders: sealed } = operation;
-    const place = { account: accountId, row: rid, column: 'callback_headers' };
+    const place: SecretPlace = { account: accountId, row: rid, column: 'callback_headers' };
     return this.accept({
       accountId,
       face: operation.face,
@@ -350,7 +350,7 @@ export class OperationsService {
     if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl, 'callback.url');
     if (called !== undefined) await this.admitHost(submission.accountId, called, 'input.url');
     const { callback, accountId, idempotency, silentMs = null } = submission;
-    const place = { account: accountId, row: rid, column: 'callback_headers' };
+    const place: SecretPlace = { account: accountId, row: rid, column: 'callback_headers' };
     const headers = callback?.headers ?? [];
     const destination =
       callbackUrl === null ? null : sealDestination(this.box, { url: callbackUrl, headers }, place);

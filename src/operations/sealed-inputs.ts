@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { SecretConfig } from '../config/config.js';
-import { SecretBox } from '../signing/secret-box.js';
+import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
 import type { OperationEntity } from './operation.entity.js';
 import type { RegisteredType } from './operation-types.js';
 
-/** The member of a stored input that holds the sealed ones. No input class has a field of that name. */
+/** The last member of a stored input, which holds the sealed ones. No stored input has one that isn't ours. */
 const SEALED = '$sealed';
-const COLUMN = 'input';
 
 /** Inputs as they are stored: what a type says is secret in them is sealed for the row. */
 @Injectable()
@@ -18,9 +17,14 @@ export class SealedInputs {
 
   /** The JSON to store for the input of a new operation. */
   seal(type: RegisteredType, { accountId, rid }: Row, json: string): string {
-    if (!type.handler.conceal) return json;
-    const input = JSON.parse(json) as object;
-    const secret = type.handler.conceal(input, this.config.sealBodies);
+    const { handler } = type;
+    if (!handler.conceal && !json.includes(`"${SEALED}"`)) return json;
+    const input = JSON.parse(json) as unknown;
+    if (!isRecord(input)) return json;
+    // A caller's own member of that name would be taken for ours.
+    const isTaken = Object.hasOwn(input, SEALED);
+    if (!isTaken && !handler.conceal) return json;
+    const secret = isTaken ? { shown: {}, sealed: input } : handler.conceal!(input, this.config.sealBodies);
     const sealed = this.box.seal(JSON.stringify(secret.sealed), place(accountId, rid));
     return JSON.stringify({ ...secret.shown, [SEALED]: sealed });
   }
@@ -29,16 +33,18 @@ export class SealedInputs {
   open({ accountId, rid, input }: Row & Pick<OperationEntity, 'input'>): unknown {
     if (input === null) return null;
     const stored = JSON.parse(input) as unknown;
-    if (typeof stored !== 'object' || stored === null || !Object.hasOwn(stored, SEALED)) return stored;
-    const { [SEALED]: sealed, ...shown } = stored as Record<string, unknown>;
-    // Of another type's input, it is the caller's own.
-    if (typeof sealed !== 'string' || !sealed.startsWith('v1.')) return stored;
-    return { ...shown, ...(JSON.parse(this.box.open(sealed, place(accountId, rid))) as object) };
+    if (!isRecord(stored) || !Object.hasOwn(stored, SEALED)) return stored;
+    const { [SEALED]: sealed, ...shown } = stored;
+    return { ...shown, ...(JSON.parse(this.box.open(sealed as string, place(accountId, rid))) as object) };
   }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 type Row = Pick<OperationEntity, 'accountId' | 'rid'>;
 
-function place(account: string, row: string) {
-  return { account, row, column: COLUMN };
+function place(account: string, row: string): SecretPlace {
+  return { account, row, column: 'input' };
 }

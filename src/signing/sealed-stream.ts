@@ -1,16 +1,11 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { Transform, type TransformCallback } from 'node:stream';
 
 /** So much is sealed at once, bytes: what is opened has been checked. */
 const CHUNK = 64 * 1024;
+const KEY = 32;
 const TAG = 16;
-const SALT = 32;
 const CIPHER = 'aes-256-gcm';
-
-/** A key of this stream alone, so that a counter is never used twice with one. */
-function keyOf(key: Buffer, salt: Buffer, place: Buffer): Buffer {
-  return Buffer.from(hkdfSync('sha256', key, salt, place, 32));
-}
 
 /** STREAM (Hoang, Reyhanitabar, Rogaway, Vizár 2015): the chunk's number, and whether it is the last, so that none can be left out. */
 function nonceOf(count: number, last: boolean): Buffer {
@@ -63,46 +58,40 @@ abstract class Chunks extends Transform {
   }
 }
 
-/** Seals what flows through. */
+/**
+ * Seals what flows through with a key of its own, so that no counter is used twice with one key. Whoever stores the stream seals
+ * that key beside it: a new secret key then needs no byte of the stream.
+ */
 export class SealingStream extends Chunks {
-  private readonly key: Buffer;
+  readonly #key = randomBytes(KEY);
 
-  constructor(key: Buffer, place: Buffer) {
+  constructor() {
     super(CHUNK);
-    const salt = randomBytes(SALT);
-    this.key = keyOf(key, salt, place);
-    this.push(salt);
+  }
+
+  /** What opens it, base64url. */
+  get key(): string {
+    return this.#key.toString('base64url');
   }
 
   protected make(chunk: Buffer, nonce: Buffer): Buffer {
-    const cipher = createCipheriv(CIPHER, this.key, nonce, { authTagLength: TAG });
+    const cipher = createCipheriv(CIPHER, this.#key, nonce, { authTagLength: TAG });
     return Buffer.concat([cipher.update(chunk), cipher.final(), cipher.getAuthTag()]);
   }
 }
 
 /** Opens what `SealingStream` made; fails at the first chunk that was changed, moved or left out, before it is given on. */
 export class OpeningStream extends Chunks {
-  private key: Buffer | undefined;
-  private head = Buffer.alloc(0);
+  readonly #key: Buffer;
 
-  constructor(
-    private readonly secret: Buffer,
-    private readonly place: Buffer,
-  ) {
+  constructor(key: string) {
     super(CHUNK + TAG);
-  }
-
-  override _transform(given: Buffer, encoding: string, done: TransformCallback): void {
-    if (this.key) return super._transform(given, encoding, done);
-    this.head = Buffer.concat([this.head, given]);
-    if (this.head.length < SALT) return done();
-    this.key = keyOf(this.secret, this.head.subarray(0, SALT), this.place);
-    super._transform(this.head.subarray(SALT), encoding, done);
+    this.#key = Buffer.from(key, 'base64url');
   }
 
   protected make(chunk: Buffer, nonce: Buffer): Buffer {
-    if (!this.key || chunk.length < TAG) throw new Error('a sealed file was cut off');
-    const decipher = createDecipheriv(CIPHER, this.key, nonce, { authTagLength: TAG });
+    if (chunk.length < TAG) throw new Error('a sealed file was cut off');
+    const decipher = createDecipheriv(CIPHER, this.#key, nonce, { authTagLength: TAG });
     decipher.setAuthTag(chunk.subarray(chunk.length - TAG));
     return Buffer.concat([decipher.update(chunk.subarray(0, chunk.length - TAG)), decipher.final()]);
   }

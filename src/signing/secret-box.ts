@@ -1,5 +1,4 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import type { Transform } from 'node:stream';
 import {
   KEY_BYTES,
   KEY_ID,
@@ -7,13 +6,13 @@ import {
   type SecretKey,
   SecretKeysError,
 } from '../config/secret-keys.js';
-import { OpeningStream, SealingStream } from './sealed-stream.js';
+import type { SealedColumnName } from './sealed-columns.js';
 
 /** The place a secret is stored in. A sealed value moved to another account, row or column does not open. */
 export interface SecretPlace {
   account: string;
   row: string;
-  column: string;
+  column: SealedColumnName;
 }
 
 /**
@@ -36,7 +35,7 @@ const TAG_BYTES = 16;
 
 /**
  * Seals secrets at rest with AES-256-GCM, bound to their place. The first key seals, every key opens:
- * to rotate, put a new key in front and drop the old one when nothing `isStale` any more.
+ * to rotate, put a new key in front, and drop the old one once all is sealed anew.
  */
 export class SecretBox {
   readonly #first: SecretKey;
@@ -54,6 +53,16 @@ export class SecretBox {
     refuseDoubledIds(keys);
     this.#first = first;
     this.#keys = new Map(keys.map(({ id, key }) => [id, key]));
+  }
+
+  /** Of the key that seals. */
+  get firstKeyId(): string {
+    return this.#first.id;
+  }
+
+  /** Whether there are keys that only open. */
+  get hasOlderKeys(): boolean {
+    return this.#keys.size > 1;
   }
 
   /** Encrypts for one place: `v1.<key id>.<iv>.<ciphertext>.<tag>`, the last three base64url. */
@@ -89,21 +98,6 @@ export class SecretBox {
     }
   }
 
-  /** The name of the key that seals now, to be kept with what `sealing` made. */
-  get keyId(): string {
-    return this.#first.id;
-  }
-
-  /** Seals a stream for one place, with the key that seals now. */
-  sealing(place: SecretPlace): Transform {
-    return new SealingStream(this.#first.key, associatedData(this.#first.id, place));
-  }
-
-  /** Opens a stream that `sealing` made for the same place with the key of that name; it fails where it does not open. */
-  opening(keyId: string, place: SecretPlace): Transform {
-    return new OpeningStream(this.keyNamed(keyId, place), associatedData(keyId, place));
-  }
-
   private keyNamed(id: string, { column }: SecretPlace): Buffer {
     const key = this.#keys.get(id);
     if (key) return key;
@@ -111,11 +105,6 @@ export class SecretBox {
       'unknown_key',
       `${column} was sealed with the key "${id}", which is not configured: add it to RINGBACK_SECRET_KEYS`,
     );
-  }
-
-  /** Tells whether a sealed value was sealed with another key than the one that seals now, and should be sealed anew. */
-  isStale(sealed: string): boolean {
-    return parseSealed(sealed).id !== this.#first.id;
   }
 }
 

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { SecretConfig } from '../config/config.js';
 import { parseSecretKeys } from '../config/secret-keys.js';
+import { SealedValues } from './sealed-values.store.js';
 import { SecretBox } from './secret-box.js';
 import { SigningSecrets } from './signing-secrets.store.js';
 
@@ -13,7 +14,8 @@ import { SigningSecrets } from './signing-secrets.store.js';
       useFactory: (config: SecretConfig) => new SecretBox(parseSecretKeys(config.keys)),
     },
     SigningSecrets,
+    SealedValues,
   ],
-  exports: [SecretBox, SigningSecrets],
+  exports: [SecretBox, SigningSecrets, SealedValues],
 })
 export class SigningModule {}

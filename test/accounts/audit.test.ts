@@ -73,7 +73,14 @@ describe('the audit', () => {
     await client.post(`${path}/disable`);
     await client.post(`${path}/enable`);
     await client.post(`${path}/recover`, { since: '2026-01-31T12:00:00Z' });
+    await client.post(`${path}/disable`);
+    await client.post(`${path}/recover`, { since: '2026-01-31T12:00:00Z' });
     await client.request('DELETE', path);
+    const origin = new URL(receiver.url).origin;
+    const { body: recovery } = await client.post('/v1/deliveries/recover', {
+      since: '2026-01-31T12:00:00Z',
+      origin,
+    });
     await client.get('/v1/signing-secret');
     await client.post('/v1/signing-secret/rotate', {});
     const [{ id: accountId }] = (await rowsOf<{ id: string }>(
@@ -90,11 +97,16 @@ describe('the audit', () => {
         'endpoint.disabled',
         'endpoint.enabled',
         'bulk.started',
+        'endpoint.disabled',
+        'endpoint.enabled',
+        'bulk.started',
         'endpoint.deleted',
       ].map((action) => [action, endpoint.id]),
+      ['bulk.started', recovery.id],
       ['secret.read', accountId],
       ['secret.rotated', accountId],
     ]);
+    expect(rows.at(-3).details).toMatchObject({ action: 'recover', origin });
     expect(rows.map(({ actor }) => actor.name)).toEqual(rows.map(() => 'test'));
     expect(rows[1].details).toEqual({ fields: ['url'] });
     for (const secret of ['hush', endpoint.secret, rotated.secret])

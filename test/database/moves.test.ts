@@ -14,6 +14,9 @@ import { App } from '../support/app.js';
 import { newDatabase, rowsOf } from '../support/database.js';
 import { Receiver } from '../support/receiver.js';
 
+const CHECK_VIOLATION = '23514';
+const UNIQUE_VIOLATION = '23505';
+
 type Moves = Readonly<Record<string, readonly string[]>>;
 
 const named = (moves: Moves): string[] =>
@@ -51,19 +54,27 @@ describe('The moves that Ringback makes', () => {
   let app: App;
   beforeAll(async () => {
     app = await App.start({}, [MovesModule]);
-    for (const table of ['operation', 'delivery'])
-      await rowsOf(
-        app.databaseUrl,
-        `CREATE TABLE ${table}_moves (move text);
-         CREATE FUNCTION note_${table}() RETURNS trigger LANGUAGE plpgsql AS $$
-         BEGIN INSERT INTO ${table}_moves VALUES (OLD.state || ' → ' || NEW.state); RETURN NULL; END $$;
-         CREATE TRIGGER note AFTER UPDATE ON ${table} FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION note_${table}()`,
-      );
+    await rowsOf(
+      app.databaseUrl,
+      `CREATE TABLE delivery_moves (move text);
+       CREATE FUNCTION note_delivery() RETURNS trigger LANGUAGE plpgsql AS $$
+       BEGIN
+         INSERT INTO delivery_moves VALUES (coalesce(OLD.state, 'Pending') || ' → ' || coalesce(NEW.state, 'Pending'));
+         RETURN NULL;
+       END $$;
+       CREATE TRIGGER note AFTER INSERT OR DELETE ON delivery_end FOR EACH ROW EXECUTE FUNCTION note_delivery()`,
+    );
   });
   afterAll(() => app[Symbol.asyncDispose]());
 
-  const made = async (table: string): Promise<string[]> => {
-    const rows = await rowsOf<{ move: string }>(app.databaseUrl, `SELECT DISTINCT move FROM ${table}_moves`);
+  const MADE = {
+    operation: `SELECT DISTINCT move FROM (
+      SELECT lag(state) OVER (PARTITION BY operation_id ORDER BY id) || ' → ' || state AS move FROM history_view WHERE kind = 'transition'
+    ) m WHERE move IS NOT NULL`,
+    delivery: 'SELECT DISTINCT move FROM delivery_moves',
+  };
+  const made = async (what: keyof typeof MADE): Promise<string[]> => {
+    const rows = await rowsOf<{ move: string }>(app.databaseUrl, MADE[what]);
     return rows.map(({ move }) => move).toSorted();
   };
 
@@ -118,46 +129,105 @@ describe('The database', () => {
   });
   afterAll(() => client.end());
 
+  /** Runs statements of which the last is refused, and leaves nothing behind. */
+  async function refused(...statements: string[]): Promise<{ code: string; message: string }> {
+    await client.query('BEGIN');
+    try {
+      for (const statement of statements.slice(0, -1)) await client.query(statement);
+      return await client.query(statements.at(-1)!).then(
+        () => ({ code: 'none', message: 'it was done' }),
+        ({ code, message }: pg.DatabaseError) => ({ code: code!, message }),
+      );
+    } finally {
+      await client.query('ROLLBACK');
+    }
+  }
+
   const TABLES = {
     operation: {
       moves: OPERATION_MOVES as Moves,
-      isLive: (state: string): boolean => ['Waiting', 'Executing'].includes(state),
-      insert: `INSERT INTO operation (rid, account_id, type, face, state, phase, due_at, finished_at, retention, tries, timeout_s, status_text)
-        VALUES ('op', 'a', 'echo', 'native', $1, CASE WHEN $2 THEN 'ready' END, CASE WHEN $2 THEN now() END, CASE WHEN NOT $2 THEN now() END,
-          'keep1m', 3, 60, '')`,
-      ended: ', finished_at = CASE WHEN NOT $2 THEN now() END',
+      end: (state: string): string =>
+        `INSERT INTO operation_end (request_id, state, attempt, progress, finished_at, expires_at, status_text, transitions)
+         VALUES (5, '${state}', 1, 100, now(), now(), '', '')`,
+      live: (phase: string, lease = 'NULL', lookAt = 'now()', dueAt = 'now()'): string =>
+        `INSERT INTO live_operation (request_id, account_id, type, phase, priority, tries, lease_token, look_at, due_at)
+         VALUES (5, 'a', 'echo', '${phase}', 0, 1, ${lease}, ${lookAt}, ${dueAt})`,
     },
     delivery: {
       moves: DELIVERY_MOVES as Moves,
-      isLive: (state: string): boolean => state === 'Pending',
-      insert: `INSERT INTO delivery (id, account_id, destination, event_type, url, origin, lane, body, state, phase, due_at)
-        VALUES ('dlv', 'a', 'callback', 'operation.finished', 'http://a/', 'http://a', 'http://a', '{}', $1,
-          CASE WHEN $2 THEN 'ready' END, CASE WHEN $2 THEN now() END)`,
-      ended: '',
+      end: (state: string): string =>
+        `INSERT INTO delivery_end (home, seq, state, attempt_count, schedule_step, epoch) VALUES (4, 5, '${state}', 1, 1, 1)`,
+      live: (phase: string, lease = 'NULL', lookAt = 'now()', dueAt = 'now()'): string =>
+        `INSERT INTO live_delivery (home, seq, account_id, lane, origin, phase, lease_token, look_at, due_at)
+         VALUES (4, 5, 'a', 'http://a', 'http://a', '${phase}', ${lease}, ${lookAt}, ${dueAt})`,
     },
   };
+  const TOKEN = 'gen_random_uuid()';
 
-  it.each(['operation', 'delivery'] as const)(
-    'lets the rows of %s make the moves of their table, and refuses all others',
-    async (table) => {
-      const { moves, isLive, insert, ended } = TABLES[table];
-      const states = Object.keys(moves);
-      for (const from of states)
-        for (const to of states.filter((state) => state !== from)) {
-          await client.query('BEGIN');
-          await client.query(insert, [from, isLive(from)]);
-          const move = client.query(
-            `UPDATE ${table} SET state = $1, phase = CASE WHEN $2 THEN 'ready' END, due_at = CASE WHEN $2 THEN now() END${ended}`,
-            [to, isLive(to)],
-          );
-          if (moves[from]!.includes(to)) await move;
-          else
-            await expect(move).rejects.toMatchObject({
-              code: '23514',
-              message: `no ${table} goes from ${from} to ${to}`,
-            });
-          await client.query('ROLLBACK');
-        }
-    },
-  );
+  describe.each(['operation', 'delivery'] as const)('of an %s', (table) => {
+    const { moves, end, live } = TABLES[table];
+    const ends = Object.keys(moves).filter((state) => !['Waiting', 'Executing', 'Pending'].includes(state));
+
+    it('keeps the state in which it ended', async () => {
+      for (const from of ends)
+        for (const to of ends.filter((state) => state !== from))
+          expect(await refused(end(from), `UPDATE ${table}_end SET state = '${to}'`)).toEqual({
+            code: CHECK_VIOLATION,
+            message: `no ${table} goes from ${from} to ${to}`,
+          });
+    });
+
+    it('knows no other states', async () => {
+      for (const state of ['Waiting', 'Executing', 'Pending', 'Lost'])
+        expect(await refused(end(state))).toMatchObject({ code: CHECK_VIOLATION });
+    });
+
+    it('takes one end', async () => {
+      expect(await refused(end(ends[0]!), end(ends[1]!))).toMatchObject({ code: UNIQUE_VIOLATION });
+    });
+
+    it('lets nothing live that has ended, and nothing live twice', async () => {
+      expect(await refused(end(ends[0]!), live('ready'))).toEqual({
+        code: CHECK_VIOLATION,
+        message: `${table} 5 has ended`,
+      });
+      expect(await refused(live('ready'), live('ready'))).toMatchObject({ code: UNIQUE_VIOLATION });
+    });
+
+    it('gives no lease without a place, and is looked at no later than it is due', async () => {
+      for (const phase of ['scheduled', 'ready'])
+        expect(await refused(live(phase, TOKEN))).toMatchObject({ code: CHECK_VIOLATION });
+      expect(await refused(live('placed', TOKEN))).toMatchObject({ code: 'none' });
+      expect(await refused(live('placed', TOKEN), `UPDATE live_${table} SET phase = 'ready'`)).toMatchObject({
+        code: CHECK_VIOLATION,
+      });
+      expect(await refused(live('ready', 'NULL', `now() + interval '1 s'`))).toMatchObject({
+        code: CHECK_VIOLATION,
+      });
+    });
+  });
+
+  it('of a delivery takes an end back, and makes another', async () => {
+    const { end, live } = TABLES.delivery;
+    for (const [from, tos] of Object.entries(DELIVERY_MOVES))
+      if ((tos as readonly string[]).includes('Pending'))
+        expect(
+          await refused(
+            end(from),
+            'DELETE FROM delivery_end',
+            live('ready'),
+            'DELETE FROM live_delivery',
+            end('Exhausted'),
+          ),
+        ).toMatchObject({ code: 'none' });
+  });
+
+  it('of a delivery makes one due never only while it is paused', async () => {
+    const { live } = TABLES.delivery;
+    expect(await refused(live('paused'))).toMatchObject({ code: CHECK_VIOLATION });
+    expect(await refused(live('paused', 'NULL', `'infinity'`, `'infinity'`))).toMatchObject({ code: 'none' });
+    expect(await refused(live('ready', 'NULL', `'infinity'`, `'infinity'`))).toMatchObject({
+      code: CHECK_VIOLATION,
+    });
+  });
 });

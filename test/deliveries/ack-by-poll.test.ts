@@ -112,9 +112,11 @@ describe('an operation with ack_by_poll', () => {
     await receiver.received(1);
     await app.client.ended(operation.id);
     await expect.poll(() => callbackOf(operation)).toMatchObject({ acknowledged_by: 'poll' });
-    await rowsOf(app.databaseUrl, `UPDATE live_delivery SET look_at = now(), due_at = now() WHERE operation_id = $1`, [
-      operation.request_id,
-    ]);
+    await rowsOf(
+      app.databaseUrl,
+      `UPDATE live_delivery SET look_at = now(), due_at = now() WHERE operation_id = $1`,
+      [operation.request_id],
+    );
     await expect.poll(() => callbackOf(operation)).toMatchObject(ACKNOWLEDGED);
     const { attempts } = await app.client.delivery((await callbackOf(operation)).id);
     expect(attempts).toMatchObject([{ outcome: 'unknown', error: 'worker_lost' }]);

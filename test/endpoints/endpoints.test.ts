@@ -27,6 +27,14 @@ async function deliveriesTo(client: Client, id: string): Promise<any[]> {
   return (await client.get(`/v1/deliveries?endpoint=${id}`)).body.data;
 }
 
+/** What the audit has of an endpoint's disablings, oldest first. */
+async function disablings(id: string): Promise<any[]> {
+  const { data } = (await app.client.get('/v1/audit?action=endpoint.disabled&order=asc&limit=250')).body;
+  return data
+    .filter(({ target }: { target: string }) => target === id)
+    .map(({ actor, address, details }: any) => ({ actor, address, details }));
+}
+
 describe('an endpoint', () => {
   it('is created, read, listed, changed and deleted', async () => {
     const client = await account();
@@ -136,6 +144,7 @@ describe('an endpoint', () => {
       disabled_reason: 'gone',
     });
     expect((await client.get(`/v1/endpoints/${made.id}`)).body).toMatchObject({ disabled_reason: 'gone' });
+    expect(await disablings(made.id)).toEqual([{ actor: null, address: null, details: { reason: 'gone' } }]);
   });
 
   it('is disabled after five days of nothing but failures, and not by a redelivery by hand', async () => {
@@ -158,6 +167,12 @@ describe('an endpoint', () => {
     await expect
       .poll(async () => (await client.get(`/v1/endpoints/${made.id}`)).body.disabled_reason)
       .toBe('failing_for_5_days');
+    const details = { reason: 'failing_for_5_days' };
+    expect(await disablings(made.id)).toEqual([{ actor: null, address: null, details }]);
+    // By hand, it is one entry too, with the key.
+    await client.post(`/v1/endpoints/${made.id}/enable`);
+    await client.post(`/v1/endpoints/${made.id}/disable`);
+    expect((await disablings(made.id)).slice(1)).toMatchObject([{ actor: { key_id: expect.any(String) } }]);
   });
 
   it('sends a signed sample when tested, and answers with the attempt', async () => {

@@ -85,7 +85,8 @@ describe('set otherwise:', () => {
     await receiver.received(1);
     await expect.poll(result, { timeout: 20_000 }).toEqual([410, 'result-expired']);
     await rowsOf(keeping.databaseUrl, 'UPDATE chore SET due_at = now()');
-    const emptied = () => rowsOf(keeping.databaseUrl, 'SELECT FROM operation_end WHERE emptied_at IS NOT NULL');
+    const emptied = () =>
+      rowsOf(keeping.databaseUrl, 'SELECT FROM operation_end WHERE emptied_at IS NOT NULL');
     await expect.poll(emptied, { timeout: 20_000 }).toHaveLength(1);
     expect(await result()).toEqual([410, 'result-expired']);
     const [account] = await rowsOf<{ number: string }>(

@@ -97,7 +97,10 @@ describe('an operation', () => {
   it('that its own process takes over when the lease has run out stops the handler that still runs', async () => {
     const { id } = await app.client.submit({ type: 'test.overtaken' });
     await expect.poll(async () => (await app.client.ended(id, 0)).status).toBe('Executing');
-    await rowsOf(app.databaseUrl, `UPDATE live_operation SET look_at = now(), due_at = now() WHERE request_id = (SELECT request_id FROM operation WHERE rid = '${id}')`);
+    await rowsOf(
+      app.databaseUrl,
+      `UPDATE live_operation SET look_at = now(), due_at = now() WHERE request_id = (SELECT request_id FROM operation WHERE rid = '${id}')`,
+    );
     expect(await app.client.ended(id)).toMatchObject({ status: 'Finished', attempt: 2 });
     await expect
       .poll(() => app.nest.get(OvertakenHandler).stopped)

@@ -4,7 +4,7 @@ import { Webhook as StandardWebhook } from 'standardwebhooks';
 import { Webhook as SvixWebhook } from 'svix';
 import { describe, expect, it } from 'vitest';
 import { parseSecretKeys, SecretKeysError } from '../../src/config/secret-keys.js';
-import { SecretBox, SecretBoxError } from '../../src/signing/secret-box.js';
+import { SecretBox, SecretBoxError, type SecretPlace } from '../../src/signing/secret-box.js';
 import {
   newSigningKeyPair,
   newSigningSecret,
@@ -194,7 +194,7 @@ describe('A secret box', () => {
   const [oldKey, newKey] = parseSecretKeys(
     `old:${Buffer.alloc(32, 1).toString('base64')}, new:${Buffer.alloc(32, 2).toString('base64')}`,
   );
-  const place = { account: '7', row: 'ep_1', column: 'secret' };
+  const place: SecretPlace = { account: '7', row: 'ep_1', column: 'secret' };
   const box = new SecretBox([oldKey!]);
   const codeOf = (open: () => string): string | undefined => {
     try {
@@ -219,11 +219,11 @@ describe('A secret box', () => {
 
   it('opens nothing that was moved to another account, row or column', () => {
     const sealed = box.seal('whsec_x', place);
-    for (const moved of [{ account: '8' }, { row: 'ep_2' }, { column: 'headers' }]) {
+    for (const moved of [{ account: '8' }, { row: 'ep_2' }, { column: 'callback_headers' as const }]) {
       expect(codeOf(() => box.open(sealed, { ...place, ...moved }))).toBe('not_authentic');
     }
-    const slipping = box.seal('x', { account: 'a:b', row: 'c', column: 'd' });
-    expect(codeOf(() => box.open(slipping, { account: 'a', row: 'b:c', column: 'd' }))).toBe('not_authentic');
+    const slipping = box.seal('x', { ...place, account: 'a:b', row: 'c' });
+    expect(codeOf(() => box.open(slipping, { ...place, account: 'a', row: 'b:c' }))).toBe('not_authentic');
   });
 
   it('opens nothing in which any character was changed', () => {
@@ -246,9 +246,7 @@ describe('A secret box', () => {
     const sealed = box.seal('whsec_x', place);
     const rotated = new SecretBox([newKey!, oldKey!]);
     expect(rotated.open(sealed, place)).toBe('whsec_x');
-    expect(rotated.isStale(sealed)).toBe(true);
     const again = rotated.seal('whsec_x', place);
-    expect(rotated.isStale(again)).toBe(false);
     const dropped = new SecretBox([newKey!]);
     expect(dropped.open(again, place)).toBe('whsec_x');
     expect(codeOf(() => dropped.open(sealed, place))).toBe('unknown_key');

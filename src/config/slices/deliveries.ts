@@ -26,7 +26,7 @@ const SETTINGS = {
   deadlineS: setting(
     'RINGBACK_DELIVERY_DEADLINE_S',
     '604800',
-    'Seconds after which no further attempt of a delivery is planned, whatever made it late; the time that it is held is not counted, and a schedule that is longer has its own length.',
+    'Seconds after which no further attempt of a delivery is planned, whatever made it late; the time that it is paused is not counted, and a schedule that is longer has its own length.',
     number(1, 31_622_400, false),
   ),
   /** Seconds before attempt 2, 3, … */

@@ -13,7 +13,7 @@ export class AuditEntryResponse {
   at: string;
   /** The account that it concerns; it may be gone by now. */
   account_id: string | null;
-  /** Null where no key did it: a boot, or somebody unknown. */
+  /** Null where no key did it: without an address, Ringback itself; with one, somebody unknown. */
   actor: AuditActorResponse | null;
   /** Where it came from; of logins that failed over IPv6, the network of 64 bits. */
   address: string | null;

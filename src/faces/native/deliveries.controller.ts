@@ -1,6 +1,8 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiTags, ApiOperation } from '@nestjs/swagger';
-import { AccountId, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, By, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
+import { Audit } from '../../accounts/audit.js';
+import type { Actor } from '../../accounts/audit.store.js';
 import { DeliveryDispatcher } from '../../deliveries/delivery.dispatcher.js';
 import type { DeliveryEntity } from '../../deliveries/delivery.entity.js';
 import { DeliveryReads } from '../../deliveries/delivery-reads.store.js';
@@ -29,6 +31,7 @@ export class DeliveriesController {
     private readonly dispatcher: DeliveryDispatcher,
     private readonly operations: OperationReads,
     private readonly recoveries: RecoveriesService,
+    private readonly audit: Audit,
   ) {}
 
   /** The log: every delivery of the account, oldest first. */
@@ -121,14 +124,16 @@ export class DeliveriesController {
   async recover(
     @AccountId() accountId: string,
     @Body() request: RecoverDeliveriesRequest,
+    @By() actor: Actor,
   ): Promise<RecoveryBegunResponse> {
-    const recovery = await this.recoveries.begin({
+    const asked = {
       ...spanOf(request),
-      accountId,
-      endpointId: null,
       origin: originOf(request.origin),
       reason: request.reason ?? null,
-    });
+    };
+    const recovery = await this.recoveries.begin({ ...asked, accountId, endpointId: null });
+    const details = { action: 'recover', ...asked };
+    await this.audit.write({ accountId, actor, action: 'bulk.started', target: recovery.id, details });
     return RecoveryBegunResponse.from(recovery);
   }
 

@@ -195,7 +195,7 @@ export class EndpointsController {
     return AttemptResponse.from(attempt!, isOperator);
   }
 
-  /** Enables it, and sends what was held. */
+  /** Enables it, and sends what was paused. */
   @Post(':id/enable')
   @ApiOperation({ operationId: 'enableEndpoint' })
   @HttpCode(200)
@@ -211,7 +211,7 @@ export class EndpointsController {
     return this.shown(endpoint);
   }
 
-  /** Disables it: its deliveries are held. */
+  /** Disables it: its deliveries are paused. */
   @Post(':id/disable')
   @ApiOperation({ operationId: 'disableEndpoint' })
   @HttpCode(200)
@@ -245,7 +245,9 @@ export class EndpointsController {
     @By() actor: Actor,
   ): Promise<RecoveryBegunResponse> {
     const span = spanOf(request);
+    const { disabledAt } = await this.endpoints.find(accountId, id);
     const recovery = await this.endpoints.recover(accountId, id, span);
+    if (disabledAt !== null) await this.wrote({ accountId, id }, actor, 'endpoint.enabled');
     await this.wrote({ accountId, id }, actor, 'bulk.started', { action: 'recover', ...span });
     return RecoveryBegunResponse.from(recovery);
   }
