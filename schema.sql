@@ -941,7 +941,7 @@ DECLARE
   part record_partition; first bigint; beyond bigint;
 BEGIN
   SELECT p.* INTO part FROM record_partition p
-  WHERE p.retired_at <= now() - interval '30 s' AND p.booked_to IS DISTINCT FROM p.upper ORDER BY p.lower LIMIT 1 FOR UPDATE SKIP LOCKED;
+  WHERE p.retired_at <= now() - interval '1 minute' AND p.booked_to IS DISTINCT FROM p.upper ORDER BY p.lower LIMIT 1 FOR UPDATE SKIP LOCKED;
   IF NOT FOUND THEN
     RETURN false;
   ELSIF part.booked_to IS NULL AND has_live_rows(part.lower, part.upper) THEN

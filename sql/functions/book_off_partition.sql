@@ -1,12 +1,13 @@
 -- Takes the records of a retired partition off the ledger, of at most `most` numbers in one commit, together with what other tables
 -- have of them. Answers whether there may be more. What becomes of the partition is decided here: it is dropped once all is booked.
+-- A minute after it was retired: all transactions that may not have seen that are over.
 CREATE OR REPLACE FUNCTION book_off_partition(most bigint) RETURNS boolean
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
   part record_partition; first bigint; beyond bigint;
 BEGIN
   SELECT p.* INTO part FROM record_partition p
-  WHERE p.retired_at <= now() - interval '30 s' AND p.booked_to IS DISTINCT FROM p.upper ORDER BY p.lower LIMIT 1 FOR UPDATE SKIP LOCKED;
+  WHERE p.retired_at <= now() - interval '1 minute' AND p.booked_to IS DISTINCT FROM p.upper ORDER BY p.lower LIMIT 1 FOR UPDATE SKIP LOCKED;
   IF NOT FOUND THEN
     RETURN false;
   ELSIF part.booked_to IS NULL AND has_live_rows(part.lower, part.upper) THEN

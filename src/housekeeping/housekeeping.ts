@@ -1,4 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { DatabaseUnavailableError } from '../database/database-errors.js';
 import { VacuumStore, warningOf } from '../database/vacuum.store.js';
 import { FilesService } from '../files/files.service.js';
 import { LedgerStore } from '../operations/ledger.store.js';
@@ -92,8 +93,8 @@ export class Housekeeping implements Follower {
       await this.all(MOST_NUMBERS, until, (most) => this.partitions.bookOff(most));
       return await this.partitions.drop(until);
     } catch (error) {
-      const reason = error instanceof Error ? String(error.cause ?? error) : String(error);
-      this.logger.warn(`old records are kept until the next round: ${reason}`);
+      const cause = error instanceof DatabaseUnavailableError ? error.cause : error;
+      this.logger.warn(`old records are kept until the next round: ${String(cause)}`);
       return 0;
     }
   }

@@ -50,7 +50,7 @@ export class PartitionStore {
     return row!.more ? most : 0;
   }
 
-  /** Drops the tables of partitions that are off the ledger, until a time; goes on with what a crash has left. Answers how many. */
+  /** Drops the tables of partitions that are off the ledger, one at least and until a time; goes on with what a crash has left. Answers how many. */
   async drop(until: number): Promise<number> {
     const tables = await this.database.query<Dropping>(
       `SELECT part.relname AS name, t.name AS parent, i.inhdetachpending AS pending
@@ -64,7 +64,7 @@ export class PartitionStore {
     if (tables.length > 0)
       await this.database.session(PATIENCE, async (session) => {
         for (const table of tables) {
-          if (performance.now() >= until) return;
+          if (dropped > 0 && performance.now() >= until) return;
           await dropOne(session, table);
           dropped++;
         }

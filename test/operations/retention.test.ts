@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { Module } from '@nestjs/common';
+import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import {
   type OperationContext,
@@ -162,6 +163,33 @@ describe('retention', { timeout: 60_000 }, () => {
     const [delivery] = await app.client.deliveries(id);
     const answer = await app.client.post(`/v1/deliveries/${delivery.id}/redeliver`);
     expect([answer.status, answer.body.detail]).toEqual([409, expect.stringMatching(/expired/)]);
+  });
+
+  it('redelivers nothing that is emptied at the same moment', async () => {
+    await using receiver = await Receiver.answering(410);
+    await using app = await keeping(3600, 7200);
+    const { id } = await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
+    await expect.poll(async () => (await app.client.deliveries(id))[0]?.status).toBe('Exhausted');
+    const [delivery] = await app.client.deliveries(id);
+    const sweep = new pg.Client({ connectionString: app.databaseUrl });
+    await sweep.connect();
+    await sweep.query('BEGIN');
+    await sweep.query('SELECT FROM operation_end FOR UPDATE');
+    await sweep.query('SELECT empty_operations(ARRAY(SELECT request_id FROM operation_end))');
+    const answer = app.client.post(`/v1/deliveries/${delivery.id}/redeliver`);
+    await expect
+      .poll(() =>
+        rowsOf(
+          app.databaseUrl,
+          `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%requeue%'`,
+        ),
+      )
+      .toHaveLength(1);
+    await sweep.query('COMMIT');
+    await sweep.end();
+    expect((await answer).status).toBe(409);
+    expect(await rowsOf(app.databaseUrl, 'SELECT FROM live_delivery')).toEqual([]);
+    await receiver.received(1);
   });
 
   it('deletes uploads after the default class’s time, bytes first, but none that a live operation names', async () => {

@@ -55,10 +55,10 @@ export async function loseQueue(databaseUrl: string, redisUrl: string | undefine
   await client.quit();
 }
 
-/** As if the half minutes had passed for which partitions are kept after their last number, and after they are retired. */
+/** As if the minute had passed for which partitions are kept after their last number, and after they are retired. */
 export async function agePartitions(databaseUrl: string): Promise<void> {
   await rowsOf(
     databaseUrl,
-    `UPDATE record_partition SET closed_at = closed_at - interval '31 s', retired_at = retired_at - interval '31 s'`,
+    `UPDATE record_partition SET closed_at = closed_at - interval '61 s', retired_at = retired_at - interval '61 s'`,
   );
 }
