@@ -66,10 +66,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       LedgerEntryEntity,
       ProcessEntity,
     ],
-    migrations: [
-      Foundation1764600000000,
-      Functions,
-    ],
+    migrations: [Foundation1764600000000, Functions],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,
     extra: {

@@ -26,7 +26,8 @@ export interface OwedEvent {
 export const LEAST_BARE = 16_384;
 
 /** When a delivery was made and leased at once. */
-export type Started = Pick<DeliveryClaim, 'claimedAt' | 'askedAt'> & Pick<LeasedDelivery, 'seq' | 'createdAt'>;
+export type Started = Pick<DeliveryClaim, 'claimedAt' | 'askedAt'> &
+  Pick<LeasedDelivery, 'seq' | 'createdAt'>;
 
 /** Its delivery as it was leased with its first attempt, to the process that made it. */
 export function firstClaim(

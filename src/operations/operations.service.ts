@@ -132,7 +132,8 @@ export class OperationsService {
       admitted.settle(accepted === null ? null : sizeOf(operation));
     }
     if (!accepted) return this.replay(submission);
-    if (accepted.phase === 'dispatched') this.dispatcher.hint({ id: accepted.requestId, epoch: accepted.epoch });
+    if (accepted.phase === 'dispatched')
+      this.dispatcher.hint({ id: accepted.requestId, epoch: accepted.epoch });
     else this.dispatcher.wake();
     return {
       view: { operation: accepted, callbackState: accepted.callbackUrl === null ? null : 'Pending' },
