@@ -18,8 +18,8 @@ import {
 import { FileEntity, FileUseEntity } from './src/files/file.entity.js';
 import { ChoreEntity } from './src/housekeeping/chore.entity.js';
 import { ResealingEntity } from './src/housekeeping/resealing.entity.js';
-import { LedgerEntity, LedgerEntryEntity } from './src/operations/ledger.entity.js';
-import { OriginCallEntity } from './src/operations/origin-call.entity.js';
+import { LedgerEntity, LedgerEntryEntity } from './src/operations/read/ledger.entity.js';
+import { OriginCallEntity } from './src/operations/run/origin-call.entity.js';
 import {
   HistoryEntryEntity,
   IdempotencyKeyEntity,
@@ -27,7 +27,7 @@ import {
   OperationEntity,
   FairnessCursorEntity,
 } from './src/operations/operation.entity.js';
-import { ProcessEntity } from './src/queues/process.entity.js';
+import { ProcessEntity } from './src/engine/process.entity.js';
 import { SigningSecretEntity } from './src/signing/signing-secret.entity.js';
 
 /** How Ringback connects: the same for the service, the tests and the migration command. */

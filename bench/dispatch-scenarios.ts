@@ -1,6 +1,6 @@
-import type { HintQueue } from '../src/queues/hint-queue.js';
-import type { QueueBackend } from '../src/queues/queue-backend.js';
-import { DeliveryHints, OperationHints } from '../src/queues/queues.module.js';
+import type { WorkQueue } from '../src/engine/work-queue.js';
+import type { QueueBackend } from '../src/engine/queue-backend.js';
+import { DeliveryHints, OperationHints } from '../src/engine/engine.module.js';
 
 /** Rows a round takes, as the dispatchers ask for them. */
 export const MOST = 200;
@@ -26,7 +26,7 @@ export interface Kind {
   /** Answers `id` and `epoch` of every row it dispatches. */
   readonly dispatch: string;
   /** The queue that the hints go to. */
-  readonly queue: new (backend: QueueBackend) => HintQueue;
+  readonly queue: new (backend: QueueBackend) => WorkQueue;
   readonly reset: string;
   fill(scenario: Scenario): string[];
   readonly scenarios: readonly Scenario[];

@@ -5,9 +5,9 @@ import { dataSourceOptions } from '../ormconfig.js';
 import { connect } from '../src/database/connection.js';
 import type { Queryable } from '../src/database/database.js';
 import { EmbeddedPostgres } from '../src/embedded-postgres/embedded-postgres.js';
-import type { Hint } from '../src/queues/hint.js';
-import type { HintQueue } from '../src/queues/hint-queue.js';
-import { QueueBackend } from '../src/queues/queue-backend.js';
+import type { Hint } from '../src/engine/hint.js';
+import type { WorkQueue } from '../src/engine/work-queue.js';
+import { QueueBackend } from '../src/engine/queue-backend.js';
 import { DELIVERIES, type Kind, MOST, OPERATIONS, type Scenario } from './dispatch-scenarios.js';
 import { spreadOf } from './figures.js';
 import type { Leftovers } from './processes.js';
@@ -23,7 +23,7 @@ interface Course {
   readonly other: pg.Client;
   readonly pid: number;
   readonly backend: QueueBackend;
-  readonly hints: HintQueue;
+  readonly hints: WorkQueue;
   /** The same queue, to empty it: no worker runs. */
   readonly queue: Queue;
   /** Of the statement, its CPU, and of the round: the statement and handing its hints to the queue. */

@@ -20,7 +20,7 @@ import { HousekeepingWorkerModule } from './housekeeping/housekeeping.worker.mod
 import { MetricsModule } from './metrics/metrics.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { OperationsWorkerModule } from './operations/operations.worker.module.js';
-import { QueuesModule } from './queues/queues.module.js';
+import { EngineModule } from './engine/engine.module.js';
 
 /** The only list of all modules: a process's roles choose among them. */
 @Module({})
@@ -33,7 +33,7 @@ export class AppModule {
       imports: [
         ConfigModule.forRoot(config),
         DatabaseModule,
-        QueuesModule,
+        EngineModule,
         AccountsModule,
         OperationsModule,
         DeliveriesModule,

@@ -21,7 +21,7 @@ import {
 import { type Env, valuesOf } from './config/env.js';
 import { parseSecretKeys } from './config/secret-keys.js';
 import { parsable, SettingError } from './config/settings.js';
-import { OPERATION_TYPE } from './operations/operation-type.js';
+import { OPERATION_TYPE } from './operations/run/operation-type.js';
 
 /** Seconds by which a lease outlives the longest attempt it covers. */
 const LEASE_MARGIN_S = 5;

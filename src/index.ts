@@ -12,10 +12,10 @@ export {
 export type { RingbackOptions } from './embedding/options.js';
 export { type RingbackAsyncOptions, RingbackModule } from './embedding/ringback.module.js';
 export type { StoredFile } from './files/files.service.js';
-export { type OperationContext, OperationError } from './operations/operation-context.js';
+export { type OperationContext, OperationError } from './operations/run/operation-context.js';
 export {
   type OperationHandler,
   type OperationOutcome,
   OperationType,
   type OperationTypeOptions,
-} from './operations/operation-type.js';
+} from './operations/run/operation-type.js';

@@ -22,9 +22,9 @@ import {
 } from './embedded-postgres/embedded-postgres.js';
 import { createApp } from './http/create-app.js';
 import { JsonLogger } from './http/json-logger.js';
-import { OperationTypes } from './operations/operation-types.js';
+import { OperationTypes } from './operations/run/operation-types.js';
 import { asPortError, checkPorts, freePort, wantedPorts, type WantedPort } from './ports.js';
-import { QueueBackend } from './queues/queue-backend.js';
+import { QueueBackend } from './engine/queue-backend.js';
 
 /**
  * How long one address of several may take to connect before the next is tried; milliseconds. Node's own half a second undercuts

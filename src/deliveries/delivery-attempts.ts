@@ -7,8 +7,8 @@ import { Database } from '../database/database.js';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
 import { type KeptLeases, LeaseKeeper } from '../database/lease-keeper.js';
 import { rideOut } from '../database/ride-out.js';
-import type { Hint } from '../queues/hint.js';
-import { HintFollower, type SendBack } from '../queues/hint-follower.js';
+import type { Hint } from '../engine/hint.js';
+import { WorkerPool, type SendBack } from '../engine/worker-pool.js';
 import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
 import { signatureHeaders } from '../signing/signature.js';
 import { type SigningKeys, SigningSecrets } from '../signing/signing-secrets.store.js';
@@ -76,7 +76,7 @@ const NOT_BEGUN: AttemptResult = { ...NOT_MADE, code: 'aborted' };
 @Injectable()
 export class DeliveryAttempts implements FirstAttemptMaker {
   private readonly logger = new Logger('Deliveries');
-  private readonly follower: HintFollower;
+  private readonly follower: WorkerPool;
   private readonly leases: KeptLeases;
   private readonly shutdown = new AbortController();
 
@@ -92,7 +92,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     database: Database,
   ) {
     this.leases = keeper.of({ renew: RENEW_DELIVERIES, leaseS: config.leaseS });
-    this.follower = new HintFollower({
+    this.follower = new WorkerPool({
       name: 'Deliveries',
       concurrency: config.concurrency,
       mostParked: config.concurrency * PARKED_PER_PLACE,

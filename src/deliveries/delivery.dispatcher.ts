@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DeliveryConfig } from '../config/config.js';
-import { DispatchLoop } from '../queues/dispatch-loop.js';
-import { Lookout } from '../queues/lookout.js';
-import { DeliveryHints } from '../queues/queues.module.js';
+import { DispatchLoop } from '../engine/dispatch-loop.js';
+import { Lookout } from '../engine/lookout.js';
+import { DeliveryHints } from '../engine/engine.module.js';
 import { DUE_DELIVERIES } from './due-deliveries.js';
 import { DeliveryStore } from './delivery.store.js';
 import { FirstAttempts } from './first-attempts.js';

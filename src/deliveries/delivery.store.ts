@@ -7,7 +7,7 @@ import { DatabaseUnavailableError } from '../database/database-errors.js';
 import { jsonRows } from '../database/json-rows.js';
 import { rideOut } from '../database/ride-out.js';
 import { Rows } from '../database/rows.js';
-import type { Hint } from '../queues/hint.js';
+import type { Hint } from '../engine/hint.js';
 import type { SignatureProfile } from '../signing/signature.js';
 import { DeliveryEntity } from './delivery.entity.js';
 import { type DeliveryState } from './delivery.state.js';

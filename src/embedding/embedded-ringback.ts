@@ -12,7 +12,7 @@ import { AppModule } from '../app.module.js';
 import { closeInTime } from '../boot.js';
 import type { RingbackConfig } from '../config/config.js';
 import { createApp } from '../http/create-app.js';
-import { findHandlers } from '../operations/operation-types.js';
+import { findHandlers } from '../operations/run/operation-types.js';
 import { GivenHandlersModule } from './given-handlers.module.js';
 import { Mount } from './mount.js';
 

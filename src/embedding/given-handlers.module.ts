@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { type FoundHandler, GivenHandlers } from '../operations/operation-types.js';
+import { type FoundHandler, GivenHandlers } from '../operations/run/operation-types.js';
 
 /** Hands a host's handlers over in a wrapper, so that their lifecycle hooks stay the host's to call. */
 @Module({})

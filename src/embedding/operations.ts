@@ -9,7 +9,7 @@ import { OperationResponse } from '../faces/native/operation.response.js';
 import { toProblem } from '../faces/problem.filter.js';
 import { readSubmission, toIdempotency, toRerunIdempotency } from '../faces/native/submission.js';
 import { OperationNotFoundError, OperationRefusedError } from '../operations/operation.errors.js';
-import type { OperationView } from '../operations/operation-reads.store.js';
+import type { OperationView } from '../operations/read/operation-reads.store.js';
 import { OperationsService } from '../operations/operations.service.js';
 import { activeTraceparent, traceparentOf } from '../tracing/spans.js';
 import { EmbeddedRingback } from './embedded-ringback.js';

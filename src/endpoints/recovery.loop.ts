@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DeliveryConfig } from '../config/config.js';
 import { DeliveryDispatcher } from '../deliveries/delivery.dispatcher.js';
-import { DispatchLoop } from '../queues/dispatch-loop.js';
-import { Lookout } from '../queues/lookout.js';
+import { DispatchLoop } from '../engine/dispatch-loop.js';
+import { Lookout } from '../engine/lookout.js';
 import { DUE_RECOVERIES, RecoveryStore } from './recovery.store.js';
 
 /** Takes recoveries forward, a bounded step at a time; any number of processes may run one. */

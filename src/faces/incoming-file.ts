@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import type { FileEntity } from '../files/file.entity.js';
 import type { FilesService } from '../files/files.service.js';
-import type { Quotas } from '../operations/quotas.js';
+import type { Quotas } from '../operations/accept/quotas.js';
 import { MOST_UPLOAD_BYTES, rawContentType } from '../http/body-parsers.js';
 import { Problem } from '../http/problem.js';
 

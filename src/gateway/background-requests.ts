@@ -10,7 +10,7 @@ import { checkText } from '../http/json-shape.js';
 import { Problem } from '../http/problem.js';
 import { OperationRefusedError, QuotaExceededError } from '../operations/operation.errors.js';
 import { OperationsService } from '../operations/operations.service.js';
-import { Quotas } from '../operations/quotas.js';
+import { Quotas } from '../operations/accept/quotas.js';
 import { isIdempotent, triesOf } from '../operations/types/kept-response.js';
 import type { SealingStream } from '../signing/sealed-stream.js';
 import { traceparentOf } from '../tracing/spans.js';

@@ -1,6 +1,6 @@
 import { Injectable, Module, type OnModuleInit } from '@nestjs/common';
 import { GatewayConfig } from '../config/config.js';
-import { CallbackPresenters } from '../operations/callback-presenters.js';
+import { CallbackPresenters } from '../operations/end/callback-presenters.js';
 import { OperationsModule } from '../operations/operations.module.js';
 import { bgrsRequest } from './bgrs.response.js';
 import { UpstreamInputs } from './upstream-input.js';

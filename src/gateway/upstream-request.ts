@@ -4,9 +4,13 @@ import { Readable } from 'node:stream';
 import pLimit from 'p-limit';
 import { GatewayConfig } from '../config/config.js';
 import { explainEgressError } from '../egress/egress.js';
-import { type OperationContext, OperationError } from '../operations/operation-context.js';
-import type { RunContext } from '../operations/operation-run.js';
-import { type OperationHandler, type OperationOutcome, OperationType } from '../operations/operation-type.js';
+import { type OperationContext, OperationError } from '../operations/run/operation-context.js';
+import type { RunContext } from '../operations/run/operation-run.js';
+import {
+  type OperationHandler,
+  type OperationOutcome,
+  OperationType,
+} from '../operations/run/operation-type.js';
 import {
   BACKOFF_S,
   isIdempotent,

@@ -1,8 +1,8 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { FilesService } from '../files/files.service.js';
-import { Processes } from '../queues/processes.js';
-import { QueueHealth } from '../queues/queue-health.js';
+import { Processes } from '../engine/processes.js';
+import { QueueHealth } from '../engine/queue-health.js';
 
 const CHECK_MS = 2_000;
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { HousekeepingConfig } from '../config/config.js';
-import { DispatchLoop } from '../queues/dispatch-loop.js';
-import { HousekeepingHints } from '../queues/queues.module.js';
+import { DispatchLoop } from '../engine/dispatch-loop.js';
+import { HousekeepingHints } from '../engine/engine.module.js';
 import { HousekeepingStore, LEASE_S } from './housekeeping.store.js';
 
 /** Hints a worker to the housekeeping when it is due. */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { HousekeepingConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
-import type { Hint } from '../queues/hint.js';
+import type { Hint } from '../engine/hint.js';
 
 /** A round takes at most so long, seconds. */
 export const ROUND_S = 10;

@@ -3,8 +3,8 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { GROUP_COMMIT } from '../database/group-commit.js';
 import { type VacuumState, VacuumStore } from '../database/vacuum.store.js';
 import { ATTEMPT_MADE, type AttemptMade } from '../deliveries/attempt-made.js';
-import { isBalanced, type Ledger, LedgerStore, type TypeCount } from '../operations/ledger.store.js';
-import { OPERATION_ENDED, type OperationEnded } from '../operations/operation-ended.js';
+import { isBalanced, type Ledger, LedgerStore, type TypeCount } from '../operations/read/ledger.store.js';
+import { OPERATION_ENDED, type OperationEnded } from '../operations/end/operation-ended.js';
 
 /** How long a reading of the ledger serves scrapes, ms: so many scrapers cost one statement. */
 const FRESH_MS = 5_000;

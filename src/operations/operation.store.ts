@@ -9,11 +9,11 @@ import { Rows } from '../database/rows.js';
 import { jsonRows } from '../database/json-rows.js';
 import type { FirstAttempt } from '../deliveries/first-attempts.js';
 import type { OwnCallback, OwedEvent, Started } from '../deliveries/owed.js';
-import type { Hint } from '../queues/hint.js';
-import { OperationHints } from '../queues/queues.module.js';
+import type { Hint } from '../engine/hint.js';
+import { OperationHints } from '../engine/engine.module.js';
 import { type Face, OperationEntity } from './operation.entity.js';
 import type { TerminalState } from './operation.state.js';
-import { RENEW_OPERATIONS } from './due-operations.js';
+import { RENEW_OPERATIONS } from './run/due-operations.js';
 
 /** What is stored of a new operation; the database adds ids and times. */
 export interface NewOperation {

@@ -12,9 +12,9 @@ import { filesNamed, FilesService } from '../files/files.service.js';
 import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
 import { openDestination, sealDestination } from '../signing/sealed-destination.js';
 import { Step } from '../tracing/spans.js';
-import { OperationDispatcher } from './operation.dispatcher.js';
+import { OperationDispatcher } from './run/operation.dispatcher.js';
 import type { Face, OperationEntity } from './operation.entity.js';
-import { CANCELED, OperationEnder } from './operation-ender.js';
+import { CANCELED, OperationEnder } from './end/operation-ender.js';
 import {
   IdempotencyMismatchError,
   OperationEndedError,
@@ -24,15 +24,15 @@ import {
   OperationRefusedError,
   QuotaExceededError,
 } from './operation.errors.js';
-import { OperationReads, type OperationView } from './operation-reads.store.js';
+import { OperationReads, type OperationView } from './read/operation-reads.store.js';
 import { type NewOperation, OperationStore } from './operation.store.js';
-import { OperationTypes, type RegisteredType } from './operation-types.js';
-import { OperationWaits } from './operation-waits.js';
-import { PollPace } from './poll-pace.js';
+import { OperationTypes, type RegisteredType } from './run/operation-types.js';
+import { OperationWaits } from './read/operation-waits.js';
+import { PollPace } from './read/poll-pace.js';
 import { randomId } from '../database/random-id.js';
-import { type Admitted, Quotas } from './quotas.js';
-import { RetentionStore } from './retention.store.js';
-import { SealedInputs } from './sealed-inputs.js';
+import { type Admitted, Quotas } from './accept/quotas.js';
+import { RetentionStore } from './retain/retention.store.js';
+import { SealedInputs } from './accept/sealed-inputs.js';
 
 /** An operation as a caller submits it, whatever the face. */
 export interface Submission {

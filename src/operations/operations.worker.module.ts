@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { FilesModule } from '../files/files.module.js';
-import { OperationProcessor } from './operation.processor.js';
-import { OperationRunner } from './operation-runner.js';
+import { OperationProcessor } from './run/operation.processor.js';
+import { OperationRunner } from './run/operation-runner.js';
 import { OperationsModule } from './operations.module.js';
 
 /** Runs operations in this process. */

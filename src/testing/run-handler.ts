@@ -6,10 +6,10 @@ import {
   OPERATION_TYPE,
   type OperationHandler,
   type OperationTypeOptions,
-} from '../operations/operation-type.js';
-import { checkInput } from '../operations/operation-types.js';
-import { RunAborted } from '../operations/operation-run.js';
-import { failureOf, finished } from '../operations/run-ending.js';
+} from '../operations/run/operation-type.js';
+import { checkInput } from '../operations/run/operation-types.js';
+import { RunAborted } from '../operations/run/operation-run.js';
+import { failureOf, finished } from '../operations/run/run-ending.js';
 import { type GivenFile, type KeptFile, TestContext } from './test-context.js';
 
 export interface RunHandlerOptions {

@@ -2,8 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { StoredFile } from '../files/files.service.js';
-import { type OperationContext, OperationError } from '../operations/operation-context.js';
-import { fileNotFound } from '../operations/own-fault.js';
+import { type OperationContext, OperationError } from '../operations/run/operation-context.js';
+import { fileNotFound } from '../operations/run/own-fault.js';
 
 /** A file that a handler may open: its content, with a name and a content type where they matter. */
 export type GivenFile =

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/database/database.js';
 import type { Rows } from '../../src/database/rows.js';
 import { DeliveryReads } from '../../src/deliveries/delivery-reads.store.js';
-import { HistoryStore } from '../../src/operations/history.store.js';
-import { OperationReads } from '../../src/operations/operation-reads.store.js';
+import { HistoryStore } from '../../src/operations/read/history.store.js';
+import { OperationReads } from '../../src/operations/read/operation-reads.store.js';
 import { newDatabase } from '../support/database.js';
 
 const OPERATIONS = 120_000;

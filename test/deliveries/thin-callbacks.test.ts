@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OperationType, type OperationHandler } from '../../src/operations/operation-type.js';
+import { OperationType, type OperationHandler } from '../../src/operations/run/operation-type.js';
 import { App } from '../support/app.js';
 import { type Received, Receiver } from '../support/receiver.js';
 

@@ -1,9 +1,9 @@
 import { Module } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { malformedAt, wellFormedJson } from '../../src/config/well-formed.js';
-import type { OperationContext } from '../../src/operations/operation-context.js';
-import { OperationError } from '../../src/operations/operation-context.js';
-import { type OperationOutcome, OperationType } from '../../src/operations/operation-type.js';
+import type { OperationContext } from '../../src/operations/run/operation-context.js';
+import { OperationError } from '../../src/operations/run/operation-context.js';
+import { type OperationOutcome, OperationType } from '../../src/operations/run/operation-type.js';
 import { Readable } from 'node:stream';
 import { App, freePort, TEST_KEY } from '../support/app.js';
 import { Receiver } from '../support/receiver.js';

@@ -2,12 +2,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { Module } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RingbackClient } from '../../src/client/index.js';
-import type { OperationContext } from '../../src/operations/operation-context.js';
+import type { OperationContext } from '../../src/operations/run/operation-context.js';
 import {
   type OperationHandler,
   type OperationOutcome,
   OperationType,
-} from '../../src/operations/operation-type.js';
+} from '../../src/operations/run/operation-type.js';
 import { OperationStore } from '../../src/operations/operation.store.js';
 import { App } from '../support/app.js';
 import { newDatabase, rowsOf } from '../support/database.js';

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type OperationContext, OperationError } from '../../src/operations/operation-context.js';
-import { type OperationHandler, OperationType } from '../../src/operations/operation-type.js';
+import { type OperationContext, OperationError } from '../../src/operations/run/operation-context.js';
+import { type OperationHandler, OperationType } from '../../src/operations/run/operation-type.js';
 import { App } from '../support/app.js';
 import { rowsOf } from '../support/database.js';
 

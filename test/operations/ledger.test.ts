@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
-import { UnservedStore } from '../../src/operations/unserved.store.js';
+import { UnservedStore } from '../../src/operations/read/unserved.store.js';
 import { App } from '../support/app.js';
 import { loseQueue, newDatabase, rowsOf } from '../support/database.js';
 import { expectNothingLost, Load } from '../support/load.js';

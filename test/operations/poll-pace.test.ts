@@ -4,9 +4,9 @@ import {
   type OperationHandler,
   type OperationOutcome,
   OperationType,
-} from '../../src/operations/operation-type.js';
+} from '../../src/operations/run/operation-type.js';
 import { OperationEntity } from '../../src/operations/operation.entity.js';
-import { PollPace, pollAfterS } from '../../src/operations/poll-pace.js';
+import { PollPace, pollAfterS } from '../../src/operations/read/poll-pace.js';
 import { App } from '../support/app.js';
 
 describe('the time to ask again', () => {

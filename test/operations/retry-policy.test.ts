@@ -6,7 +6,7 @@ import {
   retryDelay,
   retryPolicy,
   retryPolicyFault,
-} from '../../src/operations/retry-policy.js';
+} from '../../src/operations/run/retry-policy.js';
 import { App } from '../support/app.js';
 
 type Given = Partial<RetryPolicy>;

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { stackOf } from '../../src/operations/stack.js';
+import { stackOf } from '../../src/operations/run/stack.js';
 import { newDatabase, rowsOf } from '../support/database.js';
 import { Receiver } from '../support/receiver.js';
 import { Service, sharedBy, temporaryFolder } from '../support/service.js';

@@ -1,9 +1,9 @@
 import { EventSource } from 'eventsource';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OperationWaits } from '../../src/operations/operation-waits.js';
-import { QueueBackend } from '../../src/queues/queue-backend.js';
-import { WakeUps } from '../../src/queues/wake-ups.js';
+import { OperationWaits } from '../../src/operations/read/operation-waits.js';
+import { QueueBackend } from '../../src/engine/queue-backend.js';
+import { WakeUps } from '../../src/engine/wake-ups.js';
 import { App, TEST_KEY } from '../support/app.js';
 import { newDatabase, rowsOf } from '../support/database.js';
 import { Service, sharedBy } from '../support/service.js';

@@ -51,7 +51,7 @@ describe('An import from folder to folder', () => {
 
   it('is refused as well from a folder in a folder, as a re-export and as a type', async () => {
     const files = {
-      'src/faces/native/deep.ts': importing('../../queues/x.js'),
+      'src/faces/native/deep.ts': importing('../../engine/x.js'),
       'src/faces/native/own.ts': importing('../queues.js'),
       'src/client/again.ts': `export * from '../config/env.js';\n`,
       'src/client/type.ts': `import type { X } from '../config/env.js';\nexport type Y = X;\n`,

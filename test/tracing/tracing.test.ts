@@ -4,7 +4,7 @@ import {
   type OperationHandler,
   type OperationOutcome,
   OperationType,
-} from '../../src/operations/operation-type.js';
+} from '../../src/operations/run/operation-type.js';
 import { App, freePort, TEST_KEY } from '../support/app.js';
 import { newDatabase } from '../support/database.js';
 import { Receiver } from '../support/receiver.js';

@@ -10,7 +10,7 @@ import type { Scope } from '../../accounts/scopes.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
-import { Quotas } from '../../operations/quotas.js';
+import { Quotas } from '../../operations/accept/quotas.js';
 import { ChangeAccountRequest, CreateAccountRequest, CreateKeyRequest } from './account.request.js';
 import { AccountResponse, ApiKeyResponse } from './account.response.js';
 import { dateOf, limitOf, PageQuery } from './operation.request.js';

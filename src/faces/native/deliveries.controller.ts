@@ -12,7 +12,7 @@ import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { NoFields } from '../../http/validation.pipe.js';
 import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
-import { OperationReads } from '../../operations/operation-reads.store.js';
+import { OperationReads } from '../../operations/read/operation-reads.store.js';
 import { AttemptResponse, DeliveryDetailsResponse, DeliveryResponse } from './delivery.response.js';
 import { ListDeliveriesQuery, RedeliverQuery } from './delivery.request.js';
 import { originOf, RecoverDeliveriesRequest, spanOf } from './recovery.request.js';

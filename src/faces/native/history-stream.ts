@@ -1,7 +1,7 @@
-import type { HistoryStore } from '../../operations/history.store.js';
+import type { HistoryStore } from '../../operations/read/history.store.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
 import { isTerminal } from '../../operations/operation.state.js';
-import type { OperationWaits } from '../../operations/operation-waits.js';
+import type { OperationWaits } from '../../operations/read/operation-waits.js';
 import { HistoryEntryResponse } from './operation.response.js';
 
 const PAGE = 250;

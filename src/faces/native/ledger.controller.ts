@@ -1,7 +1,7 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import { NeedsScope } from '../../accounts/api-key.guard.js';
-import { LedgerStore } from '../../operations/ledger.store.js';
+import { LedgerStore } from '../../operations/read/ledger.store.js';
 import { LedgerResponse } from './ledger.response.js';
 
 @ApiTags('admin')

@@ -1,4 +1,4 @@
-import { isBalanced, type Ledger } from '../../operations/ledger.store.js';
+import { isBalanced, type Ledger } from '../../operations/read/ledger.store.js';
 import { ApiLargeInteger } from '../../http/api-properties.js';
 
 /** Operations that are there, by status. */

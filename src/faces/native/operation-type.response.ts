@@ -1,4 +1,4 @@
-import type { RegisteredType } from '../../operations/operation-types.js';
+import type { RegisteredType } from '../../operations/run/operation-types.js';
 import { inputSchema } from '../input-schema.js';
 
 /** An operation type, and the JSON Schema of its input. */

@@ -4,7 +4,7 @@ import { NeedsScope } from '../../accounts/api-key.guard.js';
 import { ApiPage } from '../../http/api-answers.js';
 import type { Page } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
-import { OperationTypes } from '../../operations/operation-types.js';
+import { OperationTypes } from '../../operations/run/operation-types.js';
 import { OperationTypeResponse } from './operation-type.response.js';
 
 @ApiTags('operations')

@@ -1,9 +1,9 @@
 import { LEAST_BARE } from '../../deliveries/owed.js';
 import type { DeliveryState } from '../../deliveries/delivery.state.js';
 import type { HistoryEntryEntity, OperationEntity } from '../../operations/operation.entity.js';
-import type { Bodies } from '../../operations/callback-presenters.js';
+import type { Bodies } from '../../operations/end/callback-presenters.js';
 import type { OperationState } from '../../operations/operation.state.js';
-import type { OperationView } from '../../operations/operation-reads.store.js';
+import type { OperationView } from '../../operations/read/operation-reads.store.js';
 import { ApiInteger, ApiLargeInteger, ApiTime } from '../../http/api-properties.js';
 
 export class OperationErrorResponse {

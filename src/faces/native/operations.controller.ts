@@ -32,13 +32,13 @@ import {
 import { retryAfter } from '../../http/openapi-problems.js';
 import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
-import { HistoryStore } from '../../operations/history.store.js';
+import { HistoryStore } from '../../operations/read/history.store.js';
 import { NoFields } from '../../http/validation.pipe.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
 import { isTerminal } from '../../operations/operation.state.js';
-import { OperationReads } from '../../operations/operation-reads.store.js';
+import { OperationReads } from '../../operations/read/operation-reads.store.js';
 import { OperationsService } from '../../operations/operations.service.js';
-import { OperationWaits } from '../../operations/operation-waits.js';
+import { OperationWaits } from '../../operations/read/operation-waits.js';
 import { traceparentOf } from '../../tracing/spans.js';
 import { DeliveryResponse } from './delivery.response.js';
 import { acknowledgeSent, gone } from '../acknowledge-sent.js';

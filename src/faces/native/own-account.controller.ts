@@ -3,7 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AccountStore } from '../../accounts/account.store.js';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { RequestRates } from '../../accounts/request-rates.js';
-import { Quotas } from '../../operations/quotas.js';
+import { Quotas } from '../../operations/accept/quotas.js';
 import { OwnAccountResponse } from './account.response.js';
 
 @ApiTags('operations')

@@ -1,4 +1,4 @@
-import type { ProcessEntity } from '../../queues/process.entity.js';
+import type { ProcessEntity } from '../../engine/process.entity.js';
 import { ApiInteger, ApiTime } from '../../http/api-properties.js';
 
 export class ProcessResponse {

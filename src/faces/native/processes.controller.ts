@@ -3,8 +3,8 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { NeedsScope } from '../../accounts/api-key.guard.js';
 import { ApiPage } from '../../http/api-answers.js';
 import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
-import { Processes } from '../../queues/processes.js';
-import { ProcessStore } from '../../queues/process.store.js';
+import { Processes } from '../../engine/processes.js';
+import { ProcessStore } from '../../engine/process.store.js';
 import { limitOf, PageQuery } from './operation.request.js';
 import { ProcessResponse } from './process.response.js';
 

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import type { FileEntity } from '../../files/file.entity.js';
 import { FilesService } from '../../files/files.service.js';
-import { Quotas } from '../../operations/quotas.js';
+import { Quotas } from '../../operations/accept/quotas.js';
 import { ApiBytes, ApiUpload } from '../../http/api-answers.js';
 import { Problem } from '../../http/problem.js';
 import { TakesBody } from '../../http/takes-body.js';

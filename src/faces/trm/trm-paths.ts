@@ -1,5 +1,5 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { OperationTypes, type RegisteredType } from '../../operations/operation-types.js';
+import { OperationTypes, type RegisteredType } from '../../operations/run/operation-types.js';
 
 interface Path {
   readonly type: RegisteredType;

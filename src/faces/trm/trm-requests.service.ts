@@ -4,7 +4,7 @@ import { TrmConfig } from '../../config/config.js';
 import { validated, withoutFields } from '../../config/validation.js';
 import { checkText } from '../../http/json-shape.js';
 import { Problem } from '../../http/problem.js';
-import { OperationTypes, type RegisteredType } from '../../operations/operation-types.js';
+import { OperationTypes, type RegisteredType } from '../../operations/run/operation-types.js';
 
 /** What this face's clients send: fields that nobody knows are ignored, unless RINGBACK_TRM_STRICT refuses them. */
 @Injectable()

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { OperationRefusedError } from '../../operations/operation.errors.js';
 import { isTerminal } from '../../operations/operation.state.js';
-import type { OperationView } from '../../operations/operation-reads.store.js';
-import type { RegisteredType } from '../../operations/operation-types.js';
+import type { OperationView } from '../../operations/read/operation-reads.store.js';
+import type { RegisteredType } from '../../operations/run/operation-types.js';
 import { OperationsService, type Submission } from '../../operations/operations.service.js';
 import { callbackOf, type TrmSubmitRequest } from './trm.request.js';
 

@@ -3,7 +3,7 @@ import { getSchemaPath, type OpenAPIObject } from '@nestjs/swagger';
 import { OpenApiPart } from '../../http/openapi-part.js';
 import { retryAfter } from '../../http/openapi-problems.js';
 import { type Route, routesOf } from '../../http/openapi-routes.js';
-import { OperationTypes, type RegisteredType } from '../../operations/operation-types.js';
+import { OperationTypes, type RegisteredType } from '../../operations/run/operation-types.js';
 import { callbackRoute, type Content } from '../callback-route.js';
 import { inputSchema } from '../input-schema.js';
 import { TrmEnvelope } from './trm-envelope.response.js';

@@ -1,6 +1,6 @@
 import { Injectable, Module, type OnModuleInit } from '@nestjs/common';
 import { TrmConfig } from '../../config/config.js';
-import { CallbackPresenters } from '../../operations/callback-presenters.js';
+import { CallbackPresenters } from '../../operations/end/callback-presenters.js';
 import { OperationsModule } from '../../operations/operations.module.js';
 import { TrmEnvelope } from './trm-envelope.response.js';
 

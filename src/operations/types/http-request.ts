@@ -7,11 +7,11 @@ import { HttpRequestEgress } from '../../egress/egress.module.js';
 import type { EgressResponse } from '../../egress/egress.js';
 import { isForbiddenHeader } from '../../egress/header-rules.js';
 import { shownUrl } from '../../signing/sealed-destination.js';
-import type { OperationContext } from '../operation-context.js';
-import { OperationError } from '../operation-context.js';
-import type { RunContext } from '../operation-run.js';
-import { type OperationHandler, type OperationOutcome, OperationType } from '../operation-type.js';
-import { OriginCalls } from '../origin-calls.store.js';
+import type { OperationContext } from '../run/operation-context.js';
+import { OperationError } from '../run/operation-context.js';
+import type { RunContext } from '../run/operation-run.js';
+import { type OperationHandler, type OperationOutcome, OperationType } from '../run/operation-type.js';
+import { OriginCalls } from '../run/origin-calls.store.js';
 import { BACKOFF_S, keepResponse, transportFault, triesOf } from './kept-response.js';
 
 const METHODS = ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;

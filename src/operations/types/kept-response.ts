@@ -3,8 +3,8 @@ import { pipeline, type Readable, Transform } from 'node:stream';
 import { classifyEgressError, explainEgressError, operatorsDetail } from '../../egress/egress.js';
 import { headerText } from '../../egress/header-text.js';
 import type { StoredFile } from '../../files/files.service.js';
-import { type OperationContext, OperationError } from '../operation-context.js';
-import { ownFault } from '../own-fault.js';
+import { type OperationContext, OperationError } from '../run/operation-context.js';
+import { ownFault } from '../run/own-fault.js';
 
 /** Methods that may be repeated (RFC 9110, 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { IsNumber, Max, Min } from 'class-validator';
-import type { OperationContext } from '../operation-context.js';
-import { type OperationHandler, type OperationOutcome, OperationType } from '../operation-type.js';
+import type { OperationContext } from '../run/operation-context.js';
+import { type OperationHandler, type OperationOutcome, OperationType } from '../run/operation-type.js';
 
 /** Gives its input back: for trying callbacks out. */
 @OperationType({ name: 'echo', title: 'Give the input back' })

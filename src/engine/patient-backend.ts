@@ -1,0 +1,106 @@
+import {
+  type BackendFactory,
+  createRedisBackend,
+  type IQueueBackend,
+  PostgresConnection,
+  PostgresQueueBackend,
+} from 'bullmq';
+import type pg from 'pg';
+import { after } from './worker-pool.js';
+
+type AnyFactory = BackendFactory<any, any>;
+
+/** How long a worker that couldn't ask its queue waits before it asks again, ms: by how often it has failed in a row. */
+const PAUSES_MS = [250, 500, 750];
+/** A worker looks at an idle queue at least so often, seconds: behind some poolers nobody hears of a new job. */
+const MOST_BLOCKED_S = 5;
+
+/** BullMQ's PostgreSQL backend, of queues and workers that outlive whatever becomes of their connections. */
+export function postgresBackend(pool: pg.Pool, suffix: string): AnyFactory {
+  return (name, options, { withBlockingConnection = false } = {}) => {
+    const backend = new PatientBackend(new ReadyConnection(pool), `${name}${suffix}`, options);
+    return withBlockingConnection ? paced(backend) : backend;
+  };
+}
+
+/** BullMQ's Redis backend, likewise. */
+export const redisBackend: AnyFactory = (name, options, kind) => {
+  const backend = createRedisBackend(name, options, kind);
+  return kind?.withBlockingConnection === true ? paced(backend) : backend;
+};
+
+/**
+ * BullMQ looks at the schema over its first connection and keeps the outcome for ever, also that the connection failed. The boot
+ * has made the schema by then, so there is nothing to look at: each statement finds out by itself what it can do.
+ */
+class ReadyConnection extends PostgresConnection {
+  override waitUntilReady(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** What BullMQ asks for delays and limits of the rate, of which Ringback's queues have none: its commands, and their answers. */
+const NEVER: Readonly<Record<string, object>> = {
+  next_signal: { rate_limit_ttl: null, next_delay: null },
+  next_delay: { next_delay: null },
+};
+
+type Run = (command: string, parameters: unknown[]) => Promise<{ rows: object[] }>;
+
+class PatientBackend extends PostgresQueueBackend {
+  constructor(...given: ConstructorParameters<typeof PostgresQueueBackend>) {
+    super(...given);
+    // A LISTEN whose answer comes right before the end of its connection makes BullMQ believe that it listens on the next one.
+    given[0].on('listenerinvalidated', () =>
+      setImmediate(() => ((this as unknown as { listening: boolean }).listening = false)),
+    );
+    this.neverAsk();
+  }
+
+  override get maximumBlockTimeout(): number {
+    return MOST_BLOCKED_S;
+  }
+
+  /** Two statements of a worker that finds no job, and an idle one does nothing else. */
+  private neverAsk(): void {
+    const backend = this as unknown as { run: Run };
+    const run = backend.run.bind(this);
+    backend.run = async (command, parameters) => {
+      const answer = NEVER[command];
+      return answer === undefined ? run(command, parameters) : { rows: [answer] };
+    };
+  }
+}
+
+const answered = new WeakMap<IQueueBackend, number>();
+
+/** When a worker last had an answer of its queue, by `performance.now()`. */
+export function answeredAt(backend: IQueueBackend): number {
+  return answered.get(backend) ?? -Infinity;
+}
+
+/** BullMQ's worker asks again at once after most errors: without a pause it would do nothing else. */
+function paced<Backend extends IQueueBackend>(backend: Backend): Backend {
+  const heard = (): void => void answered.set(backend, performance.now());
+  backend.moveToActive = pausing(backend.moveToActive.bind(backend), heard);
+  backend.waitForJob = pausing(backend.waitForJob.bind(backend), heard);
+  return backend;
+}
+
+function pausing<Given extends unknown[], Answer>(
+  ask: (...given: Given) => Promise<Answer>,
+  heard: () => void,
+): (...given: Given) => Promise<Answer> {
+  let failures = 0;
+  return async (...given) => {
+    try {
+      const answer = await ask(...given);
+      failures = 0;
+      heard();
+      return answer;
+    } catch (error) {
+      await after(PAUSES_MS[Math.min(failures++, PAUSES_MS.length - 1)]!);
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,58 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../database/database.js';
+
+/** What an account has been given of its own; null where the settings rule, 0 for any. */
+export interface OwnQuotas {
+  readonly bytes: number | null;
+  readonly waiting: number | null;
+}
+
+/** Reads what accounts may use and what they use. */
+@Injectable()
+export class QuotaStore {
+  constructor(private readonly database: Database) {}
+
+  async quotasOf(accountId: string): Promise<OwnQuotas> {
+    const [row] = await this.database.query<{ bytes: string | null; waiting: number | null }>(
+      'SELECT quota_bytes AS bytes, quota_waiting AS waiting FROM account WHERE id = $1',
+      [accountId],
+    );
+    const { bytes = null, waiting = null } = row ?? {};
+    return { bytes: bytes === null ? null : Number(bytes), waiting };
+  }
+
+  /** Bytes as they are stored, some of them compressed: files, inputs, results, and the bodies of callbacks. */
+  async bytesOf(accountId: string): Promise<number> {
+    const [row] = await this.database.query<{ bytes: string }>(
+      `SELECT (SELECT coalesce(sum(size), 0) FROM file WHERE account_id = $1 AND phase <> 'going')
+         + (SELECT coalesce(sum(coalesce(pg_column_size(o.input), 0) + coalesce(pg_column_size(e.result), 0)
+             + coalesce(pg_column_size(e.custom), 0)), 0)
+           FROM operation o LEFT JOIN operation_end e ON e.request_id = o.request_id WHERE o.account_id = $1)
+         + (SELECT coalesce(sum(pg_column_size(body)), 0) FROM delivery WHERE account_id = $1) AS bytes`,
+      [accountId],
+    );
+    return Number(row!.bytes);
+  }
+
+  /** Counted up to `most`, by what the indexes of the dispatcher hold. */
+  async waitingOf(accountId: string, most: number): Promise<number> {
+    const [row] = await this.database.query<{ count: number }>(
+      `SELECT count(*)::integer AS count FROM (
+         SELECT FROM live_operation WHERE account_id = $1 AND phase = 'ready'
+         UNION ALL SELECT FROM live_operation WHERE account_id = $1 AND phase = 'placed' AND lease_token IS NULL
+         UNION ALL SELECT FROM live_operation WHERE account_id = $1 AND phase = 'scheduled'
+         LIMIT $2) waiting`,
+      [accountId, most],
+    );
+    return row!.count;
+  }
+
+  async executingOf(accountId: string): Promise<number> {
+    const [row] = await this.database.query<{ count: number }>(
+      `SELECT count(*)::integer AS count FROM live_operation
+       WHERE account_id = $1 AND phase = 'placed' AND lease_token IS NOT NULL`,
+      [accountId],
+    );
+    return row!.count;
+  }
+}

@@ -1,0 +1,148 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../database/database.js';
+import { Rows } from '../../database/rows.js';
+import type { DeliveryState } from '../../deliveries/delivery.state.js';
+import { type Face, OperationEntity } from '../operation.entity.js';
+import type { OperationState } from '../operation.state.js';
+
+/** An operation with the state of its own callback's delivery, which moves on after the operation has ended. */
+export interface OperationView {
+  readonly operation: OperationEntity;
+  /** Null where no callback was asked for. */
+  readonly callbackState: DeliveryState | null;
+  /** 1 for the next of its account to start; an estimate, at most 1,000. Null unless one ready operation was looked up. */
+  readonly queuePosition?: number | null;
+}
+
+export interface OperationFilter {
+  readonly status?: OperationState | undefined;
+  readonly type?: string | undefined;
+  readonly createdAfter?: Date | undefined;
+  readonly finishedAfter?: Date | undefined;
+  readonly undelivered?: boolean | undefined;
+  /** Request id to go on after. */
+  readonly after: string;
+  readonly limit: number;
+}
+
+/** Of the delivery of an operation `o`'s own callback, once it is made. */
+const CALLBACK_STATE = `(
+  SELECT coalesce(x.state, 'Pending') FROM delivery d LEFT JOIN delivery_end x ON x.home = d.home AND x.seq = d.seq
+  WHERE d.home = o.request_id AND d.destination = 'callback') AS callback_state`;
+
+/** Looked up one by one, whatever the planner thinks of how many there are: a page reads no more than its own rows. */
+const BY_NUMBER = `CROSS JOIN LATERAL (SELECT * FROM operation_view WHERE request_id = n.request_id OFFSET 0) o`;
+
+/** Every read of operations by their account; another account's are as if they weren't there. */
+@Injectable()
+export class OperationReads {
+  constructor(
+    private readonly database: Database,
+    private readonly rows: Rows,
+  ) {}
+
+  async find(accountId: string, rid: string): Promise<OperationView | null> {
+    return this.findOne([rid, null, accountId, null]);
+  }
+
+  async findByRequestId(accountId: string, requestId: string): Promise<OperationEntity | null> {
+    const view = await this.findOne([null, requestId, accountId, null]);
+    return view?.operation ?? null;
+  }
+
+  /** An operation of a face whatever its account: for faces whose ids are shared. */
+  async findShared(face: Face, rid: string): Promise<OperationView | null> {
+    return this.findOne([rid, null, null, face]);
+  }
+
+  private async findOne(
+    which: [rid: string | null, requestId: string | null, accountId: string | null, face: Face | null],
+  ): Promise<OperationView | null> {
+    const [row] = await this.database.query<Row>(
+      'SELECT (f.operation).*, f.callback_state, f.queue_position FROM find_operation($1, $2, $3, $4) f',
+      which,
+    );
+    return row ? this.toView(row) : null;
+  }
+
+  /** Newest first, with how many there are in all. */
+  async newest(
+    accountId: string,
+    skip: number,
+    take: number,
+  ): Promise<{ operations: OperationEntity[]; total: number }> {
+    const [rows, [all]] = await Promise.all([
+      this.database.query<object>(
+        `SELECT o.* FROM newest_operations($1, $2, $3) AS n (request_id) ${BY_NUMBER} ORDER BY n.request_id DESC`,
+        [accountId, skip, take],
+      ),
+      this.database.query<{ count: number }>(
+        'SELECT count(*)::integer AS count FROM operation WHERE account_id = $1',
+        [accountId],
+      ),
+    ]);
+    return { operations: rows.map((row) => this.rows.to(OperationEntity, row)), total: all!.count };
+  }
+
+  /** Which of these have ended, or are gone: many waiting callers, one statement. */
+  async ended(requestIds: readonly string[]): Promise<string[]> {
+    const rows = await this.database.query<{ request_id: string }>(
+      `SELECT n.request_id FROM unnest($1::bigint[]) AS n (request_id)
+       WHERE (SELECT l.request_id FROM live_operation l WHERE l.request_id = n.request_id LIMIT 1) IS NULL`,
+      [requestIds],
+    );
+    return rows.map((row) => row.request_id);
+  }
+
+  async list(accountId: string, filter: OperationFilter): Promise<OperationView[]> {
+    const page = filter.undelivered === true ? 'page_of_undelivered' : 'page_of_operations';
+    const rows = await this.database.query<Row>(
+      `SELECT o.*, ${CALLBACK_STATE} FROM ${page}($1, $2, $3, $4, $5, $6, $7) AS n (request_id) ${BY_NUMBER} ORDER BY n.request_id`,
+      [
+        accountId,
+        filter.after,
+        filter.limit,
+        filter.status ?? null,
+        filter.type ?? null,
+        filter.createdAfter ?? null,
+        filter.finishedAfter ?? null,
+      ],
+    );
+    return rows.map((row) => this.toView(row));
+  }
+
+  /** The operation that an idempotency key made, and the fingerprint of the body it came with. */
+  async findByKey(accountId: string, key: string): Promise<{ rid: string; fingerprint: string } | null> {
+    const [row] = await this.database.query<{ rid: string; fingerprint: string }>(
+      'SELECT rid, fingerprint FROM idempotency_key WHERE account_id = $1 AND key = $2 AND expires_at > now()',
+      [accountId, key],
+    );
+    return row ?? null;
+  }
+
+  /** Frees a key whose day has passed, so that it can be used anew. */
+  async dropExpiredKey(accountId: string, key: string): Promise<void> {
+    await this.database.query(
+      'DELETE FROM idempotency_key WHERE account_id = $1 AND key = $2 AND expires_at <= now()',
+      [accountId, key],
+    );
+  }
+
+  private toView(row: Row): OperationView {
+    const operation = this.rows.to(OperationEntity, row);
+    return {
+      operation,
+      queuePosition: row.queue_position ?? null,
+      // One that ended in silence owes its callback nothing.
+      callbackState:
+        operation.callbackUrl === null
+          ? null
+          : (row.callback_state ?? (operation.silent && operation.dueAt === null ? 'Canceled' : 'Pending')),
+    };
+  }
+}
+
+interface Row {
+  callback_state: DeliveryState | null;
+  queue_position?: number | null;
+}

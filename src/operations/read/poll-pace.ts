@@ -1,0 +1,58 @@
+import { Injectable } from '@nestjs/common';
+import type { OperationEntity } from '../operation.entity.js';
+
+/** Ends that are remembered of a type. */
+const REMEMBERED = 32;
+/** Bounds of what is told, seconds. */
+const LEAST_S = 1;
+const MOST_S = 60;
+/** Past all that is known, callers are asked to wait for this share of the time they have waited, or that is left. */
+const PATIENCE = 0.25;
+
+/**
+ * Whole seconds after which asking again makes sense for a run that has taken `elapsedS`: when a quarter of the recent runs
+ * that took longer had ended. Low on purpose: a caller that asks once too often loses less than one that hears too late.
+ */
+export function pollAfterS(recentS: readonly number[], elapsedS: number): number {
+  const longer = recentS.filter((durationS) => durationS > elapsedS).sort((a, b) => a - b);
+  const quartile = longer[Math.floor(longer.length / 4)];
+  const aheadS = quartile === undefined ? elapsedS * PATIENCE : quartile - elapsedS;
+  return Math.min(MOST_S, Math.max(LEAST_S, Math.ceil(aheadS)));
+}
+
+/**
+ * Tells pollers when to ask again, from how long operations of the type took lately: those that this process has ended, and
+ * those whose end it was asked for.
+ */
+@Injectable()
+export class PollPace {
+  private readonly types = new Map<string, { newest: number; durationsS: Map<string, number> }>();
+
+  /** Takes an operation that has ended into account, each once. */
+  learn({ requestId, type, startedAt, finishedAt }: OperationEntity, now = Date.now()): void {
+    if (startedAt === null || finishedAt === null) return;
+    const known = this.types.get(type) ?? { newest: 0, durationsS: new Map<string, number>() };
+    // By their ends: an operation that took long ends after many that came later.
+    if (finishedAt.getTime() <= known.newest) return;
+    // Not by one that is still to come: PostgreSQL's clock may have been ahead of ours.
+    known.newest = Math.min(finishedAt.getTime(), now);
+    known.durationsS.set(requestId, (finishedAt.getTime() - startedAt.getTime()) / 1000);
+    if (known.durationsS.size > REMEMBERED) known.durationsS.delete(known.durationsS.keys().next().value!);
+    this.types.set(type, known);
+  }
+
+  /** `Retry-After` of an operation: whole seconds, 1 to 60; undefined once it has ended. */
+  retryAfter(
+    { type, dueAt, state, startedAt, runAt, cancelAt }: OperationEntity,
+    now = Date.now(),
+  ): string | undefined {
+    if (dueAt === null) return undefined;
+    const aheadS = state === 'Waiting' && runAt !== null ? Math.max(0, (runAt.getTime() - now) / 1000) : 0;
+    const elapsedS = startedAt === null ? 0 : Math.max(0, (now - startedAt.getTime()) / 1000);
+    const afterS = pollAfterS([...(this.types.get(type)?.durationsS.values() ?? [])], elapsedS);
+    // One that is to be canceled ends when its grace time is over, and most likely long before.
+    const leftS = cancelAt === null ? Infinity : (cancelAt.getTime() - now) / 1000;
+    const endsS = Math.max(LEAST_S, Math.ceil(leftS * PATIENCE));
+    return String(Math.min(MOST_S, endsS, Math.ceil(aheadS) + afterS));
+  }
+}

@@ -1,0 +1,332 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { OperationConfig } from '../../config/config.js';
+import { Database } from '../../database/database.js';
+import { type KeptLeases, LeaseKeeper } from '../../database/lease-keeper.js';
+import { rideOut } from '../../database/ride-out.js';
+import { FilesService } from '../../files/files.service.js';
+import type { Hint } from '../../engine/hint.js';
+import { WorkerPool, type SendBack } from '../../engine/worker-pool.js';
+import { HistoryStore } from '../read/history.store.js';
+import { OperationDispatcher } from './operation.dispatcher.js';
+import type { OperationEntity } from '../operation.entity.js';
+import { CANCELED, type How, OperationEnder } from '../end/operation-ender.js';
+import { OperationRun, RunAborted, storable } from './operation-run.js';
+import { RENEW_OPERATIONS } from './due-operations.js';
+import { type Claim, OperationStore, type Release } from '../operation.store.js';
+import type { OperationOutcome } from './operation-type.js';
+import { OperationTypes, type RegisteredType } from './operation-types.js';
+import { Processes } from '../../engine/processes.js';
+import { WakeUps } from '../../engine/wake-ups.js';
+import { OperationWaits } from '../read/operation-waits.js';
+import { retryDelay } from './retry-policy.js';
+import { type Failure, failureOf, finished } from './run-ending.js';
+import { SealedInputs } from '../accept/sealed-inputs.js';
+import { stackOf } from './stack.js';
+
+/** What becomes of a run. */
+type Verdict =
+  | { readonly kind: 'end'; readonly how: How }
+  | ({ readonly kind: 'release' } & Pick<Release, 'delayS' | 'counts' | 'text' | 'stack'>)
+  | { readonly kind: 'lost' };
+
+/** What becomes of a run whose handler is not started: its claim came back after the shutdown had begun, or too late. */
+const notBegun = (why: string): Verdict => ({
+  kind: 'release',
+  delayS: 0,
+  counts: false,
+  text: `The worker ${why} before it began; waiting for another`,
+  stack: null,
+});
+/** Rounds, seconds apart, in which a worker that has the type's handler may turn up: half an hour in all. */
+const MOST_ROUNDS_WITHOUT_HANDLER = 35;
+/** How long a handler gets to react to its signal before its run is decided without it; a cancel has a time of its own. */
+const ABORT_GRACE_MS = 500;
+/** How often runs are looked at for a cancel that no wake-up told, or told before the run was known here. */
+const CANCELS_MS = 1_000;
+
+/** Runs operations: claims what hints name, runs the handler, settles. */
+@Injectable()
+export class OperationRunner {
+  private readonly logger = new Logger('Operations');
+  private readonly follower: WorkerPool;
+  private readonly leases: KeptLeases;
+  private readonly runs = new Map<string, OperationRun>();
+  private renewal: NodeJS.Timeout | undefined;
+  private cancels: NodeJS.Timeout | undefined;
+  /** An outage kept leases from being renewed, and they are tried again until it is over. */
+  private missed = false;
+
+  constructor(
+    private readonly store: OperationStore,
+    private readonly types: OperationTypes,
+    private readonly inputs: SealedInputs,
+    private readonly ender: OperationEnder,
+    private readonly history: HistoryStore,
+    private readonly files: FilesService,
+    private readonly dispatcher: OperationDispatcher,
+    private readonly waits: OperationWaits,
+    wakeUps: WakeUps,
+    keeper: LeaseKeeper,
+    processes: Processes,
+    private readonly config: OperationConfig,
+    database: Database,
+  ) {
+    this.leases = keeper.of({ renew: RENEW_OPERATIONS, leaseS: config.leaseS });
+    this.follower = new WorkerPool({
+      name: 'Operations',
+      concurrency: config.concurrency,
+      act: (hint) => this.claimAndRun(hint),
+      giveBack: (hint) => store.returnHint(hint),
+      reach: () => database.query('SELECT'),
+    });
+    processes.describe({
+      capacity: config.concurrency,
+      handlers: () => types.listed().map(({ name }) => name),
+      running: () => this.runs.size,
+    });
+    // Ended by another part of this process: its handler needn't wait for the next renewal to learn it.
+    waits.onEnded((requestId) => this.runs.get(requestId)?.abort('lease-lost'));
+    // Ended elsewhere, or to be canceled: the row decides, now instead of at the next renewal.
+    waits.onCanceling((requestId) => this.lookAt([requestId]));
+    wakeUps.on('ended', (ids) => this.lookAt(ids));
+    wakeUps.on('canceling', (ids) => this.lookAt(ids));
+  }
+
+  /** Begins to run what the hints name, as far as there are places; resolves when there is a place for more. */
+  follow(hints: readonly Hint[], sendBack: SendBack): Promise<void> {
+    return this.follower.follow(hints, sendBack);
+  }
+
+  /** Stops claiming, lets runs finish for `graceS`, then fires their signals and gives back what is still running. */
+  async drain(graceS: number): Promise<void> {
+    await this.follower.drain(graceS, () => {
+      for (const run of this.runs.values()) run.abort('shutdown');
+    });
+    clearInterval(this.renewal);
+    clearTimeout(this.cancels);
+  }
+
+  private async claimAndRun(hint: Hint): Promise<void> {
+    const claim = await this.store.claim(hint);
+    if (!claim) return;
+    const { leaseToken, operation } = claim;
+    this.leases.hold({
+      id: operation.requestId,
+      token: leaseToken,
+      name: operation.type,
+      forS: operation.timeoutS,
+    });
+    this.waits.grew(operation.requestId);
+    const run = new OperationRun(claim, this.history, this.files, this.waits);
+    // Its lease ran out here, as it may after an outage: nobody else would stop it.
+    this.runs.get(run.requestId)?.abort('lease-lost');
+    this.runs.set(run.requestId, run);
+    this.renewal ??= setInterval(() => void this.renewAll(), (this.config.leaseS * 1000) / 3).unref();
+    this.cancels ??= this.soon();
+    try {
+      const verdict = await this.decide(claim, run);
+      await run.finish(faultOf(verdict), () => this.follower.over);
+      await this.settle(claim, run, verdict);
+    } finally {
+      this.leases.drop(leaseToken);
+      if (this.runs.get(run.requestId) === run) this.runs.delete(run.requestId);
+    }
+  }
+
+  private async decide(claim: Claim, run: OperationRun): Promise<Verdict> {
+    // Asked for while another worker ran it, which gave it back.
+    if (claim.operation.cancelAt !== null) return { kind: 'end', how: CANCELED };
+    if (this.follower.stopping) return notBegun('shut down');
+    // Frozen between the claim's commit and its answer: the operation may have ended elsewhere long ago.
+    if (performance.now() - claim.askedAt > this.config.leaseS * 1000) return notBegun('was frozen');
+    return this.run(claim, run);
+  }
+
+  private async run(claim: Claim, run: OperationRun): Promise<Verdict> {
+    const { operation } = claim;
+    const type = this.types.get(operation.type);
+    if (!type) return withoutHandler(operation);
+    const timeout = setTimeout(() => run.abort('timeout'), Math.min(operation.timeoutS * 1000, 2 ** 31 - 1));
+    try {
+      const outcome = await Promise.race([this.work(type, run), this.aborted(run.signal)]);
+      // It stopped because it was told to, with nothing to show for it.
+      if (outcome === undefined && run.signal.aborted) throw run.signal.reason as RunAborted;
+      return { kind: 'end', how: finished(outcome ?? {}) };
+    } catch (error) {
+      return this.failed(claim, type, run, error);
+    } finally {
+      clearTimeout(timeout);
+    }
+  }
+
+  /** The check is the handler's own code too: it may hang, or be overtaken by the signal, as the run may. */
+  private async work(type: RegisteredType, run: OperationRun): Promise<OperationOutcome | void> {
+    const checked = await this.types.check(type, this.inputs.open(run.claim.operation));
+    run.signal.throwIfAborted();
+    return type.handler.run(checked, run);
+  }
+
+  /** Rejects some time after the signal fired: a handler that reacts to it decides its own end first. */
+  private aborted(signal: AbortSignal): Promise<never> {
+    return new Promise((_, reject) => {
+      const fire = (): void => {
+        const reason = signal.reason as RunAborted;
+        const graceMs = reason.cause === 'canceled' ? this.config.cancelGraceS * 1000 : ABORT_GRACE_MS;
+        setTimeout(() => reject(reason), graceMs).unref();
+      };
+      if (signal.aborted) fire();
+      else signal.addEventListener('abort', fire, { once: true });
+    });
+  }
+
+  private failed({ operation }: Claim, type: RegisteredType, run: OperationRun, error: unknown): Verdict {
+    const abort = run.signal.aborted ? (run.signal.reason as RunAborted).cause : null;
+    if (abort === 'lease-lost') return { kind: 'lost' };
+    if (abort === 'canceled') return { kind: 'end', how: CANCELED };
+    if (abort === 'shutdown') {
+      return operation.tries > 1
+        ? {
+            kind: 'release',
+            delayS: 0,
+            counts: false,
+            text: 'The worker shut down; waiting for another',
+            stack: null,
+          }
+        : end('interrupted', 'the worker shut down, and this type is never tried twice');
+    }
+    const { code, message, retry } = abort === 'timeout' ? timedOut(operation) : failureOf(error);
+    const delayS = retryDelay(type.retry, { ...operation, code, retry, random: Math.random() });
+    // Our own signal says nothing of where the handler was.
+    const stack = error instanceof RunAborted ? null : stackOf(error);
+    this.logFailure(operation, { code, message, stack, delayS });
+    if (delayS === null) return end(code, message, stack);
+    return {
+      kind: 'release',
+      delayS,
+      counts: true,
+      text: storable(`Attempt ${operation.attempt} failed (${code}): ${message}`),
+      stack,
+    };
+  }
+
+  private logFailure(
+    { rid, requestId, type, attempt, tries }: OperationEntity,
+    failure: { code: string; message: string; stack: string | null; delayS: number | null },
+  ): void {
+    this.logger.warn({
+      msg: 'attempt failed',
+      operation: rid,
+      request_id: requestId,
+      type,
+      attempt,
+      tries,
+      error: storable(failure.code),
+      reason: storable(failure.message),
+      ...(failure.delayS === null ? {} : { next_in_s: failure.delayS }),
+      ...(failure.stack === null ? {} : { stack: failure.stack }),
+    });
+  }
+
+  /** Rides out an outage: what was run must not be run again because PostgreSQL was away for a moment. */
+  private async settle(claim: Claim, run: OperationRun, verdict: Verdict): Promise<void> {
+    if (verdict.kind === 'lost') return;
+    const { requestId } = claim.operation;
+    const finishedAt = run.now();
+    await rideOut(
+      async () => {
+        if (verdict.kind === 'end') await this.ender.end(claim, verdict.how, finishedAt);
+        else {
+          await this.store.release({ ...verdict, requestId, leaseToken: claim.leaseToken } satisfies Release &
+            Verdict);
+          this.waits.grew(requestId);
+          this.dispatcher.wake();
+        }
+      },
+      () => this.follower.over,
+    );
+  }
+
+  private lookAt(requestIds: readonly string[]): void {
+    // Where that fails the next renewal will tell.
+    this.renew(requestIds.map((id) => this.runs.get(id)).filter((run) => run !== undefined)).catch(
+      () => undefined,
+    );
+  }
+
+  /** As soon as PostgreSQL is back: leases that ran out meanwhile are not spared for long. */
+  private async renewAll(): Promise<void> {
+    // One that failed is asking again already.
+    if (this.missed) return;
+    const renew = (): Promise<void> => this.renew([...this.runs.values()]);
+    try {
+      await renew();
+    } catch (error) {
+      // No answer isn't a miss: the fence decides when PostgreSQL is back.
+      this.logger.warn(`leases could not be renewed: ${String(error)}`);
+      if (this.missed) return;
+      this.missed = true;
+      await rideOut(renew, () => this.follower.over).catch(() => undefined);
+      this.missed = false;
+    }
+  }
+
+  private soon(): NodeJS.Timeout {
+    return setTimeout(() => void this.findCancels(), CANCELS_MS).unref();
+  }
+
+  private async findCancels(): Promise<void> {
+    const heedless = [...this.runs.values()].filter(({ signal }) => !signal.aborted);
+    try {
+      if (heedless.length > 0)
+        this.lookAt(await this.store.toBeCanceled(heedless.map(({ requestId }) => requestId)));
+    } catch {
+      // An outage: the next look.
+    }
+    this.cancels = this.runs.size > 0 && !this.follower.over ? this.soon() : undefined;
+  }
+
+  /** Fails where PostgreSQL gave no answer. */
+  private async renew(runs: readonly OperationRun[]): Promise<void> {
+    if (runs.length === 0) return;
+    const held = await this.store.renew(
+      runs.map((run) => ({ requestId: run.requestId, leaseToken: run.claim.leaseToken })),
+    );
+    for (const run of runs) {
+      const lease = held.get(run.requestId);
+      if (lease?.canceling) run.abort('canceled');
+      else if (!lease && this.runs.get(run.requestId) === run) run.abort('lease-lost');
+    }
+  }
+}
+
+/** During an upgrade only some workers may know a type; one that no worker knows must end all the same, and tell so. */
+function withoutHandler({ type, attempt }: OperationEntity): Verdict {
+  if (attempt >= MOST_ROUNDS_WITHOUT_HANDLER)
+    return end(
+      'no_handler',
+      `no worker has a handler for ${type}: start one that has, and rerun this operation`,
+    );
+  return {
+    kind: 'release',
+    delayS: Math.min(5 * attempt, 60),
+    counts: false,
+    text: `This worker has no handler for ${type}; waiting for one that has`,
+    stack: null,
+  };
+}
+
+function end(code: string, message: string, stack: string | null = null): Verdict {
+  return { kind: 'end', how: { state: 'Failed', code: storable(code), message: storable(message), stack } };
+}
+
+/** What a trace shows of a run that did not finish. */
+function faultOf(verdict: Verdict): string | null {
+  if (verdict.kind === 'release') return verdict.text;
+  if (verdict.kind === 'lost') return 'the lease was lost';
+  if (verdict.how.state === 'Canceled') return 'canceled';
+  return verdict.how.state === 'Failed' ? verdict.how.code : null;
+}
+
+function timedOut({ timeoutS }: OperationEntity): Failure {
+  return { code: 'timeout', message: `the run took longer than ${timeoutS} s`, retry: false };
+}

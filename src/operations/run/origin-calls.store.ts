@@ -1,0 +1,67 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { DeliveryConfig } from '../../config/config.js';
+import { Database } from '../../database/database.js';
+import { rideOut } from '../../database/ride-out.js';
+import type { RunContext } from './operation-run.js';
+
+/** How often a run that waits for a place asks again, at least and at most; only the first of a process and origin asks. */
+const ASK_MS = 50;
+const MOST_ASK_MS = 150;
+
+/**
+ * Places at the origins that `http.request` calls, over all processes: as many as callbacks have at one, and one where it has
+ * never answered 2xx. A place is a lease's: whatever ends that, a crash too, gives the place back.
+ */
+@Injectable()
+export class OriginCalls {
+  /** The last one that waits here, by origin. */
+  private readonly lines = new Map<string, Promise<void>>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly config: DeliveryConfig,
+  ) {}
+
+  /** Resolves when the run has a place; fails when its signal fires before. */
+  async take(origin: string, run: RunContext): Promise<void> {
+    const before = this.lines.get(origin) ?? Promise.resolve();
+    const taken = before.then(() => this.ask(origin, run));
+    const line = taken.catch(() => undefined);
+    this.lines.set(origin, line);
+    await taken.finally(() => {
+      if (this.lines.get(origin) === line) this.lines.delete(origin);
+    });
+  }
+
+  /** Gives the place back; an origin that has `answered` 2xx is trusted with more from now on. */
+  async giveBack(origin: string, run: RunContext, answered: boolean): Promise<void> {
+    await this.database.query(
+      `WITH left_ AS (
+         DELETE FROM origin_call WHERE request_id = $2 AND lease_token = $3
+       )
+       INSERT INTO origin AS o (name, proven_at) SELECT $1, now() WHERE $4
+         AND NOT EXISTS (SELECT FROM origin WHERE name = $1 AND proven_at IS NOT NULL)
+       ON CONFLICT (name) DO UPDATE SET proven_at = coalesce(o.proven_at, now())`,
+      [origin, run.requestId, run.leaseToken, answered],
+    );
+  }
+
+  private async ask(origin: string, run: RunContext): Promise<void> {
+    for (;;) {
+      run.signal.throwIfAborted();
+      const [row] = await rideOut(
+        () =>
+          this.database.query<{ taken: boolean }>('SELECT take_origin_place($1, $2, $3, $4) AS taken', [
+            origin,
+            run.requestId,
+            run.leaseToken,
+            this.config.originInFlight,
+          ]),
+        () => run.signal.aborted,
+      );
+      if (row!.taken) return;
+      await delay(ASK_MS + Math.random() * (MOST_ASK_MS - ASK_MS), undefined, { signal: run.signal });
+    }
+  }
+}

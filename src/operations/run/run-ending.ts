@@ -1,0 +1,56 @@
+import { wellFormedJson } from '../../config/well-formed.js';
+import type { How } from '../end/operation-ender.js';
+import { OperationError } from './operation-context.js';
+import { storable } from './operation-run.js';
+import { ENDED_TEXT } from '../operation.state.js';
+import type { OperationOutcome } from './operation-type.js';
+
+const MOST_JSON = 1024 * 1024;
+
+/** How a run ends that gave this; fails where it can't be stored. */
+export function finished(outcome: OperationOutcome): Extract<How, { state: 'Finished' }> {
+  const result = json(outcome.result);
+  const custom = json(outcome.custom);
+  if ((result?.length ?? 0) + (custom?.length ?? 0) > MOST_JSON) {
+    throw new OperationError(
+      'result_too_large',
+      'result and custom are over 1 MiB: store them with context.saveFile',
+    );
+  }
+  const statusText = storable(outcome.statusText || ENDED_TEXT.Finished);
+  return { state: 'Finished', statusText, result, custom, fileId: fileId(outcome) };
+}
+
+/** What went wrong, and whether the error itself says that another try may help. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly retry: boolean;
+}
+
+/** What a handler's error says. */
+export function failureOf(error: unknown): Failure {
+  const [code, retry] = error instanceof OperationError ? [error.code, error.retry] : ['handler_error', true];
+  // Handlers may be plain JavaScript: nothing that they throw may keep the run from ending.
+  return { code: String(code || 'handler_error'), message: describe(error), retry };
+}
+
+/** Handlers in plain JavaScript may give anything: what is no text is no file. */
+function fileId({ file }: OperationOutcome): string | null {
+  return typeof file === 'string' ? storable(file) : null;
+}
+
+/** What JSON has no form for, such as a `bigint` or a circle, has none at the next try either. */
+function json(value: unknown): string | null {
+  try {
+    const text: string | undefined = JSON.stringify(value);
+    return text === undefined ? null : wellFormedJson(text);
+  } catch (error) {
+    throw new OperationError('result_not_json', `result and custom must be JSON: ${describe(error)}`);
+  }
+}
+
+function describe(error: unknown): string {
+  const message: unknown = error instanceof Error ? error.message : error;
+  return typeof message === 'string' && message !== '' ? message : 'the handler failed without a message';
+}
