@@ -246,7 +246,8 @@ export class OperationStore {
 
   private claimAs(hints: readonly Hint[], tokens: readonly string[]): Promise<ClaimRow[]> {
     return this.database.query<ClaimRow>(
-      `SELECT (operation).*, (live).*, waits, clock_timestamp() AS claimed_at
+      `SELECT (operation).*, (live).attempt, (live).tries, (live).epoch, (live).lease_token, (live).due_at, (live).run_at, (live).started_at,
+         (live).cancel_at, (live).silent_until, (live).progress, (live).status_text, waits, clock_timestamp() AS claimed_at
        FROM claim_operations($1, make_interval(secs => $2))`,
       [
         jsonRows(hints.map(({ id, epoch }, place) => ({ request_id: id, epoch, token: tokens[place] }))),
@@ -440,6 +441,7 @@ export class OperationStore {
         ...NOT_ENDED,
         state: 'Executing',
         phase: 'running',
+        dispatchedAt: null,
         statusText: told ?? 'Executing...',
       },
       leaseToken: row.lease_token,
