@@ -1101,7 +1101,7 @@ DECLARE
   lanes open_lane[]; places integer; doubtful_left integer; chosen bigint[]; doubts integer[];
 BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);
-  IF NOT pg_try_advisory_xact_lock(7164225003) THEN
+  IF NOT pg_try_advisory_xact_lock(7164225008) THEN
     RETURN QUERY SELECT NULL::bigint, NULL::integer;
     RETURN;
   END IF;
@@ -1110,6 +1110,7 @@ BEGIN
   PERFORM ready_due_deliveries(most);
   PERFORM reroute_dispatched(most);
   PERFORM release_paused(most);
+  PERFORM pg_advisory_xact_lock(7164225003);
   IF deliveries_wait() THEN
     SELECT o.lanes, o.places, o.doubtful_left INTO lanes, places, doubtful_left FROM open_lanes(most, in_flight, doubtful_in_flight, start) o;
     IF lanes <> '{}' THEN
@@ -1137,13 +1138,15 @@ DECLARE
 BEGIN
   -- A dispatch that a crash forgets is made again, so nobody waits for the disk. (What a later commit waits for includes it.)
   PERFORM set_config('synchronous_commit', 'off', true);
-  IF NOT pg_try_advisory_xact_lock(7164225002) THEN
+  IF NOT pg_try_advisory_xact_lock(7164225007) THEN
     RETURN QUERY SELECT NULL::bigint, NULL::integer, NULL::boolean;
     RETURN;
   END IF;
   PERFORM put_off_operations(most);
   PERFORM rescue_operations(most);
   PERFORM ready_due_operations(most);
+
+  PERFORM pg_advisory_xact_lock(7164225002);
 
   -- What is dispatched is overtaken by nothing that comes after it, however many of one account's that is. So no more is than
   -- keeps the workers busy; the rest waits where accounts take turns.

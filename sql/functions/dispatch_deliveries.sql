@@ -8,7 +8,7 @@ DECLARE
   lanes open_lane[]; places integer; doubtful_left integer; chosen bigint[]; doubts integer[];
 BEGIN
   PERFORM set_config('synchronous_commit', 'off', true);
-  IF NOT pg_try_advisory_xact_lock(7164225003) THEN
+  IF NOT pg_try_advisory_xact_lock(7164225008) THEN
     RETURN QUERY SELECT NULL::bigint, NULL::integer;
     RETURN;
   END IF;
@@ -17,6 +17,7 @@ BEGIN
   PERFORM ready_due_deliveries(most);
   PERFORM reroute_dispatched(most);
   PERFORM release_paused(most);
+  PERFORM pg_advisory_xact_lock(7164225003);
   IF deliveries_wait() THEN
     SELECT o.lanes, o.places, o.doubtful_left INTO lanes, places, doubtful_left FROM open_lanes(most, in_flight, doubtful_in_flight, start) o;
     IF lanes <> '{}' THEN

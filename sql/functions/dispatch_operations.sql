@@ -1,7 +1,8 @@
 -- Finds operations that are due, gives them slots, and answers the hints to send: verbs, each in a file of its own. Their statements
--- are planned here, under the settings below. Nobody waits for the lock: who has it dispatches for all. Where somebody else has it,
--- it answers one row of nulls, which asks the caller to come again soon: what was committed after the other had looked, that one
--- hasn't seen.
+-- are planned here, under the settings below. Of two locks the first is for one dispatch at a time, and nobody waits for it: who has
+-- it dispatches for all. Where somebody else has it, it answers one row of nulls, which asks the caller to come again soon: what was
+-- committed after the other had looked, that one hasn't seen. The second is of the slots, which accepts take too: they only try it,
+-- so the one dispatch that waits for it waits for a commit at the most.
 CREATE OR REPLACE FUNCTION dispatch_operations(most integer, redispatch interval, max_dispatched integer, patience interval)
 RETURNS TABLE (request_id bigint, epoch integer, again boolean)
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
@@ -11,13 +12,15 @@ DECLARE
 BEGIN
   -- A dispatch that a crash forgets is made again, so nobody waits for the disk. (What a later commit waits for includes it.)
   PERFORM set_config('synchronous_commit', 'off', true);
-  IF NOT pg_try_advisory_xact_lock(7164225002) THEN
+  IF NOT pg_try_advisory_xact_lock(7164225007) THEN
     RETURN QUERY SELECT NULL::bigint, NULL::integer, NULL::boolean;
     RETURN;
   END IF;
   PERFORM put_off_operations(most);
   PERFORM rescue_operations(most);
   PERFORM ready_due_operations(most);
+
+  PERFORM pg_advisory_xact_lock(7164225002);
 
   -- What is dispatched is overtaken by nothing that comes after it, however many of one account's that is. So no more is than
   -- keeps the workers busy; the rest waits where accounts take turns.

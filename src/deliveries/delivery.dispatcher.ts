@@ -5,7 +5,6 @@ import { Lookout } from '../engine/lookout.js';
 import { DeliveryHints } from '../engine/engine.module.js';
 import { DUE_DELIVERIES } from './due-deliveries.js';
 import { DeliveryStore } from './delivery.store.js';
-import { FirstAttempts } from './first-attempts.js';
 
 /** Rows one round takes at the most. */
 const MOST = 200;
@@ -16,7 +15,6 @@ export class DeliveryDispatcher extends DispatchLoop {
   constructor(
     private readonly store: DeliveryStore,
     private readonly hints: DeliveryHints,
-    private readonly firstAttempts: FirstAttempts,
     config: DeliveryConfig,
     lookout: Lookout,
   ) {
@@ -28,7 +26,6 @@ export class DeliveryDispatcher extends DispatchLoop {
     const queue = await this.hints.look();
     if (queue === 'away' || queue === 'full') return false;
     const hints = await this.store.dispatch(MOST);
-    this.firstAttempts.yields = hints === null;
     if (hints === null) return 'refused';
     await this.hints.send(hints);
     return hints.length >= MOST;

@@ -22,8 +22,6 @@ export interface FirstAttemptMaker {
 @Injectable()
 export class FirstAttempts {
   private maker: FirstAttemptMaker | undefined;
-  /** True while this process's dispatch is refused: ends that take its lock one after another would keep it out for long. */
-  yields = false;
 
   /** Named once, by a process that makes attempts. */
   madeBy(maker: FirstAttemptMaker): void {
@@ -31,6 +29,6 @@ export class FirstAttempts {
   }
 
   reserve(): FirstAttempt | null {
-    return this.yields ? null : (this.maker?.reserve() ?? null);
+    return this.maker?.reserve() ?? null;
   }
 }

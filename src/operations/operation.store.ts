@@ -143,8 +143,6 @@ export class OperationStore {
   /** As many as this process could run: more would wait in the queue, where no other account's can overtake them. */
   private readonly maxDispatched: number;
   private waiting: (() => void) | undefined;
-  /** While this process's dispatch is refused: accepts that take its lock one after another would keep it out for long. */
-  private yields = false;
 
   constructor(
     private readonly database: Database,
@@ -198,7 +196,7 @@ export class OperationStore {
         jsonRows(items.map(acceptRow)),
         keyed.length === 0 ? null : jsonRows(keyed.map(keyRow)),
         [...new Set(due.map(({ accountId }) => accountId))],
-        this.config.fastStart && this.hints.isOpen && !this.yields ? this.maxDispatched : 0,
+        this.config.fastStart && this.hints.isOpen ? this.maxDispatched : 0,
         this.config.redispatchS,
       ],
     );
@@ -334,8 +332,7 @@ export class OperationStore {
       'SELECT * FROM dispatch_operations(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, make_interval(secs => $4))',
       [most, this.config.redispatchS, this.maxDispatched, patienceS, this.config.leaseS],
     );
-    this.yields = rows[0]?.request_id === null;
-    if (this.yields) return null;
+    if (rows[0]?.request_id === null) return null;
     const hints = (lost: boolean): Hint[] =>
       rows.filter(({ again }) => again === lost).map(({ request_id, epoch }) => ({ id: request_id!, epoch }));
     return { lost: hints(true), fresh: hints(false) };

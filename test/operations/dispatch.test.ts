@@ -111,8 +111,8 @@ describe('the dispatch', () => {
   );
 
   it.each([
-    ['operations', 7164225002, OperationStore],
-    ['deliveries', 7164225003, DeliveryStore],
+    ['operations', 7164225007, OperationStore],
+    ['deliveries', 7164225008, DeliveryStore],
   ])(
     'of %s waits for no other process, and comes again for what that one may not have seen',
     async (_, lock, store) => {
@@ -124,13 +124,14 @@ describe('the dispatch', () => {
       const other = new pg.Client({ connectionString: app.databaseUrl });
       await other.connect();
       try {
-        await other.query('SELECT pg_advisory_lock($1)', [lock]);
+        // It holds the room, too: nothing starts without a dispatch.
+        await other.query('SELECT pg_advisory_lock($1), pg_advisory_lock($1 - 5)', [lock]);
         await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
         const refused = (): number =>
           dispatch.mock.settledResults.filter(({ value }) => value === null).length;
         await expect.poll(refused).toBeGreaterThan(1);
         expect(receiver.all).toEqual([]);
-        await other.query('SELECT pg_advisory_unlock($1)', [lock]);
+        await other.query('SELECT pg_advisory_unlock($1), pg_advisory_unlock($1 - 5)', [lock]);
         await receiver.received(1);
       } finally {
         dispatch.mockRestore();

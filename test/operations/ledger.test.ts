@@ -86,7 +86,7 @@ describe('the ledger', { timeout: 120_000 }, () => {
     // A dispatcher that hangs.
     const holder = new pg.Client({ connectionString: app.databaseUrl });
     await holder.connect();
-    await holder.query('SELECT pg_advisory_lock(7164225002)');
+    await holder.query('SELECT pg_advisory_lock(7164225002), pg_advisory_lock(7164225007)');
     expect((await app.client.get('/v1/ledger')).body.oldest_overdue_s).toBe(0);
     await holder.query(
       `UPDATE live_operation SET look_at = now() - interval '90 s', due_at = now() - interval '90 s'`,
@@ -108,7 +108,7 @@ describe('the ledger', { timeout: 120_000 }, () => {
     // As a dispatcher that hangs.
     const holder = new pg.Client({ connectionString: app.databaseUrl });
     await holder.connect();
-    await holder.query('SELECT pg_advisory_lock($1)', [lock]);
+    await holder.query('SELECT pg_advisory_lock($1), pg_advisory_lock($1 + 5)', [lock]);
     const { id } = await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
     if (lock === 7164225003) await app.client.ended(id);
     for (let s = 0; s < 60; s += 10) {
@@ -141,7 +141,7 @@ describe('the ledger', { timeout: 120_000 }, () => {
     expect(await unserved.oldestS(70_000)).toBe(0);
     const holder = new pg.Client({ connectionString: app.databaseUrl });
     await holder.connect();
-    await holder.query('SELECT pg_advisory_lock(7164225002)');
+    await holder.query('SELECT pg_advisory_lock(7164225002), pg_advisory_lock(7164225007)');
     await one.post(`/v1/operations/${running.id}/cancel`);
     await one.ended(running.id);
     await unserved.look(80_000);
