@@ -950,7 +950,7 @@ BEGIN
     RETURN true;
   END IF;
   first := coalesce(part.booked_to, part.lower);
-  beyond := first + most;
+  beyond := least(first + most, part.upper);
   INSERT INTO ledger_entry (accepted) SELECT -count(*) FROM operation o WHERE o.request_id >= first AND o.request_id < beyond HAVING count(*) > 0;
   INSERT INTO ledger_entry (type, state, ended, destined)
   SELECT o.type, e.state, -count(*), -count(o.callback_url) FILTER (WHERE NOT e.silent)
@@ -1105,12 +1105,12 @@ BEGIN
     RETURN QUERY SELECT NULL::bigint, NULL::integer;
     RETURN;
   END IF;
+  PERFORM pg_advisory_xact_lock(7164225003);
   PERFORM put_off_attempts(most);
   PERFORM rescue_attempts(most);
   PERFORM ready_due_deliveries(most);
   PERFORM reroute_dispatched(most);
   PERFORM release_paused(most);
-  PERFORM pg_advisory_xact_lock(7164225003);
   IF deliveries_wait() THEN
     SELECT o.lanes, o.places, o.doubtful_left INTO lanes, places, doubtful_left FROM open_lanes(most, in_flight, doubtful_in_flight, start) o;
     IF lanes <> '{}' THEN
@@ -1142,11 +1142,11 @@ BEGIN
     RETURN QUERY SELECT NULL::bigint, NULL::integer, NULL::boolean;
     RETURN;
   END IF;
+  -- Before any row: an accept or an end that has it may wait for one.
+  PERFORM pg_advisory_xact_lock(7164225002);
   PERFORM put_off_operations(most);
   PERFORM rescue_operations(most);
   PERFORM ready_due_operations(most);
-
-  PERFORM pg_advisory_xact_lock(7164225002);
 
   -- What is dispatched is overtaken by nothing that comes after it, however many of one account's that is. So no more is than
   -- keeps the workers busy; the rest waits where accounts take turns.
@@ -2241,6 +2241,7 @@ DECLARE
   seqs bigint[];
 BEGIN
   PERFORM FROM live_operation o WHERE o.request_id = ANY (ids) ORDER BY o.request_id FOR UPDATE;
+  PERFORM FROM operation_end e WHERE e.request_id = ANY (ids) ORDER BY e.request_id FOR UPDATE;
   seqs := ARRAY(SELECT d.seq FROM delivery d WHERE d.home = ANY (ids));
   PERFORM remove_deliveries(ids, seqs);
   WITH live AS (
@@ -2403,6 +2404,7 @@ CREATE OR REPLACE FUNCTION retire_partitions(history interval)
 AS $function$
 DECLARE
   part record_partition;
+  recent boolean;
 BEGIN
   FOR part IN
     SELECT p.* FROM record_partition p WHERE p.retired_at IS NULL AND p.closed_at <= now() - greatest(history, interval '30 s') ORDER BY p.lower
@@ -2410,8 +2412,9 @@ BEGIN
     -- The cheap ones first. Of an operation that ends meanwhile, the live row or the new end is seen.
     CONTINUE WHEN has_live_rows(part.lower, part.upper);
     CONTINUE WHEN EXISTS (SELECT FROM operation_end e WHERE e.request_id >= part.lower AND e.request_id < part.upper AND e.emptied_at IS NULL);
-    CONTINUE WHEN EXISTS (SELECT FROM operation_end e
-      WHERE e.request_id >= part.lower AND e.request_id < part.upper AND e.finished_at > now() - history);
+    -- By its own name, which leaves the index of times to it.
+    EXECUTE format('SELECT EXISTS (SELECT FROM operation_end_%s e WHERE e.finished_at > now() - $1)', part.lower) INTO recent USING history;
+    CONTINUE WHEN recent;
     UPDATE record_partition p SET retired_at = now() WHERE p.lower = part.lower;
   END LOOP;
 END $function$;
@@ -2611,6 +2614,9 @@ BEGIN
   END IF;
   UPDATE lease_watch w SET looked_at = now() WHERE w.one;
   IF last < now() - third THEN
+    -- Before any row, as the dispatches that come after it in this transaction.
+    PERFORM pg_advisory_xact_lock(7164225002);
+    PERFORM pg_advisory_xact_lock(7164225003);
     -- A lease ends no earlier than its look_at, which the index has.
     operations := ARRAY(SELECT o.request_id FROM live_operation o WHERE o.phase = 'placed' AND o.look_at < now() + third
       AND o.lease_token IS NOT NULL AND o.due_at < now() + third ORDER BY o.look_at);

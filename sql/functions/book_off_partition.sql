@@ -16,7 +16,7 @@ BEGIN
     RETURN true;
   END IF;
   first := coalesce(part.booked_to, part.lower);
-  beyond := first + most;
+  beyond := least(first + most, part.upper);
   INSERT INTO ledger_entry (accepted) SELECT -count(*) FROM operation o WHERE o.request_id >= first AND o.request_id < beyond HAVING count(*) > 0;
   INSERT INTO ledger_entry (type, state, ended, destined)
   SELECT o.type, e.state, -count(*), -count(o.callback_url) FILTER (WHERE NOT e.silent)

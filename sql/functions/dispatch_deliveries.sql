@@ -12,12 +12,12 @@ BEGIN
     RETURN QUERY SELECT NULL::bigint, NULL::integer;
     RETURN;
   END IF;
+  PERFORM pg_advisory_xact_lock(7164225003);
   PERFORM put_off_attempts(most);
   PERFORM rescue_attempts(most);
   PERFORM ready_due_deliveries(most);
   PERFORM reroute_dispatched(most);
   PERFORM release_paused(most);
-  PERFORM pg_advisory_xact_lock(7164225003);
   IF deliveries_wait() THEN
     SELECT o.lanes, o.places, o.doubtful_left INTO lanes, places, doubtful_left FROM open_lanes(most, in_flight, doubtful_in_flight, start) o;
     IF lanes <> '{}' THEN

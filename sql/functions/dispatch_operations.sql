@@ -16,11 +16,11 @@ BEGIN
     RETURN QUERY SELECT NULL::bigint, NULL::integer, NULL::boolean;
     RETURN;
   END IF;
+  -- Before any row: an accept or an end that has it may wait for one.
+  PERFORM pg_advisory_xact_lock(7164225002);
   PERFORM put_off_operations(most);
   PERFORM rescue_operations(most);
   PERFORM ready_due_operations(most);
-
-  PERFORM pg_advisory_xact_lock(7164225002);
 
   -- What is dispatched is overtaken by nothing that comes after it, however many of one account's that is. So no more is than
   -- keeps the workers busy; the rest waits where accounts take turns.

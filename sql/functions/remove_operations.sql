@@ -6,6 +6,7 @@ DECLARE
   seqs bigint[];
 BEGIN
   PERFORM FROM live_operation o WHERE o.request_id = ANY (ids) ORDER BY o.request_id FOR UPDATE;
+  PERFORM FROM operation_end e WHERE e.request_id = ANY (ids) ORDER BY e.request_id FOR UPDATE;
   seqs := ARRAY(SELECT d.seq FROM delivery d WHERE d.home = ANY (ids));
   PERFORM remove_deliveries(ids, seqs);
   WITH live AS (

@@ -21,6 +21,9 @@ BEGIN
   END IF;
   UPDATE lease_watch w SET looked_at = now() WHERE w.one;
   IF last < now() - third THEN
+    -- Before any row, as the dispatches that come after it in this transaction.
+    PERFORM pg_advisory_xact_lock(7164225002);
+    PERFORM pg_advisory_xact_lock(7164225003);
     -- A lease ends no earlier than its look_at, which the index has.
     operations := ARRAY(SELECT o.request_id FROM live_operation o WHERE o.phase = 'placed' AND o.look_at < now() + third
       AND o.lease_token IS NOT NULL AND o.due_at < now() + third ORDER BY o.look_at);

@@ -16,6 +16,9 @@ export interface Queryable {
   query<Row>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
 }
 
+const POOLED =
+  'a pooler in transaction mode stands between, where settings of a connection are not kept: connect a process that keeps house directly';
+
 /** Raw statements over TypeORM's connection, for stores. An outage is a `DatabaseUnavailableError`. */
 @Injectable()
 export class Database implements Queryable {
@@ -46,6 +49,10 @@ export class Database implements Queryable {
     try {
       for (const [name, value] of Object.entries(settings))
         await query('SELECT set_config($1, $2, false)', [name, value]);
+      for (const [name, value] of Object.entries(settings)) {
+        const [kept] = await query<{ value: string }>('SELECT current_setting($1) AS value', [name]);
+        if (kept!.value !== value) throw new Error(POOLED);
+      }
       const result = await work({ query });
       for (const name of Object.keys(settings)) await query(`RESET ${name}`);
       failed = false;

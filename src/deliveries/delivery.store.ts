@@ -301,8 +301,12 @@ export class DeliveryStore {
   /** Takes it back: the answer has told the end. */
   async takeBack(operationId: string): Promise<void> {
     await this.database.query(
-      `WITH told AS (
-         DELETE FROM live_delivery WHERE seq = (${WAITS_FOR_ANSWER}) AND phase = 'scheduled' AND attempt_count = 0 RETURNING home, seq
+      // The end first, as an erasure takes them.
+      `WITH ended AS MATERIALIZED (
+         SELECT request_id FROM operation_end WHERE request_id = $1 FOR UPDATE
+       ), told AS (
+         DELETE FROM live_delivery WHERE seq = (${WAITS_FOR_ANSWER}) AND phase = 'scheduled' AND attempt_count = 0
+           AND home = (SELECT request_id FROM ended) RETURNING home, seq
        ), gone AS (
          DELETE FROM delivery d USING told WHERE d.home = told.home AND d.seq = told.seq
        ), silenced AS (

@@ -31,9 +31,11 @@ export class DepartedAccounts {
       if (!account) return 0;
       // First, so that what still ends owes nothing new.
       await this.endpoints(tx, account.id);
+      const operations = await this.operations(tx, account.id, most);
       const counts = [
-        await this.operations(tx, account.id, most),
-        await this.deliveries(tx, account.id, most),
+        operations,
+        // Those of operations go with them, so that the ledger stays balanced.
+        operations < most ? await this.deliveries(tx, account.id, most) : 0,
         await this.files(tx, account.id, most),
         await this.keys(tx, account.id, most),
       ];
@@ -63,7 +65,8 @@ export class DepartedAccounts {
   /** Notices, tests, and what was owed by an end that came meanwhile. */
   private async deliveries(tx: Queryable, id: string, most: number): Promise<number> {
     const rows = await tx.query<{ home: string; seq: string }>(
-      `SELECT d.home, d.seq FROM delivery d WHERE d.account_id = $1 AND ${KEPT('d.home')} ORDER BY d.seq LIMIT $2`,
+      `SELECT d.home, d.seq FROM delivery d WHERE d.account_id = $1 AND ${KEPT('d.home')}
+         AND NOT EXISTS (SELECT FROM operation o WHERE o.request_id = d.home) ORDER BY d.seq LIMIT $2`,
       [id, most],
     );
     if (rows.length > 0)

@@ -198,31 +198,35 @@ describe('partitions of records', { timeout: 60_000 }, () => {
     expect((await partitions(kept.url))[0]!.retired_at).toEqual(expect.any(Date));
   });
 
-  it('go with all that is known of their operations, and the ledger stays balanced at each step', async () => {
-    await using kept = await Kept.start();
-    kept.receiver.answer(200, 410);
-    const gone = [await kept.end(), await kept.end(), await kept.end()];
-    await kept.close();
-    const stays = await kept.end();
-    await kept.retire();
-    const [first] = await partitions(kept.url);
-    await agePartitions(kept.url);
-    // In pieces: each is a commit of its own.
-    while ((await kept.store.bookOff(3)) > 0) expect((await kept.ledger()).balanced).toBe(true);
-    await kept.app.nest.get(LedgerStore).addUp(1000);
-    expect(await kept.store.drop(SOON())).toBe(6);
-    expect((await partitions(kept.url)).map(({ lower }) => lower)).not.toContain(first!.lower);
-    expect((await tables(kept.url)).filter((name) => name.endsWith(`_${first!.lower}`))).toEqual([]);
-    for (const id of gone) expect((await kept.app.client.get(`/v1/operations/${id}`)).status).toBe(404);
-    expect((await kept.app.client.get(`/v1/operations/${stays}`)).status).toBe(200);
-    expect(await kept.ledger()).toMatchObject({
-      balanced: true,
-      accepted: 1,
-      operations: { finished: 1 },
-      ended_with_callback: 1,
-    });
-    expect(await rowsOf(kept.url, 'SELECT FROM undelivered WHERE home < $1', [first!.upper])).toEqual([]);
-  });
+  // Fewer numbers than it has, and more.
+  it.each([3, 300_000])(
+    'go with all that is known of their operations, the ledger balanced at each step, booked off by %i',
+    async (most) => {
+      await using kept = await Kept.start();
+      kept.receiver.answer(200, 410);
+      const gone = [await kept.end(), await kept.end(), await kept.end()];
+      await kept.close();
+      const stays = await kept.end();
+      await kept.retire();
+      const [first] = await partitions(kept.url);
+      await agePartitions(kept.url);
+      // In pieces: each is a commit of its own.
+      while ((await kept.store.bookOff(most)) > 0) expect((await kept.ledger()).balanced).toBe(true);
+      await kept.app.nest.get(LedgerStore).addUp(1000);
+      expect(await kept.store.drop(SOON())).toBe(6);
+      expect((await partitions(kept.url)).map(({ lower }) => lower)).not.toContain(first!.lower);
+      expect((await tables(kept.url)).filter((name) => name.endsWith(`_${first!.lower}`))).toEqual([]);
+      for (const id of gone) expect((await kept.app.client.get(`/v1/operations/${id}`)).status).toBe(404);
+      expect((await kept.app.client.get(`/v1/operations/${stays}`)).status).toBe(200);
+      expect(await kept.ledger()).toMatchObject({
+        balanced: true,
+        accepted: 1,
+        operations: { finished: 1 },
+        ended_with_callback: 1,
+      });
+      expect(await rowsOf(kept.url, 'SELECT FROM undelivered WHERE home < $1', [first!.upper])).toEqual([]);
+    },
+  );
 
   it('are dropped beside those who read and write, and after one that was cut off', async () => {
     await using kept = await Kept.start();
