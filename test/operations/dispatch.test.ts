@@ -3,6 +3,7 @@ import pg from 'pg';
 import { describe, expect, it, vi } from 'vitest';
 import { DeliveryStore } from '../../src/deliveries/delivery.store.js';
 import { OperationStore } from '../../src/operations/operation.store.js';
+import { DeliveryHints, OperationHints } from '../../src/engine/engine.module.js';
 import { App } from '../support/app.js';
 import { newDatabase, rowsOf } from '../support/database.js';
 import { Receiver } from '../support/receiver.js';
@@ -120,6 +121,9 @@ describe('the dispatch', () => {
       // Nothing else asks for a round in time.
       const loop = { pollMs: 600_000 };
       await using app = await App.start({ operations: { ...loop, leaseS: 7_200 }, deliveries: loop });
+      // A round that doesn't hear of its queue leaves the work to the next one.
+      for (const hints of [OperationHints, DeliveryHints])
+        await expect.poll(() => app.nest.get(hints).look()).toBe('empty');
       const dispatch = vi.spyOn(store.prototype, 'dispatch');
       const other = new pg.Client({ connectionString: app.databaseUrl });
       await other.connect();
