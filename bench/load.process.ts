@@ -8,7 +8,7 @@ import { answer } from './processes.js';
 /** About what a translation job's own input weighs. */
 const INPUT = { project: 4711, segments: [1, 2, 3], note: 'the quick brown fox jumps over the lazy dog' };
 /** Connections of an open loop: a service that keeps up needs a few. */
-const MOST_CONNECTIONS = 1_000;
+const MAX_CONNECTIONS = 1_000;
 
 answer<ToLoad>((asked) => (asked.ask === 'submit' ? submitAll(asked) : offerAll(asked)));
 
@@ -30,7 +30,7 @@ async function submitAll(asked: ToSubmit): Promise<LoadAnswer> {
 /** An open loop: each is sent at its time, whether those before it were answered or not. */
 async function offerAll(asked: ToOffer): Promise<LoadAnswer> {
   const { count, rate } = asked;
-  const maker = new Maker(asked, MOST_CONNECTIONS, true);
+  const maker = new Maker(asked, MAX_CONNECTIONS, true);
   const underWay: Promise<void>[] = [];
   while (underWay.length < count) {
     const due = dueWithin(now() - maker.startedAt, rate, count);

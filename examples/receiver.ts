@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net';
 const secret = process.env['RINGBACK_SIGNING_SECRET'] ?? '';
 const TOLERANCE_S = 5 * 60;
 /** Callbacks have at most 256 KiB unless an operation's `custom` is larger; nobody else may fill our memory. */
-const MOST_BYTES = 2 * 1024 * 1024;
+const MAX_BYTES = 2 * 1024 * 1024;
 
 /**
  * Tells why a callback must not be believed; null when it may be. `body` is the bytes as they came: JSON that was
@@ -52,7 +52,7 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MOST_BYTES) return null;
+    if (size > MAX_BYTES) return null;
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

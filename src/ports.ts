@@ -14,7 +14,7 @@ export interface WantedPort {
 /** Ports below need a right that few users have. */
 const FIRST_FREE_FOR_ALL = 1024;
 const LAST_PORT = 65_535;
-const MOST_TRIES = 50;
+const MAX_TRIES = 50;
 
 /** The ports that a process of this environment listens on; `port` is that of the main listener. */
 export function wantedPorts(env: Env, port: number): WantedPort[] {
@@ -71,7 +71,7 @@ export async function asPortError(
 /** The command that starts with a port that is free now. */
 async function remedy({ setting, host, port }: WantedPort, wanted: readonly WantedPort[]): Promise<string> {
   let free = port < FIRST_FREE_FOR_ALL ? port + 8_000 : port;
-  for (let tries = 0; tries < MOST_TRIES; tries++) {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
     if (free !== port && !wanted.some((other) => other.port === free) && (await isFree(host, free))) break;
     free = free + 10 > LAST_PORT ? FIRST_FREE_FOR_ALL + 10 : free + 10;
   }

@@ -58,7 +58,7 @@ type CryptoKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
 const HMAC_PREFIX = 'whsec_';
 const PUBLIC_PREFIX = 'whpk_';
 /** The least key that a MAC is worth anything with; Standard Webhooks wants 24 to 64 bytes. */
-const LEAST_SECRET_BYTES = 16;
+const MIN_SECRET_BYTES = 16;
 
 /**
  * Resolves with the parsed body of a callback that one of the secrets (`whsec_…`) or public keys (`whpk_…`) signed.
@@ -156,10 +156,10 @@ async function importKey(given: unknown): Promise<VerifyingKey> {
   const prefix = isPublic ? PUBLIC_PREFIX : HMAC_PREFIX;
   const raw = text.startsWith(prefix) ? decode(text.slice(prefix.length)) : undefined;
   // The message never shows the secret: it ends up in logs.
-  if (!raw || (isPublic ? raw.length !== 32 : raw.length < LEAST_SECRET_BYTES)) {
+  if (!raw || (isPublic ? raw.length !== 32 : raw.length < MIN_SECRET_BYTES)) {
     throw new WebhookVerificationError(
       'malformed_secret',
-      `expected whsec_ and base64 of at least ${LEAST_SECRET_BYTES} bytes, or whpk_ and base64 of 32`,
+      `expected whsec_ and base64 of at least ${MIN_SECRET_BYTES} bytes, or whpk_ and base64 of 32`,
     );
   }
   const algorithm = isPublic ? 'Ed25519' : { name: 'HMAC', hash: 'SHA-256' };

@@ -3,7 +3,7 @@ import { type PoEntry, poKey, readPoEntries } from './po-entries.js';
 import { type Segment, UnreadableFileError } from './segment.js';
 
 /** Arabic has six. More would be a mistake in the header, and a unit for each of them in every entry. */
-const MOST_FORMS = 10;
+const MAX_FORMS = 10;
 
 /**
  * Reads every entry of a gettext catalogue, in the file's order. Each plural form is a segment of its own, as many as the
@@ -32,10 +32,10 @@ function pluralsOf(file: string, header: PoEntry | undefined): Plurals {
   const rule = /^Plural-Forms:[^\S\n]*(.*)$/im.exec(header?.targets[0] ?? '')?.[1]?.trim() ?? '';
   const said = /\bnplurals\s*=\s*(\d+)/.exec(rule)?.[1];
   const forms = said === undefined ? undefined : Number(said);
-  if (forms !== undefined && (forms < 1 || forms > MOST_FORMS))
+  if (forms !== undefined && (forms < 1 || forms > MAX_FORMS))
     throw new UnreadableFileError(
       file,
-      `nplurals=${said} in Plural-Forms: languages have 1 to ${MOST_FORMS} forms`,
+      `nplurals=${said} in Plural-Forms: languages have 1 to ${MAX_FORMS} forms`,
       header!.line,
     );
   return { rule, forms };

@@ -12,7 +12,7 @@ import { judge, type Violation } from './oracle.js';
 import { type RecoveryTimes, recoveryTimes } from './recovery-times.js';
 import { mostInHistory, Sampler } from './sampler.js';
 import { type Fault, schedule } from './schedule.js';
-import { MOST_ATTEMPTS, Stage } from './stage.js';
+import { MAX_ATTEMPTS, Stage } from './stage.js';
 
 /** What became of a campaign on one backend. */
 export interface Outcome {
@@ -120,6 +120,6 @@ async function collect(
     ledger: await ledgerFact(stage, operations.length),
     // Ending them is yet to come, and what it shows is to be in the facts.
     processes: stage.processFaults,
-    mostAttempts: MOST_ATTEMPTS,
+    mostAttempts: MAX_ATTEMPTS,
   };
 }

@@ -5,7 +5,7 @@ import { FRONTS, type ProcessName } from './schedule.js';
 import type { Stage } from './stage.js';
 
 /** Items under way at once: as many as come while a process is frozen and lets its callers wait. */
-const MOST_AT_ONCE = 400;
+const MAX_AT_ONCE = 400;
 const ANSWER_MS = 5_000;
 const AGAIN_MS = 200;
 const WAIT_S = 2;
@@ -58,7 +58,7 @@ export class Load {
         await this.submit(item);
       }
     };
-    await Promise.all(Array.from({ length: MOST_AT_ONCE }, work));
+    await Promise.all(Array.from({ length: MAX_AT_ONCE }, work));
     clearTimeout(late);
     this.unsent += Math.max(0, this.items.length - next);
   }

@@ -1,7 +1,7 @@
 import type { Outcome } from './campaign.js';
 
 /** Violations of a kind that are listed in full. */
-const MOST_LISTED = 20;
+const MAX_LISTED = 20;
 
 /** What a campaign on one backend came to, for people. */
 export function report(outcome: Outcome): string {
@@ -40,9 +40,9 @@ function listed({ violations }: Outcome): string {
   const byKind = Map.groupBy(violations, ({ kind }) => kind);
   return [...byKind]
     .map(([kind, of]) => {
-      const lines = of.slice(0, MOST_LISTED).map(({ id, detail }) => `  ${id ?? '-'}  ${detail}`);
-      if (of.length > MOST_LISTED)
-        lines.push(`  and ${of.length - MOST_LISTED} more: --facts FOLDER keeps all`);
+      const lines = of.slice(0, MAX_LISTED).map(({ id, detail }) => `  ${id ?? '-'}  ${detail}`);
+      if (of.length > MAX_LISTED)
+        lines.push(`  and ${of.length - MAX_LISTED} more: --facts FOLDER keeps all`);
       return `${kind}: ${of.length}\n${lines.join('\n')}`;
     })
     .join('\n');

@@ -20,7 +20,7 @@ const ADMIN_KEY = 'rb_chaos_0123456789abcdefghijklmnop';
 const BOOT_MS = 60_000;
 /** Long enough in sum to outlast every fault, so that no delivery is Exhausted by them. */
 const RETRY_SCHEDULE = [0.2, 0.5, 1, 2, 3, 5, 5, 5, 10, 10, 10, 10, 10, 10];
-export const MOST_ATTEMPTS = RETRY_SCHEDULE.length + 1;
+export const MAX_ATTEMPTS = RETRY_SCHEDULE.length + 1;
 const ENDPOINT_PATH = '/endpoint';
 
 /** An account of the load. */

@@ -14,7 +14,7 @@ import type { Scope } from './scopes.js';
 export const DEFAULT_ACCOUNT = 'default';
 /** How long a valid key is remembered: the longest a revocation takes. */
 const KEY_CACHE_MS = 3_000;
-const MOST_CACHED = 10_000;
+const MAX_CACHED = 10_000;
 /** How often the use of a key is noted. */
 const NOTED_MS = 60_000;
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -168,7 +168,7 @@ export class AccountsService implements OnModuleInit {
   private noteUse(keyId: string): void {
     const now = performance.now();
     if (now < (this.noted.get(keyId) ?? -Infinity)) return;
-    if (this.noted.size >= MOST_CACHED) this.noted.clear();
+    if (this.noted.size >= MAX_CACHED) this.noted.clear();
     this.noted.set(keyId, now + NOTED_MS);
     this.store.used(keyId).catch(() => this.noted.delete(keyId));
   }
@@ -180,7 +180,7 @@ export class AccountsService implements OnModuleInit {
     const cached = this.cache.get(hash);
     if (cached && cached.until > performance.now()) return active(await cached.holder);
     const holder = this.store.holderOf(hash);
-    if (this.cache.size >= MOST_CACHED) this.cache.clear();
+    if (this.cache.size >= MAX_CACHED) this.cache.clear();
     this.cache.set(hash, { until: performance.now() + KEY_CACHE_MS, holder });
     holder.then(
       (found) => found && this.noteUse(found.keyId),

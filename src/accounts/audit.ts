@@ -5,7 +5,7 @@ import { type AuditEntry, AuditStore } from './audit.store.js';
 const FLUSH_MS = 1_000;
 const MINUTE_MS = 60_000;
 /** Kinds that are summed up at once in this process; those of nobody known are told together beyond, without an address. */
-const MOST_KINDS = 1_000;
+const MAX_KINDS = 1_000;
 
 /** What of a kind this process has seen within a minute. */
 interface Sum {
@@ -36,7 +36,7 @@ export class Audit implements OnModuleDestroy {
   sum(entry: AuditEntry): void {
     const minute = Math.floor(Date.now() / MINUTE_MS);
     let [key, told] = [keyOf(entry), entry];
-    if (entry.actor === null && this.sums.size >= MOST_KINDS && !this.sums.has(`${minute} ${key}`)) {
+    if (entry.actor === null && this.sums.size >= MAX_KINDS && !this.sums.has(`${minute} ${key}`)) {
       told = { accountId: null, actor: null, action: entry.action, target: null };
       key = keyOf(told);
     }

@@ -6,7 +6,7 @@ import { AuthTokenStore, type TokenHolder } from './auth-token.store.js';
 
 /** How long a token is believed without a look at its row; its use is noted as often. */
 const REMEMBERED_MS = 3_000;
-const MOST_REMEMBERED = 10_000;
+const MAX_REMEMBERED = 10_000;
 
 /** A new token, and whose it is. */
 export interface IssuedToken {
@@ -41,7 +41,7 @@ export class AuthTokens {
     const known = this.remembered.get(hash);
     if (known && known.until > performance.now()) return active(await known.holder);
     const holder = this.store.use(hash, idleS);
-    if (this.remembered.size >= MOST_REMEMBERED) this.remembered.clear();
+    if (this.remembered.size >= MAX_REMEMBERED) this.remembered.clear();
     this.remembered.set(hash, {
       until: performance.now() + Math.min(REMEMBERED_MS, (idleS * 1000) / 2),
       holder,

@@ -7,7 +7,7 @@ import type { Actor } from './audit.store.js';
 
 const MINUTE_MS = 60_000;
 /** Addresses that are counted apart within a minute. */
-const MOST_ADDRESSES = 10_000;
+const MAX_ADDRESSES = 10_000;
 
 /**
  * Counts wrong credentials by the address they came from. A right one always passes: whoever shares an address, of a proxy
@@ -46,7 +46,7 @@ export class LoginAttempts {
 
   private count(address: string): number {
     const minute = Math.floor(Date.now() / MINUTE_MS);
-    if (minute !== this.minute || this.failures.size >= MOST_ADDRESSES) this.failures.clear();
+    if (minute !== this.minute || this.failures.size >= MAX_ADDRESSES) this.failures.clear();
     this.minute = minute;
     const count = (this.failures.get(address) ?? 0) + 1;
     this.failures.set(address, count);

@@ -10,7 +10,7 @@ interface Bucket {
   at: number;
 }
 
-const MOST_ACCOUNTS = 10_000;
+const MAX_ACCOUNTS = 10_000;
 
 /** Keeps accounts to so many requests a second, in this process; a second's worth may come at once. */
 @Injectable()
@@ -49,7 +49,7 @@ export class RequestRates {
   private bucketOf(accountId: string, most: number, now: number): Bucket {
     let bucket = this.buckets.get(accountId);
     if (!bucket) {
-      if (this.buckets.size >= MOST_ACCOUNTS) this.buckets.clear();
+      if (this.buckets.size >= MAX_ACCOUNTS) this.buckets.clear();
       bucket = { left: most, at: now };
       this.buckets.set(accountId, bucket);
     }

@@ -14,7 +14,7 @@ export interface StreamOptions {
 /** Heartbeats come every 15 s: three that are missing mean a dead connection. */
 const SILENCE_MS = 45_000;
 /** Failures in a row after which an outage is no longer waited out. */
-const MOST_FAILURES = 60;
+const MAX_FAILURES = 60;
 const PAGE = 250;
 
 /**
@@ -68,7 +68,7 @@ export async function* historyOf(
       if (!more) await sleep(pollMs, signal);
     } catch (error) {
       signal?.throwIfAborted();
-      if (!isPassing(error) || ++failures >= MOST_FAILURES) throw error;
+      if (!isPassing(error) || ++failures >= MAX_FAILURES) throw error;
       await transport.pause(failures, error, signal);
     }
   }

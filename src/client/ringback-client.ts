@@ -56,7 +56,7 @@ export interface RedeliverOptions {
 /** Seconds that one request is held; proxies often cut off what is silent for 30 s. */
 const HOLD_S = 25;
 /** The least that a request is held, however short the outage that is waited out: else it would be made again and again. */
-const LEAST_HOLD_MS = 1_000;
+const MIN_HOLD_MS = 1_000;
 /** How much longer than all the time that is left one request may take: its answer has a way to go. */
 const LATE_MS = 2_000;
 const PAGE = 250;
@@ -124,7 +124,7 @@ export class RingbackClient {
     let outageUntil = performance.now() + outageS * 1000;
     for (;;) {
       const askedAt = performance.now();
-      const leftMs = Math.max(0, Math.min(until - askedAt, Math.max(outageUntil - askedAt, LEAST_HOLD_MS)));
+      const leftMs = Math.max(0, Math.min(until - askedAt, Math.max(outageUntil - askedAt, MIN_HOLD_MS)));
       const heldMs = Math.min(1000 * HOLD_S, leftMs);
       try {
         const { operation, pauseS } = await this.hold<Result>(id, heldMs, leftMs + LATE_MS, signal);

@@ -5,7 +5,7 @@ import { asDatabaseError, DatabaseUnavailableError, sqlState } from './database-
 
 const AGAIN_MS = 1_000;
 /** How often a server that refuses the user, the password or the database is asked again: it may be about to be set up. */
-const MOST_REFUSALS = 30;
+const MAX_REFUSALS = 30;
 /** Invalid authorization, a database that isn't there, or that takes no connections. */
 const REFUSAL = /^(28|3D|55000)/;
 
@@ -23,7 +23,7 @@ export async function patiently<T>(step: () => Promise<T>): Promise<T> {
       return result;
     } catch (error) {
       const refused = REFUSAL.test(sqlState(error) ?? '');
-      if (refused && ++refusals >= MOST_REFUSALS)
+      if (refused && ++refusals >= MAX_REFUSALS)
         throw new SettingError(
           `DATABASE_URL: PostgreSQL refuses the connection: ${messageOf(error)}; check the user, the password and the database`,
           { settings: ['DATABASE_URL'] },

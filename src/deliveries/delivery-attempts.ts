@@ -34,8 +34,8 @@ import { type AttemptResult, WebhookClient } from './webhook.client.js';
 /** An attempt whose receiver takes longer gives its place up; milliseconds. */
 const PATIENCE_MS = 1_000;
 /** For how many leases an attempt is kept by a process whose event loop is blocked: its callback must not wait for long. */
-const MOST_LEASES = 3;
-const MOST_HEADERS_TEXT = 16 * 1024;
+const MAX_LEASES = 3;
+const MAX_HEADERS_TEXT = 16 * 1024;
 /** Request headers that the log shows; the others are secrets: the signature and the caller's own. */
 const SHOWN_HEADERS = new Set([
   'content-type',
@@ -52,7 +52,7 @@ interface Sent {
 }
 
 /** Shorter values are no secrets, and taking them out would garble a response's text. */
-const LEAST_SECRET = 6;
+const MIN_SECRET = 6;
 /** What becomes of an attempt that our shutdown cut off: the receiver may have seen it, and it is made again. */
 const INTERRUPTED = {
   outcome: 'unknown',
@@ -144,7 +144,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
   /** Holds the lease while the attempt is made, though the event loop be blocked meanwhile. */
   private async make(claim: DeliveryClaim, park: () => void): Promise<void> {
     const { delivery, leaseToken: token } = claim;
-    this.leases.hold({ id: delivery.seq, token, forS: MOST_LEASES * this.config.leaseS });
+    this.leases.hold({ id: delivery.seq, token, forS: MAX_LEASES * this.config.leaseS });
     try {
       await this.attemptClaimed(claim, park);
     } finally {
@@ -433,7 +433,7 @@ function withoutSecrets(text: string, { url, headers }: Sent): string {
     .filter(([name]) => !SHOWN_HEADERS.has(name))
     .flatMap(([name, value]) => (name === 'webhook-signature' ? value.split(/[ ,]/) : [value]))
     .concat(query, ...new URLSearchParams(query).values())
-    .filter((secret) => secret.length >= LEAST_SECRET);
+    .filter((secret) => secret.length >= MIN_SECRET);
   return secrets.reduce(
     (shown, secret) =>
       shown.replaceAll(secret, '[redacted]').replaceAll(JSON.stringify(secret).slice(1, -1), '[redacted]'),
@@ -447,7 +447,7 @@ function headersText(headers: object): string {
     name === 'set-cookie' ? '[redacted]' : value,
   ]);
   const text = JSON.stringify(Object.fromEntries(kept));
-  return text.length <= MOST_HEADERS_TEXT
+  return text.length <= MAX_HEADERS_TEXT
     ? text
     : JSON.stringify({ truncated: `${text.length} characters of headers` });
 }

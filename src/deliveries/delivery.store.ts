@@ -16,7 +16,7 @@ import { type DeliveryState } from './delivery.state.js';
 const FORGIVEN_S = 5 * 86_400;
 
 /** How long a receiver that gave no answer may rest, as a share of an attempt's timeout. */
-const MOST_REST = 0.2;
+const MAX_REST = 0.2;
 /** Attempts that may wait for slow receivers besides those in flight, for each of RINGBACK_DELIVERY_CONCURRENCY: they cost a socket. */
 export const PARKED_PER_PLACE = 10;
 /** The share of them that unproven origins and silent receivers may take, over all processes: the rest is for those that begin to hang. */
@@ -191,7 +191,7 @@ export class DeliveryStore {
   private async recordAttempts(records: AttemptRecord[]): Promise<(Recorded | null)[]> {
     const rows = await this.database.query<{ seq: string; failed_for_days: boolean | null; waits: boolean }>(
       'SELECT * FROM record_attempts($1, make_interval(secs => $2), make_interval(secs => $3))',
-      [jsonRows(records.toSorted(bySeq).map(recordRow)), FORGIVEN_S, this.config.timeoutS * MOST_REST],
+      [jsonRows(records.toSorted(bySeq).map(recordRow)), FORGIVEN_S, this.config.timeoutS * MAX_REST],
     );
     // What the statement itself makes due, it doesn't see.
     if (rows.some(({ waits }) => waits) || records.some((r) => r.delayS === 0 || r.exhaustedBody !== null))

@@ -23,7 +23,7 @@ export interface OwedEvent {
 }
 
 /** A body of this size, bytes, keeps its `custom` whatever its receiver takes: it is what tells most, and costs little. (settle_operations knows it too.) */
-export const LEAST_BARE = 16_384;
+export const MIN_BARE = 16_384;
 
 /** When a delivery was made and leased at once. */
 export type Started = Pick<DeliveryClaim, 'claimedAt' | 'askedAt'> &

@@ -25,7 +25,7 @@ type AttemptResponse = Extract<AttemptResult, { kind: 'response' }>;
 const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /;
 
 /** Far beyond what is honoured, and what the log's integer column can hold: 68 years. */
-const MOST_RETRY_AFTER_S = 2 ** 31 - 1;
+const MAX_RETRY_AFTER_S = 2 ** 31 - 1;
 
 /** Judges an attempt. `now` is the moment of the response, for a `Retry-After` that is a date. */
 export function verdict(result: AttemptResult, now: Date): Verdict {
@@ -79,10 +79,10 @@ function wishOf(response: AttemptResponse): 'disable' | 'abort-message' | undefi
 
 function parseRetryAfter(header: string | undefined, now: Date): number | null {
   const text = header?.trim() ?? '';
-  if (/^\d+$/.test(text)) return Math.min(MOST_RETRY_AFTER_S, Number(text));
+  if (/^\d+$/.test(text)) return Math.min(MAX_RETRY_AFTER_S, Number(text));
   if (!HTTP_DATE.test(text)) return null;
   // asctime names no zone and means UTC.
   const at = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
   const aheadS = Math.ceil((at - now.getTime()) / 1000);
-  return Number.isNaN(at) ? null : Math.min(MOST_RETRY_AFTER_S, Math.max(0, aheadS));
+  return Number.isNaN(at) ? null : Math.min(MAX_RETRY_AFTER_S, Math.max(0, aheadS));
 }

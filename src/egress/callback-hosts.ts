@@ -4,7 +4,7 @@ import { CallbackHostStore } from './callback-host.store.js';
 import { UrlPolicy } from './url-policy.js';
 
 /** Hosts this process remembers to be known; one that it forgot costs a statement. */
-const MOST_REMEMBERED = 50_000;
+const MAX_REMEMBERED = 50_000;
 
 /**
  * Bounds how many host names an account may bring up a minute, so that nobody can have us call at door after door.
@@ -40,7 +40,7 @@ export class CallbackHosts {
 
   private remember(key: string): void {
     this.known.add(key);
-    if (this.known.size <= MOST_REMEMBERED) return;
+    if (this.known.size <= MAX_REMEMBERED) return;
     const [oldest] = this.known;
     this.known.delete(oldest!);
   }

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
  * How long one connection is used for further requests, milliseconds. Steady traffic never leaves a connection idle, so without a
  * bound it would go on to an address that DNS has long given up.
  */
-export const MOST_AGE_MS = 10_000;
+export const MAX_AGE_MS = 10_000;
 
 const BORN = new WeakMap<Duplex, number>();
 
@@ -15,6 +15,6 @@ export function born<Socket extends Duplex>(socket: Socket): Socket {
 }
 
 /** Whether a connection may carry another request; one that nobody noted may. */
-export function isYoung(socket: Duplex, mostMs = MOST_AGE_MS): boolean {
+export function isYoung(socket: Duplex, mostMs = MAX_AGE_MS): boolean {
   return performance.now() - (BORN.get(socket) ?? Infinity) < mostMs;
 }

@@ -39,7 +39,7 @@ export interface ConnectionGuardOptions extends NameResolverOptions {
   connectTimeoutMs?: number | undefined;
   /** Through which connections are made; directly unless given. */
   proxy?: EgressProxy | undefined;
-  /** How long a connection is used for further requests; `MOST_AGE_MS` unless given. */
+  /** How long a connection is used for further requests; `MAX_AGE_MS` unless given. */
   mostAgeMs?: number | undefined;
 }
 

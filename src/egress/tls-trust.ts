@@ -1,7 +1,7 @@
 import { createSecureContext, getCACertificates, rootCertificates, type SecureContext } from 'node:tls';
 
 /** Contexts that are remembered: parsing all authorities anew for each connection would cost more than the handshake. */
-const MOST_CONTEXTS = 200;
+const MAX_CONTEXTS = 200;
 
 /** What a connection shows of this side, where it shows something. */
 interface Shown {
@@ -32,7 +32,7 @@ export class TlsTrust {
       ...(cert === undefined ? {} : { cert: cert as string, key: key as string }),
     });
     this.contexts.set(cert, context);
-    if (this.contexts.size > MOST_CONTEXTS) this.contexts.delete(this.contexts.keys().next().value);
+    if (this.contexts.size > MAX_CONTEXTS) this.contexts.delete(this.contexts.keys().next().value);
     return context;
   }
 }

@@ -25,7 +25,7 @@ export type UrlVerdict =
 export const MAX_URL_LENGTH = 2048;
 
 /** Accepted URLs that are remembered: some MB at the most. */
-const MOST_KNOWN = 1_000;
+const MAX_KNOWN = 1_000;
 
 const OPERATORS_REMEDY = 'have the operator name it in RINGBACK_ALLOWED_HOSTS';
 
@@ -68,7 +68,7 @@ export class UrlPolicy {
     if (known !== undefined) return known;
     const verdict = this.judge(text);
     if (!verdict.accepted) return verdict;
-    if (this.accepted.size >= MOST_KNOWN) this.accepted.clear();
+    if (this.accepted.size >= MAX_KNOWN) this.accepted.clear();
     this.accepted.set(text, verdict);
     return verdict;
   }

@@ -28,10 +28,10 @@ import type { RecoveryScope } from './recovery.store.js';
 export type { ShownCertificate };
 
 /** Public keys that this process remembers, which anybody may ask for, and for how long. */
-const MOST_PUBLIC_KEYS = 10_000;
+const MAX_PUBLIC_KEYS = 10_000;
 const PUBLIC_KEY_MS = 60_000;
 /** Endpoints one account may have. */
-const MOST_ENDPOINTS = 50;
+const MAX_ENDPOINTS = 50;
 
 /** An endpoint as a caller describes it. */
 export interface EndpointDescription {
@@ -75,13 +75,13 @@ export class EndpointsService {
   ): Promise<{ endpoint: EndpointEntity; secret: string }> {
     const id = randomId('ep_');
     const settings = await this.settings(accountId, id, description, null);
-    const endpoint = await this.store.create(accountId, id, settings, MOST_ENDPOINTS, async (tx) => {
+    const endpoint = await this.store.create(accountId, id, settings, MAX_ENDPOINTS, async (tx) => {
       await this.signing.ensure(accountId, id, tx);
       if (settings.signatureProfile === 'standard+ed25519')
         await this.signing.ensureKeyPair(accountId, id, tx);
     });
     if (!endpoint) {
-      const message = `an account has at most ${MOST_ENDPOINTS} endpoints: delete one that is no longer used`;
+      const message = `an account has at most ${MAX_ENDPOINTS} endpoints: delete one that is no longer used`;
       throw new EndpointRefusedError('too-many-endpoints', [{ path: 'url', message }]);
     }
     return { endpoint, secret: await this.secret(accountId, id) };
@@ -143,7 +143,7 @@ export class EndpointsService {
     const privateKey = await this.signing.keyPairOf(id);
     if (privateKey === null) return null;
     const key = publicKeyOf(privateKey);
-    if (this.publicKeys.size >= MOST_PUBLIC_KEYS) this.publicKeys.clear();
+    if (this.publicKeys.size >= MAX_PUBLIC_KEYS) this.publicKeys.clear();
     this.publicKeys.set(id, { key, until: performance.now() + PUBLIC_KEY_MS });
     return key;
   }

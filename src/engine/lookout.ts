@@ -2,7 +2,7 @@ import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@
 import { Database } from '../database/database.js';
 
 /** Between looks at the least, milliseconds. */
-const LEAST_MS = 10;
+const MIN_MS = 10;
 
 /** A loop that is looked out for. */
 export interface LookedOutFor {
@@ -54,7 +54,7 @@ export class Lookout implements OnApplicationBootstrap, OnModuleDestroy {
     const jitter = 0.75 + Math.random() / 2;
     const waits = [...this.loops.keys()].map((loop) => loop.pollMs * jitter - this.unseenMs(loop));
     const look = (): void => void (this.looking = this.look().finally(() => this.soon()));
-    this.timer = setTimeout(look, Math.max(LEAST_MS, Math.min(...waits)));
+    this.timer = setTimeout(look, Math.max(MIN_MS, Math.min(...waits)));
   }
 
   /** For all whose time is half over: they share the statement. */

@@ -13,7 +13,7 @@ type AnyFactory = BackendFactory<any, any>;
 /** How long a worker that couldn't ask its queue waits before it asks again, ms: by how often it has failed in a row. */
 const PAUSES_MS = [250, 500, 750];
 /** A worker looks at an idle queue at least so often, seconds: behind some poolers nobody hears of a new job. */
-const MOST_BLOCKED_S = 5;
+const MAX_BLOCKED_S = 5;
 
 /** BullMQ's PostgreSQL backend, of queues and workers that outlive whatever becomes of their connections. */
 export function postgresBackend(pool: pg.Pool, suffix: string): AnyFactory {
@@ -58,7 +58,7 @@ class PatientBackend extends PostgresQueueBackend {
   }
 
   override get maximumBlockTimeout(): number {
-    return MOST_BLOCKED_S;
+    return MAX_BLOCKED_S;
   }
 
   /** Two statements of a worker that finds no job, and an idle one does nothing else. */

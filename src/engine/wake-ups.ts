@@ -17,9 +17,9 @@ type Message = { readonly from: string } & Partial<Record<Topic, readonly string
 /** Least time between two messages of a process that tell of more than history: what is told meanwhile shares the next one. */
 const GAP_MS = 10;
 /** Ids one message carries at the most: PostgreSQL takes 8,000 bytes, and an id has at most 19 digits. */
-const MOST_IDS = 300;
+const MAX_IDS = 300;
 /** Ids that may wait for a message; beyond it, others find out by their own looks at the rows. */
-const MOST_PENDING = 10_000;
+const MAX_PENDING = 10_000;
 const RECONNECT_MS = 1_000;
 
 /**
@@ -63,7 +63,7 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
   /** Tells other processes, soon and at best; costs the caller nothing. */
   tell(topic: Topic, id: string): void {
     // History, of which there is most, never keeps an end from being told.
-    const most = topic === 'history' ? MOST_PENDING : 2 * MOST_PENDING;
+    const most = topic === 'history' ? MAX_PENDING : 2 * MAX_PENDING;
     if (this.stopped || this.pending.size >= most) return;
     this.pending.set(`${topic} ${id}`, [topic, id]);
     this.sending ??= this.send();
@@ -80,7 +80,7 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
   private async send(): Promise<void> {
     await new Promise(setImmediate);
     while (this.pending.size > 0 && !this.stopped) {
-      const batch = [...this.pending].slice(0, MOST_IDS);
+      const batch = [...this.pending].slice(0, MAX_IDS);
       for (const [key] of batch) this.pending.delete(key);
       const ids = (topic: Topic): string[] =>
         batch.filter(([, [of]]) => of === topic).map(([, [, id]]) => id);

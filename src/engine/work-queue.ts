@@ -11,9 +11,9 @@ export type HintJob = readonly Hint[];
 /** How long telling the queue may take; a hint that didn't make it is sent again by the dispatcher. */
 const SEND_MS = 500;
 /** Jobs that are added one by one at the most, where that is cheaper. */
-const MOST_SINGLE_ADDS = 8;
+const MAX_SINGLE_ADDS = 8;
 /** Jobs that may wait in the queue before the dispatcher pauses: the backlog stays in PostgreSQL. */
-const MOST_WAITING_JOBS = 200;
+const MAX_WAITING_JOBS = 200;
 /** How often they are counted at the most, and how long a count tells that there are none. */
 const COUNT_MS = 250;
 const FRESH_MS = 1_000;
@@ -55,7 +55,7 @@ export abstract class WorkQueue implements OnApplicationShutdown {
     if (this.counted.waiting === null) await counting;
     const { waiting, at } = this.counted;
     if (waiting === null) return 'away';
-    if (waiting >= MOST_WAITING_JOBS) return 'full';
+    if (waiting >= MAX_WAITING_JOBS) return 'full';
     return waiting === 0 && performance.now() - at < FRESH_MS ? 'empty' : 'busy';
   }
 
@@ -63,7 +63,7 @@ export abstract class WorkQueue implements OnApplicationShutdown {
   get isOpen(): boolean {
     const { waiting, at } = this.counted;
     if (performance.now() - at > FRESH_MS) void this.count();
-    return waiting !== null && waiting < MOST_WAITING_JOBS;
+    return waiting !== null && waiting < MAX_WAITING_JOBS;
   }
 
   /** Sends hints in order, in as few jobs as the backend likes best; false where that failed or took too long, never rejects. */
@@ -92,7 +92,7 @@ export abstract class WorkQueue implements OnApplicationShutdown {
 
   /** On PostgreSQL BullMQ's bulk add makes temporary tables each time: a few single adds cost less than half. */
   private async adding(jobs: readonly Parameters<Queue['addBulk']>[0][number][]): Promise<void> {
-    const single = this.backend.kind === 'postgresql' && jobs.length <= MOST_SINGLE_ADDS;
+    const single = this.backend.kind === 'postgresql' && jobs.length <= MAX_SINGLE_ADDS;
     if (!single) await this.queue.addBulk([...jobs]);
     // One after the other, so that they are taken in this order.
     else for (const { name, data, opts } of jobs) await this.queue.add(name, data, opts);

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { FileEntity } from '../files/file.entity.js';
 import type { FilesService } from '../files/files.service.js';
 import type { Quotas } from '../operations/accept/quotas.js';
-import { MOST_UPLOAD_BYTES, rawContentType } from '../http/body-parsers.js';
+import { MAX_UPLOAD_BYTES, rawContentType } from '../http/body-parsers.js';
 import { Problem } from '../http/problem.js';
 
 /** What an upload needs. */
@@ -22,7 +22,7 @@ export async function storeUpload(
   const { stream, ...about } = await incomingFile(request, name);
   const announced = Number(request.headers['content-length'] ?? 0);
   try {
-    const file = await quotas.file(accountId, announced, MOST_UPLOAD_BYTES, (mostBytes) =>
+    const file = await quotas.file(accountId, announced, MAX_UPLOAD_BYTES, (mostBytes) =>
       files.save(stream, { accountId, ...about, mostBytes }),
     );
     return (await files.find(accountId, file.id))!;

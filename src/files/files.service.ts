@@ -12,7 +12,7 @@ import { FileStore, type Keep, type NewFile } from './file.store.js';
 import { StorageUnavailableError } from './storage-errors.js';
 
 /** Files deleted at once; on a store elsewhere each is a request. */
-const MOST_DELETIONS = 16;
+const MAX_DELETIONS = 16;
 
 /** An id; without its prefix it is a token of the trm face. */
 const ID = /^(?:file_)?([0-9a-f]{32})$/;
@@ -142,11 +142,11 @@ export class FilesService {
 
   /** False when it stopped before the end: a storage that is away would only keep us waiting. One file holds up no others. */
   private async delete(ids: readonly string[]): Promise<boolean> {
-    const limit = pLimit(MOST_DELETIONS);
+    const limit = pLimit(MAX_DELETIONS);
     const removed: string[] = [];
     const faults: unknown[] = [];
     const remove = async (id: string): Promise<void> => {
-      if (faults.length >= MOST_DELETIONS) return;
+      if (faults.length >= MAX_DELETIONS) return;
       await this.storage.remove(id).then(
         () => removed.push(id),
         (error: unknown) => faults.push(error),
@@ -156,7 +156,7 @@ export class FilesService {
     if (faults.length > 0)
       this.logger.warn(`files could not be deleted, and are tried again: ${reasonOf(faults[0])}`);
     if (removed.length > 0) await this.store.forget(removed);
-    return faults.length < MOST_DELETIONS;
+    return faults.length < MAX_DELETIONS;
   }
 
   private keep({ operationId, expiresAt }: FileDescription): Keep {

@@ -21,7 +21,7 @@ const CONNECT_MS = 3_000;
 /** A connection on which nothing moves for so long is given up. */
 const SILENT_MS = 10_000;
 /** Each file that is being read holds one: slow readers must not keep others from reading and writing. */
-const MOST_CONNECTIONS = 1_000;
+const MAX_CONNECTIONS = 1_000;
 /** How long an answer of the health check holds, and how long it may take. */
 const FRESH_MS = 5_000;
 const CHECK_MS = 1_500;
@@ -155,7 +155,7 @@ export class S3FileStorage extends FileStorage implements OnApplicationShutdown 
 
 /** Credentials are not among them: the SDK's own chain finds those. */
 function settings(endpoint: string | undefined, silentMs: number): S3ClientConfig {
-  const connections = { maxSockets: MOST_CONNECTIONS };
+  const connections = { maxSockets: MAX_CONNECTIONS };
   return {
     maxAttempts: TRIES,
     requestHandler: {

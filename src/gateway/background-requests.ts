@@ -5,7 +5,7 @@ import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import type { FieldError } from '../config/validation.js';
 import { FilesService, FileTooLargeError } from '../files/files.service.js';
-import { MOST_UPLOAD_BYTES } from '../http/body-parsers.js';
+import { MAX_UPLOAD_BYTES } from '../http/body-parsers.js';
 import { checkText } from '../http/json-shape.js';
 import { Problem } from '../http/problem.js';
 import { OperationRefusedError, QuotaExceededError } from '../operations/operation.errors.js';
@@ -45,8 +45,8 @@ export class BackgroundRequests {
       { method, target, headers: request.headers, address: request.socket.remoteAddress },
       'operations:write',
     );
-    if (Number(request.headers['content-length'] ?? 0) > MOST_UPLOAD_BYTES)
-      throw new FileTooLargeError(MOST_UPLOAD_BYTES);
+    if (Number(request.headers['content-length'] ?? 0) > MAX_UPLOAD_BYTES)
+      throw new FileTooLargeError(MAX_UPLOAD_BYTES);
     ready();
     const { stream, tries } = batch ? await batchOf(request) : { stream: request, tries: triesOf(method) };
     const sealing = this.inputs.bodySealing(batch);
@@ -104,7 +104,7 @@ export class BackgroundRequests {
       expiresAt: new Date(Date.now() + keptS * 1000),
     };
     let counted: Counting | undefined;
-    const { id, size } = await this.quotas.file(accountId, announced, MOST_UPLOAD_BYTES, (mostBytes) => {
+    const { id, size } = await this.quotas.file(accountId, announced, MAX_UPLOAD_BYTES, (mostBytes) => {
       if (sealing === null) return this.files.save(stream, { ...described, mostBytes });
       // What was announced is counted: sealed, it is somewhat longer.
       counted = new Counting(mostBytes).from(stream).into(sealing);
@@ -175,7 +175,7 @@ async function* capped(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let size = 0;
   for await (const chunk of source) {
     size += chunk.length;
-    if (size > MOST_UPLOAD_BYTES) throw new FileTooLargeError(MOST_UPLOAD_BYTES);
+    if (size > MAX_UPLOAD_BYTES) throw new FileTooLargeError(MAX_UPLOAD_BYTES);
     yield chunk;
   }
 }

@@ -12,10 +12,10 @@ export interface BatchItem {
 }
 
 /** How many requests a batch may have. */
-export const MOST_ITEMS = 500;
+export const MAX_ITEMS = 500;
 /** What a batch may have besides: parsed, nesting and many small values take many times their bytes of memory. */
-const MOST_DEPTH = 32;
-const MOST_VALUES = 1_000_000;
+const MAX_DEPTH = 32;
+const MAX_VALUES = 1_000_000;
 const KNOWN_METHODS = new Set(METHODS.filter((method) => method !== 'CONNECT'));
 
 /** Whether the text of a batch may be parsed; null when it may. It needn't be JSON: the parser tells that. */
@@ -30,13 +30,13 @@ export function checkBatchText(text: Buffer): FieldError | null {
     else if (char === CHARS.comma) values++;
     else if (char === CHARS.openArray || char === CHARS.openObject) depth++;
     else if (char === CHARS.closeArray || char === CHARS.closeObject) depth--;
-    if (depth > MOST_DEPTH)
+    if (depth > MAX_DEPTH)
       return {
         path: 'body',
-        message: `is nested deeper than ${MOST_DEPTH} levels: give that body as a string`,
+        message: `is nested deeper than ${MAX_DEPTH} levels: give that body as a string`,
       };
-    if (values > MOST_VALUES)
-      return { path: 'body', message: `has more than ${MOST_VALUES} values: give bodies as strings` };
+    if (values > MAX_VALUES)
+      return { path: 'body', message: `has more than ${MAX_VALUES} values: give bodies as strings` };
   }
   return null;
 }
@@ -55,8 +55,8 @@ const CHARS = {
 export function checkBatch(body: unknown): FieldError[] {
   if (!Array.isArray(body))
     return [{ path: 'body', message: 'must be an array of requests; bgrs=no passes it to the upstream' }];
-  if (body.length > MOST_ITEMS)
-    return [{ path: 'body', message: `has ${body.length} requests: at most ${MOST_ITEMS} are taken` }];
+  if (body.length > MAX_ITEMS)
+    return [{ path: 'body', message: `has ${body.length} requests: at most ${MAX_ITEMS} are taken` }];
   return body.flatMap((item: unknown, index) => {
     const fault = faultOf(item);
     return fault ? [{ path: `body.${index}${fault.path}`, message: fault.message }] : [];

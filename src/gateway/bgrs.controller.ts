@@ -19,8 +19,8 @@ import { GatewayCredentials } from './gateway-credentials.js';
 import { isProgressToken, type UpstreamInput, UpstreamInputs } from './upstream-input.js';
 
 /** Room for three runs of the largest batch, so that whoever doesn't page sees `done` too. */
-const MOST_DETAILS = 5_000;
-const MOST_TEXT = 4_000;
+const MAX_DETAILS = 5_000;
+const MAX_TEXT = 4_000;
 
 /** What the bgrs face answers about requests in the background. */
 @ApiExcludeController()
@@ -58,8 +58,8 @@ export class BgrsController {
     @Req() request: FastifyRequest,
   ) {
     const { operation } = await this.readable(rid, request);
-    const most = wholeNumber('limit', limit, MOST_DETAILS);
-    if (most < 1 || most > MOST_DETAILS) throw invalid('limit', `must be from 1 to ${MOST_DETAILS}`);
+    const most = wholeNumber('limit', limit, MAX_DETAILS);
+    if (most < 1 || most > MAX_DETAILS) throw invalid('limit', `must be from 1 to ${MAX_DETAILS}`);
     const first = wholeNumber('after', after, 0);
     const { requestId } = operation;
     const entries = isYes('verbose', verbose)
@@ -125,11 +125,8 @@ export class BgrsController {
     >;
     if (typeof progress !== 'number' || !(progress >= 0 && progress <= 100))
       throw invalid('progress', 'must be a number from 0 to 100');
-    if (
-      text !== undefined &&
-      (typeof text !== 'string' || text.length > MOST_TEXT || text.includes('\u0000'))
-    )
-      throw invalid('text', `must be a string of at most ${MOST_TEXT} characters without NUL`);
+    if (text !== undefined && (typeof text !== 'string' || text.length > MAX_TEXT || text.includes('\u0000')))
+      throw invalid('text', `must be a string of at most ${MAX_TEXT} characters without NUL`);
     const told = await this.history.recordFromOutside(operation.requestId, {
       // A batch's own count says how far it is: one of its requests can't.
       percent: input.batch ? null : progress,

@@ -32,7 +32,7 @@ export interface UpstreamRequest extends Omit<UpstreamHead, 'hasBody'> {
 const IDLE_MS = 4_000;
 /** Methods of which no body is expected, so that its absence needn't be told (RFC 9110, 8.6). */
 const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
-const MOST_SOCKETS = 256;
+const MAX_SOCKETS = 256;
 /** How long one address of several may take to connect before the next is tried; milliseconds. */
 const ADDRESS_MS = 2_500;
 /** How long a connection is silent until it is asked whether the other side is still there; milliseconds. */
@@ -49,7 +49,7 @@ export class UpstreamClient {
   private readonly fresh: http.Agent;
 
   /** `maxSockets`: of requests that may use a kept connection; those beyond wait. */
-  constructor(origin: string, { maxSockets = MOST_SOCKETS }: { maxSockets?: number } = {}) {
+  constructor(origin: string, { maxSockets = MAX_SOCKETS }: { maxSockets?: number } = {}) {
     this.url = new URL(origin);
     this.transport = this.url.protocol === 'https:' ? https : http;
     this.kept = this.agent({ keepAlive: true, timeout: IDLE_MS, maxSockets, maxFreeSockets: 64 });

@@ -28,8 +28,8 @@ export const UPSTREAM_REQUEST = 'bgrs.request';
 /** Requests of one batch that are under way at once. */
 const AT_ONCE = 8;
 /** The largest body of one answer in a batch, and of all together, bytes. */
-const MOST_ITEM = 8 * 1024 * 1024;
-const MOST_BATCH = 64 * 1024 * 1024;
+const MAX_ITEM = 8 * 1024 * 1024;
+const MAX_BATCH = 64 * 1024 * 1024;
 /** Response headers without which the kept bytes would mean something else. */
 const KEPT_HEADERS = [
   'content-type',
@@ -121,7 +121,7 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
     ) as BatchItem[];
     const limit = pLimit(AT_ONCE);
     let ended = 0;
-    let room = MOST_BATCH;
+    let room = MAX_BATCH;
     const answers = await Promise.all(
       items.map((item) =>
         limit(async () => {
@@ -166,7 +166,7 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
         let size = 0;
         for await (const chunk of response as AsyncIterable<Buffer>) {
           size += chunk.length;
-          if (size > MOST_ITEM) return { status: 502, body: 'the answer is larger than 8 MiB' };
+          if (size > MAX_ITEM) return { status: 502, body: 'the answer is larger than 8 MiB' };
           chunks.push(chunk);
         }
         return { status: response.statusCode!, body: Buffer.concat(chunks).toString() };

@@ -15,9 +15,9 @@ import { Resealing } from './resealing.js';
 
 /** Rows one statement takes at the most: short commits, that no other waits for. */
 const MOST = 500;
-const MOST_ENTRIES = 10_000;
+const MAX_ENTRIES = 10_000;
 /** Numbers of records that are booked off in one commit. */
-const MOST_NUMBERS = 100_000;
+const MAX_NUMBERS = 100_000;
 
 /** Deletes what has expired, and seals anew what an older key sealed. Every step is a commit of its own, after which another process could go on. */
 @Injectable()
@@ -72,9 +72,9 @@ export class Housekeeping implements Follower {
       files: await this.all(MOST, until, (most) => this.files.sweep(most)),
       keys: await this.all(MOST, until, (most) => this.store.dropKeys(most)),
     };
-    await this.all(MOST_ENTRIES, until, (most) => this.ledger.addUp(most));
-    await this.all(MOST_ENTRIES, until, (most) => this.store.dropReceivers(most));
-    await this.all(MOST_ENTRIES, until, (most) => this.store.dropAudit(most));
+    await this.all(MAX_ENTRIES, until, (most) => this.ledger.addUp(most));
+    await this.all(MAX_ENTRIES, until, (most) => this.store.dropReceivers(most));
+    await this.all(MAX_ENTRIES, until, (most) => this.store.dropAudit(most));
     await this.all(MOST, until, (most) => this.resealing.sweep(most));
     await this.store.dropSmall();
     const tables = await this.dropOld(until);
@@ -90,7 +90,7 @@ export class Housekeeping implements Follower {
     try {
       await this.partitions.rotate();
       await this.partitions.retire();
-      await this.all(MOST_NUMBERS, until, (most) => this.partitions.bookOff(most));
+      await this.all(MAX_NUMBERS, until, (most) => this.partitions.bookOff(most));
       return await this.partitions.drop(until);
     } catch (error) {
       const cause = error instanceof DatabaseUnavailableError ? error.cause : error;

@@ -3,7 +3,7 @@ import { HousekeepingConfig } from '../config/config.js';
 import { Database, type Queryable } from '../database/database.js';
 
 /** A partition gives numbers for a third of the history's time, and for 30 days at the most: so much longer some records are kept. */
-const MOST_AGE_S = 30 * 86_400;
+const MAX_AGE_S = 30 * 86_400;
 /** In this order: what shows an operation or a delivery is gone before what tells how it ended. */
 const TABLES = ['operation', 'delivery', 'operation_end', 'delivery_end', 'history_entry', 'attempt'];
 /**
@@ -34,7 +34,7 @@ export class PartitionStore {
 
   async rotate(): Promise<void> {
     await this.database.query('SELECT rotate_partitions(make_interval(secs => $1))', [
-      Math.min(this.config.historyS / 3, MOST_AGE_S),
+      Math.min(this.config.historyS / 3, MAX_AGE_S),
     ]);
   }
 

@@ -7,12 +7,12 @@ import { Problem, sendProblem } from './problem.js';
 import { type BodyKind, bodyKindOf } from './takes-body.js';
 
 /** The largest upload, bytes. */
-export const MOST_UPLOAD_BYTES = 64 * 1024 * 1024;
+export const MAX_UPLOAD_BYTES = 64 * 1024 * 1024;
 /** The largest JSON body, bytes. */
-export const MOST_BODY_BYTES = 1024 * 1024;
+export const MAX_BODY_BYTES = 1024 * 1024;
 
 /** The largest body of a request whose credential is in it, or in its URL, bytes; a text of 4,000 characters fits in. */
-const MOST_UNKNOWN_BYTES: Partial<Record<BodyKind, number>> = { login: 16 * 1024, report: 32 * 1024 };
+const MAX_UNKNOWN_BYTES: Partial<Record<BodyKind, number>> = { login: 16 * 1024, report: 32 * 1024 };
 
 /** How long a body other than an upload may take to arrive. */
 const BODY_MS = 30_000;
@@ -29,11 +29,11 @@ const rawTypes = new WeakMap<object, string>();
 /** JSON everywhere, streams where files are uploaded, 415 for the rest. */
 export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
   await app.register(multipart, {
-    limits: { files: 1, fields: 20, fileSize: MOST_UPLOAD_BYTES + 1 },
+    limits: { files: 1, fields: 20, fileSize: MAX_UPLOAD_BYTES + 1 },
     throwFileSizeLimit: false,
   });
   app.addHook('onRoute', (route) => {
-    const most = MOST_UNKNOWN_BYTES[(route.config as { takes?: BodyKind } | undefined)?.takes ?? 'upload'];
+    const most = MAX_UNKNOWN_BYTES[(route.config as { takes?: BodyKind } | undefined)?.takes ?? 'upload'];
     if (most !== undefined) route.bodyLimit = most;
   });
   app.addHook('onRequest', (request, _reply, done) => {

@@ -7,7 +7,7 @@ import { lingeringClose, writeProblem } from './hanging-up.js';
 import { Problem } from './problem.js';
 
 /** Refused connections that are answered at once; the others are closed without a word. */
-const MOST_ANSWERED = 100;
+const MAX_ANSWERED = 100;
 /** How long a refused connection may take to say anything; milliseconds. */
 const SILENT_MS = 1_000;
 /** What a log says of refusals, it says no more often; milliseconds. */
@@ -54,7 +54,7 @@ export class ConnectionCaps {
   private refuse(socket: Socket, problem: Problem): void {
     this.log(problem);
     socket.on('error', () => undefined);
-    if (this.answered >= MOST_ANSWERED) {
+    if (this.answered >= MAX_ANSWERED) {
       socket.destroy();
       return;
     }

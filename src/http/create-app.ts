@@ -7,7 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import helmet from 'helmet';
 import { HttpConfig } from '../config/config.js';
 import { admitFirst } from './admission.js';
-import { MOST_BODY_BYTES, registerBodyParsers } from './body-parsers.js';
+import { MAX_BODY_BYTES, registerBodyParsers } from './body-parsers.js';
 import { refuseConnection } from './client-error.js';
 import { closeUnread, guardAnswers, guardListener, LISTENER } from './listener.js';
 import { serveOpenApi } from './openapi.js';
@@ -25,7 +25,7 @@ export async function createApp(
   logger: LoggerService | false | undefined,
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
-    bodyLimit: MOST_BODY_BYTES,
+    bodyLimit: MAX_BODY_BYTES,
     requestTimeout: LISTENER.requestTimeout,
     keepAliveTimeout: LISTENER.keepAliveTimeout,
     // A caller that holds a connection open must not keep the process from ending.

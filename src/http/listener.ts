@@ -111,7 +111,7 @@ export function refuse(
 }
 
 /** What fits into the buffers of a connection whose other side reads nothing. */
-const MOST_BUFFERED = 16 * 1024;
+const MAX_BUFFERED = 16 * 1024;
 
 /** Closes connections behind errors to bodies that nobody will read, and those whose caller doesn't take its answer. */
 export function guardAnswers(app: FastifyInstance, { answerIdleS }: HttpConfig): void {
@@ -129,7 +129,7 @@ export function closeUnread(reply: FastifyReply): void {
 
 /** Whether an answer could wait for ever for a caller that doesn't take it. A stream of events may be silent for longer. */
 function mayHang(reply: FastifyReply, payload: unknown): boolean {
-  if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload.length > MOST_BUFFERED;
+  if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload.length > MAX_BUFFERED;
   return (
     payload instanceof Readable && !String(reply.getHeader('content-type')).startsWith('text/event-stream')
   );

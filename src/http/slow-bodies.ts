@@ -6,7 +6,7 @@ import { Problem } from './problem.js';
 
 /** How often bodies are looked at, at most and at least; milliseconds. */
 const LOOK_MS = 1_000;
-const LEAST_LOOK_MS = 20;
+const MIN_LOOK_MS = 20;
 const LOOKS_PER_LIMIT = 10;
 
 /** A body on its way. Only looks that found us waiting for the caller are counted. */
@@ -29,7 +29,7 @@ export class SlowBodies {
 
   constructor(private readonly limits: Pick<HttpConfig, 'bodyIdleS' | 'bodyMinRate' | 'bodyRateWindowS'>) {
     const shortestMs = Math.min(limits.bodyIdleS, limits.bodyRateWindowS) * 1000;
-    this.everyMs = Math.max(LEAST_LOOK_MS, Math.min(LOOK_MS, shortestMs / LOOKS_PER_LIMIT));
+    this.everyMs = Math.max(MIN_LOOK_MS, Math.min(LOOK_MS, shortestMs / LOOKS_PER_LIMIT));
   }
 
   /** Looks at the body of this request until it is complete. */

@@ -11,7 +11,7 @@ const FRESH_MS = 5_000;
 /** A reading that took longer serves for so many times that: it takes at most a twentieth of one connection's time. */
 const FRESH_TIMES = 20;
 /** More operation types than this share the label `other`: what a scrape costs stays bounded. */
-const MOST_TYPES = 100;
+const MAX_TYPES = 100;
 const SECONDS = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200];
 
 /** Metrics in Prometheus' text format: of the whole installation where they come from the ledger, else of this process. */
@@ -173,7 +173,7 @@ export class MetricsService implements OnApplicationBootstrap, OnApplicationShut
   private readonly grouped = (size: unknown): void => this.batches.observe(size as number);
 
   private typeLabel(type: string): string {
-    if (this.types.size < MOST_TYPES) this.types.add(type);
+    if (this.types.size < MAX_TYPES) this.types.add(type);
     return this.types.has(type) ? type : 'other';
   }
 

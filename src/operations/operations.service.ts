@@ -74,9 +74,9 @@ export interface Accepted {
 /** How far `run_at` may lie back: who says "now" says it a little before it arrives. */
 const RUN_AT_SLACK_MS = 1_000;
 /** A year, whichever it is. */
-const MOST_AHEAD_DAYS = 366;
+const MAX_AHEAD_DAYS = 366;
 /** How long a cancel's answer is held at the most: proxies often cut off what is silent for 30 s. */
-const MOST_HELD_MS = 25_000;
+const MAX_HELD_MS = 25_000;
 /** How long an answer that tells an end may take to go out, before the callback goes out as well. */
 const ANSWER_MS = 5_000;
 /** How long a cancel waits for another one that ends the operation at the same time, before it tries to itself. */
@@ -236,7 +236,7 @@ export class OperationsService {
    */
   async cancel(accountId: string, rid: string, held?: AbortSignal): Promise<OperationView> {
     const askedAt = performance.now();
-    const answerBy = held ? askedAt + MOST_HELD_MS : Infinity;
+    const answerBy = held ? askedAt + MAX_HELD_MS : Infinity;
     const graceOver = Math.min(askedAt + this.config.cancelGraceS * 1000, answerBy);
     let patient: boolean | undefined;
     for (let asked = false; ;) {
@@ -435,8 +435,8 @@ export class OperationsService {
     }
     const ahead = runAt === null ? 0 : runAt.getTime() - Date.now();
     if (ahead < -RUN_AT_SLACK_MS) errors.push({ path: 'run_at', message: 'must not be in the past' });
-    if (ahead > MOST_AHEAD_DAYS * 86_400_000)
-      errors.push({ path: 'run_at', message: `must be at most ${MOST_AHEAD_DAYS} days ahead` });
+    if (ahead > MAX_AHEAD_DAYS * 86_400_000)
+      errors.push({ path: 'run_at', message: `must be at most ${MAX_AHEAD_DAYS} days ahead` });
     return errors;
   }
 

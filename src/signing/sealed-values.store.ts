@@ -4,7 +4,7 @@ import { SecretBox, SecretBoxError } from './secret-box.js';
 import { SEALED_COLUMNS, type SealedColumn } from './sealed-columns.js';
 
 /** A step takes rows until it has so many bytes: a sealed body has up to 1.4 million. */
-const MOST_BYTES = 16 * 1024 * 1024;
+const MAX_BYTES = 16 * 1024 * 1024;
 
 interface StaleRow {
   readonly key: string;
@@ -78,7 +78,7 @@ export class SealedValues {
          json_agg(json_build_object('key', key::text, 'account', account, 'row', row, 'sealed', sealed))
            FILTER (WHERE split_part(sealed, '.', 2) <> $3), '[]') AS rows
        FROM judged`,
-      [reached, most, this.box.firstKeyId, MOST_BYTES],
+      [reached, most, this.box.firstKeyId, MAX_BYTES],
     );
     return found!;
   }

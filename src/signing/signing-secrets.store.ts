@@ -5,11 +5,11 @@ import { SecretBox } from './secret-box.js';
 import { newSigningKeyPair, newSigningSecret } from './signature.js';
 
 /** Old secrets that may co-sign at once. */
-const MOST_OLD = 10;
+const MAX_OLD = 10;
 /** The current one has no end, and of the others none ends after a newer one. */
 const NEWEST_FIRST = 'ORDER BY expires_at DESC NULLS FIRST, created_at DESC';
 const CACHE_MS = 5_000;
-const MOST_CACHED = 10_000;
+const MAX_CACHED = 10_000;
 
 interface SecretRow {
   id: string;
@@ -49,7 +49,7 @@ export class SigningSecrets {
     const owner = endpointId ?? accountId;
     const cached = this.cache.get(owner);
     if (cached && cached.until > performance.now()) return cached.keys;
-    if (this.cache.size >= MOST_CACHED) this.cache.clear();
+    if (this.cache.size >= MAX_CACHED) this.cache.clear();
     const keys = this.load(accountId, endpointId);
     this.cache.set(owner, { until: performance.now() + CACHE_MS, keys });
     keys.catch(() => this.cache.delete(owner));
@@ -127,7 +127,7 @@ export class SigningSecrets {
            AND (expires_at <= now() OR id NOT IN (
              SELECT id FROM signing_secret WHERE account_id = $1 AND endpoint_id IS NOT DISTINCT FROM $2 AND kind = 'hmac'
              ORDER BY expires_at DESC, created_at DESC LIMIT $3))`,
-        [accountId, endpointId, MOST_OLD],
+        [accountId, endpointId, MAX_OLD],
       );
       await this.insert(tx, accountId, endpointId, 'hmac', secret);
     });

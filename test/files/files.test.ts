@@ -12,7 +12,7 @@ import { App } from '../support/app.js';
 import type { Client } from '../support/client.js';
 import { UpstreamApi } from '../support/upstream.js';
 
-const MOST_BYTES = 64 * 1024 * 1024;
+const MAX_BYTES = 64 * 1024 * 1024;
 const CHUNK = Buffer.alloc(1024 * 1024, 'x');
 
 let app: App;
@@ -353,7 +353,7 @@ describe('An upload over 64 MiB', () => {
 
   it('is told from one of exactly 64 MiB', async () => {
     const { status, body } = await stream(64, 0, { length: false });
-    expect([status, body.size]).toEqual([201, MOST_BYTES]);
+    expect([status, body.size]).toEqual([201, MAX_BYTES]);
     expect((await app.client.request('DELETE', `/v1/files/${body.id}`)).status).toBe(204);
   });
 });

@@ -1,4 +1,4 @@
-import { LEAST_BARE } from '../../deliveries/owed.js';
+import { MIN_BARE } from '../../deliveries/owed.js';
 import type { DeliveryState } from '../../deliveries/delivery.state.js';
 import type { HistoryEntryEntity, OperationEntity } from '../../operations/operation.entity.js';
 import type { Bodies } from '../../operations/end/callback-presenters.js';
@@ -133,7 +133,7 @@ export function nativeCallbackBodies(
   if (data.result === null && data.custom === null) return { whole };
   const thin = data.result === null ? whole : body(noResult);
   // What is small is never left out, so it needn't be serialised without it.
-  const isSmall = data.custom === null || Buffer.byteLength(thin) <= LEAST_BARE;
+  const isSmall = data.custom === null || Buffer.byteLength(thin) <= MIN_BARE;
   return { whole, thin, bare: isSmall ? undefined : body({ ...noResult, ...noCustom }) };
 }
 

@@ -6,7 +6,7 @@ export interface Preferences {
   readonly respondAsync: boolean;
 }
 
-const MOST_WAIT_S = 60;
+const MAX_WAIT_S = 60;
 
 /** Reads a `Prefer` header; what isn't known or isn't well-formed is ignored, as the RFC wants. */
 export function preferences(header: string | undefined): Preferences {
@@ -20,7 +20,7 @@ export function preferences(header: string | undefined): Preferences {
     if (name.toLowerCase() === 'respond-async') respondAsync = true;
     const seconds = /^"?(\d{1,6})"?$/.exec(value)?.[1];
     if (name.toLowerCase() === 'wait' && seconds !== undefined && waitS === null)
-      waitS = Math.min(MOST_WAIT_S, Number(seconds));
+      waitS = Math.min(MAX_WAIT_S, Number(seconds));
   }
   return { waitS, respondAsync };
 }

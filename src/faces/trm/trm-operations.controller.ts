@@ -23,7 +23,7 @@ import { TrmSubmits } from './trm-submits.service.js';
 /** PostgreSQL's `bigint`; a number that is an id at all. */
 const REQUEST_ID = /^[1-9]\d{0,17}$/;
 /** The most that `inlinems` may ask for. */
-export const MOST_INLINE_MS = 60_000;
+export const MAX_INLINE_MS = 60_000;
 
 @ApiTags('trm')
 @Controller('api')
@@ -188,7 +188,7 @@ function withParameters(
 
 function inlineMs(given: unknown): number | undefined {
   if (given === undefined) return undefined;
-  if (typeof given === 'string' && /^\d{1,5}$/.test(given) && Number(given) <= MOST_INLINE_MS)
+  if (typeof given === 'string' && /^\d{1,5}$/.test(given) && Number(given) <= MAX_INLINE_MS)
     return Number(given);
-  throw new Problem(400, 'invalid-query', `inlinems: give whole milliseconds from 0 to ${MOST_INLINE_MS}`);
+  throw new Problem(400, 'invalid-query', `inlinems: give whole milliseconds from 0 to ${MAX_INLINE_MS}`);
 }

@@ -9,7 +9,7 @@ import { inputSchema } from '../input-schema.js';
 import { TrmEnvelope } from './trm-envelope.response.js';
 import { TrmErrorResponse } from './trm-error.response.js';
 import { TrmGuard } from './trm.guard.js';
-import { MOST_INLINE_MS } from './trm-operations.controller.js';
+import { MAX_INLINE_MS } from './trm-operations.controller.js';
 import { TrmSubmitRequest } from './trm.request.js';
 
 const PROBLEMS = {
@@ -99,7 +99,7 @@ const QUERY = [
     name: 'inlinems',
     in: 'query' as const,
     required: false,
-    schema: { type: 'integer', minimum: 0, maximum: MOST_INLINE_MS },
+    schema: { type: 'integer', minimum: 0, maximum: MAX_INLINE_MS },
     description: 'Milliseconds to wait for the end; the type says how many by default',
   },
 ];

@@ -7,9 +7,9 @@ import { type OwnQuotas, QuotaStore } from './quota.store.js';
 
 /** How long an account's own quotas are believed, ms. */
 const BELIEVED_MS = 5_000;
-const MOST_ACCOUNTS = 10_000;
+const MAX_ACCOUNTS = 10_000;
 /** Nobody counts further than this, where no quota says less. */
-const MOST_COUNTED = 1_000_000;
+const MAX_COUNTED = 1_000_000;
 const BYTES = { restMs: 10_000, times: 50 };
 const WAITING = { restMs: 2_000, times: 20 };
 /** After so long it makes sense to try again, seconds: operations go on, stored bytes expire. */
@@ -130,10 +130,10 @@ export class Quotas {
   private booksOf(accountId: string): Books {
     let books = this.books.get(accountId);
     if (!books) {
-      if (this.books.size >= MOST_ACCOUNTS) this.books.clear();
+      if (this.books.size >= MAX_ACCOUNTS) this.books.clear();
       const made: Books = new Books(this.store, accountId, () => {
         const most = this.effective(made.own).waiting;
-        return most === null ? MOST_COUNTED : most + 1;
+        return most === null ? MAX_COUNTED : most + 1;
       });
       books = made;
       this.books.set(accountId, books);

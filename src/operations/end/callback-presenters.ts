@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { LEAST_BARE } from '../../deliveries/owed.js';
+import { MIN_BARE } from '../../deliveries/owed.js';
 import type { Face, OperationEntity } from '../operation.entity.js';
 
 /** The event of an ended operation, serialised: whole, and with less where something can be left out. */
@@ -36,7 +36,7 @@ export class CallbackPresenters {
     const { whole, thin, bare } =
       operation.face === 'native' ? event : this.speak(operation.face, operation, eventType);
     if (thin === undefined || Buffer.byteLength(whole) <= thinOver) return whole;
-    if (bare === undefined || Buffer.byteLength(thin) <= Math.max(thinOver, LEAST_BARE)) return thin;
+    if (bare === undefined || Buffer.byteLength(thin) <= Math.max(thinOver, MIN_BARE)) return thin;
     return bare;
   }
 

@@ -9,9 +9,9 @@ export interface Pace {
 }
 
 /** How long a caller waits for a look, rather than being refused by what was known before; milliseconds. */
-const MOST_WAITED_MS = 250;
+const MAX_WAITED_MS = 250;
 /** Looks are at least so far apart, ms. */
-const LEAST_APART_MS = 10;
+const MIN_APART_MS = 10;
 /** After a look that failed, ms. */
 const AGAIN_MS = 10_000;
 
@@ -58,7 +58,7 @@ export class Figure {
   /** A look from now on; where looks take long, what the last one found. */
   async again(): Promise<void> {
     const waitMs = this.notBefore - performance.now();
-    if (waitMs > MOST_WAITED_MS) return;
+    if (waitMs > MAX_WAITED_MS) return;
     this.next ??= after(Math.max(0, waitMs)).then(() => {
       this.next = undefined;
       return this.look();
@@ -81,8 +81,7 @@ export class Figure {
       const counted = await this.count();
       this.used = counted + Math.max(underway, this.underway);
       this.lookedAt = performance.now();
-      this.notBefore =
-        this.lookedAt + Math.max(LEAST_APART_MS, (this.lookedAt - startedAt) * this.pace.times);
+      this.notBefore = this.lookedAt + Math.max(MIN_APART_MS, (this.lookedAt - startedAt) * this.pace.times);
     } catch {
       // An outage, which what is admitted will meet itself, or too much to be counted in time.
       this.notBefore = performance.now() + AGAIN_MS;

@@ -7,7 +7,7 @@ import { OperationReads } from './operation-reads.store.js';
 /** How often callers that wait are checked against the rows, for what no wake-up told. */
 const RECHECK_MS = 1_000;
 /** Operations whose end was told lately, for who looked at the row just before and enlists just after. */
-const MOST_RECENT = 1_000;
+const MAX_RECENT = 1_000;
 /** Timers take no more than 2^31 ms; who waits longer looks at the row and goes on. */
 const LONGEST_MS = 3_600_000;
 /** How long answers that a shutdown cuts short get to go out. */
@@ -157,7 +157,7 @@ export class OperationWaits implements OnModuleDestroy {
   private wakeEnd(requestId: string): void {
     this.recent.delete(requestId);
     this.recent.set(requestId, ++this.told);
-    if (this.recent.size > MOST_RECENT) this.recent.delete(this.recent.keys().next().value!);
+    if (this.recent.size > MAX_RECENT) this.recent.delete(this.recent.keys().next().value!);
     wake(this.ends, requestId);
   }
 

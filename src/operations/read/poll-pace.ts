@@ -4,8 +4,8 @@ import type { OperationEntity } from '../operation.entity.js';
 /** Ends that are remembered of a type. */
 const REMEMBERED = 32;
 /** Bounds of what is told, seconds. */
-const LEAST_S = 1;
-const MOST_S = 60;
+const MIN_S = 1;
+const MAX_S = 60;
 /** Past all that is known, callers are asked to wait for this share of the time they have waited, or that is left. */
 const PATIENCE = 0.25;
 
@@ -17,7 +17,7 @@ export function pollAfterS(recentS: readonly number[], elapsedS: number): number
   const longer = recentS.filter((durationS) => durationS > elapsedS).sort((a, b) => a - b);
   const quartile = longer[Math.floor(longer.length / 4)];
   const aheadS = quartile === undefined ? elapsedS * PATIENCE : quartile - elapsedS;
-  return Math.min(MOST_S, Math.max(LEAST_S, Math.ceil(aheadS)));
+  return Math.min(MAX_S, Math.max(MIN_S, Math.ceil(aheadS)));
 }
 
 /**
@@ -52,7 +52,7 @@ export class PollPace {
     const afterS = pollAfterS([...(this.types.get(type)?.durationsS.values() ?? [])], elapsedS);
     // One that is to be canceled ends when its grace time is over, and most likely long before.
     const leftS = cancelAt === null ? Infinity : (cancelAt.getTime() - now) / 1000;
-    const endsS = Math.max(LEAST_S, Math.ceil(leftS * PATIENCE));
-    return String(Math.min(MOST_S, endsS, Math.ceil(aheadS) + afterS));
+    const endsS = Math.max(MIN_S, Math.ceil(leftS * PATIENCE));
+    return String(Math.min(MAX_S, endsS, Math.ceil(aheadS) + afterS));
   }
 }

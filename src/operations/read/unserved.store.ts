@@ -3,7 +3,7 @@ import { Database } from '../../database/database.js';
 
 const LOOK_MS = 10_000;
 /** Looks that are further apart tell nothing of the time in between: the process or PostgreSQL was away. */
-const MOST_APART_MS = 3 * LOOK_MS;
+const MAX_APART_MS = 3 * LOOK_MS;
 /** From when on it counts that a row which could run doesn't, ms. */
 const PATIENCE_MS = 60_000;
 /** Rows of each kind that are remembered at the most. */
@@ -86,7 +86,7 @@ export class UnservedStore implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Remembers what could run; forgets what has moved since the last look. */
   async look(now = performance.now()): Promise<void> {
-    const before = now - this.lookedAt > MOST_APART_MS ? new Map<string, number>() : this.since;
+    const before = now - this.lookedAt > MAX_APART_MS ? new Map<string, number>() : this.since;
     try {
       const rows = await this.database.query<{ row: string }>(
         `(${DISPATCHED('operation', 'request_id', 'attempt')}) UNION ALL (${OPERATIONS}) UNION ALL (${DISPATCHED('delivery', 'seq', 'attempt_count')}) UNION ALL (${DELIVERIES})`,

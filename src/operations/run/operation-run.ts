@@ -20,8 +20,8 @@ export class RunAborted extends Error {
 }
 
 const FLUSH_MS = 200;
-const MOST_LINE = 4_000;
-const MOST_BUFFERED = 1_000;
+const MAX_LINE = 4_000;
+const MAX_BUFFERED = 1_000;
 
 /** What the built-in types may do besides. */
 export interface RunContext extends OperationContext {
@@ -186,7 +186,7 @@ export class OperationRun implements RunContext {
   }
 
   private note(entry: Report['entries'][number]): void {
-    if (this.entries.length >= MOST_BUFFERED) return;
+    if (this.entries.length >= MAX_BUFFERED) return;
     this.entries.push(entry);
     this.flushSoon();
   }
@@ -218,6 +218,6 @@ export class OperationRun implements RunContext {
 }
 
 /** PostgreSQL's text holds neither NUL nor lone surrogates. */
-export function storable(text: string, most = MOST_LINE): string {
+export function storable(text: string, most = MAX_LINE): string {
   return text.slice(0, most).replaceAll('\u0000', '\ufffd').toWellFormed();
 }

@@ -38,7 +38,7 @@ const notBegun = (why: string): Verdict => ({
   stack: null,
 });
 /** Rounds, seconds apart, in which a worker that has the type's handler may turn up: half an hour in all. */
-const MOST_ROUNDS_WITHOUT_HANDLER = 35;
+const MAX_ROUNDS_WITHOUT_HANDLER = 35;
 /** How long a handler gets to react to its signal before its run is decided without it; a cancel has a time of its own. */
 const ABORT_GRACE_MS = 500;
 /** How often runs are looked at for a cancel that no wake-up told, or told before the run was known here. */
@@ -301,7 +301,7 @@ export class OperationRunner {
 
 /** During an upgrade only some workers may know a type; one that no worker knows must end all the same, and tell so. */
 function withoutHandler({ type, attempt }: OperationEntity): Verdict {
-  if (attempt >= MOST_ROUNDS_WITHOUT_HANDLER)
+  if (attempt >= MAX_ROUNDS_WITHOUT_HANDLER)
     return end(
       'no_handler',
       `no worker has a handler for ${type}: start one that has, and rerun this operation`,

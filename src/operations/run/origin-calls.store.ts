@@ -7,7 +7,7 @@ import type { RunContext } from './operation-run.js';
 
 /** How often a run that waits for a place asks again, at least and at most; only the first of a process and origin asks. */
 const ASK_MS = 50;
-const MOST_ASK_MS = 150;
+const MAX_ASK_MS = 150;
 
 /**
  * Places at the origins that `http.request` calls, over all processes: as many as callbacks have at one, and one where it has
@@ -61,7 +61,7 @@ export class OriginCalls {
         () => run.signal.aborted,
       );
       if (row!.taken) return;
-      await delay(ASK_MS + Math.random() * (MOST_ASK_MS - ASK_MS), undefined, { signal: run.signal });
+      await delay(ASK_MS + Math.random() * (MAX_ASK_MS - ASK_MS), undefined, { signal: run.signal });
     }
   }
 }

@@ -3,7 +3,7 @@ import { FileMissingError, StorageUnavailableError } from '../../files/storage-e
 import { OperationError } from './operation-context.js';
 
 /** Causes that are looked through: a few levels are enough, and a loop cannot hang us. */
-const MOST_CAUSES = 5;
+const MAX_CAUSES = 5;
 
 /**
  * What a fault of our own store, wherever it is among an error's causes, means to the operation; null for any other error.
@@ -11,7 +11,7 @@ const MOST_CAUSES = 5;
  */
 export function ownFault(error: unknown): OperationError | null {
   let current: unknown = error;
-  for (let depth = 0; depth < MOST_CAUSES && current instanceof Error; depth++) {
+  for (let depth = 0; depth < MAX_CAUSES && current instanceof Error; depth++) {
     if (current instanceof FileMissingError) return fileNotFound(current.id);
     if (current instanceof StorageUnavailableError)
       return new OperationError('storage_unavailable', current.message, true);

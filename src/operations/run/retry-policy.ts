@@ -20,7 +20,7 @@ export interface FailedRun {
 
 /** At most so much is added to a delay, as its share: what failed together must not return together. */
 const JITTER = 0.2;
-const MOST_DELAY_S = 7 * 86_400;
+const MAX_DELAY_S = 7 * 86_400;
 const FALLBACK_S = 60;
 
 /** Seconds until the next try; null where there is none. A type's word on a code beats the error's own. */
@@ -35,7 +35,7 @@ function backoff(backoffS: RetryPolicy['backoffS'], attempt: number): number {
   // A function that fails or answers nonsense must not keep the run from being given back.
   try {
     const delayS = backoffS(attempt);
-    return delayS >= 0 ? Math.min(delayS, MOST_DELAY_S) : FALLBACK_S;
+    return delayS >= 0 ? Math.min(delayS, MAX_DELAY_S) : FALLBACK_S;
   } catch {
     return FALLBACK_S;
   }
@@ -57,8 +57,8 @@ export function retryPolicyFault({
   const wrong =
     typeof backoffS === 'function'
       ? undefined
-      : backoffS?.find((delayS) => !(delayS >= 0 && delayS <= MOST_DELAY_S));
-  if (wrong !== undefined) return `backoffS has ${wrong}: give seconds from 0 to ${MOST_DELAY_S}`;
+      : backoffS?.find((delayS) => !(delayS >= 0 && delayS <= MAX_DELAY_S));
+  if (wrong !== undefined) return `backoffS has ${wrong}: give seconds from 0 to ${MAX_DELAY_S}`;
   const both = retryOn.find((code) => noRetryOn.includes(code));
   return both === undefined ? null : `"${both}" is in retryOn and in noRetryOn: leave it out of one`;
 }

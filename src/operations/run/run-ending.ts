@@ -5,13 +5,13 @@ import { storable } from './operation-run.js';
 import { ENDED_TEXT } from '../operation.state.js';
 import type { OperationOutcome } from './operation-type.js';
 
-const MOST_JSON = 1024 * 1024;
+const MAX_JSON = 1024 * 1024;
 
 /** How a run ends that gave this; fails where it can't be stored. */
 export function finished(outcome: OperationOutcome): Extract<How, { state: 'Finished' }> {
   const result = json(outcome.result);
   const custom = json(outcome.custom);
-  if ((result?.length ?? 0) + (custom?.length ?? 0) > MOST_JSON) {
+  if ((result?.length ?? 0) + (custom?.length ?? 0) > MAX_JSON) {
     throw new OperationError(
       'result_too_large',
       'result and custom are over 1 MiB: store them with context.saveFile',

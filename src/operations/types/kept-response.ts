@@ -9,7 +9,7 @@ import { ownFault } from '../run/own-fault.js';
 /** Methods that may be repeated (RFC 9110, 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 /** The largest text that is given back inline, bytes. */
-const MOST_INLINE = 64 * 1024;
+const MAX_INLINE = 64 * 1024;
 /** Seconds before try 2 and 3 of a request in the background. */
 export const BACKOFF_S = [1, 4] as const;
 
@@ -63,7 +63,7 @@ function teeText(
   const tee = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       size += chunk.length;
-      if (wanted && size <= MOST_INLINE) chunks.push(chunk);
+      if (wanted && size <= MAX_INLINE) chunks.push(chunk);
       done(null, chunk);
     },
   });
@@ -71,7 +71,7 @@ function teeText(
   pipeline(source, tee, () => undefined);
   return {
     stream: tee,
-    text: () => (wanted && size <= MOST_INLINE ? decode(Buffer.concat(chunks)) : undefined),
+    text: () => (wanted && size <= MAX_INLINE ? decode(Buffer.concat(chunks)) : undefined),
   };
 }
 
