@@ -407,9 +407,9 @@ class Pair {
       `UPDATE live_delivery d SET phase = CASE WHEN r.phase IN ('dispatched', 'running') THEN 'placed' ELSE r.phase END,
          lease_token = CASE r.phase WHEN 'running' THEN gen_random_uuid() END, started_at = now(),
          attempt_count = d.attempt_count + (r.phase = 'running' AND d.lease_token IS NULL)::integer,
-         look_at = now() + CASE WHEN r.phase = 'paused' THEN 'infinity'
-           ELSE interval '1 minute' * CASE WHEN r.phase = 'running' AND d.seq % 2 = 0 THEN least(r.due_in, -1) ELSE r.due_in END END,
-         due_at = now() + CASE WHEN r.phase = 'paused' THEN 'infinity' ELSE interval '1 minute' * r.due_in END,
+         look_at = CASE WHEN r.phase = 'paused' THEN 'infinity'
+           ELSE now() + interval '1 minute' * CASE WHEN r.phase = 'running' AND d.seq % 2 = 0 THEN least(r.due_in, -1) ELSE r.due_in END END,
+         due_at = CASE WHEN r.phase = 'paused' THEN 'infinity' ELSE now() + interval '1 minute' * r.due_in END,
          run_at = CASE WHEN r.run_at < 1000000 THEN timestamptz '2020-01-01' + make_interval(secs => r.run_at) ELSE d.run_at END
        FROM unnest($1::bigint[], $2::text[], $3::float8[], $4::integer[]) AS r (seq, phase, due_in, run_at) WHERE d.seq = r.seq`,
       [
