@@ -7,94 +7,22 @@ import { GroupCommit } from '../database/group-commit.js';
 import { rideOut } from '../database/ride-out.js';
 import { Rows } from '../database/rows.js';
 import { jsonRows } from '../database/json-rows.js';
-import type { FirstAttempt } from '../deliveries/first-attempts.js';
-import type { OwnCallback, OwedEvent, Started } from '../deliveries/owed.js';
 import type { Hint } from '../engine/hint.js';
 import { OperationHints } from '../engine/engine.module.js';
-import { type Face, OperationEntity } from './operation.entity.js';
-import type { TerminalState } from './operation.state.js';
+import { OperationEntity } from './operation.entity.js';
+import {
+  acceptRow,
+  type Ending,
+  fresh,
+  keyRow,
+  type NewOperation,
+  type Release,
+  type Settled,
+  settleRow,
+  startRow,
+} from './operation-rows.js';
+import { type Claim, claimOf, type ClaimRow } from './run/claim.js';
 import { RENEW_OPERATIONS } from './run/due-operations.js';
-
-/** What is stored of a new operation; the database adds ids and times. */
-export interface NewOperation {
-  readonly rid: string;
-  readonly accountId: string;
-  readonly type: string;
-  readonly face: Face;
-  readonly input: string | null;
-  readonly callbackUrl: string | null;
-  readonly callbackHeaders: string | null;
-  readonly callbackThinOver: number | null;
-  readonly correlation: string | null;
-  readonly priority: number;
-  readonly retention: string;
-  readonly tries: number;
-  readonly timeoutS: number;
-  readonly runAt: Date | null;
-  readonly rerunOf: string | null;
-  /** Seconds for which its own callback waits for the submit's answer to tell the end in its place; null: not at all. */
-  readonly silentS: number | null;
-  /** W3C trace context; null: none. */
-  readonly traceparent: string | null;
-  readonly ackByPoll: boolean;
-  /** Ids of the files that its input may name: those that there are stay as long as it may run. */
-  readonly files: readonly string[];
-  readonly idempotency: { readonly key: string; readonly fingerprint: string } | null;
-}
-
-/** A claimed operation: ours while `leaseToken` stands. */
-export interface Claim {
-  readonly operation: OperationEntity;
-  readonly leaseToken: string;
-  /** PostgreSQL's clock at the claim. */
-  readonly claimedAt: Date;
-  /** This process's monotonic clock right before it: the lease began no earlier. */
-  readonly askedAt: number;
-}
-
-/** A record and its live row. */
-interface ClaimRow {
-  readonly lease_token: string;
-  readonly claimed_at: Date;
-  readonly status_text: string | null;
-  readonly waits?: boolean;
-}
-
-/** How an operation ends, and what that owes to whom. */
-export interface Ending {
-  /** As it was claimed. */
-  readonly operation: Pick<
-    OperationEntity,
-    'requestId' | 'rid' | 'accountId' | 'face' | 'createdAt' | 'traceparent'
-  >;
-  readonly leaseToken: string;
-  readonly state: TerminalState;
-  readonly statusText: string;
-  readonly progress: number;
-  readonly result: string | null;
-  readonly custom: string | null;
-  readonly errorCode: string | null;
-  readonly errorMessage: string | null;
-  readonly fileId: string | null;
-  readonly finishedAt: Date;
-  readonly expiresAt: Date;
-  /** Where the handler failed, for keys with `admin`. */
-  readonly stack: string | null;
-  /** Null where it has none. */
-  readonly callback: OwnCallback | null;
-  /** A place for the callback's first attempt; null where this process has none. */
-  readonly start: FirstAttempt | null;
-  /** For the account's endpoints. */
-  readonly event: OwedEvent;
-}
-
-/** An operation that was ended by us. */
-export interface Settled {
-  /** Whether deliveries were made that are to be dispatched. */
-  readonly owes: boolean;
-  /** Of its own callback, where that was leased to this process. */
-  readonly started: Started | null;
-}
 
 interface SettledRow {
   readonly request_id: string;
@@ -104,18 +32,6 @@ interface SettledRow {
   readonly waits: boolean;
   readonly made_at: Date;
   readonly settled_at: Date;
-}
-
-/** A run given back: it waits again, at once or after `delayS`. */
-export interface Release {
-  readonly requestId: string;
-  readonly leaseToken: string;
-  readonly delayS: number;
-  /** False where the run was no fault of the operation's (a shutdown): the try isn't used up. */
-  readonly counts: boolean;
-  readonly text: string;
-  /** Where the handler failed, for keys with `admin`. */
-  readonly stack: string | null;
 }
 
 /** Fewest operations that may wait for a worker at once: one that becomes free finds the next without a round in between. */
@@ -219,7 +135,7 @@ export class OperationStore {
     const claimed = new Map(rows.map((row) => [row.lease_token, row]));
     return tokens.map((token) => {
       const row = claimed.get(token);
-      return row ? this.toClaim(row, askedAt) : null;
+      return row ? claimOf(this.rows, row, askedAt) : null;
     });
   }
 
@@ -352,209 +268,9 @@ export class OperationStore {
     );
     return hints.map(() => undefined);
   }
-
-  /**
-   * Asks the handler that runs an operation to stop, and answers the operation's request id; null where none runs it. After
-   * `cancelGraceS` the operation may be ended whatever the handler does, by whoever finds it (`rescueOver`).
-   */
-  async askToStop(accountId: string, rid: string): Promise<string | null> {
-    const [row] = await this.database.query<{ request_id: string }>(
-      `WITH live AS (
-         SELECT l.request_id, l.cancel_at FROM operation o JOIN live_operation l ON l.request_id = o.request_id
-         WHERE o.account_id = $1 AND o.rid = $2 AND l.lease_token IS NOT NULL FOR UPDATE OF l
-       ), asked AS (
-         UPDATE live_operation o SET cancel_at = now() + make_interval(secs => $3)
-         FROM live WHERE o.request_id = live.request_id AND live.cancel_at IS NULL RETURNING o.request_id
-       ), noted AS (
-         INSERT INTO history_entry (operation_id, kind, text) SELECT request_id, 'log', 'The caller asked to cancel' FROM asked
-       )
-       SELECT request_id FROM live`,
-      [accountId, rid, this.config.cancelGraceS],
-    );
-    return row?.request_id ?? null;
-  }
-
-  /** Of these operations those that a caller has asked to cancel. */
-  async toBeCanceled(requestIds: readonly string[]): Promise<string[]> {
-    const rows = await this.database.query<{ request_id: string }>(
-      'SELECT request_id FROM live_operation WHERE request_id = ANY ($1::bigint[]) AND cancel_at IS NOT NULL',
-      [requestIds],
-    );
-    return rows.map(({ request_id }) => request_id);
-  }
-
-  /**
-   * Takes over runs that no handler will end any more: the last try's worker went silent, or a cancel's grace time is over.
-   * None for its silence before somebody has looked whether there was an outage.
-   */
-  async rescueOver(most: number): Promise<Claim[]> {
-    return this.takeOver(
-      `WITH spent AS (
-         SELECT request_id FROM live_operation WHERE phase = 'placed' AND look_at <= now() AND lease_token IS NOT NULL AND due_at <= now()
-           AND attempt >= tries AND (SELECT looked_at FROM lease_watch) > now() - make_interval(secs => $2) / 3
-         ORDER BY look_at LIMIT $3 FOR UPDATE SKIP LOCKED
-       ), canceled AS (
-         SELECT request_id FROM live_operation WHERE cancel_at <= now() ORDER BY cancel_at LIMIT $3 FOR UPDATE SKIP LOCKED
-       )
-       SELECT request_id FROM spent UNION SELECT request_id FROM canceled`,
-      [most],
-    );
-  }
-
-  /**
-   * Takes over a live operation of the account that no handler runs, or whose time to stop is over, so that it can be ended;
-   * null when there is none.
-   */
-  async takeOverLive(accountId: string, rid: string): Promise<Claim | null> {
-    const claims = await this.takeOver(
-      `SELECT l.request_id FROM operation o JOIN live_operation l ON l.request_id = o.request_id
-       WHERE o.account_id = $3 AND o.rid = $4 AND (l.lease_token IS NULL OR l.cancel_at <= now()) FOR UPDATE OF l`,
-      [accountId, rid],
-    );
-    return claims[0] ?? null;
-  }
-
-  private async takeOver(which: string, parameters: unknown[]): Promise<Claim[]> {
-    const askedAt = performance.now();
-    const rows = await this.database.query<ClaimRow>(
-      `WITH which AS (${which}), taken AS (
-         UPDATE live_operation l SET phase = 'placed', dispatched_at = NULL, lease_token = $1,
-           look_at = now() + make_interval(secs => $2), due_at = now() + make_interval(secs => $2),
-           -- Not found again before this lease is over.
-           cancel_at = CASE WHEN l.cancel_at <= now() THEN now() + make_interval(secs => $2) ELSE l.cancel_at END
-         FROM which WHERE l.request_id = which.request_id RETURNING l.*
-       )
-       SELECT o.*, t.*, clock_timestamp() AS claimed_at FROM taken t JOIN operation o ON o.request_id = t.request_id`,
-      [randomUUID(), this.config.leaseS, ...parameters],
-    );
-    return rows.map((row) => this.toClaim(row, askedAt));
-  }
-
-  private toClaim(row: ClaimRow, askedAt: number): Claim {
-    const { status_text: told } = row;
-    return {
-      operation: {
-        ...this.rows.to(OperationEntity, row),
-        ...NOT_ENDED,
-        state: 'Executing',
-        phase: 'running',
-        dispatchedAt: null,
-        statusText: told ?? 'Executing...',
-      },
-      leaseToken: row.lease_token,
-      claimedAt: row.claimed_at,
-      askedAt,
-    };
-  }
 }
-
-/** What only its end tells of an operation. */
-const NOT_ENDED = {
-  result: null,
-  custom: null,
-  errorCode: null,
-  errorMessage: null,
-  fileId: null,
-  finishedAt: null,
-  expiresAt: null,
-  sweepAt: null,
-  emptiedAt: null,
-  erasedAt: null,
-  silent: false,
-} as const;
 
 /** Statements that take many rows take them in one order: none waits for another in a circle. */
 function byRequestId(one: { requestId: string }, other: { requestId: string }): number {
   return Number(BigInt(one.requestId) - BigInt(other.requestId));
-}
-
-/** What `accept_operations` reads. */
-function acceptRow(o: NewOperation): object {
-  return {
-    rid: o.rid,
-    account_id: o.accountId,
-    type: o.type,
-    face: o.face,
-    input: o.input,
-    callback_url: o.callbackUrl,
-    callback_headers: o.callbackHeaders,
-    correlation: o.correlation,
-    priority: o.priority,
-    retention: o.retention,
-    tries: o.tries,
-    timeout_s: o.timeoutS,
-    run_at: o.runAt,
-    rerun_of: o.rerunOf,
-    silent_s: o.silentS,
-    traceparent: o.traceparent,
-    ack_by_poll: o.ackByPoll,
-    callback_thin_over: o.callbackThinOver,
-    keyed: o.idempotency !== null,
-    files: o.files,
-  };
-}
-
-function keyRow({ accountId, rid, idempotency }: NewOperation): object {
-  return { account_id: accountId, key: idempotency!.key, fingerprint: idempotency!.fingerprint, rid };
-}
-
-/** What `settle_operations` reads. */
-function settleRow(e: Ending): object {
-  return {
-    request_id: e.operation.requestId,
-    token: e.leaseToken,
-    rid: e.operation.rid,
-    face: e.operation.face,
-    created_at: e.operation.createdAt,
-    traceparent: e.operation.traceparent,
-    state: e.state,
-    status_text: e.statusText,
-    progress: e.progress,
-    result: e.result,
-    custom: e.custom,
-    error_code: e.errorCode,
-    error_message: e.errorMessage,
-    file_id: e.fileId,
-    finished_at: e.finishedAt,
-    expires_at: e.expiresAt,
-    stack: e.stack,
-    callback: e.callback,
-    event_type: e.event.eventType,
-    event_body: e.event.body,
-    event_thin: e.event.thin,
-    event_bare: e.event.bare,
-    thin_over: e.event.thinOver,
-  };
-}
-
-function startRow({ operation, callback, start }: Ending): object {
-  return {
-    request_id: operation.requestId,
-    token: start!.token,
-    account_id: operation.accountId,
-    origin: callback!.origin,
-    url: callback!.url,
-  };
-}
-
-function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
-  const { idempotency: _, files: __, silentS: ___, ...given } = item;
-  return {
-    state: 'Waiting',
-    attempt: 0,
-    progress: 0,
-    statusText: 'Waiting...',
-    ...NOT_ENDED,
-    startedAt: null,
-    cancelAt: null,
-    dispatchedAt: null,
-    leaseToken: null,
-    ...given,
-    requestId: stored.requestId,
-    createdAt: stored.createdAt,
-    silentUntil: stored.silentUntil,
-    dueAt: stored.dueAt,
-    phase: stored.phase,
-    epoch: stored.epoch,
-  };
 }

@@ -10,6 +10,7 @@ import { LedgerStore } from './read/ledger.store.js';
 import { OperationDispatcher } from './run/operation.dispatcher.js';
 import { OperationEnder } from './end/operation-ender.js';
 import { OperationReads } from './read/operation-reads.store.js';
+import { RescueStore } from './end/rescue.store.js';
 import { OperationStore } from './operation.store.js';
 import { OperationTypes } from './run/operation-types.js';
 import { OperationWaits } from './read/operation-waits.js';
@@ -29,6 +30,7 @@ import { UnservedStore } from './read/unserved.store.js';
   imports: [DiscoveryModule, DeliveriesModule, EgressModule, FilesModule, SigningModule],
   providers: [
     OperationStore,
+    RescueStore,
     OperationReads,
     HistoryStore,
     RetentionStore,
@@ -51,6 +53,7 @@ import { UnservedStore } from './read/unserved.store.js';
   ],
   exports: [
     OperationStore,
+    RescueStore,
     OperationReads,
     HistoryStore,
     RetentionStore,

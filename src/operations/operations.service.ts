@@ -25,7 +25,9 @@ import {
   QuotaExceededError,
 } from './operation.errors.js';
 import { OperationReads, type OperationView } from './read/operation-reads.store.js';
-import { type NewOperation, OperationStore } from './operation.store.js';
+import { RescueStore } from './end/rescue.store.js';
+import { OperationStore } from './operation.store.js';
+import type { NewOperation } from './operation-rows.js';
 import { OperationTypes, type RegisteredType } from './run/operation-types.js';
 import { OperationWaits } from './read/operation-waits.js';
 import { PollPace } from './read/poll-pace.js';
@@ -87,6 +89,7 @@ const ENDING_MS = 1_000;
 export class OperationsService {
   constructor(
     private readonly store: OperationStore,
+    private readonly rescue: RescueStore,
     private readonly reads: OperationReads,
     private readonly types: OperationTypes,
     private readonly policy: UrlPolicy,
@@ -154,7 +157,7 @@ export class OperationsService {
       .accept({ ...operation, runAt })
       .finally(() => admitted.settle(sizeOf(operation)));
     const { accountId, rid } = accepted!;
-    const claim = await this.store.takeOverLive(accountId, rid);
+    const claim = await this.rescue.takeOver(accountId, rid);
     const how = { state: 'Failed', code: 'invalid_input', message: refusal.message } as const;
     if (claim) await this.ender.end(claim, how, claim.claimedAt);
     return this.find(accountId, rid);
@@ -240,14 +243,14 @@ export class OperationsService {
     const graceOver = Math.min(askedAt + this.config.cancelGraceS * 1000, answerBy);
     let patient: boolean | undefined;
     for (let asked = false; ;) {
-      const requestId = await this.store.askToStop(accountId, rid);
+      const requestId = await this.rescue.askToStop(accountId, rid);
       if (requestId !== null) {
         // Told first: the end it brings is waited for even where it comes before the wait.
         this.waits.canceling(requestId);
         patient ??= held === undefined || this.waits.hold(accountId, held);
         if (patient) await this.await(accountId, rid, graceOver - performance.now(), { gone: held });
       }
-      const claim = await this.store.takeOverLive(accountId, rid);
+      const claim = await this.rescue.takeOver(accountId, rid);
       if (claim) await this.ender.end(claim, CANCELED, claim.claimedAt);
       asked ||= claim !== null || requestId !== null;
       const view = await this.await(accountId, rid, patient === false ? 0 : ENDING_MS, { gone: held });

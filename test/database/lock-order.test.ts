@@ -1,9 +1,10 @@
 import { Module } from '@nestjs/common';
+import pg from 'pg';
 import { expect, it } from 'vitest';
 import { type OperationHandler, type OperationOutcome, OperationType } from '../../src/index.js';
 import { OperationStore } from '../../src/operations/operation.store.js';
 import { App } from '../support/app.js';
-import { rowsOf } from '../support/database.js';
+import { newDatabase, rowsOf } from '../support/database.js';
 
 const RUNS = 120;
 const enders: (() => void)[] = [];
@@ -41,3 +42,39 @@ it('operations that end in any order are settled and renewed at the same time wi
     rowsOf(app.databaseUrl, 'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()');
   expect(await deadlocks()).toEqual([{ deadlocks: 0 }]);
 });
+
+it.each(['operations', 'deliveries'])(
+  'a dispatch of %s that spares leases after an outage waits for an end under way, before it has any row that the end needs',
+  async (kind) => {
+    const url = await newDatabase();
+    await rowsOf(
+      url,
+      `WITH outage AS (UPDATE lease_watch SET looked_at = now() - interval '1 minute')
+       INSERT INTO live_operation (request_id, account_id, type, phase, priority, tries, attempt, lease_token, look_at, due_at)
+       VALUES (1, 'a', 'echo', 'placed', 0, 3, 1, gen_random_uuid(), now() - interval '5 s', now() - interval '5 s')`,
+    );
+    const [end, dispatch] = [new pg.Client(url), new pg.Client(url)];
+    await Promise.all([end.connect(), dispatch.connect()]);
+    try {
+      // As settle_operations does: the room at origins, then the rows.
+      await end.query('BEGIN; SELECT pg_advisory_xact_lock(7164225003)');
+      const round =
+        kind === 'operations'
+          ? `SELECT FROM dispatch_operations(spare_leases(100, '30 s'), '30 s', 100, '0')`
+          : `SELECT FROM dispatch_deliveries(spare_leases(100, '30 s'), '30 s', 10, 10, 0)`;
+      const dispatching = dispatch.query(round);
+      const waiting = (): Promise<unknown> =>
+        rowsOf(
+          url,
+          `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`,
+        );
+      await expect.poll(waiting).toHaveLength(1);
+      const ended = await end.query('DELETE FROM live_operation WHERE request_id = 1');
+      expect(ended.rowCount).toBe(1);
+      await end.query('COMMIT');
+      await dispatching;
+    } finally {
+      await Promise.all([end.end(), dispatch.end()]);
+    }
+  },
+);

@@ -28,11 +28,11 @@ async function deliveriesTo(client: Client, id: string): Promise<any[]> {
 }
 
 /** What the audit has of an endpoint's disablings, oldest first. */
-async function disablings(id: string): Promise<any[]> {
+async function disablings(id: string): Promise<object[]> {
   const { data } = (await app.client.get('/v1/audit?action=endpoint.disabled&order=asc&limit=250')).body;
-  return data
-    .filter(({ target }: { target: string }) => target === id)
-    .map(({ actor, address, details }: any) => ({ actor, address, details }));
+  return (data as { target: string; actor: unknown; address: unknown; details: unknown }[])
+    .filter(({ target }) => target === id)
+    .map(({ actor, address, details }) => ({ actor, address, details }));
 }
 
 describe('an endpoint', () => {

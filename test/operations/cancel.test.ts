@@ -8,7 +8,7 @@ import {
   type OperationOutcome,
   OperationType,
 } from '../../src/operations/run/operation-type.js';
-import { OperationStore } from '../../src/operations/operation.store.js';
+import { RescueStore } from '../../src/operations/end/rescue.store.js';
 import { App } from '../support/app.js';
 import { newDatabase, rowsOf } from '../support/database.js';
 import { Receiver } from '../support/receiver.js';
@@ -118,7 +118,7 @@ describe('a cancel', () => {
       app.databaseUrl,
       'SELECT account_id FROM operation LIMIT 1',
     );
-    expect(await app.nest.get(OperationStore).askToStop(row!.account_id, id)).not.toBeNull();
+    expect(await app.nest.get(RescueStore).askToStop(row!.account_id, id)).not.toBeNull();
     expect((await app.client.ended(id)).status).toBe('Canceled');
   });
 

@@ -79,6 +79,6 @@ export abstract class EgressConfig extends sliceOf(SETTINGS, ASKED) {
   abstract readonly allowedPrivate: string;
   /** PEMs of authorities that are trusted besides the usual ones. */
   abstract readonly ca: readonly string[];
-  /** The hosts that `http.request` may call; undefined: any public one; null: none, the type is disabled. */
+  /** The hosts that `http.request` may call; undefined: any public one; null: none, so that there is no such type. */
   abstract readonly httpHosts: readonly string[] | undefined | null;
 }

@@ -6,7 +6,7 @@ import type { FilesService, StoredFile } from '../../files/files.service.js';
 import { Step } from '../../tracing/spans.js';
 import type { HistoryStore, Report } from '../read/history.store.js';
 import { type OperationContext, OperationError } from './operation-context.js';
-import type { Claim } from '../operation.store.js';
+import type { Claim } from './claim.js';
 import type { OperationWaits } from '../read/operation-waits.js';
 import { fileNotFound, ownFault } from './own-fault.js';
 

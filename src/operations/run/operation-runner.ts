@@ -12,7 +12,10 @@ import type { OperationEntity } from '../operation.entity.js';
 import { CANCELED, type How, OperationEnder } from '../end/operation-ender.js';
 import { OperationRun, RunAborted, storable } from './operation-run.js';
 import { RENEW_OPERATIONS } from './due-operations.js';
-import { type Claim, OperationStore, type Release } from '../operation.store.js';
+import { RescueStore } from '../end/rescue.store.js';
+import { OperationStore } from '../operation.store.js';
+import type { Release } from '../operation-rows.js';
+import type { Claim } from './claim.js';
 import type { OperationOutcome } from './operation-type.js';
 import { OperationTypes, type RegisteredType } from './operation-types.js';
 import { Processes } from '../../engine/processes.js';
@@ -58,6 +61,7 @@ export class OperationRunner {
 
   constructor(
     private readonly store: OperationStore,
+    private readonly rescue: RescueStore,
     private readonly types: OperationTypes,
     private readonly inputs: SealedInputs,
     private readonly ender: OperationEnder,
@@ -278,7 +282,7 @@ export class OperationRunner {
     const heedless = [...this.runs.values()].filter(({ signal }) => !signal.aborted);
     try {
       if (heedless.length > 0)
-        this.lookAt(await this.store.toBeCanceled(heedless.map(({ requestId }) => requestId)));
+        this.lookAt(await this.rescue.toBeCanceled(heedless.map(({ requestId }) => requestId)));
     } catch {
       // An outage: the next look.
     }

@@ -6,7 +6,9 @@ import { Lookout } from '../../engine/lookout.js';
 import { OperationHints } from '../../engine/engine.module.js';
 import { CANCELED, type How, OperationEnder } from '../end/operation-ender.js';
 import { DUE_OPERATIONS } from './due-operations.js';
-import { type Claim, OperationStore } from '../operation.store.js';
+import { RescueStore } from '../end/rescue.store.js';
+import { OperationStore } from '../operation.store.js';
+import type { Claim } from './claim.js';
 
 /** Rows one round takes at the most. */
 const MOST = 200;
@@ -27,6 +29,7 @@ export class OperationDispatcher extends DispatchLoop {
 
   constructor(
     private readonly store: OperationStore,
+    private readonly rescues: RescueStore,
     private readonly hints: OperationHints,
     private readonly ender: OperationEnder,
     private readonly config: OperationConfig,
@@ -84,7 +87,7 @@ export class OperationDispatcher extends DispatchLoop {
   private async rescue(): Promise<void> {
     this.rescuedAt = performance.now();
     // Together, so that they share their statements and commits.
-    await Promise.all((await this.store.rescueOver(MOST)).map((claim) => this.rescueOne(claim)));
+    await Promise.all((await this.rescues.over(MOST)).map((claim) => this.rescueOne(claim)));
   }
 
   private async rescueOne(claim: Claim): Promise<void> {

@@ -61,6 +61,7 @@ export class OriginCalls {
         () => run.signal.aborted,
       );
       if (row!.taken) return;
+      // Who gives a place back tells nobody: it may be another process, or one that died.
       await delay(ASK_MS + Math.random() * (MAX_ASK_MS - ASK_MS), undefined, { signal: run.signal });
     }
   }

@@ -1,0 +1,174 @@
+import type { FirstAttempt } from '../deliveries/first-attempts.js';
+import type { OwnCallback, OwedEvent, Started } from '../deliveries/owed.js';
+import type { Face, OperationEntity } from './operation.entity.js';
+import type { TerminalState } from './operation.state.js';
+import { NOT_ENDED } from './run/claim.js';
+
+/** What is stored of a new operation; the database adds ids and times. */
+export interface NewOperation {
+  readonly rid: string;
+  readonly accountId: string;
+  readonly type: string;
+  readonly face: Face;
+  readonly input: string | null;
+  readonly callbackUrl: string | null;
+  readonly callbackHeaders: string | null;
+  readonly callbackThinOver: number | null;
+  readonly correlation: string | null;
+  readonly priority: number;
+  readonly retention: string;
+  readonly tries: number;
+  readonly timeoutS: number;
+  readonly runAt: Date | null;
+  readonly rerunOf: string | null;
+  /** Seconds for which its own callback waits for the submit's answer to tell the end in its place; null: not at all. */
+  readonly silentS: number | null;
+  /** W3C trace context; null: none. */
+  readonly traceparent: string | null;
+  readonly ackByPoll: boolean;
+  /** Ids of the files that its input may name: those that there are stay as long as it may run. */
+  readonly files: readonly string[];
+  readonly idempotency: { readonly key: string; readonly fingerprint: string } | null;
+}
+
+/** How an operation ends, and what that owes to whom. */
+export interface Ending {
+  /** As it was claimed. */
+  readonly operation: Pick<
+    OperationEntity,
+    'requestId' | 'rid' | 'accountId' | 'face' | 'createdAt' | 'traceparent'
+  >;
+  readonly leaseToken: string;
+  readonly state: TerminalState;
+  readonly statusText: string;
+  readonly progress: number;
+  readonly result: string | null;
+  readonly custom: string | null;
+  readonly errorCode: string | null;
+  readonly errorMessage: string | null;
+  readonly fileId: string | null;
+  readonly finishedAt: Date;
+  readonly expiresAt: Date;
+  /** Where the handler failed, for keys with `admin`. */
+  readonly stack: string | null;
+  /** Null where it has none. */
+  readonly callback: OwnCallback | null;
+  /** A place for the callback's first attempt; null where this process has none. */
+  readonly start: FirstAttempt | null;
+  /** For the account's endpoints. */
+  readonly event: OwedEvent;
+}
+
+/** An operation that was ended by us. */
+export interface Settled {
+  /** Whether deliveries were made that are to be dispatched. */
+  readonly owes: boolean;
+  /** Of its own callback, where that was leased to this process. */
+  readonly started: Started | null;
+}
+
+/** A run given back: it waits again, at once or after `delayS`. */
+export interface Release {
+  readonly requestId: string;
+  readonly leaseToken: string;
+  readonly delayS: number;
+  /** False where the run was no fault of the operation's (a shutdown): the try isn't used up. */
+  readonly counts: boolean;
+  readonly text: string;
+  /** Where the handler failed, for keys with `admin`. */
+  readonly stack: string | null;
+}
+
+/** What `accept_operations` reads. */
+export function acceptRow(o: NewOperation): object {
+  return {
+    rid: o.rid,
+    account_id: o.accountId,
+    type: o.type,
+    face: o.face,
+    input: o.input,
+    callback_url: o.callbackUrl,
+    callback_headers: o.callbackHeaders,
+    correlation: o.correlation,
+    priority: o.priority,
+    retention: o.retention,
+    tries: o.tries,
+    timeout_s: o.timeoutS,
+    run_at: o.runAt,
+    rerun_of: o.rerunOf,
+    silent_s: o.silentS,
+    traceparent: o.traceparent,
+    ack_by_poll: o.ackByPoll,
+    callback_thin_over: o.callbackThinOver,
+    keyed: o.idempotency !== null,
+    files: o.files,
+  };
+}
+
+/** Its idempotency key, likewise. */
+export function keyRow({ accountId, rid, idempotency }: NewOperation): object {
+  return { account_id: accountId, key: idempotency!.key, fingerprint: idempotency!.fingerprint, rid };
+}
+
+/** What `settle_operations` reads. */
+export function settleRow(e: Ending): object {
+  return {
+    request_id: e.operation.requestId,
+    token: e.leaseToken,
+    rid: e.operation.rid,
+    face: e.operation.face,
+    created_at: e.operation.createdAt,
+    traceparent: e.operation.traceparent,
+    state: e.state,
+    status_text: e.statusText,
+    progress: e.progress,
+    result: e.result,
+    custom: e.custom,
+    error_code: e.errorCode,
+    error_message: e.errorMessage,
+    file_id: e.fileId,
+    finished_at: e.finishedAt,
+    expires_at: e.expiresAt,
+    stack: e.stack,
+    callback: e.callback,
+    event_type: e.event.eventType,
+    event_body: e.event.body,
+    event_thin: e.event.thin,
+    event_bare: e.event.bare,
+    thin_over: e.event.thinOver,
+  };
+}
+
+/** The first attempt that `settle_operations` may begin. */
+export function startRow({ operation, callback, start }: Ending): object {
+  return {
+    request_id: operation.requestId,
+    token: start!.token,
+    account_id: operation.accountId,
+    origin: callback!.origin,
+    url: callback!.url,
+  };
+}
+
+/** A new operation as it stands once it is stored. */
+export function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
+  const { idempotency: _, files: __, silentS: ___, ...given } = item;
+  return {
+    state: 'Waiting',
+    attempt: 0,
+    progress: 0,
+    statusText: 'Waiting...',
+    ...NOT_ENDED,
+    startedAt: null,
+    cancelAt: null,
+    dispatchedAt: null,
+    leaseToken: null,
+    ...given,
+    requestId: stored.requestId,
+    createdAt: stored.createdAt,
+    silentUntil: stored.silentUntil,
+    dueAt: stored.dueAt,
+    phase: stored.phase,
+    epoch: stored.epoch,
+  };
+}
