@@ -48,7 +48,7 @@ export class RetentionStore {
     return this.database.transaction(async (tx) => {
       const [row] = await tx.query<{ request_id: string; body_file: string | null }>(
         `SELECT request_id, CASE face WHEN 'bgrs' THEN input::json -> 'body' ->> 'file' END AS body_file
-         FROM operation WHERE account_id = $1 AND rid = $2`,
+         FROM (SELECT * FROM operation WHERE rid = $2 OFFSET 0) o WHERE account_id = $1`,
         [accountId, rid],
       );
       if (!row) return null;
