@@ -291,7 +291,7 @@ CREATE TABLE live_operation (
   status_text text,
   transitions text,
   CONSTRAINT live_operation_pkey PRIMARY KEY (request_id),
-  CONSTRAINT live_operation_check CHECK (lease_token IS NULL OR phase = 'placed'::text),
+  CONSTRAINT live_operation_check CHECK (lease_token IS NULL OR (phase = ANY (ARRAY['scheduled'::text, 'placed'::text]))),
   CONSTRAINT live_operation_check1 CHECK (look_at <= due_at),
   CONSTRAINT live_operation_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'placed'::text]))
 ) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
@@ -684,7 +684,7 @@ CREATE VIEW operation_view AS
     o.face,
     COALESCE(e.state,
         CASE
-            WHEN l.lease_token IS NOT NULL THEN 'Executing'::text
+            WHEN l.phase = 'placed'::text AND l.lease_token IS NOT NULL THEN 'Executing'::text
             WHEN l.request_id IS NOT NULL THEN 'Waiting'::text
             ELSE NULL::text
         END) AS state,
@@ -710,8 +710,8 @@ CREATE VIEW operation_view AS
     COALESCE(e.progress, l.progress) AS progress,
     COALESCE(e.status_text, l.status_text,
         CASE
-            WHEN l.lease_token IS NULL THEN 'Waiting...'::text
-            ELSE 'Executing...'::text
+            WHEN l.phase = 'placed'::text AND l.lease_token IS NOT NULL THEN 'Executing...'::text
+            ELSE 'Waiting...'::text
         END) AS status_text,
     e.result,
     e.custom,
@@ -1923,7 +1923,9 @@ BEGIN
     due := ARRAY(SELECT o.ctid FROM live_operation o WHERE o.phase = 'scheduled' AND o.look_at <= now()
       ORDER BY o.look_at LIMIT 25 * most FOR UPDATE SKIP LOCKED);
     EXIT WHEN due = '{}';
-    UPDATE live_operation o SET phase = 'ready' WHERE o.ctid = ANY (due);
+    UPDATE live_operation o SET phase = CASE WHEN o.run_at > now() THEN 'scheduled' ELSE 'ready' END, lease_token = NULL,
+      look_at = greatest(o.look_at, o.run_at), due_at = greatest(o.due_at, o.run_at)
+    WHERE o.ctid = ANY (due);
     EXIT WHEN cardinality(due) < 25 * most OR clock_timestamp() > now() + interval '1 second';
   END LOOP;
 END $function$;
@@ -2890,7 +2892,7 @@ COMMENT ON COLUMN live_delivery.dispatched_at IS 'as of operations';
 COMMENT ON COLUMN live_delivery.started_at IS 'when its attempt began';
 COMMENT ON COLUMN live_delivery.reason IS 'acknowledged_by_poll: the attempt under way is the last';
 COMMENT ON TABLE live_operation IS 'an operation that hasn''t ended';
-COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at; ready: may be dispatched; placed: has a slot, and is dispatched while it has no lease, running while it has one';
+COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; placed: has a slot, and is dispatched while it has no lease, running while it has one';
 COMMENT ON COLUMN live_operation.look_at IS 'when the dispatcher next looks: no later than due_at. A claim and a renewal move due_at alone, which no index has; one that outlives look_at is put off to due_at';
 COMMENT ON COLUMN live_operation.due_at IS 'when this row next needs somebody';
 COMMENT ON COLUMN live_operation.waits_since IS 'when it was accepted';

@@ -141,6 +141,31 @@ describe('a cancel', () => {
     expect((await texts(id)).filter((text) => text === 'Canceled by the caller')).toHaveLength(1);
   });
 
+  it('of what waits gives it no slot, and one that dies before the end leaves it as it was', async () => {
+    const [account] = await rowsOf<{ id: string }>(app.databaseUrl, 'SELECT id FROM account LIMIT 1');
+    const runAt = new Date(Date.now() + 3_600_000).toISOString();
+    const { id } = await app.client.submit({ type: 'echo', run_at: runAt });
+    expect(await app.nest.get(RescueStore).takeOver(account!.id, id)).not.toBeNull();
+    expect(await app.client.ended(id, 0)).toMatchObject({ status: 'Waiting', status_text: 'Waiting...' });
+    // As if the lease of who was ending it had run out.
+    const [row] = await rowsOf<{ lease_token: string | null }>(
+      app.databaseUrl,
+      `UPDATE live_operation l SET look_at = now(), due_at = now() FROM operation o
+       WHERE o.request_id = l.request_id AND o.rid = '${id}' RETURNING l.lease_token`,
+    );
+    expect(row!.lease_token).not.toBeNull();
+    await expect
+      .poll(() =>
+        rowsOf(
+          app.databaseUrl,
+          `SELECT l.phase, l.lease_token, l.run_at = '${runAt}' AND l.look_at = l.run_at AND l.due_at = l.run_at AS due
+           FROM live_operation l JOIN operation o USING (request_id) WHERE o.rid = '${id}'`,
+        ),
+      )
+      .toEqual([{ phase: 'scheduled', lease_token: null, due: true }]);
+    expect((await cancel(id)).body.status).toBe('Canceled');
+  });
+
   it('of what waits takes effect at once', async () => {
     const runAt = new Date(Date.now() + 3_600_000).toISOString();
     const { id } = await app.client.submit({ type: 'echo', run_at: runAt });

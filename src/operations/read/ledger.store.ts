@@ -64,7 +64,7 @@ export class LedgerStore {
   async read(): Promise<{ ledger: Ledger; types: TypeCount[] }> {
     const [row] = await this.database.query<{ ledger: Ledger; types: TypeCount[] | null }>(
       `WITH live AS (
-         SELECT type, CASE WHEN lease_token IS NULL THEN 'Waiting' ELSE 'Executing' END AS state, count(*) AS count,
+         SELECT type, CASE WHEN phase = 'placed' AND lease_token IS NOT NULL THEN 'Executing' ELSE 'Waiting' END AS state, count(*) AS count,
            count(*) FILTER (WHERE phase = 'placed') AS slots,
            min(coalesce(run_at, waits_since)) FILTER (WHERE phase <> 'scheduled' AND lease_token IS NULL) AS waits_since,
            ${OVERDUE_SINCE} AS overdue_since
