@@ -117,7 +117,7 @@ CREATE TABLE live_delivery (
   delivered_at timestamptz,
   CHECK (look_at <= due_at),
   CHECK ((phase = 'paused') = (look_at = 'infinity'))
-) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
   autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000,
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
 CREATE INDEX live_delivery_ready ON live_delivery (lane, receiver, run_at, seq) WHERE phase = 'ready';
