@@ -146,6 +146,20 @@ COMMENT ON COLUMN live_delivery.reason IS 'acknowledged_by_poll: the attempt und
 
 -- What dispatch knows of a lane in a round (lanes_with_room): the delivery whose turn it is, with who receives and who pays for it
 -- and how much that receiver is doubted, and what the lane, its origin, and the doubted ones there have room for.
+CREATE TYPE made_attempt AS (
+  seq bigint,
+  account_id text,
+  endpoint_id text,
+  lane text,
+  receiver bigint,
+  origin text,
+  outcome text,
+  counts boolean,
+  answered boolean,
+  silent boolean,
+  exhausted_body text
+);
+COMMENT ON TYPE made_attempt IS 'what is learnt from an attempt: answered with whatever status, silent where nobody was found; counts for its endpoint';
 CREATE TYPE open_lane AS (
   lane text,
   seq bigint,
