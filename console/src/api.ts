@@ -1,0 +1,70 @@
+import { RingbackError } from '../../src/client/error.js';
+import { type Call, Transport } from '../../src/client/transport.js';
+import { MOUNT } from './mount.js';
+import { tellAway } from './service-state.js';
+
+export { RingbackError };
+export type Query = NonNullable<Call['query']>;
+
+/** Every list of the API. */
+export interface Page<T> {
+  readonly data: readonly T[];
+  readonly next_cursor: string | null;
+}
+
+/** Statuses of a proxy, or of a Ringback that has no database: nobody is there now. */
+const AWAY = [0, 502, 503, 504];
+/** Browsers don't let other sites' pages send it, whatever they make a visitor post. */
+const CONSOLE = { 'x-ringback-console': '1' };
+
+/** One call is one try: what fails is shown at once, and asked again by who wanted it. */
+export const transport = new Transport({
+  url: new URL('api', MOUNT).href,
+  apiKey: null,
+  tries: 1,
+  fetch: (input, init) => fetch(input, { ...init, headers: { ...(init?.headers as object), ...CONSOLE } }),
+});
+
+async function call<T>(call: Call, read: (response: Response) => Promise<T> | T): Promise<T> {
+  try {
+    const answer = await transport.send(call, read);
+    tellAway(false);
+    return answer;
+  } catch (error) {
+    if (error instanceof RingbackError) tellAway(AWAY.includes(error.status));
+    throw error;
+  }
+}
+
+export function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
+  return call({ method: 'GET', path, query, signal, repeatable: true }, json<T>);
+}
+
+/** A change; an answer without a body is `undefined`. */
+export function send<T>(
+  method: 'POST' | 'PATCH' | 'DELETE',
+  path: string,
+  body?: unknown,
+  query: Query = {},
+): Promise<T> {
+  return call({ method, path, body, query, repeatable: false }, json<T>);
+}
+
+/** The answer itself, for what isn't JSON. */
+export function bytes(path: string, query: Query = {}, signal?: AbortSignal): Promise<Response> {
+  const headers = { accept: '*/*' };
+  return call({ method: 'GET', path, query, headers, signal, repeatable: true }, (response) => response);
+}
+
+/** Where the browser itself can fetch it: a download. */
+export function address(path: string, query: Query = {}): string {
+  const url = new URL(`api${path}`, MOUNT);
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined) url.searchParams.set(name, String(value));
+  return url.href;
+}
+
+async function json<T>(response: Response): Promise<T> {
+  const text = await response.text();
+  return (text === '' ? undefined : JSON.parse(text)) as T;
+}
