@@ -6,6 +6,7 @@ export { type FieldFault, type ProblemBody, RingbackError } from './error.js';
 export type { StreamOptions } from './history-stream.js';
 export {
   type RedeliverOptions,
+  type RerunOptions,
   RingbackClient,
   type SubmitOptions,
   type WaitOptions,
@@ -27,5 +28,6 @@ export {
   type RecoverDeliveriesRequest,
   type RecoverRequest,
   type Recovery,
+  type RerunRequest,
   type SubmitRequest,
 } from './types.js';

@@ -17,6 +17,7 @@ import {
   type RecoverDeliveriesRequest,
   type RecoverRequest,
   type Recovery,
+  type RerunRequest,
   type SubmitRequest,
 } from './types.js';
 
@@ -28,6 +29,9 @@ export interface SubmitOptions {
   readonly idempotencyKey?: string;
   readonly signal?: AbortSignal;
 }
+
+/** What of the operation is changed, and how it is asked for. */
+export interface RerunOptions extends SubmitOptions, RerunRequest {}
 
 export interface WaitOptions {
   /**
@@ -179,9 +183,11 @@ export class RingbackClient {
     }
   }
 
-  /** Submits the same once more, as a new operation. */
-  async rerun(id: string, options: SubmitOptions = {}): Promise<Operation> {
-    return this.transport.json(keyed(`${pathOf(id)}/rerun`, undefined, options));
+  /** Submits the same once more, as a new operation, with another input or callback where they are given. */
+  async rerun<Result = unknown>(id: string, options: RerunOptions = {}): Promise<Operation<Result>> {
+    const { input, callback, ...rest } = options;
+    const changed = input !== undefined || callback !== undefined;
+    return this.transport.json(keyed(`${pathOf(id)}/rerun`, changed ? { input, callback } : undefined, rest));
   }
 
   /** Erases an ended operation for good: its input, result and files, and the bodies of its deliveries. */

@@ -65,6 +65,13 @@ export interface SubmitRequest<Input = unknown> {
   readonly ack_by_poll?: boolean | null;
 }
 
+/** What a rerun has otherwise than the operation that it repeats; what isn't given stays. */
+export interface RerunRequest<Input = unknown> {
+  readonly input?: Input;
+  /** Null: without one. */
+  readonly callback?: SubmitRequest['callback'];
+}
+
 /** One row of an operation's history. */
 export interface HistoryEntry {
   /** Increasing within the operation. */

@@ -90,9 +90,14 @@ export function ApiUpload(): MethodDecorator {
 }
 
 /** Documents a body by examples, which the service takes as they are; the first is what "Try it out" offers. */
-export function ApiExamples(type: Type, examples: Record<string, object>): MethodDecorator {
+export function ApiExamples(
+  type: Type,
+  examples: Record<string, object>,
+  { required = true } = {},
+): MethodDecorator {
   return ApiBody({
     type,
+    required,
     examples: Object.fromEntries(
       Object.entries(examples).map(([summary, value]) => [idOf(summary), { summary, value }]),
     ),

@@ -67,6 +67,14 @@ export interface Submission {
   readonly idempotency: { readonly key: string; readonly body: string } | null;
 }
 
+/** What a rerun has otherwise than the operation that it repeats. */
+export type RerunChanges = Partial<Pick<Submission, 'input' | 'callback'>>;
+
+/** How an operation is run once more. */
+export interface Rerun extends Pick<Submission, 'traceparent'>, Partial<Pick<Submission, 'idempotency'>> {
+  readonly changes?: RerunChanges;
+}
+
 export interface Accepted {
   readonly view: OperationView;
   /** True when an idempotency key answered an operation accepted before. */
@@ -296,14 +304,8 @@ export class OperationsService {
   }
 
   /** Accepts the same operation once more, in whatever state it is, as long as its input is kept. */
-  async rerun(
-    accountId: string,
-    rid: string,
-    {
-      traceparent,
-      idempotency = null,
-    }: Pick<Submission, 'traceparent'> & Partial<Pick<Submission, 'idempotency'>>,
-  ): Promise<Accepted> {
+  async rerun(accountId: string, rid: string, rerun: Rerun): Promise<Accepted> {
+    const { changes = {}, traceparent, idempotency = null } = rerun;
     const { operation } = await this.find(accountId, rid);
     // Before anything may refuse it: its input may have expired since.
     const first = idempotency && (await this.earlier(accountId, idempotency));
@@ -314,9 +316,19 @@ export class OperationsService {
         'operation-expired',
         'its input has expired and is gone: submit it anew',
       );
-    const { callbackUrl: url, callbackHeaders: sealed } = operation;
+    // Its input is no caller's: it says who is answered, and for whom the request is made.
+    if (changes.input !== undefined && this.types.get(operation.type)?.internal)
+      throw new OperationRefusedError('invalid-request', [
+        { path: 'input', message: `of ${operation.type} can't be changed: make the request anew` },
+      ]);
+    return this.accept({ ...this.again(operation), ...changes, traceparent, idempotency });
+  }
+
+  /** What was submitted, to be submitted once more. */
+  private again(operation: OperationEntity): Submission {
+    const { accountId, rid, callbackUrl: url, callbackHeaders: sealed } = operation;
     const place: SecretPlace = { account: accountId, row: rid, column: 'callback_headers' };
-    return this.accept({
+    return {
       accountId,
       face: operation.face,
       type: operation.type,
@@ -333,9 +345,9 @@ export class OperationsService {
       retention: operation.retention,
       ackByPoll: operation.ackByPoll,
       rerunOf: rid,
-      traceparent,
-      idempotency,
-    });
+      traceparent: null,
+      idempotency: null,
+    };
   }
 
   /** The row of a submission, or an `OperationRefusedError`; `check` judges the input, where it is to be judged. */

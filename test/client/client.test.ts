@@ -168,6 +168,8 @@ describe('ringback/client', () => {
       batch.map(({ operation }) => operation!.id).sort(byRequest(listed)),
     );
     expect(await own.rerun(listed[0]!.id)).toMatchObject({ rerun_of: listed[0]!.id });
+    const edited = await own.rerun(listed[0]!.id, { input: 'edited' });
+    expect((await own.wait(edited.id)).result).toBe('edited');
   });
 
   it('shows the account of its key, and to admins the audit and the processes', async () => {

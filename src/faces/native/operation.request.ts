@@ -1,3 +1,4 @@
+import { PickType } from '@nestjs/swagger';
 import { CallbackHeaderRequest } from '../callback-header.request.js';
 import { Transform, Type } from 'class-transformer';
 import {
@@ -104,6 +105,9 @@ export class SubmitOperationRequest {
   @Length(1, 32)
   retention?: string | null;
 }
+
+/** What of the operation that is run once more is to be otherwise; what isn't given stays. */
+export class RerunOperationRequest extends PickType(SubmitOperationRequest, ['input', 'callback'] as const) {}
 
 export class WaitQuery {
   /** Seconds to hold the answer until the operation has ended, 0 to 60. */

@@ -48,13 +48,14 @@ import {
   limitOf,
   ListOperationsQuery,
   PageQuery,
+  RerunOperationRequest,
   SubmitOperationRequest,
   WaitQuery,
 } from './operation.request.js';
 import { historyStream, wantsStream } from './history-stream.js';
 import { HistoryEntryResponse, OperationResponse } from './operation.response.js';
 import { heeded, heldMs, preferences } from './prefer.js';
-import { toIdempotency, toRerunIdempotency, toSubmission } from './submission.js';
+import { toChanges, toIdempotency, toRerunIdempotency, toSubmission } from './submission.js';
 
 /** Header fields of the answer to a submit. */
 const SUBMITTED = {
@@ -230,7 +231,10 @@ export class OperationsController {
     await this.audit.write({ accountId, actor, action: 'operation.erased', target: id });
   }
 
-  /** Submits the same once more, as a new operation that names this one in `rerun_of`. */
+  /**
+   * Submits the same once more, as a new operation that names this one in `rerun_of`; with another `input`, or another
+   * `callback` (null: without one), where the body gives them.
+   */
   @Post(':id/rerun')
   @ApiOperation({ operationId: 'rerunOperation' })
   @HttpCode(202)
@@ -246,19 +250,30 @@ export class OperationsController {
     description: 'Stored, as a submit',
     headers: { ...SUBMITTED, 'Retry-After': retryAfter() },
   })
+  @ApiExamples(
+    RerunOperationRequest,
+    {
+      'As it was': {},
+      'With another input': { input: { hello: 'again' } },
+      'With another callback': { callback: { url: 'https://example.com/hooks/other' } },
+    },
+    { required: false },
+  )
   @ApiProblem(410, 'The operation has expired or was erased, and its input with it')
   @ApiProblem(429, 'Callback URLs named too many new hosts in a minute')
   async rerun(
-    @NoFields() _body: unknown,
     @AccountId() accountId: string,
     @Param('id') id: string,
+    @Body() request: RerunOperationRequest,
     @Headers('idempotency-key') key: string | undefined,
     @Headers('traceparent') traceparent: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
+    const changes = toChanges(request);
     const { view, replayed } = await this.operations.rerun(accountId, id, {
+      changes,
       traceparent: traceparentOf(traceparent),
-      idempotency: toRerunIdempotency(key, id),
+      idempotency: toRerunIdempotency(key, id, changes),
     });
     if (replayed) void reply.header('idempotent-replayed', 'true');
     this.describe(reply, view.operation);
