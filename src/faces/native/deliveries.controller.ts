@@ -13,6 +13,7 @@ import { NoFields } from '../../http/validation.pipe.js';
 import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { OperationReads } from '../../operations/read/operation-reads.store.js';
+import { SigningSecrets } from '../../signing/signing-secrets.store.js';
 import { AttemptResponse, DeliveryDetailsResponse, DeliveryResponse } from './delivery.response.js';
 import { ListDeliveriesQuery, RedeliverQuery } from './delivery.request.js';
 import { originOf, RecoverDeliveriesRequest, spanOf } from './recovery.request.js';
@@ -31,6 +32,7 @@ export class DeliveriesController {
     private readonly dispatcher: DeliveryDispatcher,
     private readonly operations: OperationReads,
     private readonly recoveries: RecoveriesService,
+    private readonly secrets: SigningSecrets,
     private readonly audit: Audit,
   ) {}
 
@@ -75,10 +77,14 @@ export class DeliveriesController {
     @Param('id') id: string,
   ): Promise<DeliveryDetailsResponse> {
     const delivery = await this.find(accountId, id);
-    const attempts = await this.deliveries.attempts(id);
+    const [attempts, fingerprints] = await Promise.all([
+      this.deliveries.attempts(id),
+      this.secrets.fingerprints(delivery.accountId, delivery.endpointId),
+    ]);
     return {
       ...DeliveryResponse.from(delivery),
       body: delivery.body,
+      signing_fingerprints: fingerprints,
       attempts: attempts.map((attempt) => AttemptResponse.from(attempt, isOperator)),
     };
   }
