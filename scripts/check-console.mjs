@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
 const BUILT = fileURLToPath(new URL('../dist/console', import.meta.url));
-const KIB = 1024;
-const LIMITS = { script: 150 * KIB, style: 20 * KIB, package: 700 * KIB };
+const KB = 1000;
+const LIMITS = { script: 150 * KB, style: 20 * KB, package: 700 * KB };
 
 const files = readdirSync(BUILT, { recursive: true })
   .map((name) => name.replaceAll('\\', '/'))
@@ -46,7 +46,7 @@ const sizes = { script, style, package: all };
 const names = { script: 'JavaScript at first load, gzip', style: 'CSS, gzip', package: 'in the package' };
 for (const [what, limit] of Object.entries(LIMITS)) {
   const size = sizes[what];
-  const line = `${names[what]}: ${(size / KIB).toFixed(1)} of ${limit / KIB} KiB`;
+  const line = `${names[what]}: ${(size / KB).toFixed(1)} of ${limit / KB} KB`;
   if (size <= limit) console.log(line);
   else {
     console.error(`${line}: too much; see what "npx vite build console" lists`);

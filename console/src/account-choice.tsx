@@ -1,18 +1,13 @@
 import type { ReactNode } from 'react';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { get, type Page } from './api.js';
-import type { AccountResponse } from './api-types.js';
+import { accountsQuery } from './account-names.js';
 
 /** Whose rows an administrator looks at: of all accounts, or of one. */
 export function AccountChoice(): ReactNode {
   const { account = '*' } = useSearch({ strict: false });
   const navigate = useNavigate();
-  const { data } = useQuery({
-    queryKey: ['accounts', 'choice'],
-    queryFn: ({ signal }) => get<Page<AccountResponse>>('/v1/accounts', { limit: 250 }, signal),
-    staleTime: 60_000,
-  });
+  const { data } = useQuery(accountsQuery);
   const accounts = data?.data ?? [];
   return (
     <select
