@@ -110,6 +110,10 @@ export interface components {
             readonly data: readonly components["schemas"]["OperationResponse"][];
             readonly next_cursor: string | null;
         };
+        readonly RerunOperationRequest: {
+            readonly input?: unknown;
+            readonly callback?: components["schemas"]["CallbackRequest"] | null;
+        };
         readonly HistoryEntryResponse: {
             /** Format: int64 */
             readonly id: number;
@@ -211,6 +215,7 @@ export interface components {
             /** @enum {string} */
             readonly acknowledged_by?: "poll";
             readonly body: string;
+            readonly signing_fingerprints: readonly string[];
             readonly attempts: readonly components["schemas"]["AttemptResponse"][];
         };
         readonly RecoverDeliveriesRequest: {
@@ -247,6 +252,10 @@ export interface components {
             readonly quota_waiting?: number | null;
             readonly requests_per_s?: number | null;
         };
+        readonly AccountUsageResponse: {
+            readonly waiting: number;
+            readonly executing: number;
+        };
         readonly AccountResponse: {
             readonly id: string;
             readonly number: number;
@@ -259,6 +268,7 @@ export interface components {
             readonly disabled: boolean;
             /** Format: date-time */
             readonly created_at: string;
+            readonly usage?: components["schemas"]["AccountUsageResponse"];
         };
         readonly AccountPage: {
             readonly data: readonly components["schemas"]["AccountResponse"][];
@@ -488,6 +498,8 @@ export interface components {
             readonly succeeded: number;
             readonly failed: number;
             readonly pending: number;
+            readonly in_flight: number;
+            readonly held: number;
             readonly hours: readonly components["schemas"]["EndpointHourResponse"][];
         };
         readonly RecoveryResponse: {
@@ -676,6 +688,7 @@ export type CallbackHeaderRequest = components['schemas']['CallbackHeaderRequest
 export type CallbackRequest = components['schemas']['CallbackRequest'];
 export type SubmitOperationRequest = components['schemas']['SubmitOperationRequest'];
 export type OperationPage = components['schemas']['OperationPage'];
+export type RerunOperationRequest = components['schemas']['RerunOperationRequest'];
 export type HistoryEntryResponse = components['schemas']['HistoryEntryResponse'];
 export type HistoryEntryPage = components['schemas']['HistoryEntryPage'];
 export type DeliveryResponse = components['schemas']['DeliveryResponse'];
@@ -688,6 +701,7 @@ export type RecoverDeliveriesRequest = components['schemas']['RecoverDeliveriesR
 export type RecoveryBegunResponse = components['schemas']['RecoveryBegunResponse'];
 export type FileResponse = components['schemas']['FileResponse'];
 export type CreateAccountRequest = components['schemas']['CreateAccountRequest'];
+export type AccountUsageResponse = components['schemas']['AccountUsageResponse'];
 export type AccountResponse = components['schemas']['AccountResponse'];
 export type AccountPage = components['schemas']['AccountPage'];
 export type ChangeAccountRequest = components['schemas']['ChangeAccountRequest'];
