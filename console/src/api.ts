@@ -1,5 +1,5 @@
 import { RingbackError } from '../../src/client/error.js';
-import { type Call, Transport } from '../../src/client/transport.js';
+import { type Call, problemOf, retryAfterS, Transport } from '../../src/client/transport.js';
 import { MOUNT } from './mount.js';
 import { tellAway } from './service-state.js';
 
@@ -67,4 +67,12 @@ export function address(path: string, query: Query = {}): string {
 async function json<T>(response: Response): Promise<T> {
   const text = await response.text();
   return (text === '' ? undefined : JSON.parse(text)) as T;
+}
+
+/** Sends a file as it is. */
+export async function upload<T>(path: string, file: File, query: Query = {}): Promise<T> {
+  const headers = { ...CONSOLE, 'content-type': file.type === '' ? 'application/octet-stream' : file.type };
+  const response = await fetch(address(path, query), { method: 'POST', headers, body: file });
+  if (!response.ok) throw new RingbackError(await problemOf(response), retryAfterS(response));
+  return json<T>(response);
 }

@@ -125,7 +125,12 @@ function readValue(
 ): { value: unknown; error: null } | { value: null; error: string } {
   if (typeof value === 'boolean') return { value, error: null };
   if (control === 'number') return readNumber(value, schema.type === 'integer');
-  if (control === 'choice' || control === 'json') return readJson(value);
+  if (control === 'choice') return readJson(value);
+  if (control === 'json') {
+    const read = readJson(value);
+    // A field that takes anything takes text too, without quotes around it.
+    return read.error !== null && schema.type === undefined ? { value, error: null } : read;
+  }
   if (control === 'lines') return { value: value.split('\n').filter((line) => line !== ''), error: null };
   return { value, error: null };
 }

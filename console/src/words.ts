@@ -58,8 +58,8 @@ export function size(bytes: number): string {
   return `${(bytes / 1024 ** at).toFixed(1).replace(/\.0$/, '')} ${['B', 'KiB', 'MiB', 'GiB'][at]}`;
 }
 
-/** An id that is known by its beginning, such as `dlv_3f2a9c01…`. */
+/** An id that is known by its end, such as `dlv_…3f2a9c01`: ids that were made together begin alike. */
 export function shortId(id: string): string {
   const [, prefix = '', rest = id] = /^([a-z]+_)?(.*)$/.exec(id)!;
-  return rest.length <= 10 ? id : `${prefix}${rest.slice(0, 8)}…`;
+  return rest.length <= 10 ? id : `${prefix}…${rest.slice(-8)}`;
 }

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react';
 import type { AccountResponse } from '../api-types.js';
+import { typed } from '../form-text.js';
 import { Labeled } from '../ui/form-dialog.js';
 
 export const SCOPES = [
@@ -22,12 +23,12 @@ export interface AccountFields {
 
 export function accountFields(given: FormData): AccountFields {
   const number = (name: string): number | null => {
-    const value = String(given.get(name) ?? '').trim();
+    const value = typed(given, name);
     return value === '' ? null : Number(value);
   };
   const slots = number('slots');
   return {
-    name: String(given.get('name') ?? '').trim(),
+    name: typed(given, 'name'),
     ...(slots === null ? {} : { slots }),
     quota_bytes: number('quota_bytes'),
     quota_waiting: number('quota_waiting'),

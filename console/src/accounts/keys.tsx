@@ -1,6 +1,7 @@
 import { type ReactNode, useState } from 'react';
 import { send } from '../api.js';
 import type { ApiKeyResponse } from '../api-types.js';
+import { typed } from '../form-text.js';
 import { useSession } from '../session.js';
 import { AskedAction } from '../ui/action.js';
 import { Ago } from '../ui/ago.js';
@@ -111,9 +112,9 @@ function NewKey({ path }: { path: string }): ReactNode {
           onClose={() => ask(false)}
           onSubmit={async (given) => {
             const { key } = await send<ApiKeyResponse>('POST', path, {
-              name: given.get('name'),
+              name: typed(given, 'name'),
               scopes: given.getAll('scopes'),
-              expires_at: expiryOf(String(given.get('days'))),
+              expires_at: expiryOf(typed(given, 'days')),
             });
             setMade(key);
           }}

@@ -1,3 +1,4 @@
+import { typed } from '../form-text.js';
 import type { CreateEndpointRequest, EndpointResponse } from '../api-types.js';
 
 export const EVENTS = [
@@ -17,20 +18,20 @@ export type EndpointFields = {
 /** What a form says of an endpoint. Of one that is changed, headers and certificate stay where nothing is given. */
 export function fieldsGiven(given: FormData, current: EndpointResponse | undefined): EndpointFields {
   const fields: EndpointFields = {
-    url: text(given, 'url'),
-    description: text(given, 'description'),
+    url: typed(given, 'url'),
+    description: typed(given, 'description'),
     events: given.getAll('events') as EndpointFields['events'],
-    retry_schedule: seconds(text(given, 'retry_schedule')),
-    max_in_flight: number(text(given, 'max_in_flight')),
-    rate_per_s: number(text(given, 'rate_per_s')),
-    thin_over: number(text(given, 'thin_over')),
-    signature_profile: text(given, 'signature_profile') as EndpointFields['signature_profile'],
+    retry_schedule: seconds(typed(given, 'retry_schedule')),
+    max_in_flight: number(typed(given, 'max_in_flight')),
+    rate_per_s: number(typed(given, 'rate_per_s')),
+    thin_over: number(typed(given, 'thin_over')),
+    signature_profile: typed(given, 'signature_profile') as EndpointFields['signature_profile'],
     handshake: given.get('handshake') === 'on',
   };
-  const headers = headerLines(text(given, 'headers'));
+  const headers = headerLines(typed(given, 'headers'));
   if (headers.length > 0 || !current) fields.headers = headers;
   if (given.get('no_headers') === 'on') fields.headers = [];
-  const certificate = text(given, 'client_certificate');
+  const certificate = typed(given, 'client_certificate');
   if (certificate !== '') fields.client_certificate = certificate;
   return fields;
 }
@@ -45,11 +46,6 @@ export function headerLines(lines: string): { key: string; value: string }[] {
       if (colon === -1) return { key: line.trim(), value: '' };
       return { key: line.slice(0, colon).trim(), value: line.slice(colon + 1).trim() };
     });
-}
-
-function text(given: FormData, name: string): string {
-  const value = given.get(name);
-  return typeof value === 'string' ? value.trim() : '';
 }
 
 /** What is no number goes as it is: the service says what is wrong with it. */

@@ -41,6 +41,7 @@ export function RecoverDialog({
     <FormDialog
       title="Send again what it missed"
       verb="Recover"
+      isIncomplete={counting.isPending || counting.data === 0}
       onClose={onClose}
       onDone={() => undefined}
       onSubmit={async () =>
@@ -71,7 +72,9 @@ export function RecoverDialog({
       </div>
       <p role="status" className="note">
         {counting.data === undefined
-          ? 'Counting …'
+          ? counting.isPending
+            ? 'Counting …'
+            : 'How many these are is not known.'
           : `${counted(counting.data, 'delivery', 'deliveries')} would be sent again, at the endpoint’s own pace.`}
         {endpoint.disabled_at !== null && ' The endpoint is enabled by it.'}
       </p>

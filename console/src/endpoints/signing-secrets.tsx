@@ -2,6 +2,7 @@ import { type ReactNode, useState } from 'react';
 import { useQuery } from '@tanstack/react-query';
 import { get, type Query, send } from '../api.js';
 import type { KnownSecretsResponse, SigningSecretResponse } from '../api-types.js';
+import { typed } from '../form-text.js';
 import { Ago } from '../ui/ago.js';
 import { Action, AskedAction } from '../ui/action.js';
 import { FormDialog, Labeled } from '../ui/form-dialog.js';
@@ -125,7 +126,7 @@ function Rotate({
     <FormDialog
       title="Rotate the signing secret"
       verb="Rotate"
-      onSubmit={(given) => rotate(Number(given.get('overlap')))}
+      onSubmit={(given) => rotate(Number(typed(given, 'overlap')))}
       onClose={onClose}
     >
       <p>

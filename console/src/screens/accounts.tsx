@@ -32,9 +32,7 @@ export function Accounts(): ReactNode {
               <th>State</th>
               <th>Slots used</th>
               <th className="number">Waiting</th>
-              <th className="number">Requests/s</th>
-              <th className="number">Waiting at most</th>
-              <th className="number">Bytes at most</th>
+              <th>Limits</th>
               <th>Made</th>
             </tr>
           </thead>
@@ -70,9 +68,7 @@ function Row({ account }: { account: AccountResponse }): ReactNode {
         <Slots used={usage?.executing ?? 0} of={slots} />
       </td>
       <td className="number">{usage ? waiting(usage.waiting) : '–'}</td>
-      <td className="number">{quota(account.requests_per_s, count)}</td>
-      <td className="number">{quota(account.quota_waiting, count)}</td>
-      <td className="number">{quota(account.quota_bytes, size)}</td>
+      <td>{limitsOf(account)}</td>
       <td>
         <Ago at={account.created_at} />
       </td>
@@ -98,6 +94,16 @@ function waiting(value: number): string {
 export function quota(value: number | null, shown: (value: number) => string): ReactNode {
   if (value === null) return <span className="quiet">default</span>;
   return value === 0 ? 'any' : shown(value);
+}
+
+/** Those of its own alone: the settings of the service have the others. */
+function limitsOf({ requests_per_s, quota_waiting, quota_bytes }: AccountResponse): ReactNode {
+  const own = [
+    requests_per_s === null ? [] : `${requests_per_s === 0 ? 'any' : count(requests_per_s)} requests/s`,
+    quota_waiting === null ? [] : `${quota_waiting === 0 ? 'any' : count(quota_waiting)} waiting`,
+    quota_bytes === null ? [] : quota_bytes === 0 ? 'any size' : size(quota_bytes),
+  ].flat();
+  return own.length === 0 ? <span className="quiet">the service’s</span> : own.join(', ');
 }
 
 function NewAccount(): ReactNode {

@@ -1,8 +1,10 @@
 import { type FormEvent, type ReactNode } from 'react';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useAccountQuery } from '../account-scope.js';
+import { useAccountNames } from '../account-names.js';
 import type { AuditEntryResponse } from '../api-types.js';
 import { OthersText } from '../body-view.js';
+import { typed } from '../form-text.js';
 import { Ago } from '../ui/ago.js';
 import { Empty } from '../ui/empty.js';
 import { Id } from '../ui/id.js';
@@ -54,8 +56,8 @@ function Filters(): ReactNode {
   const navigate = useNavigate({ from: '/audit' });
   const find = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault();
-    const given = new FormData(event.currentTarget).get('actor');
-    void navigate({ search: (before) => ({ ...before, actor: String(given ?? '').trim() }) });
+    const name = typed(new FormData(event.currentTarget), 'actor');
+    void navigate({ search: (before) => ({ ...before, actor: name }) });
   };
   return (
     <form className="filters" role="search" aria-label="Audit" onSubmit={find}>
@@ -113,6 +115,7 @@ function Rows({ rows }: { rows: readonly AuditEntryResponse[] }): ReactNode {
 }
 
 function Row({ entry }: { entry: AuditEntryResponse }): ReactNode {
+  const names = useAccountNames();
   const { at, account_id, actor, address, action, target, details } = entry;
   const more = Object.entries(details).map(([name, value]) => `${name}: ${textOf(value)}`);
   return (
@@ -124,18 +127,20 @@ function Row({ entry }: { entry: AuditEntryResponse }): ReactNode {
       <td>
         <code>{action}</code>
       </td>
-      <td>{target === null ? <span className="quiet">–</span> : <Id id={target} />}</td>
+      <td>
+        <Target id={target} />
+      </td>
       <td>
         {account_id === null ? (
           <span className="quiet">–</span>
         ) : (
           <Link to="/accounts/$id" params={{ id: account_id }}>
-            <Id id={account_id} />
+            {names?.get(account_id) ?? <Id id={account_id} />}
           </Link>
         )}
       </td>
       <td>{address ?? <span className="quiet">–</span>}</td>
-      <td className="wide" title={more.join('\n')}>
+      <td className="wrap">
         <OthersText text={more.join(', ')} />
       </td>
     </tr>
@@ -146,6 +151,18 @@ function Nobody({ address }: { address: string | null }): ReactNode {
   return <span className="quiet">{address === null ? 'Ringback itself' : 'somebody unknown'}</span>;
 }
 
+/** With its screen, where it has one. */
+function Target({ id }: { id: string | null }): ReactNode {
+  if (id === null) return <span className="quiet">–</span>;
+  const shown = <Id id={id} />;
+  const params = { id };
+  if (id.startsWith('ep_')) return <Link to="/endpoints/$id" params={params} children={shown} />;
+  if (id.startsWith('acc_')) return <Link to="/accounts/$id" params={params} children={shown} />;
+  if (/^[0-9a-f]{32}$/.test(id)) return <Link to="/operations/$id" params={params} children={shown} />;
+  return shown;
+}
+
 function textOf(value: unknown): string {
+  if (Array.isArray(value)) return value.map(textOf).join(' ');
   return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -160,7 +160,7 @@ function Attempts({ stats }: { stats: EndpointStatsResponse | undefined }): Reac
               <Figure name="In flight" value={stats.in_flight} />
               <Figure name="Pending" value={stats.pending} />
               <Figure name="Held" value={stats.held} tone={stats.held > 0 ? 'waiting' : ''} />
-              <Figure name="Succeeded" value={stats.succeeded} tone="good" />
+              <Figure name="Succeeded" value={stats.succeeded} tone={stats.succeeded > 0 ? 'good' : ''} />
               <Figure name="Failed" value={stats.failed} tone={stats.failed > 0 ? 'bad' : ''} />
             </dl>
             <HourBars hours={lastHours(stats.hours, Date.now())} />

@@ -1,5 +1,6 @@
 import { type ReactNode, useState } from 'react';
 import { Link, useNavigate } from '@tanstack/react-router';
+import { useAccountNames } from '../account-names.js';
 import { useAccountQuery } from '../account-scope.js';
 
 import type { EndpointResponse } from '../api-types.js';
@@ -44,7 +45,11 @@ export function Endpoints(): ReactNode {
   );
 }
 
-function Rows({ rows }: { rows: readonly EndpointResponse[] }): ReactNode {
+/** In lists of all accounts they say whose they are. */
+type Row = EndpointResponse & { readonly account_id?: string };
+
+function Rows({ rows }: { rows: readonly Row[] }): ReactNode {
+  const names = useAccountNames();
   return (
     <div className="table-frame">
       <table className="table">
@@ -55,6 +60,7 @@ function Rows({ rows }: { rows: readonly EndpointResponse[] }): ReactNode {
             <th>Description</th>
             <th>Events</th>
             <th>Rate</th>
+            {names && <th>Account</th>}
             <th>Made</th>
           </tr>
         </thead>
@@ -82,6 +88,7 @@ function Rows({ rows }: { rows: readonly EndpointResponse[] }): ReactNode {
                   `${endpoint.rate_per_s}/s`
                 )}
               </td>
+              {names && <td>{names.get(endpoint.account_id ?? '') ?? '–'}</td>}
               <td>
                 <Ago at={endpoint.created_at} />
               </td>

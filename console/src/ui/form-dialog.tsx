@@ -8,6 +8,8 @@ interface Props {
   /** What the button says, a verb. */
   readonly verb: string;
   readonly wide?: boolean;
+  /** It can't be submitted yet. */
+  readonly isIncomplete?: boolean;
   readonly onSubmit: (given: FormData) => Promise<unknown>;
   readonly onClose: () => void;
   /** Once it was submitted; closes it by default. */
@@ -16,7 +18,8 @@ interface Props {
 }
 
 /** A form in a dialog; what the service refuses is said in it, and nothing that was typed is lost. */
-export function FormDialog({ title, verb, wide, onSubmit, onClose, onDone, children }: Props): ReactNode {
+export function FormDialog(props: Props): ReactNode {
+  const { title, verb, wide, isIncomplete, onSubmit, onClose, onDone, children } = props;
   const queries = useQueryClient();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
@@ -43,7 +46,7 @@ export function FormDialog({ title, verb, wide, onSubmit, onClose, onDone, child
           <button type="button" className="button" onClick={onClose}>
             Leave it
           </button>
-          <button type="submit" className="button primary" disabled={busy}>
+          <button type="submit" className="button primary" disabled={busy || isIncomplete}>
             {verb}
           </button>
         </div>
