@@ -110,6 +110,10 @@ export interface components {
             readonly data: readonly components["schemas"]["OperationResponse"][];
             readonly next_cursor: string | null;
         };
+        readonly RerunOperationRequest: {
+            readonly input?: unknown;
+            readonly callback?: components["schemas"]["CallbackRequest"] | null;
+        };
         readonly HistoryEntryResponse: {
             /** Format: int64 */
             readonly id: number;
@@ -149,6 +153,27 @@ export interface components {
         readonly DeliveryPage: {
             readonly data: readonly components["schemas"]["DeliveryResponse"][];
             readonly next_cursor: string | null;
+        };
+        readonly RequestedHeaderResponse: {
+            readonly key: string;
+            readonly value: string;
+        };
+        readonly RequestedCallbackResponse: {
+            readonly url: string;
+            readonly headers: readonly components["schemas"]["RequestedHeaderResponse"][];
+        };
+        readonly OperationRequestResponse: {
+            readonly type: string;
+            readonly input: unknown;
+            readonly withheld: readonly string[];
+            readonly callback: components["schemas"]["RequestedCallbackResponse"] | null;
+            readonly correlation: string | null;
+            readonly priority: number;
+            /** Format: date-time */
+            readonly run_at: string | null;
+            readonly timeout_s: number;
+            readonly retention: string;
+            readonly trace_id: string | null;
         };
         readonly OperationTypeResponse: {
             readonly name: string;
@@ -211,6 +236,7 @@ export interface components {
             /** @enum {string} */
             readonly acknowledged_by?: "poll";
             readonly body: string;
+            readonly signing_fingerprints: readonly string[];
             readonly attempts: readonly components["schemas"]["AttemptResponse"][];
         };
         readonly RecoverDeliveriesRequest: {
@@ -247,6 +273,10 @@ export interface components {
             readonly quota_waiting?: number | null;
             readonly requests_per_s?: number | null;
         };
+        readonly AccountUsageResponse: {
+            readonly waiting: number;
+            readonly executing: number;
+        };
         readonly AccountResponse: {
             readonly id: string;
             readonly number: number;
@@ -259,6 +289,7 @@ export interface components {
             readonly disabled: boolean;
             /** Format: date-time */
             readonly created_at: string;
+            readonly usage?: components["schemas"]["AccountUsageResponse"];
         };
         readonly AccountPage: {
             readonly data: readonly components["schemas"]["AccountResponse"][];
@@ -488,6 +519,8 @@ export interface components {
             readonly succeeded: number;
             readonly failed: number;
             readonly pending: number;
+            readonly in_flight: number;
+            readonly held: number;
             readonly hours: readonly components["schemas"]["EndpointHourResponse"][];
         };
         readonly RecoveryResponse: {
@@ -676,10 +709,14 @@ export type CallbackHeaderRequest = components['schemas']['CallbackHeaderRequest
 export type CallbackRequest = components['schemas']['CallbackRequest'];
 export type SubmitOperationRequest = components['schemas']['SubmitOperationRequest'];
 export type OperationPage = components['schemas']['OperationPage'];
+export type RerunOperationRequest = components['schemas']['RerunOperationRequest'];
 export type HistoryEntryResponse = components['schemas']['HistoryEntryResponse'];
 export type HistoryEntryPage = components['schemas']['HistoryEntryPage'];
 export type DeliveryResponse = components['schemas']['DeliveryResponse'];
 export type DeliveryPage = components['schemas']['DeliveryPage'];
+export type RequestedHeaderResponse = components['schemas']['RequestedHeaderResponse'];
+export type RequestedCallbackResponse = components['schemas']['RequestedCallbackResponse'];
+export type OperationRequestResponse = components['schemas']['OperationRequestResponse'];
 export type OperationTypeResponse = components['schemas']['OperationTypeResponse'];
 export type OperationTypePage = components['schemas']['OperationTypePage'];
 export type AttemptResponse = components['schemas']['AttemptResponse'];
@@ -688,6 +725,7 @@ export type RecoverDeliveriesRequest = components['schemas']['RecoverDeliveriesR
 export type RecoveryBegunResponse = components['schemas']['RecoveryBegunResponse'];
 export type FileResponse = components['schemas']['FileResponse'];
 export type CreateAccountRequest = components['schemas']['CreateAccountRequest'];
+export type AccountUsageResponse = components['schemas']['AccountUsageResponse'];
 export type AccountResponse = components['schemas']['AccountResponse'];
 export type AccountPage = components['schemas']['AccountPage'];
 export type ChangeAccountRequest = components['schemas']['ChangeAccountRequest'];
