@@ -154,6 +154,27 @@ export interface components {
             readonly data: readonly components["schemas"]["DeliveryResponse"][];
             readonly next_cursor: string | null;
         };
+        readonly RequestedHeaderResponse: {
+            readonly key: string;
+            readonly value: string;
+        };
+        readonly RequestedCallbackResponse: {
+            readonly url: string;
+            readonly headers: readonly components["schemas"]["RequestedHeaderResponse"][];
+        };
+        readonly OperationRequestResponse: {
+            readonly type: string;
+            readonly input: unknown;
+            readonly withheld: readonly string[];
+            readonly callback: components["schemas"]["RequestedCallbackResponse"] | null;
+            readonly correlation: string | null;
+            readonly priority: number;
+            /** Format: date-time */
+            readonly run_at: string | null;
+            readonly timeout_s: number;
+            readonly retention: string;
+            readonly trace_id: string | null;
+        };
         readonly OperationTypeResponse: {
             readonly name: string;
             readonly title: string;
@@ -693,6 +714,9 @@ export type HistoryEntryResponse = components['schemas']['HistoryEntryResponse']
 export type HistoryEntryPage = components['schemas']['HistoryEntryPage'];
 export type DeliveryResponse = components['schemas']['DeliveryResponse'];
 export type DeliveryPage = components['schemas']['DeliveryPage'];
+export type RequestedHeaderResponse = components['schemas']['RequestedHeaderResponse'];
+export type RequestedCallbackResponse = components['schemas']['RequestedCallbackResponse'];
+export type OperationRequestResponse = components['schemas']['OperationRequestResponse'];
 export type OperationTypeResponse = components['schemas']['OperationTypeResponse'];
 export type OperationTypePage = components['schemas']['OperationTypePage'];
 export type AttemptResponse = components['schemas']['AttemptResponse'];

@@ -17,13 +17,24 @@ const AWAY = [0, 502, 503, 504];
 /** Browsers don't let other sites' pages send it, whatever they make a visitor post. */
 const CONSOLE = { 'x-ringback-console': '1' };
 
-/** One call is one try: what fails is shown at once, and asked again by who wanted it. */
-export const transport = new Transport({
-  url: new URL('api', MOUNT).href,
-  apiKey: null,
-  tries: 1,
-  fetch: (input, init) => fetch(input, { ...init, headers: { ...(init?.headers as object), ...CONSOLE } }),
-});
+/**
+ * One call is one try: what fails is shown at once, and asked again by who wanted it. `query` goes with every call: whose rows an
+ * administrator looks at.
+ */
+export function transportWith(query: Query = {}): Transport {
+  return new Transport({
+    url: new URL('api', MOUNT).href,
+    apiKey: null,
+    tries: 1,
+    fetch: (input, init) =>
+      fetch(withQuery(String(input as string), query), {
+        ...init,
+        headers: { ...(init?.headers as object), ...CONSOLE },
+      }),
+  });
+}
+
+const transport = transportWith();
 
 async function call<T>(call: Call, read: (response: Response) => Promise<T> | T): Promise<T> {
   try {
@@ -58,7 +69,11 @@ export function bytes(path: string, query: Query = {}, signal?: AbortSignal): Pr
 
 /** Where the browser itself can fetch it: a download. */
 export function address(path: string, query: Query = {}): string {
-  const url = new URL(`api${path}`, MOUNT);
+  return withQuery(new URL(`api${path}`, MOUNT).href, query);
+}
+
+function withQuery(address: string, query: Query): string {
+  const url = new URL(address);
   for (const [name, value] of Object.entries(query))
     if (value !== undefined) url.searchParams.set(name, String(value));
   return url.href;

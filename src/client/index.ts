@@ -28,6 +28,7 @@ export {
   type RecoverDeliveriesRequest,
   type RecoverRequest,
   type Recovery,
+  type RequestedOperation,
   type RerunRequest,
   type SubmitRequest,
 } from './types.js';

@@ -17,6 +17,7 @@ import {
   type RecoverDeliveriesRequest,
   type RecoverRequest,
   type Recovery,
+  type RequestedOperation,
   type RerunRequest,
   type SubmitRequest,
 } from './types.js';
@@ -188,6 +189,11 @@ export class RingbackClient {
     const { input, callback, ...rest } = options;
     const changed = input !== undefined || callback !== undefined;
     return this.transport.json(keyed(`${pathOf(id)}/rerun`, changed ? { input, callback } : undefined, rest));
+  }
+
+  /** What was submitted, without what may be secret in it. */
+  request<Input = unknown>(id: string, { signal }: Signaled = {}): Promise<RequestedOperation<Input>> {
+    return this.transport.json({ method: 'GET', path: `${pathOf(id)}/request`, signal, repeatable: true });
   }
 
   /** Erases an ended operation for good: its input, result and files, and the bodies of its deliveries. */

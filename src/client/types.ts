@@ -72,6 +72,26 @@ export interface RerunRequest<Input = unknown> {
   readonly callback?: SubmitRequest['callback'];
 }
 
+/** What was submitted, as `GET /v1/operations/:id/request` shows it. */
+export interface RequestedOperation<Input = unknown> {
+  readonly type: string;
+  readonly input: Input;
+  /** Members of `input` that are left out because they may be secret, or left out in part. */
+  readonly withheld: readonly string[];
+  /** Its headers' values are redacted. */
+  readonly callback: {
+    readonly url: string;
+    readonly headers: readonly { readonly key: string; readonly value: string }[];
+  } | null;
+  readonly correlation: string | null;
+  readonly priority: number;
+  readonly run_at: string | null;
+  readonly timeout_s: number;
+  readonly retention: string;
+  /** 32 hex digits. */
+  readonly trace_id: string | null;
+}
+
 /** One row of an operation's history. */
 export interface HistoryEntry {
   /** Increasing within the operation. */

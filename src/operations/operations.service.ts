@@ -34,7 +34,7 @@ import { PollPace } from './read/poll-pace.js';
 import { randomId } from '../database/random-id.js';
 import { type Admitted, Quotas } from './accept/quotas.js';
 import { RetentionStore } from './retain/retention.store.js';
-import { SealedInputs } from './accept/sealed-inputs.js';
+import { SealedInputs, type ShownInput } from './accept/sealed-inputs.js';
 
 /** An operation as a caller submits it, whatever the face. */
 export interface Submission {
@@ -69,6 +69,13 @@ export interface Submission {
 
 /** What a rerun has otherwise than the operation that it repeats. */
 export type RerunChanges = Partial<Pick<Submission, 'input' | 'callback'>>;
+
+/** What was submitted, to be shown. */
+export interface OperationRequest extends ShownInput {
+  readonly operation: OperationEntity;
+  /** Of the callback's headers. */
+  readonly headerNames: readonly string[];
+}
 
 /** How an operation is run once more. */
 export interface Rerun extends Pick<Submission, 'traceparent'>, Partial<Pick<Submission, 'idempotency'>> {
@@ -303,6 +310,14 @@ export class OperationsService {
     return file;
   }
 
+  /** What was submitted, without what is secret in it, as long as that is kept. */
+  async request(accountId: string, rid: string): Promise<OperationRequest> {
+    const { operation } = await this.find(accountId, rid);
+    refuseEmptied(operation);
+    const headerNames = this.again(operation).callback?.headers.map(({ key }) => key) ?? [];
+    return { operation, ...this.inputs.shown(operation), headerNames };
+  }
+
   /** Accepts the same operation once more, in whatever state it is, as long as its input is kept. */
   async rerun(accountId: string, rid: string, rerun: Rerun): Promise<Accepted> {
     const { changes = {}, traceparent, idempotency = null } = rerun;
@@ -310,12 +325,7 @@ export class OperationsService {
     // Before anything may refuse it: its input may have expired since.
     const first = idempotency && (await this.earlier(accountId, idempotency));
     if (first) return first;
-    refuseErased(operation);
-    if (operation.emptiedAt !== null)
-      throw new OperationExpiredError(
-        'operation-expired',
-        'its input has expired and is gone: submit it anew',
-      );
+    refuseEmptied(operation);
     // Its input is no caller's: it says who is answered, and for whom the request is made.
     if (changes.input !== undefined && this.types.get(operation.type)?.internal)
       throw new OperationRefusedError('invalid-request', [
@@ -484,6 +494,13 @@ function sizeOf({ input }: NewOperation): number {
 function refuseErased({ erasedAt }: OperationEntity): void {
   if (erasedAt !== null)
     throw new OperationExpiredError('operation-erased', 'the operation has been erased: submit it anew');
+}
+
+/** Its input is gone. */
+function refuseEmptied(operation: OperationEntity): void {
+  refuseErased(operation);
+  if (operation.emptiedAt !== null)
+    throw new OperationExpiredError('operation-expired', 'its input has expired and is gone: submit it anew');
 }
 
 function fingerprintOf(body: string): string {

@@ -53,7 +53,7 @@ import {
   WaitQuery,
 } from './operation.request.js';
 import { historyStream, wantsStream } from './history-stream.js';
-import { HistoryEntryResponse, OperationResponse } from './operation.response.js';
+import { HistoryEntryResponse, OperationRequestResponse, OperationResponse } from './operation.response.js';
 import { heeded, heldMs, preferences } from './prefer.js';
 import { toChanges, toIdempotency, toRerunIdempotency, toSubmission } from './submission.js';
 
@@ -340,6 +340,15 @@ export class OperationsController {
       (delivery) => delivery.seq,
       (delivery) => DeliveryResponse.from(delivery),
     );
+  }
+
+  /** What was submitted: the input without what may be secret in it, and the options. */
+  @Get(':id/request')
+  @ApiOperation({ operationId: 'getOperationRequest' })
+  @NeedsScope('operations:read')
+  @ApiProblem(410, 'Its input was kept as long as its retention class says, or erased, and is gone')
+  async request(@AccountId() accountId: string, @Param('id') id: string): Promise<OperationRequestResponse> {
+    return OperationRequestResponse.from(await this.operations.request(accountId, id));
   }
 
   /** The stored bytes of the result with their own content type; JSON where the handler stored no file. */

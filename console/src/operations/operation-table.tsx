@@ -1,12 +1,12 @@
 import type { ReactNode } from 'react';
 import { Link } from '@tanstack/react-router';
-import { useAccountNames } from './account-names.js';
-import { useClock } from './clock.js';
-import type { Operation } from './rows.js';
-import type { Selection } from './selection.js';
-import { Ago } from './ui/ago.js';
-import { Status } from './ui/status.js';
-import { shortId, span } from './words.js';
+import { useAccountNames } from '../account-names.js';
+import { useClock } from '../clock.js';
+import type { Operation } from '../rows.js';
+import type { Selection } from '../selection.js';
+import { Ago } from '../ui/ago.js';
+import { Status } from '../ui/status.js';
+import { shortId, span } from '../words.js';
 
 /** Operations as rows. */
 export function OperationTable({

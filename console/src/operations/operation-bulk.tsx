@@ -1,9 +1,9 @@
 import type { ReactNode } from 'react';
-import { useAccountQuery } from './account-scope.js';
-import { send, type Query } from './api.js';
-import type { Selection } from './selection.js';
-import { useMay } from './session.js';
-import { BulkBar } from './ui/bulk-bar.js';
+import { useAccountQuery } from '../account-scope.js';
+import { send, type Query } from '../api.js';
+import type { Selection } from '../selection.js';
+import { useMay } from '../session.js';
+import { BulkBar } from '../ui/bulk-bar.js';
 
 /** What can be done with the operations that are selected. */
 export function OperationBulk({ selection, filter }: { selection: Selection; filter: Query }): ReactNode {
