@@ -21,18 +21,21 @@ const packed = (names) =>
 const page = text('index.html');
 const ofPage = files.filter((name) => page.includes(`./${name}"`));
 
-/** The file and whatever it imports before it runs. */
+/** What the page loads whatever screen is shown. */
+const entry = new Set(ofPage.filter((name) => name.endsWith('.js')));
+
+/** The file and whatever it imports; of a screen also what it loads once it is there, such as its chart. */
 function withImports(name, found = new Set()) {
   if (found.has(name)) return found;
   found.add(name);
-  for (const [, imported] of text(name).matchAll(/(?:from|import)\s*"\.\/([\w.-]+\.js)"/g))
-    withImports(`assets/${imported}`, found);
+  const imports = entry.has(name)
+    ? /(?:from|import)\s*"\.\/([\w.-]+\.js)"/g
+    : /(?:from|import)\s*\(?["`]\.\/([\w.-]+\.js)["`]/g;
+  for (const [, imported] of text(name).matchAll(imports)) withImports(`assets/${imported}`, found);
   return found;
 }
 
-const entry = new Set(
-  ofPage.filter((name) => name.endsWith('.js')).flatMap((name) => [...withImports(name)]),
-);
+for (const name of entry) for (const imported of withImports(name)) entry.add(imported);
 /** A screen that is opened first loads its own part too, and styles with it. */
 const parts = files.filter((name) => name.endsWith('.js') && !entry.has(name));
 const script = Math.max(
