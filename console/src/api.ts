@@ -34,7 +34,8 @@ export function transportWith(query: Query = {}): Transport {
   });
 }
 
-const transport = transportWith();
+/** Of what asks for no account. */
+export const transport = transportWith();
 
 async function call<T>(call: Call, read: (response: Response) => Promise<T> | T): Promise<T> {
   try {

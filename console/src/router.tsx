@@ -12,7 +12,7 @@ import { DELIVERY_FILTERS, only, OPERATION_FILTERS, parseSearch, stringifySearch
 
 const root = createRootRoute({
   component: Layout,
-  validateSearch: only<'account'>(['account']),
+  validateSearch: only(['account']),
   // Whose rows an administrator looks at stays chosen from screen to screen.
   search: { middlewares: [retainSearchParams(['account'])] },
 });

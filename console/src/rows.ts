@@ -7,7 +7,11 @@ interface Owned {
   readonly account_id?: string;
 }
 export type Operation = OperationResponse & Owned;
-export type Delivery = DeliveryResponse & Owned;
+export type Delivery = DeliveryResponse &
+  Owned & {
+    /** Class of the error of its last attempt. */
+    readonly error?: string | null;
+  };
 export type DeliveryDetails = DeliveryDetailsResponse & Owned;
 
 const PAGE = 50;

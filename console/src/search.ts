@@ -14,7 +14,7 @@ export function stringifySearch(search: Record<string, unknown>): string {
 }
 
 /** Only what a screen knows, so that an old or mistyped link still opens it. */
-export function only<Name extends string>(names: readonly Name[]) {
+export function only<const Name extends string>(names: readonly Name[]) {
   return (search: Record<string, unknown>): { [name in Name]?: string } =>
     Object.fromEntries(
       names.flatMap((name) => {
