@@ -1,5 +1,11 @@
 import { type ReactNode, useEffect, useId, useState } from 'react';
-import { checkSignature, signedHead, type SignatureResult, type SignedAttempt } from './signature.js';
+import {
+  checkSignature,
+  type ExpectedHeader,
+  signedHead,
+  type SignatureResult,
+  type SignedAttempt,
+} from './signature.js';
 import { beginning } from './text-pieces.js';
 import { OthersText } from './body-view.js';
 
@@ -126,6 +132,7 @@ const SENTENCES = {
 function Verdict({ result }: { result: SignatureResult }): ReactNode {
   if (result.kind === 'malformed') return <p className="verdict bad">{result.why}</p>;
   const { verdict, by, expected } = result;
+  const [standard, ...others] = expected;
   return (
     <>
       {verdict === 'unknown' || by === null ? (
@@ -133,20 +140,30 @@ function Verdict({ result }: { result: SignatureResult }): ReactNode {
       ) : (
         <p className={`verdict ${verdict === 'match' ? 'good' : 'bad'}`}>{SENTENCES[verdict][by]}</p>
       )}
-      {expected.length > 0 && (
-        <table className="pairs" aria-label="What this secret makes of it">
-          <tbody>
-            {expected.map(({ name, value }) => (
-              <tr key={name}>
-                <th scope="row">{name}</th>
-                <td>
-                  <code>{value}</code>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+      {standard && <ExpectedHeaders headers={[standard]} />}
+      {others.length > 0 && (
+        <details>
+          <summary>What it makes with other signature profiles</summary>
+          <ExpectedHeaders headers={others} />
+        </details>
       )}
     </>
+  );
+}
+
+function ExpectedHeaders({ headers }: { headers: readonly ExpectedHeader[] }): ReactNode {
+  return (
+    <table className="pairs" aria-label="What this secret makes of it">
+      <tbody>
+        {headers.map(({ name, value }) => (
+          <tr key={name}>
+            <th scope="row">{name}</th>
+            <td>
+              <code>{value}</code>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }

@@ -33,14 +33,7 @@ export function TestButton({
       {attempt && (
         <Dialog title="The test" wide onClose={() => show(undefined)}>
           <p>
-            <Status of={attempt.outcome} />{' '}
-            {[
-              attempt.http_status === null ? null : `HTTP ${attempt.http_status}`,
-              attempt.error,
-              attempt.duration_ms === null ? null : `in ${span(attempt.duration_ms)}`,
-            ]
-              .filter((part) => part !== null)
-              .join(', ')}
+            <Status of={attempt.outcome} /> {sentenceOf(attempt)}
           </p>
           {attempt.response_body !== null && attempt.response_body !== '' && (
             <BodyView label="response body" body={attempt.response_body} />
@@ -54,4 +47,10 @@ export function TestButton({
       )}
     </>
   );
+}
+
+/** An error of an answer names its status itself. */
+function sentenceOf({ http_status: status, error, duration_ms: ms }: AttemptResponse): string {
+  const what = error ?? (status === null ? 'no answer' : `HTTP ${status}`);
+  return ms === null ? what : `${what}, in ${span(ms)}`;
 }

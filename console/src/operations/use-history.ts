@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useQueryClient } from '@tanstack/react-query';
 import { historyOf } from '../../../src/client/history-stream.js';
 import type { HistoryEntryResponse } from '../api-types.js';
@@ -20,6 +20,7 @@ export interface History {
 export function useHistory(id: string, hasEnded: boolean | undefined, account: Query): History {
   const [history, setHistory] = useState<History>({ entries: [], error: null });
   const queries = useQueryClient();
+  const followed = useRef(false);
   const of = JSON.stringify(account);
   useEffect(() => setHistory({ entries: [], error: null }), [id, of]);
   useEffect(() => {
@@ -30,9 +31,13 @@ export function useHistory(id: string, hasEnded: boolean | undefined, account: Q
       if (!stop.signal.aborted) setHistory(({ entries }) => ({ entries, error }));
     };
     if (hasEnded) {
+      // Where it was the operation that told the end, no entry did: what the end owes is there only now.
+      if (followed.current) void queries.invalidateQueries({ queryKey: ['deliveries', 'of', id] });
+      followed.current = false;
       readAll(id, query, stop.signal).then((entries) => setHistory({ entries, error: null }), fail);
       return () => stop.abort();
     }
+    followed.current = true;
     return follow(id, query, {
       onEntries: (more) => {
         setHistory(({ entries }) => ({ entries: merged(entries, more), error: null }));

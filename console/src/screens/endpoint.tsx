@@ -263,9 +263,9 @@ function LastDeliveries({ id, query }: { id: string; query: Query }): ReactNode 
           <table className="table">
             <thead>
               <tr>
+                <th>Delivery</th>
                 <th>State</th>
                 <th>Event</th>
-                <th>Delivery</th>
                 <th className="number">Attempts</th>
                 <th>Made</th>
               </tr>
@@ -274,14 +274,14 @@ function LastDeliveries({ id, query }: { id: string; query: Query }): ReactNode 
               {rows.map((delivery) => (
                 <tr key={delivery.id}>
                   <td>
-                    <Status of={delivery.status} />
-                  </td>
-                  <td>{delivery.event}</td>
-                  <td>
                     <Link to="/deliveries/$id" params={{ id: delivery.id }} data-row>
                       <Id id={delivery.id} />
                     </Link>
                   </td>
+                  <td>
+                    <Status of={delivery.status} />
+                  </td>
+                  <td>{delivery.event}</td>
                   <td className="number">{count(delivery.attempt_count)}</td>
                   <td>
                     <Ago at={delivery.created_at} />
