@@ -2,7 +2,12 @@ import { DataSource } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { Foundation1764600000000 } from './migrations/1764600000000-foundation.js';
 import { Functions } from './migrations/functions.js';
-import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
+import {
+  AccountEntity,
+  ApiKeyEntity,
+  AuthTokenEntity,
+  ConsoleSessionEntity,
+} from './src/accounts/account.entity.js';
 import { AuditEntity } from './src/accounts/audit.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { POOL } from './src/database/postgres-client.js';
@@ -42,6 +47,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       AccountEntity,
       ApiKeyEntity,
       AuthTokenEntity,
+      ConsoleSessionEntity,
       AuditEntity,
       SigningSecretEntity,
       OperationEntity,

@@ -69,6 +69,7 @@ CREATE TABLE audit (
   actor_key_id text,
   actor_name text,
   address text,
+  via text,
   action text NOT NULL,
   target text,
   details jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -96,6 +97,15 @@ CREATE TABLE chore (
   due_at timestamp with time zone NOT NULL,
   epoch integer DEFAULT 0 NOT NULL,
   CONSTRAINT chore_pkey PRIMARY KEY (name)
+);
+
+CREATE TABLE console_session (
+  hash text NOT NULL,
+  key_id text NOT NULL,
+  began_at timestamp with time zone DEFAULT now() NOT NULL,
+  used_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT console_session_pkey PRIMARY KEY (hash),
+  CONSTRAINT console_session_key_id_fkey FOREIGN KEY (key_id) REFERENCES api_key(id) ON DELETE CASCADE
 );
 
 CREATE TABLE delivery (
@@ -476,6 +486,7 @@ CREATE UNIQUE INDEX audit_sum ON audit USING btree (sum_key) WHERE (sum_key IS N
 CREATE INDEX auth_token_used ON auth_token USING btree (used_at);
 CREATE INDEX callback_host_age ON callback_host USING btree (first_used_at);
 CREATE INDEX callback_host_new ON callback_host USING btree (account_id, first_used_at);
+CREATE INDEX console_session_used ON console_session USING btree (used_at);
 CREATE INDEX delivery_account ON delivery USING btree (account_id, seq);
 CREATE INDEX delivery_endpoint ON delivery USING btree (endpoint_id, seq) WHERE (endpoint_id IS NOT NULL);
 CREATE INDEX delivery_id ON delivery USING btree (id);
@@ -2849,11 +2860,14 @@ COMMENT ON COLUMN attempt.resent IS 'sent once more over a new connection: the k
 COMMENT ON VIEW attempt_view IS 'attempts, with the one under way: for reading';
 COMMENT ON TABLE audit IS 'what was done with keys, accounts, secrets and endpoints, and logins; never changed but for a count, deleted when RINGBACK_AUDIT_RETENTION is over';
 COMMENT ON COLUMN audit.account_id IS 'the account that it concerns; it may be gone by now';
+COMMENT ON COLUMN audit.via IS '`console` where it was done there; null for the API';
 COMMENT ON COLUMN audit.sum_key IS 'minute and kind of what is summed up: the same once more only makes its count grow';
 COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';
 COMMENT ON TABLE callback_host IS 'hosts of the callback URLs an account has given: a host that is not here is new, and new ones are bounded';
 COMMENT ON TABLE chore IS 'recurring work of the whole installation: dispatched and claimed like an operation';
 COMMENT ON COLUMN chore.epoch IS 'grows with every dispatch and claim: what names an older one is void';
+COMMENT ON TABLE console_session IS 'logins to the console: SHA-256 of the token in the cookie, and the API key that it stands for until it ends, has been idle for long, or the key ends';
+COMMENT ON COLUMN console_session.used_at IS 'to about a quarter of a minute';
 COMMENT ON TABLE delivery IS 'an event owed to a destination; never changed but by emptying';
 COMMENT ON COLUMN delivery.destination IS 'callback, or the id of an endpoint';
 COMMENT ON COLUMN delivery.url IS 'as of when it was made; an endpoint that has moved since gets it where it is';

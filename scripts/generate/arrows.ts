@@ -8,6 +8,7 @@ export type Arrows = Readonly<Record<string, readonly string[]>>;
 // prettier-ignore
 export const ARROWS: Arrows = {
   embedding:    ['faces', 'operations', 'accounts', 'client', 'http', 'tracing', 'config', 'app.module', 'boot'],
+  console:      ['faces', 'deliveries', 'accounts', 'signing', 'http', 'database', 'config'],
   gateway:      ['faces', 'operations', 'files', 'accounts', 'signing', 'egress', 'http', 'tracing', 'database', 'config'],
   faces:        ['endpoints', 'operations', 'deliveries', 'files', 'accounts', 'type:signing', 'http', 'tracing', 'database', 'config'],
   housekeeping: ['operations', 'files', 'signing', 'engine', 'database', 'config'],

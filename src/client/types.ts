@@ -183,6 +183,8 @@ export interface AuditEntry {
   readonly account_id: string | null;
   readonly actor: { readonly key_id: string; readonly name: string } | null;
   readonly address: string | null;
+  /** `console` where it was done there; null for the API. */
+  readonly via: 'console' | null;
   /** Such as `key.created`. */
   readonly action: string;
   readonly target: string | null;
