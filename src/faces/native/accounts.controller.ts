@@ -18,7 +18,8 @@ import {
   ListAccountsQuery,
 } from './account.request.js';
 import { AccountResponse, ApiKeyResponse } from './account.response.js';
-import { dateOf, limitOf, PageQuery } from './operation.request.js';
+import { dateOf } from '../../http/instant.js';
+import { limitOf, PageQuery } from './operation.request.js';
 
 @ApiTags('admin')
 @Controller('v1/accounts')
