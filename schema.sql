@@ -1340,33 +1340,6 @@ BEGIN
   SELECT f.request_id, f.token, f.doubt FROM fitting f WHERE f.of_origin <= in_flight - cardinality(f.flying);
 END $function$;
 
-CREATE OR REPLACE FUNCTION first_number_of(moment timestamp with time zone)
- RETURNS bigint
- LANGUAGE plpgsql
- STABLE
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET enable_sort TO 'off'
- SET jit TO 'off'
- SET plan_cache_mode TO 'force_generic_plan'
-AS $function$
-DECLARE
-  low bigint; high bigint; middle bigint; made_number bigint; made_at timestamptz;
-BEGIN
-  low := coalesce((SELECT o.request_id FROM operation o ORDER BY o.request_id LIMIT 1), 1);
-  high := coalesce((SELECT o.request_id FROM operation o ORDER BY o.request_id DESC LIMIT 1), 0) + 1;
-  WHILE low < high LOOP
-    middle := low + (high - low) / 2;
-    SELECT o.request_id, o.created_at INTO made_number, made_at FROM operation o WHERE o.request_id >= middle ORDER BY o.request_id LIMIT 1;
-    IF made_at < moment THEN
-      low := made_number + 1;
-    ELSE
-      high := middle;
-    END IF;
-  END LOOP;
-  RETURN low;
-END $function$;
-
 CREATE OR REPLACE FUNCTION first_of_accounts(named text, wanted integer, in_flight integer, start bigint, proven boolean, closed boolean, flying bigint[], doubting bigint[])
  RETURNS TABLE(payer bigint, seq bigint, doubt integer)
  LANGUAGE sql

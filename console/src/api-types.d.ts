@@ -365,6 +365,8 @@ export interface components {
             readonly name: string;
         };
         readonly AuditEntryResponse: {
+            /** @enum {string|null} */
+            readonly via: "console" | null;
             /** Format: date-time */
             readonly at: string;
             readonly account_id: string | null;
