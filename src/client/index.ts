@@ -8,6 +8,7 @@ export {
   type RedeliverOptions,
   type RerunOptions,
   RingbackClient,
+  type ReadOptions,
   type SubmitOptions,
   type WaitOptions,
 } from './ringback-client.js';

@@ -52,6 +52,15 @@ interface Signaled {
   readonly signal?: AbortSignal;
 }
 
+export interface ReadOptions {
+  /**
+   * Id of the account whose it is, or `*` for any; for keys with the scope `admin`. Who names one looks on: that acknowledges no
+   * `ack_by_poll` operation.
+   */
+  readonly account?: string;
+  readonly signal?: AbortSignal;
+}
+
 export interface RedeliverOptions {
   /** Also a Delivered one, of a receiver that lost it after its 2xx. */
   readonly again?: boolean;
@@ -111,8 +120,14 @@ export class RingbackClient {
   }
 
   /** The operation as it stands. */
-  find<Result = unknown>(id: string, { signal }: Signaled = {}): Promise<Operation<Result>> {
-    return this.transport.json({ method: 'GET', path: pathOf(id), signal, repeatable: true });
+  find<Result = unknown>(id: string, { account, signal }: ReadOptions = {}): Promise<Operation<Result>> {
+    return this.transport.json({
+      method: 'GET',
+      path: pathOf(id),
+      query: { account },
+      signal,
+      repeatable: true,
+    });
   }
 
   /**
@@ -205,10 +220,10 @@ export class RingbackClient {
   }
 
   /** The stored bytes of a result, or its JSON, as a `Response`. */
-  result(id: string, { signal }: Signaled = {}): Promise<Response> {
+  result(id: string, { account, signal }: ReadOptions = {}): Promise<Response> {
     const path = `${pathOf(id)}/result`;
     return this.transport.send(
-      { method: 'GET', path, headers: { accept: '*/*' }, signal, repeatable: true },
+      { method: 'GET', path, query: { account }, headers: { accept: '*/*' }, signal, repeatable: true },
       (response) => response,
     );
   }

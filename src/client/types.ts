@@ -18,6 +18,8 @@ export interface Operation<Result = unknown, Custom = unknown> {
   readonly attempt: number;
   /** Of a Waiting one, read by its id: its place among the account's own, an estimate. */
   readonly queue_position?: number | undefined;
+  /** Whose it is; there where the request named an `account`. */
+  readonly account_id?: string;
   readonly correlation: string | null;
   readonly created_at: string;
   readonly started_at: string | null;
@@ -114,6 +116,8 @@ export interface Delivery {
   readonly id: string;
   readonly operation_id: string | null;
   readonly endpoint_id: string | null;
+  /** Whose it is; there where the request named an `account`. */
+  readonly account_id?: string;
   /** A query string is not shown. */
   readonly url: string;
   readonly event: string;
@@ -149,6 +153,8 @@ export interface OperationFilter {
   readonly undelivered?: boolean;
   /** The oldest first by default. */
   readonly order?: 'asc' | 'desc';
+  /** Id of an account, or `*` for all; for keys with the scope `admin`. */
+  readonly account?: string;
 }
 
 /** Which deliveries are listed; times are RFC 3339. */
@@ -168,6 +174,8 @@ export interface DeliveryFilter {
   readonly until?: string;
   /** The oldest first by default. */
   readonly order?: 'asc' | 'desc';
+  /** Id of an account, or `*` for all; for keys with the scope `admin`. */
+  readonly account?: string;
 }
 
 /** The account whose key it is: what it uses, and what it may use; a quota that is null takes any. */
