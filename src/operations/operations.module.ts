@@ -23,6 +23,7 @@ import { RetentionStore } from './retain/retention.store.js';
 import { SealedInputs } from './accept/sealed-inputs.js';
 import { HttpRequestHandler } from './types/http-request.js';
 import { EchoHandler, SleepHandler } from './types/trials.js';
+import { StatsStore } from './stats/stats.store.js';
 import { UnservedStore } from './read/unserved.store.js';
 
 /** Operations: their rows, their types, their dispatcher, and what callers can do with them. */
@@ -35,6 +36,7 @@ import { UnservedStore } from './read/unserved.store.js';
     HistoryStore,
     RetentionStore,
     LedgerStore,
+    StatsStore,
     UnservedStore,
     OperationTypes,
     CallbackPresenters,
@@ -58,6 +60,7 @@ import { UnservedStore } from './read/unserved.store.js';
     HistoryStore,
     RetentionStore,
     LedgerStore,
+    StatsStore,
     OperationTypes,
     CallbackPresenters,
     OperationEnder,

@@ -22,6 +22,7 @@ import { OwnAccountController } from './own-account.controller.js';
 import { ProcessesController } from './processes.controller.js';
 import { RecoveriesController } from './recoveries.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
+import { StatsController } from './stats.controller.js';
 import { WebhookKeysController } from './webhook-keys.controller.js';
 
 /** The native face: `/v1`. */
@@ -38,6 +39,7 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     ProcessesController,
     AuditController,
     LedgerController,
+    StatsController,
     SigningSecretController,
     CallbackCheckController,
     EndpointsController,
