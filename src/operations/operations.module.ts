@@ -5,6 +5,8 @@ import { EgressModule } from '../egress/egress.module.js';
 import { FilesModule } from '../files/files.module.js';
 import { SigningModule } from '../signing/signing.module.js';
 import { CallbackPresenters } from './end/callback-presenters.js';
+import { Feed } from './feed/feed.js';
+import { FeedStore } from './feed/feed.store.js';
 import { HistoryStore } from './read/history.store.js';
 import { LedgerStore } from './read/ledger.store.js';
 import { OperationDispatcher } from './run/operation.dispatcher.js';
@@ -37,6 +39,8 @@ import { UnservedStore } from './read/unserved.store.js';
     RetentionStore,
     LedgerStore,
     StatsStore,
+    FeedStore,
+    Feed,
     UnservedStore,
     OperationTypes,
     CallbackPresenters,
@@ -61,6 +65,7 @@ import { UnservedStore } from './read/unserved.store.js';
     RetentionStore,
     LedgerStore,
     StatsStore,
+    Feed,
     OperationTypes,
     CallbackPresenters,
     OperationEnder,

@@ -13,6 +13,7 @@ import { BatchController } from './batch.controller.js';
 import { CallbackCheckController } from './callback-check.controller.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { EndpointsController } from './endpoints.controller.js';
+import { FeedController } from './feed.controller.js';
 import { FilesController } from './files.controller.js';
 import { LedgerController } from './ledger.controller.js';
 import { NativeOpenApi } from './native.openapi.js';
@@ -40,6 +41,7 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     AuditController,
     LedgerController,
     StatsController,
+    FeedController,
     SigningSecretController,
     CallbackCheckController,
     EndpointsController,
