@@ -1,5 +1,6 @@
 import { atLeast, headerValue } from './arguments.js';
 import { type ProblemBody, RingbackError } from './error.js';
+import { feedOf, type FeedOptions } from './feed-stream.js';
 import { historyOf, type StreamOptions } from './history-stream.js';
 import { type Call, type ClientOptions, isPassing, retryAfterS, sleep, Transport } from './transport.js';
 import {
@@ -9,16 +10,20 @@ import {
   type BatchItem,
   type Delivery,
   type DeliveryFilter,
+  type DeliveryStats,
+  type FeedEvent,
   hasEnded,
   type HistoryEntry,
   type Operation,
   type OperationFilter,
+  type OperationStats,
   type RingbackProcess,
   type RecoverDeliveriesRequest,
   type RecoverRequest,
   type Recovery,
   type RequestedOperation,
   type RerunRequest,
+  type StatsFilter,
   type SubmitRequest,
 } from './types.js';
 
@@ -289,6 +294,23 @@ export class RingbackClient {
   /** Who did what, page after page; for keys with the scope `admin`. */
   audit(filter: AuditFilter = {}, { signal }: Signaled = {}): AsyncGenerator<AuditEntry, void, void> {
     return this.pages('/v1/audit', { ...filter }, signal);
+  }
+
+  /** How many operations were accepted and ended, and how long they took, by time. */
+  operationStats(filter: StatsFilter = {}, { signal }: Signaled = {}): Promise<OperationStats> {
+    const path = '/v1/stats/operations';
+    return this.transport.json({ method: 'GET', path, query: { ...filter }, signal, repeatable: true });
+  }
+
+  /** How many attempts arrived and failed, and how many deliveries were given up, by time. */
+  deliveryStats(filter: StatsFilter = {}, { signal }: Signaled = {}): Promise<DeliveryStats> {
+    const path = '/v1/stats/deliveries';
+    return this.transport.json({ method: 'GET', path, query: { ...filter }, signal, repeatable: true });
+  }
+
+  /** Operations that end, attempts that are made and endpoints that are disabled, as it happens, until the caller stops. */
+  feed(options: FeedOptions = {}): AsyncGenerator<FeedEvent, void, void> {
+    return feedOf(this.transport, options);
   }
 
   private hold<Result>(id: string, heldMs: number, mostMs: number, signal: AbortSignal | undefined) {

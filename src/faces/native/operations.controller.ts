@@ -55,6 +55,7 @@ import {
   WaitQuery,
 } from './operation.request.js';
 import { operationFilter } from './operation-filter.request.js';
+import { checkedEventId, EVENT_STREAM } from './event-streams.js';
 import { historyStream, wantsStream } from './history-stream.js';
 import { HistoryEntryResponse, OperationRequestResponse, OperationResponse } from './operation.response.js';
 import { heeded, heldMs, preferences } from './prefer.js';
@@ -389,13 +390,7 @@ export class OperationsController {
       hasEnded: async () => (await this.reads.ended([operation.requestId])).length > 0,
       signal: this.keys.watch(keyId, gone(reply)),
     });
-    await reply
-      .headers({
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store',
-        'x-accel-buffering': 'no',
-      })
-      .send(Readable.from(stream));
+    await reply.headers(EVENT_STREAM).send(Readable.from(stream));
   }
 
   private describe(reply: FastifyReply, operation: OperationEntity): void {
@@ -411,12 +406,4 @@ export class OperationsController {
     const again = this.operations.retryAfter(operation);
     if (again !== undefined) void reply.header('retry-after', again);
   }
-}
-
-function checkedEventId(id: string): string {
-  if (NUMBER_KEY.test(id)) return id;
-  const message = 'must be the id of an event of this stream: a whole number';
-  throw new Problem(400, 'invalid-query', `Last-Event-ID ${message}`, {
-    errors: [{ path: 'Last-Event-ID', message }],
-  });
 }
