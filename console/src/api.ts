@@ -27,7 +27,7 @@ export function transportWith(query: Query = {}): Transport {
     apiKey: null,
     tries: 1,
     fetch: (input, init) =>
-      fetch(withQuery(String(input as string), query), {
+      fetch(withQuery(input as string, query), {
         ...init,
         headers: { ...(init?.headers as object), ...CONSOLE },
       }),

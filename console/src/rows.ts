@@ -18,7 +18,7 @@ const PAGE = 50;
 /** Milliseconds between looks for what no event tells, such as an accept. */
 export const SLOW_LOOK_MS = 10_000;
 
-/** Newest first, page after page; only the first page is looked at again by itself. */
+/** Newest first, page after page (a page may be short, or empty, and have a next one: the API looks at so many rows a page); only the first page is looked at again by itself. */
 function list<T>(kind: 'operations' | 'deliveries', filter: Query) {
   return infiniteQueryOptions({
     queryKey: [kind, 'list', filter],

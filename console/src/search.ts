@@ -52,3 +52,7 @@ export const DELIVERY_FILTERS = [
 
 export type OperationSearch = { [name in (typeof OPERATION_FILTERS)[number]]?: string };
 export type DeliverySearch = { [name in (typeof DELIVERY_FILTERS)[number] | 'view']?: string };
+
+/** The filters in an address, without what else is in it. */
+export const operationFilterOf = only(OPERATION_FILTERS);
+export const deliveryFilterOf = only(DELIVERY_FILTERS);

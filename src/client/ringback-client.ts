@@ -1,5 +1,6 @@
 import { atLeast, headerValue } from './arguments.js';
 import { type ProblemBody, RingbackError } from './error.js';
+import { feedOf, type FeedOptions } from './feed-stream.js';
 import { historyOf, type StreamOptions } from './history-stream.js';
 import { type Call, type ClientOptions, isPassing, retryAfterS, sleep, Transport } from './transport.js';
 import {
@@ -9,16 +10,20 @@ import {
   type BatchItem,
   type Delivery,
   type DeliveryFilter,
+  type DeliveryStats,
+  type FeedEvent,
   hasEnded,
   type HistoryEntry,
   type Operation,
   type OperationFilter,
+  type OperationStats,
   type RingbackProcess,
   type RecoverDeliveriesRequest,
   type RecoverRequest,
   type Recovery,
   type RequestedOperation,
   type RerunRequest,
+  type StatsFilter,
   type SubmitRequest,
 } from './types.js';
 
@@ -49,6 +54,15 @@ export interface WaitOptions {
 }
 
 interface Signaled {
+  readonly signal?: AbortSignal;
+}
+
+export interface ReadOptions {
+  /**
+   * Id of the account whose it is, or `*` for any; for keys with the scope `admin`. Who names one looks on: that acknowledges no
+   * `ack_by_poll` operation.
+   */
+  readonly account?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -111,8 +125,14 @@ export class RingbackClient {
   }
 
   /** The operation as it stands. */
-  find<Result = unknown>(id: string, { signal }: Signaled = {}): Promise<Operation<Result>> {
-    return this.transport.json({ method: 'GET', path: pathOf(id), signal, repeatable: true });
+  find<Result = unknown>(id: string, { account, signal }: ReadOptions = {}): Promise<Operation<Result>> {
+    return this.transport.json({
+      method: 'GET',
+      path: pathOf(id),
+      query: { account },
+      signal,
+      repeatable: true,
+    });
   }
 
   /**
@@ -205,10 +225,10 @@ export class RingbackClient {
   }
 
   /** The stored bytes of a result, or its JSON, as a `Response`. */
-  result(id: string, { signal }: Signaled = {}): Promise<Response> {
+  result(id: string, { account, signal }: ReadOptions = {}): Promise<Response> {
     const path = `${pathOf(id)}/result`;
     return this.transport.send(
-      { method: 'GET', path, headers: { accept: '*/*' }, signal, repeatable: true },
+      { method: 'GET', path, query: { account }, headers: { accept: '*/*' }, signal, repeatable: true },
       (response) => response,
     );
   }
@@ -274,6 +294,23 @@ export class RingbackClient {
   /** Who did what, page after page; for keys with the scope `admin`. */
   audit(filter: AuditFilter = {}, { signal }: Signaled = {}): AsyncGenerator<AuditEntry, void, void> {
     return this.pages('/v1/audit', { ...filter }, signal);
+  }
+
+  /** How many operations were accepted and ended, and how long they took, by time. */
+  operationStats(filter: StatsFilter = {}, { signal }: Signaled = {}): Promise<OperationStats> {
+    const path = '/v1/stats/operations';
+    return this.transport.json({ method: 'GET', path, query: { ...filter }, signal, repeatable: true });
+  }
+
+  /** How many attempts arrived and failed, and how many deliveries were given up, by time. */
+  deliveryStats(filter: StatsFilter = {}, { signal }: Signaled = {}): Promise<DeliveryStats> {
+    const path = '/v1/stats/deliveries';
+    return this.transport.json({ method: 'GET', path, query: { ...filter }, signal, repeatable: true });
+  }
+
+  /** Operations that end, attempts that are made and endpoints that are disabled, as it happens, until the caller stops. */
+  feed(options: FeedOptions = {}): AsyncGenerator<FeedEvent, void, void> {
+    return feedOf(this.transport, options);
   }
 
   private hold<Result>(id: string, heldMs: number, mostMs: number, signal: AbortSignal | undefined) {

@@ -2,8 +2,12 @@ import { Module } from '@nestjs/common';
 import { FilesModule } from '../files/files.module.js';
 import { OperationProcessor } from './run/operation.processor.js';
 import { OperationRunner } from './run/operation-runner.js';
+import { StatsLoop } from './stats/stats.loop.js';
 import { OperationsModule } from './operations.module.js';
 
 /** Runs operations in this process. */
-@Module({ imports: [OperationsModule, FilesModule], providers: [OperationRunner, OperationProcessor] })
+@Module({
+  imports: [OperationsModule, FilesModule],
+  providers: [OperationRunner, OperationProcessor, StatsLoop],
+})
 export class OperationsWorkerModule {}

@@ -1,5 +1,6 @@
 import uPlot from 'uplot';
 import type { Series } from './bars.js';
+import { compact } from '../words.js';
 import 'uplot/dist/uPlot.min.css';
 
 interface Data {
@@ -46,13 +47,22 @@ export function stacked(place: HTMLElement, { at, stepS, series }: Data, behavio
         y: { range: (_u, _min, max) => [0, Math.max(1, max * 1.08)] },
       },
       axes: [
-        { ...axis, grid: { show: false }, size: 20, gap: 2, space: 60 },
+        {
+          ...axis,
+          grid: { show: false },
+          size: 20,
+          gap: 4,
+          space: 56,
+          values: (_u, splits) => splits.map((at) => timeText(at, stepS)),
+        },
         {
           ...axis,
           size: 40,
           gap: 4,
           space: 26,
           grid: { stroke: line, width: 1 },
+          // Nothing stands on the line where the bars begin.
+          values: (_u, splits) => splits.map((value) => (value === 0 ? '' : compact(value))),
           incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7],
         },
       ],
@@ -89,7 +99,7 @@ export function stacked(place: HTMLElement, { at, stepS, series }: Data, behavio
 function heights(series: readonly Series[]): number[][] {
   const sums: number[][] = [];
   let below: readonly number[] = [];
-  for (const { values } of [...series].reverse()) {
+  for (const { values } of series.toReversed()) {
     const sum = values.map((value, at) => value + (below[at] ?? 0));
     sums.unshift(sum);
     below = sum;
@@ -109,4 +119,13 @@ function colorOf(place: HTMLElement, name: string): string {
   const { color } = getComputedStyle(probe);
   probe.remove();
   return color;
+}
+
+const TIME = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+
+/** The hour, or the day where one begins. */
+function timeText(seconds: number, stepS: number): string {
+  const at = new Date(seconds * 1000);
+  return stepS >= 86_400 || (at.getHours() === 0 && at.getMinutes() === 0) ? DAY.format(at) : TIME.format(at);
 }

@@ -31,7 +31,7 @@ export function AttemptTable({
             <th>Outcome</th>
             <th>Answer</th>
             <th>When</th>
-            <th>By</th>
+            <th>Trigger</th>
             <th className="number">Took</th>
             <th className="waterfall-head">Where its time went</th>
           </tr>

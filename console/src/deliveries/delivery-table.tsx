@@ -22,7 +22,7 @@ export function DeliveryTable({
   const names = useAccountNames();
   return (
     <div className="table-frame">
-      <table className="table" aria-busy={stale}>
+      <table className="table cards" aria-busy={stale}>
         <thead>
           <tr>
             <th className="select">
@@ -81,7 +81,7 @@ export function DeliveryTable({
               <td>
                 <Ago at={row.next_attempt_at} />
               </td>
-              <td className="wide">
+              <td className="rest">
                 <Why row={row} />
               </td>
             </tr>

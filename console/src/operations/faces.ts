@@ -21,19 +21,19 @@ const LRO = {
 export interface FaceRow {
   readonly face: string;
   readonly status: string;
-  /** Where its clients poll it. */
+  /** What its clients GET. */
   readonly poll: string;
 }
 
 export function faceRows({ id, request_id, status }: Operation): FaceRow[] {
   return [
-    { face: 'native', status, poll: `GET /v1/operations/${id}` },
+    { face: 'native', status, poll: `/v1/operations/${id}` },
     {
       face: 'trm',
       status: status === 'Canceled' ? 'Failed, statusInfo “Canceled…”' : status,
-      poll: `GET /api/trm/status?requestid=${request_id}`,
+      poll: `/api/trm/status?requestid=${request_id}`,
     },
-    { face: 'bgrs', status: BGRS[status], poll: `GET /bgrs/${id}` },
-    { face: 'lro', status: LRO[status], poll: `GET /lro/operations/${id}` },
+    { face: 'bgrs', status: BGRS[status], poll: `/bgrs/${id}` },
+    { face: 'lro', status: LRO[status], poll: `/lro/operations/${id}` },
   ];
 }

@@ -7,6 +7,7 @@ import { OthersText } from '../body-view.js';
 import type { Operation } from '../rows.js';
 import { Ago } from '../ui/ago.js';
 import { Copy } from '../ui/copy.js';
+import { span } from '../words.js';
 import { Duration } from './operation-table.js';
 import { faceRows } from './faces.js';
 import { requestQuery } from './request.js';
@@ -67,7 +68,7 @@ export function Facts({ operation }: { operation: Operation }): ReactNode {
         <dd>{attempt}</dd>
         {queue_position !== undefined && (
           <>
-            <dt>Place in the queue</dt>
+            <dt>In the queue</dt>
             <dd>{queue_position}</dd>
           </>
         )}
@@ -91,10 +92,10 @@ export function Facts({ operation }: { operation: Operation }): ReactNode {
         )}
         {request && (
           <>
-            <dt>Timeout, retention</dt>
-            <dd>
-              {request.timeout_s} s, {request.retention}
-            </dd>
+            <dt>Timeout</dt>
+            <dd>{span(request.timeout_s * 1000)}</dd>
+            <dt>Retention</dt>
+            <dd>{request.retention}</dd>
             {request.trace_id !== null && (
               <>
                 <dt>Trace</dt>
@@ -131,7 +132,7 @@ export function Faces({ operation }: { operation: Operation }): ReactNode {
               <tr key={face}>
                 <td>{face}</td>
                 <td>{status}</td>
-                <td className="wide" title={poll}>
+                <td className="rest" title={poll}>
                   <code>{poll}</code>
                 </td>
               </tr>

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react';
 import { Link } from '@tanstack/react-router';
 import { useAccountNames } from '../account-names.js';
+import { OthersText } from '../body-view.js';
 import { useClock } from '../clock.js';
 import type { Operation } from '../rows.js';
 import type { Selection } from '../selection.js';
@@ -21,7 +22,7 @@ export function OperationTable({
   const names = useAccountNames();
   return (
     <div className="table-frame">
-      <table className="table" aria-busy={stale}>
+      <table className="table cards" aria-busy={stale}>
         <thead>
           <tr>
             {selection && (
@@ -87,7 +88,11 @@ function Row({
         </Link>
       </td>
       <td className="wide" title={row.correlation ?? ''}>
-        {row.correlation ?? <span className="quiet mono">{shortId(row.id)}</span>}
+        {row.correlation === null ? (
+          <span className="quiet mono">{shortId(row.id)}</span>
+        ) : (
+          <OthersText text={row.correlation} />
+        )}
       </td>
       {names && <td className="wide">{names.get(row.account_id ?? '') ?? row.account_id}</td>}
       <td>
@@ -97,13 +102,15 @@ function Row({
         <Duration of={row} />
       </td>
       <td>{row.callback ? <Status of={row.callback.state} /> : <span className="quiet">none</span>}</td>
-      <td className="wide" title={row.error?.message ?? row.status_text}>
+      <td className="rest" title={row.error?.message ?? row.status_text}>
         {row.error ? (
           <>
-            <code className="bad-text">{row.error.code}</code> {row.error.message}
+            <code className="bad-text">{row.error.code}</code> <OthersText text={row.error.message} />
           </>
         ) : (
-          <span className="quiet">{row.status_text}</span>
+          <span className="quiet">
+            <OthersText text={row.status_text} />
+          </span>
         )}
       </td>
     </tr>

@@ -49,11 +49,8 @@ function Result({ operation }: { operation: Operation }): ReactNode {
         <h2 id="result-title">Result</h2>
       </header>
       <div className="inside payload">
-        {error && (
-          <p className="problem">
-            <code>{error.code}</code> <OthersText text={error.message} />
-          </p>
-        )}
+        {error && <p className="quiet">None: it failed.</p>}
+        {status === 'Canceled' && <p className="quiet">None: it was canceled.</p>}
         {status === 'Waiting' || status === 'Executing' ? (
           <p className="quiet">None before it has ended.</p>
         ) : null}

@@ -24,7 +24,7 @@ export function useHistory(id: string, hasEnded: boolean | undefined, account: Q
   const of = JSON.stringify(account);
   useEffect(() => setHistory({ entries: [], error: null }), [id, of]);
   useEffect(() => {
-    if (hasEnded === undefined) return;
+    if (hasEnded === undefined) return undefined;
     const query = JSON.parse(of) as Query;
     const stop = new AbortController();
     const fail = (error: unknown): void => {

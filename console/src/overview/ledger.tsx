@@ -27,7 +27,7 @@ export function Ledger({ ledger }: { ledger: LedgerResponse }): ReactNode {
           {OPERATIONS.map((state) => (
             <li key={state}>
               <Link to="/operations" search={{ status: state }}>
-                <Status of={state} />
+                <Status of={ledger.operations[lower(state)] === 0 ? 'none' : state}>{state}</Status>
                 <strong>{count(ledger.operations[lower(state)])}</strong>
               </Link>
             </li>
@@ -40,7 +40,7 @@ export function Ledger({ ledger }: { ledger: LedgerResponse }): ReactNode {
           {DELIVERIES.map((state) => (
             <li key={state}>
               <Link to="/deliveries" search={{ status: state }}>
-                <Status of={state} />
+                <Status of={ledger.deliveries[lower(state)] === 0 ? 'none' : state}>{state}</Status>
                 <strong>{count(ledger.deliveries[lower(state)])}</strong>
               </Link>
             </li>

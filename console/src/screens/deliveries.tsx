@@ -8,12 +8,14 @@ import { DeliveryTable } from '../deliveries/delivery-table.js';
 import { GroupTable } from '../deliveries/group-table.js';
 import { useFeed } from '../feed.js';
 import { deliveryList } from '../rows.js';
-import type { DeliverySearch } from '../search.js';
+import { deliveryFilterOf, type DeliverySearch } from '../search.js';
 import { useSelection } from '../selection.js';
 import { type DeliveryStats, deliveryStats, last, spanOf } from '../stats.js';
 import { Empty } from '../ui/empty.js';
 import { FilterChips } from '../ui/filter-chips.js';
+import { FilterSelect } from '../ui/filter-select.js';
 import { FilterField } from '../ui/filter-field.js';
+import { MoreRows } from '../ui/more-rows.js';
 import { Problem } from '../ui/problem.js';
 import { TimeRange } from '../ui/time-range.js';
 import { TopValues } from '../ui/top-values.js';
@@ -28,6 +30,23 @@ const EVENTS = [
   'endpoint.disabled',
   'endpoint.test',
 ];
+const ERRORS = [
+  'http_5xx',
+  'http_4xx',
+  'http_3xx',
+  'connect_refused',
+  'connect_timeout',
+  'connection_reset',
+  'response_timeout',
+  'request_timeout',
+  'response_invalid',
+  'dns_error',
+  'dns_timeout',
+  'tls_error',
+  'proxy_error',
+  'blocked_destination',
+  'unknown',
+];
 const DAY_S = 86_400;
 const FED = [['deliveries']];
 
@@ -36,7 +55,7 @@ export function Deliveries(): ReactNode {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const account = useAccountQuery();
-  const filter = useMemo(() => ({ ...filterOf(search), ...account }), [search, account]);
+  const filter = useMemo(() => ({ ...deliveryFilterOf(search), ...account }), [search, account]);
   useFeed(FED);
   const change = (next: Partial<DeliverySearch>): void =>
     void navigate({ search: (before) => ({ ...before, ...next }), replace: true });
@@ -69,14 +88,6 @@ export function Deliveries(): ReactNode {
   );
 }
 
-function filterOf({
-  account: _,
-  view: __,
-  ...filter
-}: DeliverySearch & { account?: string }): DeliverySearch {
-  return filter;
-}
-
 function List({
   search,
   filter,
@@ -89,14 +100,14 @@ function List({
   const list = useInfiniteQuery(deliveryList(filter));
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.data) ?? [], [list.data]);
   const selection = useSelection(rows, filter);
-  const isFiltered = Object.keys(filterOf(search)).length > 0;
+  const isFiltered = Object.keys(deliveryFilterOf(search)).length > 0;
   return (
     <>
       <Problem error={list.error} />
       <DeliveryBulk selection={selection} filter={filter} />
       {rows.length > 0 ? (
         <DeliveryTable rows={rows} selection={selection} stale={list.isPlaceholderData} />
-      ) : list.isPending ? (
+      ) : list.isPending || list.hasNextPage ? (
         <p className="loading quiet">Loading …</p>
       ) : list.error ? null : isFiltered ? (
         <Empty title="No delivery matches these filters">
@@ -112,18 +123,7 @@ function List({
           </p>
         </Empty>
       )}
-      {list.hasNextPage && (
-        <p className="more">
-          <button
-            type="button"
-            className="button"
-            disabled={list.isFetchingNextPage}
-            onClick={() => void list.fetchNextPage()}
-          >
-            Show older ones
-          </button>
-        </p>
-      )}
+      <MoreRows list={list} oldest={rows.at(-1)?.created_at} />
     </>
   );
 }
@@ -194,10 +194,14 @@ function Filters({ search, onChange, isGrouped }: PartProps & { isGrouped: boole
   const { data } = useStats(search);
   const set = (name: keyof DeliverySearch) => (value: string | undefined) => onChange({ [name]: value });
   return (
-    <div className="filters" role="search" aria-label="Filters">
+    <div className="filter-bar" role="search" aria-label="Filters">
       {!isGrouped && (
         <FilterChips label="State" values={STATES} chosen={search.status} onChange={set('status')} />
       )}
+      <TimeRange
+        range={{ after: search.since, before: search.until }}
+        onChange={({ after, before }) => onChange({ since: after, until: before })}
+      />
       <FilterField
         label="Origin"
         value={search.origin}
@@ -205,19 +209,10 @@ function Filters({ search, onChange, isGrouped }: PartProps & { isGrouped: boole
         onChange={set('origin')}
         width={200}
       />
-      <FilterField
-        label="Error"
-        value={search.error}
-        suggested={data?.top.errors.map(({ value }) => value) ?? []}
-        onChange={set('error')}
-      />
-      <FilterField label="Event" value={search.event} suggested={EVENTS} onChange={set('event')} />
+      <FilterSelect label="Any error" values={ERRORS} chosen={search.error} onChange={set('error')} />
+      <FilterSelect label="Any event" values={EVENTS} chosen={search.event} onChange={set('event')} />
       <FilterField label="Endpoint" value={search.endpoint} onChange={set('endpoint')} />
       <FilterField label="Operation" value={search.operation} onChange={set('operation')} />
-      <TimeRange
-        range={{ after: search.since, before: search.until }}
-        onChange={({ after, before }) => onChange({ since: after, until: before })}
-      />
     </div>
   );
 }

@@ -73,7 +73,7 @@ function Found({ delivery }: { delivery: DeliveryDetails }): ReactNode {
       <div className={`verdict-box ${delivery.status}`}>
         <Judgement delivery={delivery} />
       </div>
-      <dl className="facts card inside">
+      <dl className="facts card inside in-columns">
         <dt>To</dt>
         <dd>
           <OthersText text={delivery.url} />

@@ -4,15 +4,18 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { useAccountQuery } from '../account-scope.js';
 import { RingbackError } from '../api.js';
 import { OthersText } from '../body-view.js';
+import { useClock } from '../clock.js';
 import { useFeed } from '../feed.js';
 import { Callbacks } from '../operations/callbacks.js';
 import { Faces, Facts } from '../operations/facts.js';
 import { HistoryLog } from '../operations/history-log.js';
 import { OperationActions } from '../operations/operation-actions.js';
 import { Payloads } from '../operations/payloads.js';
+import { requestQuery } from '../operations/request.js';
 import { TimeAxis } from '../operations/time-axis-view.js';
 import { useHistory } from '../operations/use-history.js';
 import { type Operation as Shown, operationQuery, owedQuery, SLOW_LOOK_MS } from '../rows.js';
+import { Ago } from '../ui/ago.js';
 import { Empty } from '../ui/empty.js';
 import { Problem } from '../ui/problem.js';
 import { Status } from '../ui/status.js';
@@ -39,7 +42,7 @@ export function Operation(): ReactNode {
         {!error && <p className="quiet">Loading …</p>}
       </div>
     );
-  return <Found operation={data} />;
+  return <Found key={data.id} operation={data} />;
 }
 
 function Unknown({ id }: { id: string }): ReactNode {
@@ -108,11 +111,37 @@ function Standing({ operation }: { operation: Shown }): ReactNode {
       </p>
     );
   if (finished !== null) return null;
+  if (status === 'Waiting') return <Waiting operation={operation} />;
   return (
     <div className="standing">
-      <progress max={100} value={status === 'Executing' ? progress : 0} aria-label="Progress" />
+      <progress max={100} value={progress} aria-label="Progress" />
       <span className="number">{progress} %</span>
       <OthersText text={text} />
     </div>
+  );
+}
+
+/** Why it does not run yet. */
+function Waiting({ operation }: { operation: Shown }): ReactNode {
+  const account = useAccountQuery();
+  const { data: request } = useQuery({ ...requestQuery(operation.id, account), staleTime: SLOW_LOOK_MS });
+  const { attempt, queue_position: place, status_text: text } = operation;
+  const later = useClock((now) => Number(Date.parse(request?.run_at ?? '') > now));
+  return (
+    <p className="note">
+      {later && request ? (
+        <>
+          {attempt === 0 ? 'It was asked to run ' : 'Its next try comes '}
+          <Ago at={request.run_at} />.
+        </>
+      ) : place === undefined ? (
+        'It waits for a slot of its account, and for a worker.'
+      ) : (
+        `It waits for a slot of its account: number ${place} of those that do.`
+      )}{' '}
+      <span className="quiet">
+        <OthersText text={text} />
+      </span>
+    </p>
   );
 }

@@ -7,12 +7,14 @@ import { useFeed } from '../feed.js';
 import { OperationBulk } from '../operations/operation-bulk.js';
 import { OperationTable } from '../operations/operation-table.js';
 import { operationList } from '../rows.js';
-import type { OperationSearch } from '../search.js';
+import { operationFilterOf, type OperationSearch } from '../search.js';
 import { useSelection } from '../selection.js';
 import { last, operationStats, type OperationStats, spanOf } from '../stats.js';
 import { Empty } from '../ui/empty.js';
 import { FilterChips } from '../ui/filter-chips.js';
+import { FilterSelect } from '../ui/filter-select.js';
 import { FilterField } from '../ui/filter-field.js';
+import { MoreRows } from '../ui/more-rows.js';
 import { Problem } from '../ui/problem.js';
 import { TimeRange } from '../ui/time-range.js';
 import { TopValues } from '../ui/top-values.js';
@@ -27,14 +29,14 @@ export function Operations(): ReactNode {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const account = useAccountQuery();
-  const filter = useMemo(() => ({ ...filterOf(search), ...account }), [search, account]);
+  const filter = useMemo(() => ({ ...operationFilterOf(search), ...account }), [search, account]);
   const list = useInfiniteQuery(operationList(filter));
   const rows = useMemo(() => list.data?.pages.flatMap((page) => page.data) ?? [], [list.data]);
   const selection = useSelection(rows, filter);
   useFeed(FED);
   const change = (next: Partial<OperationSearch>): void =>
     void navigate({ search: (before) => ({ ...before, ...next }), replace: true });
-  const isFiltered = Object.keys(filterOf(search)).length > 0;
+  const isFiltered = Object.keys(operationFilterOf(search)).length > 0;
   return (
     <div className="screen">
       <header className="screen-head">
@@ -46,33 +48,17 @@ export function Operations(): ReactNode {
       <OperationBulk selection={selection} filter={filter} />
       {rows.length > 0 ? (
         <OperationTable rows={rows} selection={selection} stale={list.isPlaceholderData} />
-      ) : list.isPending ? (
+      ) : list.isPending || list.hasNextPage ? (
         <p className="loading quiet">Loading …</p>
       ) : list.error ? null : (
         <NoOperations isFiltered={isFiltered} onClear={() => void navigate({ search: {} })} />
       )}
-      {list.hasNextPage && (
-        <p className="more">
-          <button
-            type="button"
-            className="button"
-            disabled={list.isFetchingNextPage}
-            onClick={() => void list.fetchNextPage()}
-          >
-            Show older ones
-          </button>
-        </p>
-      )}
+      <MoreRows list={list} oldest={rows.at(-1)?.created_at} />
     </div>
   );
 }
 
 const FED = [['operations']];
-
-/** Without the account, which the frame has. */
-function filterOf({ account: _, ...filter }: OperationSearch & { account?: string }): OperationSearch {
-  return filter;
-}
 
 interface PartProps {
   readonly search: OperationSearch;
@@ -142,8 +128,18 @@ function Filters({ search, onChange }: PartProps): ReactNode {
   const values = (top: readonly { value: string }[] | undefined): string[] =>
     top?.map(({ value }) => value) ?? [];
   return (
-    <div className="filters" role="search" aria-label="Filters">
+    <div className="filter-bar" role="search" aria-label="Filters">
       <FilterChips label="State" values={STATES} chosen={search.status} onChange={set('status')} />
+      <FilterSelect
+        label="Any callback"
+        values={CALLBACK_STATES}
+        chosen={search.callback_state}
+        onChange={set('callback_state')}
+      />
+      <TimeRange
+        range={{ after: search.created_after, before: search.created_before }}
+        onChange={({ after, before }) => onChange({ created_after: after, created_before: before })}
+      />
       <FilterField
         label="Type"
         value={search.type}
@@ -158,23 +154,6 @@ function Filters({ search, onChange }: PartProps): ReactNode {
         onChange={set('error_code')}
       />
       <FilterField label="Callback origin" value={search.origin} onChange={set('origin')} width={170} />
-      <select
-        aria-label="Callback"
-        className={search.callback_state ? 'filter set' : 'filter'}
-        value={search.callback_state ?? ''}
-        onChange={({ target }) => onChange({ callback_state: target.value || undefined })}
-      >
-        <option value="">Any callback</option>
-        {CALLBACK_STATES.map((state) => (
-          <option key={state} value={state}>
-            Callback {state}
-          </option>
-        ))}
-      </select>
-      <TimeRange
-        range={{ after: search.created_after, before: search.created_before }}
-        onChange={({ after, before }) => onChange({ created_after: after, created_before: before })}
-      />
     </div>
   );
 }

@@ -17,7 +17,7 @@ import { Problem } from '../ui/problem.js';
 const HOUR_S = 3_600;
 const DAY_S = 86_400;
 const FED = [['operations', 'stats'], ['deliveries', 'stats'], ['operations', 'oldest'], ['ledger']];
-/** Ages are told by the minute here. */
+/** How long a span that ends "now" stays the same one. */
 const MINUTE_MS = 60_000;
 
 /** Three questions answered in words, each with the list that proves it; and what happened when. */
@@ -25,6 +25,7 @@ export function Overview(): ReactNode {
   const account = useAccountQuery();
   const isAdmin = useMay('admin');
   const minute = useClock((now) => Math.floor(now / MINUTE_MS) * MINUTE_MS);
+  const second = useClock((now) => now);
   const [hourSpan, daySpan] = useMemo(
     () => [last(HOUR_S, minute / 1000), last(DAY_S, minute / 1000)] as const,
     [minute],
@@ -67,7 +68,7 @@ export function Overview(): ReactNode {
               ledger: ledger.data,
               processes: processes.data?.data,
               oldestWaiting: oldest.data.data[0],
-              now: Math.max(minute, Date.parse(oldest.data.data[0]?.created_at ?? '') || 0),
+              now: second,
             })
           }
         />

@@ -17,6 +17,6 @@ const TONES: Readonly<Record<string, string>> = {
 };
 
 /** A state of an operation, a delivery or an attempt. */
-export function Status({ of }: { of: string }): ReactNode {
-  return <span className={`status ${TONES[of] ?? 'ended'}`}>{of}</span>;
+export function Status({ of, children = of }: { of: string; children?: ReactNode }): ReactNode {
+  return <span className={`status ${TONES[of] ?? 'ended'}`}>{children}</span>;
 }

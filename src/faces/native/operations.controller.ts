@@ -17,6 +17,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, By, IsAdmin, KeyId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
+import { ApiAccount, type Whose, WhoseRows } from '../../accounts/whose.js';
 import { checkHeld, HeldKeys } from '../../accounts/held-keys.js';
 import { HttpConfig, OperationConfig } from '../../config/config.js';
 import { DeliveryReads } from '../../deliveries/delivery-reads.store.js';
@@ -47,13 +48,14 @@ import {
   limitOf,
   ListOperationsQuery,
   ListQuery,
+  OwnedPageQuery,
   pageAsked,
-  PageQuery,
   RerunOperationRequest,
   SubmitOperationRequest,
   WaitQuery,
 } from './operation.request.js';
 import { operationFilter } from './operation-filter.request.js';
+import { checkedEventId, EVENT_STREAM } from './event-streams.js';
 import { historyStream, wantsStream } from './history-stream.js';
 import { HistoryEntryResponse, OperationRequestResponse, OperationResponse } from './operation.response.js';
 import { heeded, heldMs, preferences } from './prefer.js';
@@ -156,11 +158,11 @@ export class OperationsController {
   @NeedsScope('operations:read')
   @ApiPage(OperationResponse)
   async list(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Query() query: ListOperationsQuery,
   ): Promise<Page<OperationResponse>> {
-    const page = await this.reads.list(operationFilter(query, accountId), pageAsked(query));
-    return pageOf(page, (view) => OperationResponse.from(view, this.http.publicUrl));
+    const page = await this.reads.list(operationFilter(query, whose.account), pageAsked(query));
+    return pageOf(page, (view) => OperationResponse.from(view, this.http.publicUrl, whose));
   }
 
   /** One operation; with `wait`, held until it has ended or the time is up. */
@@ -169,6 +171,7 @@ export class OperationsController {
   @NeedsScope('operations:read')
   async read(
     @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @KeyId() keyId: string,
     @Param('id') id: string,
     @Query() query: WaitQuery,
@@ -176,11 +179,12 @@ export class OperationsController {
   ): Promise<OperationResponse> {
     const waitMs = Number(query.wait ?? 0) * 1000;
     const held = waitMs > 0 ? this.keys.watch(keyId, gone(reply)) : gone(reply);
-    const view = await this.operations.await(accountId, id, waitMs, { held });
+    const view = await this.operations.await(whose.account, id, waitMs, { held, heldBy: accountId });
     checkHeld(held);
     this.sayWhenToAskAgain(reply, view.operation);
-    acknowledgeSent(reply, this.operations, accountId, view.operation);
-    return OperationResponse.from(view, this.http.publicUrl);
+    // Who names an account looks on, and is not the caller that waits for the end.
+    if (!whose.named) acknowledgeSent(reply, this.operations, accountId, view.operation);
+    return OperationResponse.from(view, this.http.publicUrl, whose);
   }
 
   /**
@@ -276,20 +280,21 @@ export class OperationsController {
   @ApiPageOrStream(HistoryEntryResponse)
   async entries(
     @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @KeyId() keyId: string,
     @IsAdmin() isAdmin: boolean,
     @Param('id') id: string,
-    @Query() query: PageQuery,
+    @Query() query: OwnedPageQuery,
     @Headers('accept') accept: string | undefined,
     @Headers('last-event-id') lastEventId: string | undefined,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const { operation } = await this.operations.find(accountId, id);
+    const { operation } = await this.operations.find(whose.account, id);
     const after = decodeCursor(query.cursor, '0', NUMBER_KEY);
     void reply.header('vary', 'accept');
     if (wantsStream(accept)) {
       const named = lastEventId === undefined ? after : checkedEventId(lastEventId);
-      await this.stream(operation, keyId, named, reply);
+      await this.stream(operation, { keyId, accountId }, named, reply);
       return;
     }
     const limit = limitOf(query);
@@ -310,14 +315,14 @@ export class OperationsController {
   @NeedsScope('operations:read')
   @ApiPage(DeliveryResponse)
   async owed(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @Query() query: ListQuery,
   ): Promise<Page<DeliveryResponse>> {
-    const { operation } = await this.operations.find(accountId, id);
+    const { operation } = await this.operations.find(whose.account, id);
     const filter = { account: operation.accountId, operation: operation.requestId };
     return pageOf(await this.deliveries.list(filter, pageAsked(query)), (delivery) =>
-      DeliveryResponse.from(delivery),
+      DeliveryResponse.from(delivery, whose),
     );
   }
 
@@ -326,24 +331,26 @@ export class OperationsController {
   @ApiOperation({ operationId: 'getOperationRequest' })
   @NeedsScope('operations:read')
   @ApiProblem(410, 'Its input was kept as long as its retention class says, or erased, and is gone')
-  async request(@AccountId() accountId: string, @Param('id') id: string): Promise<OperationRequestResponse> {
-    return OperationRequestResponse.from(await this.operations.request(accountId, id));
+  @ApiAccount()
+  async request(@WhoseRows() whose: Whose, @Param('id') id: string): Promise<OperationRequestResponse> {
+    return OperationRequestResponse.from(await this.operations.request(whose.account, id));
   }
 
   /** The stored bytes of the result with their own content type; JSON where the handler stored no file. */
   @Get(':id/result')
   @ApiOperation({ operationId: 'getOperationResult' })
   @NeedsScope('operations:read')
+  @ApiAccount()
   @ApiBytes({ orJson: true })
   @ApiProblem(404, 'Unknown, without a result, or not ended yet: then with Retry-After')
   @ApiProblem(410, 'Kept as long as its retention class says, or erased, and gone')
   async result(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @Req() incoming: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const { operation } = await this.operations.find(accountId, id);
+    const { operation } = await this.operations.find(whose.account, id);
     if (!isTerminal(operation.state)) {
       throw new Problem(404, 'result-not-ready', 'the operation has not ended yet', {
         headers: { 'retry-after': this.operations.retryAfter(operation) ?? '1' },
@@ -358,7 +365,7 @@ export class OperationsController {
 
   private async stream(
     found: OperationEntity,
-    keyId: string,
+    { keyId, accountId }: { readonly keyId: string; readonly accountId: string },
     named: string,
     reply: FastifyReply,
   ): Promise<void> {
@@ -377,18 +384,13 @@ export class OperationsController {
     const heartbeatMs = this.config.heartbeatS * 1000;
     const stream = historyStream(this.history, this.waits, {
       operation,
+      heldBy: accountId,
       after,
       heartbeatMs,
       hasEnded: async () => (await this.reads.ended([operation.requestId])).length > 0,
       signal: this.keys.watch(keyId, gone(reply)),
     });
-    await reply
-      .headers({
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store',
-        'x-accel-buffering': 'no',
-      })
-      .send(Readable.from(stream));
+    await reply.headers(EVENT_STREAM).send(Readable.from(stream));
   }
 
   private describe(reply: FastifyReply, operation: OperationEntity): void {
@@ -404,12 +406,4 @@ export class OperationsController {
     const again = this.operations.retryAfter(operation);
     if (again !== undefined) void reply.header('retry-after', again);
   }
-}
-
-function checkedEventId(id: string): string {
-  if (NUMBER_KEY.test(id)) return id;
-  const message = 'must be the id of an event of this stream: a whole number';
-  throw new Problem(400, 'invalid-query', `Last-Event-ID ${message}`, {
-    errors: [{ path: 'Last-Event-ID', message }],
-  });
 }

@@ -44,7 +44,9 @@ export class SealedInputs {
     if (!isRecord(stored) || !Object.hasOwn(stored, SEALED)) return { input: stored, withheld: [] };
     const { [SEALED]: sealed, ...shown } = stored;
     const secret = JSON.parse(this.box.open(sealed as string, place(row.accountId, row.rid))) as object;
-    return { input: shown, withheld: Object.keys(secret) };
+    // Some are sealed for what they may hold, as a URL for its query, and shown whole where they hold nothing of it.
+    const withheld = Object.entries(secret).flatMap(([name, value]) => (value === shown[name] ? [] : [name]));
+    return { input: shown, withheld };
   }
 }
 

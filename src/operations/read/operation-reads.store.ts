@@ -41,7 +41,8 @@ export class OperationReads {
     private readonly rows: Rows,
   ) {}
 
-  async find(accountId: string, rid: string): Promise<OperationView | null> {
+  /** Of an account, or of any (null). */
+  async find(accountId: string | null, rid: string): Promise<OperationView | null> {
     return this.findOne([rid, null, accountId, null]);
   }
 
