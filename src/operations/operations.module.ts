@@ -4,6 +4,7 @@ import { DeliveriesModule } from '../deliveries/deliveries.module.js';
 import { EgressModule } from '../egress/egress.module.js';
 import { FilesModule } from '../files/files.module.js';
 import { SigningModule } from '../signing/signing.module.js';
+import { CancelMany } from './end/cancel-many.js';
 import { CallbackPresenters } from './end/callback-presenters.js';
 import { HistoryStore } from './read/history.store.js';
 import { LedgerStore } from './read/ledger.store.js';
@@ -31,6 +32,7 @@ import { UnservedStore } from './read/unserved.store.js';
   providers: [
     OperationStore,
     RescueStore,
+    CancelMany,
     OperationReads,
     HistoryStore,
     RetentionStore,
@@ -54,6 +56,7 @@ import { UnservedStore } from './read/unserved.store.js';
   exports: [
     OperationStore,
     RescueStore,
+    CancelMany,
     OperationReads,
     HistoryStore,
     RetentionStore,
