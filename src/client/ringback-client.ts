@@ -207,12 +207,12 @@ export class RingbackClient {
     );
   }
 
-  /** The account's operations, oldest first, page after page. */
+  /** The account's operations, page after page, the oldest first unless `order` says otherwise. */
   list(filter: OperationFilter = {}, { signal }: Signaled = {}): AsyncGenerator<Operation, void, void> {
     return this.pages('/v1/operations', { ...filter }, signal);
   }
 
-  /** The account's deliveries, oldest first, page after page. */
+  /** The account's deliveries, page after page, the oldest first unless `order` says otherwise. */
   deliveries(filter: DeliveryFilter = {}, { signal }: Signaled = {}): AsyncGenerator<Delivery, void, void> {
     return this.pages('/v1/deliveries', { ...filter }, signal);
   }
@@ -288,7 +288,7 @@ export class RingbackClient {
 
   private async *pages<T>(
     path: string,
-    filter: Readonly<Record<string, string | boolean | undefined>>,
+    filter: Readonly<Record<string, string | number | boolean | undefined>>,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<T, void, void> {
     let cursor: string | undefined;

@@ -110,12 +110,25 @@ export interface Delivery {
 
 /** Which operations are listed; times are RFC 3339. */
 export interface OperationFilter {
-  readonly status?: OperationStatus;
+  /** Several by comma. */
+  readonly status?: OperationStatus | (string & {});
+  /** Several by comma. */
   readonly type?: string;
+  readonly correlation?: string;
+  readonly request_id?: number | string;
+  readonly error_code?: string;
+  /** Several by comma. */
+  readonly callback_state?: DeliveryStatus | (string & {});
+  /** Of their own callback: scheme, host and port. */
+  readonly origin?: string;
   readonly created_after?: string;
+  readonly created_before?: string;
   readonly finished_after?: string;
+  readonly finished_before?: string;
   /** Only operations of which a callback has not been delivered. */
   readonly undelivered?: boolean;
+  /** The oldest first by default. */
+  readonly order?: 'asc' | 'desc';
 }
 
 /** Which deliveries are listed; times are RFC 3339. */
@@ -124,9 +137,17 @@ export interface DeliveryFilter {
   readonly operation?: string;
   /** Id of an endpoint. */
   readonly endpoint?: string;
-  readonly status?: DeliveryStatus;
+  /** Several by comma. */
+  readonly status?: DeliveryStatus | (string & {});
+  /** Scheme, host and port. */
+  readonly origin?: string;
+  readonly event?: string;
+  /** How their last attempt failed, of those that aren't Delivered: `http_5xx`, `connect_refused` and the like. */
+  readonly error?: string;
   readonly since?: string;
   readonly until?: string;
+  /** The oldest first by default. */
+  readonly order?: 'asc' | 'desc';
 }
 
 /** The account whose key it is: what it uses, and what it may use; a quota that is null takes any. */

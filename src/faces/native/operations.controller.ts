@@ -31,7 +31,7 @@ import {
   ApiProblem,
 } from '../../http/api-answers.js';
 import { retryAfter } from '../../http/openapi-problems.js';
-import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
+import { decodeCursor, NUMBER_KEY, type Page, pageOf, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { HistoryStore } from '../../operations/read/history.store.js';
 import { NoFields } from '../../http/validation.pipe.js';
@@ -45,14 +45,16 @@ import { DeliveryResponse } from './delivery.response.js';
 import { acknowledgeSent, gone } from '../acknowledge-sent.js';
 import { sendFile } from '../file-answer.js';
 import {
-  dateOf,
   limitOf,
   ListOperationsQuery,
+  ListQuery,
+  pageAsked,
   PageQuery,
   RerunOperationRequest,
   SubmitOperationRequest,
   WaitQuery,
 } from './operation.request.js';
+import { operationFilter } from './operation-filter.request.js';
 import { historyStream, wantsStream } from './history-stream.js';
 import { HistoryEntryResponse, OperationResponse } from './operation.response.js';
 import { heeded, heldMs, preferences } from './prefer.js';
@@ -158,22 +160,8 @@ export class OperationsController {
     @AccountId() accountId: string,
     @Query() query: ListOperationsQuery,
   ): Promise<Page<OperationResponse>> {
-    const limit = limitOf(query);
-    const views = await this.reads.list(accountId, {
-      status: query.status,
-      type: query.type,
-      createdAfter: dateOf(query.created_after),
-      finishedAfter: dateOf(query.finished_after),
-      undelivered: query.undelivered === 'true',
-      after: decodeCursor(query.cursor, '0', NUMBER_KEY),
-      limit: limit + 1,
-    });
-    return toPage(
-      views,
-      limit,
-      (view) => view.operation.requestId,
-      (view) => OperationResponse.from(view, this.http.publicUrl),
-    );
+    const page = await this.reads.list(operationFilter(query, accountId), pageAsked(query));
+    return pageOf(page, (view) => OperationResponse.from(view, this.http.publicUrl));
   }
 
   /** One operation; with `wait`, held until it has ended or the time is up. */
@@ -332,21 +320,12 @@ export class OperationsController {
   async owed(
     @AccountId() accountId: string,
     @Param('id') id: string,
-    @Query() query: PageQuery,
+    @Query() query: ListQuery,
   ): Promise<Page<DeliveryResponse>> {
     const { operation } = await this.operations.find(accountId, id);
-    const limit = limitOf(query);
-    const after = decodeCursor(query.cursor, '0', NUMBER_KEY);
-    const deliveries = await this.deliveries.list(accountId, {
-      operationId: operation.requestId,
-      after,
-      limit: limit + 1,
-    });
-    return toPage(
-      deliveries,
-      limit,
-      (delivery) => delivery.seq,
-      (delivery) => DeliveryResponse.from(delivery),
+    const filter = { account: operation.accountId, operation: operation.requestId };
+    return pageOf(await this.deliveries.list(filter, pageAsked(query)), (delivery) =>
+      DeliveryResponse.from(delivery),
     );
   }
 

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { checkJsonShape } from '../../http/json-shape.js';
 import { Problem } from '../../http/problem.js';
 import { RequestValidationPipe } from '../../http/validation.pipe.js';
+import { dateOf } from '../../http/instant.js';
 import type { RerunChanges, Submission } from '../../operations/operations.service.js';
-import { dateOf, RerunOperationRequest, SubmitOperationRequest } from './operation.request.js';
+import { RerunOperationRequest, SubmitOperationRequest } from './operation.request.js';
 
 const validation = new RequestValidationPipe();
 
