@@ -302,10 +302,11 @@ CREATE TABLE live_operation (
   progress real DEFAULT 0 NOT NULL,
   status_text text,
   transitions text,
+  checkpoint text,
   CONSTRAINT live_operation_pkey PRIMARY KEY (request_id),
-  CONSTRAINT live_operation_check CHECK (lease_token IS NULL OR (phase = ANY (ARRAY['scheduled'::text, 'placed'::text]))),
+  CONSTRAINT live_operation_check CHECK (lease_token IS NULL OR (phase = ANY (ARRAY['scheduled'::text, 'placed'::text, 'apart'::text]))),
   CONSTRAINT live_operation_check1 CHECK (look_at <= due_at),
-  CONSTRAINT live_operation_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'placed'::text]))
+  CONSTRAINT live_operation_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'placed'::text, 'apart'::text]))
 ) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
 
 CREATE TABLE operation (
@@ -532,6 +533,7 @@ CREATE INDEX live_delivery_ready ON live_delivery USING btree (lane, receiver, r
 CREATE INDEX live_delivery_recovering ON live_delivery USING btree (account_id, lane) WHERE (trigger = 'recovery'::text);
 CREATE INDEX live_delivery_scheduled ON live_delivery USING btree (account_id, lane, seq) WHERE (phase = 'scheduled'::text);
 CREATE INDEX live_delivery_waiting ON live_delivery USING btree (origin, seq) WHERE (phase = 'ready'::text);
+CREATE INDEX live_operation_apart ON live_operation USING btree (account_id, look_at) WHERE (phase = 'apart'::text);
 CREATE INDEX live_operation_canceling ON live_operation USING btree (cancel_at) WHERE (cancel_at IS NOT NULL);
 CREATE INDEX live_operation_look ON live_operation USING btree (phase, look_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'placed'::text]));
 CREATE INDEX live_operation_placed ON live_operation USING btree (account_id) WHERE (phase = 'placed'::text);
@@ -724,18 +726,15 @@ CREATE VIEW operation_view AS
     o.face,
     COALESCE(e.state,
         CASE
-            WHEN l.phase = 'placed'::text AND l.lease_token IS NOT NULL THEN 'Executing'::text
+            WHEN (l.phase = ANY (ARRAY['placed'::text, 'apart'::text])) AND l.lease_token IS NOT NULL THEN 'Executing'::text
             WHEN l.request_id IS NOT NULL THEN 'Waiting'::text
             ELSE NULL::text
         END) AS state,
         CASE
-            WHEN l.phase <> 'placed'::text THEN l.phase
-            WHEN l.lease_token IS NULL THEN
-            CASE
-                WHEN l.phase = 'placed'::text THEN 'dispatched'::text
-                ELSE NULL::text
-            END
-            ELSE 'running'::text
+            WHEN l.phase = ANY (ARRAY['scheduled'::text, 'ready'::text]) THEN l.phase
+            WHEN l.lease_token IS NOT NULL THEN 'running'::text
+            WHEN l.phase IS NOT NULL THEN 'dispatched'::text
+            ELSE NULL::text
         END AS phase,
     o.input,
     o.callback_url,
@@ -750,7 +749,7 @@ CREATE VIEW operation_view AS
     COALESCE(e.progress, l.progress) AS progress,
     COALESCE(e.status_text, l.status_text,
         CASE
-            WHEN l.phase = 'placed'::text AND l.lease_token IS NOT NULL THEN 'Executing...'::text
+            WHEN (l.phase = ANY (ARRAY['placed'::text, 'apart'::text])) AND l.lease_token IS NOT NULL THEN 'Executing...'::text
             ELSE 'Waiting...'::text
         END) AS status_text,
     e.result,
@@ -782,6 +781,21 @@ CREATE VIEW operation_view AS
    FROM operation o
      LEFT JOIN operation_end e ON e.request_id = o.request_id
      LEFT JOIN live_operation l ON l.request_id = o.request_id;
+
+CREATE OR REPLACE FUNCTION accept_apart(given json, keys json)
+ RETURNS TABLE(rid text, request_id bigint, created_at timestamp with time zone, due_at timestamp with time zone, phase text, epoch integer, silent_until timestamp with time zone)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  FOR rid, request_id, created_at, due_at, phase, epoch, silent_until IN SELECT * FROM accept_operations(given, keys, '{}', 0, interval '0') LOOP
+    UPDATE live_operation o SET phase = 'apart' WHERE o.request_id = accept_apart.request_id;
+    RETURN NEXT;
+  END LOOP;
+END $function$;
 
 CREATE OR REPLACE FUNCTION accept_operations(given json, keys json, accounts text[], max_dispatched integer, redispatch interval)
  RETURNS TABLE(rid text, request_id bigint, created_at timestamp with time zone, due_at timestamp with time zone, phase text, epoch integer, silent_until timestamp with time zone)
@@ -1158,7 +1172,7 @@ BEGIN
       transitions = concat_ws(E'\n', o.transitions, transition('Executing', 'Attempt ' || o.attempt + 1 || ' of ' || o.tries))
     FROM hint h
     WHERE o.request_id = ANY (ARRAY(SELECT h.request_id FROM hint h))
-      AND o.request_id = h.request_id AND o.epoch = h.epoch AND o.phase = 'placed' AND o.lease_token IS NULL
+      AND o.request_id = h.request_id AND o.epoch = h.epoch AND o.phase IN ('placed', 'apart') AND o.lease_token IS NULL
     RETURNING o, o.request_id
   )
   SELECT r.operation, c.o, wait FROM claimed c CROSS JOIN LATERAL (SELECT r AS operation FROM operation r WHERE r.request_id = c.request_id LIMIT 1) r;
@@ -1309,6 +1323,29 @@ CREATE OR REPLACE FUNCTION error_class(status integer, error text)
 AS $function$
   SELECT CASE WHEN error ~ '^[a-z_]+(:|$)' THEN split_part(error, ':', 1) WHEN status BETWEEN 300 AND 599 THEN 'http_' || status / 100 || 'xx' ELSE 'unknown' END
 $function$;
+
+CREATE OR REPLACE FUNCTION find_apart(most integer)
+ RETURNS TABLE(request_id bigint, epoch integer)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  silent bigint[];
+BEGIN
+  silent := ARRAY(SELECT o.request_id FROM live_operation o
+    WHERE o.phase = 'apart' AND o.look_at <= now() AND o.lease_token IS NOT NULL AND o.due_at <= now() AND o.attempt < o.tries
+    ORDER BY o.request_id FOR UPDATE SKIP LOCKED);
+  IF silent <> '{}' THEN
+    UPDATE live_operation o SET look_at = now(), due_at = now(), lease_token = NULL, status_text = NULL,
+      transitions = concat_ws(E'\n', o.transitions, transition('Waiting', 'The worker went silent; waiting for another'))
+    WHERE o.request_id = ANY (silent);
+  END IF;
+  RETURN QUERY SELECT o.request_id, o.epoch FROM live_operation o
+  WHERE o.phase = 'apart' AND o.look_at <= now() AND o.lease_token IS NULL ORDER BY o.request_id LIMIT most;
+END $function$;
 
 CREATE OR REPLACE FUNCTION find_delivery(account text, delivery text)
  RETURNS SETOF delivery_view
@@ -2412,7 +2449,7 @@ BEGIN
     SELECT g.*, now() + make_interval(secs => g.delay_s) AS next
     FROM json_to_recordset(given) AS g (request_id bigint, token uuid, delay_s float8, counts boolean, text text, stack text)
   )
-  UPDATE live_operation o SET phase = CASE WHEN g.delay_s > 0 THEN 'scheduled' ELSE 'ready' END, look_at = g.next, due_at = g.next,
+  UPDATE live_operation o SET phase = CASE WHEN o.phase = 'apart' THEN 'apart' WHEN g.delay_s > 0 THEN 'scheduled' ELSE 'ready' END, look_at = g.next, due_at = g.next,
     run_at = CASE WHEN g.delay_s > 0 THEN g.next ELSE o.run_at END, lease_token = NULL, status_text = NULL,
     tries = CASE WHEN g.counts THEN o.tries ELSE o.tries + 1 END,
     transitions = concat_ws(E'\n', o.transitions, transition('Waiting', g.text, stack => g.stack))
@@ -3115,7 +3152,7 @@ COMMENT ON COLUMN attempt.detail IS 'shown to keys with the scope admin only: an
 COMMENT ON COLUMN attempt.resent IS 'sent once more over a new connection: the kept one broke before any answer, and the receiver may have seen both';
 COMMENT ON COLUMN attempt.feed_id IS 'as of operation_end';
 COMMENT ON VIEW attempt_view IS 'attempts, with the one under way: for reading';
-COMMENT ON TABLE audit IS 'what was done with keys, accounts, secrets and endpoints, and logins; never changed but for a count, deleted when RINGBACK_AUDIT_RETENTION is over';
+COMMENT ON TABLE audit IS 'what was done with keys, accounts, secrets, endpoints, operations and deliveries, and logins; never changed but for a count, deleted when RINGBACK_AUDIT_RETENTION is over';
 COMMENT ON COLUMN audit.account_id IS 'the account that it concerns; it may be gone by now';
 COMMENT ON COLUMN audit.sum_key IS 'minute and kind of what is summed up: the same once more only makes its count grow';
 COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';
@@ -3161,7 +3198,7 @@ COMMENT ON COLUMN live_delivery.dispatched_at IS 'as of operations';
 COMMENT ON COLUMN live_delivery.started_at IS 'when its attempt began';
 COMMENT ON COLUMN live_delivery.reason IS 'acknowledged_by_poll: the attempt under way is the last';
 COMMENT ON TABLE live_operation IS 'an operation that hasn''t ended';
-COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; placed: has a slot, and is dispatched while it has no lease, running while it has one';
+COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease';
 COMMENT ON COLUMN live_operation.look_at IS 'when the dispatcher next looks: no later than due_at. A claim and a renewal move due_at alone, which no index has; one that outlives look_at is put off to due_at';
 COMMENT ON COLUMN live_operation.due_at IS 'when this row next needs somebody';
 COMMENT ON COLUMN live_operation.waits_since IS 'when it was accepted';
@@ -3171,6 +3208,7 @@ COMMENT ON COLUMN live_operation.cancel_at IS 'a caller asked to cancel it: when
 COMMENT ON COLUMN live_operation.silent_until IS 'until when its own callback waits for the submit''s answer to tell the end in its place';
 COMMENT ON COLUMN live_operation.status_text IS 'null: what its state says';
 COMMENT ON COLUMN live_operation.transitions IS 'as in operation_end';
+COMMENT ON COLUMN live_operation.checkpoint IS 'of one that runs apart: how far its runs have come, where the next one goes on';
 COMMENT ON TABLE operation IS 'what was asked; never changed but by emptying';
 COMMENT ON COLUMN operation.rid IS 'random, and begins with the time: what is made together stands together in the index';
 COMMENT ON COLUMN operation.callback_thin_over IS 'bytes: a larger body of its own callback leaves the result out; null: the setting''s';
