@@ -45,6 +45,7 @@ export interface components {
             readonly progress: number;
             readonly attempt: number;
             readonly queue_position?: number;
+            readonly account_id?: string;
             readonly correlation: string | null;
             /** Format: date-time */
             readonly created_at: string;
@@ -135,6 +136,7 @@ export interface components {
             readonly id: string;
             readonly operation_id: string | null;
             readonly endpoint_id: string | null;
+            readonly account_id?: string;
             readonly url: string;
             readonly event: string;
             /** @enum {string} */
@@ -221,6 +223,7 @@ export interface components {
             readonly id: string;
             readonly operation_id: string | null;
             readonly endpoint_id: string | null;
+            readonly account_id?: string;
             readonly url: string;
             readonly event: string;
             /** @enum {string} */
@@ -255,6 +258,7 @@ export interface components {
         };
         readonly FileResponse: {
             readonly id: string;
+            readonly account_id?: string;
             readonly name: string;
             readonly content_type: string;
             /** Format: int64 */
@@ -373,7 +377,7 @@ export interface components {
             readonly actor: components["schemas"]["AuditActorResponse"] | null;
             readonly address: string | null;
             /** @enum {string} */
-            readonly action: "account.changed" | "account.created" | "account.deleted" | "account.disabled" | "bulk.started" | "endpoint.changed" | "endpoint.created" | "endpoint.deleted" | "endpoint.disabled" | "endpoint.enabled" | "key.created" | "key.revoked" | "login.failed" | "login.succeeded" | "operation.erased" | "secret.ended" | "secret.read" | "secret.rotated";
+            readonly action: "account.changed" | "account.created" | "account.deleted" | "account.disabled" | "bulk.started" | "delivery.canceled" | "delivery.redelivered" | "endpoint.changed" | "endpoint.created" | "endpoint.deleted" | "endpoint.disabled" | "endpoint.enabled" | "key.created" | "key.revoked" | "login.failed" | "login.succeeded" | "operation.canceled" | "operation.erased" | "operation.rerun" | "recovery.canceled" | "secret.ended" | "secret.read" | "secret.rotated";
             readonly target: string | null;
             readonly details: {
                 readonly [key: string]: unknown;
@@ -416,6 +420,43 @@ export interface components {
             readonly oldest_overdue_s: number;
             readonly oldest_waiting_s: number;
             readonly oldest_undelivered_s: number;
+        };
+        readonly OperationStatsBucketResponse: {
+            /** Format: date-time */
+            readonly at: string;
+            readonly accepted: number;
+            readonly finished: number;
+            readonly failed: number;
+            readonly canceled: number;
+            readonly p50_s: number | null;
+            readonly p95_s: number | null;
+        };
+        readonly StatsTopResponse: {
+            readonly value: string;
+            readonly count: number;
+        };
+        readonly OperationStatsTopResponse: {
+            readonly types: readonly components["schemas"]["StatsTopResponse"][];
+            readonly error_codes: readonly components["schemas"]["StatsTopResponse"][];
+        };
+        readonly OperationStatsResponse: {
+            readonly buckets: readonly components["schemas"]["OperationStatsBucketResponse"][];
+            readonly top: components["schemas"]["OperationStatsTopResponse"];
+        };
+        readonly DeliveryStatsBucketResponse: {
+            /** Format: date-time */
+            readonly at: string;
+            readonly delivered: number;
+            readonly exhausted: number;
+            readonly failed_attempts: number;
+        };
+        readonly DeliveryStatsTopResponse: {
+            readonly origins: readonly components["schemas"]["StatsTopResponse"][];
+            readonly errors: readonly components["schemas"]["StatsTopResponse"][];
+        };
+        readonly DeliveryStatsResponse: {
+            readonly buckets: readonly components["schemas"]["DeliveryStatsBucketResponse"][];
+            readonly top: components["schemas"]["DeliveryStatsTopResponse"];
         };
         readonly SigningSecretResponse: {
             readonly secret: string;
@@ -467,6 +508,7 @@ export interface components {
         };
         readonly EndpointResponse: {
             readonly id: string;
+            readonly account_id?: string;
             readonly url: string;
             readonly description: string;
             readonly events: readonly ("delivery.exhausted" | "endpoint.disabled" | "operation.canceled" | "operation.failed" | "operation.finished")[];
@@ -617,6 +659,7 @@ export interface components {
             readonly progress: number;
             readonly attempt: number;
             readonly queue_position?: number;
+            readonly account_id?: string;
             readonly correlation: string | null;
             /** Format: date-time */
             readonly created_at: string;
@@ -745,6 +788,13 @@ export type AuditEntryPage = components['schemas']['AuditEntryPage'];
 export type LedgerOperationsResponse = components['schemas']['LedgerOperationsResponse'];
 export type LedgerDeliveriesResponse = components['schemas']['LedgerDeliveriesResponse'];
 export type LedgerResponse = components['schemas']['LedgerResponse'];
+export type OperationStatsBucketResponse = components['schemas']['OperationStatsBucketResponse'];
+export type StatsTopResponse = components['schemas']['StatsTopResponse'];
+export type OperationStatsTopResponse = components['schemas']['OperationStatsTopResponse'];
+export type OperationStatsResponse = components['schemas']['OperationStatsResponse'];
+export type DeliveryStatsBucketResponse = components['schemas']['DeliveryStatsBucketResponse'];
+export type DeliveryStatsTopResponse = components['schemas']['DeliveryStatsTopResponse'];
+export type DeliveryStatsResponse = components['schemas']['DeliveryStatsResponse'];
 export type SigningSecretResponse = components['schemas']['SigningSecretResponse'];
 export type KnownSecretResponse = components['schemas']['KnownSecretResponse'];
 export type KnownSecretsResponse = components['schemas']['KnownSecretsResponse'];

@@ -4,6 +4,7 @@ import { DeliveriesModule } from '../deliveries/deliveries.module.js';
 import { EgressModule } from '../egress/egress.module.js';
 import { FilesModule } from '../files/files.module.js';
 import { SigningModule } from '../signing/signing.module.js';
+import { CancelMany } from './end/cancel-many.js';
 import { CallbackPresenters } from './end/callback-presenters.js';
 import { Feed } from './feed/feed.js';
 import { FeedStore } from './feed/feed.store.js';
@@ -34,6 +35,7 @@ import { UnservedStore } from './read/unserved.store.js';
   providers: [
     OperationStore,
     RescueStore,
+    CancelMany,
     OperationReads,
     HistoryStore,
     RetentionStore,
@@ -60,6 +62,7 @@ import { UnservedStore } from './read/unserved.store.js';
   exports: [
     OperationStore,
     RescueStore,
+    CancelMany,
     OperationReads,
     HistoryStore,
     RetentionStore,

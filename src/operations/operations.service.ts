@@ -32,7 +32,7 @@ import { OperationTypes, type RegisteredType } from './run/operation-types.js';
 import { OperationWaits } from './read/operation-waits.js';
 import { PollPace } from './read/poll-pace.js';
 import { randomId } from '../database/random-id.js';
-import { type Admitted, Quotas } from './accept/quotas.js';
+import { type Admitted, Quotas, UNCOUNTED } from './accept/quotas.js';
 import { RetentionStore } from './retain/retention.store.js';
 import { SealedInputs, type ShownInput } from './accept/sealed-inputs.js';
 
@@ -63,6 +63,8 @@ export interface Submission {
   readonly traceparent: string | null;
   /** Whether reading the end ends the callback's attempts; as the setting says where it isn't given. */
   readonly ackByPoll?: boolean | null;
+  /** Ringback's own: it may name a type that no caller can, and uses nothing of what the account may use. */
+  readonly own?: boolean;
   /** With the text whose digest tells whether a repeated key comes with the same body. */
   readonly idempotency: { readonly key: string; readonly body: string } | null;
 }
@@ -128,7 +130,9 @@ export class OperationsService {
     let admitted: Admitted;
     try {
       operation = await this.admit(submission, this.types.check.bind(this.types));
-      admitted = await this.quotas.admit(operation.accountId, sizeOf(operation), 1);
+      admitted = submission.own
+        ? UNCOUNTED
+        : await this.quotas.admit(operation.accountId, sizeOf(operation), 1);
     } catch (refusal) {
       // What was accepted before stays accepted: its `run_at` may have come since, or its type gone.
       const first =
@@ -144,7 +148,9 @@ export class OperationsService {
     });
     let accepted: OperationEntity | null = null;
     try {
-      accepted = await this.store.accept({ ...operation, traceparent: step.traceparent });
+      const row = { ...operation, traceparent: step.traceparent };
+      const apart = this.types.get(operation.type)?.apart;
+      accepted = await (apart ? this.store.acceptApart(row) : this.store.accept(row));
     } finally {
       step.end();
       admitted.settle(accepted === null ? null : sizeOf(operation));
@@ -314,7 +320,7 @@ export class OperationsService {
   /** What was submitted, without what is secret in it, as long as that is kept. */
   async request(accountId: string | null, rid: string): Promise<OperationRequest> {
     const { operation } = await this.find(accountId, rid);
-    refuseEmptied(operation);
+    refuseGone(operation);
     const headerNames = this.again(operation).callback?.headers.map(({ key }) => key) ?? [];
     return { operation, ...this.inputs.shown(operation), headerNames };
   }
@@ -326,13 +332,19 @@ export class OperationsService {
     // Before anything may refuse it: its input may have expired since.
     const first = idempotency && (await this.earlier(accountId, idempotency));
     if (first) return first;
-    refuseEmptied(operation);
+    refuseGone(operation);
     // Its input is no caller's: it says who is answered, and for whom the request is made.
     if (changes.input !== undefined && this.types.get(operation.type)?.internal)
       throw new OperationRefusedError('invalid-request', [
         { path: 'input', message: `of ${operation.type} can't be changed: make the request anew` },
       ]);
     return this.accept({ ...this.again(operation), ...changes, traceparent, idempotency });
+  }
+
+  /** The row of a rerun that somebody else stores; fails as `rerun` does where it is refused. */
+  async prepareRerun(operation: OperationEntity, traceparent: string | null): Promise<NewOperation> {
+    refuseGone(operation);
+    return this.admit({ ...this.again(operation), traceparent }, this.types.check.bind(this.types));
   }
 
   /** What was submitted, to be submitted once more. */
@@ -409,17 +421,16 @@ export class OperationsService {
     };
   }
 
-  private type({ type: name, face }: Submission): RegisteredType {
+  private type({ type: name, face, own }: Submission): RegisteredType {
     const type = this.types.get(name);
     if (type?.handler.disabled)
       throw new OperationRefusedError('type-disabled', [{ path: 'type', message: type.handler.disabled }]);
-    if (type && (!type.internal || face === 'bgrs')) return type;
-    throw new OperationRefusedError('unknown-operation-type', [
-      {
-        path: 'type',
-        message: `"${name.slice(0, 100)}" is no operation type: GET /v1/operation-types lists them`,
-      },
-    ]);
+    if (type && (!type.internal || face === 'bgrs' || own)) return type;
+    const shown = `"${name.slice(0, 100)}"`;
+    const message = type
+      ? `${shown} is Ringback's own: nobody submits it, or runs it again`
+      : `${shown} is no operation type: GET /v1/operation-types lists them`;
+    throw new OperationRefusedError('unknown-operation-type', [{ path: 'type', message }]);
   }
 
   /** The URL as it will be called; a destination that the policy refuses is refused here. */
@@ -488,7 +499,8 @@ export class OperationsService {
   }
 }
 
-function sizeOf({ input }: NewOperation): number {
+/** What of a quota of bytes it uses. */
+export function sizeOf({ input }: NewOperation): number {
   return input?.length ?? 0;
 }
 
@@ -497,8 +509,8 @@ function refuseErased({ erasedAt }: OperationEntity): void {
     throw new OperationExpiredError('operation-erased', 'the operation has been erased: submit it anew');
 }
 
-/** Its input is gone. */
-function refuseEmptied(operation: OperationEntity): void {
+/** For what needs the input. */
+function refuseGone(operation: OperationEntity): void {
   refuseErased(operation);
   if (operation.emptiedAt !== null)
     throw new OperationExpiredError('operation-expired', 'its input has expired and is gone: submit it anew');

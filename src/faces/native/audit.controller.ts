@@ -15,7 +15,7 @@ import { limitOf } from './operation.request.js';
 export class AuditController {
   constructor(private readonly audit: AuditStore) {}
 
-  /** Who did what with keys, accounts, secrets and endpoints, and which logins failed. */
+  /** Who did what with keys, accounts, secrets, endpoints, operations and deliveries, and which logins failed. */
   @Get()
   @ApiOperation({ operationId: 'listAudit' })
   @ApiPage(AuditEntryResponse)

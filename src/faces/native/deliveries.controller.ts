@@ -94,11 +94,13 @@ export class DeliveriesController {
     @AccountId() accountId: string,
     @Param('id') id: string,
     @Query() query: RedeliverQuery,
+    @By() actor: Actor,
   ): Promise<DeliveryResponse> {
     if (!(await this.store.redeliver(accountId, id, query.again === 'true')))
       throw await this.refusal(accountId, id, `redelivered: ${REDELIVERABLE}`);
-    const delivery = await this.find(accountId, id);
     this.dispatcher.wake();
+    await this.audit.write({ accountId, actor, action: 'delivery.redelivered', target: id });
+    const delivery = await this.find(accountId, id);
     return DeliveryResponse.from(delivery);
   }
 
@@ -144,9 +146,11 @@ export class DeliveriesController {
     @NoFields() _body: unknown,
     @AccountId() accountId: string,
     @Param('id') id: string,
+    @By() actor: Actor,
   ): Promise<DeliveryResponse> {
     if (!(await this.store.cancel(accountId, id)))
       throw await this.refusal(accountId, id, 'canceled: only a Pending one can');
+    await this.audit.write({ accountId, actor, action: 'delivery.canceled', target: id });
     return DeliveryResponse.from(await this.find(accountId, id));
   }
 

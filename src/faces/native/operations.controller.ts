@@ -14,7 +14,8 @@ import {
 } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiHeader, ApiOkResponse, ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AccountId, By, IsAdmin, KeyId, NeedsScope } from '../../accounts/api-key.guard.js';
+import type { KeyHolder } from '../../accounts/account.store.js';
+import { AccountId, By, Holder, IsAdmin, KeyId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
 import { ApiAccount, type Whose, WhoseRows } from '../../accounts/whose.js';
@@ -199,12 +200,14 @@ export class OperationsController {
   @ApiProblem(409, 'It has ended already')
   async cancel(
     @NoFields() _body: unknown,
-    @AccountId() accountId: string,
-    @KeyId() keyId: string,
+    @Holder() { accountId, keyId, scopes }: KeyHolder,
+    @By() actor: Actor,
     @Param('id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
     const view = await this.operations.cancel(accountId, id, this.keys.watch(keyId, gone(reply)));
+    if (scopes.includes('admin'))
+      await this.audit.write({ accountId, actor, action: 'operation.canceled', target: id });
     this.sayWhenToAskAgain(reply, view.operation);
     return OperationResponse.from(view, this.http.publicUrl);
   }
@@ -254,7 +257,8 @@ export class OperationsController {
   @ApiProblem(410, 'The operation has expired or was erased, and its input with it')
   @ApiProblem(429, 'Callback URLs named too many new hosts in a minute')
   async rerun(
-    @AccountId() accountId: string,
+    @Holder() { accountId, scopes }: KeyHolder,
+    @By() actor: Actor,
     @Param('id') id: string,
     @Body() request: RerunOperationRequest,
     @Headers('idempotency-key') key: string | undefined,
@@ -268,6 +272,10 @@ export class OperationsController {
       idempotency: toRerunIdempotency(key, id, changes),
     });
     if (replayed) void reply.header('idempotent-replayed', 'true');
+    else if (scopes.includes('admin')) {
+      const details = { rerun: view.operation.rid, changed: Object.keys(changes) };
+      await this.audit.write({ accountId, actor, action: 'operation.rerun', target: id, details });
+    }
     this.describe(reply, view.operation);
     void reply.status(isTerminal(view.operation.state) ? 200 : 202);
     return OperationResponse.from(view, this.http.publicUrl);

@@ -38,7 +38,8 @@ export interface Admitted {
   readonly room: number;
 }
 
-const ANYTHING: Admitted = { settle: () => undefined, room: Infinity };
+/** Of what no quota counts. */
+export const UNCOUNTED: Admitted = { settle: () => undefined, room: Infinity };
 
 /** Of one account. */
 class Books {
@@ -68,7 +69,7 @@ export class Quotas {
   async admit(accountId: string, bytes: number, waiting: 0 | 1): Promise<Admitted> {
     const books = this.booksOf(accountId);
     const quota = await this.read(accountId, books);
-    if (quota.bytes === null && quota.waiting === null) return ANYTHING;
+    if (quota.bytes === null && quota.waiting === null) return UNCOUNTED;
     if (quota.bytes !== null && !(await books.bytes.take(bytes, quota.bytes)))
       throw exceeded('bytes', quota.bytes, books.bytes.value);
     const counted = quota.waiting !== null && waiting > 0;
