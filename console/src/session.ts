@@ -7,6 +7,8 @@ export interface Session {
   readonly account: { readonly id: string; readonly name: string };
   readonly key: { readonly id: string; readonly name: string };
   readonly scopes: readonly string[];
+  /** Whether the service receives callbacks itself, as in development. */
+  readonly inbox: boolean;
 }
 
 /** Null for nobody. */

@@ -81,7 +81,7 @@ function Submission({
 }): ReactNode {
   const own = useOwnQuery();
   const mayWrite = useMay('operations:write');
-  const inbox = useInbox();
+  const { inbox } = useInbox();
   const fields = useMemo(() => fieldsOf(type.input_schema as Schema), [type]);
   const [values, setValues] = useState(() => initialValues(fields ?? []));
   const [json, setJson] = useState(fields ? '' : '{}');

@@ -197,14 +197,17 @@ export class OperationsController {
   @ApiOperation({ operationId: 'cancelOperation' })
   @HttpCode(200)
   @NeedsScope('operations:write')
+  @ApiAccount()
   @ApiProblem(409, 'It has ended already')
   async cancel(
     @NoFields() _body: unknown,
-    @Holder() { accountId, keyId, scopes }: KeyHolder,
+    @Holder() { keyId, scopes }: KeyHolder,
+    @WhoseRows() whose: Whose,
     @By() actor: Actor,
     @Param('id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
+    const accountId = await this.accountOf(whose, id);
     const view = await this.operations.cancel(accountId, id, this.keys.watch(keyId, gone(reply)));
     if (scopes.includes('admin'))
       await this.audit.write({ accountId, actor, action: 'operation.canceled', target: id });
@@ -220,8 +223,10 @@ export class OperationsController {
   @ApiOperation({ operationId: 'eraseOperation' })
   @HttpCode(204)
   @NeedsScope('operations:write')
+  @ApiAccount()
   @ApiProblem(409, 'It has not ended: cancel it first')
-  async erase(@AccountId() accountId: string, @Param('id') id: string, @By() actor: Actor): Promise<void> {
+  async erase(@WhoseRows() whose: Whose, @Param('id') id: string, @By() actor: Actor): Promise<void> {
+    const accountId = await this.accountOf(whose, id);
     await this.operations.erase(accountId, id);
     await this.audit.write({ accountId, actor, action: 'operation.erased', target: id });
   }
@@ -234,6 +239,7 @@ export class OperationsController {
   @ApiOperation({ operationId: 'rerunOperation' })
   @HttpCode(202)
   @NeedsScope('operations:write')
+  @ApiAccount()
   @ApiIdempotencyKey()
   @ApiOkResponse({
     type: OperationResponse,
@@ -257,7 +263,8 @@ export class OperationsController {
   @ApiProblem(410, 'The operation has expired or was erased, and its input with it')
   @ApiProblem(429, 'Callback URLs named too many new hosts in a minute')
   async rerun(
-    @Holder() { accountId, scopes }: KeyHolder,
+    @Holder() { scopes }: KeyHolder,
+    @WhoseRows() whose: Whose,
     @By() actor: Actor,
     @Param('id') id: string,
     @Body() request: RerunOperationRequest,
@@ -265,6 +272,7 @@ export class OperationsController {
     @Headers('traceparent') traceparent: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
+    const accountId = await this.accountOf(whose, id);
     const changes = toChanges(request);
     const { view, replayed } = await this.operations.rerun(accountId, id, {
       changes,
@@ -369,6 +377,11 @@ export class OperationsController {
     if (operation.state !== 'Finished')
       throw new Problem(404, 'no-result', `the operation is ${operation.state} and has no result`);
     await reply.type('application/json').send(operation.result ?? 'null');
+  }
+
+  /** The account that a change is made in: the key's own or the one that is named; of `*`, whosever the operation is. */
+  private async accountOf(whose: Whose, id: string): Promise<string> {
+    return whose.account ?? (await this.operations.find(null, id)).operation.accountId;
   }
 
   private async stream(
