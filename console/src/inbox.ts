@@ -61,7 +61,10 @@ export function useInbox({ isWatched = false } = {}): { inbox: InboxState | null
 }
 
 /** One of what it has received. */
-export function useReceived(number: number | undefined): { received: ReceivedCallback | undefined; error: Error | null } {
+export function useReceived(number: number | undefined): {
+  received: ReceivedCallback | undefined;
+  error: Error | null;
+} {
   const { data, error } = useQuery({
     queryKey: ['inbox', number],
     queryFn: ({ signal }) => get<ReceivedCallback>(`/inbox/${number}`, {}, signal),

@@ -81,7 +81,9 @@ function Signature({ of: { signature, body } }: { of: ReceivedCallback }): React
       )}
       {head !== null && (
         <>
-          <p className="quiet">What was signed, with the secret of {owner === null ? 'nobody known' : <Id id={owner} />}:</p>
+          <p className="quiet">
+            What was signed, with the secret of {owner === null ? 'nobody known' : <Id id={owner} />}:
+          </p>
           <pre className="code" tabIndex={0} role="region" aria-label="Signed string">
             <b>
               <OthersText text={head} />

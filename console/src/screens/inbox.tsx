@@ -107,7 +107,10 @@ function Buttons({ inbox }: { inbox: InboxState }): ReactNode {
           <Labeled label="Answer 500 for the next" hint="Callbacks, 0 to 1000: see how they are tried again.">
             <input name="fail_next" type="number" min={0} max={1000} defaultValue={failing} autoFocus />
           </Labeled>
-          <Labeled label="Wait before each answer" hint="Seconds, 0 to 60: see how a slow receiver is treated.">
+          <Labeled
+            label="Wait before each answer"
+            hint="Seconds, 0 to 60: see how a slow receiver is treated."
+          >
             <input name="wait_s" type="number" min={0} max={60} step="any" defaultValue={wait} />
           </Labeled>
         </FormDialog>
