@@ -91,17 +91,17 @@ export class DeliveriesController {
   )
   async redeliver(
     @NoFields() _body: unknown,
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @Query() query: RedeliverQuery,
     @By() actor: Actor,
   ): Promise<DeliveryResponse> {
+    const accountId = await this.accountOf(id, whose);
     if (!(await this.store.redeliver(accountId, id, query.again === 'true')))
       throw await this.refusal(accountId, id, `redelivered: ${REDELIVERABLE}`);
     this.dispatcher.wake();
     await this.audit.write({ accountId, actor, action: 'delivery.redelivered', target: id });
-    const delivery = await this.find(accountId, id);
-    return DeliveryResponse.from(delivery);
+    return DeliveryResponse.from(await this.find(accountId, id), whose);
   }
 
   /**
@@ -141,17 +141,24 @@ export class DeliveriesController {
   @ApiOperation({ operationId: 'cancelDelivery' })
   @HttpCode(200)
   @NeedsScope('deliveries:redeliver')
+  @ApiAccount()
   @ApiProblem(409, 'Not Pending')
   async cancel(
     @NoFields() _body: unknown,
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @By() actor: Actor,
   ): Promise<DeliveryResponse> {
+    const accountId = await this.accountOf(id, whose);
     if (!(await this.store.cancel(accountId, id)))
       throw await this.refusal(accountId, id, 'canceled: only a Pending one can');
     await this.audit.write({ accountId, actor, action: 'delivery.canceled', target: id });
-    return DeliveryResponse.from(await this.find(accountId, id));
+    return DeliveryResponse.from(await this.find(accountId, id), whose);
+  }
+
+  /** Whose delivery it is that an action names: where an administrator acts on another account's, that one's. */
+  private async accountOf(id: string, { account, named }: Whose): Promise<string> {
+    return named || account === null ? (await this.find(account, id)).accountId : account;
   }
 
   private async find(accountId: string | null, id: string): Promise<DeliveryEntity> {

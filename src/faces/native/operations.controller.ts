@@ -197,19 +197,22 @@ export class OperationsController {
   @ApiOperation({ operationId: 'cancelOperation' })
   @HttpCode(200)
   @NeedsScope('operations:write')
+  @ApiAccount()
   @ApiProblem(409, 'It has ended already')
   async cancel(
     @NoFields() _body: unknown,
-    @Holder() { accountId, keyId, scopes }: KeyHolder,
+    @Holder() { keyId, scopes }: KeyHolder,
+    @WhoseRows() whose: Whose,
     @By() actor: Actor,
     @Param('id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
+    const accountId = await this.accountOf(id, whose);
     const view = await this.operations.cancel(accountId, id, this.keys.watch(keyId, gone(reply)));
     if (scopes.includes('admin'))
       await this.audit.write({ accountId, actor, action: 'operation.canceled', target: id });
     this.sayWhenToAskAgain(reply, view.operation);
-    return OperationResponse.from(view, this.http.publicUrl);
+    return OperationResponse.from(view, this.http.publicUrl, whose);
   }
 
   /**
@@ -254,10 +257,12 @@ export class OperationsController {
     },
     { required: false },
   )
+  @ApiAccount()
   @ApiProblem(410, 'The operation has expired or was erased, and its input with it')
   @ApiProblem(429, 'Callback URLs named too many new hosts in a minute')
   async rerun(
-    @Holder() { accountId, scopes }: KeyHolder,
+    @Holder() { scopes }: KeyHolder,
+    @WhoseRows() whose: Whose,
     @By() actor: Actor,
     @Param('id') id: string,
     @Body() request: RerunOperationRequest,
@@ -266,6 +271,7 @@ export class OperationsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
     const changes = toChanges(request);
+    const accountId = await this.accountOf(id, whose);
     const { view, replayed } = await this.operations.rerun(accountId, id, {
       changes,
       traceparent: traceparentOf(traceparent),
@@ -278,7 +284,7 @@ export class OperationsController {
     }
     this.describe(reply, view.operation);
     void reply.status(isTerminal(view.operation.state) ? 200 : 202);
-    return OperationResponse.from(view, this.http.publicUrl);
+    return OperationResponse.from(view, this.http.publicUrl, whose);
   }
 
   /** What happened to the operation, in order; with `Accept: text/event-stream` live, until its end. */
@@ -369,6 +375,13 @@ export class OperationsController {
     if (operation.state !== 'Finished')
       throw new Problem(404, 'no-result', `the operation is ${operation.state} and has no result`);
     await reply.type('application/json').send(operation.result ?? 'null');
+  }
+
+  /** Whose operation it is that an action names: where an administrator acts on another account's, that one's. */
+  private async accountOf(id: string, { account, named }: Whose): Promise<string> {
+    return named || account === null
+      ? (await this.operations.find(account, id)).operation.accountId
+      : account;
   }
 
   private async stream(
