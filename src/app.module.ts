@@ -47,7 +47,7 @@ export class AppModule {
         MetricsModule,
         ...handlers,
         ...(roles.has('api') ? [NativeModule, LroModule, TrmModule] : []),
-        ...(roles.has('api') && config.console.isOn ? [ConsoleModule] : []),
+        ...(roles.has('api') && config.console.isOn ? [ConsoleModule.with(config.console)] : []),
         ...(config.gateway.upstream === undefined ? [] : [UpstreamModule]),
         ...(roles.has('gateway') && config.gateway.upstream !== undefined ? [BgrsModule] : []),
         ...(roles.has('worker')

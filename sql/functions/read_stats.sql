@@ -7,15 +7,17 @@ RETURNS TABLE (what text, at timestamptz, value text, count bigint)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET work_mem = '32MB' SET jit = off SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
 DECLARE
-  r stats_reached; only_of text := nullif(account, '*');
+  r stats_reached; upto bigint; only_of text := nullif(account, '*');
 BEGIN
   SELECT * INTO r FROM stats_reached;
+  -- Numbers jump from one partition to the next, and deliveries have some of them.
+  SELECT max(o.request_id) INTO upto FROM (SELECT o.request_id FROM operation o WHERE o.request_id > r.request_id ORDER BY o.request_id LIMIT most) o;
   RETURN QUERY
   WITH counted AS (
     SELECT s.what, s.at, s.value, s.count FROM stats s
     WHERE s.account_id = account AND s.step = least(seconds, 3600) AND s.what = ANY (kinds || tops) AND s.at >= since AND s.at < until
     UNION ALL
-    SELECT c.what, c.at, c.value, c.count FROM operation_stats(only_of, r.request_id, r.request_id + most, r.feed_id, r.feed_id + most) c
+    SELECT c.what, c.at, c.value, c.count FROM operation_stats(only_of, r.request_id, upto, r.feed_id, r.feed_id + most) c
     WHERE 'accepted' = ANY (kinds) AND c.at >= since AND c.at < until
     UNION ALL
     SELECT c.what, c.at, c.value, c.count FROM delivery_stats(only_of, r.feed_id, r.feed_id + most) c

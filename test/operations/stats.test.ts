@@ -77,6 +77,28 @@ describe('the statistics', { timeout: 60_000 }, () => {
     expect(await read()).toEqual(counted);
   });
 
+  it('count what was given up also when it is delivered by hand soon after, and not what was delivered before', async () => {
+    await using receiver = await Receiver.answering(410, 200, 410);
+    await using app = await App.start();
+    const { id } = await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
+    const state = async () => (await app.client.deliveries(id))[0];
+    await expect.poll(async () => (await state())?.status).toBe('Exhausted');
+    const delivery = (await state()).id;
+    await app.client.post(`/v1/deliveries/${delivery}/redeliver`);
+    await expect.poll(async () => (await state()).status).toBe('Delivered');
+    await app.client.post(`/v1/deliveries/${delivery}/redeliver?again=true`);
+    await receiver.received(3);
+    await expect.poll(async () => (await state()).status).toBe('Delivered');
+    for (const step of ['counted', 'added up']) {
+      const { buckets } = (await app.client.get('/v1/stats/deliveries')).body;
+      expect([step, buckets.at(-1)]).toMatchObject([
+        step,
+        { delivered: 1, exhausted: 1, failed_attempts: 2 },
+      ]);
+      await addUp(app.databaseUrl);
+    }
+  });
+
   it('show an account its own, an administrator those of any and of all', async () => {
     await using app = await App.start();
     const account = await app.account('other');
