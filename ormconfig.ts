@@ -24,6 +24,7 @@ import { FileEntity, FileUseEntity } from './src/files/file.entity.js';
 import { ChoreEntity } from './src/housekeeping/chore.entity.js';
 import { ResealingEntity } from './src/housekeeping/resealing.entity.js';
 import { LedgerEntity, LedgerEntryEntity } from './src/operations/read/ledger.entity.js';
+import { StatsEntity, StatsReachedEntity } from './src/operations/stats/stats.entity.js';
 import { OriginCallEntity } from './src/operations/run/origin-call.entity.js';
 import {
   HistoryEntryEntity,
@@ -70,6 +71,8 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       ResealingEntity,
       LedgerEntity,
       LedgerEntryEntity,
+      StatsEntity,
+      StatsReachedEntity,
       ProcessEntity,
     ],
     migrations: [Foundation1764600000000, Functions],

@@ -35,6 +35,7 @@ export const ARROWS: Arrows = {
 export const EXCEPTIONS: Arrows = {
   'faces/native/native.module.ts': ['egress', 'signing'],
   'faces/native/callback-check.controller.ts': ['egress'],
+  'faces/native/deliveries.controller.ts': ['signing'],
   'faces/native/signing-secret.controller.ts': ['signing'],
   'faces/native/processes.controller.ts': ['engine'],
   'faces/native/process.response.ts': ['engine'],

@@ -67,7 +67,7 @@ CREATE TABLE audit (
 CREATE INDEX audit_account ON audit (account_id, id);
 CREATE INDEX audit_at ON audit (at);
 CREATE UNIQUE INDEX audit_sum ON audit (sum_key) WHERE (sum_key IS NOT NULL);
-COMMENT ON TABLE audit IS 'what was done with keys, accounts, secrets and endpoints, and logins; never changed but for a count, deleted when RINGBACK_AUDIT_RETENTION is over';
+COMMENT ON TABLE audit IS 'what was done with keys, accounts, secrets, endpoints, operations and deliveries, and logins; never changed but for a count, deleted when RINGBACK_AUDIT_RETENTION is over';
 COMMENT ON COLUMN audit.account_id IS 'the account that it concerns; it may be gone by now';
 COMMENT ON COLUMN audit.via IS '`console` where it was done there; null for the API';
 COMMENT ON COLUMN audit.sum_key IS 'minute and kind of what is summed up: the same once more only makes its count grow';

@@ -1,5 +1,6 @@
 import { atLeast, headerValue } from './arguments.js';
 import { type ProblemBody, RingbackError } from './error.js';
+import { feedOf, type FeedOptions } from './feed-stream.js';
 import { historyOf, type StreamOptions } from './history-stream.js';
 import { type Call, type ClientOptions, isPassing, retryAfterS, sleep, Transport } from './transport.js';
 import {
@@ -9,14 +10,20 @@ import {
   type BatchItem,
   type Delivery,
   type DeliveryFilter,
+  type DeliveryStats,
+  type FeedEvent,
   hasEnded,
   type HistoryEntry,
   type Operation,
   type OperationFilter,
+  type OperationStats,
   type RingbackProcess,
   type RecoverDeliveriesRequest,
   type RecoverRequest,
   type Recovery,
+  type RequestedOperation,
+  type RerunRequest,
+  type StatsFilter,
   type SubmitRequest,
 } from './types.js';
 
@@ -28,6 +35,9 @@ export interface SubmitOptions {
   readonly idempotencyKey?: string;
   readonly signal?: AbortSignal;
 }
+
+/** What of the operation is changed, and how it is asked for. */
+export interface RerunOptions extends SubmitOptions, RerunRequest {}
 
 export interface WaitOptions {
   /**
@@ -44,6 +54,15 @@ export interface WaitOptions {
 }
 
 interface Signaled {
+  readonly signal?: AbortSignal;
+}
+
+export interface ReadOptions {
+  /**
+   * Id of the account whose it is, or `*` for any; for keys with the scope `admin`. Who names one looks on: that acknowledges no
+   * `ack_by_poll` operation.
+   */
+  readonly account?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -106,8 +125,14 @@ export class RingbackClient {
   }
 
   /** The operation as it stands. */
-  find<Result = unknown>(id: string, { signal }: Signaled = {}): Promise<Operation<Result>> {
-    return this.transport.json({ method: 'GET', path: pathOf(id), signal, repeatable: true });
+  find<Result = unknown>(id: string, { account, signal }: ReadOptions = {}): Promise<Operation<Result>> {
+    return this.transport.json({
+      method: 'GET',
+      path: pathOf(id),
+      query: { account },
+      signal,
+      repeatable: true,
+    });
   }
 
   /**
@@ -179,9 +204,16 @@ export class RingbackClient {
     }
   }
 
-  /** Submits the same once more, as a new operation. */
-  async rerun(id: string, options: SubmitOptions = {}): Promise<Operation> {
-    return this.transport.json(keyed(`${pathOf(id)}/rerun`, undefined, options));
+  /** Submits the same once more, as a new operation, with another input or callback where they are given. */
+  async rerun<Result = unknown>(id: string, options: RerunOptions = {}): Promise<Operation<Result>> {
+    const { input, callback, ...rest } = options;
+    const changed = input !== undefined || callback !== undefined;
+    return this.transport.json(keyed(`${pathOf(id)}/rerun`, changed ? { input, callback } : undefined, rest));
+  }
+
+  /** What was submitted, without what may be secret in it. */
+  request<Input = unknown>(id: string, { signal }: Signaled = {}): Promise<RequestedOperation<Input>> {
+    return this.transport.json({ method: 'GET', path: `${pathOf(id)}/request`, signal, repeatable: true });
   }
 
   /** Erases an ended operation for good: its input, result and files, and the bodies of its deliveries. */
@@ -193,20 +225,20 @@ export class RingbackClient {
   }
 
   /** The stored bytes of a result, or its JSON, as a `Response`. */
-  result(id: string, { signal }: Signaled = {}): Promise<Response> {
+  result(id: string, { account, signal }: ReadOptions = {}): Promise<Response> {
     const path = `${pathOf(id)}/result`;
     return this.transport.send(
-      { method: 'GET', path, headers: { accept: '*/*' }, signal, repeatable: true },
+      { method: 'GET', path, query: { account }, headers: { accept: '*/*' }, signal, repeatable: true },
       (response) => response,
     );
   }
 
-  /** The account's operations, oldest first, page after page. */
+  /** The account's operations, page after page, the oldest first unless `order` says otherwise. */
   list(filter: OperationFilter = {}, { signal }: Signaled = {}): AsyncGenerator<Operation, void, void> {
     return this.pages('/v1/operations', { ...filter }, signal);
   }
 
-  /** The account's deliveries, oldest first, page after page. */
+  /** The account's deliveries, page after page, the oldest first unless `order` says otherwise. */
   deliveries(filter: DeliveryFilter = {}, { signal }: Signaled = {}): AsyncGenerator<Delivery, void, void> {
     return this.pages('/v1/deliveries', { ...filter }, signal);
   }
@@ -264,6 +296,23 @@ export class RingbackClient {
     return this.pages('/v1/audit', { ...filter }, signal);
   }
 
+  /** How many operations were accepted and ended, and how long they took, by time. */
+  operationStats(filter: StatsFilter = {}, { signal }: Signaled = {}): Promise<OperationStats> {
+    const path = '/v1/stats/operations';
+    return this.transport.json({ method: 'GET', path, query: { ...filter }, signal, repeatable: true });
+  }
+
+  /** How many attempts arrived and failed, and how many deliveries were given up, by time. */
+  deliveryStats(filter: StatsFilter = {}, { signal }: Signaled = {}): Promise<DeliveryStats> {
+    const path = '/v1/stats/deliveries';
+    return this.transport.json({ method: 'GET', path, query: { ...filter }, signal, repeatable: true });
+  }
+
+  /** Operations that end, attempts that are made and endpoints that are disabled, as it happens, until the caller stops. */
+  feed(options: FeedOptions = {}): AsyncGenerator<FeedEvent, void, void> {
+    return feedOf(this.transport, options);
+  }
+
   private hold<Result>(id: string, heldMs: number, mostMs: number, signal: AbortSignal | undefined) {
     return this.transport.send(
       {
@@ -282,7 +331,7 @@ export class RingbackClient {
 
   private async *pages<T>(
     path: string,
-    filter: Readonly<Record<string, string | boolean | undefined>>,
+    filter: Readonly<Record<string, string | number | boolean | undefined>>,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<T, void, void> {
     let cursor: string | undefined;

@@ -13,6 +13,7 @@ import { BatchController } from './batch.controller.js';
 import { CallbackCheckController } from './callback-check.controller.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { EndpointsController } from './endpoints.controller.js';
+import { FeedController } from './feed.controller.js';
 import { FilesController } from './files.controller.js';
 import { LedgerController } from './ledger.controller.js';
 import { NativeOpenApi } from './native.openapi.js';
@@ -22,6 +23,7 @@ import { OwnAccountController } from './own-account.controller.js';
 import { ProcessesController } from './processes.controller.js';
 import { RecoveriesController } from './recoveries.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
+import { StatsController } from './stats.controller.js';
 import { WebhookKeysController } from './webhook-keys.controller.js';
 
 /** The native face: `/v1`. */
@@ -38,6 +40,8 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     ProcessesController,
     AuditController,
     LedgerController,
+    StatsController,
+    FeedController,
     SigningSecretController,
     CallbackCheckController,
     EndpointsController,
