@@ -28,5 +28,6 @@ export {
   type RecoverDeliveriesRequest,
   type RecoverRequest,
   type Recovery,
+  type SearchResult,
   type SubmitRequest,
 } from './types.js';
