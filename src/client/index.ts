@@ -40,5 +40,6 @@ export {
   type RerunRequest,
   type StatsFilter,
   type StatsTop,
+  type SearchResult,
   type SubmitRequest,
 } from './types.js';

@@ -24,6 +24,7 @@ import {
   type RequestedOperation,
   type RerunRequest,
   type StatsFilter,
+  type SearchResult,
   type SubmitRequest,
 } from './types.js';
 
@@ -241,6 +242,18 @@ export class RingbackClient {
   /** The account's deliveries, page after page, the oldest first unless `order` says otherwise. */
   deliveries(filter: DeliveryFilter = {}, { signal }: Signaled = {}): AsyncGenerator<Delivery, void, void> {
     return this.pages('/v1/deliveries', { ...filter }, signal);
+  }
+
+  /** What has this id, `request_id` or correlation, whatever it is. */
+  async search(q: string, { account, signal }: ReadOptions = {}): Promise<readonly SearchResult[]> {
+    const { data } = await this.transport.json<{ data: readonly SearchResult[] }>({
+      method: 'GET',
+      path: '/v1/search',
+      query: { q, account },
+      signal,
+      repeatable: true,
+    });
+    return data;
   }
 
   /** One attempt now, with the same id and bytes; `again` of a Delivered one too. Never repeated by itself: that could make two. */

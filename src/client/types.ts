@@ -178,6 +178,16 @@ export interface DeliveryFilter {
   readonly account?: string;
 }
 
+/** Something that was found by an id, a `request_id` or a correlation. */
+export interface SearchResult {
+  readonly kind: 'operation' | 'delivery' | 'endpoint' | 'file' | 'account';
+  readonly id: string;
+  /** Whose it is; there where the request named an `account`. */
+  readonly account_id?: string;
+  /** One line for people. */
+  readonly label: string;
+}
+
 /** The account whose key it is: what it uses, and what it may use; a quota that is null takes any. */
 export interface Account {
   readonly id: string;

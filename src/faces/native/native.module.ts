@@ -22,6 +22,7 @@ import { OperationsController } from './operations.controller.js';
 import { OwnAccountController } from './own-account.controller.js';
 import { ProcessesController } from './processes.controller.js';
 import { RecoveriesController } from './recoveries.controller.js';
+import { SearchController } from './search.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
 import { StatsController } from './stats.controller.js';
 import { WebhookKeysController } from './webhook-keys.controller.js';
@@ -32,6 +33,7 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
   controllers: [
     BatchController,
     OperationsController,
+    SearchController,
     OperationTypesController,
     DeliveriesController,
     FilesController,

@@ -46,7 +46,8 @@ export class OperationReads {
     return this.findOne([rid, null, accountId, null]);
   }
 
-  async findByRequestId(accountId: string, requestId: string): Promise<OperationEntity | null> {
+  /** Of an account, or of any (null). */
+  async findByRequestId(accountId: string | null, requestId: string): Promise<OperationEntity | null> {
     const view = await this.findOne([null, requestId, accountId, null]);
     return view?.operation ?? null;
   }
