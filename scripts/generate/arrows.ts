@@ -9,7 +9,8 @@ export type Arrows = Readonly<Record<string, readonly string[]>>;
 export const ARROWS: Arrows = {
   embedding:    ['faces', 'operations', 'accounts', 'client', 'http', 'tracing', 'config', 'app.module', 'boot'],
   gateway:      ['faces', 'operations', 'files', 'accounts', 'signing', 'egress', 'http', 'tracing', 'database', 'config'],
-  faces:        ['endpoints', 'operations', 'deliveries', 'files', 'accounts', 'type:signing', 'http', 'tracing', 'database', 'config'],
+  faces:        ['bulk', 'endpoints', 'operations', 'deliveries', 'files', 'accounts', 'type:signing', 'http', 'tracing', 'database', 'config'],
+  bulk:         ['operations', 'deliveries', 'database', 'config'],
   housekeeping: ['operations', 'files', 'signing', 'engine', 'database', 'config'],
   metrics:      ['operations', 'deliveries', 'engine', 'database', 'config'],
   health:       ['files', 'engine', 'database', 'config'],

@@ -41,7 +41,8 @@ export class OperationReads {
     private readonly rows: Rows,
   ) {}
 
-  async find(accountId: string, rid: string): Promise<OperationView | null> {
+  /** One by its id; of whichever account where that is null. */
+  async find(accountId: string | null, rid: string): Promise<OperationView | null> {
     return this.findOne([rid, null, accountId, null]);
   }
 
