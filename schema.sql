@@ -1255,8 +1255,9 @@ BEGIN
     SELECT d.account_id, date_bin('1 minute', a.started_at + coalesce(a.duration_ms, 0) * interval '1 ms', 'epoch') AS at, d.origin, a.outcome,
       CASE WHEN a.outcome = 'failed' THEN error_class(a.outcome, a.http_status, a.error) END AS error,
       CASE WHEN a.outcome = 'failed' AND a.next_attempt_at IS NULL THEN NOT EXISTS (
-        SELECT FROM delivery_end x WHERE x.home = a.home AND x.seq = a.delivery_seq AND (x.delivered_at IS NOT NULL OR x.state = 'Canceled')
-        UNION ALL SELECT FROM live_delivery l WHERE l.seq = a.delivery_seq AND l.delivered_at IS NOT NULL
+        SELECT FROM delivery_end x WHERE x.home = a.home AND x.seq = a.delivery_seq
+          AND (x.delivered_at < a.started_at OR (x.state = 'Canceled' AND x.reason = 'acknowledged_by_poll' AND x.attempt_count = a.number))
+        UNION ALL SELECT FROM live_delivery l WHERE l.seq = a.delivery_seq AND l.delivered_at < a.started_at
       ) END AS exhausted,
       count(*) AS count
     FROM attempt a
@@ -2346,15 +2347,17 @@ CREATE OR REPLACE FUNCTION read_stats(account text, kinds text[], tops text[], s
 AS $function$
 #variable_conflict use_column
 DECLARE
-  r stats_reached; only_of text := nullif(account, '*');
+  r stats_reached; upto bigint; only_of text := nullif(account, '*');
 BEGIN
   SELECT * INTO r FROM stats_reached;
+  -- Numbers jump from one partition to the next, and deliveries have some of them.
+  SELECT max(o.request_id) INTO upto FROM (SELECT o.request_id FROM operation o WHERE o.request_id > r.request_id ORDER BY o.request_id LIMIT most) o;
   RETURN QUERY
   WITH counted AS (
     SELECT s.what, s.at, s.value, s.count FROM stats s
     WHERE s.account_id = account AND s.step = least(seconds, 3600) AND s.what = ANY (kinds || tops) AND s.at >= since AND s.at < until
     UNION ALL
-    SELECT c.what, c.at, c.value, c.count FROM operation_stats(only_of, r.request_id, r.request_id + most, r.feed_id, r.feed_id + most) c
+    SELECT c.what, c.at, c.value, c.count FROM operation_stats(only_of, r.request_id, upto, r.feed_id, r.feed_id + most) c
     WHERE 'accepted' = ANY (kinds) AND c.at >= since AND c.at < until
     UNION ALL
     SELECT c.what, c.at, c.value, c.count FROM delivery_stats(only_of, r.feed_id, r.feed_id + most) c
@@ -3230,7 +3233,7 @@ BEGIN
   FOR part IN SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent IN ('operation_end_finished'::regclass, 'attempt_feed'::regclass) LOOP
     BEGIN
       PERFORM brin_summarize_new_values(part);
-    EXCEPTION WHEN lock_not_available THEN
+    EXCEPTION WHEN lock_not_available OR undefined_table OR internal_error THEN
       CONTINUE;
     END;
   END LOOP;
