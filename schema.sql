@@ -1953,12 +1953,18 @@ BEGIN
     found := ARRAY(SELECT n.request_id FROM (
       SELECT l.request_id FROM live_operation l WHERE l.phase = 'placed' AND l.account_id = account
       UNION ALL
+      SELECT l.request_id FROM live_operation l WHERE l.phase = 'apart' AND l.account_id = account
+      UNION ALL
       SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'ready' AND l.account_id = account
       UNION ALL
       SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'scheduled' AND l.account_id = account
     ) n LIMIT max_collected + 1);
   ELSIF NOT waiting THEN
-    found := ARRAY(SELECT l.request_id FROM live_operation l WHERE l.phase = 'placed' LIMIT max_collected + 1);
+    found := ARRAY(SELECT n.request_id FROM (
+      SELECT l.request_id FROM live_operation l WHERE l.phase = 'placed'
+      UNION ALL
+      SELECT l.request_id FROM live_operation l WHERE l.phase = 'apart'
+    ) n LIMIT max_collected + 1);
   END IF;
   RETURN ARRAY[CASE WHEN cardinality(found) <= max_collected THEN format('SELECT unnest(%L::bigint[])', found)
     ELSE 'SELECT l.request_id FROM live_operation l' END];
@@ -2013,9 +2019,9 @@ DECLARE
   fits text[] := '{}'; few text[] := '{}'; sources text[] := '{}'; known text; source text; along text;
 BEGIN
   SELECT * INTO w FROM json_to_record(wanted) AS j (account text, states text[], endpoint text, operation bigint, origin text, event text,
-    error text, since timestamptz, until timestamptz);
+    error text, since timestamptz, until timestamptz, below bigint);
   low := greatest(CASE WHEN NOT newest_first THEN reached END, (SELECT n.below FROM numbers_around(w.since, true) n WHERE w.since IS NOT NULL), 0);
-  high := least(CASE WHEN newest_first THEN reached END, (SELECT n.above FROM numbers_around(w.until, true) n WHERE w.until IS NOT NULL), 9223372036854775807);
+  high := least(CASE WHEN newest_first THEN reached END, (SELECT n.above FROM numbers_around(w.until, true) n WHERE w.until IS NOT NULL), w.below, 9223372036854775807);
   wanted_states := coalesce(w.states, '{Pending,Delivered,Exhausted,Canceled}');
   IF w.error IS NOT NULL THEN wanted_states := array_remove(wanted_states, 'Delivered'); END IF;
 
@@ -2113,14 +2119,15 @@ DECLARE
 BEGIN
   SELECT * INTO w FROM json_to_record(wanted) AS j (account text, states text[], types text[], correlation text, request_id bigint,
     error_code text, callback_states text[], origin text, created_after timestamptz, created_before timestamptz,
-    finished_after timestamptz, finished_before timestamptz, undelivered boolean);
+    finished_after timestamptz, finished_before timestamptz, undelivered boolean, below bigint, except_type text);
   -- Between which numbers: what has finished before a time was made before it.
   low := greatest(CASE WHEN NOT newest_first THEN reached END, (SELECT n.below FROM numbers_around(w.created_after, false) n WHERE w.created_after IS NOT NULL), 0);
   high := least(CASE WHEN newest_first THEN reached END, (SELECT n.above FROM numbers_around(least(w.created_before, w.finished_before), false) n
-    WHERE least(w.created_before, w.finished_before) IS NOT NULL), 9223372036854775807);
+    WHERE least(w.created_before, w.finished_before) IS NOT NULL), w.below, 9223372036854775807);
 
   IF w.account IS NOT NULL THEN fits := fits || format('o.account_id = %L', w.account); END IF;
   IF w.types IS NOT NULL THEN fits := fits || format('o.type = ANY (%L::text[])', w.types); END IF;
+  IF w.except_type IS NOT NULL THEN fits := fits || format('o.type <> %L', w.except_type); END IF;
   IF w.correlation IS NOT NULL THEN fits := fits || format('o.correlation = %L', w.correlation); END IF;
   IF w.request_id IS NOT NULL THEN fits := fits || format('o.request_id = %L::bigint', w.request_id); END IF;
   IF w.origin IS NOT NULL THEN fits := fits || format('starts_with(o.callback_url, %L)', w.origin || '/'); END IF;
@@ -2133,7 +2140,7 @@ BEGIN
     ended := ended || format('e.state = ANY (%L::text[])', w.states);
   ELSIF w.states IS NOT NULL THEN
     fits := fits || format($sql$coalesce((SELECT e.state FROM operation_end e WHERE e.request_id = o.request_id),
-      (SELECT CASE WHEN l.phase = 'placed' AND l.lease_token IS NOT NULL THEN 'Executing' ELSE 'Waiting' END
+      (SELECT CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL THEN 'Executing' ELSE 'Waiting' END
        FROM live_operation l WHERE l.request_id = o.request_id)) = ANY (%L::text[])$sql$, w.states);
   END IF;
   IF ended <> '{}' THEN
@@ -3142,6 +3149,40 @@ BEGIN
     WHERE d.seq = ANY (deliveries) AND d.lease_token IS NOT NULL AND d.due_at < now() + third;
   END IF;
   RETURN most;
+END $function$;
+
+CREATE OR REPLACE FUNCTION step_bulk(run bigint, token uuid, stood text, next json, act text, things json)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  current_one text; acted integer := 0; homes bigint[]; seqs bigint[];
+BEGIN
+  SELECT l.checkpoint INTO current_one FROM live_operation l WHERE l.request_id = run AND l.lease_token = token FOR UPDATE;
+  IF NOT FOUND OR current_one IS DISTINCT FROM stood THEN
+    RETURN current_one;
+  END IF;
+  IF act = 'rerun' THEN
+    SELECT count(*) INTO acted FROM accept_operations(things, NULL, '{}', 0, interval '0');
+  ELSIF act = 'redeliver' OR act = 'cancel' THEN
+    SELECT array_agg(t.home), array_agg(t.seq) INTO homes, seqs FROM json_to_recordset(things) AS t (home bigint, seq bigint);
+  END IF;
+  IF act = 'cancel' THEN
+    SELECT count(*) INTO acted FROM cancel_deliveries(seqs, 'canceled');
+  ELSIF act = 'redeliver' THEN
+    -- What hasn't been tried yet is about to be, or waits for an answer that tells it; a test is a sample.
+    SELECT array_agg(g.home), array_agg(g.seq) INTO homes, seqs FROM unnest(homes, seqs) AS g (home, seq)
+    WHERE (SELECT d.event_type <> 'endpoint.test' FROM delivery d WHERE d.home = g.home AND d.seq = g.seq LIMIT 1)
+      AND coalesce((SELECT l.attempt_count > 0 FROM live_delivery l WHERE l.seq = g.seq), true);
+    SELECT count(*) INTO acted FROM requeue_deliveries(homes, seqs, 'recovery', false);
+  END IF;
+  current_one := next::jsonb || jsonb_build_object('done', (next ->> 'done')::integer + acted,
+    'skipped', (next ->> 'skipped')::integer + json_array_length(things) - acted);
+  UPDATE live_operation l SET checkpoint = current_one WHERE l.request_id = run;
+  RETURN current_one;
 END $function$;
 
 CREATE OR REPLACE FUNCTION step_recoveries(step integer, most_lanes integer, most_waiting integer)

@@ -1,5 +1,6 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { AccountsModule } from './accounts/accounts.module.js';
+import { BulkModule } from './bulk/bulk.module.js';
 import type { RingbackConfig } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import { ConsoleModule } from './console/console.module.js';
@@ -39,6 +40,7 @@ export class AppModule {
         OperationsModule,
         DeliveriesModule,
         EndpointsModule,
+        BulkModule,
         NativePresenterModule,
         TrmPresenterModule,
         BgrsPresenterModule,

@@ -86,6 +86,55 @@ export interface components {
         readonly BatchResponse: {
             readonly data: readonly components["schemas"]["BatchItemResponse"][];
         };
+        readonly BulkOperationFilter: {
+            readonly account?: string;
+            readonly status?: string;
+            readonly type?: string;
+            readonly correlation?: string;
+            readonly request_id?: string;
+            readonly error_code?: string;
+            readonly callback_state?: string;
+            readonly origin?: string;
+            /** Format: date-time */
+            readonly created_after?: string;
+            /** Format: date-time */
+            readonly created_before?: string;
+            /** Format: date-time */
+            readonly finished_after?: string;
+            /** Format: date-time */
+            readonly finished_before?: string;
+            readonly undelivered?: boolean;
+        };
+        readonly BulkOperationsRequest: {
+            /** @enum {string} */
+            readonly action: "cancel" | "rerun";
+            readonly filter: components["schemas"]["BulkOperationFilter"];
+            readonly dry_run?: boolean;
+        };
+        readonly BulkMatchResponse: {
+            readonly matched: number;
+        };
+        readonly BulkDeliveryFilter: {
+            readonly account?: string;
+            readonly status?: string;
+            readonly endpoint?: string;
+            readonly operation?: string;
+            readonly origin?: string;
+            /** @enum {string} */
+            readonly event?: "delivery.exhausted" | "endpoint.disabled" | "endpoint.test" | "operation.canceled" | "operation.failed" | "operation.finished";
+            /** @enum {string} */
+            readonly error?: "blocked_destination" | "connect_refused" | "connect_timeout" | "connection_reset" | "dns_error" | "dns_timeout" | "http_1xx" | "http_3xx" | "http_4xx" | "http_5xx" | "proxy_error" | "request_timeout" | "response_invalid" | "response_timeout" | "tls_error" | "unknown";
+            /** Format: date-time */
+            readonly since?: string;
+            /** Format: date-time */
+            readonly until?: string;
+        };
+        readonly BulkDeliveriesRequest: {
+            /** @enum {string} */
+            readonly action: "cancel" | "redeliver";
+            readonly filter: components["schemas"]["BulkDeliveryFilter"];
+            readonly dry_run?: boolean;
+        };
         readonly CallbackHeaderRequest: {
             readonly key: string;
             readonly value: string;
@@ -176,6 +225,16 @@ export interface components {
             readonly timeout_s: number;
             readonly retention: string;
             readonly trace_id: string | null;
+        };
+        readonly SearchResult: {
+            /** @enum {string} */
+            readonly kind: "account" | "delivery" | "endpoint" | "file" | "operation";
+            readonly id: string;
+            readonly account_id?: string;
+            readonly label: string;
+        };
+        readonly SearchResponse: {
+            readonly data: readonly components["schemas"]["SearchResult"][];
         };
         readonly OperationTypeResponse: {
             readonly name: string;
@@ -750,6 +809,11 @@ export type FieldErrorResponse = components['schemas']['FieldErrorResponse'];
 export type ProblemResponse = components['schemas']['ProblemResponse'];
 export type BatchItemResponse = components['schemas']['BatchItemResponse'];
 export type BatchResponse = components['schemas']['BatchResponse'];
+export type BulkOperationFilter = components['schemas']['BulkOperationFilter'];
+export type BulkOperationsRequest = components['schemas']['BulkOperationsRequest'];
+export type BulkMatchResponse = components['schemas']['BulkMatchResponse'];
+export type BulkDeliveryFilter = components['schemas']['BulkDeliveryFilter'];
+export type BulkDeliveriesRequest = components['schemas']['BulkDeliveriesRequest'];
 export type CallbackHeaderRequest = components['schemas']['CallbackHeaderRequest'];
 export type CallbackRequest = components['schemas']['CallbackRequest'];
 export type SubmitOperationRequest = components['schemas']['SubmitOperationRequest'];
@@ -762,6 +826,8 @@ export type DeliveryPage = components['schemas']['DeliveryPage'];
 export type RequestedHeaderResponse = components['schemas']['RequestedHeaderResponse'];
 export type RequestedCallbackResponse = components['schemas']['RequestedCallbackResponse'];
 export type OperationRequestResponse = components['schemas']['OperationRequestResponse'];
+export type SearchResult = components['schemas']['SearchResult'];
+export type SearchResponse = components['schemas']['SearchResponse'];
 export type OperationTypeResponse = components['schemas']['OperationTypeResponse'];
 export type OperationTypePage = components['schemas']['OperationTypePage'];
 export type AttemptResponse = components['schemas']['AttemptResponse'];

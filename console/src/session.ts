@@ -1,6 +1,5 @@
 import { queryOptions, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useSearch } from '@tanstack/react-router';
-import { get, type Query, RingbackError, send } from './api.js';
+import { get, RingbackError, send } from './api.js';
 
 /** Who has logged in, and what the key allows. */
 export interface Session {
@@ -34,13 +33,6 @@ export function useSession(): Session {
 export function useMay(scope: string): boolean {
   const { scopes } = useSession();
   return scopes.includes(scope) || scopes.includes('admin');
-}
-
-/** Whose something new becomes: the account that an administrator has chosen, or the key's own. */
-export function useOwnQuery(): Query {
-  const { account } = useSearch({ strict: false });
-  const isAdmin = useMay('admin');
-  return isAdmin && account !== undefined && account !== '*' ? { account } : {};
 }
 
 /** Logs in by a key, or by the link that the service printed. */

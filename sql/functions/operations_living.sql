@@ -10,12 +10,18 @@ BEGIN
     found := ARRAY(SELECT n.request_id FROM (
       SELECT l.request_id FROM live_operation l WHERE l.phase = 'placed' AND l.account_id = account
       UNION ALL
+      SELECT l.request_id FROM live_operation l WHERE l.phase = 'apart' AND l.account_id = account
+      UNION ALL
       SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'ready' AND l.account_id = account
       UNION ALL
       SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'scheduled' AND l.account_id = account
     ) n LIMIT max_collected + 1);
   ELSIF NOT waiting THEN
-    found := ARRAY(SELECT l.request_id FROM live_operation l WHERE l.phase = 'placed' LIMIT max_collected + 1);
+    found := ARRAY(SELECT n.request_id FROM (
+      SELECT l.request_id FROM live_operation l WHERE l.phase = 'placed'
+      UNION ALL
+      SELECT l.request_id FROM live_operation l WHERE l.phase = 'apart'
+    ) n LIMIT max_collected + 1);
   END IF;
   RETURN ARRAY[CASE WHEN cardinality(found) <= max_collected THEN format('SELECT unnest(%L::bigint[])', found)
     ELSE 'SELECT l.request_id FROM live_operation l' END];

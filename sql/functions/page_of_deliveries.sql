@@ -7,9 +7,9 @@ DECLARE
   fits text[] := '{}'; few text[] := '{}'; sources text[] := '{}'; known text; source text; along text;
 BEGIN
   SELECT * INTO w FROM json_to_record(wanted) AS j (account text, states text[], endpoint text, operation bigint, origin text, event text,
-    error text, since timestamptz, until timestamptz);
+    error text, since timestamptz, until timestamptz, below bigint);
   low := greatest(CASE WHEN NOT newest_first THEN reached END, (SELECT n.below FROM numbers_around(w.since, true) n WHERE w.since IS NOT NULL), 0);
-  high := least(CASE WHEN newest_first THEN reached END, (SELECT n.above FROM numbers_around(w.until, true) n WHERE w.until IS NOT NULL), 9223372036854775807);
+  high := least(CASE WHEN newest_first THEN reached END, (SELECT n.above FROM numbers_around(w.until, true) n WHERE w.until IS NOT NULL), w.below, 9223372036854775807);
   wanted_states := coalesce(w.states, '{Pending,Delivered,Exhausted,Canceled}');
   IF w.error IS NOT NULL THEN wanted_states := array_remove(wanted_states, 'Delivered'); END IF;
 

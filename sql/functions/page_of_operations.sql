@@ -10,14 +10,15 @@ DECLARE
 BEGIN
   SELECT * INTO w FROM json_to_record(wanted) AS j (account text, states text[], types text[], correlation text, request_id bigint,
     error_code text, callback_states text[], origin text, created_after timestamptz, created_before timestamptz,
-    finished_after timestamptz, finished_before timestamptz, undelivered boolean);
+    finished_after timestamptz, finished_before timestamptz, undelivered boolean, below bigint, except_type text);
   -- Between which numbers: what has finished before a time was made before it.
   low := greatest(CASE WHEN NOT newest_first THEN reached END, (SELECT n.below FROM numbers_around(w.created_after, false) n WHERE w.created_after IS NOT NULL), 0);
   high := least(CASE WHEN newest_first THEN reached END, (SELECT n.above FROM numbers_around(least(w.created_before, w.finished_before), false) n
-    WHERE least(w.created_before, w.finished_before) IS NOT NULL), 9223372036854775807);
+    WHERE least(w.created_before, w.finished_before) IS NOT NULL), w.below, 9223372036854775807);
 
   IF w.account IS NOT NULL THEN fits := fits || format('o.account_id = %L', w.account); END IF;
   IF w.types IS NOT NULL THEN fits := fits || format('o.type = ANY (%L::text[])', w.types); END IF;
+  IF w.except_type IS NOT NULL THEN fits := fits || format('o.type <> %L', w.except_type); END IF;
   IF w.correlation IS NOT NULL THEN fits := fits || format('o.correlation = %L', w.correlation); END IF;
   IF w.request_id IS NOT NULL THEN fits := fits || format('o.request_id = %L::bigint', w.request_id); END IF;
   IF w.origin IS NOT NULL THEN fits := fits || format('starts_with(o.callback_url, %L)', w.origin || '/'); END IF;
@@ -30,7 +31,7 @@ BEGIN
     ended := ended || format('e.state = ANY (%L::text[])', w.states);
   ELSIF w.states IS NOT NULL THEN
     fits := fits || format($sql$coalesce((SELECT e.state FROM operation_end e WHERE e.request_id = o.request_id),
-      (SELECT CASE WHEN l.phase = 'placed' AND l.lease_token IS NOT NULL THEN 'Executing' ELSE 'Waiting' END
+      (SELECT CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL THEN 'Executing' ELSE 'Waiting' END
        FROM live_operation l WHERE l.request_id = o.request_id)) = ANY (%L::text[])$sql$, w.states);
   END IF;
   IF ended <> '{}' THEN

@@ -19,6 +19,9 @@ export {
   type AuditEntry,
   type AuditFilter,
   type BatchItem,
+  type BulkDeliveriesRequest,
+  type BulkOperationsRequest,
+  type BulkResult,
   type Delivery,
   type DeliveryFilter,
   type DeliveryStats,
@@ -40,5 +43,6 @@ export {
   type RerunRequest,
   type StatsFilter,
   type StatsTop,
+  type SearchResult,
   type SubmitRequest,
 } from './types.js';

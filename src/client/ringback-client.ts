@@ -8,6 +8,9 @@ import {
   type AuditEntry,
   type AuditFilter,
   type BatchItem,
+  type BulkDeliveriesRequest,
+  type BulkOperationsRequest,
+  type BulkResult,
   type Delivery,
   type DeliveryFilter,
   type DeliveryStats,
@@ -24,6 +27,7 @@ import {
   type RequestedOperation,
   type RerunRequest,
   type StatsFilter,
+  type SearchResult,
   type SubmitRequest,
 } from './types.js';
 
@@ -82,7 +86,7 @@ const PAGE = 250;
 
 /**
  * Talks to Ringback's native API. Calls that may be repeated are, on network errors, 429, 502, 503 and 504: reads, `cancel`,
- * and `submit`, `batch` and `rerun`, which always carry an Idempotency-Key. Every method rejects with a `RingbackError`, with
+ * and `submit`, `batch`, `rerun` and bulk actions, which always carry an Idempotency-Key. Every method rejects with a `RingbackError`, with
  * the reason of the signal that it was given, or, before any try, with a `TypeError` for an argument that can't be sent or
  * heeded. The constructor throws one for such options.
  */
@@ -243,6 +247,18 @@ export class RingbackClient {
     return this.pages('/v1/deliveries', { ...filter }, signal);
   }
 
+  /** What has this id, `request_id` or correlation, whatever it is. */
+  async search(q: string, { account, signal }: ReadOptions = {}): Promise<readonly SearchResult[]> {
+    const { data } = await this.transport.json<{ data: readonly SearchResult[] }>({
+      method: 'GET',
+      path: '/v1/search',
+      query: { q, account },
+      signal,
+      repeatable: true,
+    });
+    return data;
+  }
+
   /** One attempt now, with the same id and bytes; `again` of a Delivered one too. Never repeated by itself: that could make two. */
   redeliver(deliveryId: string, { again, signal }: RedeliverOptions = {}): Promise<Delivery> {
     const path = `/v1/deliveries/${encodeURIComponent(deliveryId)}/redeliver`;
@@ -270,6 +286,38 @@ export class RingbackClient {
   recovery(id: string, { signal }: Signaled = {}): Promise<Recovery> {
     const path = `/v1/recoveries/${encodeURIComponent(id)}`;
     return this.transport.json({ method: 'GET', path, signal, repeatable: true });
+  }
+
+  /** Acts on all operations that a filter means, in the background: an operation to `wait` for, or to `cancel`. */
+  bulkOperations(
+    request: BulkOperationsRequest,
+    options: SubmitOptions = {},
+  ): Promise<Operation<BulkResult>> {
+    return this.transport.json(keyed('/v1/operations/bulk', request, options));
+  }
+
+  /** The same of deliveries. */
+  bulkDeliveries(
+    request: BulkDeliveriesRequest,
+    options: SubmitOptions = {},
+  ): Promise<Operation<BulkResult>> {
+    return this.transport.json(keyed('/v1/deliveries/bulk', request, options));
+  }
+
+  /** How many operations a bulk action would act on now. */
+  matchOperations(request: BulkOperationsRequest, { signal }: Signaled = {}): Promise<number> {
+    return this.match('/v1/operations/bulk', request, signal);
+  }
+
+  /** The same of deliveries. */
+  matchDeliveries(request: BulkDeliveriesRequest, { signal }: Signaled = {}): Promise<number> {
+    return this.match('/v1/deliveries/bulk', request, signal);
+  }
+
+  private async match(path: string, request: object, signal: AbortSignal | undefined): Promise<number> {
+    const body = { ...request, dry_run: true };
+    const call = { method: 'POST', path, body, signal, repeatable: true } as const;
+    return (await this.transport.json<{ matched: number }>(call)).matched;
   }
 
   /** Never repeated by itself: what is sent again already would have one attempt more. */

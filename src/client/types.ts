@@ -178,6 +178,44 @@ export interface DeliveryFilter {
   readonly account?: string;
 }
 
+/** Something that was found by an id, a `request_id` or a correlation. */
+export interface SearchResult {
+  readonly kind: 'operation' | 'delivery' | 'endpoint' | 'file' | 'account';
+  readonly id: string;
+  /** Whose it is; there where the request named an `account`. */
+  readonly account_id?: string;
+  /** One line for people. */
+  readonly label: string;
+}
+
+/** Of which account, for keys with the scope `admin`: its id, or `*` for all; the key's own by default. */
+interface OfAccount {
+  readonly account?: string;
+}
+
+/** What is done with all operations that a filter means. */
+export interface BulkOperationsRequest {
+  readonly action: 'cancel' | 'rerun';
+  /** `{}` for all. */
+  readonly filter: OperationFilter & OfAccount;
+}
+
+/** What is done with all deliveries that a filter means. */
+export interface BulkDeliveriesRequest {
+  readonly action: 'redeliver' | 'cancel';
+  /** `{}` for all. */
+  readonly filter: DeliveryFilter & OfAccount;
+}
+
+/** What a bulk action has done when it ends. */
+export interface BulkResult {
+  /** What the filter meant when it began. */
+  readonly matched: number;
+  readonly done: number;
+  /** What couldn't be acted on when its turn came. */
+  readonly skipped: number;
+}
+
 /** The account whose key it is: what it uses, and what it may use; a quota that is null takes any. */
 export interface Account {
   readonly id: string;

@@ -40,4 +40,6 @@ export interface DeliveryFilter {
   readonly since?: Date | undefined;
   /** Made before this time. */
   readonly until?: Date | undefined;
+  /** Made before the record of this number. */
+  readonly below?: string | undefined;
 }

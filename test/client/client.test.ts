@@ -11,6 +11,7 @@ import {
   type Account,
   type AuditEntry,
   type AuditFilter,
+  type BulkResult,
   type Delivery,
   type DeliveryFilter,
   type HistoryEntry,
@@ -183,6 +184,13 @@ describe('ringback/client', () => {
       batch.map(({ operation }) => operation!.id).sort(byRequest(listed)),
     );
     expect(await own.rerun(listed[0]!.id)).toMatchObject({ rerun_of: listed[0]!.id });
+    const all = { action: 'rerun', filter: { type: 'echo' } } as const;
+    expect(await own.matchOperations(all)).toBe(252);
+    expect(await own.matchDeliveries({ action: 'cancel', filter: {} })).toBe(0);
+    const bulk = await own.bulkOperations(all);
+    expect((await own.wait(bulk.id)).result).toEqual({ matched: 252, done: 252, skipped: 0 });
+    const none = await own.bulkDeliveries({ action: 'redeliver', filter: {} });
+    expect((await own.wait<BulkResult>(none.id)).result?.matched).toBe(0);
     const edited = await own.rerun(listed[0]!.id, { input: 'edited' });
     expect((await own.wait(edited.id)).result).toBe('edited');
   });

@@ -96,13 +96,12 @@ export class DeliveriesController {
     @Query() query: RedeliverQuery,
     @By() actor: Actor,
   ): Promise<DeliveryResponse> {
-    const accountId = await this.accountOf(whose, id);
+    const accountId = await this.accountOf(id, whose);
     if (!(await this.store.redeliver(accountId, id, query.again === 'true')))
       throw await this.refusal(accountId, id, `redelivered: ${REDELIVERABLE}`);
     this.dispatcher.wake();
     await this.audit.write({ accountId, actor, action: 'delivery.redelivered', target: id });
-    const delivery = await this.find(accountId, id);
-    return DeliveryResponse.from(delivery);
+    return DeliveryResponse.from(await this.find(accountId, id), whose);
   }
 
   /**
@@ -150,16 +149,16 @@ export class DeliveriesController {
     @Param('id') id: string,
     @By() actor: Actor,
   ): Promise<DeliveryResponse> {
-    const accountId = await this.accountOf(whose, id);
+    const accountId = await this.accountOf(id, whose);
     if (!(await this.store.cancel(accountId, id)))
       throw await this.refusal(accountId, id, 'canceled: only a Pending one can');
     await this.audit.write({ accountId, actor, action: 'delivery.canceled', target: id });
-    return DeliveryResponse.from(await this.find(accountId, id));
+    return DeliveryResponse.from(await this.find(accountId, id), whose);
   }
 
-  /** The account that a change is made in: the key's own or the one that is named; of `*`, whosever the delivery is. */
-  private async accountOf(whose: Whose, id: string): Promise<string> {
-    return whose.account ?? (await this.find(null, id)).accountId;
+  /** Whose delivery it is that an action names: where an administrator acts on another account's, that one's. */
+  private async accountOf(id: string, { account, named }: Whose): Promise<string> {
+    return named || account === null ? (await this.find(account, id)).accountId : account;
   }
 
   private async find(accountId: string | null, id: string): Promise<DeliveryEntity> {

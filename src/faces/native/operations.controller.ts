@@ -207,12 +207,12 @@ export class OperationsController {
     @Param('id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
-    const accountId = await this.accountOf(whose, id);
+    const accountId = await this.accountOf(id, whose);
     const view = await this.operations.cancel(accountId, id, this.keys.watch(keyId, gone(reply)));
     if (scopes.includes('admin'))
       await this.audit.write({ accountId, actor, action: 'operation.canceled', target: id });
     this.sayWhenToAskAgain(reply, view.operation);
-    return OperationResponse.from(view, this.http.publicUrl);
+    return OperationResponse.from(view, this.http.publicUrl, whose);
   }
 
   /**
@@ -226,7 +226,7 @@ export class OperationsController {
   @ApiAccount()
   @ApiProblem(409, 'It has not ended: cancel it first')
   async erase(@WhoseRows() whose: Whose, @Param('id') id: string, @By() actor: Actor): Promise<void> {
-    const accountId = await this.accountOf(whose, id);
+    const accountId = await this.accountOf(id, whose);
     await this.operations.erase(accountId, id);
     await this.audit.write({ accountId, actor, action: 'operation.erased', target: id });
   }
@@ -239,7 +239,6 @@ export class OperationsController {
   @ApiOperation({ operationId: 'rerunOperation' })
   @HttpCode(202)
   @NeedsScope('operations:write')
-  @ApiAccount()
   @ApiIdempotencyKey()
   @ApiOkResponse({
     type: OperationResponse,
@@ -260,6 +259,7 @@ export class OperationsController {
     },
     { required: false },
   )
+  @ApiAccount()
   @ApiProblem(410, 'The operation has expired or was erased, and its input with it')
   @ApiProblem(429, 'Callback URLs named too many new hosts in a minute')
   async rerun(
@@ -272,8 +272,8 @@ export class OperationsController {
     @Headers('traceparent') traceparent: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
-    const accountId = await this.accountOf(whose, id);
     const changes = toChanges(request);
+    const accountId = await this.accountOf(id, whose);
     const { view, replayed } = await this.operations.rerun(accountId, id, {
       changes,
       traceparent: traceparentOf(traceparent),
@@ -286,7 +286,7 @@ export class OperationsController {
     }
     this.describe(reply, view.operation);
     void reply.status(isTerminal(view.operation.state) ? 200 : 202);
-    return OperationResponse.from(view, this.http.publicUrl);
+    return OperationResponse.from(view, this.http.publicUrl, whose);
   }
 
   /** What happened to the operation, in order; with `Accept: text/event-stream` live, until its end. */
@@ -379,9 +379,11 @@ export class OperationsController {
     await reply.type('application/json').send(operation.result ?? 'null');
   }
 
-  /** The account that a change is made in: the key's own or the one that is named; of `*`, whosever the operation is. */
-  private async accountOf(whose: Whose, id: string): Promise<string> {
-    return whose.account ?? (await this.operations.find(null, id)).operation.accountId;
+  /** Whose operation it is that an action names: where an administrator acts on another account's, that one's. */
+  private async accountOf(id: string, { account, named }: Whose): Promise<string> {
+    return named || account === null
+      ? (await this.operations.find(account, id)).operation.accountId
+      : account;
   }
 
   private async stream(

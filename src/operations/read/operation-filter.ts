@@ -20,6 +20,9 @@ export interface OperationFilter {
   readonly finishedBefore?: Date | undefined;
   /** A callback of theirs, their own or an endpoint's, has not been delivered. */
   readonly undelivered?: boolean | undefined;
+  /** Made before that of this request id. */
+  readonly below?: string | undefined;
+  readonly exceptType?: string | undefined;
 }
 
 /** What `page_of_operations` reads. */
@@ -38,5 +41,7 @@ export function wantedOperations(filter: OperationFilter): object {
     finished_after: filter.finishedAfter,
     finished_before: filter.finishedBefore,
     undelivered: filter.undelivered,
+    below: filter.below,
+    except_type: filter.exceptType,
   };
 }
