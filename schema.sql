@@ -514,7 +514,11 @@ CREATE INDEX callback_host_age ON callback_host USING btree (first_used_at);
 CREATE INDEX callback_host_new ON callback_host USING btree (account_id, first_used_at);
 CREATE INDEX delivery_account ON delivery USING btree (account_id, seq);
 CREATE INDEX delivery_endpoint ON delivery USING btree (endpoint_id, seq) WHERE (endpoint_id IS NOT NULL);
+CREATE INDEX delivery_event ON delivery USING btree (event_type, seq) WHERE (event_type <> 'operation.finished'::text);
 CREATE INDEX delivery_id ON delivery USING btree (id);
+CREATE INDEX delivery_number ON delivery USING btree (seq);
+CREATE INDEX delivery_end_exhausted ON delivery_end USING btree (home) WHERE (state = 'Exhausted'::text);
+CREATE INDEX delivery_end_undelivered ON delivery_end USING btree (state, seq) WHERE (state <> 'Delivered'::text);
 CREATE INDEX endpoint_account ON endpoint USING btree (account_id, id);
 CREATE INDEX endpoint_disabling_at ON endpoint_disabling USING btree (at);
 CREATE INDEX file_account ON file USING btree (account_id);
@@ -538,9 +542,12 @@ CREATE INDEX live_operation_placed ON live_operation USING btree (account_id) WH
 CREATE INDEX live_operation_ready ON live_operation USING btree (account_id, priority DESC, request_id) WHERE (phase = 'ready'::text);
 CREATE INDEX live_operation_scheduled ON live_operation USING btree (account_id, request_id) WHERE (phase = 'scheduled'::text);
 CREATE INDEX operation_account ON operation USING btree (account_id, request_id);
+CREATE INDEX operation_correlation ON operation USING btree (correlation, request_id) WHERE (correlation IS NOT NULL);
 CREATE INDEX operation_rid ON operation USING btree (rid);
+CREATE INDEX operation_end_error ON operation_end USING btree (error_code, request_id) WHERE (error_code IS NOT NULL);
 CREATE INDEX operation_end_expiry ON operation_end USING btree (COALESCE(sweep_at, expires_at)) WHERE (emptied_at IS NULL);
 CREATE INDEX operation_end_finished ON operation_end USING brin (finished_at, feed_id) WITH (pages_per_range='32');
+CREATE INDEX operation_end_unfinished ON operation_end USING btree (request_id) WHERE (state <> 'Finished'::text);
 CREATE INDEX origin_call_origin ON origin_call USING btree (origin);
 CREATE INDEX receiver_known ON receiver USING btree (known_at);
 CREATE INDEX recovery_account ON recovery USING btree (account_id);
@@ -1164,6 +1171,36 @@ BEGIN
   SELECT r.operation, c.o, wait FROM claimed c CROSS JOIN LATERAL (SELECT r AS operation FROM operation r WHERE r.request_id = c.request_id LIMIT 1) r;
 END $function$;
 
+CREATE OR REPLACE FUNCTION deliveries_living(account text, endpoint text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  max_collected CONSTANT integer := 20000;
+  homes bigint[]; numbers bigint[];
+BEGIN
+  IF account IS NOT NULL OR endpoint IS NOT NULL THEN
+    SELECT array_agg(n.home), array_agg(n.seq) INTO homes, numbers FROM (
+      SELECT l.home, l.seq FROM live_delivery l WHERE endpoint IS NULL AND l.account_id = account AND l.phase IN ('scheduled', 'ready', 'paused')
+      UNION ALL
+      SELECT l.home, l.seq FROM live_delivery l WHERE endpoint IS NULL AND l.account_id = account AND l.phase = 'placed'
+      UNION ALL
+      SELECT l.home, l.seq FROM live_delivery l WHERE l.endpoint_id = endpoint
+      LIMIT max_collected + 1
+    ) n;
+    IF coalesce(cardinality(numbers), 0) <= max_collected THEN
+      RETURN ARRAY[format('SELECT * FROM unnest(%L::bigint[], %L::bigint[])', coalesce(homes, '{}'), coalesce(numbers, '{}'))];
+    END IF;
+  END IF;
+  RETURN ARRAY['SELECT l.home, l.seq FROM live_delivery l'];
+END $function$;
+
 CREATE OR REPLACE FUNCTION deliveries_wait()
  RETURNS boolean
  LANGUAGE plpgsql
@@ -1191,10 +1228,11 @@ BEGIN
   RETURN QUERY
   WITH made AS (
     SELECT d.account_id, date_bin('1 minute', a.started_at + coalesce(a.duration_ms, 0) * interval '1 ms', 'epoch') AS at, d.origin, a.outcome,
-      CASE WHEN a.outcome = 'failed' THEN error_class(a.http_status, a.error) END AS error,
+      CASE WHEN a.outcome = 'failed' THEN error_class(a.outcome, a.http_status, a.error) END AS error,
       CASE WHEN a.outcome = 'failed' AND a.next_attempt_at IS NULL THEN NOT EXISTS (
-        SELECT FROM delivery_end x WHERE x.home = a.home AND x.seq = a.delivery_seq AND (x.delivered_at IS NOT NULL OR x.state = 'Canceled')
-        UNION ALL SELECT FROM live_delivery l WHERE l.seq = a.delivery_seq AND l.delivered_at IS NOT NULL
+        SELECT FROM delivery_end x WHERE x.home = a.home AND x.seq = a.delivery_seq
+          AND (x.delivered_at < a.started_at OR (x.state = 'Canceled' AND x.reason = 'acknowledged_by_poll' AND x.attempt_count = a.number))
+        UNION ALL SELECT FROM live_delivery l WHERE l.seq = a.delivery_seq AND l.delivered_at < a.started_at
       ) END AS exhausted,
       count(*) AS count
     FROM attempt a
@@ -1302,12 +1340,17 @@ BEGIN
   UPDATE file f SET expires_at = now() WHERE f.operation_id = ANY (ids) AND f.expires_at IS NULL;
 END $function$;
 
-CREATE OR REPLACE FUNCTION error_class(status integer, error text)
+CREATE OR REPLACE FUNCTION error_class(outcome text, http_status integer, error text)
  RETURNS text
  LANGUAGE sql
- IMMUTABLE
+ IMMUTABLE PARALLEL SAFE
 AS $function$
-  SELECT CASE WHEN error ~ '^[a-z_]+(:|$)' THEN split_part(error, ':', 1) WHEN status BETWEEN 300 AND 599 THEN 'http_' || status / 100 || 'xx' ELSE 'unknown' END
+  SELECT CASE
+    WHEN outcome = 'delivered' THEN NULL
+    WHEN http_status IS NOT NULL THEN 'http_' || http_status / 100 || 'xx'
+    WHEN split_part(error, ':', 1) IN ('blocked_destination', 'connect_refused', 'connect_timeout', 'connection_reset', 'dns_error', 'dns_timeout',
+      'proxy_error', 'request_timeout', 'response_invalid', 'response_timeout', 'tls_error') THEN split_part(error, ':', 1)
+    ELSE 'unknown' END
 $function$;
 
 CREATE OR REPLACE FUNCTION find_delivery(account text, delivery text)
@@ -1323,7 +1366,7 @@ DECLARE
 BEGIN
   -- By this index alone: without statistics, that of the account looks as good.
   SELECT d.home, d.seq INTO found_home, found_seq FROM delivery d WHERE d.id = find_delivery.delivery;
-  RETURN QUERY SELECT v.* FROM delivery_view v WHERE v.home = found_home AND v.seq = found_seq AND v.account_id = account;
+  RETURN QUERY SELECT v.* FROM delivery_view v WHERE v.home = found_home AND v.seq = found_seq AND (account IS NULL OR v.account_id = account);
 END $function$;
 
 CREATE OR REPLACE FUNCTION find_operation(rid text, number bigint, account text, spoken text)
@@ -1517,6 +1560,41 @@ BEGIN
     attempt_count = d.attempt_count - 1, schedule_step = d.schedule_step - CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
   FROM given g
   WHERE d.seq = ANY (ARRAY(SELECT g.seq FROM given g)) AND d.seq = g.seq AND d.lease_token = g.token;
+END $function$;
+
+CREATE OR REPLACE FUNCTION halve_numbers(moment timestamp with time zone, deliveries boolean, OUT before bigint, OUT after bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  beyond bigint; middle bigint; number bigint; made_at timestamptz;
+BEGIN
+  IF deliveries THEN
+    before := (SELECT d.seq FROM delivery d ORDER BY d.seq LIMIT 1) - 1;
+    beyond := (SELECT d.seq FROM delivery d ORDER BY d.seq DESC LIMIT 1) + 1;
+  ELSE
+    before := (SELECT o.request_id FROM operation o ORDER BY o.request_id LIMIT 1) - 1;
+    beyond := (SELECT o.request_id FROM operation o ORDER BY o.request_id DESC LIMIT 1) + 1;
+  END IF;
+  WHILE before + 1 < beyond LOOP
+    middle := before + (beyond - before) / 2;
+    IF deliveries THEN
+      SELECT d.seq, d.created_at INTO number, made_at FROM delivery d WHERE d.seq >= middle ORDER BY d.seq LIMIT 1;
+    ELSE
+      SELECT o.request_id, o.created_at INTO number, made_at FROM operation o WHERE o.request_id >= middle ORDER BY o.request_id LIMIT 1;
+    END IF;
+    IF made_at < moment THEN
+      before := number;
+    ELSE
+      beyond := middle; after := number;
+    END IF;
+  END LOOP;
 END $function$;
 
 CREATE OR REPLACE FUNCTION has_live_rows(first bigint, beyond bigint)
@@ -1730,6 +1808,23 @@ BEGIN
   RETURN NULL;
 END $function$;
 
+CREATE OR REPLACE FUNCTION numbers_around(moment timestamp with time zone, deliveries boolean, OUT below bigint, OUT above bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  slack CONSTANT interval := '1 minute';
+BEGIN
+  below := (SELECT n.before FROM halve_numbers(moment - slack, deliveries) n);
+  above := (SELECT n.after FROM halve_numbers(moment + slack, deliveries) n);
+END $function$;
+
 CREATE OR REPLACE FUNCTION open_lanes(most integer, in_flight integer, doubtful_in_flight integer, start bigint, OUT lanes open_lane[], OUT places integer, OUT doubtful_left integer)
  RETURNS record
  LANGUAGE plpgsql
@@ -1792,6 +1887,59 @@ BEGIN
   WHERE w.value IS NOT NULL GROUP BY 1, 2, 3, 4;
 END $function$;
 
+CREATE OR REPLACE FUNCTION operations_living(account text, waiting boolean, executing boolean)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  max_collected CONSTANT integer := 20000;
+  found bigint[];
+BEGIN
+  IF account IS NOT NULL THEN
+    found := ARRAY(SELECT n.request_id FROM (
+      SELECT l.request_id FROM live_operation l WHERE l.phase = 'placed' AND l.account_id = account
+      UNION ALL
+      SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'ready' AND l.account_id = account
+      UNION ALL
+      SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'scheduled' AND l.account_id = account
+    ) n LIMIT max_collected + 1);
+  ELSIF NOT waiting THEN
+    found := ARRAY(SELECT l.request_id FROM live_operation l WHERE l.phase = 'placed' LIMIT max_collected + 1);
+  END IF;
+  RETURN ARRAY[CASE WHEN cardinality(found) <= max_collected THEN format('SELECT unnest(%L::bigint[])', found)
+    ELSE 'SELECT l.request_id FROM live_operation l' END];
+END $function$;
+
+CREATE OR REPLACE FUNCTION operations_owing(account text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  max_collected CONSTANT integer := 20000;
+  found bigint[];
+BEGIN
+  IF account IS NOT NULL THEN
+    -- In the order of an index but for those in flight, of which an installation has few.
+    RETURN ARRAY[
+      format('SELECT d.operation_id FROM live_delivery d WHERE d.account_id = %L AND d.phase IN (''scheduled'', ''ready'', ''paused'')', account),
+      format('SELECT d.operation_id FROM live_delivery d WHERE d.account_id = %L AND d.phase = ''placed''', account)];
+  END IF;
+  found := ARRAY(SELECT d.home FROM live_delivery d ORDER BY d.seq LIMIT max_collected + 1);
+  RETURN CASE WHEN cardinality(found) <= max_collected THEN ARRAY[format('SELECT unnest(%L::bigint[])', found)] END;
+END $function$;
+
 CREATE OR REPLACE FUNCTION operations_wait()
  RETURNS boolean
  LANGUAGE plpgsql
@@ -1804,55 +1952,64 @@ BEGIN
   RETURN (SELECT o.request_id FROM live_operation o WHERE o.phase = 'ready' ORDER BY o.account_id, o.priority DESC, o.request_id LIMIT 1) IS NOT NULL;
 END $function$;
 
-CREATE OR REPLACE FUNCTION page_of_deliveries(account text, after bigint, most integer, of_state text, of_endpoint text, of_operation bigint, since timestamp with time zone, until timestamp with time zone)
- RETURNS TABLE(home bigint, seq bigint)
+CREATE OR REPLACE FUNCTION page_of_deliveries(wanted json, reached bigint, most integer, newest_first boolean)
+ RETURNS TABLE(homes bigint[], numbers bigint[], next bigint)
  LANGUAGE plpgsql
  STABLE
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
- SET enable_sort TO 'off'
  SET jit TO 'off'
- SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
-#variable_conflict use_column
+DECLARE
+  w record; low bigint; high bigint; direction text := CASE WHEN newest_first THEN 'DESC' ELSE 'ASC' END; wanted_states text[];
+  fits text[] := '{}'; few text[] := '{}'; sources text[] := '{}'; known text; source text; along text;
 BEGIN
-  IF of_operation IS NOT NULL THEN
-    RETURN QUERY
-    WITH own AS MATERIALIZED (SELECT d.* FROM delivery d WHERE d.home = of_operation AND d.operation_id = of_operation)
-    SELECT d.home, d.seq FROM own d
-    WHERE d.account_id = account AND d.seq > after
-      AND (of_endpoint IS NULL OR d.endpoint_id = of_endpoint) AND (since IS NULL OR d.created_at >= since) AND (until IS NULL OR d.created_at < until)
-      AND (of_state IS NULL OR of_state = coalesce((SELECT x.state FROM delivery_end x WHERE x.home = d.home AND x.seq = d.seq LIMIT 1), 'Pending'))
-    ORDER BY d.seq LIMIT most;
-  ELSIF of_state = 'Pending' THEN
-    RETURN QUERY
-    -- Without `after`, which would make the primary key look good: that has all accounts' in one order.
-    WITH live AS MATERIALIZED (
-      SELECT l.home, l.seq FROM live_delivery l WHERE of_endpoint IS NULL AND l.account_id = account AND l.phase IN ('scheduled', 'ready', 'paused')
-      UNION ALL
-      SELECT l.home, l.seq FROM live_delivery l WHERE of_endpoint IS NULL AND l.account_id = account AND l.phase = 'placed'
-      UNION ALL
-      SELECT l.home, l.seq FROM live_delivery l WHERE l.endpoint_id = of_endpoint AND l.account_id = account
-    )
-    SELECT l.home, l.seq FROM (SELECT * FROM live l WHERE l.seq > after ORDER BY l.seq OFFSET 0) l
-    CROSS JOIN LATERAL (SELECT d.created_at FROM delivery d WHERE d.home = l.home AND d.seq = l.seq LIMIT 1) d
-    WHERE (since IS NULL OR d.created_at >= since) AND (until IS NULL OR d.created_at < until)
-    ORDER BY l.seq LIMIT most;
-  ELSIF of_endpoint IS NOT NULL THEN
-    RETURN QUERY
-    SELECT d.home, d.seq FROM delivery d
-    WHERE d.endpoint_id = of_endpoint AND d.account_id = account AND d.seq > after
-      AND (since IS NULL OR d.created_at >= since) AND (until IS NULL OR d.created_at < until)
-      AND (of_state IS NULL OR of_state = (SELECT x.state FROM delivery_end x WHERE x.home = d.home AND x.seq = d.seq LIMIT 1))
-    ORDER BY d.endpoint_id, d.seq LIMIT most;
-  ELSE
-    RETURN QUERY
-    SELECT d.home, d.seq FROM delivery d
-    WHERE d.account_id = account AND d.seq > after
-      AND (since IS NULL OR d.created_at >= since) AND (until IS NULL OR d.created_at < until)
-      AND (of_state IS NULL OR of_state = (SELECT x.state FROM delivery_end x WHERE x.home = d.home AND x.seq = d.seq LIMIT 1))
-    ORDER BY d.account_id, d.seq LIMIT most;
+  SELECT * INTO w FROM json_to_record(wanted) AS j (account text, states text[], endpoint text, operation bigint, origin text, event text,
+    error text, since timestamptz, until timestamptz);
+  low := greatest(CASE WHEN NOT newest_first THEN reached END, (SELECT n.below FROM numbers_around(w.since, true) n WHERE w.since IS NOT NULL), 0);
+  high := least(CASE WHEN newest_first THEN reached END, (SELECT n.above FROM numbers_around(w.until, true) n WHERE w.until IS NOT NULL), 9223372036854775807);
+  wanted_states := coalesce(w.states, '{Pending,Delivered,Exhausted,Canceled}');
+  IF w.error IS NOT NULL THEN wanted_states := array_remove(wanted_states, 'Delivered'); END IF;
+
+  IF w.account IS NOT NULL THEN fits := fits || format('d.account_id = %L', w.account); END IF;
+  IF w.endpoint IS NOT NULL THEN fits := fits || format('d.endpoint_id = %L', w.endpoint); END IF;
+  IF w.operation IS NOT NULL THEN fits := fits || format('d.operation_id = %L::bigint', w.operation); END IF;
+  IF w.event IS NOT NULL THEN fits := fits || format('d.event_type = %L', w.event); END IF;
+  IF w.since IS NOT NULL THEN fits := fits || format('d.created_at >= %L', w.since); END IF;
+  IF w.until IS NOT NULL THEN fits := fits || format('d.created_at < %L', w.until); END IF;
+  IF w.origin IS NOT NULL THEN
+    -- An endpoint may have moved since.
+    fits := fits || format($sql$CASE WHEN d.endpoint_id IS NULL THEN d.origin = %L ELSE starts_with(coalesce(
+      (SELECT x.url FROM delivery_end x WHERE x.home = d.home AND x.seq = d.seq), (SELECT l.url FROM live_delivery l WHERE l.seq = d.seq), d.url), %L) END$sql$,
+      w.origin, w.origin || '/');
   END IF;
+  IF w.states IS NOT NULL OR w.error IS NOT NULL THEN
+    fits := fits || format($sql$coalesce((SELECT x.state FROM delivery_end x WHERE x.home = d.home AND x.seq = d.seq), 'Pending') = ANY (%L::text[])$sql$, wanted_states);
+  END IF;
+  IF w.error IS NOT NULL THEN
+    fits := fits || format($sql$(SELECT error_class(a.outcome, a.http_status, a.error) FROM attempt a
+      WHERE a.home = d.home AND a.delivery_seq = d.seq ORDER BY a.number DESC LIMIT 1) = %L$sql$, w.error);
+  END IF;
+  known := CASE WHEN fits = '{}' THEN 'true' ELSE array_to_string(fits, ' AND ') END;
+
+  IF w.operation IS NOT NULL THEN
+    few := ARRAY[format('SELECT d.home, d.seq FROM delivery d WHERE d.home = %L::bigint', w.operation)];
+  ELSIF NOT 'Delivered' = ANY (wanted_states) THEN
+    few := CASE WHEN 'Pending' = ANY (wanted_states) THEN deliveries_living(w.account, w.endpoint) ELSE '{}' END || ARRAY(
+      SELECT format('SELECT x.home, x.seq FROM delivery_end x WHERE x.state = %L AND x.state <> ''Delivered''', s) FROM unnest(wanted_states) s WHERE s <> 'Pending');
+  ELSIF w.event <> 'operation.finished' THEN
+    few := ARRAY[format('SELECT d.home, d.seq FROM delivery d WHERE d.event_type = %L AND d.event_type <> ''operation.finished''', w.event)];
+  END IF;
+  IF few <> '{}' THEN
+    source := (SELECT string_agg(format('(SELECT * FROM (%s) f (home, n) WHERE f.n > %s AND f.n < %s ORDER BY f.n %s)', f, low, high, direction), ' UNION ALL ') FROM unnest(few) f);
+    source := format('(SELECT f.home, f.n FROM (%s) f ORDER BY f.n %s) f CROSS JOIN LATERAL (SELECT * FROM delivery r WHERE r.home = f.home AND r.seq = f.n OFFSET 0) d', source, direction);
+    sources := sources || format('SELECT f.home, f.n AS number, %s AS fits FROM %s ORDER BY f.n %s', known, source, direction);
+  END IF;
+  along := CASE WHEN w.endpoint IS NOT NULL THEN format(' AND d.endpoint_id = %L', w.endpoint)
+    WHEN w.account IS NOT NULL THEN format(' AND d.account_id = %L', w.account) ELSE '' END;
+  RETURN QUERY SELECT * FROM walk_page(
+    sources || format('SELECT d.home, d.seq AS number, %s AS fits FROM delivery d WHERE d.seq > %s AND d.seq < %s%s ORDER BY d.seq %s', known, low, high, along, direction),
+    most, newest_first);
 END $function$;
 
 CREATE OR REPLACE FUNCTION page_of_live(account text, after bigint, most integer, of_state text, of_type text, created_after timestamp with time zone)
@@ -1894,34 +2051,88 @@ BEGIN
   ) ORDER BY request_id LIMIT most;
 END $function$;
 
-CREATE OR REPLACE FUNCTION page_of_operations(account text, after bigint, most integer, of_state text, of_type text, created_after timestamp with time zone, finished_after timestamp with time zone)
- RETURNS SETOF bigint
+CREATE OR REPLACE FUNCTION page_of_operations(wanted json, reached bigint, most integer, newest_first boolean)
+ RETURNS TABLE(numbers bigint[], next bigint)
  LANGUAGE plpgsql
  STABLE
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
- SET enable_sort TO 'off'
  SET jit TO 'off'
- SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
+DECLARE
+  w record; low bigint; high bigint; direction text := CASE WHEN newest_first THEN 'DESC' ELSE 'ASC' END;
+  fits text[] := '{}'; ended text[] := '{}'; few text[] := '{}'; sources text[] := '{}'; owing text[]; known text; source text;
 BEGIN
-  IF of_state IN ('Waiting', 'Executing') THEN
-    RETURN QUERY SELECT l.request_id FROM page_of_live(account, after, most, of_state, of_type, created_after) l
-    WHERE finished_after IS NULL;
-  ELSIF of_state IS NULL AND finished_after IS NULL THEN
-    RETURN QUERY
-    SELECT o.request_id FROM operation o
-    WHERE o.account_id = account AND o.request_id > after AND (of_type IS NULL OR o.type = of_type) AND (created_after IS NULL OR o.created_at > created_after)
-    ORDER BY o.account_id, o.request_id LIMIT most;
-  ELSE
-    RETURN QUERY
-    SELECT o.request_id FROM operation o CROSS JOIN LATERAL (
-      SELECT FROM operation_end e WHERE e.request_id = o.request_id
-        AND (of_state IS NULL OR e.state = of_state) AND (finished_after IS NULL OR e.finished_at > finished_after) LIMIT 1
-    ) e
-    WHERE o.account_id = account AND o.request_id > after AND (of_type IS NULL OR o.type = of_type) AND (created_after IS NULL OR o.created_at > created_after)
-    ORDER BY o.account_id, o.request_id LIMIT most;
+  SELECT * INTO w FROM json_to_record(wanted) AS j (account text, states text[], types text[], correlation text, request_id bigint,
+    error_code text, callback_states text[], origin text, created_after timestamptz, created_before timestamptz,
+    finished_after timestamptz, finished_before timestamptz, undelivered boolean);
+  -- Between which numbers: what has finished before a time was made before it.
+  low := greatest(CASE WHEN NOT newest_first THEN reached END, (SELECT n.below FROM numbers_around(w.created_after, false) n WHERE w.created_after IS NOT NULL), 0);
+  high := least(CASE WHEN newest_first THEN reached END, (SELECT n.above FROM numbers_around(least(w.created_before, w.finished_before), false) n
+    WHERE least(w.created_before, w.finished_before) IS NOT NULL), 9223372036854775807);
+
+  IF w.account IS NOT NULL THEN fits := fits || format('o.account_id = %L', w.account); END IF;
+  IF w.types IS NOT NULL THEN fits := fits || format('o.type = ANY (%L::text[])', w.types); END IF;
+  IF w.correlation IS NOT NULL THEN fits := fits || format('o.correlation = %L', w.correlation); END IF;
+  IF w.request_id IS NOT NULL THEN fits := fits || format('o.request_id = %L::bigint', w.request_id); END IF;
+  IF w.origin IS NOT NULL THEN fits := fits || format('starts_with(o.callback_url, %L)', w.origin || '/'); END IF;
+  IF w.created_after IS NOT NULL THEN fits := fits || format('o.created_at > %L', w.created_after); END IF;
+  IF w.created_before IS NOT NULL THEN fits := fits || format('o.created_at < %L', w.created_before); END IF;
+  IF w.error_code IS NOT NULL THEN ended := ended || format('e.error_code = %L', w.error_code); END IF;
+  IF w.finished_after IS NOT NULL THEN ended := ended || format('e.finished_at > %L', w.finished_after); END IF;
+  IF w.finished_before IS NOT NULL THEN ended := ended || format('e.finished_at < %L', w.finished_before); END IF;
+  IF w.states <@ '{Finished,Failed,Canceled}' THEN
+    ended := ended || format('e.state = ANY (%L::text[])', w.states);
+  ELSIF w.states IS NOT NULL THEN
+    fits := fits || format($sql$coalesce((SELECT e.state FROM operation_end e WHERE e.request_id = o.request_id),
+      (SELECT CASE WHEN l.phase = 'placed' AND l.lease_token IS NOT NULL THEN 'Executing' ELSE 'Waiting' END
+       FROM live_operation l WHERE l.request_id = o.request_id)) = ANY (%L::text[])$sql$, w.states);
   END IF;
+  IF ended <> '{}' THEN
+    fits := fits || format('(SELECT %s FROM operation_end e WHERE e.request_id = o.request_id)', array_to_string(ended, ' AND '));
+  END IF;
+  IF w.callback_states IS NOT NULL THEN
+    fits := fits || format($sql$o.callback_url IS NOT NULL AND coalesce(
+      (SELECT coalesce((SELECT x.state FROM delivery_end x WHERE x.home = d.home AND x.seq = d.seq), 'Pending')
+       FROM delivery d WHERE d.home = o.request_id AND d.destination = 'callback' LIMIT 1),
+      (SELECT 'Canceled' FROM operation_end e WHERE e.request_id = o.request_id AND e.silent), 'Pending') = ANY (%L::text[])$sql$, w.callback_states);
+  END IF;
+  IF w.undelivered THEN
+    fits := fits || $sql$(SELECT true FROM delivery d WHERE d.home = o.request_id AND d.operation_id = o.request_id AND coalesce(
+      (SELECT l.reason IS DISTINCT FROM 'acknowledged_by_poll' FROM live_delivery l WHERE l.seq = d.seq),
+      (SELECT true FROM undelivered u WHERE u.home = d.home AND u.seq = d.seq)) LIMIT 1)$sql$::text;
+  END IF;
+  known := CASE WHEN fits = '{}' THEN 'true' ELSE array_to_string(fits, ' AND ') END;
+
+  IF w.request_id IS NOT NULL THEN
+    few := ARRAY[format('SELECT %L::bigint AS request_id', w.request_id)];
+  ELSIF w.correlation IS NOT NULL THEN
+    few := ARRAY[format('SELECT o.request_id FROM operation o WHERE o.correlation = %L', w.correlation)];
+  ELSIF w.error_code IS NOT NULL THEN
+    few := ARRAY[format('SELECT e.request_id FROM operation_end e WHERE e.error_code = %L', w.error_code)];
+  ELSIF w.undelivered OR w.callback_states <@ '{Pending,Exhausted}' THEN
+    -- Null where too many owe something: then they are most of what is there.
+    owing := operations_owing(w.account);
+    IF w.undelivered AND owing IS NOT NULL THEN
+      few := owing || CASE WHEN w.account IS NULL THEN 'SELECT u.home FROM undelivered u WHERE u.operation_id IS NOT NULL'
+        ELSE format('SELECT u.operation_id FROM undelivered u WHERE u.account_id = %L AND u.operation_id IS NOT NULL', w.account) END;
+    ELSIF w.callback_states = '{Exhausted}' OR owing IS NOT NULL THEN
+      few := CASE WHEN 'Pending' = ANY (w.callback_states) THEN owing || operations_living(w.account, true, true) ELSE '{}' END
+        || CASE WHEN 'Exhausted' = ANY (w.callback_states) THEN ARRAY['SELECT x.home FROM delivery_end x WHERE x.state = ''Exhausted'''] ELSE '{}' END;
+    END IF;
+  ELSIF NOT 'Finished' = ANY (w.states) THEN
+    few := CASE WHEN w.states && '{Waiting,Executing}' THEN operations_living(w.account, 'Waiting' = ANY (w.states), 'Executing' = ANY (w.states)) ELSE '{}' END
+      || CASE WHEN w.states && '{Failed,Canceled}' THEN ARRAY['SELECT e.request_id FROM operation_end e WHERE e.state <> ''Finished'''] ELSE '{}' END;
+  END IF;
+  IF few <> '{}' THEN
+    source := (SELECT string_agg(format('(SELECT * FROM (%s) f (n) WHERE f.n > %s AND f.n < %s ORDER BY f.n %s)', f, low, high, direction), ' UNION ALL ') FROM unnest(few) f);
+    source := format('(SELECT DISTINCT f.n FROM (%s) f ORDER BY f.n %s) f CROSS JOIN LATERAL (SELECT * FROM operation r WHERE r.request_id = f.n OFFSET 0) o', source, direction);
+    sources := sources || format('SELECT f.n AS home, f.n AS number, %s AS fits FROM %s ORDER BY f.n %s', known, source, direction);
+  END IF;
+  source := format('o.request_id > %s AND o.request_id < %s', low, high) || CASE WHEN w.account IS NULL THEN '' ELSE format(' AND o.account_id = %L', w.account) END;
+  RETURN QUERY SELECT p.numbers, p.next FROM walk_page(
+    sources || format('SELECT o.request_id AS home, o.request_id AS number, %s AS fits FROM operation o WHERE %s ORDER BY o.request_id %s', known, source, direction),
+    most, newest_first) p;
 END $function$;
 
 CREATE OR REPLACE FUNCTION page_of_undelivered(account text, after bigint, most integer, of_state text, of_type text, created_after timestamp with time zone, finished_after timestamp with time zone)
@@ -2081,15 +2292,17 @@ CREATE OR REPLACE FUNCTION read_stats(account text, kinds text[], tops text[], s
 AS $function$
 #variable_conflict use_column
 DECLARE
-  r stats_reached; only_of text := nullif(account, '*');
+  r stats_reached; upto bigint; only_of text := nullif(account, '*');
 BEGIN
   SELECT * INTO r FROM stats_reached;
+  -- Numbers jump from one partition to the next, and deliveries have some of them.
+  SELECT max(o.request_id) INTO upto FROM (SELECT o.request_id FROM operation o WHERE o.request_id > r.request_id ORDER BY o.request_id LIMIT most) o;
   RETURN QUERY
   WITH counted AS (
     SELECT s.what, s.at, s.value, s.count FROM stats s
     WHERE s.account_id = account AND s.step = least(seconds, 3600) AND s.what = ANY (kinds || tops) AND s.at >= since AND s.at < until
     UNION ALL
-    SELECT c.what, c.at, c.value, c.count FROM operation_stats(only_of, r.request_id, r.request_id + most, r.feed_id, r.feed_id + most) c
+    SELECT c.what, c.at, c.value, c.count FROM operation_stats(only_of, r.request_id, upto, r.feed_id, r.feed_id + most) c
     WHERE 'accepted' = ANY (kinds) AND c.at >= since AND c.at < until
     UNION ALL
     SELECT c.what, c.at, c.value, c.count FROM delivery_stats(only_of, r.feed_id, r.feed_id + most) c
@@ -2931,7 +3144,7 @@ BEGIN
   FOR part IN SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent IN ('operation_end_finished'::regclass, 'attempt_feed'::regclass) LOOP
     BEGIN
       PERFORM brin_summarize_new_values(part);
-    EXCEPTION WHEN lock_not_available THEN
+    EXCEPTION WHEN lock_not_available OR undefined_table OR internal_error THEN
       CONTINUE;
     END;
   END LOOP;
@@ -3096,6 +3309,43 @@ AS $function$
   )
   SELECT w.lane, w.receiver, w.seq FROM walk w WHERE w.seq > 0
 $function$;
+
+CREATE OR REPLACE FUNCTION walk_page(sources text[], most integer, newest_first boolean)
+ RETURNS TABLE(homes bigint[], numbers bigint[], next bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET enable_hashagg TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+  max_looked CONSTANT integer := 20000;
+  source text; entry record; looked integer; full_page boolean; found_homes bigint[]; found_numbers bigint[]; reached bigint;
+BEGIN
+  FOREACH source IN ARRAY sources LOOP
+    found_homes := '{}'; found_numbers := '{}'; looked := 0; full_page := false; reached := NULL;
+    FOR entry IN EXECUTE source || format(' LIMIT %s', max_looked) LOOP
+      looked := looked + 1;
+      IF entry.fits THEN
+        IF cardinality(found_numbers) = most THEN
+          full_page := true; reached := found_numbers[most];
+          EXIT;
+        END IF;
+        found_homes := found_homes || entry.home; found_numbers := found_numbers || entry.number;
+      END IF;
+      IF looked = max_looked THEN
+        reached := entry.number;
+      END IF;
+    END LOOP;
+    IF full_page OR reached IS NULL OR next IS NULL OR (reached < next) = newest_first THEN
+      homes := found_homes; numbers := found_numbers; next := reached;
+    END IF;
+    EXIT WHEN full_page OR reached IS NULL;
+  END LOOP;
+  RETURN NEXT;
+END $function$;
 
 CREATE TRIGGER delivery_move BEFORE UPDATE OF state ON delivery_end FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION refuse_move('delivery');
 CREATE TRIGGER endpoint_disabled AFTER UPDATE OF disabled_at ON endpoint FOR EACH ROW WHEN (((old.disabled_at IS NULL) AND (new.disabled_at IS NOT NULL))) EXECUTE FUNCTION note_disabling();

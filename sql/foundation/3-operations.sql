@@ -49,6 +49,7 @@ CREATE TABLE operation (
 ) PARTITION BY RANGE (request_id);
 CREATE INDEX operation_rid ON operation (rid);
 CREATE INDEX operation_account ON operation (account_id, request_id);
+CREATE INDEX operation_correlation ON operation (correlation, request_id) WHERE correlation IS NOT NULL;
 COMMENT ON TABLE operation IS 'what was asked; never changed but by emptying';
 COMMENT ON COLUMN operation.rid IS 'random, and begins with the time: what is made together stands together in the index';
 COMMENT ON COLUMN operation.tries IS 'how often it may be claimed before it fails with attempts_exhausted';
@@ -79,6 +80,8 @@ CREATE TABLE operation_end (
   feed_id bigint NOT NULL DEFAULT nextval('feed_id')
 ) PARTITION BY RANGE (request_id);
 CREATE INDEX operation_end_expiry ON operation_end (COALESCE(sweep_at, expires_at)) WHERE emptied_at IS NULL;
+CREATE INDEX operation_end_error ON operation_end (error_code, request_id) WHERE error_code IS NOT NULL;
+CREATE INDEX operation_end_unfinished ON operation_end (request_id) WHERE state <> 'Finished';
 CREATE INDEX operation_end_finished ON operation_end USING brin (finished_at, feed_id) WITH (pages_per_range = 32);
 COMMENT ON TABLE operation_end IS 'how it ended: that this row is there means that it has';
 COMMENT ON COLUMN operation_end.silent IS 'the submit''s answer has told the end: its own callback is owed nothing';

@@ -22,7 +22,9 @@ CREATE TABLE delivery (
   PRIMARY KEY (home, destination, event_type)
 ) PARTITION BY RANGE (home);
 CREATE INDEX delivery_id ON delivery (id);
+CREATE INDEX delivery_number ON delivery (seq);
 CREATE INDEX delivery_account ON delivery (account_id, seq);
+CREATE INDEX delivery_event ON delivery (event_type, seq) WHERE event_type <> 'operation.finished';
 CREATE INDEX delivery_endpoint ON delivery (endpoint_id, seq) WHERE endpoint_id IS NOT NULL;
 COMMENT ON TABLE delivery IS 'an event owed to a destination; never changed but by emptying';
 COMMENT ON COLUMN delivery.destination IS 'callback, or the id of an endpoint';
@@ -44,6 +46,8 @@ CREATE TABLE delivery_end (
   url text,
   PRIMARY KEY (home, seq)
 ) PARTITION BY RANGE (home);
+CREATE INDEX delivery_end_undelivered ON delivery_end (state, seq) WHERE state <> 'Delivered';
+CREATE INDEX delivery_end_exhausted ON delivery_end (home) WHERE state = 'Exhausted';
 COMMENT ON TABLE delivery_end IS 'how it ended: taken back by what makes it owed again';
 COMMENT ON COLUMN delivery_end.epoch IS 'of its live row: the next one''s hints begin above it';
 COMMENT ON COLUMN delivery_end.given_up_reason IS 'of a callback that was given up, and then acknowledged by poll: why it was; it stays while it is redelivered by hand';

@@ -8,7 +8,7 @@ BEGIN
   RETURN QUERY
   WITH made AS (
     SELECT d.account_id, date_bin('1 minute', a.started_at + coalesce(a.duration_ms, 0) * interval '1 ms', 'epoch') AS at, d.origin, a.outcome,
-      CASE WHEN a.outcome = 'failed' THEN error_class(a.http_status, a.error) END AS error,
+      CASE WHEN a.outcome = 'failed' THEN error_class(a.outcome, a.http_status, a.error) END AS error,
       CASE WHEN a.outcome = 'failed' AND a.next_attempt_at IS NULL THEN NOT EXISTS (
         SELECT FROM delivery_end x WHERE x.home = a.home AND x.seq = a.delivery_seq
           AND (x.delivered_at < a.started_at OR (x.state = 'Canceled' AND x.reason = 'acknowledged_by_poll' AND x.attempt_count = a.number))

@@ -8,6 +8,7 @@ export type { StreamOptions } from './history-stream.js';
 export {
   type RedeliverOptions,
   RingbackClient,
+  type ReadOptions,
   type SubmitOptions,
   type WaitOptions,
 } from './ringback-client.js';

@@ -52,6 +52,15 @@ interface Signaled {
   readonly signal?: AbortSignal;
 }
 
+export interface ReadOptions {
+  /**
+   * Id of the account whose it is, or `*` for any; for keys with the scope `admin`. Who names one looks on: that acknowledges no
+   * `ack_by_poll` operation.
+   */
+  readonly account?: string;
+  readonly signal?: AbortSignal;
+}
+
 export interface RedeliverOptions {
   /** Also a Delivered one, of a receiver that lost it after its 2xx. */
   readonly again?: boolean;
@@ -111,8 +120,14 @@ export class RingbackClient {
   }
 
   /** The operation as it stands. */
-  find<Result = unknown>(id: string, { signal }: Signaled = {}): Promise<Operation<Result>> {
-    return this.transport.json({ method: 'GET', path: pathOf(id), signal, repeatable: true });
+  find<Result = unknown>(id: string, { account, signal }: ReadOptions = {}): Promise<Operation<Result>> {
+    return this.transport.json({
+      method: 'GET',
+      path: pathOf(id),
+      query: { account },
+      signal,
+      repeatable: true,
+    });
   }
 
   /**
@@ -198,20 +213,20 @@ export class RingbackClient {
   }
 
   /** The stored bytes of a result, or its JSON, as a `Response`. */
-  result(id: string, { signal }: Signaled = {}): Promise<Response> {
+  result(id: string, { account, signal }: ReadOptions = {}): Promise<Response> {
     const path = `${pathOf(id)}/result`;
     return this.transport.send(
-      { method: 'GET', path, headers: { accept: '*/*' }, signal, repeatable: true },
+      { method: 'GET', path, query: { account }, headers: { accept: '*/*' }, signal, repeatable: true },
       (response) => response,
     );
   }
 
-  /** The account's operations, oldest first, page after page. */
+  /** The account's operations, page after page, the oldest first unless `order` says otherwise. */
   list(filter: OperationFilter = {}, { signal }: Signaled = {}): AsyncGenerator<Operation, void, void> {
     return this.pages('/v1/operations', { ...filter }, signal);
   }
 
-  /** The account's deliveries, oldest first, page after page. */
+  /** The account's deliveries, page after page, the oldest first unless `order` says otherwise. */
   deliveries(filter: DeliveryFilter = {}, { signal }: Signaled = {}): AsyncGenerator<Delivery, void, void> {
     return this.pages('/v1/deliveries', { ...filter }, signal);
   }
@@ -304,7 +319,7 @@ export class RingbackClient {
 
   private async *pages<T>(
     path: string,
-    filter: Readonly<Record<string, string | boolean | undefined>>,
+    filter: Readonly<Record<string, string | number | boolean | undefined>>,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<T, void, void> {
     let cursor: string | undefined;

@@ -18,6 +18,8 @@ export interface Operation<Result = unknown, Custom = unknown> {
   readonly attempt: number;
   /** Of a Waiting one, read by its id: its place among the account's own, an estimate. */
   readonly queue_position?: number | undefined;
+  /** Whose it is; there where the request named an `account`. */
+  readonly account_id?: string;
   readonly correlation: string | null;
   readonly created_at: string;
   readonly started_at: string | null;
@@ -87,6 +89,8 @@ export interface Delivery {
   readonly id: string;
   readonly operation_id: string | null;
   readonly endpoint_id: string | null;
+  /** Whose it is; there where the request named an `account`. */
+  readonly account_id?: string;
   /** A query string is not shown. */
   readonly url: string;
   readonly event: string;
@@ -103,12 +107,27 @@ export interface Delivery {
 
 /** Which operations are listed; times are RFC 3339. */
 export interface OperationFilter {
-  readonly status?: OperationStatus;
+  /** Several by comma. */
+  readonly status?: OperationStatus | (string & {});
+  /** Several by comma. */
   readonly type?: string;
+  readonly correlation?: string;
+  readonly request_id?: number | string;
+  readonly error_code?: string;
+  /** Several by comma. */
+  readonly callback_state?: DeliveryStatus | (string & {});
+  /** Of their own callback: scheme, host and port. */
+  readonly origin?: string;
   readonly created_after?: string;
+  readonly created_before?: string;
   readonly finished_after?: string;
+  readonly finished_before?: string;
   /** Only operations of which a callback has not been delivered. */
   readonly undelivered?: boolean;
+  /** The oldest first by default. */
+  readonly order?: 'asc' | 'desc';
+  /** Id of an account, or `*` for all; for keys with the scope `admin`. */
+  readonly account?: string;
 }
 
 /** Which deliveries are listed; times are RFC 3339. */
@@ -117,9 +136,19 @@ export interface DeliveryFilter {
   readonly operation?: string;
   /** Id of an endpoint. */
   readonly endpoint?: string;
-  readonly status?: DeliveryStatus;
+  /** Several by comma. */
+  readonly status?: DeliveryStatus | (string & {});
+  /** Scheme, host and port. */
+  readonly origin?: string;
+  readonly event?: string;
+  /** How their last attempt failed, of those that aren't Delivered: `http_5xx`, `connect_refused` and the like. */
+  readonly error?: string;
   readonly since?: string;
   readonly until?: string;
+  /** The oldest first by default. */
+  readonly order?: 'asc' | 'desc';
+  /** Id of an account, or `*` for all; for keys with the scope `admin`. */
+  readonly account?: string;
 }
 
 /** The account whose key it is: what it uses, and what it may use; a quota that is null takes any. */

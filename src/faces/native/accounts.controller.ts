@@ -13,7 +13,8 @@ import { Problem } from '../../http/problem.js';
 import { Quotas } from '../../operations/accept/quotas.js';
 import { ChangeAccountRequest, CreateAccountRequest, CreateKeyRequest } from './account.request.js';
 import { AccountResponse, ApiKeyResponse } from './account.response.js';
-import { dateOf, limitOf, PageQuery } from './operation.request.js';
+import { dateOf } from '../../http/instant.js';
+import { limitOf, PageQuery } from './operation.request.js';
 
 @ApiTags('admin')
 @Controller('v1/accounts')

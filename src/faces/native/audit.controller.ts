@@ -6,7 +6,8 @@ import { ApiPage } from '../../http/api-answers.js';
 import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
 import { actionsOf, ListAuditQuery } from './audit.request.js';
 import { AuditEntryResponse } from './audit.response.js';
-import { dateOf, limitOf } from './operation.request.js';
+import { dateOf } from '../../http/instant.js';
+import { limitOf } from './operation.request.js';
 
 @ApiTags('admin')
 @Controller('v1/audit')

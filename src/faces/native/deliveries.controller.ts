@@ -3,21 +3,24 @@ import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import { AccountId, By, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
+import { ApiAccount, type Whose, WhoseRows } from '../../accounts/whose.js';
 import { DeliveryDispatcher } from '../../deliveries/delivery.dispatcher.js';
 import type { DeliveryEntity } from '../../deliveries/delivery.entity.js';
 import { DeliveryReads } from '../../deliveries/delivery-reads.store.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import { RecoveriesService } from '../../endpoints/recoveries.service.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
+import { toOrigin } from '../../http/filter-fields.js';
 import { NoFields } from '../../http/validation.pipe.js';
-import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
+import { type Page, pageOf } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { OperationReads } from '../../operations/read/operation-reads.store.js';
 import { AttemptResponse, DeliveryDetailsResponse, DeliveryResponse } from './delivery.response.js';
+import { deliveryFilter } from './delivery-filter.request.js';
 import { ListDeliveriesQuery, RedeliverQuery } from './delivery.request.js';
-import { originOf, RecoverDeliveriesRequest, spanOf } from './recovery.request.js';
+import { RecoverDeliveriesRequest, spanOf } from './recovery.request.js';
 import { RecoveryBegunResponse } from './recovery.response.js';
-import { dateOf, limitOf } from './operation.request.js';
+import { pageAsked } from './operation.request.js';
 
 const REDELIVERABLE =
   'it must be Exhausted, Pending with no attempt in flight, or, with again=true, Delivered; its endpoint must still be there';
@@ -40,28 +43,15 @@ export class DeliveriesController {
   @NeedsScope('operations:read')
   @ApiPage(DeliveryResponse)
   async list(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Query() query: ListDeliveriesQuery,
   ): Promise<Page<DeliveryResponse>> {
-    const limit = limitOf(query);
-    const after = decodeCursor(query.cursor, '0', NUMBER_KEY);
     const operation =
-      query.operation === undefined ? undefined : await this.operations.find(accountId, query.operation);
+      query.operation === undefined ? undefined : await this.operations.find(whose.account, query.operation);
     if (operation === null) return { data: [], next_cursor: null };
-    const rows = await this.deliveries.list(accountId, {
-      status: query.status,
-      endpoint: query.endpoint,
-      operationId: operation?.operation.requestId,
-      since: dateOf(query.since),
-      until: dateOf(query.until),
-      after,
-      limit: limit + 1,
-    });
-    return toPage(
-      rows,
-      limit,
-      (delivery) => delivery.seq,
-      (delivery) => DeliveryResponse.from(delivery),
+    const filter = deliveryFilter(query, whose.account, operation?.operation.requestId);
+    return pageOf(await this.deliveries.list(filter, pageAsked(query)), (delivery) =>
+      DeliveryResponse.from(delivery, whose),
     );
   }
 
@@ -69,15 +59,16 @@ export class DeliveriesController {
   @Get(':id')
   @ApiOperation({ operationId: 'getDelivery' })
   @NeedsScope('operations:read')
+  @ApiAccount()
   async read(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @IsOperator() isOperator: boolean,
     @Param('id') id: string,
   ): Promise<DeliveryDetailsResponse> {
-    const delivery = await this.find(accountId, id);
+    const delivery = await this.find(whose.account, id);
     const attempts = await this.deliveries.attempts(id);
     return {
-      ...DeliveryResponse.from(delivery),
+      ...DeliveryResponse.from(delivery, whose),
       body: delivery.body,
       attempts: attempts.map((attempt) => AttemptResponse.from(attempt, isOperator)),
     };
@@ -128,7 +119,7 @@ export class DeliveriesController {
   ): Promise<RecoveryBegunResponse> {
     const asked = {
       ...spanOf(request),
-      origin: originOf(request.origin),
+      origin: toOrigin(request.origin),
       reason: request.reason ?? null,
     };
     const recovery = await this.recoveries.begin({ ...asked, accountId, endpointId: null });
@@ -153,7 +144,7 @@ export class DeliveriesController {
     return DeliveryResponse.from(await this.find(accountId, id));
   }
 
-  private async find(accountId: string, id: string): Promise<DeliveryEntity> {
+  private async find(accountId: string | null, id: string): Promise<DeliveryEntity> {
     const delivery = await this.deliveries.find(accountId, id);
     if (!delivery) throw notFound(id);
     return delivery;

@@ -1,10 +1,10 @@
-import { IsIn, IsOptional, IsString, Length } from 'class-validator';
+import { IsIn, IsOptional } from 'class-validator';
+import { IsAccount } from '../../accounts/whose.js';
 import type { FieldError } from '../../config/validation.js';
 import { ApiDetail } from '../../http/api-properties.js';
-import { IsInstant } from '../../http/instant.js';
+import { dateOf, IsInstant } from '../../http/instant.js';
 import { Problem } from '../../http/problem.js';
 import { MINUTES_KEPT_S, type StatsRange } from '../../operations/stats/stats.store.js';
-import { dateOf } from './operation.request.js';
 
 const DAY_MS = 86_400_000;
 /** Two days of minutes, four months of hours. */
@@ -27,10 +27,8 @@ export class StatsQuery {
   @IsIn(['60', '3600', '86400'], { message: 'step must be 60, 3600 or 86400 seconds' })
   step?: '60' | '3600' | '86400';
 
-  /** For keys with the scope `admin`: id of an account, or `*` for all; the key's own by default. */
   @IsOptional()
-  @IsString()
-  @Length(1, 100)
+  @IsAccount()
   account?: string;
 }
 

@@ -3,7 +3,8 @@ import { checkJsonShape } from '../../http/json-shape.js';
 import { Problem } from '../../http/problem.js';
 import { RequestValidationPipe } from '../../http/validation.pipe.js';
 import type { Submission } from '../../operations/operations.service.js';
-import { dateOf, SubmitOperationRequest } from './operation.request.js';
+import { dateOf } from '../../http/instant.js';
+import { SubmitOperationRequest } from './operation.request.js';
 
 const validation = new RequestValidationPipe();
 
