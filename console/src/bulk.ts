@@ -5,27 +5,16 @@ const AT_ONCE = 6;
 
 /** How many a bulk action would concern. */
 export async function countBulk(kind: Kind, action: string, filter: Query): Promise<number> {
-  const { account, body } = asked(action, filter);
-  const { matched } = await send<{ matched: number }>(
-    'POST',
-    `/v1/${kind}/bulk`,
-    { ...body, dry_run: true },
-    account,
-  );
-  return matched;
+  const body = { action, filter, dry_run: true };
+  return (await send<{ matched: number }>('POST', `/v1/${kind}/bulk`, body)).matched;
 }
 
 /** Begins a bulk action on all that the filter finds; answers the operation that does it. */
 export function beginBulk(kind: Kind, action: string, filter: Query): Promise<{ id: string }> {
-  const { account, body } = asked(action, filter);
-  return send('POST', `/v1/${kind}/bulk`, body, account);
+  return send('POST', `/v1/${kind}/bulk`, { action, filter });
 }
 
 type Kind = 'operations' | 'deliveries';
-
-function asked(action: string, { account, ...filter }: Query) {
-  return { account: account === undefined ? {} : { account }, body: { action, filter } };
-}
 
 /** What became of some that were selected by hand. */
 export interface Done {
