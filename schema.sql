@@ -2,6 +2,7 @@
 -- TypeORM's table of migrations and BullMQ's schema are left out.
 
 CREATE SEQUENCE entry_id START 2;
+CREATE SEQUENCE feed_id START 1;
 CREATE SEQUENCE record_id START 1;
 
 CREATE TABLE account (
@@ -58,6 +59,7 @@ CREATE TABLE attempt (
   resent boolean DEFAULT false NOT NULL,
   retry_after_s integer,
   next_attempt_at timestamp with time zone,
+  feed_id bigint DEFAULT nextval('feed_id'::regclass) NOT NULL,
   CONSTRAINT attempt_pkey PRIMARY KEY (home, delivery_seq, number),
   CONSTRAINT attempt_outcome_check CHECK (outcome = ANY (ARRAY['delivered'::text, 'failed'::text, 'unknown'::text]))
 ) PARTITION BY RANGE (home);
@@ -69,6 +71,7 @@ CREATE TABLE audit (
   actor_key_id text,
   actor_name text,
   address text,
+  via text,
   action text NOT NULL,
   target text,
   details jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -96,6 +99,15 @@ CREATE TABLE chore (
   due_at timestamp with time zone NOT NULL,
   epoch integer DEFAULT 0 NOT NULL,
   CONSTRAINT chore_pkey PRIMARY KEY (name)
+);
+
+CREATE TABLE console_session (
+  hash text NOT NULL,
+  key_id text NOT NULL,
+  began_at timestamp with time zone DEFAULT now() NOT NULL,
+  used_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT console_session_pkey PRIMARY KEY (hash),
+  CONSTRAINT console_session_key_id_fkey FOREIGN KEY (key_id) REFERENCES api_key(id) ON DELETE CASCADE
 );
 
 CREATE TABLE delivery (
@@ -156,6 +168,16 @@ CREATE TABLE endpoint (
   CONSTRAINT endpoint_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
   CONSTRAINT endpoint_max_in_flight_check CHECK (max_in_flight > 0),
   CONSTRAINT endpoint_rate_per_s_check CHECK (rate_per_s > 0::double precision)
+);
+
+CREATE TABLE endpoint_disabling (
+  feed_id bigint DEFAULT nextval('feed_id'::regclass) NOT NULL,
+  account_id text NOT NULL,
+  endpoint_id text NOT NULL,
+  url text NOT NULL,
+  reason text,
+  at timestamp with time zone NOT NULL,
+  CONSTRAINT endpoint_disabling_pkey PRIMARY KEY (feed_id)
 );
 
 CREATE TABLE fairness_cursor (
@@ -267,7 +289,7 @@ CREATE TABLE live_delivery (
   CONSTRAINT live_delivery_check2 CHECK ((phase = 'paused'::text) = (look_at = 'infinity'::timestamp with time zone)),
   CONSTRAINT live_delivery_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'placed'::text, 'paused'::text])),
   CONSTRAINT live_delivery_trigger_check CHECK (trigger = ANY (ARRAY['schedule'::text, 'manual'::text, 'recovery'::text, 'test'::text]))
-) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
+) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
 
 CREATE TABLE live_operation (
   request_id bigint NOT NULL,
@@ -290,11 +312,12 @@ CREATE TABLE live_operation (
   progress real DEFAULT 0 NOT NULL,
   status_text text,
   transitions text,
+  checkpoint text,
   CONSTRAINT live_operation_pkey PRIMARY KEY (request_id),
-  CONSTRAINT live_operation_check CHECK (lease_token IS NULL OR (phase = ANY (ARRAY['scheduled'::text, 'placed'::text]))),
+  CONSTRAINT live_operation_check CHECK (lease_token IS NULL OR (phase = ANY (ARRAY['scheduled'::text, 'placed'::text, 'apart'::text]))),
   CONSTRAINT live_operation_check1 CHECK (look_at <= due_at),
-  CONSTRAINT live_operation_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'placed'::text]))
-) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
+  CONSTRAINT live_operation_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'placed'::text, 'apart'::text]))
+) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
 
 CREATE TABLE operation (
   request_id bigint DEFAULT nextval('record_id'::regclass) NOT NULL,
@@ -338,6 +361,7 @@ CREATE TABLE operation_end (
   error_message text,
   file_id text,
   transitions text NOT NULL,
+  feed_id bigint DEFAULT nextval('feed_id'::regclass) NOT NULL,
   CONSTRAINT operation_end_pkey PRIMARY KEY (request_id),
   CONSTRAINT operation_end_state_check CHECK (state = ANY (ARRAY['Finished'::text, 'Failed'::text, 'Canceled'::text]))
 ) PARTITION BY RANGE (request_id);
@@ -442,6 +466,28 @@ CREATE TABLE signing_secret (
   CONSTRAINT signing_secret_kind_check CHECK (kind = ANY (ARRAY['hmac'::text, 'ed25519'::text]))
 );
 
+CREATE TABLE stats (
+  account_id text NOT NULL,
+  step integer NOT NULL,
+  what text NOT NULL,
+  at timestamp with time zone NOT NULL,
+  value text NOT NULL,
+  count bigint NOT NULL,
+  CONSTRAINT stats_pkey PRIMARY KEY (account_id, step, what, at, value),
+  CONSTRAINT stats_step_check CHECK (step = ANY (ARRAY[60, 3600]))
+) WITH (fillfactor=70);
+
+CREATE TABLE stats_reached (
+  one boolean DEFAULT true NOT NULL,
+  request_id bigint DEFAULT 0 NOT NULL,
+  feed_id bigint DEFAULT 0 NOT NULL,
+  next_request_id bigint DEFAULT 0 NOT NULL,
+  next_feed_id bigint DEFAULT 0 NOT NULL,
+  noted_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+  CONSTRAINT stats_reached_pkey PRIMARY KEY (one),
+  CONSTRAINT stats_reached_one_check CHECK (one)
+);
+
 CREATE TABLE undelivered (
   home bigint NOT NULL,
   seq bigint NOT NULL,
@@ -450,20 +496,6 @@ CREATE TABLE undelivered (
   lane text NOT NULL,
   state text NOT NULL,
   CONSTRAINT undelivered_pkey PRIMARY KEY (home, seq)
-);
-
-CREATE TYPE made_attempt AS (
-  seq bigint,
-  account_id text,
-  endpoint_id text,
-  lane text,
-  receiver bigint,
-  origin text,
-  outcome text,
-  counts boolean,
-  answered boolean,
-  silent boolean,
-  exhausted_body text
 );
 
 CREATE TYPE open_lane AS (
@@ -484,16 +516,23 @@ CREATE TYPE open_lane AS (
 );
 
 CREATE INDEX api_key_account ON api_key USING btree (account_id);
+CREATE INDEX attempt_feed ON attempt USING brin (feed_id) WITH (pages_per_range='64');
 CREATE INDEX audit_account ON audit USING btree (account_id, id);
 CREATE INDEX audit_at ON audit USING btree (at);
 CREATE UNIQUE INDEX audit_sum ON audit USING btree (sum_key) WHERE (sum_key IS NOT NULL);
 CREATE INDEX auth_token_used ON auth_token USING btree (used_at);
 CREATE INDEX callback_host_age ON callback_host USING btree (first_used_at);
 CREATE INDEX callback_host_new ON callback_host USING btree (account_id, first_used_at);
+CREATE INDEX console_session_used ON console_session USING btree (used_at);
 CREATE INDEX delivery_account ON delivery USING btree (account_id, seq);
 CREATE INDEX delivery_endpoint ON delivery USING btree (endpoint_id, seq) WHERE (endpoint_id IS NOT NULL);
+CREATE INDEX delivery_event ON delivery USING btree (event_type, seq) WHERE (event_type <> 'operation.finished'::text);
 CREATE INDEX delivery_id ON delivery USING btree (id);
+CREATE INDEX delivery_number ON delivery USING btree (seq);
+CREATE INDEX delivery_end_exhausted ON delivery_end USING btree (home) WHERE (state = 'Exhausted'::text);
+CREATE INDEX delivery_end_undelivered ON delivery_end USING btree (state, seq) WHERE (state <> 'Delivered'::text);
 CREATE INDEX endpoint_account ON endpoint USING btree (account_id, id);
+CREATE INDEX endpoint_disabling_at ON endpoint_disabling USING btree (at);
 CREATE INDEX file_account ON file USING btree (account_id);
 CREATE INDEX file_expiry ON file USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 CREATE INDEX file_operation ON file USING btree (operation_id) WHERE (operation_id IS NOT NULL);
@@ -509,21 +548,26 @@ CREATE INDEX live_delivery_ready ON live_delivery USING btree (lane, receiver, r
 CREATE INDEX live_delivery_recovering ON live_delivery USING btree (account_id, lane) WHERE (trigger = 'recovery'::text);
 CREATE INDEX live_delivery_scheduled ON live_delivery USING btree (account_id, lane, seq) WHERE (phase = 'scheduled'::text);
 CREATE INDEX live_delivery_waiting ON live_delivery USING btree (origin, seq) WHERE (phase = 'ready'::text);
+CREATE INDEX live_operation_apart ON live_operation USING btree (account_id, look_at) WHERE (phase = 'apart'::text);
 CREATE INDEX live_operation_canceling ON live_operation USING btree (cancel_at) WHERE (cancel_at IS NOT NULL);
 CREATE INDEX live_operation_look ON live_operation USING btree (phase, look_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'placed'::text]));
 CREATE INDEX live_operation_placed ON live_operation USING btree (account_id) WHERE (phase = 'placed'::text);
 CREATE INDEX live_operation_ready ON live_operation USING btree (account_id, priority DESC, request_id) WHERE (phase = 'ready'::text);
 CREATE INDEX live_operation_scheduled ON live_operation USING btree (account_id, request_id) WHERE (phase = 'scheduled'::text);
 CREATE INDEX operation_account ON operation USING btree (account_id, request_id);
+CREATE INDEX operation_correlation ON operation USING btree (correlation, request_id) WHERE (correlation IS NOT NULL);
 CREATE INDEX operation_rid ON operation USING btree (rid);
+CREATE INDEX operation_end_error ON operation_end USING btree (error_code, request_id) WHERE (error_code IS NOT NULL);
 CREATE INDEX operation_end_expiry ON operation_end USING btree (COALESCE(sweep_at, expires_at)) WHERE (emptied_at IS NULL);
-CREATE INDEX operation_end_finished ON operation_end USING brin (finished_at) WITH (pages_per_range='32');
+CREATE INDEX operation_end_finished ON operation_end USING brin (finished_at, feed_id) WITH (pages_per_range='32');
+CREATE INDEX operation_end_unfinished ON operation_end USING btree (request_id) WHERE (state <> 'Finished'::text);
 CREATE INDEX origin_call_origin ON origin_call USING btree (origin);
 CREATE INDEX receiver_known ON receiver USING btree (known_at);
 CREATE INDEX recovery_account ON recovery USING btree (account_id);
 CREATE INDEX recovery_running ON recovery USING btree (created_at) WHERE (state = 'running'::text);
 CREATE INDEX signing_secret_account ON signing_secret USING btree (account_id);
 CREATE UNIQUE INDEX signing_secret_current ON signing_secret USING btree (account_id, COALESCE(endpoint_id, ''::text), kind) WHERE (expires_at IS NULL);
+CREATE INDEX stats_age ON stats USING btree (step, at);
 CREATE INDEX undelivered_lane ON undelivered USING btree (account_id, lane, seq) WHERE (state = 'Exhausted'::text);
 CREATE INDEX undelivered_operation ON undelivered USING btree (account_id, operation_id) WHERE (operation_id IS NOT NULL);
 
@@ -564,7 +608,8 @@ CREATE VIEW attempt_view AS
             a_1.response_truncated,
             a_1.resent,
             a_1.retry_after_s,
-            a_1.next_attempt_at
+            a_1.next_attempt_at,
+            a_1.feed_id
            FROM attempt a_1
           WHERE a_1.home = d.home AND a_1.delivery_seq = d.seq
         UNION ALL
@@ -585,7 +630,8 @@ CREATE VIEW attempt_view AS
             NULL::boolean,
             false,
             NULL::integer,
-            NULL::timestamp with time zone
+            NULL::timestamp with time zone,
+            NULL::bigint
            FROM live_delivery l
           WHERE l.seq = d.seq AND l.lease_token IS NOT NULL) a;
 
@@ -698,18 +744,15 @@ CREATE VIEW operation_view AS
     o.face,
     COALESCE(e.state,
         CASE
-            WHEN l.phase = 'placed'::text AND l.lease_token IS NOT NULL THEN 'Executing'::text
+            WHEN (l.phase = ANY (ARRAY['placed'::text, 'apart'::text])) AND l.lease_token IS NOT NULL THEN 'Executing'::text
             WHEN l.request_id IS NOT NULL THEN 'Waiting'::text
             ELSE NULL::text
         END) AS state,
         CASE
-            WHEN l.phase <> 'placed'::text THEN l.phase
-            WHEN l.lease_token IS NULL THEN
-            CASE
-                WHEN l.phase = 'placed'::text THEN 'dispatched'::text
-                ELSE NULL::text
-            END
-            ELSE 'running'::text
+            WHEN l.phase = ANY (ARRAY['scheduled'::text, 'ready'::text]) THEN l.phase
+            WHEN l.lease_token IS NOT NULL THEN 'running'::text
+            WHEN l.phase IS NOT NULL THEN 'dispatched'::text
+            ELSE NULL::text
         END AS phase,
     o.input,
     o.callback_url,
@@ -724,7 +767,7 @@ CREATE VIEW operation_view AS
     COALESCE(e.progress, l.progress) AS progress,
     COALESCE(e.status_text, l.status_text,
         CASE
-            WHEN l.phase = 'placed'::text AND l.lease_token IS NOT NULL THEN 'Executing...'::text
+            WHEN (l.phase = ANY (ARRAY['placed'::text, 'apart'::text])) AND l.lease_token IS NOT NULL THEN 'Executing...'::text
             ELSE 'Waiting...'::text
         END) AS status_text,
     e.result,
@@ -756,6 +799,21 @@ CREATE VIEW operation_view AS
    FROM operation o
      LEFT JOIN operation_end e ON e.request_id = o.request_id
      LEFT JOIN live_operation l ON l.request_id = o.request_id;
+
+CREATE OR REPLACE FUNCTION accept_apart(given json, keys json)
+ RETURNS TABLE(rid text, request_id bigint, created_at timestamp with time zone, due_at timestamp with time zone, phase text, epoch integer, silent_until timestamp with time zone)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  FOR rid, request_id, created_at, due_at, phase, epoch, silent_until IN SELECT * FROM accept_operations(given, keys, '{}', 0, interval '0') LOOP
+    UPDATE live_operation o SET phase = 'apart' WHERE o.request_id = accept_apart.request_id;
+    RETURN NEXT;
+  END LOOP;
+END $function$;
 
 CREATE OR REPLACE FUNCTION accept_operations(given json, keys json, accounts text[], max_dispatched integer, redispatch interval)
  RETURNS TABLE(rid text, request_id bigint, created_at timestamp with time zone, due_at timestamp with time zone, phase text, epoch integer, silent_until timestamp with time zone)
@@ -885,6 +943,58 @@ BEGIN
       DELETE FROM undelivered u WHERE u.home = operation AND u.seq = number;
     END IF;
   END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION add_up_stats(most integer, minutes_kept interval)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET work_mem TO '32MB'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  r stats_reached; given bigint; fed bigint; upto bigint; upto_feed bigint; counted integer;
+BEGIN
+  SELECT * INTO r FROM stats_reached FOR UPDATE SKIP LOCKED;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  IF r.request_id = r.next_request_id AND r.feed_id = r.next_feed_id THEN
+    SELECT last_value - (NOT is_called)::integer INTO given FROM record_id;
+    SELECT last_value - (NOT is_called)::integer INTO fed FROM feed_id;
+    IF given > r.request_id OR fed > r.feed_id THEN
+      UPDATE stats_reached SET next_request_id = greatest(given, r.request_id), next_feed_id = greatest(fed, r.feed_id), noted_at = clock_timestamp();
+    END IF;
+    RETURN false;
+  ELSIF r.noted_at > now() - interval '30 s' THEN
+    RETURN false;
+  END IF;
+  -- Numbers jump from one partition to the next, so they are counted off; those of the feed don't.
+  SELECT max(o.request_id), count(*) INTO upto, counted
+  FROM (SELECT o.request_id FROM operation o WHERE o.request_id > r.request_id AND o.request_id <= r.next_request_id ORDER BY o.request_id LIMIT most) o;
+  IF counted < most THEN
+    upto := r.next_request_id;
+  END IF;
+  upto_feed := least(r.feed_id + most, r.next_feed_id);
+  INSERT INTO stats (account_id, step, what, at, value, count)
+  SELECT n.account_id, n.step, n.what, n.at, n.value, n.count FROM (
+    SELECT a.account_id, s.step, c.what, date_bin(make_interval(secs => s.step), c.at, 'epoch') AS at, c.value, sum(c.count) AS count,
+      row_number() OVER (PARTITION BY a.account_id, s.step, c.what, date_bin(make_interval(secs => s.step), c.at, 'epoch') ORDER BY sum(c.count) DESC) AS nth
+    FROM (
+      SELECT * FROM operation_stats(NULL, r.request_id, upto, r.feed_id, upto_feed)
+      UNION ALL SELECT * FROM delivery_stats(NULL, r.feed_id, upto_feed)
+    ) c
+    CROSS JOIN (VALUES (60), (3600)) AS s (step)
+    CROSS JOIN LATERAL (VALUES (c.account_id), ('*')) AS a (account_id)
+    WHERE s.step = 3600 OR c.at > now() - minutes_kept
+    GROUP BY 1, 2, 3, 4, 5
+  ) n
+  -- Codes and origins are as many as somebody makes: the frequent ones are shown. No other kind has so many.
+  WHERE n.nth <= 250
+  ON CONFLICT (account_id, step, what, at, value) DO UPDATE SET count = stats.count + excluded.count;
+  UPDATE stats_reached SET request_id = upto, feed_id = upto_feed;
+  RETURN true;
 END $function$;
 
 CREATE OR REPLACE FUNCTION admit_callback_hosts(accounts text[], names text[], most integer)
@@ -1080,10 +1190,40 @@ BEGIN
       transitions = concat_ws(E'\n', o.transitions, transition('Executing', 'Attempt ' || o.attempt + 1 || ' of ' || o.tries))
     FROM hint h
     WHERE o.request_id = ANY (ARRAY(SELECT h.request_id FROM hint h))
-      AND o.request_id = h.request_id AND o.epoch = h.epoch AND o.phase = 'placed' AND o.lease_token IS NULL
+      AND o.request_id = h.request_id AND o.epoch = h.epoch AND o.phase IN ('placed', 'apart') AND o.lease_token IS NULL
     RETURNING o, o.request_id
   )
   SELECT r.operation, c.o, wait FROM claimed c CROSS JOIN LATERAL (SELECT r AS operation FROM operation r WHERE r.request_id = c.request_id LIMIT 1) r;
+END $function$;
+
+CREATE OR REPLACE FUNCTION deliveries_living(account text, endpoint text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  max_collected CONSTANT integer := 20000;
+  homes bigint[]; numbers bigint[];
+BEGIN
+  IF account IS NOT NULL OR endpoint IS NOT NULL THEN
+    SELECT array_agg(n.home), array_agg(n.seq) INTO homes, numbers FROM (
+      SELECT l.home, l.seq FROM live_delivery l WHERE endpoint IS NULL AND l.account_id = account AND l.phase IN ('scheduled', 'ready', 'paused')
+      UNION ALL
+      SELECT l.home, l.seq FROM live_delivery l WHERE endpoint IS NULL AND l.account_id = account AND l.phase = 'placed'
+      UNION ALL
+      SELECT l.home, l.seq FROM live_delivery l WHERE l.endpoint_id = endpoint
+      LIMIT max_collected + 1
+    ) n;
+    IF coalesce(cardinality(numbers), 0) <= max_collected THEN
+      RETURN ARRAY[format('SELECT * FROM unnest(%L::bigint[], %L::bigint[])', coalesce(homes, '{}'), coalesce(numbers, '{}'))];
+    END IF;
+  END IF;
+  RETURN ARRAY['SELECT l.home, l.seq FROM live_delivery l'];
 END $function$;
 
 CREATE OR REPLACE FUNCTION deliveries_wait()
@@ -1096,6 +1236,39 @@ CREATE OR REPLACE FUNCTION deliveries_wait()
 AS $function$
 BEGIN
   RETURN (SELECT d.seq FROM live_delivery d WHERE d.phase = 'ready' ORDER BY d.lane, d.receiver, d.run_at, d.seq LIMIT 1) IS NOT NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION delivery_stats(account text, after_feed bigint, upto_feed bigint)
+ RETURNS TABLE(account_id text, what text, at timestamp with time zone, value text, count bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_sort TO 'off'
+ SET work_mem TO '32MB'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH made AS (
+    SELECT d.account_id, date_bin('1 minute', a.started_at + coalesce(a.duration_ms, 0) * interval '1 ms', 'epoch') AS at, d.origin, a.outcome,
+      CASE WHEN a.outcome = 'failed' THEN error_class(a.outcome, a.http_status, a.error) END AS error,
+      CASE WHEN a.outcome = 'failed' AND a.next_attempt_at IS NULL THEN NOT EXISTS (
+        SELECT FROM delivery_end x WHERE x.home = a.home AND x.seq = a.delivery_seq
+          AND (x.delivered_at < a.started_at OR (x.state = 'Canceled' AND x.reason = 'acknowledged_by_poll' AND x.attempt_count = a.number))
+        UNION ALL SELECT FROM live_delivery l WHERE l.seq = a.delivery_seq AND l.delivered_at < a.started_at
+      ) END AS exhausted,
+      count(*) AS count
+    FROM attempt a
+    CROSS JOIN LATERAL (SELECT d.account_id, d.origin FROM delivery d WHERE d.home = a.home AND d.seq = a.delivery_seq LIMIT 1) d
+    WHERE a.feed_id > after_feed AND a.feed_id <= upto_feed AND (account IS NULL OR d.account_id = account)
+    GROUP BY 1, 2, 3, 4, 5, 6
+  )
+  SELECT m.account_id, w.what, m.at, w.value, sum(m.count)::bigint FROM made m
+  CROSS JOIN LATERAL (VALUES (CASE m.outcome WHEN 'delivered' THEN 'delivered' WHEN 'failed' THEN 'failed_attempts' END, ''),
+    (CASE WHEN m.exhausted THEN 'exhausted' END, ''), ('origin', m.origin), ('error', m.error)) AS w (what, value)
+  WHERE w.what IS NOT NULL AND w.value IS NOT NULL GROUP BY 1, 2, 3, 4;
 END $function$;
 
 CREATE OR REPLACE FUNCTION dispatch_deliveries(most integer, redispatch interval, in_flight integer, doubtful_in_flight integer, start bigint)
@@ -1192,6 +1365,42 @@ BEGIN
   UPDATE file f SET expires_at = now() WHERE f.operation_id = ANY (ids) AND f.expires_at IS NULL;
 END $function$;
 
+CREATE OR REPLACE FUNCTION error_class(outcome text, http_status integer, error text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+  SELECT CASE
+    WHEN outcome = 'delivered' THEN NULL
+    WHEN http_status IS NOT NULL THEN 'http_' || http_status / 100 || 'xx'
+    WHEN split_part(error, ':', 1) IN ('blocked_destination', 'connect_refused', 'connect_timeout', 'connection_reset', 'dns_error', 'dns_timeout',
+      'proxy_error', 'request_timeout', 'response_invalid', 'response_timeout', 'tls_error') THEN split_part(error, ':', 1)
+    ELSE 'unknown' END
+$function$;
+
+CREATE OR REPLACE FUNCTION find_apart(most integer)
+ RETURNS TABLE(request_id bigint, epoch integer)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  silent bigint[];
+BEGIN
+  silent := ARRAY(SELECT o.request_id FROM live_operation o
+    WHERE o.phase = 'apart' AND o.look_at <= now() AND o.lease_token IS NOT NULL AND o.due_at <= now() AND o.attempt < o.tries
+    ORDER BY o.request_id FOR UPDATE SKIP LOCKED);
+  IF silent <> '{}' THEN
+    UPDATE live_operation o SET look_at = now(), due_at = now(), lease_token = NULL, status_text = NULL,
+      transitions = concat_ws(E'\n', o.transitions, transition('Waiting', 'The worker went silent; waiting for another'))
+    WHERE o.request_id = ANY (silent);
+  END IF;
+  RETURN QUERY SELECT o.request_id, o.epoch FROM live_operation o
+  WHERE o.phase = 'apart' AND o.look_at <= now() AND o.lease_token IS NULL ORDER BY o.request_id LIMIT most;
+END $function$;
+
 CREATE OR REPLACE FUNCTION find_delivery(account text, delivery text)
  RETURNS SETOF delivery_view
  LANGUAGE plpgsql
@@ -1205,7 +1414,7 @@ DECLARE
 BEGIN
   -- By this index alone: without statistics, that of the account looks as good.
   SELECT d.home, d.seq INTO found_home, found_seq FROM delivery d WHERE d.id = find_delivery.delivery;
-  RETURN QUERY SELECT v.* FROM delivery_view v WHERE v.home = found_home AND v.seq = found_seq AND v.account_id = account;
+  RETURN QUERY SELECT v.* FROM delivery_view v WHERE v.home = found_home AND v.seq = found_seq AND (account IS NULL OR v.account_id = account);
 END $function$;
 
 CREATE OR REPLACE FUNCTION find_operation(rid text, number bigint, account text, spoken text)
@@ -1401,6 +1610,41 @@ BEGIN
   WHERE d.seq = ANY (ARRAY(SELECT g.seq FROM given g)) AND d.seq = g.seq AND d.lease_token = g.token;
 END $function$;
 
+CREATE OR REPLACE FUNCTION halve_numbers(moment timestamp with time zone, deliveries boolean, OUT before bigint, OUT after bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  beyond bigint; middle bigint; number bigint; made_at timestamptz;
+BEGIN
+  IF deliveries THEN
+    before := (SELECT d.seq FROM delivery d ORDER BY d.seq LIMIT 1) - 1;
+    beyond := (SELECT d.seq FROM delivery d ORDER BY d.seq DESC LIMIT 1) + 1;
+  ELSE
+    before := (SELECT o.request_id FROM operation o ORDER BY o.request_id LIMIT 1) - 1;
+    beyond := (SELECT o.request_id FROM operation o ORDER BY o.request_id DESC LIMIT 1) + 1;
+  END IF;
+  WHILE before + 1 < beyond LOOP
+    middle := before + (beyond - before) / 2;
+    IF deliveries THEN
+      SELECT d.seq, d.created_at INTO number, made_at FROM delivery d WHERE d.seq >= middle ORDER BY d.seq LIMIT 1;
+    ELSE
+      SELECT o.request_id, o.created_at INTO number, made_at FROM operation o WHERE o.request_id >= middle ORDER BY o.request_id LIMIT 1;
+    END IF;
+    IF made_at < moment THEN
+      before := number;
+    ELSE
+      beyond := middle; after := number;
+    END IF;
+  END LOOP;
+END $function$;
+
 CREATE OR REPLACE FUNCTION has_live_rows(first bigint, beyond bigint)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -1409,29 +1653,6 @@ AS $function$
 BEGIN
   RETURN EXISTS (SELECT FROM live_operation o WHERE o.request_id >= first AND o.request_id < beyond)
     OR EXISTS (SELECT FROM live_delivery d WHERE d.home >= first AND d.home < beyond);
-END $function$;
-
-CREATE OR REPLACE FUNCTION judge_endpoints(made made_attempt[])
- RETURNS void
- LANGUAGE plpgsql
-AS $function$
-BEGIN
-  UPDATE endpoint e SET failing_since = CASE WHEN n.succeeded THEN NULL ELSE now() END
-  FROM (
-    SELECT m.endpoint_id, bool_or(m.outcome = 'delivered') AS succeeded FROM unnest(made) m
-    WHERE m.endpoint_id IS NOT NULL AND m.counts AND m.outcome <> 'unknown' GROUP BY m.endpoint_id
-  ) n
-  WHERE e.id = ANY (ARRAY(SELECT m.endpoint_id FROM unnest(made) m)) AND e.id = n.endpoint_id AND (e.failing_since IS NOT NULL) = n.succeeded;
-END $function$;
-
-CREATE OR REPLACE FUNCTION keep_files(endings json, ids bigint[])
- RETURNS void
- LANGUAGE plpgsql
-AS $function$
-BEGIN
-  UPDATE file f SET expires_at = e.expires_at
-  FROM json_to_recordset(endings) AS e (request_id bigint, expires_at timestamptz)
-  WHERE f.operation_id = ANY (ids) AND f.operation_id = e.request_id AND f.phase = 'stored';
 END $function$;
 
 CREATE OR REPLACE FUNCTION lanes_with_room(begun text, reached text, wrapped boolean, asked integer, in_flight integer, closed boolean, start bigint)
@@ -1464,36 +1685,6 @@ BEGIN
     SELECT a.seq, a.payer, a.doubt, a.mine, a.everyone, in_flight
     FROM (SELECT WHERE j.several AND j.fit <= 0) many CROSS JOIN LATERAL ready_at(j.lane, 1, in_flight, start, j.proven, closed, NULL) a
   ) h LIMIT asked;
-END $function$;
-
-CREATE OR REPLACE FUNCTION learn_of_receivers(made made_attempt[], rest interval)
- RETURNS void
- LANGUAGE plpgsql
-AS $function$
-BEGIN
-  WITH proven AS (
-    INSERT INTO origin (name, proven_at, receiver)
-    SELECT n.origin, now(), CASE WHEN count(*) = 1 THEN min(n.receiver) ELSE '' END
-    FROM (SELECT DISTINCT m.origin, m.lane || ' ' || m.receiver AS receiver FROM unnest(made) m WHERE m.outcome = 'delivered') n
-    LEFT JOIN LATERAL (SELECT k.proven_at, k.receiver FROM origin k WHERE k.name = n.origin LIMIT 1) k ON true
-    WHERE k.proven_at IS NULL OR k.receiver IS NULL OR k.receiver NOT IN ('', n.receiver)
-    GROUP BY n.origin ORDER BY n.origin
-    ON CONFLICT (name) DO UPDATE SET proven_at = coalesce(origin.proven_at, now()),
-      receiver = CASE coalesce(origin.receiver, excluded.receiver) WHEN excluded.receiver THEN excluded.receiver ELSE '' END
-  ), rested AS (
-    UPDATE origin k SET rests_until = now() + rest * random()
-    FROM (SELECT m.origin FROM unnest(made) m GROUP BY m.origin HAVING bool_or(m.silent) AND NOT bool_or(m.outcome = 'delivered')) n
-    WHERE k.name = ANY (ARRAY(SELECT m.origin FROM unnest(made) m WHERE m.silent)) AND k.name = n.origin AND k.proven_at IS NULL
-  )
-  -- Only where it turns. One that takes connections and never answers would fill its origin up to the cap: it has to answer anew.
-  INSERT INTO receiver (lane, receiver, answers, rests_until)
-  SELECT m.lane, m.receiver, bool_or(m.answered), CASE WHEN bool_or(m.answered) THEN '-infinity' ELSE now() + rest * random() END
-  FROM unnest(made) m
-  LEFT JOIN LATERAL (SELECT k.answers FROM receiver k WHERE k.lane = m.lane AND k.receiver = m.receiver LIMIT 1) k ON true
-  GROUP BY m.lane, m.receiver, k.answers
-  HAVING CASE WHEN bool_or(m.answered) THEN k.answers IS NOT TRUE ELSE bool_or(m.silent) END
-  ORDER BY m.lane, m.receiver
-  ON CONFLICT (lane, receiver) DO UPDATE SET answers = excluded.answers, known_at = now(), rests_until = excluded.rests_until;
 END $function$;
 
 CREATE OR REPLACE FUNCTION limits_of_lane(named text, in_flight integer, closed boolean)
@@ -1656,14 +1847,30 @@ BEGIN
   SELECT o.request_id FROM operation o WHERE o.account_id = account ORDER BY o.account_id DESC, o.request_id DESC OFFSET skipped LIMIT most;
 END $function$;
 
-CREATE OR REPLACE FUNCTION note_done(endings json, ids bigint[])
- RETURNS void
+CREATE OR REPLACE FUNCTION note_disabling()
+ RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-  INSERT INTO history_entry (operation_id, kind, text)
-  SELECT e.request_id, 'log', 'done' FROM json_to_recordset(endings) AS e (request_id bigint, face text)
-  WHERE e.face = 'bgrs' AND e.request_id = ANY (ids);
+  INSERT INTO endpoint_disabling (account_id, endpoint_id, url, reason, at) VALUES (NEW.account_id, NEW.id, NEW.url, NEW.disabled_reason, NEW.disabled_at);
+  RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION numbers_around(moment timestamp with time zone, deliveries boolean, OUT below bigint, OUT above bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  slack CONSTANT interval := '1 minute';
+BEGIN
+  below := (SELECT n.before FROM halve_numbers(moment - slack, deliveries) n);
+  above := (SELECT n.after FROM halve_numbers(moment + slack, deliveries) n);
 END $function$;
 
 CREATE OR REPLACE FUNCTION open_lanes(most integer, in_flight integer, doubtful_in_flight integer, start bigint, OUT lanes open_lane[], OUT places integer, OUT doubtful_left integer)
@@ -1693,6 +1900,100 @@ BEGIN
   END LOOP;
 END $function$;
 
+CREATE OR REPLACE FUNCTION operation_stats(account text, after bigint, upto bigint, after_feed bigint, upto_feed bigint)
+ RETURNS TABLE(account_id text, what text, at timestamp with time zone, value text, count bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_sort TO 'off'
+ SET work_mem TO '32MB'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH asked AS (
+    SELECT o.account_id, date_bin('1 minute', o.created_at, 'epoch') AS at, o.type, count(*) AS count FROM operation o
+    WHERE o.request_id > after AND o.request_id <= upto AND (account IS NULL OR o.account_id = account) GROUP BY 1, 2, 3
+  ), ended AS (
+    -- Canceled ones ran as long as their callers let them, which says nothing of how fast work is done.
+    SELECT o.account_id, date_bin('1 minute', e.finished_at, 'epoch') AS at, lower(e.state) AS state,
+      CASE WHEN e.state = 'Failed' THEN coalesce(e.error_code, '') END AS error_code,
+      CASE WHEN e.state <> 'Canceled' THEN round(5 * ln(greatest(1, 1000 * extract(epoch FROM e.finished_at - greatest(o.created_at, o.run_at))::float8)) / ln(2::float8))::text END AS duration,
+      count(*) AS count
+    FROM operation_end e
+    CROSS JOIN LATERAL (SELECT o.account_id, o.created_at, o.run_at FROM operation o WHERE o.request_id = e.request_id LIMIT 1) o
+    WHERE e.feed_id > after_feed AND e.feed_id <= upto_feed AND (account IS NULL OR o.account_id = account)
+    GROUP BY 1, 2, 3, 4, 5
+  )
+  SELECT a.account_id, w.what, a.at, w.value, sum(a.count)::bigint FROM asked a
+  CROSS JOIN LATERAL (VALUES ('accepted', ''), ('type', a.type)) AS w (what, value) GROUP BY 1, 2, 3, 4
+  UNION ALL
+  SELECT e.account_id, w.what, e.at, w.value, sum(e.count)::bigint FROM ended e
+  CROSS JOIN LATERAL (VALUES (e.state, ''), ('error_code', e.error_code), ('duration', e.duration)) AS w (what, value)
+  WHERE w.value IS NOT NULL GROUP BY 1, 2, 3, 4;
+END $function$;
+
+CREATE OR REPLACE FUNCTION operations_living(account text, waiting boolean, executing boolean)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  max_collected CONSTANT integer := 20000;
+  found bigint[];
+BEGIN
+  IF account IS NOT NULL THEN
+    found := ARRAY(SELECT n.request_id FROM (
+      SELECT l.request_id FROM live_operation l WHERE l.phase = 'placed' AND l.account_id = account
+      UNION ALL
+      SELECT l.request_id FROM live_operation l WHERE l.phase = 'apart' AND l.account_id = account
+      UNION ALL
+      SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'ready' AND l.account_id = account
+      UNION ALL
+      SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'scheduled' AND l.account_id = account
+    ) n LIMIT max_collected + 1);
+  ELSIF NOT waiting THEN
+    found := ARRAY(SELECT n.request_id FROM (
+      SELECT l.request_id FROM live_operation l WHERE l.phase = 'placed'
+      UNION ALL
+      SELECT l.request_id FROM live_operation l WHERE l.phase = 'apart'
+    ) n LIMIT max_collected + 1);
+  END IF;
+  RETURN ARRAY[CASE WHEN cardinality(found) <= max_collected THEN format('SELECT unnest(%L::bigint[])', found)
+    ELSE 'SELECT l.request_id FROM live_operation l' END];
+END $function$;
+
+CREATE OR REPLACE FUNCTION operations_owing(account text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  max_collected CONSTANT integer := 20000;
+  found bigint[];
+BEGIN
+  IF account IS NOT NULL THEN
+    -- In the order of an index but for those in flight, of which an installation has few.
+    RETURN ARRAY[
+      format('SELECT d.operation_id FROM live_delivery d WHERE d.account_id = %L AND d.phase IN (''scheduled'', ''ready'', ''paused'')', account),
+      format('SELECT d.operation_id FROM live_delivery d WHERE d.account_id = %L AND d.phase = ''placed''', account)];
+  END IF;
+  found := ARRAY(SELECT d.home FROM live_delivery d ORDER BY d.seq LIMIT max_collected + 1);
+  RETURN CASE WHEN cardinality(found) <= max_collected THEN ARRAY[format('SELECT unnest(%L::bigint[])', found)] END;
+END $function$;
+
 CREATE OR REPLACE FUNCTION operations_wait()
  RETURNS boolean
  LANGUAGE plpgsql
@@ -1705,55 +2006,64 @@ BEGIN
   RETURN (SELECT o.request_id FROM live_operation o WHERE o.phase = 'ready' ORDER BY o.account_id, o.priority DESC, o.request_id LIMIT 1) IS NOT NULL;
 END $function$;
 
-CREATE OR REPLACE FUNCTION page_of_deliveries(account text, after bigint, most integer, of_state text, of_endpoint text, of_operation bigint, since timestamp with time zone, until timestamp with time zone)
- RETURNS TABLE(home bigint, seq bigint)
+CREATE OR REPLACE FUNCTION page_of_deliveries(wanted json, reached bigint, most integer, newest_first boolean)
+ RETURNS TABLE(homes bigint[], numbers bigint[], next bigint)
  LANGUAGE plpgsql
  STABLE
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
- SET enable_sort TO 'off'
  SET jit TO 'off'
- SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
-#variable_conflict use_column
+DECLARE
+  w record; low bigint; high bigint; direction text := CASE WHEN newest_first THEN 'DESC' ELSE 'ASC' END; wanted_states text[];
+  fits text[] := '{}'; few text[] := '{}'; sources text[] := '{}'; known text; source text; along text;
 BEGIN
-  IF of_operation IS NOT NULL THEN
-    RETURN QUERY
-    WITH own AS MATERIALIZED (SELECT d.* FROM delivery d WHERE d.home = of_operation AND d.operation_id = of_operation)
-    SELECT d.home, d.seq FROM own d
-    WHERE d.account_id = account AND d.seq > after
-      AND (of_endpoint IS NULL OR d.endpoint_id = of_endpoint) AND (since IS NULL OR d.created_at >= since) AND (until IS NULL OR d.created_at < until)
-      AND (of_state IS NULL OR of_state = coalesce((SELECT x.state FROM delivery_end x WHERE x.home = d.home AND x.seq = d.seq LIMIT 1), 'Pending'))
-    ORDER BY d.seq LIMIT most;
-  ELSIF of_state = 'Pending' THEN
-    RETURN QUERY
-    -- Without `after`, which would make the primary key look good: that has all accounts' in one order.
-    WITH live AS MATERIALIZED (
-      SELECT l.home, l.seq FROM live_delivery l WHERE of_endpoint IS NULL AND l.account_id = account AND l.phase IN ('scheduled', 'ready', 'paused')
-      UNION ALL
-      SELECT l.home, l.seq FROM live_delivery l WHERE of_endpoint IS NULL AND l.account_id = account AND l.phase = 'placed'
-      UNION ALL
-      SELECT l.home, l.seq FROM live_delivery l WHERE l.endpoint_id = of_endpoint AND l.account_id = account
-    )
-    SELECT l.home, l.seq FROM (SELECT * FROM live l WHERE l.seq > after ORDER BY l.seq OFFSET 0) l
-    CROSS JOIN LATERAL (SELECT d.created_at FROM delivery d WHERE d.home = l.home AND d.seq = l.seq LIMIT 1) d
-    WHERE (since IS NULL OR d.created_at >= since) AND (until IS NULL OR d.created_at < until)
-    ORDER BY l.seq LIMIT most;
-  ELSIF of_endpoint IS NOT NULL THEN
-    RETURN QUERY
-    SELECT d.home, d.seq FROM delivery d
-    WHERE d.endpoint_id = of_endpoint AND d.account_id = account AND d.seq > after
-      AND (since IS NULL OR d.created_at >= since) AND (until IS NULL OR d.created_at < until)
-      AND (of_state IS NULL OR of_state = (SELECT x.state FROM delivery_end x WHERE x.home = d.home AND x.seq = d.seq LIMIT 1))
-    ORDER BY d.endpoint_id, d.seq LIMIT most;
-  ELSE
-    RETURN QUERY
-    SELECT d.home, d.seq FROM delivery d
-    WHERE d.account_id = account AND d.seq > after
-      AND (since IS NULL OR d.created_at >= since) AND (until IS NULL OR d.created_at < until)
-      AND (of_state IS NULL OR of_state = (SELECT x.state FROM delivery_end x WHERE x.home = d.home AND x.seq = d.seq LIMIT 1))
-    ORDER BY d.account_id, d.seq LIMIT most;
+  SELECT * INTO w FROM json_to_record(wanted) AS j (account text, states text[], endpoint text, operation bigint, origin text, event text,
+    error text, since timestamptz, until timestamptz, below bigint);
+  low := greatest(CASE WHEN NOT newest_first THEN reached END, (SELECT n.below FROM numbers_around(w.since, true) n WHERE w.since IS NOT NULL), 0);
+  high := least(CASE WHEN newest_first THEN reached END, (SELECT n.above FROM numbers_around(w.until, true) n WHERE w.until IS NOT NULL), w.below, 9223372036854775807);
+  wanted_states := coalesce(w.states, '{Pending,Delivered,Exhausted,Canceled}');
+  IF w.error IS NOT NULL THEN wanted_states := array_remove(wanted_states, 'Delivered'); END IF;
+
+  IF w.account IS NOT NULL THEN fits := fits || format('d.account_id = %L', w.account); END IF;
+  IF w.endpoint IS NOT NULL THEN fits := fits || format('d.endpoint_id = %L', w.endpoint); END IF;
+  IF w.operation IS NOT NULL THEN fits := fits || format('d.operation_id = %L::bigint', w.operation); END IF;
+  IF w.event IS NOT NULL THEN fits := fits || format('d.event_type = %L', w.event); END IF;
+  IF w.since IS NOT NULL THEN fits := fits || format('d.created_at >= %L', w.since); END IF;
+  IF w.until IS NOT NULL THEN fits := fits || format('d.created_at < %L', w.until); END IF;
+  IF w.origin IS NOT NULL THEN
+    -- An endpoint may have moved since.
+    fits := fits || format($sql$CASE WHEN d.endpoint_id IS NULL THEN d.origin = %L ELSE starts_with(coalesce(
+      (SELECT x.url FROM delivery_end x WHERE x.home = d.home AND x.seq = d.seq), (SELECT l.url FROM live_delivery l WHERE l.seq = d.seq), d.url), %L) END$sql$,
+      w.origin, w.origin || '/');
   END IF;
+  IF w.states IS NOT NULL OR w.error IS NOT NULL THEN
+    fits := fits || format($sql$coalesce((SELECT x.state FROM delivery_end x WHERE x.home = d.home AND x.seq = d.seq), 'Pending') = ANY (%L::text[])$sql$, wanted_states);
+  END IF;
+  IF w.error IS NOT NULL THEN
+    fits := fits || format($sql$(SELECT error_class(a.outcome, a.http_status, a.error) FROM attempt a
+      WHERE a.home = d.home AND a.delivery_seq = d.seq ORDER BY a.number DESC LIMIT 1) = %L$sql$, w.error);
+  END IF;
+  known := CASE WHEN fits = '{}' THEN 'true' ELSE array_to_string(fits, ' AND ') END;
+
+  IF w.operation IS NOT NULL THEN
+    few := ARRAY[format('SELECT d.home, d.seq FROM delivery d WHERE d.home = %L::bigint', w.operation)];
+  ELSIF NOT 'Delivered' = ANY (wanted_states) THEN
+    few := CASE WHEN 'Pending' = ANY (wanted_states) THEN deliveries_living(w.account, w.endpoint) ELSE '{}' END || ARRAY(
+      SELECT format('SELECT x.home, x.seq FROM delivery_end x WHERE x.state = %L AND x.state <> ''Delivered''', s) FROM unnest(wanted_states) s WHERE s <> 'Pending');
+  ELSIF w.event <> 'operation.finished' THEN
+    few := ARRAY[format('SELECT d.home, d.seq FROM delivery d WHERE d.event_type = %L AND d.event_type <> ''operation.finished''', w.event)];
+  END IF;
+  IF few <> '{}' THEN
+    source := (SELECT string_agg(format('(SELECT * FROM (%s) f (home, n) WHERE f.n > %s AND f.n < %s ORDER BY f.n %s)', f, low, high, direction), ' UNION ALL ') FROM unnest(few) f);
+    source := format('(SELECT f.home, f.n FROM (%s) f ORDER BY f.n %s) f CROSS JOIN LATERAL (SELECT * FROM delivery r WHERE r.home = f.home AND r.seq = f.n OFFSET 0) d', source, direction);
+    sources := sources || format('SELECT f.home, f.n AS number, %s AS fits FROM %s ORDER BY f.n %s', known, source, direction);
+  END IF;
+  along := CASE WHEN w.endpoint IS NOT NULL THEN format(' AND d.endpoint_id = %L', w.endpoint)
+    WHEN w.account IS NOT NULL THEN format(' AND d.account_id = %L', w.account) ELSE '' END;
+  RETURN QUERY SELECT * FROM walk_page(
+    sources || format('SELECT d.home, d.seq AS number, %s AS fits FROM delivery d WHERE d.seq > %s AND d.seq < %s%s ORDER BY d.seq %s', known, low, high, along, direction),
+    most, newest_first);
 END $function$;
 
 CREATE OR REPLACE FUNCTION page_of_live(account text, after bigint, most integer, of_state text, of_type text, created_after timestamp with time zone)
@@ -1795,34 +2105,89 @@ BEGIN
   ) ORDER BY request_id LIMIT most;
 END $function$;
 
-CREATE OR REPLACE FUNCTION page_of_operations(account text, after bigint, most integer, of_state text, of_type text, created_after timestamp with time zone, finished_after timestamp with time zone)
- RETURNS SETOF bigint
+CREATE OR REPLACE FUNCTION page_of_operations(wanted json, reached bigint, most integer, newest_first boolean)
+ RETURNS TABLE(numbers bigint[], next bigint)
  LANGUAGE plpgsql
  STABLE
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
- SET enable_sort TO 'off'
  SET jit TO 'off'
- SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
+DECLARE
+  w record; low bigint; high bigint; direction text := CASE WHEN newest_first THEN 'DESC' ELSE 'ASC' END;
+  fits text[] := '{}'; ended text[] := '{}'; few text[] := '{}'; sources text[] := '{}'; owing text[]; known text; source text;
 BEGIN
-  IF of_state IN ('Waiting', 'Executing') THEN
-    RETURN QUERY SELECT l.request_id FROM page_of_live(account, after, most, of_state, of_type, created_after) l
-    WHERE finished_after IS NULL;
-  ELSIF of_state IS NULL AND finished_after IS NULL THEN
-    RETURN QUERY
-    SELECT o.request_id FROM operation o
-    WHERE o.account_id = account AND o.request_id > after AND (of_type IS NULL OR o.type = of_type) AND (created_after IS NULL OR o.created_at > created_after)
-    ORDER BY o.account_id, o.request_id LIMIT most;
-  ELSE
-    RETURN QUERY
-    SELECT o.request_id FROM operation o CROSS JOIN LATERAL (
-      SELECT FROM operation_end e WHERE e.request_id = o.request_id
-        AND (of_state IS NULL OR e.state = of_state) AND (finished_after IS NULL OR e.finished_at > finished_after) LIMIT 1
-    ) e
-    WHERE o.account_id = account AND o.request_id > after AND (of_type IS NULL OR o.type = of_type) AND (created_after IS NULL OR o.created_at > created_after)
-    ORDER BY o.account_id, o.request_id LIMIT most;
+  SELECT * INTO w FROM json_to_record(wanted) AS j (account text, states text[], types text[], correlation text, request_id bigint,
+    error_code text, callback_states text[], origin text, created_after timestamptz, created_before timestamptz,
+    finished_after timestamptz, finished_before timestamptz, undelivered boolean, below bigint, except_type text);
+  -- Between which numbers: what has finished before a time was made before it.
+  low := greatest(CASE WHEN NOT newest_first THEN reached END, (SELECT n.below FROM numbers_around(w.created_after, false) n WHERE w.created_after IS NOT NULL), 0);
+  high := least(CASE WHEN newest_first THEN reached END, (SELECT n.above FROM numbers_around(least(w.created_before, w.finished_before), false) n
+    WHERE least(w.created_before, w.finished_before) IS NOT NULL), w.below, 9223372036854775807);
+
+  IF w.account IS NOT NULL THEN fits := fits || format('o.account_id = %L', w.account); END IF;
+  IF w.types IS NOT NULL THEN fits := fits || format('o.type = ANY (%L::text[])', w.types); END IF;
+  IF w.except_type IS NOT NULL THEN fits := fits || format('o.type <> %L', w.except_type); END IF;
+  IF w.correlation IS NOT NULL THEN fits := fits || format('o.correlation = %L', w.correlation); END IF;
+  IF w.request_id IS NOT NULL THEN fits := fits || format('o.request_id = %L::bigint', w.request_id); END IF;
+  IF w.origin IS NOT NULL THEN fits := fits || format('starts_with(o.callback_url, %L)', w.origin || '/'); END IF;
+  IF w.created_after IS NOT NULL THEN fits := fits || format('o.created_at > %L', w.created_after); END IF;
+  IF w.created_before IS NOT NULL THEN fits := fits || format('o.created_at < %L', w.created_before); END IF;
+  IF w.error_code IS NOT NULL THEN ended := ended || format('e.error_code = %L', w.error_code); END IF;
+  IF w.finished_after IS NOT NULL THEN ended := ended || format('e.finished_at > %L', w.finished_after); END IF;
+  IF w.finished_before IS NOT NULL THEN ended := ended || format('e.finished_at < %L', w.finished_before); END IF;
+  IF w.states <@ '{Finished,Failed,Canceled}' THEN
+    ended := ended || format('e.state = ANY (%L::text[])', w.states);
+  ELSIF w.states IS NOT NULL THEN
+    fits := fits || format($sql$coalesce((SELECT e.state FROM operation_end e WHERE e.request_id = o.request_id),
+      (SELECT CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL THEN 'Executing' ELSE 'Waiting' END
+       FROM live_operation l WHERE l.request_id = o.request_id)) = ANY (%L::text[])$sql$, w.states);
   END IF;
+  IF ended <> '{}' THEN
+    fits := fits || format('(SELECT %s FROM operation_end e WHERE e.request_id = o.request_id)', array_to_string(ended, ' AND '));
+  END IF;
+  IF w.callback_states IS NOT NULL THEN
+    fits := fits || format($sql$o.callback_url IS NOT NULL AND coalesce(
+      (SELECT coalesce((SELECT x.state FROM delivery_end x WHERE x.home = d.home AND x.seq = d.seq), 'Pending')
+       FROM delivery d WHERE d.home = o.request_id AND d.destination = 'callback' LIMIT 1),
+      (SELECT 'Canceled' FROM operation_end e WHERE e.request_id = o.request_id AND e.silent), 'Pending') = ANY (%L::text[])$sql$, w.callback_states);
+  END IF;
+  IF w.undelivered THEN
+    fits := fits || $sql$(SELECT true FROM delivery d WHERE d.home = o.request_id AND d.operation_id = o.request_id AND coalesce(
+      (SELECT l.reason IS DISTINCT FROM 'acknowledged_by_poll' FROM live_delivery l WHERE l.seq = d.seq),
+      (SELECT true FROM undelivered u WHERE u.home = d.home AND u.seq = d.seq)) LIMIT 1)$sql$::text;
+  END IF;
+  known := CASE WHEN fits = '{}' THEN 'true' ELSE array_to_string(fits, ' AND ') END;
+
+  IF w.request_id IS NOT NULL THEN
+    few := ARRAY[format('SELECT %L::bigint AS request_id', w.request_id)];
+  ELSIF w.correlation IS NOT NULL THEN
+    few := ARRAY[format('SELECT o.request_id FROM operation o WHERE o.correlation = %L', w.correlation)];
+  ELSIF w.error_code IS NOT NULL THEN
+    few := ARRAY[format('SELECT e.request_id FROM operation_end e WHERE e.error_code = %L', w.error_code)];
+  ELSIF w.undelivered OR w.callback_states <@ '{Pending,Exhausted}' THEN
+    -- Null where too many owe something: then they are most of what is there.
+    owing := operations_owing(w.account);
+    IF w.undelivered AND owing IS NOT NULL THEN
+      few := owing || CASE WHEN w.account IS NULL THEN 'SELECT u.home FROM undelivered u WHERE u.operation_id IS NOT NULL'
+        ELSE format('SELECT u.operation_id FROM undelivered u WHERE u.account_id = %L AND u.operation_id IS NOT NULL', w.account) END;
+    ELSIF w.callback_states = '{Exhausted}' OR owing IS NOT NULL THEN
+      few := CASE WHEN 'Pending' = ANY (w.callback_states) THEN owing || operations_living(w.account, true, true) ELSE '{}' END
+        || CASE WHEN 'Exhausted' = ANY (w.callback_states) THEN ARRAY['SELECT x.home FROM delivery_end x WHERE x.state = ''Exhausted'''] ELSE '{}' END;
+    END IF;
+  ELSIF NOT 'Finished' = ANY (w.states) THEN
+    few := CASE WHEN w.states && '{Waiting,Executing}' THEN operations_living(w.account, 'Waiting' = ANY (w.states), 'Executing' = ANY (w.states)) ELSE '{}' END
+      || CASE WHEN w.states && '{Failed,Canceled}' THEN ARRAY['SELECT e.request_id FROM operation_end e WHERE e.state <> ''Finished'''] ELSE '{}' END;
+  END IF;
+  IF few <> '{}' THEN
+    source := (SELECT string_agg(format('(SELECT * FROM (%s) f (n) WHERE f.n > %s AND f.n < %s ORDER BY f.n %s)', f, low, high, direction), ' UNION ALL ') FROM unnest(few) f);
+    source := format('(SELECT DISTINCT f.n FROM (%s) f ORDER BY f.n %s) f CROSS JOIN LATERAL (SELECT * FROM operation r WHERE r.request_id = f.n OFFSET 0) o', source, direction);
+    sources := sources || format('SELECT f.n AS home, f.n AS number, %s AS fits FROM %s ORDER BY f.n %s', known, source, direction);
+  END IF;
+  source := format('o.request_id > %s AND o.request_id < %s', low, high) || CASE WHEN w.account IS NULL THEN '' ELSE format(' AND o.account_id = %L', w.account) END;
+  RETURN QUERY SELECT p.numbers, p.next FROM walk_page(
+    sources || format('SELECT o.request_id AS home, o.request_id AS number, %s AS fits FROM operation o WHERE %s ORDER BY o.request_id %s', known, source, direction),
+    most, newest_first) p;
 END $function$;
 
 CREATE OR REPLACE FUNCTION page_of_undelivered(account text, after bigint, most integer, of_state text, of_type text, created_after timestamp with time zone, finished_after timestamp with time zone)
@@ -1906,6 +2271,37 @@ BEGIN
   END IF;
 END $function$;
 
+CREATE OR REPLACE FUNCTION read_feed(account text, after bigint, upto bigint)
+ RETURNS TABLE(feed_id bigint, account_id text, kind text, at timestamp with time zone, subject json)
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  SELECT f.* FROM (
+    SELECT e.feed_id, o.account_id, 'operation.ended' AS kind, e.finished_at AS at, json_build_object('id', o.rid, 'request_id', o.request_id,
+      'type', o.type, 'status', e.state, 'correlation', o.correlation, 'error_code', e.error_code, 'created_at', o.created_at, 'finished_at', e.finished_at) AS subject
+    FROM operation_end e CROSS JOIN LATERAL (SELECT o.* FROM operation o WHERE o.request_id = e.request_id LIMIT 1) o
+    WHERE e.feed_id > after AND e.feed_id <= upto
+    UNION ALL
+    SELECT a.feed_id, d.account_id, 'attempt.made', a.started_at + coalesce(a.duration_ms, 0) * interval '1 ms', json_build_object('delivery_id', d.id,
+      'operation_id', d.operation_rid, 'endpoint_id', d.endpoint_id, 'url', d.url, 'event', d.event_type, 'number', a.number, 'trigger', a.trigger,
+      'outcome', a.outcome, 'http_status', a.http_status, 'error', a.error, 'duration_ms', a.duration_ms, 'next_attempt_at', a.next_attempt_at)
+    FROM attempt a CROSS JOIN LATERAL (
+      SELECT d.id, d.account_id, d.operation_rid, d.endpoint_id, d.url, d.event_type FROM delivery d WHERE d.home = a.home AND d.seq = a.delivery_seq LIMIT 1
+    ) d
+    WHERE a.feed_id > after AND a.feed_id <= upto
+    UNION ALL
+    SELECT n.feed_id, n.account_id, 'endpoint.disabled', n.at, json_build_object('id', n.endpoint_id, 'url', n.url, 'reason', n.reason)
+    FROM endpoint_disabling n WHERE n.feed_id > after AND n.feed_id <= upto
+  ) f WHERE account IS NULL OR f.account_id = account
+  ORDER BY f.feed_id;
+END $function$;
+
 CREATE OR REPLACE FUNCTION read_history(operations bigint[], afters bigint[], mosts integer[], told boolean[])
  RETURNS TABLE(reader bigint, operation_id bigint, id bigint, kind text, state text, progress real, text text, created_at timestamp with time zone, stack text)
  LANGUAGE plpgsql
@@ -1938,6 +2334,50 @@ BEGIN
     ORDER BY id LIMIT r.most
   ) h
   ORDER BY r.place, h.id;
+END $function$;
+
+CREATE OR REPLACE FUNCTION read_stats(account text, kinds text[], tops text[], since timestamp with time zone, until timestamp with time zone, seconds integer, most integer)
+ RETURNS TABLE(what text, at timestamp with time zone, value text, count bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET work_mem TO '32MB'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  r stats_reached; upto bigint; only_of text := nullif(account, '*');
+BEGIN
+  SELECT * INTO r FROM stats_reached;
+  -- Numbers jump from one partition to the next, and deliveries have some of them.
+  SELECT max(o.request_id) INTO upto FROM (SELECT o.request_id FROM operation o WHERE o.request_id > r.request_id ORDER BY o.request_id LIMIT most) o;
+  RETURN QUERY
+  WITH counted AS (
+    SELECT s.what, s.at, s.value, s.count FROM stats s
+    WHERE s.account_id = account AND s.step = least(seconds, 3600) AND s.what = ANY (kinds || tops) AND s.at >= since AND s.at < until
+    UNION ALL
+    SELECT c.what, c.at, c.value, c.count FROM operation_stats(only_of, r.request_id, upto, r.feed_id, r.feed_id + most) c
+    WHERE 'accepted' = ANY (kinds) AND c.at >= since AND c.at < until
+    UNION ALL
+    SELECT c.what, c.at, c.value, c.count FROM delivery_stats(only_of, r.feed_id, r.feed_id + most) c
+    WHERE 'delivered' = ANY (kinds) AND c.at >= since AND c.at < until
+  ), summed AS (
+    SELECT c.what, date_bin(make_interval(secs => seconds), c.at, 'epoch') AS at, c.value, sum(c.count::float8)::bigint AS count
+    FROM counted c WHERE c.what = ANY (kinds) GROUP BY 1, 2, 3
+  ), spread AS (
+    SELECT s.at, s.value::integer AS value, sum(s.count::float8) OVER (PARTITION BY s.at ORDER BY s.value::integer) AS upto, sum(s.count::float8) OVER (PARTITION BY s.at) AS total
+    FROM summed s WHERE s.what = 'duration'
+  ), top AS (
+    SELECT c.what, c.value, sum(c.count::float8)::bigint AS count, row_number() OVER (PARTITION BY c.what ORDER BY sum(c.count::float8) DESC, c.value) AS nth
+    FROM counted c WHERE c.what = ANY (tops) AND c.value <> '' GROUP BY c.what, c.value
+  )
+  SELECT s.what, s.at, s.value, s.count FROM summed s WHERE s.what <> 'duration'
+  UNION ALL
+  SELECT q.what, s.at, '', min(s.value)::bigint FROM spread s CROSS JOIN (VALUES ('p50', 0.5), ('p95', 0.95)) AS q (what, part)
+  WHERE s.upto >= q.part * s.total GROUP BY q.what, s.at
+  UNION ALL
+  (SELECT t.what, NULL, t.value, t.count FROM top t WHERE t.nth <= 10 ORDER BY t.what, t.nth);
 END $function$;
 
 CREATE OR REPLACE FUNCTION ready_at(named text, wanted integer, in_flight integer, start bigint, proven boolean, closed boolean, lone bigint)
@@ -2058,9 +2498,8 @@ AS $function$
 #variable_conflict use_column
 DECLARE
   wait boolean := deliveries_wait();
-  made made_attempt[];
-  of_endpoints boolean; exhausted boolean; news boolean;
 BEGIN
+  RETURN QUERY
   WITH record AS MATERIALIZED (
     SELECT * FROM json_to_recordset(records) AS r (
       seq bigint, token uuid, number integer, outcome text, state text, reason text, delay_s float8, duration_ms real, phases_ms text,
@@ -2108,29 +2547,52 @@ BEGIN
     SELECT m.home, m.seq, r.number, m.trigger, r.outcome, m.started_at, r.duration_ms, r.phases_ms, r.http_status, r.error, r.detail,
       r.request_headers, r.response_headers, r.response_body, r.response_truncated, r.resent, r.retry_after_s, m.next
     FROM moved m JOIN record r USING (seq)
+  ), proven AS (
+    INSERT INTO origin (name, proven_at, receiver)
+    SELECT n.origin, now(), CASE WHEN count(*) = 1 THEN min(n.receiver) ELSE '' END
+    FROM (SELECT DISTINCT m.origin, m.lane || ' ' || m.receiver AS receiver FROM moved m WHERE m.outcome = 'delivered') n
+    LEFT JOIN LATERAL (SELECT k.proven_at, k.receiver FROM origin k WHERE k.name = n.origin LIMIT 1) k ON true
+    WHERE k.proven_at IS NULL OR k.receiver IS NULL OR k.receiver NOT IN ('', n.receiver)
+    GROUP BY n.origin ORDER BY n.origin
+    ON CONFLICT (name) DO UPDATE SET proven_at = coalesce(origin.proven_at, now()),
+      receiver = CASE coalesce(origin.receiver, excluded.receiver) WHEN excluded.receiver THEN excluded.receiver ELSE '' END
+  ), rested AS (
+    UPDATE origin k SET rests_until = now() + rest * random()
+    FROM (SELECT m.origin FROM moved m GROUP BY m.origin HAVING bool_or(m.silent) AND NOT bool_or(m.outcome = 'delivered')) n
+    WHERE k.name = ANY (ARRAY(SELECT m.origin FROM moved m WHERE m.silent)) AND k.name = n.origin AND k.proven_at IS NULL
+  ), learnt AS (
+    -- Only where it turns. One that takes connections and never answers would fill its origin up to the cap: it has to answer anew.
+    INSERT INTO receiver (lane, receiver, answers, rests_until)
+    SELECT m.lane, m.receiver, bool_or(m.answered), CASE WHEN bool_or(m.answered) THEN '-infinity' ELSE now() + rest * random() END
+    FROM moved m
+    LEFT JOIN LATERAL (SELECT k.answers FROM receiver k WHERE k.lane = m.lane AND k.receiver = m.receiver LIMIT 1) k ON true
+    GROUP BY m.lane, m.receiver, k.answers
+    HAVING CASE WHEN bool_or(m.answered) THEN k.answers IS NOT TRUE ELSE bool_or(m.silent) END
+    ORDER BY m.lane, m.receiver
+    ON CONFLICT (lane, receiver) DO UPDATE SET answers = excluded.answers, known_at = now(), rests_until = excluded.rests_until
+  ), health AS (
+    -- Only where it turns: an endpoint's row is not written with every attempt.
+    UPDATE endpoint e SET failing_since = CASE WHEN n.succeeded THEN NULL ELSE now() END
+    FROM (
+      SELECT m.endpoint_id, bool_or(m.outcome = 'delivered') AS succeeded FROM moved m
+      WHERE m.endpoint_id IS NOT NULL AND m.counts AND m.outcome <> 'unknown' GROUP BY m.endpoint_id
+    ) n
+    WHERE e.id = ANY (ARRAY(SELECT m.endpoint_id FROM moved m)) AND e.id = n.endpoint_id AND (e.failing_since IS NOT NULL) = n.succeeded
+  ), telling AS MATERIALIZED (
+    SELECT nextval('record_id') AS seq, m.account_id, m.exhausted_body AS body, e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused
+    FROM moved m JOIN endpoint e ON e.account_id = m.account_id AND 'delivery.exhausted' = ANY (e.events) AND e.id IS DISTINCT FROM m.endpoint_id
+    WHERE m.exhausted_body IS NOT NULL AND e.account_id = ANY (ARRAY(SELECT m.account_id FROM moved m WHERE m.exhausted_body IS NOT NULL))
+  ), told AS (
+    INSERT INTO delivery (home, seq, id, account_id, endpoint_id, destination, event_type, url, origin, body)
+    SELECT t.seq, t.seq, new_delivery_id(), t.account_id, t.endpoint_id, t.endpoint_id, 'delivery.exhausted', t.url, t.origin, t.body FROM telling t
+  ), told_live AS (
+    INSERT INTO live_delivery (seq, home, account_id, endpoint_id, lane, origin, phase, look_at, due_at)
+    SELECT t.seq, t.seq, t.account_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
+    FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p
   )
-  SELECT array_agg(ROW(m.seq, m.account_id, m.endpoint_id, m.lane, m.receiver, m.origin, m.outcome, m.counts, m.answered, m.silent,
-      m.exhausted_body)::made_attempt),
-    bool_or(m.endpoint_id IS NOT NULL), bool_or(m.exhausted_body IS NOT NULL),
-    bool_or(m.silent OR m.answered AND r.answers IS NOT TRUE OR m.outcome = 'delivered'
-      AND (k.proven_at IS NULL OR k.receiver IS DISTINCT FROM '' AND k.receiver IS DISTINCT FROM m.lane || ' ' || m.receiver))
-  INTO made, of_endpoints, exhausted, news
+  SELECT m.seq, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - forgiven, wait
   FROM moved m
-  LEFT JOIN LATERAL (SELECT k.proven_at, k.receiver FROM origin k WHERE k.name = m.origin LIMIT 1) k ON true
-  LEFT JOIN LATERAL (SELECT r.answers FROM receiver r WHERE r.lane = m.lane AND r.receiver = m.receiver LIMIT 1) r ON true;
-  IF news THEN
-    PERFORM learn_of_receivers(made, rest);
-  END IF;
-  IF exhausted THEN
-    PERFORM tell_exhausted(made);
-  END IF;
-  IF of_endpoints THEN
-    PERFORM judge_endpoints(made);
-    RETURN QUERY SELECT m.seq, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - forgiven, wait
-    FROM unnest(made) m LEFT JOIN LATERAL (SELECT e.failing_since FROM endpoint e WHERE e.id = m.endpoint_id LIMIT 1) e ON true;
-  ELSE
-    RETURN QUERY SELECT m.seq, false, wait FROM unnest(made) m;
-  END IF;
+  LEFT JOIN LATERAL (SELECT e.failing_since FROM endpoint e WHERE e.id = m.endpoint_id LIMIT 1) e ON true;
 END $function$;
 
 CREATE OR REPLACE FUNCTION recoverable(account text, of_lane text, after bigint, most integer, since timestamp with time zone, until timestamp with time zone, of_reason text, pending boolean)
@@ -2218,7 +2680,7 @@ BEGIN
     SELECT g.*, now() + make_interval(secs => g.delay_s) AS next
     FROM json_to_recordset(given) AS g (request_id bigint, token uuid, delay_s float8, counts boolean, text text, stack text)
   )
-  UPDATE live_operation o SET phase = CASE WHEN g.delay_s > 0 THEN 'scheduled' ELSE 'ready' END, look_at = g.next, due_at = g.next,
+  UPDATE live_operation o SET phase = CASE WHEN o.phase = 'apart' THEN 'apart' WHEN g.delay_s > 0 THEN 'scheduled' ELSE 'ready' END, look_at = g.next, due_at = g.next,
     run_at = CASE WHEN g.delay_s > 0 THEN g.next ELSE o.run_at END, lease_token = NULL, status_text = NULL,
     tries = CASE WHEN g.counts THEN o.tries ELSE o.tries + 1 END,
     transitions = concat_ws(E'\n', o.transitions, transition('Waiting', g.text, stack => g.stack))
@@ -2508,19 +2970,20 @@ CREATE OR REPLACE FUNCTION settle_operations(endings json, starts json, in_fligh
 AS $function$
 #variable_conflict use_column
 DECLARE
-  starting bigint[]; tokens uuid[]; doubts integer[];
-  ids bigint[]; accounts text[]; callbacks bigint[]; started boolean[]; owed boolean[]; told bigint[];
-  gateway boolean; stored boolean; endpoints boolean;
+  ids bigint[]; tokens uuid[]; doubts integer[];
   wait boolean := operations_wait();
 BEGIN
   IF starts IS NOT NULL THEN
-    SELECT array_agg(f.request_id), array_agg(f.token), array_agg(f.doubt) INTO starting, tokens, doubts FROM first_attempts(starts, in_flight) f;
+    SELECT array_agg(f.request_id), array_agg(f.token), array_agg(f.doubt) INTO ids, tokens, doubts FROM first_attempts(starts, in_flight) f;
   END IF;
+  RETURN QUERY
   WITH ending AS MATERIALIZED (
     SELECT * FROM json_to_recordset(endings) AS e (
       request_id bigint, token uuid, rid text, face text, created_at timestamptz, traceparent text, state text, status_text text,
       progress real, result text, custom text, error_code text, error_message text, file_id text, finished_at timestamptz,
-      expires_at timestamptz, stack text, callback json, event_type text)
+      expires_at timestamptz, stack text,
+      -- The operation's own callback, and what its account's endpoints are told.
+      callback json, event_type text, event_body text, event_thin text, event_bare text, thin_over integer)
   ), settled AS (
     -- The fence: whose token doesn't stand any more ends nothing. All below follows from the rows that are deleted here.
     DELETE FROM live_operation o USING ending e
@@ -2535,14 +2998,21 @@ BEGIN
     SELECT c.request_id, c.state, c.attempt, c.progress, c.started_at, c.finished_at, c.expires_at, c.status_text, c.result, c.custom,
       c.error_code, c.error_message, c.file_id, c.told
     FROM closing c
+  ), noted AS (
+    -- What the callers of the gateway wait for in the details: behind the transition, so that it is the last.
+    INSERT INTO history_entry (operation_id, kind, text) SELECT c.request_id, 'log', 'done' FROM closing c WHERE c.face = 'bgrs'
   ), booked AS (
     INSERT INTO ledger_entry (type, state, ended, destined) SELECT s.type, s.state, count(*), count(s.callback) FROM settled s GROUP BY s.type, s.state
+  ), kept AS (
+    -- What its runs stored lives as long as it does.
+    UPDATE file f SET expires_at = s.expires_at FROM settled s
+    WHERE f.operation_id = ANY (ARRAY(SELECT s.request_id FROM settled s)) AND f.operation_id = s.request_id AND f.phase = 'stored'
   ), calling AS MATERIALIZED (
     -- While the operation is silent, its callback waits.
     SELECT s.request_id, s.rid, s.account_id, s.event_type, s.created_at, s.traceparent, nextval('record_id') AS seq, c.*,
       greatest(s.silent_until, now()) AS run_at, w.silent, b.token IS NOT NULL AND NOT w.silent AS starts, b.token, b.doubt
     FROM settled s CROSS JOIN LATERAL json_to_record(s.callback) AS c (id text, url text, origin text, headers text, body text)
-    LEFT JOIN unnest(starting, tokens, doubts) AS b (request_id, token, doubt) ON b.request_id = s.request_id
+    LEFT JOIN unnest(ids, tokens, doubts) AS b (request_id, token, doubt) ON b.request_id = s.request_id
     CROSS JOIN LATERAL (SELECT coalesce(s.silent_until > now(), false) AS silent) w
     WHERE s.callback IS NOT NULL
   ), called AS (
@@ -2561,24 +3031,25 @@ BEGIN
       CASE WHEN c.starts THEN c.token END, CASE WHEN c.starts THEN c.doubt ELSE 0 END, c.starts::integer, c.starts::integer,
       CASE WHEN c.starts THEN now() END
     FROM calling c CROSS JOIN LATERAL (SELECT CASE WHEN c.starts THEN now() + lease ELSE c.run_at END AS next) n
+  ), telling AS MATERIALIZED (
+    SELECT s.request_id, s.rid, s.account_id, s.event_type, s.created_at, s.traceparent, nextval('record_id') AS seq,
+      e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused,
+      -- Without the result, or without all that its handler gave, where the endpoint takes no more. What is under 16 KiB keeps `custom`.
+      CASE WHEN s.event_thin IS NULL OR octet_length(s.event_body) <= coalesce(e.thin_over, s.thin_over) THEN s.event_body
+        WHEN s.event_bare IS NULL OR octet_length(s.event_thin) <= greatest(coalesce(e.thin_over, s.thin_over), 16384) THEN s.event_thin ELSE s.event_bare END AS body
+    FROM settled s JOIN endpoint e ON e.account_id = s.account_id AND s.event_type = ANY (e.events)
+    WHERE e.account_id = ANY (ARRAY(SELECT s.account_id FROM settled s))
+  ), told AS (
+    INSERT INTO delivery (home, seq, id, account_id, operation_id, operation_rid, endpoint_id, destination, event_type, url, origin, body, accepted_at, traceparent)
+    SELECT t.request_id, t.seq, new_delivery_id(), t.account_id, t.request_id, t.rid, t.endpoint_id, t.endpoint_id, t.event_type, t.url, t.origin, t.body, t.created_at, t.traceparent
+    FROM telling t
+  ), told_live AS (
+    INSERT INTO live_delivery (seq, home, account_id, operation_id, endpoint_id, lane, origin, phase, look_at, due_at)
+    SELECT t.seq, t.request_id, t.account_id, t.request_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
+    FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p
   )
-  SELECT array_agg(s.request_id), array_agg(s.account_id), array_agg(c.seq), array_agg(coalesce(c.starts, false)),
-    array_agg(coalesce(NOT c.starts AND NOT c.silent, false)), bool_or(s.face = 'bgrs'),
-    bool_or((SELECT f.id FROM file f WHERE f.operation_id = s.request_id AND f.phase = 'stored' LIMIT 1) IS NOT NULL),
-    bool_or((SELECT e.id FROM endpoint e WHERE e.account_id = s.account_id LIMIT 1) IS NOT NULL)
-  INTO ids, accounts, callbacks, started, owed, gateway, stored, endpoints
+  SELECT s.request_id, c.seq, coalesce(c.starts, false), coalesce(NOT c.starts AND NOT c.silent, false) OR s.request_id IN (SELECT t.request_id FROM telling t), wait
   FROM settled s LEFT JOIN calling c USING (request_id);
-  IF gateway THEN
-    PERFORM note_done(endings, ids);
-  END IF;
-  IF stored THEN
-    PERFORM keep_files(endings, ids);
-  END IF;
-  IF endpoints THEN
-    told := tell_endpoints(endings, ids, accounts);
-  END IF;
-  RETURN QUERY SELECT s.id, s.callback, s.starts, s.owes OR s.id = ANY (coalesce(told, '{}')), wait
-  FROM unnest(ids, callbacks, started, owed) AS s (id, callback, starts, owes);
 END $function$;
 
 CREATE OR REPLACE FUNCTION share_of_accounts(named text, payers bigint[], share integer, wanted integer, in_flight integer, start bigint, proven boolean, closed boolean, flying bigint[], doubting bigint[], OUT seqs bigint[], OUT owners bigint[], OUT doubts integer[], OUT deepest integer)
@@ -2680,6 +3151,40 @@ BEGIN
   RETURN most;
 END $function$;
 
+CREATE OR REPLACE FUNCTION step_bulk(run bigint, token uuid, stood text, next json, act text, things json)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  current_one text; acted integer := 0; homes bigint[]; seqs bigint[];
+BEGIN
+  SELECT l.checkpoint INTO current_one FROM live_operation l WHERE l.request_id = run AND l.lease_token = token FOR UPDATE;
+  IF NOT FOUND OR current_one IS DISTINCT FROM stood THEN
+    RETURN current_one;
+  END IF;
+  IF act = 'rerun' THEN
+    SELECT count(*) INTO acted FROM accept_operations(things, NULL, '{}', 0, interval '0');
+  ELSIF act = 'redeliver' OR act = 'cancel' THEN
+    SELECT array_agg(t.home), array_agg(t.seq) INTO homes, seqs FROM json_to_recordset(things) AS t (home bigint, seq bigint);
+  END IF;
+  IF act = 'cancel' THEN
+    SELECT count(*) INTO acted FROM cancel_deliveries(seqs, 'canceled');
+  ELSIF act = 'redeliver' THEN
+    -- What hasn't been tried yet is about to be, or waits for an answer that tells it; a test is a sample.
+    SELECT array_agg(g.home), array_agg(g.seq) INTO homes, seqs FROM unnest(homes, seqs) AS g (home, seq)
+    WHERE (SELECT d.event_type <> 'endpoint.test' FROM delivery d WHERE d.home = g.home AND d.seq = g.seq LIMIT 1)
+      AND coalesce((SELECT l.attempt_count > 0 FROM live_delivery l WHERE l.seq = g.seq), true);
+    SELECT count(*) INTO acted FROM requeue_deliveries(homes, seqs, 'recovery', false);
+  END IF;
+  current_one := next::jsonb || jsonb_build_object('done', (next ->> 'done')::integer + acted,
+    'skipped', (next ->> 'skipped')::integer + json_array_length(things) - acted);
+  UPDATE live_operation l SET checkpoint = current_one WHERE l.request_id = run;
+  RETURN current_one;
+END $function$;
+
 CREATE OR REPLACE FUNCTION step_recoveries(step integer, most_lanes integer, most_waiting integer)
  RETURNS TABLE(looked integer, running integer)
  LANGUAGE plpgsql
@@ -2715,6 +3220,23 @@ BEGIN
     ) n WHERE r.id = n.recovery_id
   )
   SELECT (SELECT count(*) FROM found)::integer, (SELECT count(*) FROM recovery r WHERE r.state = 'running')::integer;
+END $function$;
+
+CREATE OR REPLACE FUNCTION summarize_feed()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET lock_timeout TO '100ms'
+AS $function$
+DECLARE
+  part regclass;
+BEGIN
+  FOR part IN SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent IN ('operation_end_finished'::regclass, 'attempt_feed'::regclass) LOOP
+    BEGIN
+      PERFORM brin_summarize_new_values(part);
+    EXCEPTION WHEN lock_not_available OR undefined_table OR internal_error THEN
+      CONTINUE;
+    END;
+  END LOOP;
 END $function$;
 
 CREATE OR REPLACE FUNCTION take_operation_turns(accounts text[], heads bigint[], frees bigint[], room integer)
@@ -2812,57 +3334,6 @@ BEGIN
   RETURN QUERY SELECT * FROM unnest(chosen, doubts);
 END $function$;
 
-CREATE OR REPLACE FUNCTION tell_endpoints(endings json, ids bigint[], accounts text[])
- RETURNS bigint[]
- LANGUAGE plpgsql
-AS $function$
-DECLARE
-  told bigint[];
-BEGIN
-  WITH ended AS MATERIALIZED (
-    SELECT e.*, s.account_id FROM json_to_recordset(endings) AS e (
-      request_id bigint, rid text, created_at timestamptz, traceparent text, event_type text, event_body text, event_thin text, event_bare text,
-      thin_over integer)
-    JOIN unnest(ids, accounts) AS s (request_id, account_id) USING (request_id)
-  ), telling AS MATERIALIZED (
-    SELECT s.request_id, s.rid, s.account_id, s.event_type, s.created_at, s.traceparent, nextval('record_id') AS seq,
-      e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused,
-      -- Without the result, or without all that its handler gave, where the endpoint takes no more. What is under 16 KiB keeps `custom`.
-      CASE WHEN s.event_thin IS NULL OR octet_length(s.event_body) <= coalesce(e.thin_over, s.thin_over) THEN s.event_body
-        WHEN s.event_bare IS NULL OR octet_length(s.event_thin) <= greatest(coalesce(e.thin_over, s.thin_over), 16384) THEN s.event_thin ELSE s.event_bare END AS body
-    FROM ended s JOIN endpoint e ON e.account_id = s.account_id AND s.event_type = ANY (e.events)
-    WHERE e.account_id = ANY (accounts)
-  ), made AS (
-    INSERT INTO delivery (home, seq, id, account_id, operation_id, operation_rid, endpoint_id, destination, event_type, url, origin, body, accepted_at, traceparent)
-    SELECT t.request_id, t.seq, new_delivery_id(), t.account_id, t.request_id, t.rid, t.endpoint_id, t.endpoint_id, t.event_type, t.url, t.origin, t.body, t.created_at, t.traceparent
-    FROM telling t
-  ), live AS (
-    INSERT INTO live_delivery (seq, home, account_id, operation_id, endpoint_id, lane, origin, phase, look_at, due_at)
-    SELECT t.seq, t.request_id, t.account_id, t.request_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
-    FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p
-  )
-  SELECT array_agg(DISTINCT t.request_id) INTO told FROM telling t;
-  RETURN told;
-END $function$;
-
-CREATE OR REPLACE FUNCTION tell_exhausted(made made_attempt[])
- RETURNS void
- LANGUAGE plpgsql
-AS $function$
-BEGIN
-  WITH telling AS MATERIALIZED (
-    SELECT nextval('record_id') AS seq, m.account_id, m.exhausted_body AS body, e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused
-    FROM unnest(made) m JOIN endpoint e ON e.account_id = m.account_id AND 'delivery.exhausted' = ANY (e.events) AND e.id IS DISTINCT FROM m.endpoint_id
-    WHERE m.exhausted_body IS NOT NULL AND e.account_id = ANY (ARRAY(SELECT m.account_id FROM unnest(made) m WHERE m.exhausted_body IS NOT NULL))
-  ), told AS (
-    INSERT INTO delivery (home, seq, id, account_id, endpoint_id, destination, event_type, url, origin, body)
-    SELECT t.seq, t.seq, new_delivery_id(), t.account_id, t.endpoint_id, t.endpoint_id, 'delivery.exhausted', t.url, t.origin, t.body FROM telling t
-  )
-  INSERT INTO live_delivery (seq, home, account_id, endpoint_id, lane, origin, phase, look_at, due_at)
-  SELECT t.seq, t.seq, t.account_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
-  FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p;
-END $function$;
-
 CREATE OR REPLACE FUNCTION transition(state text, told text, progress real DEFAULT NULL::real, stack text DEFAULT NULL::text)
  RETURNS text
  LANGUAGE sql
@@ -2928,7 +3399,45 @@ AS $function$
   SELECT w.lane, w.receiver, w.seq FROM walk w WHERE w.seq > 0
 $function$;
 
+CREATE OR REPLACE FUNCTION walk_page(sources text[], most integer, newest_first boolean)
+ RETURNS TABLE(homes bigint[], numbers bigint[], next bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET enable_hashagg TO 'off'
+ SET jit TO 'off'
+AS $function$
+DECLARE
+  max_looked CONSTANT integer := 20000;
+  source text; entry record; looked integer; full_page boolean; found_homes bigint[]; found_numbers bigint[]; reached bigint;
+BEGIN
+  FOREACH source IN ARRAY sources LOOP
+    found_homes := '{}'; found_numbers := '{}'; looked := 0; full_page := false; reached := NULL;
+    FOR entry IN EXECUTE source || format(' LIMIT %s', max_looked) LOOP
+      looked := looked + 1;
+      IF entry.fits THEN
+        IF cardinality(found_numbers) = most THEN
+          full_page := true; reached := found_numbers[most];
+          EXIT;
+        END IF;
+        found_homes := found_homes || entry.home; found_numbers := found_numbers || entry.number;
+      END IF;
+      IF looked = max_looked THEN
+        reached := entry.number;
+      END IF;
+    END LOOP;
+    IF full_page OR reached IS NULL OR next IS NULL OR (reached < next) = newest_first THEN
+      homes := found_homes; numbers := found_numbers; next := reached;
+    END IF;
+    EXIT WHEN full_page OR reached IS NULL;
+  END LOOP;
+  RETURN NEXT;
+END $function$;
+
 CREATE TRIGGER delivery_move BEFORE UPDATE OF state ON delivery_end FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION refuse_move('delivery');
+CREATE TRIGGER endpoint_disabled AFTER UPDATE OF disabled_at ON endpoint FOR EACH ROW WHEN (((old.disabled_at IS NULL) AND (new.disabled_at IS NOT NULL))) EXECUTE FUNCTION note_disabling();
 CREATE TRIGGER delivery_lives AFTER INSERT ON live_delivery REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION refuse_ended_deliveries();
 CREATE TRIGGER operation_lives AFTER INSERT ON live_operation REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION refuse_ended_operations();
 CREATE TRIGGER operation_move BEFORE UPDATE OF state ON operation_end FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION refuse_move('operation');
@@ -2943,14 +3452,18 @@ COMMENT ON COLUMN api_key.last_used_at IS 'to about a minute';
 COMMENT ON TABLE attempt IS 'attempts that ended: the one under way is the live row that has a lease';
 COMMENT ON COLUMN attempt.detail IS 'shown to keys with the scope admin only: an address that DNS answered, for instance';
 COMMENT ON COLUMN attempt.resent IS 'sent once more over a new connection: the kept one broke before any answer, and the receiver may have seen both';
+COMMENT ON COLUMN attempt.feed_id IS 'as of operation_end';
 COMMENT ON VIEW attempt_view IS 'attempts, with the one under way: for reading';
-COMMENT ON TABLE audit IS 'what was done with keys, accounts, secrets and endpoints, and logins; never changed but for a count, deleted when RINGBACK_AUDIT_RETENTION is over';
+COMMENT ON TABLE audit IS 'what was done with keys, accounts, secrets, endpoints, operations and deliveries, and logins; never changed but for a count, deleted when RINGBACK_AUDIT_RETENTION is over';
 COMMENT ON COLUMN audit.account_id IS 'the account that it concerns; it may be gone by now';
+COMMENT ON COLUMN audit.via IS '`console` where it was done there; null for the API';
 COMMENT ON COLUMN audit.sum_key IS 'minute and kind of what is summed up: the same once more only makes its count grow';
 COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';
 COMMENT ON TABLE callback_host IS 'hosts of the callback URLs an account has given: a host that is not here is new, and new ones are bounded';
 COMMENT ON TABLE chore IS 'recurring work of the whole installation: dispatched and claimed like an operation';
 COMMENT ON COLUMN chore.epoch IS 'grows with every dispatch and claim: what names an older one is void';
+COMMENT ON TABLE console_session IS 'logins to the console: SHA-256 of the token in the cookie, and the API key that it stands for until it ends, has been idle for long, or the key ends';
+COMMENT ON COLUMN console_session.used_at IS 'to about a quarter of a minute';
 COMMENT ON TABLE delivery IS 'an event owed to a destination; never changed but by emptying';
 COMMENT ON COLUMN delivery.destination IS 'callback, or the id of an endpoint';
 COMMENT ON COLUMN delivery.url IS 'as of when it was made; an endpoint that has moved since gets it where it is';
@@ -2967,6 +3480,7 @@ COMMENT ON COLUMN endpoint.failing_since IS 'first failure after the last succes
 COMMENT ON COLUMN endpoint.rate_used_until IS 'up to when the attempts already dispatched have used the rate up';
 COMMENT ON COLUMN endpoint.thin_over IS 'bytes: a larger body leaves the result out; null: the setting''s';
 COMMENT ON COLUMN endpoint.client_certificate IS 'sealed PEM of the certificate, its chain and its key that TLS shows the receiver';
+COMMENT ON TABLE endpoint_disabling IS 'that endpoints were disabled, for the feed: their rows forget it when they are enabled';
 COMMENT ON TABLE fairness_cursor IS 'whom the last round of dispatch served last: the next one begins behind it';
 COMMENT ON COLUMN file.operation_id IS 'the operation that stored it, and whose expiry it shares; null: an upload';
 COMMENT ON COLUMN file.phase IS 'writing: its bytes are on their way; going: its bytes are being deleted, the row last';
@@ -2989,7 +3503,7 @@ COMMENT ON COLUMN live_delivery.dispatched_at IS 'as of operations';
 COMMENT ON COLUMN live_delivery.started_at IS 'when its attempt began';
 COMMENT ON COLUMN live_delivery.reason IS 'acknowledged_by_poll: the attempt under way is the last';
 COMMENT ON TABLE live_operation IS 'an operation that hasn''t ended';
-COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; placed: has a slot, and is dispatched while it has no lease, running while it has one';
+COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease';
 COMMENT ON COLUMN live_operation.look_at IS 'when the dispatcher next looks: no later than due_at. A claim and a renewal move due_at alone, which no index has; one that outlives look_at is put off to due_at';
 COMMENT ON COLUMN live_operation.due_at IS 'when this row next needs somebody';
 COMMENT ON COLUMN live_operation.waits_since IS 'when it was accepted';
@@ -2999,6 +3513,7 @@ COMMENT ON COLUMN live_operation.cancel_at IS 'a caller asked to cancel it: when
 COMMENT ON COLUMN live_operation.silent_until IS 'until when its own callback waits for the submit''s answer to tell the end in its place';
 COMMENT ON COLUMN live_operation.status_text IS 'null: what its state says';
 COMMENT ON COLUMN live_operation.transitions IS 'as in operation_end';
+COMMENT ON COLUMN live_operation.checkpoint IS 'of one that runs apart: how far its runs have come, where the next one goes on';
 COMMENT ON TABLE operation IS 'what was asked; never changed but by emptying';
 COMMENT ON COLUMN operation.rid IS 'random, and begins with the time: what is made together stands together in the index';
 COMMENT ON COLUMN operation.callback_thin_over IS 'bytes: a larger body of its own callback leaves the result out; null: the setting''s';
@@ -3012,6 +3527,7 @@ COMMENT ON COLUMN operation_end.sweep_at IS 'when housekeeping next looks whethe
 COMMENT ON COLUMN operation_end.emptied_at IS 'when input, result and the bodies of its deliveries were deleted';
 COMMENT ON COLUMN operation_end.erased_at IS 'when its caller had it emptied; it is deleted in its time';
 COMMENT ON COLUMN operation_end.transitions IS 'a line each: JSON array of entry id, time (seconds since 1970), state, progress, text, stack';
+COMMENT ON COLUMN operation_end.feed_id IS 'its place in the feed and in the statistics: rows stand in the order of it, so that an index of ranges finds the last ones';
 COMMENT ON VIEW operation_view IS 'operations as they stand: for reading';
 COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
@@ -3038,4 +3554,11 @@ COMMENT ON COLUMN resealing.source IS 'which kind of sealed values is being look
 COMMENT ON COLUMN resealing.reached IS 'the last row of it that was looked at; null: none yet';
 COMMENT ON COLUMN resealing.left_over IS 'values of this walk that are still sealed with another key';
 COMMENT ON COLUMN resealing.due_at IS 'when the next walk begins; null: one is on its way';
+COMMENT ON TABLE stats IS 'counts of records, added up by minute and by hour: what came after stats_reached is not in them yet';
+COMMENT ON COLUMN stats.account_id IS '* of all accounts together';
+COMMENT ON COLUMN stats.step IS 'seconds: a minute or an hour, which begins at `at`';
+COMMENT ON COLUMN stats.what IS 'accepted, finished, failed, canceled, duration, type, error_code of operations; delivered, exhausted, failed_attempts, origin, error of deliveries';
+COMMENT ON COLUMN stats.value IS 'of types, codes and the like: which one; of durations the power of 2^(1/5) that is nearest to their milliseconds; empty: all';
+COMMENT ON TABLE stats_reached IS 'operations up to request_id, and ends and attempts up to feed_id, are in stats, each once: moved in the commit that adds them';
+COMMENT ON COLUMN stats_reached.next_request_id IS 'the last number that was given at noted_at; so is next_feed_id. 30 s later whatever took one has committed or never will';
 COMMENT ON TABLE undelivered IS 'deliveries that ended as Exhausted or Canceled and weren''t acknowledged by poll: few, so they have a table of their own';

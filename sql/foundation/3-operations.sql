@@ -6,6 +6,9 @@
 CREATE SEQUENCE record_id;
 -- Of all histories. 1 is "Accepted", which is in no row: every operation has it.
 CREATE SEQUENCE entry_id START 2;
+-- Of ends, attempts and disablings: the order in which they were told. Numbers are taken in the statement that inserts the row,
+-- so one may be seen before a smaller one.
+CREATE SEQUENCE feed_id;
 
 CREATE TABLE record_partition (
   lower bigint PRIMARY KEY,
@@ -46,6 +49,7 @@ CREATE TABLE operation (
 ) PARTITION BY RANGE (request_id);
 CREATE INDEX operation_rid ON operation (rid);
 CREATE INDEX operation_account ON operation (account_id, request_id);
+CREATE INDEX operation_correlation ON operation (correlation, request_id) WHERE correlation IS NOT NULL;
 COMMENT ON TABLE operation IS 'what was asked; never changed but by emptying';
 COMMENT ON COLUMN operation.rid IS 'random, and begins with the time: what is made together stands together in the index';
 COMMENT ON COLUMN operation.tries IS 'how often it may be claimed before it fails with attempts_exhausted';
@@ -72,16 +76,20 @@ CREATE TABLE operation_end (
   error_code text,
   error_message text,
   file_id text,
-  transitions text NOT NULL
+  transitions text NOT NULL,
+  feed_id bigint NOT NULL DEFAULT nextval('feed_id')
 ) PARTITION BY RANGE (request_id);
 CREATE INDEX operation_end_expiry ON operation_end (COALESCE(sweep_at, expires_at)) WHERE emptied_at IS NULL;
-CREATE INDEX operation_end_finished ON operation_end USING brin (finished_at) WITH (pages_per_range = 32);
+CREATE INDEX operation_end_error ON operation_end (error_code, request_id) WHERE error_code IS NOT NULL;
+CREATE INDEX operation_end_unfinished ON operation_end (request_id) WHERE state <> 'Finished';
+CREATE INDEX operation_end_finished ON operation_end USING brin (finished_at, feed_id) WITH (pages_per_range = 32);
 COMMENT ON TABLE operation_end IS 'how it ended: that this row is there means that it has';
 COMMENT ON COLUMN operation_end.silent IS 'the submit''s answer has told the end: its own callback is owed nothing';
 COMMENT ON COLUMN operation_end.sweep_at IS 'when housekeeping next looks whether it can be emptied; null: at expires_at';
 COMMENT ON COLUMN operation_end.emptied_at IS 'when input, result and the bodies of its deliveries were deleted';
 COMMENT ON COLUMN operation_end.erased_at IS 'when its caller had it emptied; it is deleted in its time';
 COMMENT ON COLUMN operation_end.transitions IS 'a line each: JSON array of entry id, time (seconds since 1970), state, progress, text, stack';
+COMMENT ON COLUMN operation_end.feed_id IS 'its place in the feed and in the statistics: rows stand in the order of it, so that an index of ranges finds the last ones';
 
 CREATE TABLE history_entry (
   operation_id bigint NOT NULL,
@@ -98,12 +106,12 @@ CREATE TABLE live_operation (
   request_id bigint PRIMARY KEY,
   account_id text NOT NULL,
   type text NOT NULL,
-  phase text NOT NULL CHECK (phase IN ('scheduled', 'ready', 'placed')),
+  phase text NOT NULL CHECK (phase IN ('scheduled', 'ready', 'placed', 'apart')),
   priority smallint NOT NULL,
   attempt integer NOT NULL DEFAULT 0,
   tries integer NOT NULL,
   epoch integer NOT NULL DEFAULT 0,
-  lease_token uuid CHECK (lease_token IS NULL OR phase IN ('scheduled', 'placed')),
+  lease_token uuid CHECK (lease_token IS NULL OR phase IN ('scheduled', 'placed', 'apart')),
   look_at timestamptz NOT NULL,
   due_at timestamptz NOT NULL,
   waits_since timestamptz NOT NULL DEFAULT now(),
@@ -115,6 +123,7 @@ CREATE TABLE live_operation (
   progress real NOT NULL DEFAULT 0,
   status_text text,
   transitions text,
+  checkpoint text,
   CHECK (look_at <= due_at)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
   autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000,
@@ -123,9 +132,10 @@ CREATE INDEX live_operation_ready ON live_operation (account_id, priority DESC, 
 CREATE INDEX live_operation_placed ON live_operation (account_id) WHERE phase = 'placed';
 CREATE INDEX live_operation_look ON live_operation (phase, look_at) WHERE phase IN ('scheduled', 'placed');
 CREATE INDEX live_operation_scheduled ON live_operation (account_id, request_id) WHERE phase = 'scheduled';
+CREATE INDEX live_operation_apart ON live_operation (account_id, look_at) WHERE phase = 'apart';
 CREATE INDEX live_operation_canceling ON live_operation (cancel_at) WHERE cancel_at IS NOT NULL;
 COMMENT ON TABLE live_operation IS 'an operation that hasn''t ended';
-COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; placed: has a slot, and is dispatched while it has no lease, running while it has one';
+COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease';
 COMMENT ON COLUMN live_operation.look_at IS 'when the dispatcher next looks: no later than due_at. A claim and a renewal move due_at alone, which no index has; one that outlives look_at is put off to due_at';
 COMMENT ON COLUMN live_operation.due_at IS 'when this row next needs somebody';
 COMMENT ON COLUMN live_operation.waits_since IS 'when it was accepted';
@@ -135,6 +145,7 @@ COMMENT ON COLUMN live_operation.cancel_at IS 'a caller asked to cancel it: when
 COMMENT ON COLUMN live_operation.silent_until IS 'until when its own callback waits for the submit''s answer to tell the end in its place';
 COMMENT ON COLUMN live_operation.status_text IS 'null: what its state says';
 COMMENT ON COLUMN live_operation.transitions IS 'as in operation_end';
+COMMENT ON COLUMN live_operation.checkpoint IS 'of one that runs apart: how far its runs have come, where the next one goes on';
 
 -- What was accepted, and what became of it: bookings of each statement, which housekeeping adds up.
 CREATE TABLE ledger (
@@ -159,11 +170,11 @@ COMMENT ON TABLE ledger IS 'operations accepted, ended (of a type, in a state), 
 
 CREATE VIEW operation_view AS
 SELECT o.request_id, o.rid, o.account_id, o.type, o.face,
-  coalesce(e.state, CASE WHEN l.phase = 'placed' AND l.lease_token IS NOT NULL THEN 'Executing' WHEN l.request_id IS NOT NULL THEN 'Waiting' END) AS state,
-  CASE WHEN l.phase <> 'placed' THEN l.phase WHEN l.lease_token IS NULL THEN CASE WHEN l.phase = 'placed' THEN 'dispatched' END ELSE 'running' END AS phase,
+  coalesce(e.state, CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL THEN 'Executing' WHEN l.request_id IS NOT NULL THEN 'Waiting' END) AS state,
+  CASE WHEN l.phase IN ('scheduled', 'ready') THEN l.phase WHEN l.lease_token IS NOT NULL THEN 'running' WHEN l.phase IS NOT NULL THEN 'dispatched' END AS phase,
   o.input, o.callback_url, o.callback_headers, o.callback_thin_over, o.correlation, o.priority, o.retention,
   coalesce(l.tries, o.tries) AS tries, o.timeout_s, coalesce(e.attempt, l.attempt) AS attempt, coalesce(e.progress, l.progress) AS progress,
-  coalesce(e.status_text, l.status_text, CASE WHEN l.phase = 'placed' AND l.lease_token IS NOT NULL THEN 'Executing...' ELSE 'Waiting...' END) AS status_text,
+  coalesce(e.status_text, l.status_text, CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL THEN 'Executing...' ELSE 'Waiting...' END) AS status_text,
   e.result, e.custom, e.error_code, e.error_message, e.file_id, o.rerun_of, coalesce(e.silent, false) AS silent, l.silent_until, o.ack_by_poll,
   o.created_at, coalesce(e.started_at, l.started_at) AS started_at, e.finished_at, e.expires_at, e.sweep_at, e.emptied_at, e.erased_at,
   o.traceparent, l.cancel_at, CASE WHEN l.request_id IS NULL THEN o.run_at ELSE l.run_at END AS run_at, l.due_at, l.dispatched_at,

@@ -16,7 +16,7 @@ BEGIN
       transitions = concat_ws(E'\n', o.transitions, transition('Executing', 'Attempt ' || o.attempt + 1 || ' of ' || o.tries))
     FROM hint h
     WHERE o.request_id = ANY (ARRAY(SELECT h.request_id FROM hint h))
-      AND o.request_id = h.request_id AND o.epoch = h.epoch AND o.phase = 'placed' AND o.lease_token IS NULL
+      AND o.request_id = h.request_id AND o.epoch = h.epoch AND o.phase IN ('placed', 'apart') AND o.lease_token IS NULL
     RETURNING o, o.request_id
   )
   SELECT r.operation, c.o, wait FROM claimed c CROSS JOIN LATERAL (SELECT r AS operation FROM operation r WHERE r.request_id = c.request_id LIMIT 1) r;

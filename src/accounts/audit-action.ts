@@ -15,7 +15,12 @@ export const AUDIT_ACTIONS = [
   'endpoint.enabled',
   'endpoint.disabled',
   'bulk.started',
+  'recovery.canceled',
+  'operation.rerun',
+  'operation.canceled',
   'operation.erased',
+  'delivery.redelivered',
+  'delivery.canceled',
   'login.succeeded',
   'login.failed',
 ] as const;

@@ -1,18 +1,18 @@
 import { atLeast } from './arguments.js';
-import { eventsOf } from './event-stream.js';
+import { liveEventsOf } from './event-stream.js';
 import { type Call, isPassing, sleep, type Transport, unreachable } from './transport.js';
 import { type HistoryEntry, hasEnded } from './types.js';
 
 export interface StreamOptions {
   /** Id of the last entry that was seen: the stream goes on after it. */
   readonly after?: number;
+  /** Id of the account whose operation it is, or `*` for any; for keys with the scope `admin`. */
+  readonly account?: string;
   readonly signal?: AbortSignal;
   /** Milliseconds between looks where the server does not stream; 1,000 by default. */
   readonly pollMs?: number;
 }
 
-/** Heartbeats come every 15 s: three that are missing mean a dead connection. */
-const SILENCE_MS = 45_000;
 /** Failures in a row after which an outage is no longer waited out. */
 const MAX_FAILURES = 60;
 const PAGE = 250;
@@ -24,7 +24,7 @@ const PAGE = 250;
 export async function* historyOf(
   transport: Transport,
   id: string,
-  { after = 0, signal, pollMs = 1_000 }: StreamOptions,
+  { after = 0, account, signal, pollMs = 1_000 }: StreamOptions,
 ): AsyncGenerator<HistoryEntry, void, void> {
   if (!Number.isSafeInteger(after) || after < 0)
     throw new TypeError(`after is ${String(after)}: give the id of an entry, or 0 for all of them`);
@@ -37,7 +37,7 @@ export async function* historyOf(
         method: 'GET',
         path: `/v1/operations/${encodeURIComponent(id)}/history`,
         // A stream starts by Last-Event-ID; a page, where the server has only those, by the cursor.
-        query: { limit: PAGE, cursor: page },
+        query: { account, limit: PAGE, cursor: page },
         headers: {
           accept: 'text/event-stream, application/json;q=0.5',
           ...(seen > 0 ? { 'last-event-id': String(seen) } : {}),
@@ -74,18 +74,9 @@ export async function* historyOf(
   }
 }
 
-/** Entries of a stream; a connection that breaks or falls silent is `unreachable`. */
+/** Entries of a stream. */
 async function* streamed(response: Response): AsyncGenerator<HistoryEntry, void, void> {
-  const events = eventsOf(response.body!, SILENCE_MS);
-  for (;;) {
-    let next;
-    try {
-      next = await events.next();
-    } catch (error) {
-      throw unreachable(error);
-    }
-    if (next.done) return;
-    const { event, data } = next.value;
+  for await (const { event, data } of liveEventsOf(response)) {
     const entry = event === 'heartbeat' ? null : entryOf(data);
     if (entry) yield entry;
   }

@@ -1,5 +1,6 @@
 import { atLeast, headerValue } from './arguments.js';
 import { type ProblemBody, RingbackError } from './error.js';
+import { feedOf, type FeedOptions } from './feed-stream.js';
 import { historyOf, type StreamOptions } from './history-stream.js';
 import { type Call, type ClientOptions, isPassing, retryAfterS, sleep, Transport } from './transport.js';
 import {
@@ -7,16 +8,26 @@ import {
   type AuditEntry,
   type AuditFilter,
   type BatchItem,
+  type BulkDeliveriesRequest,
+  type BulkOperationsRequest,
+  type BulkResult,
   type Delivery,
   type DeliveryFilter,
+  type DeliveryStats,
+  type FeedEvent,
   hasEnded,
   type HistoryEntry,
   type Operation,
   type OperationFilter,
+  type OperationStats,
   type RingbackProcess,
   type RecoverDeliveriesRequest,
   type RecoverRequest,
   type Recovery,
+  type RequestedOperation,
+  type RerunRequest,
+  type StatsFilter,
+  type SearchResult,
   type SubmitRequest,
 } from './types.js';
 
@@ -28,6 +39,9 @@ export interface SubmitOptions {
   readonly idempotencyKey?: string;
   readonly signal?: AbortSignal;
 }
+
+/** What of the operation is changed, and how it is asked for. */
+export interface RerunOptions extends SubmitOptions, RerunRequest {}
 
 export interface WaitOptions {
   /**
@@ -47,6 +61,15 @@ interface Signaled {
   readonly signal?: AbortSignal;
 }
 
+export interface ReadOptions {
+  /**
+   * Id of the account whose it is, or `*` for any; for keys with the scope `admin`. Who names one looks on: that acknowledges no
+   * `ack_by_poll` operation.
+   */
+  readonly account?: string;
+  readonly signal?: AbortSignal;
+}
+
 export interface RedeliverOptions {
   /** Also a Delivered one, of a receiver that lost it after its 2xx. */
   readonly again?: boolean;
@@ -63,7 +86,7 @@ const PAGE = 250;
 
 /**
  * Talks to Ringback's native API. Calls that may be repeated are, on network errors, 429, 502, 503 and 504: reads, `cancel`,
- * and `submit`, `batch` and `rerun`, which always carry an Idempotency-Key. Every method rejects with a `RingbackError`, with
+ * and `submit`, `batch`, `rerun` and bulk actions, which always carry an Idempotency-Key. Every method rejects with a `RingbackError`, with
  * the reason of the signal that it was given, or, before any try, with a `TypeError` for an argument that can't be sent or
  * heeded. The constructor throws one for such options.
  */
@@ -106,8 +129,14 @@ export class RingbackClient {
   }
 
   /** The operation as it stands. */
-  find<Result = unknown>(id: string, { signal }: Signaled = {}): Promise<Operation<Result>> {
-    return this.transport.json({ method: 'GET', path: pathOf(id), signal, repeatable: true });
+  find<Result = unknown>(id: string, { account, signal }: ReadOptions = {}): Promise<Operation<Result>> {
+    return this.transport.json({
+      method: 'GET',
+      path: pathOf(id),
+      query: { account },
+      signal,
+      repeatable: true,
+    });
   }
 
   /**
@@ -179,9 +208,16 @@ export class RingbackClient {
     }
   }
 
-  /** Submits the same once more, as a new operation. */
-  async rerun(id: string, options: SubmitOptions = {}): Promise<Operation> {
-    return this.transport.json(keyed(`${pathOf(id)}/rerun`, undefined, options));
+  /** Submits the same once more, as a new operation, with another input or callback where they are given. */
+  async rerun<Result = unknown>(id: string, options: RerunOptions = {}): Promise<Operation<Result>> {
+    const { input, callback, ...rest } = options;
+    const changed = input !== undefined || callback !== undefined;
+    return this.transport.json(keyed(`${pathOf(id)}/rerun`, changed ? { input, callback } : undefined, rest));
+  }
+
+  /** What was submitted, without what may be secret in it. */
+  request<Input = unknown>(id: string, { signal }: Signaled = {}): Promise<RequestedOperation<Input>> {
+    return this.transport.json({ method: 'GET', path: `${pathOf(id)}/request`, signal, repeatable: true });
   }
 
   /** Erases an ended operation for good: its input, result and files, and the bodies of its deliveries. */
@@ -193,22 +229,34 @@ export class RingbackClient {
   }
 
   /** The stored bytes of a result, or its JSON, as a `Response`. */
-  result(id: string, { signal }: Signaled = {}): Promise<Response> {
+  result(id: string, { account, signal }: ReadOptions = {}): Promise<Response> {
     const path = `${pathOf(id)}/result`;
     return this.transport.send(
-      { method: 'GET', path, headers: { accept: '*/*' }, signal, repeatable: true },
+      { method: 'GET', path, query: { account }, headers: { accept: '*/*' }, signal, repeatable: true },
       (response) => response,
     );
   }
 
-  /** The account's operations, oldest first, page after page. */
+  /** The account's operations, page after page, the oldest first unless `order` says otherwise. */
   list(filter: OperationFilter = {}, { signal }: Signaled = {}): AsyncGenerator<Operation, void, void> {
     return this.pages('/v1/operations', { ...filter }, signal);
   }
 
-  /** The account's deliveries, oldest first, page after page. */
+  /** The account's deliveries, page after page, the oldest first unless `order` says otherwise. */
   deliveries(filter: DeliveryFilter = {}, { signal }: Signaled = {}): AsyncGenerator<Delivery, void, void> {
     return this.pages('/v1/deliveries', { ...filter }, signal);
+  }
+
+  /** What has this id, `request_id` or correlation, whatever it is. */
+  async search(q: string, { account, signal }: ReadOptions = {}): Promise<readonly SearchResult[]> {
+    const { data } = await this.transport.json<{ data: readonly SearchResult[] }>({
+      method: 'GET',
+      path: '/v1/search',
+      query: { q, account },
+      signal,
+      repeatable: true,
+    });
+    return data;
   }
 
   /** One attempt now, with the same id and bytes; `again` of a Delivered one too. Never repeated by itself: that could make two. */
@@ -240,6 +288,38 @@ export class RingbackClient {
     return this.transport.json({ method: 'GET', path, signal, repeatable: true });
   }
 
+  /** Acts on all operations that a filter means, in the background: an operation to `wait` for, or to `cancel`. */
+  bulkOperations(
+    request: BulkOperationsRequest,
+    options: SubmitOptions = {},
+  ): Promise<Operation<BulkResult>> {
+    return this.transport.json(keyed('/v1/operations/bulk', request, options));
+  }
+
+  /** The same of deliveries. */
+  bulkDeliveries(
+    request: BulkDeliveriesRequest,
+    options: SubmitOptions = {},
+  ): Promise<Operation<BulkResult>> {
+    return this.transport.json(keyed('/v1/deliveries/bulk', request, options));
+  }
+
+  /** How many operations a bulk action would act on now. */
+  matchOperations(request: BulkOperationsRequest, { signal }: Signaled = {}): Promise<number> {
+    return this.match('/v1/operations/bulk', request, signal);
+  }
+
+  /** The same of deliveries. */
+  matchDeliveries(request: BulkDeliveriesRequest, { signal }: Signaled = {}): Promise<number> {
+    return this.match('/v1/deliveries/bulk', request, signal);
+  }
+
+  private async match(path: string, request: object, signal: AbortSignal | undefined): Promise<number> {
+    const body = { ...request, dry_run: true };
+    const call = { method: 'POST', path, body, signal, repeatable: true } as const;
+    return (await this.transport.json<{ matched: number }>(call)).matched;
+  }
+
   /** Never repeated by itself: what is sent again already would have one attempt more. */
   private begin(
     path: string,
@@ -264,6 +344,23 @@ export class RingbackClient {
     return this.pages('/v1/audit', { ...filter }, signal);
   }
 
+  /** How many operations were accepted and ended, and how long they took, by time. */
+  operationStats(filter: StatsFilter = {}, { signal }: Signaled = {}): Promise<OperationStats> {
+    const path = '/v1/stats/operations';
+    return this.transport.json({ method: 'GET', path, query: { ...filter }, signal, repeatable: true });
+  }
+
+  /** How many attempts arrived and failed, and how many deliveries were given up, by time. */
+  deliveryStats(filter: StatsFilter = {}, { signal }: Signaled = {}): Promise<DeliveryStats> {
+    const path = '/v1/stats/deliveries';
+    return this.transport.json({ method: 'GET', path, query: { ...filter }, signal, repeatable: true });
+  }
+
+  /** Operations that end, attempts that are made and endpoints that are disabled, as it happens, until the caller stops. */
+  feed(options: FeedOptions = {}): AsyncGenerator<FeedEvent, void, void> {
+    return feedOf(this.transport, options);
+  }
+
   private hold<Result>(id: string, heldMs: number, mostMs: number, signal: AbortSignal | undefined) {
     return this.transport.send(
       {
@@ -282,7 +379,7 @@ export class RingbackClient {
 
   private async *pages<T>(
     path: string,
-    filter: Readonly<Record<string, string | boolean | undefined>>,
+    filter: Readonly<Record<string, string | number | boolean | undefined>>,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<T, void, void> {
     let cursor: string | undefined;

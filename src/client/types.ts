@@ -18,6 +18,8 @@ export interface Operation<Result = unknown, Custom = unknown> {
   readonly attempt: number;
   /** Of a Waiting one, read by its id: its place among the account's own, an estimate. */
   readonly queue_position?: number | undefined;
+  /** Whose it is; there where the request named an `account`. */
+  readonly account_id?: string;
   readonly correlation: string | null;
   readonly created_at: string;
   readonly started_at: string | null;
@@ -65,6 +67,33 @@ export interface SubmitRequest<Input = unknown> {
   readonly ack_by_poll?: boolean | null;
 }
 
+/** What a rerun has otherwise than the operation that it repeats; what isn't given stays. */
+export interface RerunRequest<Input = unknown> {
+  readonly input?: Input;
+  /** Null: without one. */
+  readonly callback?: SubmitRequest['callback'];
+}
+
+/** What was submitted, as `GET /v1/operations/:id/request` shows it. */
+export interface RequestedOperation<Input = unknown> {
+  readonly type: string;
+  readonly input: Input;
+  /** Members of `input` that are left out because they may be secret, or left out in part. */
+  readonly withheld: readonly string[];
+  /** Its headers' values are redacted. */
+  readonly callback: {
+    readonly url: string;
+    readonly headers: readonly { readonly key: string; readonly value: string }[];
+  } | null;
+  readonly correlation: string | null;
+  readonly priority: number;
+  readonly run_at: string | null;
+  readonly timeout_s: number;
+  readonly retention: string;
+  /** 32 hex digits. */
+  readonly trace_id: string | null;
+}
+
 /** One row of an operation's history. */
 export interface HistoryEntry {
   /** Increasing within the operation. */
@@ -87,6 +116,8 @@ export interface Delivery {
   readonly id: string;
   readonly operation_id: string | null;
   readonly endpoint_id: string | null;
+  /** Whose it is; there where the request named an `account`. */
+  readonly account_id?: string;
   /** A query string is not shown. */
   readonly url: string;
   readonly event: string;
@@ -103,12 +134,27 @@ export interface Delivery {
 
 /** Which operations are listed; times are RFC 3339. */
 export interface OperationFilter {
-  readonly status?: OperationStatus;
+  /** Several by comma. */
+  readonly status?: OperationStatus | (string & {});
+  /** Several by comma. */
   readonly type?: string;
+  readonly correlation?: string;
+  readonly request_id?: number | string;
+  readonly error_code?: string;
+  /** Several by comma. */
+  readonly callback_state?: DeliveryStatus | (string & {});
+  /** Of their own callback: scheme, host and port. */
+  readonly origin?: string;
   readonly created_after?: string;
+  readonly created_before?: string;
   readonly finished_after?: string;
+  readonly finished_before?: string;
   /** Only operations of which a callback has not been delivered. */
   readonly undelivered?: boolean;
+  /** The oldest first by default. */
+  readonly order?: 'asc' | 'desc';
+  /** Id of an account, or `*` for all; for keys with the scope `admin`. */
+  readonly account?: string;
 }
 
 /** Which deliveries are listed; times are RFC 3339. */
@@ -117,9 +163,57 @@ export interface DeliveryFilter {
   readonly operation?: string;
   /** Id of an endpoint. */
   readonly endpoint?: string;
-  readonly status?: DeliveryStatus;
+  /** Several by comma. */
+  readonly status?: DeliveryStatus | (string & {});
+  /** Scheme, host and port. */
+  readonly origin?: string;
+  readonly event?: string;
+  /** How their last attempt failed, of those that aren't Delivered: `http_5xx`, `connect_refused` and the like. */
+  readonly error?: string;
   readonly since?: string;
   readonly until?: string;
+  /** The oldest first by default. */
+  readonly order?: 'asc' | 'desc';
+  /** Id of an account, or `*` for all; for keys with the scope `admin`. */
+  readonly account?: string;
+}
+
+/** Something that was found by an id, a `request_id` or a correlation. */
+export interface SearchResult {
+  readonly kind: 'operation' | 'delivery' | 'endpoint' | 'file' | 'account';
+  readonly id: string;
+  /** Whose it is; there where the request named an `account`. */
+  readonly account_id?: string;
+  /** One line for people. */
+  readonly label: string;
+}
+
+/** Of which account, for keys with the scope `admin`: its id, or `*` for all; the key's own by default. */
+interface OfAccount {
+  readonly account?: string;
+}
+
+/** What is done with all operations that a filter means. */
+export interface BulkOperationsRequest {
+  readonly action: 'cancel' | 'rerun';
+  /** `{}` for all. */
+  readonly filter: OperationFilter & OfAccount;
+}
+
+/** What is done with all deliveries that a filter means. */
+export interface BulkDeliveriesRequest {
+  readonly action: 'redeliver' | 'cancel';
+  /** `{}` for all. */
+  readonly filter: DeliveryFilter & OfAccount;
+}
+
+/** What a bulk action has done when it ends. */
+export interface BulkResult {
+  /** What the filter meant when it began. */
+  readonly matched: number;
+  readonly done: number;
+  /** What couldn't be acted on when its turn came. */
+  readonly skipped: number;
 }
 
 /** The account whose key it is: what it uses, and what it may use; a quota that is null takes any. */
@@ -156,6 +250,8 @@ export interface AuditEntry {
   readonly account_id: string | null;
   readonly actor: { readonly key_id: string; readonly name: string } | null;
   readonly address: string | null;
+  /** `console` where it was done there; null for the API. */
+  readonly via: 'console' | null;
   /** Such as `key.created`. */
   readonly action: string;
   readonly target: string | null;
@@ -174,6 +270,92 @@ export interface AuditFilter {
   readonly until?: string;
   /** The oldest first by default. */
   readonly order?: 'asc' | 'desc';
+}
+
+/** Of which time, and in what buckets, statistics are; times are RFC 3339. */
+export interface StatsFilter {
+  /** A day before `to` by default. */
+  readonly from?: string;
+  /** Now by default. */
+  readonly to?: string;
+  /** Seconds of a bucket; 3600 by default. */
+  readonly step?: 60 | 3600 | 86400;
+  /** For keys with the scope `admin`: id of an account, or `*` for all. */
+  readonly account?: string;
+}
+
+/** A value, and how often it came. */
+export interface StatsTop {
+  readonly value: string;
+  readonly count: number;
+}
+
+/** Counts of operations; `p50_s` and `p95_s` are seconds from when they could run to their end, null where none ended. */
+export interface OperationStats {
+  readonly buckets: readonly {
+    readonly at: string;
+    readonly accepted: number;
+    readonly finished: number;
+    readonly failed: number;
+    readonly canceled: number;
+    readonly p50_s: number | null;
+    readonly p95_s: number | null;
+  }[];
+  readonly top: { readonly types: readonly StatsTop[]; readonly error_codes: readonly StatsTop[] };
+}
+
+/** Counts of attempts, and of deliveries that were given up. */
+export interface DeliveryStats {
+  readonly buckets: readonly {
+    readonly at: string;
+    readonly delivered: number;
+    readonly exhausted: number;
+    readonly failed_attempts: number;
+  }[];
+  readonly top: { readonly origins: readonly StatsTop[]; readonly errors: readonly StatsTop[] };
+}
+
+/** Something that happened. `reset` says that more happened since `after` than is told: read the lists. */
+export type FeedEvent =
+  | { readonly id: number; readonly kind: 'reset' }
+  | ({ readonly id: number; readonly at: string; readonly account_id: string } & (
+      | { readonly kind: 'operation.ended'; readonly operation: FeedOperation }
+      | { readonly kind: 'attempt.made'; readonly attempt: FeedAttempt }
+      | { readonly kind: 'endpoint.disabled'; readonly endpoint: FeedEndpoint }
+    ));
+
+/** An operation that has ended. */
+export interface FeedOperation extends Pick<
+  Operation,
+  'id' | 'request_id' | 'type' | 'status' | 'correlation' | 'created_at'
+> {
+  readonly error_code: string | null;
+  readonly finished_at: string;
+}
+
+/** An attempt that was made. */
+export interface FeedAttempt {
+  readonly delivery_id: string;
+  readonly operation_id: string | null;
+  readonly endpoint_id: string | null;
+  readonly url: string;
+  readonly event: string;
+  readonly number: number;
+  readonly trigger: 'schedule' | 'manual' | 'recovery' | 'test';
+  /** `unknown`: cut off, the receiver may have seen it. */
+  readonly outcome: 'delivered' | 'failed' | 'unknown';
+  readonly http_status: number | null;
+  readonly error: string | null;
+  readonly duration_ms: number | null;
+  /** Null where it was the last one. */
+  readonly next_attempt_at: string | null;
+}
+
+/** An endpoint that was disabled. */
+export interface FeedEndpoint {
+  readonly id: string;
+  readonly url: string;
+  readonly reason: string | null;
 }
 
 /** Which deliveries a recovery brings forward; times are RFC 3339. */

@@ -1,20 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { Rows } from '../database/rows.js';
+import { found, type Found, type PageOf, pageParameters } from '../database/page-of.js';
+import type { DeliveryFilter } from './delivery-filter.js';
 import { AttemptEntity, DeliveryEntity } from './delivery.entity.js';
-import type { DeliveryState } from './delivery.state.js';
 
-export interface DeliveryFilter {
-  readonly status?: DeliveryState | undefined;
-  readonly endpoint?: string | undefined;
-  /** Request id of an operation. */
-  readonly operationId?: string | undefined;
-  readonly since?: Date | undefined;
-  readonly until?: Date | undefined;
-  /** Sequence number to go on after. */
-  readonly after: string;
-  readonly limit: number;
+/** Names a delivery for those that act on many. */
+export interface DeliveryNumber {
+  readonly home: string;
+  readonly seq: string;
+  readonly id: string;
+  readonly accountId: string;
 }
+
+const PAGE = `SELECT p.next, n.number, d.* FROM page_of_deliveries($1, $2, $3, $4) p
+  LEFT JOIN LATERAL unnest(p.homes, p.numbers) WITH ORDINALITY AS n (home, number, place) ON true`;
 
 /** Every read of deliveries by their account; another account's are as if they weren't there. */
 @Injectable()
@@ -24,7 +24,8 @@ export class DeliveryReads {
     private readonly rows: Rows,
   ) {}
 
-  async find(accountId: string, id: string): Promise<DeliveryEntity | null> {
+  /** Of an account, or of any (null). */
+  async find(accountId: string | null, id: string): Promise<DeliveryEntity | null> {
     const [row] = await this.database.query<object>('SELECT * FROM find_delivery($1, $2)', [accountId, id]);
     return row ? this.rows.to(DeliveryEntity, row) : null;
   }
@@ -38,22 +39,31 @@ export class DeliveryReads {
     return rows.map((row) => this.rows.to(AttemptEntity, row));
   }
 
-  /** In the order in which they were made. */
-  async list(accountId: string, filter: DeliveryFilter): Promise<DeliveryEntity[]> {
-    const rows = await this.database.query<object>(
-      `SELECT d.* FROM page_of_deliveries($1, $2, $3, $4, $5, $6, $7, $8) n
-       CROSS JOIN LATERAL (SELECT * FROM delivery_view WHERE home = n.home AND seq = n.seq OFFSET 0) d ORDER BY n.seq`,
-      [
-        accountId,
-        filter.after,
-        filter.limit,
-        filter.status ?? null,
-        filter.endpoint ?? null,
-        filter.operationId ?? null,
-        filter.since ?? null,
-        filter.until ?? null,
-      ],
+  /** A page of those that are meant, in the order in which they were made, or the newest first. */
+  async list(filter: DeliveryFilter, page: PageOf): Promise<Found<DeliveryEntity>> {
+    const rows = await this.database.query<PageRow>(
+      `${PAGE} LEFT JOIN LATERAL (SELECT * FROM delivery_view WHERE home = n.home AND seq = n.number OFFSET 0) d ON true ORDER BY n.place`,
+      pageParameters(filter, page),
     );
-    return rows.map((row) => this.rows.to(DeliveryEntity, row));
+    return found(rows, (row) => this.rows.to(DeliveryEntity, row));
   }
+
+  /** As `list`, for those that act on what is found. */
+  async select(filter: DeliveryFilter, page: PageOf): Promise<Found<DeliveryNumber>> {
+    const rows = await this.database.query<PageRow & { home: string; id: string; account_id: string }>(
+      `${PAGE} LEFT JOIN LATERAL (SELECT home, id, account_id FROM delivery WHERE home = n.home AND seq = n.number LIMIT 1) d ON true ORDER BY n.place`,
+      pageParameters(filter, page),
+    );
+    return found(rows, ({ home, number, id, account_id }) => ({
+      home,
+      seq: number!,
+      id,
+      accountId: account_id,
+    }));
+  }
+}
+
+interface PageRow {
+  next: string | null;
+  number: string | null;
 }

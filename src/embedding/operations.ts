@@ -2,12 +2,17 @@ import { Injectable, Logger } from '@nestjs/common';
 import { AccountsService } from '../accounts/accounts.service.js';
 import { jsonOf } from '../client/arguments.js';
 import { type ProblemBody, RingbackError } from '../client/error.js';
-import type { Operation, SubmitRequest } from '../client/types.js';
+import type { Operation, RerunRequest, SubmitRequest } from '../client/types.js';
 import { HttpConfig } from '../config/config.js';
 import { ACCOUNT_NAME, ACCOUNT_NAME_MESSAGE } from '../faces/native/account.request.js';
 import { OperationResponse } from '../faces/native/operation.response.js';
 import { toProblem } from '../faces/problem.filter.js';
-import { readSubmission, toIdempotency, toRerunIdempotency } from '../faces/native/submission.js';
+import {
+  readChanges,
+  readSubmission,
+  toIdempotency,
+  toRerunIdempotency,
+} from '../faces/native/submission.js';
 import { OperationNotFoundError, OperationRefusedError } from '../operations/operation.errors.js';
 import type { OperationView } from '../operations/read/operation-reads.store.js';
 import { OperationsService } from '../operations/operations.service.js';
@@ -28,7 +33,7 @@ export interface SubmitFromCode extends OfAccount {
 }
 
 /** The operation's own trace is that of the running code. */
-export type RerunFromCode = Omit<SubmitFromCode, 'traceparent'>;
+export interface RerunFromCode extends Omit<SubmitFromCode, 'traceparent'>, RerunRequest {}
 
 export interface WaitFromCode extends OfAccount {
   /** Seconds until waiting ends, whatever the state; 60 by default. */
@@ -87,13 +92,15 @@ export class Operations {
     return this.answer(async (operations) => operations.cancel(await this.accountId(account, id), id));
   }
 
-  /** Submits the same once more, as a new operation that names this one in `rerun_of`. */
-  rerun(id: string, { account, idempotencyKey }: RerunFromCode = {}): Promise<Operation> {
+  /** Submits the same once more, as a new operation that names this one in `rerun_of`, with what is given in place of the first's. */
+  rerun(id: string, { account, idempotencyKey, ...changed }: RerunFromCode = {}): Promise<Operation> {
     return this.answer(async (operations) => {
       const accountId = await this.accountId(account, id);
+      const changes = await readChanges(JSON.parse(jsonOf(changed) ?? '{}'));
       const context = {
+        changes,
         traceparent: activeTraceparent(),
-        idempotency: toRerunIdempotency(idempotencyKey, id),
+        idempotency: toRerunIdempotency(idempotencyKey, id, changes),
       };
       return (await operations.rerun(accountId, id, context)).view;
     });

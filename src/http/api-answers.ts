@@ -41,6 +41,22 @@ export function ApiPageOrStream(row: Type): MethodDecorator {
   );
 }
 
+/** Documents a stream of server-sent events, which ends with the connection alone. */
+export function ApiStream(row: Type): MethodDecorator {
+  return applyDecorators(
+    ApiExtraModels(row),
+    ApiOkResponse({
+      description: `Events, each with its \`id\` and the JSON of a \`${row.name.replace(/Response$/, '')}\``,
+      content: { 'text/event-stream': { schema: { type: 'string' } } },
+    }),
+    ApiHeader({
+      name: 'Last-Event-ID',
+      required: false,
+      description: 'The id of the last event that arrived; it goes on after that one',
+    }),
+  );
+}
+
 /** The class that a page of these rows is, by the name of `OperationPage`, so that generated clients have one too. */
 function pageOf(row: Type): Type {
   const known = pages.get(row);
@@ -90,9 +106,14 @@ export function ApiUpload(): MethodDecorator {
 }
 
 /** Documents a body by examples, which the service takes as they are; the first is what "Try it out" offers. */
-export function ApiExamples(type: Type, examples: Record<string, object>): MethodDecorator {
+export function ApiExamples(
+  type: Type,
+  examples: Record<string, object>,
+  { required = true } = {},
+): MethodDecorator {
   return ApiBody({
     type,
+    required,
     examples: Object.fromEntries(
       Object.entries(examples).map(([summary, value]) => [idOf(summary), { summary, value }]),
     ),

@@ -17,3 +17,11 @@ export function IsInstant(): PropertyDecorator {
     IsISO8601({ strict: true }, { message })(target, property);
   };
 }
+
+/** With its offset, a time of the year 9999 may be one of 10000, which JSON writes otherwise than PostgreSQL reads it. */
+const LAST = Date.parse('9999-12-31T00:00:00Z');
+
+/** A time of a query or body that validation has let through. */
+export function dateOf(text: string | null | undefined): Date | undefined {
+  return text === null || text === undefined ? undefined : new Date(Math.min(Date.parse(text), LAST));
+}

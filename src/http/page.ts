@@ -1,6 +1,6 @@
 import { Problem } from './problem.js';
 
-/** A page of a list: `next_cursor` is null on the last one. */
+/** A page of a list: `next_cursor` is null on the last one, and on no other, however few rows a page has. */
 export interface Page<T> {
   readonly data: readonly T[];
   readonly next_cursor: string | null;
@@ -25,6 +25,14 @@ export function decodeCursor(cursor: string | undefined, first: string, key: Reg
 
 export const NUMBER_KEY = /^\d{1,18}$/;
 export const TEXT_KEY = /^[a-z]+_[0-9a-z]{1,64}$/;
+
+/** A page that a store found, with the number to go on after. */
+export function pageOf<Row, T>(
+  { rows, next }: { readonly rows: readonly Row[]; readonly next: string | null },
+  from: (row: Row) => T,
+): Page<T> {
+  return { data: rows.map(from), next_cursor: next === null ? null : encodeCursor(next) };
+}
 
 /** Cuts rows that were read with one more than `limit`, so that the last page is known to be the last. */
 export function toPage<Row, T>(

@@ -59,6 +59,7 @@ export class OperationStore {
   /** As many as this process could run: more would wait in the queue, where no other account's can overtake them. */
   private readonly maxDispatched: number;
   private waiting: (() => void) | undefined;
+  private apart: (() => void) | undefined;
 
   constructor(
     private readonly database: Database,
@@ -75,9 +76,34 @@ export class OperationStore {
     this.waiting = listener;
   }
 
+  /** Called where this process has accepted one that runs apart. */
+  onApart(listener: () => void): void {
+    this.apart = listener;
+  }
+
   /** Commits a new operation; null when its idempotency key was taken. */
   accept(operation: NewOperation): Promise<OperationEntity | null> {
     return this.accepts.add(operation);
+  }
+
+  /** The same for one that runs apart: it gets no slot and waits for none. */
+  async acceptApart(operation: NewOperation): Promise<OperationEntity | null> {
+    const [row] = await this.database.query('SELECT * FROM accept_apart($1, $2)', [
+      jsonRows([acceptRow(operation)]),
+      operation.idempotency === null ? null : jsonRows([keyRow(operation)]),
+    ]);
+    if (!row) return null;
+    this.apart?.();
+    return fresh(operation, this.rows.to(OperationEntity, row));
+  }
+
+  /** What runs apart and that nobody runs. */
+  async findApart(most: number): Promise<Hint[]> {
+    const rows = await this.database.query<{ request_id: string; epoch: number }>(
+      'SELECT * FROM find_apart($1)',
+      [most],
+    );
+    return rows.map(({ request_id, epoch }) => ({ id: request_id, epoch }));
   }
 
   /**

@@ -32,9 +32,9 @@ import { OperationTypes, type RegisteredType } from './run/operation-types.js';
 import { OperationWaits } from './read/operation-waits.js';
 import { PollPace } from './read/poll-pace.js';
 import { randomId } from '../database/random-id.js';
-import { type Admitted, Quotas } from './accept/quotas.js';
+import { type Admitted, Quotas, UNCOUNTED } from './accept/quotas.js';
 import { RetentionStore } from './retain/retention.store.js';
-import { SealedInputs } from './accept/sealed-inputs.js';
+import { SealedInputs, type ShownInput } from './accept/sealed-inputs.js';
 
 /** An operation as a caller submits it, whatever the face. */
 export interface Submission {
@@ -63,8 +63,25 @@ export interface Submission {
   readonly traceparent: string | null;
   /** Whether reading the end ends the callback's attempts; as the setting says where it isn't given. */
   readonly ackByPoll?: boolean | null;
+  /** Ringback's own: it may name a type that no caller can, and uses nothing of what the account may use. */
+  readonly own?: boolean;
   /** With the text whose digest tells whether a repeated key comes with the same body. */
   readonly idempotency: { readonly key: string; readonly body: string } | null;
+}
+
+/** What a rerun has otherwise than the operation that it repeats. */
+export type RerunChanges = Partial<Pick<Submission, 'input' | 'callback'>>;
+
+/** What was submitted, to be shown. */
+export interface OperationRequest extends ShownInput {
+  readonly operation: OperationEntity;
+  /** Of the callback's headers. */
+  readonly headerNames: readonly string[];
+}
+
+/** How an operation is run once more. */
+export interface Rerun extends Pick<Submission, 'traceparent'>, Partial<Pick<Submission, 'idempotency'>> {
+  readonly changes?: RerunChanges;
 }
 
 export interface Accepted {
@@ -113,7 +130,9 @@ export class OperationsService {
     let admitted: Admitted;
     try {
       operation = await this.admit(submission, this.types.check.bind(this.types));
-      admitted = await this.quotas.admit(operation.accountId, sizeOf(operation), 1);
+      admitted = submission.own
+        ? UNCOUNTED
+        : await this.quotas.admit(operation.accountId, sizeOf(operation), 1);
     } catch (refusal) {
       // What was accepted before stays accepted: its `run_at` may have come since, or its type gone.
       const first =
@@ -129,7 +148,9 @@ export class OperationsService {
     });
     let accepted: OperationEntity | null = null;
     try {
-      accepted = await this.store.accept({ ...operation, traceparent: step.traceparent });
+      const row = { ...operation, traceparent: step.traceparent };
+      const apart = this.types.get(operation.type)?.apart;
+      accepted = await (apart ? this.store.acceptApart(row) : this.store.accept(row));
     } finally {
       step.end();
       admitted.settle(accepted === null ? null : sizeOf(operation));
@@ -178,7 +199,8 @@ export class OperationsService {
     if (!(await this.store.speakUp(operation.requestId))) await this.deliveries.hurry(operation.requestId);
   }
 
-  async find(accountId: string, rid: string): Promise<OperationView> {
+  /** Of an account, or of any (null). */
+  async find(accountId: string | null, rid: string): Promise<OperationView> {
     const view = await this.reads.find(accountId, rid);
     if (!view) throw new OperationNotFoundError(`there is no operation ${rid} in this account`);
     this.pace.learn(view.operation);
@@ -187,19 +209,19 @@ export class OperationsService {
 
   /**
    * The operation once it has ended, or as it stands after `waitMs` or when a signal fires: `gone`, or `held` of an answer that
-   * is counted until then; at once where the account holds as many of those as it may.
+   * is counted until then, of the operation's account or of who holds it (`heldBy`); at once where that account holds as many of those as it may.
    */
   async await(
-    accountId: string,
+    accountId: string | null,
     rid: string,
     waitMs: number,
-    { held, gone }: { held?: AbortSignal; gone?: AbortSignal | undefined } = {},
+    { held, heldBy, gone }: { held?: AbortSignal; heldBy?: string; gone?: AbortSignal | undefined } = {},
   ): Promise<OperationView> {
     // Taken before each look at the row: an end that comes right after the look is not missed.
     let since = this.waits.now;
     const view = await this.find(accountId, rid);
     if (!(waitMs > 0) || view.operation.dueAt === null) return view;
-    if (held && !this.waits.hold(accountId, held)) return view;
+    if (held && !this.waits.hold(heldBy ?? view.operation.accountId, held)) return view;
     const signal = held ?? gone;
     for (const until = performance.now() + waitMs; ;) {
       await this.waits.wait(view.operation.requestId, until - performance.now(), since, signal);
@@ -295,28 +317,41 @@ export class OperationsService {
     return file;
   }
 
+  /** What was submitted, without what is secret in it, as long as that is kept. */
+  async request(accountId: string | null, rid: string): Promise<OperationRequest> {
+    const { operation } = await this.find(accountId, rid);
+    refuseGone(operation);
+    const headerNames = this.again(operation).callback?.headers.map(({ key }) => key) ?? [];
+    return { operation, ...this.inputs.shown(operation), headerNames };
+  }
+
   /** Accepts the same operation once more, in whatever state it is, as long as its input is kept. */
-  async rerun(
-    accountId: string,
-    rid: string,
-    {
-      traceparent,
-      idempotency = null,
-    }: Pick<Submission, 'traceparent'> & Partial<Pick<Submission, 'idempotency'>>,
-  ): Promise<Accepted> {
+  async rerun(accountId: string, rid: string, rerun: Rerun): Promise<Accepted> {
+    const { changes = {}, traceparent, idempotency = null } = rerun;
     const { operation } = await this.find(accountId, rid);
     // Before anything may refuse it: its input may have expired since.
     const first = idempotency && (await this.earlier(accountId, idempotency));
     if (first) return first;
-    refuseErased(operation);
-    if (operation.emptiedAt !== null)
-      throw new OperationExpiredError(
-        'operation-expired',
-        'its input has expired and is gone: submit it anew',
-      );
-    const { callbackUrl: url, callbackHeaders: sealed } = operation;
+    refuseGone(operation);
+    // Its input is no caller's: it says who is answered, and for whom the request is made.
+    if (changes.input !== undefined && this.types.get(operation.type)?.internal)
+      throw new OperationRefusedError('invalid-request', [
+        { path: 'input', message: `of ${operation.type} can't be changed: make the request anew` },
+      ]);
+    return this.accept({ ...this.again(operation), ...changes, traceparent, idempotency });
+  }
+
+  /** The row of a rerun that somebody else stores; fails as `rerun` does where it is refused. */
+  async prepareRerun(operation: OperationEntity, traceparent: string | null): Promise<NewOperation> {
+    refuseGone(operation);
+    return this.admit({ ...this.again(operation), traceparent }, this.types.check.bind(this.types));
+  }
+
+  /** What was submitted, to be submitted once more. */
+  private again(operation: OperationEntity): Submission {
+    const { accountId, rid, callbackUrl: url, callbackHeaders: sealed } = operation;
     const place: SecretPlace = { account: accountId, row: rid, column: 'callback_headers' };
-    return this.accept({
+    return {
       accountId,
       face: operation.face,
       type: operation.type,
@@ -333,9 +368,9 @@ export class OperationsService {
       retention: operation.retention,
       ackByPoll: operation.ackByPoll,
       rerunOf: rid,
-      traceparent,
-      idempotency,
-    });
+      traceparent: null,
+      idempotency: null,
+    };
   }
 
   /** The row of a submission, or an `OperationRefusedError`; `check` judges the input, where it is to be judged. */
@@ -386,17 +421,16 @@ export class OperationsService {
     };
   }
 
-  private type({ type: name, face }: Submission): RegisteredType {
+  private type({ type: name, face, own }: Submission): RegisteredType {
     const type = this.types.get(name);
     if (type?.handler.disabled)
       throw new OperationRefusedError('type-disabled', [{ path: 'type', message: type.handler.disabled }]);
-    if (type && (!type.internal || face === 'bgrs')) return type;
-    throw new OperationRefusedError('unknown-operation-type', [
-      {
-        path: 'type',
-        message: `"${name.slice(0, 100)}" is no operation type: GET /v1/operation-types lists them`,
-      },
-    ]);
+    if (type && (!type.internal || face === 'bgrs' || own)) return type;
+    const shown = `"${name.slice(0, 100)}"`;
+    const message = type
+      ? `${shown} is Ringback's own: nobody submits it, or runs it again`
+      : `${shown} is no operation type: GET /v1/operation-types lists them`;
+    throw new OperationRefusedError('unknown-operation-type', [{ path: 'type', message }]);
   }
 
   /** The URL as it will be called; a destination that the policy refuses is refused here. */
@@ -465,13 +499,21 @@ export class OperationsService {
   }
 }
 
-function sizeOf({ input }: NewOperation): number {
+/** What of a quota of bytes it uses. */
+export function sizeOf({ input }: NewOperation): number {
   return input?.length ?? 0;
 }
 
 function refuseErased({ erasedAt }: OperationEntity): void {
   if (erasedAt !== null)
     throw new OperationExpiredError('operation-erased', 'the operation has been erased: submit it anew');
+}
+
+/** For what needs the input. */
+function refuseGone(operation: OperationEntity): void {
+  refuseErased(operation);
+  if (operation.emptiedAt !== null)
+    throw new OperationExpiredError('operation-expired', 'its input has expired and is gone: submit it anew');
 }
 
 function fingerprintOf(body: string): string {

@@ -47,6 +47,7 @@ describe('the audit', () => {
       actor: { key_id: TEST_KEY_ID, name: 'RINGBACK_API_KEY' },
       address: '127.0.0.1',
       action: 'account.created',
+      via: null,
       target: account.id,
       details: { name: 'audited', slots: 5 },
     });
@@ -111,6 +112,38 @@ describe('the audit', () => {
     expect(rows[1].details).toEqual({ fields: ['url'] });
     for (const secret of ['hush', endpoint.secret, rotated.secret])
       expect(JSON.stringify(rows)).not.toContain(secret);
+  });
+
+  it('has who sent a delivery again or gave it up, and what a key with admin did with operations', async () => {
+    await using receiver = await Receiver.answering(410);
+    const client = await app.account('deliveries audited');
+    const ended = async (by: Client): Promise<{ id: string; delivery: string }> => {
+      const { id } = await by.submit({ type: 'echo', callback: { url: receiver.url } });
+      const owed = async () => (await by.get(`/v1/operations/${id}/deliveries`)).body.data[0];
+      await expect.poll(async () => (await owed())?.status).toBe('Exhausted');
+      return { id, delivery: (await owed()).id };
+    };
+    const own = await ended(client);
+    await client.post(`/v1/deliveries/${own.delivery}/redeliver`);
+    await client.post(`/v1/operations/${own.id}/rerun`);
+    const { body: account } = await client.get('/v1/account');
+    expect(told(await entries(`&account=${account.id}`)).slice(2)).toEqual([
+      ['delivery.redelivered', own.delivery],
+    ]);
+
+    const since = new Date().toISOString();
+    const { id, delivery } = await ended(admin);
+    await admin.post(`/v1/deliveries/${delivery}/redeliver`);
+    const rerun = await admin.post(`/v1/operations/${id}/rerun`, { input: 'hush', callback: null });
+    const long = await admin.submit({ type: 'sleep', input: { seconds: 60 } });
+    await admin.post(`/v1/operations/${long.id}/cancel`);
+    const rows = await entries(`&since=${since}&actor=${TEST_KEY_ID}`);
+    expect(told(rows)).toEqual([
+      ['delivery.redelivered', delivery],
+      ['operation.rerun', id],
+      ['operation.canceled', long.id],
+    ]);
+    expect(rows[1].details).toEqual({ rerun: rerun.body.id, changed: ['input', 'callback'] });
   });
 
   it('is read page by page, from either end, by admins only', async () => {

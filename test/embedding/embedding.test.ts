@@ -305,6 +305,8 @@ describe('Ringback inside another NestJS application', () => {
     const again = await operations.rerun(one.id, keyed);
     expect(again.rerun_of).toBe(one.id);
     expect((await operations.rerun(one.id, keyed)).id).toBe(again.id);
+    const edited = await operations.rerun(one.id, { account: 'tenant 1', input: { words: 'edited' } });
+    expect(edited.rerun_of).toBe(one.id);
     expect((await operations.rerun(one.id, { account: 'tenant 1' })).id).not.toBe(again.id);
   });
 

@@ -214,6 +214,45 @@ describe('an operation', () => {
     expect((await app.client.ended(again.body.id)).result).toEqual({ again: true });
   });
 
+  it('shows what was submitted, but for what may be secret, until that is gone', async () => {
+    const secret = { key: 'x-secret', value: 'hush-hush' };
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const submit = {
+      type: 'http.request',
+      input: {
+        method: 'GET',
+        url: 'http://127.0.0.1:9009/report?token=hush-hush',
+        headers: { authorization: 'hush-hush' },
+      },
+      callback: { url: 'http://127.0.0.1:9009/?token=hush-hush', headers: [secret] },
+      correlation: 'order 17',
+    };
+    const { id } = await app.client.submit(submit, { traceparent });
+    const shown = await app.client.get(`/v1/operations/${id}/request`);
+    expect(shown).toMatchObject({
+      status: 200,
+      body: {
+        type: 'http.request',
+        input: { method: 'GET', url: 'http://127.0.0.1:9009/report?' },
+        withheld: ['url', 'headers'],
+        callback: { headers: [{ key: 'x-secret', value: '[redacted]' }] },
+        correlation: 'order 17',
+        priority: 0,
+        retention: 'keep1m',
+        trace_id: '0af7651916cd43dd8448eb211c80319c',
+      },
+    });
+    expect(shown.text).not.toContain('hush');
+    const stranger = await app.account('stranger to requests');
+    expect((await stranger.get(`/v1/operations/${id}/request`)).status).toBe(404);
+    await app.client.post(`/v1/operations/${id}/cancel`);
+    await app.client.request('DELETE', `/v1/operations/${id}`);
+    expect(await app.client.get(`/v1/operations/${id}/request`)).toMatchObject({
+      status: 410,
+      body: { code: 'operation-erased' },
+    });
+  });
+
   it('may take as long as its type allows, which a rerun is cut to where that is less by then', async () => {
     const { id } = await app.client.submit({ type: 'echo', timeout_s: 3600 });
     await app.client.ended(id);
@@ -275,14 +314,56 @@ describe('an operation', () => {
     expect(huge).toMatchObject({ status: 400, body: { errors: [{ path: 'body' }] } });
   });
 
-  it('is not run once more with other fields: they are refused, not ignored', async () => {
-    const { id } = await app.client.submit({ type: 'echo', input: 1 });
-    const rerun = (body: unknown) => app.client.post(`/v1/operations/${id}/rerun`, body);
-    expect(await rerun({ input: 2 })).toMatchObject({
-      status: 422,
-      body: { code: 'invalid-request', errors: [{ path: 'input' }] },
+  it('is run once more with another input or callback, and keeps what isn’t given', async () => {
+    await using receiver = await Receiver.answering(200);
+    const callback = { url: `${receiver.url}?token=t`, headers: [{ key: 'Auth', value: 'secret' }] };
+    const { id } = await app.client.submit({ type: 'echo', input: 1, callback, correlation: 'order 17' });
+    await receiver.received(1);
+    const rerun = (body: unknown, headers = {}) =>
+      app.client.post(`/v1/operations/${id}/rerun`, body, headers);
+    const edited = await rerun({ input: { n: 2 } });
+    expect(edited).toMatchObject({ status: 202, body: { rerun_of: id, correlation: 'order 17' } });
+    expect((await app.client.ended(edited.body.id)).result).toEqual({ n: 2 });
+    const second = (await receiver.received(2))[1]!;
+    expect(second.headers).toMatchObject({ auth: 'secret', 'ringback-operation': edited.body.id });
+    expect(second.path).toContain('?token=t');
+
+    const elsewhere = await rerun({ callback: { url: `${receiver.url}/other` } });
+    const third = (await receiver.received(3))[2]!;
+    expect(third.path).toMatch(/\/other$/);
+    expect(third.headers.auth).toBeUndefined();
+    expect((await app.client.ended(elsewhere.body.id)).result).toBe(1);
+
+    const nulls = await rerun({ input: null, callback: null });
+    expect(await app.client.ended(nulls.body.id)).toMatchObject({ result: null, callback: null });
+    expect((await rerun({})).body).toMatchObject({
+      rerun_of: id,
+      callback: { url: `${receiver.url}?[redacted]` },
     });
-    expect(await rerun([])).toMatchObject({ status: 422, body: { errors: [{ path: 'body' }] } });
+
+    const keyed = { 'idempotency-key': 'edited' };
+    const first = await rerun({ input: 3 }, keyed);
+    expect((await rerun({ input: 3 }, keyed)).body.id).toBe(first.body.id);
+    expect((await rerun({ input: 4 }, keyed)).body.code).toBe('idempotency-key-reused');
+  });
+
+  it('is run once more only with changes that a submit may have', async () => {
+    const { id } = await app.client.submit({ type: 'sleep', input: { seconds: 0 } });
+    const rerun = (body: unknown) => app.client.post(`/v1/operations/${id}/rerun`, body);
+    const refused = (code: string, path: string) => ({ status: 422, body: { code, errors: [{ path }] } });
+    expect(await rerun({ priority: 2 })).toMatchObject(refused('invalid-request', 'priority'));
+    expect(await rerun([])).toMatchObject(refused('invalid-request', 'body'));
+    expect(await rerun({ input: { seconds: 'long' } })).toMatchObject(
+      refused('invalid-input', 'input.seconds'),
+    );
+    expect(await rerun({ callback: { url: 'ftp://example.com' } })).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: 'callback.url' }] },
+    });
+    const headers = [{ key: 'host', value: 'other' }];
+    expect(await rerun({ callback: { url: 'http://127.0.0.1:4000/', headers } })).toMatchObject(
+      refused('invalid-request', 'callback.headers.0.key'),
+    );
     expect((await rerun({})).body).toMatchObject({ rerun_of: id });
   });
 

@@ -6,7 +6,8 @@ import { ApiPage } from '../../http/api-answers.js';
 import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
 import { actionsOf, ListAuditQuery } from './audit.request.js';
 import { AuditEntryResponse } from './audit.response.js';
-import { dateOf, limitOf } from './operation.request.js';
+import { dateOf } from '../../http/instant.js';
+import { limitOf } from './operation.request.js';
 
 @ApiTags('admin')
 @Controller('v1/audit')
@@ -14,7 +15,7 @@ import { dateOf, limitOf } from './operation.request.js';
 export class AuditController {
   constructor(private readonly audit: AuditStore) {}
 
-  /** Who did what with keys, accounts, secrets and endpoints, and which logins failed. */
+  /** Who did what with keys, accounts, secrets, endpoints, operations and deliveries, and which logins failed. */
   @Get()
   @ApiOperation({ operationId: 'listAudit' })
   @ApiPage(AuditEntryResponse)

@@ -3,21 +3,25 @@ import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import { AccountId, By, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
+import { ApiAccount, type Whose, WhoseRows } from '../../accounts/whose.js';
 import { DeliveryDispatcher } from '../../deliveries/delivery.dispatcher.js';
 import type { DeliveryEntity } from '../../deliveries/delivery.entity.js';
 import { DeliveryReads } from '../../deliveries/delivery-reads.store.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import { RecoveriesService } from '../../endpoints/recoveries.service.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
+import { toOrigin } from '../../http/filter-fields.js';
 import { NoFields } from '../../http/validation.pipe.js';
-import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
+import { type Page, pageOf } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { OperationReads } from '../../operations/read/operation-reads.store.js';
+import { SigningSecrets } from '../../signing/signing-secrets.store.js';
 import { AttemptResponse, DeliveryDetailsResponse, DeliveryResponse } from './delivery.response.js';
+import { deliveryFilter } from './delivery-filter.request.js';
 import { ListDeliveriesQuery, RedeliverQuery } from './delivery.request.js';
-import { originOf, RecoverDeliveriesRequest, spanOf } from './recovery.request.js';
+import { RecoverDeliveriesRequest, spanOf } from './recovery.request.js';
 import { RecoveryBegunResponse } from './recovery.response.js';
-import { dateOf, limitOf } from './operation.request.js';
+import { pageAsked } from './operation.request.js';
 
 const REDELIVERABLE =
   'it must be Exhausted, Pending with no attempt in flight, or, with again=true, Delivered; its endpoint must still be there';
@@ -31,6 +35,7 @@ export class DeliveriesController {
     private readonly dispatcher: DeliveryDispatcher,
     private readonly operations: OperationReads,
     private readonly recoveries: RecoveriesService,
+    private readonly secrets: SigningSecrets,
     private readonly audit: Audit,
   ) {}
 
@@ -40,28 +45,15 @@ export class DeliveriesController {
   @NeedsScope('operations:read')
   @ApiPage(DeliveryResponse)
   async list(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Query() query: ListDeliveriesQuery,
   ): Promise<Page<DeliveryResponse>> {
-    const limit = limitOf(query);
-    const after = decodeCursor(query.cursor, '0', NUMBER_KEY);
     const operation =
-      query.operation === undefined ? undefined : await this.operations.find(accountId, query.operation);
+      query.operation === undefined ? undefined : await this.operations.find(whose.account, query.operation);
     if (operation === null) return { data: [], next_cursor: null };
-    const rows = await this.deliveries.list(accountId, {
-      status: query.status,
-      endpoint: query.endpoint,
-      operationId: operation?.operation.requestId,
-      since: dateOf(query.since),
-      until: dateOf(query.until),
-      after,
-      limit: limit + 1,
-    });
-    return toPage(
-      rows,
-      limit,
-      (delivery) => delivery.seq,
-      (delivery) => DeliveryResponse.from(delivery),
+    const filter = deliveryFilter(query, whose.account, operation?.operation.requestId);
+    return pageOf(await this.deliveries.list(filter, pageAsked(query)), (delivery) =>
+      DeliveryResponse.from(delivery, whose),
     );
   }
 
@@ -69,16 +61,21 @@ export class DeliveriesController {
   @Get(':id')
   @ApiOperation({ operationId: 'getDelivery' })
   @NeedsScope('operations:read')
+  @ApiAccount()
   async read(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @IsOperator() isOperator: boolean,
     @Param('id') id: string,
   ): Promise<DeliveryDetailsResponse> {
-    const delivery = await this.find(accountId, id);
-    const attempts = await this.deliveries.attempts(id);
+    const delivery = await this.find(whose.account, id);
+    const [attempts, fingerprints] = await Promise.all([
+      this.deliveries.attempts(id),
+      this.secrets.fingerprints(delivery.accountId, delivery.endpointId),
+    ]);
     return {
-      ...DeliveryResponse.from(delivery),
+      ...DeliveryResponse.from(delivery, whose),
       body: delivery.body,
+      signing_fingerprints: fingerprints,
       attempts: attempts.map((attempt) => AttemptResponse.from(attempt, isOperator)),
     };
   }
@@ -94,15 +91,17 @@ export class DeliveriesController {
   )
   async redeliver(
     @NoFields() _body: unknown,
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @Query() query: RedeliverQuery,
+    @By() actor: Actor,
   ): Promise<DeliveryResponse> {
+    const accountId = await this.accountOf(id, whose);
     if (!(await this.store.redeliver(accountId, id, query.again === 'true')))
       throw await this.refusal(accountId, id, `redelivered: ${REDELIVERABLE}`);
-    const delivery = await this.find(accountId, id);
     this.dispatcher.wake();
-    return DeliveryResponse.from(delivery);
+    await this.audit.write({ accountId, actor, action: 'delivery.redelivered', target: id });
+    return DeliveryResponse.from(await this.find(accountId, id), whose);
   }
 
   /**
@@ -128,7 +127,7 @@ export class DeliveriesController {
   ): Promise<RecoveryBegunResponse> {
     const asked = {
       ...spanOf(request),
-      origin: originOf(request.origin),
+      origin: toOrigin(request.origin),
       reason: request.reason ?? null,
     };
     const recovery = await this.recoveries.begin({ ...asked, accountId, endpointId: null });
@@ -142,18 +141,27 @@ export class DeliveriesController {
   @ApiOperation({ operationId: 'cancelDelivery' })
   @HttpCode(200)
   @NeedsScope('deliveries:redeliver')
+  @ApiAccount()
   @ApiProblem(409, 'Not Pending')
   async cancel(
     @NoFields() _body: unknown,
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
+    @By() actor: Actor,
   ): Promise<DeliveryResponse> {
+    const accountId = await this.accountOf(id, whose);
     if (!(await this.store.cancel(accountId, id)))
       throw await this.refusal(accountId, id, 'canceled: only a Pending one can');
-    return DeliveryResponse.from(await this.find(accountId, id));
+    await this.audit.write({ accountId, actor, action: 'delivery.canceled', target: id });
+    return DeliveryResponse.from(await this.find(accountId, id), whose);
   }
 
-  private async find(accountId: string, id: string): Promise<DeliveryEntity> {
+  /** Whose delivery it is that an action names: where an administrator acts on another account's, that one's. */
+  private async accountOf(id: string, { account, named }: Whose): Promise<string> {
+    return named || account === null ? (await this.find(account, id)).accountId : account;
+  }
+
+  private async find(accountId: string | null, id: string): Promise<DeliveryEntity> {
     const delivery = await this.deliveries.find(accountId, id);
     if (!delivery) throw notFound(id);
     return delivery;

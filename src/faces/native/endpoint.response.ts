@@ -1,6 +1,7 @@
+import { accountShown, type Whose } from '../../accounts/whose.js';
 import type { ShownCertificate } from '../../endpoints/endpoints.service.js';
 import type { EndpointEntity } from '../../endpoints/endpoint.entity.js';
-import type { HourOfAttempts } from '../../endpoints/endpoint.store.js';
+import type { EndpointStats, HourOfAttempts } from '../../endpoints/endpoint.store.js';
 import type { EventType } from '../../endpoints/events.js';
 import type { SignatureProfile } from '../../signing/signature.js';
 import { ApiInteger, ApiTime } from '../../http/api-properties.js';
@@ -22,6 +23,8 @@ export class ClientCertificateResponse {
 /** A callback URL that an account registered. */
 export class EndpointResponse {
   id: string;
+  /** Whose it is; there where the request named an `account`. */
+  account_id?: string;
   /** Its query is shown only to keys with the scope `endpoints:write`. */
   url: string;
   description: string;
@@ -49,10 +52,17 @@ export class EndpointResponse {
       headerNames,
       certificate,
       secret,
-    }: { headerNames: readonly string[]; certificate: ShownCertificate | null; secret: string | undefined },
+      whose,
+    }: {
+      headerNames: readonly string[];
+      certificate: ShownCertificate | null;
+      secret?: string | undefined;
+      whose?: Whose | undefined;
+    },
   ): EndpointResponse {
     return {
       id: endpoint.id,
+      ...accountShown(endpoint.accountId, whose),
       url: endpoint.url,
       description: endpoint.description,
       events: endpoint.events,
@@ -95,15 +105,21 @@ export class EndpointStatsResponse {
   failed: number;
   @ApiInteger()
   pending: number;
+  /** Of the pending ones, those with an attempt under way. */
+  @ApiInteger()
+  in_flight: number;
+  /** Of the pending ones, those that are held because it is disabled. */
+  @ApiInteger()
+  held: number;
   hours: EndpointHourResponse[];
 
-  static from({ pending, hours }: { pending: number; hours: HourOfAttempts[] }): EndpointStatsResponse {
+  static from({ hours, ...owed }: EndpointStats): EndpointStatsResponse {
     const sum = (of: (hour: HourOfAttempts) => number): number =>
       hours.reduce((total, hour) => total + of(hour), 0);
     return {
       succeeded: sum((hour) => hour.succeeded),
       failed: sum((hour) => hour.failed),
-      pending,
+      ...owed,
       hours: hours.map((hour) => ({
         ...hour,
         hour: hour.hour.toISOString(),

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { APP_PIPE } from '@nestjs/core';
+import { BulkModule } from '../../bulk/bulk.module.js';
 import { DeliveriesModule } from '../../deliveries/deliveries.module.js';
 import { EndpointsModule } from '../../endpoints/endpoints.module.js';
 import { EgressModule } from '../../egress/egress.module.js';
@@ -10,9 +11,11 @@ import { SigningModule } from '../../signing/signing.module.js';
 import { AccountsController } from './accounts.controller.js';
 import { AuditController } from './audit.controller.js';
 import { BatchController } from './batch.controller.js';
+import { BulkController } from './bulk.controller.js';
 import { CallbackCheckController } from './callback-check.controller.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { EndpointsController } from './endpoints.controller.js';
+import { FeedController } from './feed.controller.js';
 import { FilesController } from './files.controller.js';
 import { LedgerController } from './ledger.controller.js';
 import { NativeOpenApi } from './native.openapi.js';
@@ -21,15 +24,27 @@ import { OperationsController } from './operations.controller.js';
 import { OwnAccountController } from './own-account.controller.js';
 import { ProcessesController } from './processes.controller.js';
 import { RecoveriesController } from './recoveries.controller.js';
+import { SearchController } from './search.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
+import { StatsController } from './stats.controller.js';
 import { WebhookKeysController } from './webhook-keys.controller.js';
 
 /** The native face: `/v1`. */
 @Module({
-  imports: [OperationsModule, DeliveriesModule, FilesModule, EndpointsModule, EgressModule, SigningModule],
+  imports: [
+    BulkModule,
+    OperationsModule,
+    DeliveriesModule,
+    FilesModule,
+    EndpointsModule,
+    EgressModule,
+    SigningModule,
+  ],
   controllers: [
     BatchController,
+    BulkController,
     OperationsController,
+    SearchController,
     OperationTypesController,
     DeliveriesController,
     FilesController,
@@ -38,6 +53,8 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     ProcessesController,
     AuditController,
     LedgerController,
+    StatsController,
+    FeedController,
     SigningSecretController,
     CallbackCheckController,
     EndpointsController,

@@ -1,3 +1,4 @@
+import { PickType } from '@nestjs/swagger';
 import { CallbackHeaderRequest } from '../callback-header.request.js';
 import { Transform, Type } from 'class-transformer';
 import {
@@ -17,13 +18,14 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { IsAccount } from '../../accounts/whose.js';
 import { MAX_THIN_OVER } from '../../config/config.js';
+import { STORABLE } from '../../http/filter-fields.js';
 import { IsInstant } from '../../http/instant.js';
-import { OPERATION_STATES, type OperationState } from '../../operations/operation.state.js';
-import { ApiDetail, ApiInteger } from '../../http/api-properties.js';
-
-/** Text without NUL and without half surrogate pairs: what PostgreSQL gives back as it was. */
-const STORABLE = /^[^\u0000\ud800-\udfff]*$/u;
+import { type PageOf } from '../../database/page-of.js';
+import { decodeCursor, NUMBER_KEY } from '../../http/page.js';
+import { OperationFilterRequest } from './operation-filter.request.js';
+import { ApiDetail, ApiInteger, fieldsOf } from '../../http/api-properties.js';
 
 export class CallbackRequest {
   /** Where the operation's end is told: an absolute https URL. */
@@ -105,7 +107,17 @@ export class SubmitOperationRequest {
   retention?: string | null;
 }
 
-export class WaitQuery {
+/** What of the operation that is run once more is to be otherwise; what isn't given stays. */
+export class RerunOperationRequest extends PickType(SubmitOperationRequest, ['input', 'callback'] as const) {}
+
+/** Of a request about what an account has. */
+export class AccountQuery {
+  @IsOptional()
+  @IsAccount()
+  account?: string;
+}
+
+export class WaitQuery extends AccountQuery {
   /** Seconds to hold the answer until the operation has ended, 0 to 60. */
   @IsOptional()
   @ApiDetail({ type: 'number', minimum: 0, maximum: 60, pattern: undefined })
@@ -127,37 +139,33 @@ export class PageQuery {
   limit?: string;
 }
 
-export class ListOperationsQuery extends PageQuery {
+/** A page of rows that accounts have. */
+export class OwnedPageQuery extends PageQuery {
   @IsOptional()
-  @IsIn(OPERATION_STATES)
-  status?: OperationState;
-
-  @IsOptional()
-  @IsString()
-  @Length(1, 100)
-  type?: string;
-
-  @IsOptional()
-  @IsInstant()
-  created_after?: string;
-
-  @IsOptional()
-  @IsInstant()
-  finished_after?: string;
-
-  /** `true`: only operations of which a callback has not been delivered. */
-  @IsOptional()
-  @ApiDetail({ type: 'boolean', enum: undefined })
-  @IsIn(['true', 'false'])
-  undelivered?: 'true' | 'false';
+  @IsAccount()
+  account?: string;
 }
+
+/** The same, in one order or the other. */
+export class ListQuery extends OwnedPageQuery {
+  /** `asc`, the default, begins with the oldest, `desc` with the newest. */
+  @IsOptional()
+  @IsIn(['asc', 'desc'])
+  order?: 'asc' | 'desc';
+}
+
+export class ListOperationsQuery extends fieldsOf(OperationFilterRequest, ListQuery) {}
 
 /** Rows of a page, as the query asks. */
 export function limitOf(query: PageQuery): number {
   return Number(query.limit ?? 50);
 }
 
-/** A time of a query or body that validation has let through. */
-export function dateOf(text: string | null | undefined): Date | undefined {
-  return text === null || text === undefined ? undefined : new Date(text);
+/** The page that a query asks for of a list in the order of numbers. */
+export function pageAsked(query: ListQuery): PageOf {
+  return {
+    newestFirst: query.order === 'desc',
+    after: query.cursor === undefined ? null : decodeCursor(query.cursor, '0', NUMBER_KEY),
+    limit: limitOf(query),
+  };
 }

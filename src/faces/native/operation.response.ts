@@ -1,7 +1,9 @@
+import { accountShown, type Whose } from '../../accounts/whose.js';
 import { MIN_BARE } from '../../deliveries/owed.js';
 import type { DeliveryState } from '../../deliveries/delivery.state.js';
 import type { HistoryEntryEntity, OperationEntity } from '../../operations/operation.entity.js';
 import type { Bodies } from '../../operations/end/callback-presenters.js';
+import type { OperationRequest } from '../../operations/operations.service.js';
 import type { OperationState } from '../../operations/operation.state.js';
 import type { OperationView } from '../../operations/read/operation-reads.store.js';
 import { ApiInteger, ApiLargeInteger, ApiTime } from '../../http/api-properties.js';
@@ -48,6 +50,8 @@ export class OperationResponse {
    */
   @ApiInteger()
   queue_position?: number;
+  /** Whose it is; there where the request named an `account`. */
+  account_id?: string;
   correlation: string | null;
   @ApiTime()
   created_at: string;
@@ -76,6 +80,7 @@ export class OperationResponse {
   static from(
     { operation, callbackState, queuePosition }: OperationView,
     publicUrl: string,
+    whose?: Whose,
   ): OperationResponse {
     const finished = operation.state === 'Finished';
     const self = `${publicUrl}/v1/operations/${operation.rid}`;
@@ -89,6 +94,7 @@ export class OperationResponse {
       progress: round(operation.progress),
       attempt: operation.attempt,
       ...(typeof queuePosition === 'number' ? { queue_position: queuePosition } : {}),
+      ...accountShown(operation.accountId, whose),
       correlation: operation.correlation,
       created_at: operation.createdAt.toISOString(),
       started_at: operation.startedAt?.toISOString() ?? null,
@@ -114,6 +120,62 @@ export class OperationResponse {
         deliveries: `${self}/deliveries`,
         cancel: `${self}/cancel`,
       },
+    };
+  }
+}
+
+/** A header that was given with a callback; its value is never shown. */
+export class RequestedHeaderResponse {
+  key: string;
+  /** Always `[redacted]`. */
+  value: string;
+}
+
+/** The callback that was asked for. */
+export class RequestedCallbackResponse {
+  /** A query string is not shown. */
+  url: string;
+  headers: RequestedHeaderResponse[];
+}
+
+/** What was submitted, without what is secret in it. */
+export class OperationRequestResponse {
+  type: string;
+  /** JSON as it was given. */
+  input: unknown;
+  /** Members of `input` that are left out because they may be secret, or, as a URL's query, left out in part. */
+  withheld: string[];
+  callback: RequestedCallbackResponse | null;
+  correlation: string | null;
+  @ApiInteger()
+  priority: number;
+  /** When it may run, or run again, at the earliest. */
+  @ApiTime()
+  run_at: string | null;
+  timeout_s: number;
+  retention: string;
+  /** Of the trace that it belongs to: 32 hex digits; null where there is none. */
+  trace_id: string | null;
+
+  static from({ operation, input, withheld, headerNames }: OperationRequest): OperationRequestResponse {
+    const { callbackUrl: url } = operation;
+    return {
+      type: operation.type,
+      input,
+      withheld: [...withheld],
+      callback:
+        url === null
+          ? null
+          : {
+              url: withoutQuery(url),
+              headers: headerNames.map((key) => ({ key, value: '[redacted]' })),
+            },
+      correlation: operation.correlation,
+      priority: operation.priority,
+      run_at: operation.runAt?.toISOString() ?? null,
+      timeout_s: operation.timeoutS,
+      retention: operation.retention,
+      trace_id: operation.traceparent?.split('-')[1] ?? null,
     };
   }
 }

@@ -14,9 +14,11 @@ import {
 } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiHeader, ApiOkResponse, ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AccountId, By, IsAdmin, KeyId, NeedsScope } from '../../accounts/api-key.guard.js';
+import type { KeyHolder } from '../../accounts/account.store.js';
+import { AccountId, By, Holder, IsAdmin, KeyId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
+import { ApiAccount, type Whose, WhoseRows } from '../../accounts/whose.js';
 import { checkHeld, HeldKeys } from '../../accounts/held-keys.js';
 import { HttpConfig, OperationConfig } from '../../config/config.js';
 import { DeliveryReads } from '../../deliveries/delivery-reads.store.js';
@@ -30,7 +32,7 @@ import {
   ApiProblem,
 } from '../../http/api-answers.js';
 import { retryAfter } from '../../http/openapi-problems.js';
-import { decodeCursor, NUMBER_KEY, type Page, toPage } from '../../http/page.js';
+import { decodeCursor, NUMBER_KEY, type Page, pageOf, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { HistoryStore } from '../../operations/read/history.store.js';
 import { NoFields } from '../../http/validation.pipe.js';
@@ -44,17 +46,21 @@ import { DeliveryResponse } from './delivery.response.js';
 import { acknowledgeSent, gone } from '../acknowledge-sent.js';
 import { sendFile } from '../file-answer.js';
 import {
-  dateOf,
   limitOf,
   ListOperationsQuery,
-  PageQuery,
+  ListQuery,
+  OwnedPageQuery,
+  pageAsked,
+  RerunOperationRequest,
   SubmitOperationRequest,
   WaitQuery,
 } from './operation.request.js';
+import { operationFilter } from './operation-filter.request.js';
+import { checkedEventId, EVENT_STREAM } from './event-streams.js';
 import { historyStream, wantsStream } from './history-stream.js';
-import { HistoryEntryResponse, OperationResponse } from './operation.response.js';
+import { HistoryEntryResponse, OperationRequestResponse, OperationResponse } from './operation.response.js';
 import { heeded, heldMs, preferences } from './prefer.js';
-import { toIdempotency, toRerunIdempotency, toSubmission } from './submission.js';
+import { toChanges, toIdempotency, toRerunIdempotency, toSubmission } from './submission.js';
 
 /** Header fields of the answer to a submit. */
 const SUBMITTED = {
@@ -153,25 +159,11 @@ export class OperationsController {
   @NeedsScope('operations:read')
   @ApiPage(OperationResponse)
   async list(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Query() query: ListOperationsQuery,
   ): Promise<Page<OperationResponse>> {
-    const limit = limitOf(query);
-    const views = await this.reads.list(accountId, {
-      status: query.status,
-      type: query.type,
-      createdAfter: dateOf(query.created_after),
-      finishedAfter: dateOf(query.finished_after),
-      undelivered: query.undelivered === 'true',
-      after: decodeCursor(query.cursor, '0', NUMBER_KEY),
-      limit: limit + 1,
-    });
-    return toPage(
-      views,
-      limit,
-      (view) => view.operation.requestId,
-      (view) => OperationResponse.from(view, this.http.publicUrl),
-    );
+    const page = await this.reads.list(operationFilter(query, whose.account), pageAsked(query));
+    return pageOf(page, (view) => OperationResponse.from(view, this.http.publicUrl, whose));
   }
 
   /** One operation; with `wait`, held until it has ended or the time is up. */
@@ -180,6 +172,7 @@ export class OperationsController {
   @NeedsScope('operations:read')
   async read(
     @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @KeyId() keyId: string,
     @Param('id') id: string,
     @Query() query: WaitQuery,
@@ -187,11 +180,12 @@ export class OperationsController {
   ): Promise<OperationResponse> {
     const waitMs = Number(query.wait ?? 0) * 1000;
     const held = waitMs > 0 ? this.keys.watch(keyId, gone(reply)) : gone(reply);
-    const view = await this.operations.await(accountId, id, waitMs, { held });
+    const view = await this.operations.await(whose.account, id, waitMs, { held, heldBy: accountId });
     checkHeld(held);
     this.sayWhenToAskAgain(reply, view.operation);
-    acknowledgeSent(reply, this.operations, accountId, view.operation);
-    return OperationResponse.from(view, this.http.publicUrl);
+    // Who names an account looks on, and is not the caller that waits for the end.
+    if (!whose.named) acknowledgeSent(reply, this.operations, accountId, view.operation);
+    return OperationResponse.from(view, this.http.publicUrl, whose);
   }
 
   /**
@@ -203,17 +197,22 @@ export class OperationsController {
   @ApiOperation({ operationId: 'cancelOperation' })
   @HttpCode(200)
   @NeedsScope('operations:write')
+  @ApiAccount()
   @ApiProblem(409, 'It has ended already')
   async cancel(
     @NoFields() _body: unknown,
-    @AccountId() accountId: string,
-    @KeyId() keyId: string,
+    @Holder() { keyId, scopes }: KeyHolder,
+    @WhoseRows() whose: Whose,
+    @By() actor: Actor,
     @Param('id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
+    const accountId = await this.accountOf(id, whose);
     const view = await this.operations.cancel(accountId, id, this.keys.watch(keyId, gone(reply)));
+    if (scopes.includes('admin'))
+      await this.audit.write({ accountId, actor, action: 'operation.canceled', target: id });
     this.sayWhenToAskAgain(reply, view.operation);
-    return OperationResponse.from(view, this.http.publicUrl);
+    return OperationResponse.from(view, this.http.publicUrl, whose);
   }
 
   /**
@@ -224,13 +223,18 @@ export class OperationsController {
   @ApiOperation({ operationId: 'eraseOperation' })
   @HttpCode(204)
   @NeedsScope('operations:write')
+  @ApiAccount()
   @ApiProblem(409, 'It has not ended: cancel it first')
-  async erase(@AccountId() accountId: string, @Param('id') id: string, @By() actor: Actor): Promise<void> {
+  async erase(@WhoseRows() whose: Whose, @Param('id') id: string, @By() actor: Actor): Promise<void> {
+    const accountId = await this.accountOf(id, whose);
     await this.operations.erase(accountId, id);
     await this.audit.write({ accountId, actor, action: 'operation.erased', target: id });
   }
 
-  /** Submits the same once more, as a new operation that names this one in `rerun_of`. */
+  /**
+   * Submits the same once more, as a new operation that names this one in `rerun_of`; with another `input`, or another
+   * `callback` (null: without one), where the body gives them.
+   */
   @Post(':id/rerun')
   @ApiOperation({ operationId: 'rerunOperation' })
   @HttpCode(202)
@@ -246,24 +250,43 @@ export class OperationsController {
     description: 'Stored, as a submit',
     headers: { ...SUBMITTED, 'Retry-After': retryAfter() },
   })
+  @ApiExamples(
+    RerunOperationRequest,
+    {
+      'As it was': {},
+      'With another input': { input: { hello: 'again' } },
+      'With another callback': { callback: { url: 'https://example.com/hooks/other' } },
+    },
+    { required: false },
+  )
+  @ApiAccount()
   @ApiProblem(410, 'The operation has expired or was erased, and its input with it')
   @ApiProblem(429, 'Callback URLs named too many new hosts in a minute')
   async rerun(
-    @NoFields() _body: unknown,
-    @AccountId() accountId: string,
+    @Holder() { scopes }: KeyHolder,
+    @WhoseRows() whose: Whose,
+    @By() actor: Actor,
     @Param('id') id: string,
+    @Body() request: RerunOperationRequest,
     @Headers('idempotency-key') key: string | undefined,
     @Headers('traceparent') traceparent: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
+    const changes = toChanges(request);
+    const accountId = await this.accountOf(id, whose);
     const { view, replayed } = await this.operations.rerun(accountId, id, {
+      changes,
       traceparent: traceparentOf(traceparent),
-      idempotency: toRerunIdempotency(key, id),
+      idempotency: toRerunIdempotency(key, id, changes),
     });
     if (replayed) void reply.header('idempotent-replayed', 'true');
+    else if (scopes.includes('admin')) {
+      const details = { rerun: view.operation.rid, changed: Object.keys(changes) };
+      await this.audit.write({ accountId, actor, action: 'operation.rerun', target: id, details });
+    }
     this.describe(reply, view.operation);
     void reply.status(isTerminal(view.operation.state) ? 200 : 202);
-    return OperationResponse.from(view, this.http.publicUrl);
+    return OperationResponse.from(view, this.http.publicUrl, whose);
   }
 
   /** What happened to the operation, in order; with `Accept: text/event-stream` live, until its end. */
@@ -273,20 +296,21 @@ export class OperationsController {
   @ApiPageOrStream(HistoryEntryResponse)
   async entries(
     @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @KeyId() keyId: string,
     @IsAdmin() isAdmin: boolean,
     @Param('id') id: string,
-    @Query() query: PageQuery,
+    @Query() query: OwnedPageQuery,
     @Headers('accept') accept: string | undefined,
     @Headers('last-event-id') lastEventId: string | undefined,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const { operation } = await this.operations.find(accountId, id);
+    const { operation } = await this.operations.find(whose.account, id);
     const after = decodeCursor(query.cursor, '0', NUMBER_KEY);
     void reply.header('vary', 'accept');
     if (wantsStream(accept)) {
       const named = lastEventId === undefined ? after : checkedEventId(lastEventId);
-      await this.stream(operation, keyId, named, reply);
+      await this.stream(operation, { keyId, accountId }, named, reply);
       return;
     }
     const limit = limitOf(query);
@@ -307,40 +331,42 @@ export class OperationsController {
   @NeedsScope('operations:read')
   @ApiPage(DeliveryResponse)
   async owed(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
-    @Query() query: PageQuery,
+    @Query() query: ListQuery,
   ): Promise<Page<DeliveryResponse>> {
-    const { operation } = await this.operations.find(accountId, id);
-    const limit = limitOf(query);
-    const after = decodeCursor(query.cursor, '0', NUMBER_KEY);
-    const deliveries = await this.deliveries.list(accountId, {
-      operationId: operation.requestId,
-      after,
-      limit: limit + 1,
-    });
-    return toPage(
-      deliveries,
-      limit,
-      (delivery) => delivery.seq,
-      (delivery) => DeliveryResponse.from(delivery),
+    const { operation } = await this.operations.find(whose.account, id);
+    const filter = { account: operation.accountId, operation: operation.requestId };
+    return pageOf(await this.deliveries.list(filter, pageAsked(query)), (delivery) =>
+      DeliveryResponse.from(delivery, whose),
     );
+  }
+
+  /** What was submitted: the input without what may be secret in it, and the options. */
+  @Get(':id/request')
+  @ApiOperation({ operationId: 'getOperationRequest' })
+  @NeedsScope('operations:read')
+  @ApiProblem(410, 'Its input was kept as long as its retention class says, or erased, and is gone')
+  @ApiAccount()
+  async request(@WhoseRows() whose: Whose, @Param('id') id: string): Promise<OperationRequestResponse> {
+    return OperationRequestResponse.from(await this.operations.request(whose.account, id));
   }
 
   /** The stored bytes of the result with their own content type; JSON where the handler stored no file. */
   @Get(':id/result')
   @ApiOperation({ operationId: 'getOperationResult' })
   @NeedsScope('operations:read')
+  @ApiAccount()
   @ApiBytes({ orJson: true })
   @ApiProblem(404, 'Unknown, without a result, or not ended yet: then with Retry-After')
   @ApiProblem(410, 'Kept as long as its retention class says, or erased, and gone')
   async result(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @Req() incoming: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const { operation } = await this.operations.find(accountId, id);
+    const { operation } = await this.operations.find(whose.account, id);
     if (!isTerminal(operation.state)) {
       throw new Problem(404, 'result-not-ready', 'the operation has not ended yet', {
         headers: { 'retry-after': this.operations.retryAfter(operation) ?? '1' },
@@ -353,9 +379,16 @@ export class OperationsController {
     await reply.type('application/json').send(operation.result ?? 'null');
   }
 
+  /** Whose operation it is that an action names: where an administrator acts on another account's, that one's. */
+  private async accountOf(id: string, { account, named }: Whose): Promise<string> {
+    return named || account === null
+      ? (await this.operations.find(account, id)).operation.accountId
+      : account;
+  }
+
   private async stream(
     found: OperationEntity,
-    keyId: string,
+    { keyId, accountId }: { readonly keyId: string; readonly accountId: string },
     named: string,
     reply: FastifyReply,
   ): Promise<void> {
@@ -374,18 +407,13 @@ export class OperationsController {
     const heartbeatMs = this.config.heartbeatS * 1000;
     const stream = historyStream(this.history, this.waits, {
       operation,
+      heldBy: accountId,
       after,
       heartbeatMs,
       hasEnded: async () => (await this.reads.ended([operation.requestId])).length > 0,
       signal: this.keys.watch(keyId, gone(reply)),
     });
-    await reply
-      .headers({
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store',
-        'x-accel-buffering': 'no',
-      })
-      .send(Readable.from(stream));
+    await reply.headers(EVENT_STREAM).send(Readable.from(stream));
   }
 
   private describe(reply: FastifyReply, operation: OperationEntity): void {
@@ -401,12 +429,4 @@ export class OperationsController {
     const again = this.operations.retryAfter(operation);
     if (again !== undefined) void reply.header('retry-after', again);
   }
-}
-
-function checkedEventId(id: string): string {
-  if (NUMBER_KEY.test(id)) return id;
-  const message = 'must be the id of an event of this stream: a whole number';
-  throw new Problem(400, 'invalid-query', `Last-Event-ID ${message}`, {
-    errors: [{ path: 'Last-Event-ID', message }],
-  });
 }

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { checkJsonShape } from '../../http/json-shape.js';
 import { Problem } from '../../http/problem.js';
 import { RequestValidationPipe } from '../../http/validation.pipe.js';
-import type { Submission } from '../../operations/operations.service.js';
-import { dateOf, SubmitOperationRequest } from './operation.request.js';
+import { dateOf } from '../../http/instant.js';
+import type { RerunChanges, Submission } from '../../operations/operations.service.js';
+import { RerunOperationRequest, SubmitOperationRequest } from './operation.request.js';
 
 const validation = new RequestValidationPipe();
 
@@ -20,6 +21,13 @@ export async function readSubmission(
   return toSubmission(accountId, request, idempotency, traceparent);
 }
 
+/** The same of what a rerun changes. */
+export async function readChanges(body: unknown): Promise<RerunChanges> {
+  checkJsonShape(body);
+  const metadata = { type: 'body', metatype: RerunOperationRequest } as const;
+  return toChanges((await validation.transform(body, metadata)) as RerunOperationRequest);
+}
+
 /** A native request as the core takes it. */
 export function toSubmission(
   accountId: string,
@@ -27,15 +35,12 @@ export function toSubmission(
   idempotency: Submission['idempotency'],
   traceparent: string | null,
 ): Submission {
-  const { callback } = request;
   return {
     accountId,
     face: 'native',
     type: request.type,
     input: request.input,
-    callback: callback
-      ? { url: callback.url, headers: callback.headers ?? [], thinOver: callback.thin_over ?? null }
-      : null,
+    callback: toCallback(request.callback),
     correlation: request.correlation ?? null,
     priority: request.priority ?? 0,
     runAt: dateOf(request.run_at) ?? null,
@@ -45,6 +50,20 @@ export function toSubmission(
     idempotency,
     traceparent,
   };
+}
+
+/** What a rerun changes; what isn't given isn't there. */
+export function toChanges({ input, callback }: RerunOperationRequest): RerunChanges {
+  return {
+    ...(input === undefined ? {} : { input }),
+    ...(callback === undefined ? {} : { callback: toCallback(callback) }),
+  };
+}
+
+function toCallback(callback: SubmitOperationRequest['callback']): Submission['callback'] {
+  return callback
+    ? { url: callback.url, headers: callback.headers ?? [], thinOver: callback.thin_over ?? null }
+    : null;
 }
 
 /** A caller's key with the text that it stands for. */
@@ -57,9 +76,13 @@ export function toIdempotency(key: string | undefined, body: () => string): Subm
   });
 }
 
-/** The same for the rerun of an operation, which has no body. */
-export function toRerunIdempotency(key: string | undefined, id: string): Submission['idempotency'] {
-  return toPartIdempotency(key, `rerun ${id}`, () => '');
+/** The same for the rerun of an operation; `changes` are its body. */
+export function toRerunIdempotency(
+  key: string | undefined,
+  id: string,
+  changes: object = {},
+): Submission['idempotency'] {
+  return toPartIdempotency(key, `rerun ${id}`, () => JSON.stringify(changes));
 }
 
 /**

@@ -39,6 +39,24 @@ export class RescueStore {
     return row?.request_id ?? null;
   }
 
+  /** The same of many, by their numbers; answers those that run. */
+  async askAllToStop(requestIds: readonly string[]): Promise<string[]> {
+    const rows = await this.database.query<{ request_id: string }>(
+      `WITH live AS (
+         SELECT request_id, cancel_at FROM live_operation WHERE request_id = ANY ($1::bigint[]) AND lease_token IS NOT NULL
+         ORDER BY request_id FOR UPDATE
+       ), asked AS (
+         UPDATE live_operation o SET cancel_at = now() + make_interval(secs => $2)
+         FROM live WHERE o.request_id = live.request_id AND live.cancel_at IS NULL RETURNING o.request_id
+       ), noted AS (
+         INSERT INTO history_entry (operation_id, kind, text) SELECT request_id, 'log', 'The caller asked to cancel' FROM asked
+       )
+       SELECT request_id FROM live`,
+      [requestIds, this.config.cancelGraceS],
+    );
+    return rows.map(({ request_id }) => request_id);
+  }
+
   /** Of these operations those that a caller has asked to cancel. */
   async toBeCanceled(requestIds: readonly string[]): Promise<string[]> {
     const rows = await this.database.query<{ request_id: string }>(
@@ -58,10 +76,13 @@ export class RescueStore {
          SELECT request_id FROM live_operation WHERE phase = 'placed' AND look_at <= now() AND lease_token IS NOT NULL AND due_at <= now()
            AND attempt >= tries AND (SELECT looked_at FROM lease_watch) > now() - make_interval(secs => $2) / 3
          ORDER BY look_at LIMIT $3 FOR UPDATE SKIP LOCKED
+       ), apart AS (
+         SELECT request_id FROM live_operation WHERE phase = 'apart' AND lease_token IS NOT NULL AND due_at <= now()
+           AND attempt >= tries LIMIT $3 FOR UPDATE SKIP LOCKED
        ), canceled AS (
          SELECT request_id FROM live_operation WHERE cancel_at <= now() ORDER BY cancel_at LIMIT $3 FOR UPDATE SKIP LOCKED
        )
-       SELECT request_id FROM spent UNION SELECT request_id FROM canceled`,
+       SELECT request_id FROM spent UNION SELECT request_id FROM apart UNION SELECT request_id FROM canceled`,
       [most],
     );
   }
@@ -79,18 +100,28 @@ export class RescueStore {
     return claims[0] ?? null;
   }
 
+  /** The same of many, by their numbers. */
+  async takeOverAll(requestIds: readonly string[]): Promise<Claim[]> {
+    return this.take(
+      `SELECT request_id FROM live_operation WHERE request_id = ANY ($3::bigint[]) AND (lease_token IS NULL OR cancel_at <= now())
+       ORDER BY request_id FOR UPDATE`,
+      [requestIds],
+    );
+  }
+
   private async take(which: string, parameters: unknown[]): Promise<Claim[]> {
     const askedAt = performance.now();
     const rows = await this.database.query<ClaimRow>(
       `WITH which AS (${which}), taken AS (
          -- What has no slot yet gets none to be ended.
-         UPDATE live_operation l SET phase = CASE WHEN l.lease_token IS NULL THEN 'scheduled' ELSE l.phase END, dispatched_at = NULL, lease_token = $1,
+         UPDATE live_operation l SET phase = CASE WHEN l.lease_token IS NULL AND l.phase <> 'apart' THEN 'scheduled' ELSE l.phase END, dispatched_at = NULL, lease_token = $1,
            look_at = now() + make_interval(secs => $2), due_at = now() + make_interval(secs => $2),
            -- Not found again before this lease is over.
            cancel_at = CASE WHEN l.cancel_at <= now() THEN now() + make_interval(secs => $2) ELSE l.cancel_at END
          FROM which WHERE l.request_id = which.request_id RETURNING l.*
        )
-       SELECT o.*, t.*, clock_timestamp() AS claimed_at FROM taken t JOIN operation o ON o.request_id = t.request_id`,
+       SELECT o.*, t.*, clock_timestamp() AS claimed_at FROM taken t
+       CROSS JOIN LATERAL (SELECT * FROM operation r WHERE r.request_id = t.request_id OFFSET 0) o`,
       [randomUUID(), this.config.leaseS, ...parameters],
     );
     return rows.map((row) => claimOf(this.rows, row, askedAt));

@@ -2,8 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../../database/database.js';
 import { Rows } from '../../database/rows.js';
 import type { DeliveryState } from '../../deliveries/delivery.state.js';
+import { found, type Found, type PageOf, pageParameters } from '../../database/page-of.js';
 import { type Face, OperationEntity } from '../operation.entity.js';
-import type { OperationState } from '../operation.state.js';
+import { type OperationFilter, wantedOperations } from './operation-filter.js';
 
 /** An operation with the state of its own callback's delivery, which moves on after the operation has ended. */
 export interface OperationView {
@@ -14,21 +15,20 @@ export interface OperationView {
   readonly queuePosition?: number | null;
 }
 
-export interface OperationFilter {
-  readonly status?: OperationState | undefined;
-  readonly type?: string | undefined;
-  readonly createdAfter?: Date | undefined;
-  readonly finishedAfter?: Date | undefined;
-  readonly undelivered?: boolean | undefined;
-  /** Request id to go on after. */
-  readonly after: string;
-  readonly limit: number;
+/** Names an operation for those that act on many. */
+export interface OperationNumber {
+  readonly requestId: string;
+  readonly rid: string;
+  readonly accountId: string;
 }
 
 /** Of the delivery of an operation `o`'s own callback, once it is made. */
 const CALLBACK_STATE = `(
   SELECT coalesce(x.state, 'Pending') FROM delivery d LEFT JOIN delivery_end x ON x.home = d.home AND x.seq = d.seq
   WHERE d.home = o.request_id AND d.destination = 'callback') AS callback_state`;
+
+const PAGE = `FROM page_of_operations($1, $2, $3, $4) p
+  LEFT JOIN LATERAL unnest(p.numbers) WITH ORDINALITY AS n (request_id, place) ON true`;
 
 /** Looked up one by one, whatever the planner thinks of how many there are: a page reads no more than its own rows. */
 const BY_NUMBER = `CROSS JOIN LATERAL (SELECT * FROM operation_view WHERE request_id = n.request_id OFFSET 0) o`;
@@ -41,11 +41,13 @@ export class OperationReads {
     private readonly rows: Rows,
   ) {}
 
-  async find(accountId: string, rid: string): Promise<OperationView | null> {
+  /** One by its id; of whichever account where that is null. */
+  async find(accountId: string | null, rid: string): Promise<OperationView | null> {
     return this.findOne([rid, null, accountId, null]);
   }
 
-  async findByRequestId(accountId: string, requestId: string): Promise<OperationEntity | null> {
+  /** Of an account, or of any (null). */
+  async findByRequestId(accountId: string | null, requestId: string): Promise<OperationEntity | null> {
     const view = await this.findOne([null, requestId, accountId, null]);
     return view?.operation ?? null;
   }
@@ -94,21 +96,24 @@ export class OperationReads {
     return rows.map((row) => row.request_id);
   }
 
-  async list(accountId: string, filter: OperationFilter): Promise<OperationView[]> {
-    const page = filter.undelivered === true ? 'page_of_undelivered' : 'page_of_operations';
-    const rows = await this.database.query<Row>(
-      `SELECT o.*, ${CALLBACK_STATE} FROM ${page}($1, $2, $3, $4, $5, $6, $7) AS n (request_id) ${BY_NUMBER} ORDER BY n.request_id`,
-      [
-        accountId,
-        filter.after,
-        filter.limit,
-        filter.status ?? null,
-        filter.type ?? null,
-        filter.createdAfter ?? null,
-        filter.finishedAfter ?? null,
-      ],
+  /** A page of those that are meant, in the order of their numbers, or the newest first. */
+  async list(filter: OperationFilter, page: PageOf): Promise<Found<OperationView>> {
+    const rows = await this.database.query<Row & PageRow>(
+      `SELECT p.next, n.request_id AS number, o.*, ${CALLBACK_STATE} ${PAGE}
+       LEFT JOIN LATERAL (SELECT * FROM operation_view WHERE request_id = n.request_id OFFSET 0) o ON true ORDER BY n.place`,
+      pageParameters(wantedOperations(filter), page),
     );
-    return rows.map((row) => this.toView(row));
+    return found(rows, (row) => this.toView(row));
+  }
+
+  /** As `list`, for those that act on what is found. */
+  async select(filter: OperationFilter, page: PageOf): Promise<Found<OperationNumber>> {
+    const rows = await this.database.query<PageRow & { rid: string; account_id: string }>(
+      `SELECT p.next, n.request_id AS number, o.rid, o.account_id ${PAGE}
+       LEFT JOIN LATERAL (SELECT rid, account_id FROM operation WHERE request_id = n.request_id LIMIT 1) o ON true ORDER BY n.place`,
+      pageParameters(wantedOperations(filter), page),
+    );
+    return found(rows, ({ number, rid, account_id }) => ({ requestId: number!, rid, accountId: account_id }));
   }
 
   /** The operation that an idempotency key made, and the fingerprint of the body it came with. */
@@ -140,6 +145,11 @@ export class OperationReads {
           : (row.callback_state ?? (operation.silent && operation.dueAt === null ? 'Canceled' : 'Pending')),
     };
   }
+}
+
+interface PageRow {
+  next: string | null;
+  number: string | null;
 }
 
 interface Row {

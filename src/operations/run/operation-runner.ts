@@ -5,7 +5,7 @@ import { type KeptLeases, LeaseKeeper } from '../../database/lease-keeper.js';
 import { rideOut } from '../../database/ride-out.js';
 import { FilesService } from '../../files/files.service.js';
 import type { Hint } from '../../engine/hint.js';
-import { WorkerPool, type SendBack } from '../../engine/worker-pool.js';
+import { type Place, WorkerPool, type SendBack } from '../../engine/worker-pool.js';
 import { HistoryStore } from '../read/history.store.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
 import type { OperationEntity } from '../operation.entity.js';
@@ -44,6 +44,8 @@ const notBegun = (why: string): Verdict => ({
 const MAX_ROUNDS_WITHOUT_HANDLER = 35;
 /** How long a handler gets to react to its signal before its run is decided without it; a cancel has a time of its own. */
 const ABORT_GRACE_MS = 500;
+/** Runs apart in this process at once. */
+const MAX_APART = 8;
 /** How often runs are looked at for a cancel that no wake-up told, or told before the run was known here. */
 const CANCELS_MS = 1_000;
 
@@ -52,6 +54,7 @@ const CANCELS_MS = 1_000;
 export class OperationRunner {
   private readonly logger = new Logger('Operations');
   private readonly follower: WorkerPool;
+  private readonly apart: WorkerPool;
   private readonly leases: KeptLeases;
   private readonly runs = new Map<string, OperationRun>();
   private renewal: NodeJS.Timeout | undefined;
@@ -83,6 +86,13 @@ export class OperationRunner {
       giveBack: (hint) => store.returnHint(hint),
       reach: () => database.query('SELECT'),
     });
+    this.apart = new WorkerPool({
+      name: 'Operations apart',
+      concurrency: MAX_APART,
+      act: (hint) => this.claimAndRun(hint),
+      giveBack: () => Promise.resolve(),
+      reach: () => database.query('SELECT'),
+    });
     processes.describe({
       capacity: config.concurrency,
       handlers: () => types.listed().map(({ name }) => name),
@@ -101,13 +111,32 @@ export class OperationRunner {
     return this.follower.follow(hints, sendBack);
   }
 
+  /** A place for what runs apart; null where there is none. */
+  placeApart(): Place | null {
+    return this.apart.reserve();
+  }
+
+  /** Runs in such a place what nobody else runs. */
+  runApart(place: Place, hint: Hint): void {
+    this.apart.run(place, hint.id, this.claimAndRun(hint));
+  }
+
   /** Stops claiming, lets runs finish for `graceS`, then fires their signals and gives back what is still running. */
   async drain(graceS: number): Promise<void> {
-    await this.follower.drain(graceS, () => {
-      for (const run of this.runs.values()) run.abort('shutdown');
-    });
+    const cutOff = (apart: boolean): void => {
+      for (const run of this.runs.values()) if (this.isApart(run) === apart) run.abort('shutdown');
+    };
+    // What runs apart goes on elsewhere where it stands: nothing is gained by waiting for it.
+    await Promise.all([
+      this.follower.drain(graceS, () => cutOff(false)),
+      this.apart.drain(0, () => cutOff(true)),
+    ]);
     clearInterval(this.renewal);
     clearTimeout(this.cancels);
+  }
+
+  private isApart({ claim }: OperationRun): boolean {
+    return this.types.get(claim.operation.type)?.apart === true;
   }
 
   private async claimAndRun(hint: Hint): Promise<void> {

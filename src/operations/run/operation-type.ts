@@ -35,6 +35,8 @@ export interface OperationTypeOptions<Input extends object = object> {
   readonly inlineMs?: number;
   /** Submitted by Ringback's own faces only: no caller can name it, and no list shows it. */
   readonly internal?: boolean;
+  /** Takes no slot and no place of a worker, and waits for none: for what does little itself, and is to run while all else waits. */
+  readonly apart?: boolean;
 }
 
 /** What a handler gives back when it is done. All of it is optional. */

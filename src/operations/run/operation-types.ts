@@ -13,6 +13,7 @@ export interface RegisteredType {
   readonly path: string | null;
   readonly inlineMs: number;
   readonly internal: boolean;
+  readonly apart: boolean;
   readonly input: Type<object> | null;
   readonly timeoutS: number;
   readonly retry: RetryPolicy;
@@ -101,7 +102,8 @@ export class OperationTypes implements OnModuleInit {
   }
 
   private register(options: OperationTypeOptions, handler: OperationHandler, className: string): void {
-    const { name, title, input, tries = 3, timeoutS = 3600, path, inlineMs = 0, internal = false } = options;
+    const { name, title, input, tries = 3, timeoutS = 3600, path, inlineMs = 0 } = options;
+    const { internal = false, apart = false } = options;
     if (!NAME.test(name))
       throw new Error(
         `operation type "${name}" of ${className}: use dotted lower case, like segments.export`,
@@ -129,6 +131,7 @@ export class OperationTypes implements OnModuleInit {
       handler,
       timeoutS,
       internal,
+      apart,
       path: path ?? null,
       inlineMs: Math.min(Math.max(inlineMs, 0), 60_000),
       input: input ?? null,

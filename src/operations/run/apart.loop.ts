@@ -1,0 +1,45 @@
+import { Injectable } from '@nestjs/common';
+import { OperationConfig } from '../../config/config.js';
+import { DispatchLoop } from '../../engine/dispatch-loop.js';
+import { Lookout } from '../../engine/lookout.js';
+import type { Place } from '../../engine/worker-pool.js';
+import { OperationStore } from '../operation.store.js';
+import { DUE_APART } from './due-operations.js';
+import { OperationRunner } from './operation-runner.js';
+
+/** Those that one look finds at the most. */
+const MOST = 10;
+
+/**
+ * Runs operations that run apart. They are few, and wait for nothing that the queue's hints may wait behind: so workers look for
+ * them, and the claim decides whose each is.
+ */
+@Injectable()
+export class ApartLoop extends DispatchLoop {
+  constructor(
+    private readonly store: OperationStore,
+    private readonly runner: OperationRunner,
+    config: OperationConfig,
+    lookout: Lookout,
+  ) {
+    super('operations apart', config.pollMs, { lookout, due: DUE_APART });
+    store.onApart(() => this.wake());
+  }
+
+  protected async round(): Promise<boolean> {
+    const first = this.runner.placeApart();
+    if (!first) return false;
+    const hints = await this.store.findApart(MOST).catch((error: unknown) => {
+      first.end();
+      throw error;
+    });
+    let place: Place | null = first;
+    for (const hint of hints) {
+      if (!place) break;
+      this.runner.runApart(place, hint);
+      place = this.runner.placeApart();
+    }
+    place?.end();
+    return false;
+  }
+}
