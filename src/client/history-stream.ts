@@ -6,6 +6,8 @@ import { type HistoryEntry, hasEnded } from './types.js';
 export interface StreamOptions {
   /** Id of the last entry that was seen: the stream goes on after it. */
   readonly after?: number;
+  /** Id of the account whose operation it is, or `*` for any; for keys with the scope `admin`. */
+  readonly account?: string;
   readonly signal?: AbortSignal;
   /** Milliseconds between looks where the server does not stream; 1,000 by default. */
   readonly pollMs?: number;
@@ -24,7 +26,7 @@ const PAGE = 250;
 export async function* historyOf(
   transport: Transport,
   id: string,
-  { after = 0, signal, pollMs = 1_000 }: StreamOptions,
+  { after = 0, account, signal, pollMs = 1_000 }: StreamOptions,
 ): AsyncGenerator<HistoryEntry, void, void> {
   if (!Number.isSafeInteger(after) || after < 0)
     throw new TypeError(`after is ${String(after)}: give the id of an entry, or 0 for all of them`);
@@ -37,7 +39,7 @@ export async function* historyOf(
         method: 'GET',
         path: `/v1/operations/${encodeURIComponent(id)}/history`,
         // A stream starts by Last-Event-ID; a page, where the server has only those, by the cursor.
-        query: { limit: PAGE, cursor: page },
+        query: { account, limit: PAGE, cursor: page },
         headers: {
           accept: 'text/event-stream, application/json;q=0.5',
           ...(seen > 0 ? { 'last-event-id': String(seen) } : {}),

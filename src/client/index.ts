@@ -8,6 +8,7 @@ export {
   type RedeliverOptions,
   type RerunOptions,
   RingbackClient,
+  type ReadOptions,
   type SubmitOptions,
   type WaitOptions,
 } from './ringback-client.js';
@@ -32,5 +33,6 @@ export {
   type RecoverRequest,
   type Recovery,
   type RerunRequest,
+  type SearchResult,
   type SubmitRequest,
 } from './types.js';

@@ -21,6 +21,7 @@ import {
   type RecoverRequest,
   type Recovery,
   type RerunRequest,
+  type SearchResult,
   type SubmitRequest,
 } from './types.js';
 
@@ -51,6 +52,15 @@ export interface WaitOptions {
 }
 
 interface Signaled {
+  readonly signal?: AbortSignal;
+}
+
+export interface ReadOptions {
+  /**
+   * Id of the account whose it is, or `*` for any; for keys with the scope `admin`. Who names one looks on: that acknowledges no
+   * `ack_by_poll` operation.
+   */
+  readonly account?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -113,8 +123,14 @@ export class RingbackClient {
   }
 
   /** The operation as it stands. */
-  find<Result = unknown>(id: string, { signal }: Signaled = {}): Promise<Operation<Result>> {
-    return this.transport.json({ method: 'GET', path: pathOf(id), signal, repeatable: true });
+  find<Result = unknown>(id: string, { account, signal }: ReadOptions = {}): Promise<Operation<Result>> {
+    return this.transport.json({
+      method: 'GET',
+      path: pathOf(id),
+      query: { account },
+      signal,
+      repeatable: true,
+    });
   }
 
   /**
@@ -202,10 +218,10 @@ export class RingbackClient {
   }
 
   /** The stored bytes of a result, or its JSON, as a `Response`. */
-  result(id: string, { signal }: Signaled = {}): Promise<Response> {
+  result(id: string, { account, signal }: ReadOptions = {}): Promise<Response> {
     const path = `${pathOf(id)}/result`;
     return this.transport.send(
-      { method: 'GET', path, headers: { accept: '*/*' }, signal, repeatable: true },
+      { method: 'GET', path, query: { account }, headers: { accept: '*/*' }, signal, repeatable: true },
       (response) => response,
     );
   }
@@ -218,6 +234,18 @@ export class RingbackClient {
   /** The account's deliveries, page after page, the oldest first unless `order` says otherwise. */
   deliveries(filter: DeliveryFilter = {}, { signal }: Signaled = {}): AsyncGenerator<Delivery, void, void> {
     return this.pages('/v1/deliveries', { ...filter }, signal);
+  }
+
+  /** What has this id, `request_id` or correlation, whatever it is. */
+  async search(q: string, { account, signal }: ReadOptions = {}): Promise<readonly SearchResult[]> {
+    const { data } = await this.transport.json<{ data: readonly SearchResult[] }>({
+      method: 'GET',
+      path: '/v1/search',
+      query: { q, account },
+      signal,
+      repeatable: true,
+    });
+    return data;
   }
 
   /** One attempt now, with the same id and bytes; `again` of a Delivered one too. Never repeated by itself: that could make two. */

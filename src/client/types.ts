@@ -18,6 +18,8 @@ export interface Operation<Result = unknown, Custom = unknown> {
   readonly attempt: number;
   /** Of a Waiting one, read by its id: its place among the account's own, an estimate. */
   readonly queue_position?: number | undefined;
+  /** Whose it is; there where the request named an `account`. */
+  readonly account_id?: string;
   readonly correlation: string | null;
   readonly created_at: string;
   readonly started_at: string | null;
@@ -94,6 +96,8 @@ export interface Delivery {
   readonly id: string;
   readonly operation_id: string | null;
   readonly endpoint_id: string | null;
+  /** Whose it is; there where the request named an `account`. */
+  readonly account_id?: string;
   /** A query string is not shown. */
   readonly url: string;
   readonly event: string;
@@ -129,6 +133,8 @@ export interface OperationFilter {
   readonly undelivered?: boolean;
   /** The oldest first by default. */
   readonly order?: 'asc' | 'desc';
+  /** Id of an account, or `*` for all; for keys with the scope `admin`. */
+  readonly account?: string;
 }
 
 /** Which deliveries are listed; times are RFC 3339. */
@@ -148,6 +154,18 @@ export interface DeliveryFilter {
   readonly until?: string;
   /** The oldest first by default. */
   readonly order?: 'asc' | 'desc';
+  /** Id of an account, or `*` for all; for keys with the scope `admin`. */
+  readonly account?: string;
+}
+
+/** Something that was found by an id, a `request_id` or a correlation. */
+export interface SearchResult {
+  readonly kind: 'operation' | 'delivery' | 'endpoint' | 'file' | 'account';
+  readonly id: string;
+  /** Whose it is; there where the request named an `account`. */
+  readonly account_id?: string;
+  /** One line for people. */
+  readonly label: string;
 }
 
 /** Of which account, for keys with the scope `admin`: its id, or `*` for all; the key's own by default. */

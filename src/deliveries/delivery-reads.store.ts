@@ -24,7 +24,8 @@ export class DeliveryReads {
     private readonly rows: Rows,
   ) {}
 
-  async find(accountId: string, id: string): Promise<DeliveryEntity | null> {
+  /** Of an account, or of any (null). */
+  async find(accountId: string | null, id: string): Promise<DeliveryEntity | null> {
     const [row] = await this.database.query<object>('SELECT * FROM find_delivery($1, $2)', [accountId, id]);
     return row ? this.rows.to(DeliveryEntity, row) : null;
   }

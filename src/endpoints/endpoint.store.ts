@@ -58,17 +58,19 @@ export class EndpointStore {
     });
   }
 
-  async find(accountId: string, id: string): Promise<EndpointEntity | null> {
+  /** Of an account, or of any (null). */
+  async find(accountId: string | null, id: string): Promise<EndpointEntity | null> {
     const [row] = await this.database.query<object>(
-      'SELECT * FROM endpoint WHERE account_id = $1 AND id = $2',
+      'SELECT * FROM endpoint WHERE ($1::text IS NULL OR account_id = $1) AND id = $2',
       [accountId, id],
     );
     return row ? this.rows.to(EndpointEntity, row) : null;
   }
 
-  async list(accountId: string, after: string, limit: number): Promise<EndpointEntity[]> {
+  /** Of an account, or of all (null). */
+  async list(accountId: string | null, after: string, limit: number): Promise<EndpointEntity[]> {
     const rows = await this.database.query<object>(
-      'SELECT * FROM endpoint WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3',
+      `SELECT * FROM endpoint WHERE ${accountId === null ? '$1::text IS NULL' : 'account_id = $1'} AND id > $2 ORDER BY id LIMIT $3`,
       [accountId, after, limit],
     );
     return rows.map((row) => this.rows.to(EndpointEntity, row));

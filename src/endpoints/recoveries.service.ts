@@ -21,7 +21,7 @@ export class RecoveriesService {
     return recovery;
   }
 
-  async find(accountId: string, id: string): Promise<RecoveryView> {
+  async find(accountId: string | null, id: string): Promise<RecoveryView> {
     const view = await this.store.find(accountId, id);
     if (!view) throw new RecoveryNotFoundError(`there is no recovery ${id.slice(0, 60)} in this account`);
     return view;

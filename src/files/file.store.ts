@@ -60,10 +60,10 @@ export class FileStore {
     );
   }
 
-  /** Null also when the file has expired, unless an operation that may run needs it. */
-  async find(accountId: string, id: string): Promise<FileEntity | null> {
+  /** Of an account, or of any (null). Null also when the file has expired, unless an operation that may run needs it. */
+  async find(accountId: string | null, id: string): Promise<FileEntity | null> {
     const [row] = await this.database.query<object>(
-      `SELECT * FROM file f WHERE account_id = $1 AND id = $2 AND phase = 'stored'
+      `SELECT * FROM file f WHERE ($1::text IS NULL OR account_id = $1) AND id = $2 AND phase = 'stored'
          AND (expires_at IS NULL OR expires_at > now() OR EXISTS (SELECT FROM file_use u WHERE u.file_id = f.id))`,
       [accountId, id],
     );

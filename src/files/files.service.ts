@@ -103,8 +103,8 @@ export class FilesService {
     if (!begun) await rideOut(begin, impatient);
   }
 
-  /** By its id, or by that without `file_`. */
-  async find(accountId: string, id: string): Promise<FileEntity | null> {
+  /** By its id, or by that without `file_`; of an account, or of any (null). */
+  async find(accountId: string | null, id: string): Promise<FileEntity | null> {
     const known = idOf(id);
     return known === null ? null : this.store.find(accountId, known);
   }

@@ -10,6 +10,7 @@ interface Detail {
   minimum?: number;
   maximum?: number;
   pattern?: undefined;
+  description?: string;
 }
 
 /** By prototype, the properties of which something is documented here. */

@@ -192,7 +192,8 @@ export class OperationsService {
     if (!(await this.store.speakUp(operation.requestId))) await this.deliveries.hurry(operation.requestId);
   }
 
-  async find(accountId: string, rid: string): Promise<OperationView> {
+  /** Of an account, or of any (null). */
+  async find(accountId: string | null, rid: string): Promise<OperationView> {
     const view = await this.reads.find(accountId, rid);
     if (!view) throw new OperationNotFoundError(`there is no operation ${rid} in this account`);
     this.pace.learn(view.operation);
@@ -201,19 +202,19 @@ export class OperationsService {
 
   /**
    * The operation once it has ended, or as it stands after `waitMs` or when a signal fires: `gone`, or `held` of an answer that
-   * is counted until then; at once where the account holds as many of those as it may.
+   * is counted until then, of the operation's account or of who holds it (`heldBy`); at once where that account holds as many of those as it may.
    */
   async await(
-    accountId: string,
+    accountId: string | null,
     rid: string,
     waitMs: number,
-    { held, gone }: { held?: AbortSignal; gone?: AbortSignal | undefined } = {},
+    { held, heldBy, gone }: { held?: AbortSignal; heldBy?: string; gone?: AbortSignal | undefined } = {},
   ): Promise<OperationView> {
     // Taken before each look at the row: an end that comes right after the look is not missed.
     let since = this.waits.now;
     const view = await this.find(accountId, rid);
     if (!(waitMs > 0) || view.operation.dueAt === null) return view;
-    if (held && !this.waits.hold(accountId, held)) return view;
+    if (held && !this.waits.hold(heldBy ?? view.operation.accountId, held)) return view;
     const signal = held ?? gone;
     for (const until = performance.now() + waitMs; ;) {
       await this.waits.wait(view.operation.requestId, until - performance.now(), since, signal);

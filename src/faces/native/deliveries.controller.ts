@@ -3,6 +3,7 @@ import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import { AccountId, By, IsOperator, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
+import { ApiAccount, type Whose, WhoseRows } from '../../accounts/whose.js';
 import { DeliveryDispatcher } from '../../deliveries/delivery.dispatcher.js';
 import type { DeliveryEntity } from '../../deliveries/delivery.entity.js';
 import { DeliveryReads } from '../../deliveries/delivery-reads.store.js';
@@ -42,15 +43,15 @@ export class DeliveriesController {
   @NeedsScope('operations:read')
   @ApiPage(DeliveryResponse)
   async list(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Query() query: ListDeliveriesQuery,
   ): Promise<Page<DeliveryResponse>> {
     const operation =
-      query.operation === undefined ? undefined : await this.operations.find(accountId, query.operation);
+      query.operation === undefined ? undefined : await this.operations.find(whose.account, query.operation);
     if (operation === null) return { data: [], next_cursor: null };
-    const filter = deliveryFilter(query, accountId, operation?.operation.requestId);
+    const filter = deliveryFilter(query, whose.account, operation?.operation.requestId);
     return pageOf(await this.deliveries.list(filter, pageAsked(query)), (delivery) =>
-      DeliveryResponse.from(delivery),
+      DeliveryResponse.from(delivery, whose),
     );
   }
 
@@ -58,15 +59,16 @@ export class DeliveriesController {
   @Get(':id')
   @ApiOperation({ operationId: 'getDelivery' })
   @NeedsScope('operations:read')
+  @ApiAccount()
   async read(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @IsOperator() isOperator: boolean,
     @Param('id') id: string,
   ): Promise<DeliveryDetailsResponse> {
-    const delivery = await this.find(accountId, id);
+    const delivery = await this.find(whose.account, id);
     const attempts = await this.deliveries.attempts(id);
     return {
-      ...DeliveryResponse.from(delivery),
+      ...DeliveryResponse.from(delivery, whose),
       body: delivery.body,
       attempts: attempts.map((attempt) => AttemptResponse.from(attempt, isOperator)),
     };
@@ -146,7 +148,7 @@ export class DeliveriesController {
     return DeliveryResponse.from(await this.find(accountId, id));
   }
 
-  private async find(accountId: string, id: string): Promise<DeliveryEntity> {
+  private async find(accountId: string | null, id: string): Promise<DeliveryEntity> {
     const delivery = await this.deliveries.find(accountId, id);
     if (!delivery) throw notFound(id);
     return delivery;

@@ -1,3 +1,4 @@
+import { accountShown, type Whose } from '../../accounts/whose.js';
 import type { AttemptEntity, AttemptTrigger, DeliveryEntity } from '../../deliveries/delivery.entity.js';
 import { ACKNOWLEDGED_BY_POLL, type DeliveryState } from '../../deliveries/delivery.state.js';
 import { withoutQuery } from './operation.response.js';
@@ -9,6 +10,8 @@ export class DeliveryResponse {
   id: string;
   operation_id: string | null;
   endpoint_id: string | null;
+  /** Whose it is; there where the request named an `account`. */
+  account_id?: string;
   /** A query string is not shown. */
   url: string;
   /** `operation.finished` and the like; `endpoint.test` of a sample. */
@@ -27,12 +30,13 @@ export class DeliveryResponse {
   /** `poll`: the caller has read how its `ack_by_poll` operation ended, and is told no more. */
   acknowledged_by?: 'poll';
 
-  static from(delivery: DeliveryEntity): DeliveryResponse {
+  static from(delivery: DeliveryEntity, whose?: Whose): DeliveryResponse {
     const acknowledged = delivery.reason === ACKNOWLEDGED_BY_POLL;
     return {
       id: delivery.id,
       operation_id: delivery.operationRid,
       endpoint_id: delivery.endpointId,
+      ...accountShown(delivery.accountId, whose),
       url: withoutQuery(delivery.url),
       event: delivery.eventType,
       status: delivery.state,

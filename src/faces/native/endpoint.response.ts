@@ -1,3 +1,4 @@
+import { accountShown, type Whose } from '../../accounts/whose.js';
 import type { ShownCertificate } from '../../endpoints/endpoints.service.js';
 import type { EndpointEntity } from '../../endpoints/endpoint.entity.js';
 import type { HourOfAttempts } from '../../endpoints/endpoint.store.js';
@@ -22,6 +23,8 @@ export class ClientCertificateResponse {
 /** A callback URL that an account registered. */
 export class EndpointResponse {
   id: string;
+  /** Whose it is; there where the request named an `account`. */
+  account_id?: string;
   /** Its query is shown only to keys with the scope `endpoints:write`. */
   url: string;
   description: string;
@@ -49,10 +52,17 @@ export class EndpointResponse {
       headerNames,
       certificate,
       secret,
-    }: { headerNames: readonly string[]; certificate: ShownCertificate | null; secret: string | undefined },
+      whose,
+    }: {
+      headerNames: readonly string[];
+      certificate: ShownCertificate | null;
+      secret?: string | undefined;
+      whose?: Whose | undefined;
+    },
   ): EndpointResponse {
     return {
       id: endpoint.id,
+      ...accountShown(endpoint.accountId, whose),
       url: endpoint.url,
       description: endpoint.description,
       events: endpoint.events,

@@ -4,6 +4,7 @@ import { AccountId, By, HasScope, IsOperator, NeedsScope } from '../../accounts/
 import { Audit } from '../../accounts/audit.js';
 import type { AuditAction } from '../../accounts/audit-action.js';
 import type { Actor } from '../../accounts/audit.store.js';
+import { ApiAccount, type Whose, WhoseRows } from '../../accounts/whose.js';
 import { DeliveryReads } from '../../deliveries/delivery-reads.store.js';
 import type { EndpointEntity } from '../../endpoints/endpoint.entity.js';
 import { EndpointStore } from '../../endpoints/endpoint.store.js';
@@ -21,7 +22,7 @@ import { ChangeEndpointRequest, CreateEndpointRequest, RecoverRequest } from './
 import { EndpointResponse, EndpointStatsResponse } from './endpoint.response.js';
 import { RecoveryBegunResponse } from './recovery.response.js';
 import { spanOf } from './recovery.request.js';
-import { limitOf, PageQuery } from './operation.request.js';
+import { limitOf, OwnedPageQuery } from './operation.request.js';
 import { withoutQuery } from './operation.response.js';
 
 const DAY_S = 86_400;
@@ -58,7 +59,7 @@ export class EndpointsController {
   ): Promise<EndpointResponse> {
     const { endpoint, secret } = await this.endpoints.create(accountId, describe(request, null, ''));
     await this.wrote(endpoint, actor, 'endpoint.created', { fields: fieldsOf(request) });
-    return this.shown(endpoint, true, secret);
+    return this.shown(endpoint, { secret });
   }
 
   /** The account's endpoints. */
@@ -67,17 +68,17 @@ export class EndpointsController {
   @NeedsScope('operations:read')
   @ApiPage(EndpointResponse)
   async list(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @HasScope('endpoints:write') whole: boolean,
-    @Query() query: PageQuery,
+    @Query() query: OwnedPageQuery,
   ): Promise<Page<EndpointResponse>> {
     const limit = limitOf(query);
-    const rows = await this.store.list(accountId, decodeCursor(query.cursor, '', TEXT_KEY), limit + 1);
+    const rows = await this.store.list(whose.account, decodeCursor(query.cursor, '', TEXT_KEY), limit + 1);
     return toPage(
       rows,
       limit,
       (endpoint) => endpoint.id,
-      (endpoint) => this.shown(endpoint, whole),
+      (endpoint) => this.shown(endpoint, { whole, whose }),
     );
   }
 
@@ -85,12 +86,13 @@ export class EndpointsController {
   @Get(':id')
   @ApiOperation({ operationId: 'getEndpoint' })
   @NeedsScope('operations:read')
+  @ApiAccount()
   async read(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @HasScope('endpoints:write') whole: boolean,
     @Param('id') id: string,
   ): Promise<EndpointResponse> {
-    return this.shown(await this.endpoints.find(accountId, id), whole);
+    return this.shown(await this.endpoints.find(whose.account, id), { whole, whose });
   }
 
   /** Changes what is given; deliveries that still wait go to the new URL. */
@@ -140,8 +142,9 @@ export class EndpointsController {
   @Get(':id/secrets')
   @ApiOperation({ operationId: 'listEndpointSecrets' })
   @NeedsScope('endpoints:write')
-  async secrets(@AccountId() accountId: string, @Param('id') id: string): Promise<KnownSecretsResponse> {
-    return KnownSecretsResponse.from(await this.endpoints.secrets(accountId, id));
+  @ApiAccount()
+  async secrets(@WhoseRows() whose: Whose, @Param('id') id: string): Promise<KnownSecretsResponse> {
+    return KnownSecretsResponse.from(await this.endpoints.secrets(whose.account, id));
   }
 
   /** Ends an old secret at once: it co-signs nothing from now on, in all processes within 5 s. */
@@ -256,8 +259,9 @@ export class EndpointsController {
   @Get(':id/stats')
   @ApiOperation({ operationId: 'getEndpointStats' })
   @NeedsScope('operations:read')
-  async stats(@AccountId() accountId: string, @Param('id') id: string): Promise<EndpointStatsResponse> {
-    await this.endpoints.find(accountId, id);
+  @ApiAccount()
+  async stats(@WhoseRows() whose: Whose, @Param('id') id: string): Promise<EndpointStatsResponse> {
+    const { accountId } = await this.endpoints.find(whose.account, id);
     return EndpointStatsResponse.from(await this.store.stats(accountId, id, 24));
   }
 
@@ -271,7 +275,10 @@ export class EndpointsController {
   }
 
   /** `whole`: with the query of its URL, for those who could change it. */
-  private shown(endpoint: EndpointEntity, whole = true, secret?: string): EndpointResponse {
+  private shown(
+    endpoint: EndpointEntity,
+    { whole = true, secret, whose }: { whole?: boolean; secret?: string; whose?: Whose } = {},
+  ): EndpointResponse {
     const { url, headers } = this.endpoints.destination(endpoint);
     return EndpointResponse.from(
       { ...endpoint, url: whole ? url : withoutQuery(url) },
@@ -279,6 +286,7 @@ export class EndpointsController {
         headerNames: headers.map(({ key }) => key),
         certificate: this.endpoints.shownCertificate(endpoint),
         secret,
+        whose,
       },
     );
   }

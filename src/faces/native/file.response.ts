@@ -1,4 +1,5 @@
 import { IsOptional, IsString, Length } from 'class-validator';
+import { accountShown, type Whose } from '../../accounts/whose.js';
 import type { FileEntity } from '../../files/file.entity.js';
 import { ApiLargeInteger, ApiTime } from '../../http/api-properties.js';
 
@@ -13,6 +14,8 @@ export class UploadQuery {
 /** A stored file. */
 export class FileResponse {
   id: string;
+  /** Whose it is; there where the request named an `account`. */
+  account_id?: string;
   name: string;
   content_type: string;
   /** Bytes. */
@@ -25,9 +28,10 @@ export class FileResponse {
   @ApiTime()
   expires_at: string | null;
 
-  static from(file: FileEntity): FileResponse {
+  static from(file: FileEntity, whose?: Whose): FileResponse {
     return {
       id: file.id,
+      ...accountShown(file.accountId, whose),
       name: file.name,
       content_type: file.contentType,
       size: Number(file.size),

@@ -2,6 +2,7 @@ import { Controller, Delete, Get, HttpCode, Param, Post, Query, Req, Res } from 
 import { ApiTags, ApiOperation } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { ApiAccount, type Whose, WhoseRows } from '../../accounts/whose.js';
 import { FilesService } from '../../files/files.service.js';
 import { Quotas } from '../../operations/accept/quotas.js';
 import { ApiBytes, ApiUpload } from '../../http/api-answers.js';
@@ -38,22 +39,24 @@ export class FilesController {
   @Get(':id')
   @ApiOperation({ operationId: 'getFile' })
   @NeedsScope('operations:read')
-  async read(@AccountId() accountId: string, @Param('id') id: string): Promise<FileResponse> {
-    return FileResponse.from(await this.find(accountId, id));
+  @ApiAccount()
+  async read(@WhoseRows() whose: Whose, @Param('id') id: string): Promise<FileResponse> {
+    return FileResponse.from(await this.find(whose.account, id), whose);
   }
 
   /** The stored bytes with their own content type; Range is honoured. */
   @Get(':id/content')
   @ApiOperation({ operationId: 'getFileContent' })
   @NeedsScope('operations:read')
+  @ApiAccount()
   @ApiBytes()
   async content(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await sendFile(await this.find(accountId, id), this.files, request, reply, 'attachment');
+    await sendFile(await this.find(whose.account, id), this.files, request, reply, 'attachment');
   }
 
   /** Deletes a stored file. */
@@ -65,7 +68,7 @@ export class FilesController {
     if (!(await this.files.remove(accountId, id))) throw notFound(id);
   }
 
-  private async find(accountId: string, id: string) {
+  private async find(accountId: string | null, id: string) {
     const file = await this.files.find(accountId, id);
     if (!file) throw notFound(id);
     return file;

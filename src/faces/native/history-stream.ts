@@ -19,6 +19,8 @@ export function wantsStream(accept: string | undefined): boolean {
 
 export interface StreamOptions {
   readonly operation: OperationEntity;
+  /** Id of the account among whose held answers it counts. */
+  readonly heldBy: string;
   /** Id of the last entry that the client has. */
   readonly after: string;
   readonly heartbeatMs: number;
@@ -35,9 +37,9 @@ export interface StreamOptions {
 export async function* historyStream(
   history: HistoryStore,
   waits: OperationWaits,
-  { operation, after, heartbeatMs, hasEnded, signal }: StreamOptions,
+  { operation, heldBy, after, heartbeatMs, hasEnded, signal }: StreamOptions,
 ): AsyncGenerator<string> {
-  const held = waits.hold(operation.accountId, signal);
+  const held = waits.hold(heldBy, signal);
   yield `retry: ${held ? RETRY_MS : RETRY_UNHELD_MS}\n\n`;
   let last = after;
   let ended = isTerminal(operation.state);

@@ -23,6 +23,7 @@ import { OperationsController } from './operations.controller.js';
 import { OwnAccountController } from './own-account.controller.js';
 import { ProcessesController } from './processes.controller.js';
 import { RecoveriesController } from './recoveries.controller.js';
+import { SearchController } from './search.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
 import { WebhookKeysController } from './webhook-keys.controller.js';
 
@@ -41,6 +42,7 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     BatchController,
     BulkController,
     OperationsController,
+    SearchController,
     OperationTypesController,
     DeliveriesController,
     FilesController,

@@ -18,6 +18,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { IsAccount } from '../../accounts/whose.js';
 import { MAX_THIN_OVER } from '../../config/config.js';
 import { STORABLE } from '../../http/filter-fields.js';
 import { IsInstant } from '../../http/instant.js';
@@ -109,7 +110,14 @@ export class SubmitOperationRequest {
 /** What of the operation that is run once more is to be otherwise; what isn't given stays. */
 export class RerunOperationRequest extends PickType(SubmitOperationRequest, ['input', 'callback'] as const) {}
 
-export class WaitQuery {
+/** Of a read of what an account has. */
+export class AccountQuery {
+  @IsOptional()
+  @IsAccount()
+  account?: string;
+}
+
+export class WaitQuery extends AccountQuery {
   /** Seconds to hold the answer until the operation has ended, 0 to 60. */
   @IsOptional()
   @ApiDetail({ type: 'number', minimum: 0, maximum: 60, pattern: undefined })
@@ -131,8 +139,15 @@ export class PageQuery {
   limit?: string;
 }
 
-/** Which order a list has, and whose it is. */
-export class ListQuery extends PageQuery {
+/** A page of rows that accounts have. */
+export class OwnedPageQuery extends PageQuery {
+  @IsOptional()
+  @IsAccount()
+  account?: string;
+}
+
+/** The same, in one order or the other. */
+export class ListQuery extends OwnedPageQuery {
   /** `asc`, the default, begins with the oldest, `desc` with the newest. */
   @IsOptional()
   @IsIn(['asc', 'desc'])

@@ -1,3 +1,4 @@
+import { accountShown, type Whose } from '../../accounts/whose.js';
 import { MIN_BARE } from '../../deliveries/owed.js';
 import type { DeliveryState } from '../../deliveries/delivery.state.js';
 import type { HistoryEntryEntity, OperationEntity } from '../../operations/operation.entity.js';
@@ -48,6 +49,8 @@ export class OperationResponse {
    */
   @ApiInteger()
   queue_position?: number;
+  /** Whose it is; there where the request named an `account`. */
+  account_id?: string;
   correlation: string | null;
   @ApiTime()
   created_at: string;
@@ -76,6 +79,7 @@ export class OperationResponse {
   static from(
     { operation, callbackState, queuePosition }: OperationView,
     publicUrl: string,
+    whose?: Whose,
   ): OperationResponse {
     const finished = operation.state === 'Finished';
     const self = `${publicUrl}/v1/operations/${operation.rid}`;
@@ -89,6 +93,7 @@ export class OperationResponse {
       progress: round(operation.progress),
       attempt: operation.attempt,
       ...(typeof queuePosition === 'number' ? { queue_position: queuePosition } : {}),
+      ...accountShown(operation.accountId, whose),
       correlation: operation.correlation,
       created_at: operation.createdAt.toISOString(),
       started_at: operation.startedAt?.toISOString() ?? null,

@@ -18,6 +18,7 @@ import type { KeyHolder } from '../../accounts/account.store.js';
 import { AccountId, By, Holder, IsAdmin, KeyId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
+import { ApiAccount, type Whose, WhoseRows } from '../../accounts/whose.js';
 import { checkHeld, HeldKeys } from '../../accounts/held-keys.js';
 import { HttpConfig, OperationConfig } from '../../config/config.js';
 import { DeliveryReads } from '../../deliveries/delivery-reads.store.js';
@@ -48,8 +49,8 @@ import {
   limitOf,
   ListOperationsQuery,
   ListQuery,
+  OwnedPageQuery,
   pageAsked,
-  PageQuery,
   RerunOperationRequest,
   SubmitOperationRequest,
   WaitQuery,
@@ -157,11 +158,11 @@ export class OperationsController {
   @NeedsScope('operations:read')
   @ApiPage(OperationResponse)
   async list(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Query() query: ListOperationsQuery,
   ): Promise<Page<OperationResponse>> {
-    const page = await this.reads.list(operationFilter(query, accountId), pageAsked(query));
-    return pageOf(page, (view) => OperationResponse.from(view, this.http.publicUrl));
+    const page = await this.reads.list(operationFilter(query, whose.account), pageAsked(query));
+    return pageOf(page, (view) => OperationResponse.from(view, this.http.publicUrl, whose));
   }
 
   /** One operation; with `wait`, held until it has ended or the time is up. */
@@ -170,6 +171,7 @@ export class OperationsController {
   @NeedsScope('operations:read')
   async read(
     @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @KeyId() keyId: string,
     @Param('id') id: string,
     @Query() query: WaitQuery,
@@ -177,11 +179,12 @@ export class OperationsController {
   ): Promise<OperationResponse> {
     const waitMs = Number(query.wait ?? 0) * 1000;
     const held = waitMs > 0 ? this.keys.watch(keyId, gone(reply)) : gone(reply);
-    const view = await this.operations.await(accountId, id, waitMs, { held });
+    const view = await this.operations.await(whose.account, id, waitMs, { held, heldBy: accountId });
     checkHeld(held);
     this.sayWhenToAskAgain(reply, view.operation);
-    acknowledgeSent(reply, this.operations, accountId, view.operation);
-    return OperationResponse.from(view, this.http.publicUrl);
+    // Who names an account looks on, and is not the caller that waits for the end.
+    if (!whose.named) acknowledgeSent(reply, this.operations, accountId, view.operation);
+    return OperationResponse.from(view, this.http.publicUrl, whose);
   }
 
   /**
@@ -284,20 +287,21 @@ export class OperationsController {
   @ApiPageOrStream(HistoryEntryResponse)
   async entries(
     @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @KeyId() keyId: string,
     @IsAdmin() isAdmin: boolean,
     @Param('id') id: string,
-    @Query() query: PageQuery,
+    @Query() query: OwnedPageQuery,
     @Headers('accept') accept: string | undefined,
     @Headers('last-event-id') lastEventId: string | undefined,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const { operation } = await this.operations.find(accountId, id);
+    const { operation } = await this.operations.find(whose.account, id);
     const after = decodeCursor(query.cursor, '0', NUMBER_KEY);
     void reply.header('vary', 'accept');
     if (wantsStream(accept)) {
       const named = lastEventId === undefined ? after : checkedEventId(lastEventId);
-      await this.stream(operation, keyId, named, reply);
+      await this.stream(operation, { keyId, accountId }, named, reply);
       return;
     }
     const limit = limitOf(query);
@@ -318,14 +322,14 @@ export class OperationsController {
   @NeedsScope('operations:read')
   @ApiPage(DeliveryResponse)
   async owed(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @Query() query: ListQuery,
   ): Promise<Page<DeliveryResponse>> {
-    const { operation } = await this.operations.find(accountId, id);
+    const { operation } = await this.operations.find(whose.account, id);
     const filter = { account: operation.accountId, operation: operation.requestId };
     return pageOf(await this.deliveries.list(filter, pageAsked(query)), (delivery) =>
-      DeliveryResponse.from(delivery),
+      DeliveryResponse.from(delivery, whose),
     );
   }
 
@@ -333,16 +337,17 @@ export class OperationsController {
   @Get(':id/result')
   @ApiOperation({ operationId: 'getOperationResult' })
   @NeedsScope('operations:read')
+  @ApiAccount()
   @ApiBytes({ orJson: true })
   @ApiProblem(404, 'Unknown, without a result, or not ended yet: then with Retry-After')
   @ApiProblem(410, 'Kept as long as its retention class says, or erased, and gone')
   async result(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @Req() incoming: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const { operation } = await this.operations.find(accountId, id);
+    const { operation } = await this.operations.find(whose.account, id);
     if (!isTerminal(operation.state)) {
       throw new Problem(404, 'result-not-ready', 'the operation has not ended yet', {
         headers: { 'retry-after': this.operations.retryAfter(operation) ?? '1' },
@@ -357,7 +362,7 @@ export class OperationsController {
 
   private async stream(
     found: OperationEntity,
-    keyId: string,
+    { keyId, accountId }: { readonly keyId: string; readonly accountId: string },
     named: string,
     reply: FastifyReply,
   ): Promise<void> {
@@ -376,6 +381,7 @@ export class OperationsController {
     const heartbeatMs = this.config.heartbeatS * 1000;
     const stream = historyStream(this.history, this.waits, {
       operation,
+      heldBy: accountId,
       after,
       heartbeatMs,
       hasEnded: async () => (await this.reads.ended([operation.requestId])).length > 0,

@@ -3,6 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { AccountId, By, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
+import { ApiAccount, type Whose, WhoseRows } from '../../accounts/whose.js';
 import { RecoveriesService } from '../../endpoints/recoveries.service.js';
 import { ApiProblem } from '../../http/api-answers.js';
 import { NoFields } from '../../http/validation.pipe.js';
@@ -20,8 +21,9 @@ export class RecoveriesController {
   @Get(':id')
   @ApiOperation({ operationId: 'getRecovery' })
   @NeedsScope('operations:read')
-  async read(@AccountId() accountId: string, @Param('id') id: string): Promise<RecoveryResponse> {
-    return RecoveryResponse.from(await this.recoveries.find(accountId, id));
+  @ApiAccount()
+  async read(@WhoseRows() whose: Whose, @Param('id') id: string): Promise<RecoveryResponse> {
+    return RecoveryResponse.from(await this.recoveries.find(whose.account, id));
   }
 
   /** Brings no more forward; what it has brought forward already is sent. */

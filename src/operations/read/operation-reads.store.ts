@@ -41,12 +41,13 @@ export class OperationReads {
     private readonly rows: Rows,
   ) {}
 
-  /** One by its id; of whichever account where that is null. */
+  /** Of an account, or of any (null). */
   async find(accountId: string | null, rid: string): Promise<OperationView | null> {
     return this.findOne([rid, null, accountId, null]);
   }
 
-  async findByRequestId(accountId: string, requestId: string): Promise<OperationEntity | null> {
+  /** Of an account, or of any (null). */
+  async findByRequestId(accountId: string | null, requestId: string): Promise<OperationEntity | null> {
     const view = await this.findOne([null, requestId, accountId, null]);
     return view?.operation ?? null;
   }
