@@ -57,6 +57,8 @@ export function Layout(): ReactNode {
 
 function Nav(): ReactNode {
   const isAdmin = useMay('admin');
+  const mayKeys = useMay('keys:write');
+  const { account, inbox } = useSession();
   return (
     <nav aria-label="Screens">
       <Link to="/" activeOptions={{ exact: true, includeSearch: false }}>
@@ -74,6 +76,16 @@ function Nav(): ReactNode {
       <Link to="/try" activeOptions={{ includeSearch: false }}>
         Try it
       </Link>
+      {inbox && (
+        <Link to="/inbox" activeOptions={{ includeSearch: false }}>
+          Inbox
+        </Link>
+      )}
+      {!isAdmin && mayKeys && (
+        <Link to="/accounts/$id" params={{ id: account.id }} activeOptions={{ includeSearch: false }}>
+          Keys
+        </Link>
+      )}
       {isAdmin && (
         <>
           <Link to="/accounts" activeOptions={{ includeSearch: false }}>

@@ -91,6 +91,7 @@ const tryIt = createRoute({
 const inbox = createRoute({
   getParentRoute: () => root,
   path: '/inbox',
+  validateSearch: only(['number']),
   component: lazyRouteComponent(() => import('./screens/inbox.js'), 'Inbox'),
 });
 

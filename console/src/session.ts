@@ -1,12 +1,13 @@
 import { queryOptions, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useSearch } from '@tanstack/react-router';
-import { get, type Query, RingbackError, send } from './api.js';
+import { get, RingbackError, send } from './api.js';
 
 /** Who has logged in, and what the key allows. */
 export interface Session {
   readonly account: { readonly id: string; readonly name: string };
   readonly key: { readonly id: string; readonly name: string };
   readonly scopes: readonly string[];
+  /** Whether the service receives callbacks itself, as in development. */
+  readonly inbox: boolean;
 }
 
 /** Null for nobody. */
@@ -32,13 +33,6 @@ export function useSession(): Session {
 export function useMay(scope: string): boolean {
   const { scopes } = useSession();
   return scopes.includes(scope) || scopes.includes('admin');
-}
-
-/** Whose something new becomes: the account that an administrator has chosen, or the key's own. */
-export function useOwnQuery(): Query {
-  const { account } = useSearch({ strict: false });
-  const isAdmin = useMay('admin');
-  return isAdmin && account !== undefined && account !== '*' ? { account } : {};
 }
 
 /** Logs in by a key, or by the link that the service printed. */

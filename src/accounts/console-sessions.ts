@@ -87,6 +87,8 @@ export class ConsoleSessions implements OnModuleDestroy {
 
   /** A stream must not outlive the session that opened it. As long as it is open, somebody looks: the session is in use. */
   private hold(hash: string, answer: ServerResponse): void {
+    // Its caller has gone while the session was looked up: nothing would take it out again.
+    if (answer.destroyed) return;
     const answers = this.held.get(hash) ?? new Set();
     this.held.set(hash, answers.add(answer));
     answer.once('close', () => {

@@ -14,6 +14,14 @@ export class TrustedProxies {
       ([network, prefix]) => network.kind() === parsed.kind() && parsed.match(network, prefix),
     );
   }
+
+  /** Who asks: the peer, or where that is trusted whom `X-Forwarded-For` names, of a chain the last one that isn't. */
+  callerOf(peer: string | undefined, forwardedFor: string | string[] | undefined): string | undefined {
+    const chain = [forwardedFor ?? []].flat().flatMap((field) => commaList(field));
+    let caller = peer;
+    while (chain.length > 0 && this.trusts(caller)) caller = chain.pop();
+    return caller;
+  }
 }
 
 /** Reads `10.0.0.7,10.1.0.0/16,fd00::/8`. */

@@ -166,6 +166,7 @@ describe('the feed', { timeout: 60_000 }, () => {
     await expect
       .poll(() => [own, admin, all, theirs].map(seen))
       .toEqual([[other.id], [mine.id], [mine.id, other.id], [other.id]]);
+    expect((await app.client.request('HEAD', '/v1/feed')).status).toBe(200);
     expect((await account.get('/v1/feed?account=*')).status).toBe(403);
     expect((await account.withKey('rb_none').get('/v1/feed')).status).toBe(401);
   });

@@ -8,7 +8,7 @@ import { OthersText } from '../body-view.js';
 import { EndpointDialog } from '../endpoints/endpoint-dialog.js';
 import { ACCOUNT_SECRETS, SigningSecrets } from '../endpoints/signing-secrets.js';
 import { EndpointState, reasonOf } from '../endpoints/state.js';
-import { useMay, useOwnQuery } from '../session.js';
+import { useMay, useSession } from '../session.js';
 import { Ago } from '../ui/ago.js';
 import { Empty } from '../ui/empty.js';
 import { Problem } from '../ui/problem.js';
@@ -18,7 +18,7 @@ import { usePages } from '../use-pages.js';
 /** URLs that are told of every operation, and the secret of the operations' own callbacks. */
 export function Endpoints(): ReactNode {
   const account = useAccountQuery();
-  const own = useOwnQuery();
+  const session = useSession();
   const mayWrite = useMay('endpoints:write');
   const { rows, error, isPending, more } = usePages<EndpointResponse>('/v1/endpoints', account);
   return (
@@ -36,7 +36,11 @@ export function Endpoints(): ReactNode {
         </Empty>
       )}
       {mayWrite && (
-        <SigningSecrets title="Secret of the operations’ own callbacks" of={ACCOUNT_SECRETS} query={own}>
+        <SigningSecrets
+          title={`Signing secret of the account ${session.account.name}`}
+          of={ACCOUNT_SECRETS}
+          query={{}}
+        >
           Signs what operations with a <code>callback</code> of their own are told. Endpoints have secrets of
           their own.
         </SigningSecrets>
@@ -105,7 +109,6 @@ function shortEvents(events: readonly string[]): string {
 }
 
 function NewEndpoint(): ReactNode {
-  const own = useOwnQuery();
   const navigate = useNavigate();
   const [asking, ask] = useState(false);
   const [made, setMade] = useState<EndpointResponse>();
@@ -114,7 +117,7 @@ function NewEndpoint(): ReactNode {
       <button type="button" className="button primary" onClick={() => ask(true)}>
         New endpoint …
       </button>
-      {asking && <EndpointDialog query={own} onDone={setMade} onClose={() => ask(false)} />}
+      {asking && <EndpointDialog query={{}} onDone={setMade} onClose={() => ask(false)} />}
       {made?.secret && (
         <SecretOnce
           title="The endpoint’s signing secret"

@@ -7,7 +7,7 @@ import { OthersText } from '../body-view.js';
 import { typed } from '../form-text.js';
 import { useInbox } from '../inbox.js';
 import { fieldsOf, initialValues, readInput, readJson, type Schema } from '../schema-fields.js';
-import { useMay, useOwnQuery } from '../session.js';
+import { useMay } from '../session.js';
 import { InputForm } from '../try-it/input-form.js';
 import { Watch } from '../try-it/watch.js';
 import { Empty } from '../ui/empty.js';
@@ -79,9 +79,8 @@ function Submission({
   type: OperationTypeResponse;
   onSubmitted: (id: string) => void;
 }): ReactNode {
-  const own = useOwnQuery();
   const mayWrite = useMay('operations:write');
-  const inbox = useInbox();
+  const { inbox } = useInbox();
   const fields = useMemo(() => fieldsOf(type.input_schema as Schema), [type]);
   const [values, setValues] = useState(() => initialValues(fields ?? []));
   const [json, setJson] = useState(fields ? '' : '{}');
@@ -113,7 +112,7 @@ function Submission({
       ...(correlation === '' ? {} : { correlation }),
     };
     try {
-      const { id } = await send<OperationResponse>('POST', '/v1/operations', body, own);
+      const { id } = await send<OperationResponse>('POST', '/v1/operations', body);
       onSubmitted(id);
     } catch (failure) {
       setProblem(failure);

@@ -1,20 +1,18 @@
 import { type ReactNode, useRef, useState } from 'react';
 import { upload } from '../api.js';
 import type { FileResponse } from '../api-types.js';
-import { useOwnQuery } from '../session.js';
 import { Dialog } from '../ui/dialog.js';
 import { Problem } from '../ui/problem.js';
 
 /** Stores a file, for inputs that name one. */
 export function UploadButton({ onUploaded }: { onUploaded: (file: FileResponse) => void }): ReactNode {
-  const own = useOwnQuery();
   const chooser = useRef<HTMLInputElement>(null);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const send = async (file: File): Promise<void> => {
     setBusy(true);
     try {
-      onUploaded(await upload<FileResponse>('/v1/files', file, { name: file.name, ...own }));
+      onUploaded(await upload<FileResponse>('/v1/files', file, { name: file.name }));
     } catch (failure) {
       setError(failure);
     }

@@ -1,7 +1,6 @@
 import type { ReactNode } from 'react';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useAccountQuery } from '../account-scope.js';
 import { BodyView, OthersText } from '../body-view.js';
 import { useFeed } from '../feed.js';
 import { Callbacks } from '../operations/callbacks.js';
@@ -14,11 +13,13 @@ import { Status } from '../ui/status.js';
 
 /** Milliseconds between looks at a callback that is on its way. */
 const LOOK_MS = 1_000;
+const NOT_NAMED = {};
 const FED = [['deliveries', 'of']];
 
 /** An operation from its submit to its end, and to that of its callbacks. */
 export function Watch({ id }: { id: string }): ReactNode {
-  const account = useAccountQuery();
+  // It is the key's own, whosever rows are shown elsewhere.
+  const account = NOT_NAMED;
   const { data: operation, error } = useQuery(operationQuery(id, account));
   const hasEnded = operation && operation.finished_at !== null;
   const history = useHistory(id, hasEnded, account);

@@ -1,12 +1,12 @@
 import { Readable } from 'node:stream';
 import { Controller, Get, Headers, Query, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
-import { IsOptional, IsString, Length } from 'class-validator';
+import { IsOptional } from 'class-validator';
 import type { FastifyReply } from 'fastify';
 import type { KeyHolder } from '../../accounts/account.store.js';
 import { Holder, NeedsScope } from '../../accounts/api-key.guard.js';
-import { askedAccount } from '../../accounts/asked-account.js';
 import { HeldKeys } from '../../accounts/held-keys.js';
+import { IsAccount, type Whose, WhoseRows } from '../../accounts/whose.js';
 import { OperationConfig } from '../../config/config.js';
 import { ApiStream } from '../../http/api-answers.js';
 import { Feed } from '../../operations/feed/feed.js';
@@ -17,10 +17,8 @@ import { feedStream } from './feed-stream.js';
 import { FeedEventResponse } from './feed.response.js';
 
 export class FeedQuery {
-  /** For keys with the scope `admin`: id of an account, or `*` for all; the key's own by default. */
   @IsOptional()
-  @IsString()
-  @Length(1, 100)
+  @IsAccount()
   account?: string;
 }
 
@@ -41,11 +39,11 @@ export class FeedController {
   @ApiStream(FeedEventResponse)
   async read(
     @Holder() holder: KeyHolder,
-    @Query() query: FeedQuery,
+    @WhoseRows() { account }: Whose,
+    @Query() _query: FeedQuery,
     @Headers('last-event-id') lastEventId: string | undefined,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const accountId = askedAccount(holder, query.account);
     const after = lastEventId === undefined ? undefined : Number(checkedEventId(lastEventId));
     const signal = this.keys.watch(holder.keyId, gone(reply));
     // Before it is asked where to begin: from there on nothing is passed over.
@@ -53,7 +51,7 @@ export class FeedController {
     const begin = await this.feed.begin(after);
     const held = this.waits.hold(holder.accountId, signal);
     const stream = feedStream(this.feed, {
-      accountId,
+      accountId: account,
       begin,
       held,
       heartbeatMs: this.config.heartbeatS * 1000,

@@ -223,8 +223,10 @@ export class OperationsController {
   @ApiOperation({ operationId: 'eraseOperation' })
   @HttpCode(204)
   @NeedsScope('operations:write')
+  @ApiAccount()
   @ApiProblem(409, 'It has not ended: cancel it first')
-  async erase(@AccountId() accountId: string, @Param('id') id: string, @By() actor: Actor): Promise<void> {
+  async erase(@WhoseRows() whose: Whose, @Param('id') id: string, @By() actor: Actor): Promise<void> {
+    const accountId = await this.accountOf(id, whose);
     await this.operations.erase(accountId, id);
     await this.audit.write({ accountId, actor, action: 'operation.erased', target: id });
   }

@@ -1,4 +1,5 @@
-import { IsIn, IsOptional, IsString, Length } from 'class-validator';
+import { IsIn, IsOptional } from 'class-validator';
+import { IsAccount } from '../../accounts/whose.js';
 import type { FieldError } from '../../config/validation.js';
 import { ApiDetail } from '../../http/api-properties.js';
 import { dateOf, IsInstant } from '../../http/instant.js';
@@ -26,10 +27,8 @@ export class StatsQuery {
   @IsIn(['60', '3600', '86400'], { message: 'step must be 60, 3600 or 86400 seconds' })
   step?: '60' | '3600' | '86400';
 
-  /** For keys with the scope `admin`: id of an account, or `*` for all; the key's own by default. */
   @IsOptional()
-  @IsString()
-  @Length(1, 100)
+  @IsAccount()
   account?: string;
 }
 
