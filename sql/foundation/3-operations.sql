@@ -125,7 +125,7 @@ CREATE TABLE live_operation (
   transitions text,
   checkpoint text,
   CHECK (look_at <= due_at)
-) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
   autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000,
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
 CREATE INDEX live_operation_ready ON live_operation (account_id, priority DESC, request_id) WHERE phase = 'ready';
