@@ -484,6 +484,7 @@ CREATE TABLE stats_reached (
   next_request_id bigint DEFAULT 0 NOT NULL,
   next_feed_id bigint DEFAULT 0 NOT NULL,
   noted_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+  noted_before bigint DEFAULT 0 NOT NULL,
   CONSTRAINT stats_reached_pkey PRIMARY KEY (one),
   CONSTRAINT stats_reached_one_check CHECK (one)
 );
@@ -978,10 +979,13 @@ BEGIN
     SELECT last_value - (NOT is_called)::integer INTO given FROM record_id;
     SELECT last_value - (NOT is_called)::integer INTO fed FROM feed_id;
     IF given > r.request_id OR fed > r.feed_id THEN
-      UPDATE stats_reached SET next_request_id = greatest(given, r.request_id), next_feed_id = greatest(fed, r.feed_id), noted_at = clock_timestamp();
+      UPDATE stats_reached SET next_request_id = greatest(given, r.request_id), next_feed_id = greatest(fed, r.feed_id), noted_at = clock_timestamp(),
+        noted_before = pg_current_xact_id()::text::bigint;
     END IF;
     RETURN false;
   ELSIF r.noted_at > now() - interval '30 s' THEN
+    RETURN false;
+  ELSIF pg_snapshot_xmin(pg_current_snapshot())::text::bigint < r.noted_before AND r.noted_at > now() - interval '10 min' THEN
     RETURN false;
   END IF;
   -- Numbers jump from one partition to the next, so they are counted off; those of the feed don't.
@@ -3659,5 +3663,6 @@ COMMENT ON COLUMN stats.step IS 'seconds: a minute or an hour, which begins at `
 COMMENT ON COLUMN stats.what IS 'accepted, finished, failed, canceled, duration, type, error_code of operations; delivered, exhausted, failed_attempts, origin, error of deliveries';
 COMMENT ON COLUMN stats.value IS 'of types, codes and the like: which one; of durations the power of 2^(1/5) that is nearest to their milliseconds; empty: all';
 COMMENT ON TABLE stats_reached IS 'operations up to request_id, and ends and attempts up to feed_id, are in stats, each once: moved in the commit that adds them';
-COMMENT ON COLUMN stats_reached.next_request_id IS 'the last number that was given at noted_at; so is next_feed_id. 30 s later whatever took one has committed or never will';
+COMMENT ON COLUMN stats_reached.next_request_id IS 'the last number that was given at noted_at; so is next_feed_id';
+COMMENT ON COLUMN stats_reached.noted_before IS 'the transaction that noted it, which is after all that had taken a number: once those before it are over, whatever took a number has committed or never will';
 COMMENT ON TABLE undelivered IS 'deliveries that ended as Exhausted or Canceled and weren''t acknowledged by poll: few, so they have a table of their own';

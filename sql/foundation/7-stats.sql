@@ -22,11 +22,13 @@ CREATE TABLE stats_reached (
   feed_id bigint NOT NULL DEFAULT 0,
   next_request_id bigint NOT NULL DEFAULT 0,
   next_feed_id bigint NOT NULL DEFAULT 0,
-  noted_at timestamptz NOT NULL DEFAULT '-infinity'
+  noted_at timestamptz NOT NULL DEFAULT '-infinity',
+  noted_before bigint NOT NULL DEFAULT 0
 );
 INSERT INTO stats_reached DEFAULT VALUES;
 COMMENT ON TABLE stats_reached IS 'operations up to request_id, and ends and attempts up to feed_id, are in stats, each once: moved in the commit that adds them';
-COMMENT ON COLUMN stats_reached.next_request_id IS 'the last number that was given at noted_at; so is next_feed_id. 30 s later whatever took one has committed or never will';
+COMMENT ON COLUMN stats_reached.next_request_id IS 'the last number that was given at noted_at; so is next_feed_id';
+COMMENT ON COLUMN stats_reached.noted_before IS 'the transaction that noted it, which is after all that had taken a number: once those before it are over, whatever took a number has committed or never will';
 
 CREATE TABLE endpoint_disabling (
   feed_id bigint PRIMARY KEY DEFAULT nextval('feed_id'),

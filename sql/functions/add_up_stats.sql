@@ -1,6 +1,8 @@
 -- Adds the records that came since the last time to the stats, at most `most` of each kind, in one commit, and answers whether there
--- may be more. Bounds are notes of the last numbers that were given: 30 s later whatever took one of them has committed or never will,
--- as no statement runs longer. So every record is counted once, and none is passed over. Where somebody else adds up, it does nothing.
+-- may be more. Bounds are notes of the last numbers that were given. Whatever took one of them has committed or never will once all
+-- transactions are over that had begun by then: an accept takes its number before it is seen as one, but within 30 s, as no statement
+-- runs longer. So every record is counted once, and none is passed over. A transaction that is open for ten minutes is not waited
+-- for: it is none of the service's. Where somebody else adds up, this does nothing.
 CREATE OR REPLACE FUNCTION add_up_stats(most integer, minutes_kept interval) RETURNS boolean
 LANGUAGE plpgsql SET enable_seqscan = off SET work_mem = '32MB' SET jit = off AS $$
 #variable_conflict use_column
@@ -15,10 +17,13 @@ BEGIN
     SELECT last_value - (NOT is_called)::integer INTO given FROM record_id;
     SELECT last_value - (NOT is_called)::integer INTO fed FROM feed_id;
     IF given > r.request_id OR fed > r.feed_id THEN
-      UPDATE stats_reached SET next_request_id = greatest(given, r.request_id), next_feed_id = greatest(fed, r.feed_id), noted_at = clock_timestamp();
+      UPDATE stats_reached SET next_request_id = greatest(given, r.request_id), next_feed_id = greatest(fed, r.feed_id), noted_at = clock_timestamp(),
+        noted_before = pg_current_xact_id()::text::bigint;
     END IF;
     RETURN false;
   ELSIF r.noted_at > now() - interval '30 s' THEN
+    RETURN false;
+  ELSIF pg_snapshot_xmin(pg_current_snapshot())::text::bigint < r.noted_before AND r.noted_at > now() - interval '10 min' THEN
     RETURN false;
   END IF;
   -- Numbers jump from one partition to the next, so they are counted off; those of the feed don't.

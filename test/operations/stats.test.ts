@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { StatsStore } from '../../src/operations/stats/stats.store.js';
 import { App } from '../support/app.js';
@@ -174,6 +175,34 @@ describe('the statistics', { timeout: 60_000 }, () => {
       { what: 'accepted', count: 30 },
       { what: 'finished', count: 30 },
     ]);
+  });
+
+  it('wait for a transaction that may still commit a smaller number, however long its commit takes', async () => {
+    await using app = await App.start();
+    const url = app.databaseUrl;
+    const open = new pg.Client({ connectionString: url });
+    await open.connect();
+    await app.client.ended((await app.client.submit({ type: 'echo' })).id);
+    await addUp(url);
+    await app.client.ended((await app.client.submit({ type: 'echo' })).id);
+    await open.query('BEGIN');
+    await open.query('SELECT pg_current_xact_id()');
+    const finished = async () => {
+      await rowsOf(
+        url,
+        `UPDATE stats_reached SET noted_at = now() - interval '1 min' WHERE noted_at > '-infinity'`,
+      );
+      await rowsOf(url, `SELECT add_up_stats(1000, interval '2 days')`);
+      const [row] = await rowsOf<{ count: number }>(
+        url,
+        `SELECT sum(count)::integer AS count FROM stats WHERE account_id = '*' AND step = 60 AND what = 'finished'`,
+      );
+      return row!.count;
+    };
+    expect([await finished(), await finished(), await finished()]).toEqual([1, 1, 1]);
+    await open.query('COMMIT');
+    await open.end();
+    await expect.poll(finished).toBe(2);
   });
 
   it('refuse a time or a step that makes no sense, and say which it is', async () => {

@@ -45,11 +45,10 @@ export type FeedEntry = { readonly id: number; readonly accountId: string; reado
   | { readonly kind: 'endpoint.disabled'; readonly subject: DisabledEndpoint }
 );
 
-/** Entries as of one snapshot: transactions before `oldest` are over, those from `beyond` on have not begun. */
+/** Entries as of one snapshot: all transactions before `oldest` are over. */
 export interface FeedReading {
   readonly entries: readonly FeedEntry[];
   readonly oldest: bigint;
-  readonly beyond: bigint;
 }
 
 /** Reads what the feed tells from the records. */
@@ -65,18 +64,26 @@ export class FeedStore {
     return Number(row!.last);
   }
 
+  /**
+   * A transaction that is after all that have begun. A snapshot doesn't tell: its upper bound is the last one that is over, and those
+   * after it may have begun, too.
+   */
+  async newTransaction(): Promise<bigint> {
+    const [row] = await this.database.query<{ id: string }>('SELECT pg_current_xact_id() AS id');
+    return BigInt(row!.id);
+  }
+
   /** What is told after one place up to another; of an account, or of all. */
   async read(after: number, upTo: number, accountId: string | null): Promise<FeedReading> {
-    const [row] = await this.database.query<{ entries: Row[] | null; oldest: string; beyond: string }>(
-      `SELECT pg_snapshot_xmin(pg_current_snapshot()) AS oldest, pg_snapshot_xmax(pg_current_snapshot()) AS beyond,
-         (SELECT json_agg(f) FROM read_feed($1, $2, $3) f) AS entries`,
+    const [row] = await this.database.query<{ entries: Row[] | null; oldest: string }>(
+      `SELECT pg_snapshot_xmin(pg_current_snapshot()) AS oldest, (SELECT json_agg(f) FROM read_feed($1, $2, $3) f) AS entries`,
       [accountId, after, upTo],
     );
     const entries = (row!.entries ?? []).map(
       ({ feed_id, account_id, kind, at, subject }) =>
         ({ id: feed_id, accountId: account_id, kind, at: new Date(at), subject }) as FeedEntry,
     );
-    return { entries, oldest: BigInt(row!.oldest), beyond: BigInt(row!.beyond) };
+    return { entries, oldest: BigInt(row!.oldest) };
   }
 }
 

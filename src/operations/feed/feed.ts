@@ -165,7 +165,8 @@ export class Feed implements OnModuleDestroy {
       if (order.position > from) for (const done of [...this.waiting]) done();
     }
     this.order = order;
-    if (order.waits) return HELD_UP_MS;
+    if (order.doubts(upTo)) order.bound(upTo, await this.store.newTransaction(), performance.now());
+    if (order.position < upTo) return HELD_UP_MS;
     return upTo < last ? 0 : POLL_MS;
   }
 

@@ -48,4 +48,8 @@ export class StatsReachedEntity {
 
   @Column({ name: 'noted_at', type: 'timestamptz' })
   notedAt: Date;
+
+  /** The transaction that noted it. */
+  @Column({ name: 'noted_before', type: 'bigint' })
+  notedBefore: string;
 }
