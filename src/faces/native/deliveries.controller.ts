@@ -85,17 +85,17 @@ export class DeliveriesController {
   )
   async redeliver(
     @NoFields() _body: unknown,
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @Query() query: RedeliverQuery,
     @By() actor: Actor,
   ): Promise<DeliveryResponse> {
+    const accountId = await this.ownerOf(whose, id);
     if (!(await this.store.redeliver(accountId, id, query.again === 'true')))
       throw await this.refusal(accountId, id, `redelivered: ${REDELIVERABLE}`);
     this.dispatcher.wake();
     await this.audit.write({ accountId, actor, action: 'delivery.redelivered', target: id });
-    const delivery = await this.find(accountId, id);
-    return DeliveryResponse.from(delivery);
+    return DeliveryResponse.from(await this.find(accountId, id), whose);
   }
 
   /**
@@ -135,17 +135,24 @@ export class DeliveriesController {
   @ApiOperation({ operationId: 'cancelDelivery' })
   @HttpCode(200)
   @NeedsScope('deliveries:redeliver')
+  @ApiAccount()
   @ApiProblem(409, 'Not Pending')
   async cancel(
     @NoFields() _body: unknown,
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @By() actor: Actor,
   ): Promise<DeliveryResponse> {
+    const accountId = await this.ownerOf(whose, id);
     if (!(await this.store.cancel(accountId, id)))
       throw await this.refusal(accountId, id, 'canceled: only a Pending one can');
     await this.audit.write({ accountId, actor, action: 'delivery.canceled', target: id });
-    return DeliveryResponse.from(await this.find(accountId, id));
+    return DeliveryResponse.from(await this.find(accountId, id), whose);
+  }
+
+  /** Whose a delivery is that is acted on. */
+  private async ownerOf({ account }: Whose, id: string): Promise<string> {
+    return account ?? (await this.find(null, id)).accountId;
   }
 
   private async find(accountId: string | null, id: string): Promise<DeliveryEntity> {

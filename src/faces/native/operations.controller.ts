@@ -196,19 +196,22 @@ export class OperationsController {
   @ApiOperation({ operationId: 'cancelOperation' })
   @HttpCode(200)
   @NeedsScope('operations:write')
+  @ApiAccount()
   @ApiProblem(409, 'It has ended already')
   async cancel(
     @NoFields() _body: unknown,
-    @Holder() { accountId, keyId, scopes }: KeyHolder,
+    @WhoseRows() whose: Whose,
+    @Holder() { keyId, scopes }: KeyHolder,
     @By() actor: Actor,
     @Param('id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
+    const accountId = await this.ownerOf(whose, id);
     const view = await this.operations.cancel(accountId, id, this.keys.watch(keyId, gone(reply)));
     if (scopes.includes('admin'))
       await this.audit.write({ accountId, actor, action: 'operation.canceled', target: id });
     this.sayWhenToAskAgain(reply, view.operation);
-    return OperationResponse.from(view, this.http.publicUrl);
+    return OperationResponse.from(view, this.http.publicUrl, whose);
   }
 
   /**
@@ -226,13 +229,14 @@ export class OperationsController {
   }
 
   /**
-   * Submits the same once more, as a new operation that names this one in `rerun_of`; with another `input`, or another
-   * `callback` (null: without one), where the body gives them.
+   * Submits the same once more, as a new operation that names this one in `rerun_of`. Another `input`, or another `callback`
+   * (null: none), takes the place of the first's.
    */
   @Post(':id/rerun')
   @ApiOperation({ operationId: 'rerunOperation' })
   @HttpCode(202)
   @NeedsScope('operations:write')
+  @ApiAccount()
   @ApiIdempotencyKey()
   @ApiOkResponse({
     type: OperationResponse,
@@ -256,7 +260,8 @@ export class OperationsController {
   @ApiProblem(410, 'The operation has expired or was erased, and its input with it')
   @ApiProblem(429, 'Callback URLs named too many new hosts in a minute')
   async rerun(
-    @Holder() { accountId, scopes }: KeyHolder,
+    @WhoseRows() whose: Whose,
+    @IsAdmin() isAdmin: boolean,
     @By() actor: Actor,
     @Param('id') id: string,
     @Body() request: RerunOperationRequest,
@@ -264,6 +269,7 @@ export class OperationsController {
     @Headers('traceparent') traceparent: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
+    const accountId = await this.ownerOf(whose, id);
     const changes = toChanges(request);
     const { view, replayed } = await this.operations.rerun(accountId, id, {
       changes,
@@ -271,13 +277,13 @@ export class OperationsController {
       idempotency: toRerunIdempotency(key, id, changes),
     });
     if (replayed) void reply.header('idempotent-replayed', 'true');
-    else if (scopes.includes('admin')) {
+    else if (isAdmin) {
       const details = { rerun: view.operation.rid, changed: Object.keys(changes) };
       await this.audit.write({ accountId, actor, action: 'operation.rerun', target: id, details });
     }
     this.describe(reply, view.operation);
     void reply.status(isTerminal(view.operation.state) ? 200 : 202);
-    return OperationResponse.from(view, this.http.publicUrl);
+    return OperationResponse.from(view, this.http.publicUrl, whose);
   }
 
   /** What happened to the operation, in order; with `Accept: text/event-stream` live, until its end. */
@@ -358,6 +364,11 @@ export class OperationsController {
     if (operation.state !== 'Finished')
       throw new Problem(404, 'no-result', `the operation is ${operation.state} and has no result`);
     await reply.type('application/json').send(operation.result ?? 'null');
+  }
+
+  /** Whose an operation is that is acted on. */
+  private async ownerOf({ account }: Whose, id: string): Promise<string> {
+    return account ?? (await this.operations.find(null, id)).operation.accountId;
   }
 
   private async stream(
