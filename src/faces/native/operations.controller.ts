@@ -232,13 +232,14 @@ export class OperationsController {
   }
 
   /**
-   * Submits the same once more, as a new operation that names this one in `rerun_of`; with another `input`, or another
-   * `callback` (null: without one), where the body gives them.
+   * Submits the same once more, as a new operation that names this one in `rerun_of`. Another `input`, or another `callback`
+   * (null: none), takes the place of the first's.
    */
   @Post(':id/rerun')
   @ApiOperation({ operationId: 'rerunOperation' })
   @HttpCode(202)
   @NeedsScope('operations:write')
+  @ApiAccount()
   @ApiIdempotencyKey()
   @ApiOkResponse({
     type: OperationResponse,
