@@ -55,8 +55,7 @@ async function listen(
     try {
       const response = await bytes('/v1/feed', query, signal);
       // A stream that lasts has no time limit; what was missed since the last one is read again by the first event.
-      for await (const { event } of eventsOf(response.body!, SILENCE_MS))
-        if (event === 'message') onEvent();
+      for await (const { event } of eventsOf(response.body!, SILENCE_MS)) if (event === 'message') onEvent();
     } catch (error) {
       if (signal.aborted) return;
       // Not one of this service's, or too many streams: the slow look has to do.
