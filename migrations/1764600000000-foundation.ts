@@ -22,6 +22,7 @@ export class Foundation1764600000000 implements MigrationInterface {
       DROP SEQUENCE entry_id, record_id, feed_id;
       DROP FUNCTION refuse_move, refuse_ended_operations, refuse_ended_deliveries, note_disabling;
       DROP TYPE open_lane;
+      DROP TYPE made_attempt;
     `);
   }
 }

@@ -38,7 +38,7 @@ export function banner(config: RingbackConfig, { isEmbedded, place, link, troubl
   if (link !== null)
     lines.push(
       '',
-      `The console, logged in by this link, once and for ${config.console.linkS / 60} minutes:`,
+      `The console, by a link that logs in once, within ${config.console.linkS / 60} minutes:`,
       '',
       `  ${link}`,
     );

@@ -48,7 +48,8 @@ export function useLogout(): () => Promise<void> {
   const queries = useQueryClient();
   return async () => {
     await send('DELETE', '/session');
-    queries.clear();
-    await queries.invalidateQueries({ queryKey: ['session'] });
+    queries.setQueryData(['session'], null);
+    // Nothing of it is shown to who logs in next.
+    queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' });
   };
 }

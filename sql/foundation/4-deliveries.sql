@@ -125,7 +125,7 @@ CREATE TABLE live_delivery (
   delivered_at timestamptz,
   CHECK (look_at <= due_at),
   CHECK ((phase = 'paused') = (look_at = 'infinity'))
-) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
   autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000,
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
 CREATE INDEX live_delivery_ready ON live_delivery (lane, receiver, run_at, seq) WHERE phase = 'ready';
@@ -154,6 +154,20 @@ COMMENT ON COLUMN live_delivery.reason IS 'acknowledged_by_poll: the attempt und
 
 -- What dispatch knows of a lane in a round (lanes_with_room): the delivery whose turn it is, with who receives and who pays for it
 -- and how much that receiver is doubted, and what the lane, its origin, and the doubted ones there have room for.
+CREATE TYPE made_attempt AS (
+  seq bigint,
+  account_id text,
+  endpoint_id text,
+  lane text,
+  receiver bigint,
+  origin text,
+  outcome text,
+  counts boolean,
+  answered boolean,
+  silent boolean,
+  exhausted_body text
+);
+COMMENT ON TYPE made_attempt IS 'what is learnt from an attempt: answered with whatever status, silent where nobody was found; counts for its endpoint';
 CREATE TYPE open_lane AS (
   lane text,
   seq bigint,

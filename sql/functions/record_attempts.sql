@@ -1,5 +1,6 @@
 -- Logs how attempts ended whose lease is still the caller's, together with what becomes of their deliveries and what was learnt
--- of their origins, receivers and endpoints, in one commit. Answers those that were recorded: whether its endpoint has failed without
+-- of their origins, receivers and endpoints, in one commit. What is seldom is in functions of its own: a statement costs by its parts,
+-- also where they find no row. Answers those that were recorded: whether its endpoint has failed without
 -- a success for `forgiven`, and whether deliveries wait for a place. `records` come in an order that all keep: none waits for another in a circle.
 CREATE OR REPLACE FUNCTION record_attempts(records json, forgiven interval, rest interval)
 RETURNS TABLE (seq bigint, failed_for_days boolean, waits boolean)
@@ -7,8 +8,9 @@ LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = fo
 #variable_conflict use_column
 DECLARE
   wait boolean := deliveries_wait();
+  made made_attempt[];
+  of_endpoints boolean; exhausted boolean; news boolean;
 BEGIN
-  RETURN QUERY
   WITH record AS MATERIALIZED (
     SELECT * FROM json_to_recordset(records) AS r (
       seq bigint, token uuid, number integer, outcome text, state text, reason text, delay_s float8, duration_ms real, phases_ms text,
@@ -56,50 +58,27 @@ BEGIN
     SELECT m.home, m.seq, r.number, m.trigger, r.outcome, m.started_at, r.duration_ms, r.phases_ms, r.http_status, r.error, r.detail,
       r.request_headers, r.response_headers, r.response_body, r.response_truncated, r.resent, r.retry_after_s, m.next
     FROM moved m JOIN record r USING (seq)
-  ), proven AS (
-    INSERT INTO origin (name, proven_at, receiver)
-    SELECT n.origin, now(), CASE WHEN count(*) = 1 THEN min(n.receiver) ELSE '' END
-    FROM (SELECT DISTINCT m.origin, m.lane || ' ' || m.receiver AS receiver FROM moved m WHERE m.outcome = 'delivered') n
-    LEFT JOIN LATERAL (SELECT k.proven_at, k.receiver FROM origin k WHERE k.name = n.origin LIMIT 1) k ON true
-    WHERE k.proven_at IS NULL OR k.receiver IS NULL OR k.receiver NOT IN ('', n.receiver)
-    GROUP BY n.origin ORDER BY n.origin
-    ON CONFLICT (name) DO UPDATE SET proven_at = coalesce(origin.proven_at, now()),
-      receiver = CASE coalesce(origin.receiver, excluded.receiver) WHEN excluded.receiver THEN excluded.receiver ELSE '' END
-  ), rested AS (
-    UPDATE origin k SET rests_until = now() + rest * random()
-    FROM (SELECT m.origin FROM moved m GROUP BY m.origin HAVING bool_or(m.silent) AND NOT bool_or(m.outcome = 'delivered')) n
-    WHERE k.name = ANY (ARRAY(SELECT m.origin FROM moved m WHERE m.silent)) AND k.name = n.origin AND k.proven_at IS NULL
-  ), learnt AS (
-    -- Only where it turns. One that takes connections and never answers would fill its origin up to the cap: it has to answer anew.
-    INSERT INTO receiver (lane, receiver, answers, rests_until)
-    SELECT m.lane, m.receiver, bool_or(m.answered), CASE WHEN bool_or(m.answered) THEN '-infinity' ELSE now() + rest * random() END
-    FROM moved m
-    LEFT JOIN LATERAL (SELECT k.answers FROM receiver k WHERE k.lane = m.lane AND k.receiver = m.receiver LIMIT 1) k ON true
-    GROUP BY m.lane, m.receiver, k.answers
-    HAVING CASE WHEN bool_or(m.answered) THEN k.answers IS NOT TRUE ELSE bool_or(m.silent) END
-    ORDER BY m.lane, m.receiver
-    ON CONFLICT (lane, receiver) DO UPDATE SET answers = excluded.answers, known_at = now(), rests_until = excluded.rests_until
-  ), health AS (
-    -- Only where it turns: an endpoint's row is not written with every attempt.
-    UPDATE endpoint e SET failing_since = CASE WHEN n.succeeded THEN NULL ELSE now() END
-    FROM (
-      SELECT m.endpoint_id, bool_or(m.outcome = 'delivered') AS succeeded FROM moved m
-      WHERE m.endpoint_id IS NOT NULL AND m.counts AND m.outcome <> 'unknown' GROUP BY m.endpoint_id
-    ) n
-    WHERE e.id = ANY (ARRAY(SELECT m.endpoint_id FROM moved m)) AND e.id = n.endpoint_id AND (e.failing_since IS NOT NULL) = n.succeeded
-  ), telling AS MATERIALIZED (
-    SELECT nextval('record_id') AS seq, m.account_id, m.exhausted_body AS body, e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused
-    FROM moved m JOIN endpoint e ON e.account_id = m.account_id AND 'delivery.exhausted' = ANY (e.events) AND e.id IS DISTINCT FROM m.endpoint_id
-    WHERE m.exhausted_body IS NOT NULL AND e.account_id = ANY (ARRAY(SELECT m.account_id FROM moved m WHERE m.exhausted_body IS NOT NULL))
-  ), told AS (
-    INSERT INTO delivery (home, seq, id, account_id, endpoint_id, destination, event_type, url, origin, body)
-    SELECT t.seq, t.seq, new_delivery_id(), t.account_id, t.endpoint_id, t.endpoint_id, 'delivery.exhausted', t.url, t.origin, t.body FROM telling t
-  ), told_live AS (
-    INSERT INTO live_delivery (seq, home, account_id, endpoint_id, lane, origin, phase, look_at, due_at)
-    SELECT t.seq, t.seq, t.account_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
-    FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p
   )
-  SELECT m.seq, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - forgiven, wait
+  SELECT array_agg(ROW(m.seq, m.account_id, m.endpoint_id, m.lane, m.receiver, m.origin, m.outcome, m.counts, m.answered, m.silent,
+      m.exhausted_body)::made_attempt),
+    bool_or(m.endpoint_id IS NOT NULL), bool_or(m.exhausted_body IS NOT NULL),
+    bool_or(m.silent OR m.answered AND r.answers IS NOT TRUE OR m.outcome = 'delivered'
+      AND (k.proven_at IS NULL OR k.receiver IS DISTINCT FROM '' AND k.receiver IS DISTINCT FROM m.lane || ' ' || m.receiver))
+  INTO made, of_endpoints, exhausted, news
   FROM moved m
-  LEFT JOIN LATERAL (SELECT e.failing_since FROM endpoint e WHERE e.id = m.endpoint_id LIMIT 1) e ON true;
+  LEFT JOIN LATERAL (SELECT k.proven_at, k.receiver FROM origin k WHERE k.name = m.origin LIMIT 1) k ON true
+  LEFT JOIN LATERAL (SELECT r.answers FROM receiver r WHERE r.lane = m.lane AND r.receiver = m.receiver LIMIT 1) r ON true;
+  IF news THEN
+    PERFORM learn_of_receivers(made, rest);
+  END IF;
+  IF exhausted THEN
+    PERFORM tell_exhausted(made);
+  END IF;
+  IF of_endpoints THEN
+    PERFORM judge_endpoints(made);
+    RETURN QUERY SELECT m.seq, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - forgiven, wait
+    FROM unnest(made) m LEFT JOIN LATERAL (SELECT e.failing_since FROM endpoint e WHERE e.id = m.endpoint_id LIMIT 1) e ON true;
+  ELSE
+    RETURN QUERY SELECT m.seq, false, wait FROM unnest(made) m;
+  END IF;
 END $$;

@@ -2,25 +2,25 @@
 -- also leases the callback to the caller, its first attempt under way, where there is room for it. Answers those that were
 -- ended: the callback's number, whether it is the caller's, whether deliveries are left to the dispatcher, and whether operations wait
 -- for a slot. `endings` come in the order of their request ids, as all who take many rows do: none waits for another in a circle.
+-- What not every end needs is in functions of its own: a statement costs by its parts, also where they find no row.
 CREATE OR REPLACE FUNCTION settle_operations(endings json, starts json, in_flight integer, lease interval)
 RETURNS TABLE (request_id bigint, callback bigint, started boolean, owes boolean, waits boolean)
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
-  ids bigint[]; tokens uuid[]; doubts integer[];
+  starting bigint[]; tokens uuid[]; doubts integer[];
+  ids bigint[]; accounts text[]; callbacks bigint[]; started boolean[]; owed boolean[]; told bigint[];
+  gateway boolean; stored boolean; endpoints boolean;
   wait boolean := operations_wait();
 BEGIN
   IF starts IS NOT NULL THEN
-    SELECT array_agg(f.request_id), array_agg(f.token), array_agg(f.doubt) INTO ids, tokens, doubts FROM first_attempts(starts, in_flight) f;
+    SELECT array_agg(f.request_id), array_agg(f.token), array_agg(f.doubt) INTO starting, tokens, doubts FROM first_attempts(starts, in_flight) f;
   END IF;
-  RETURN QUERY
   WITH ending AS MATERIALIZED (
     SELECT * FROM json_to_recordset(endings) AS e (
       request_id bigint, token uuid, rid text, face text, created_at timestamptz, traceparent text, state text, status_text text,
       progress real, result text, custom text, error_code text, error_message text, file_id text, finished_at timestamptz,
-      expires_at timestamptz, stack text,
-      -- The operation's own callback, and what its account's endpoints are told.
-      callback json, event_type text, event_body text, event_thin text, event_bare text, thin_over integer)
+      expires_at timestamptz, stack text, callback json, event_type text)
   ), settled AS (
     -- The fence: whose token doesn't stand any more ends nothing. All below follows from the rows that are deleted here.
     DELETE FROM live_operation o USING ending e
@@ -35,21 +35,14 @@ BEGIN
     SELECT c.request_id, c.state, c.attempt, c.progress, c.started_at, c.finished_at, c.expires_at, c.status_text, c.result, c.custom,
       c.error_code, c.error_message, c.file_id, c.told
     FROM closing c
-  ), noted AS (
-    -- What the callers of the gateway wait for in the details: behind the transition, so that it is the last.
-    INSERT INTO history_entry (operation_id, kind, text) SELECT c.request_id, 'log', 'done' FROM closing c WHERE c.face = 'bgrs'
   ), booked AS (
     INSERT INTO ledger_entry (type, state, ended, destined) SELECT s.type, s.state, count(*), count(s.callback) FROM settled s GROUP BY s.type, s.state
-  ), kept AS (
-    -- What its runs stored lives as long as it does.
-    UPDATE file f SET expires_at = s.expires_at FROM settled s
-    WHERE f.operation_id = ANY (ARRAY(SELECT s.request_id FROM settled s)) AND f.operation_id = s.request_id AND f.phase = 'stored'
   ), calling AS MATERIALIZED (
     -- While the operation is silent, its callback waits.
     SELECT s.request_id, s.rid, s.account_id, s.event_type, s.created_at, s.traceparent, nextval('record_id') AS seq, c.*,
       greatest(s.silent_until, now()) AS run_at, w.silent, b.token IS NOT NULL AND NOT w.silent AS starts, b.token, b.doubt
     FROM settled s CROSS JOIN LATERAL json_to_record(s.callback) AS c (id text, url text, origin text, headers text, body text)
-    LEFT JOIN unnest(ids, tokens, doubts) AS b (request_id, token, doubt) ON b.request_id = s.request_id
+    LEFT JOIN unnest(starting, tokens, doubts) AS b (request_id, token, doubt) ON b.request_id = s.request_id
     CROSS JOIN LATERAL (SELECT coalesce(s.silent_until > now(), false) AS silent) w
     WHERE s.callback IS NOT NULL
   ), called AS (
@@ -68,23 +61,22 @@ BEGIN
       CASE WHEN c.starts THEN c.token END, CASE WHEN c.starts THEN c.doubt ELSE 0 END, c.starts::integer, c.starts::integer,
       CASE WHEN c.starts THEN now() END
     FROM calling c CROSS JOIN LATERAL (SELECT CASE WHEN c.starts THEN now() + lease ELSE c.run_at END AS next) n
-  ), telling AS MATERIALIZED (
-    SELECT s.request_id, s.rid, s.account_id, s.event_type, s.created_at, s.traceparent, nextval('record_id') AS seq,
-      e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused,
-      -- Without the result, or without all that its handler gave, where the endpoint takes no more. What is under 16 KiB keeps `custom`.
-      CASE WHEN s.event_thin IS NULL OR octet_length(s.event_body) <= coalesce(e.thin_over, s.thin_over) THEN s.event_body
-        WHEN s.event_bare IS NULL OR octet_length(s.event_thin) <= greatest(coalesce(e.thin_over, s.thin_over), 16384) THEN s.event_thin ELSE s.event_bare END AS body
-    FROM settled s JOIN endpoint e ON e.account_id = s.account_id AND s.event_type = ANY (e.events)
-    WHERE e.account_id = ANY (ARRAY(SELECT s.account_id FROM settled s))
-  ), told AS (
-    INSERT INTO delivery (home, seq, id, account_id, operation_id, operation_rid, endpoint_id, destination, event_type, url, origin, body, accepted_at, traceparent)
-    SELECT t.request_id, t.seq, new_delivery_id(), t.account_id, t.request_id, t.rid, t.endpoint_id, t.endpoint_id, t.event_type, t.url, t.origin, t.body, t.created_at, t.traceparent
-    FROM telling t
-  ), told_live AS (
-    INSERT INTO live_delivery (seq, home, account_id, operation_id, endpoint_id, lane, origin, phase, look_at, due_at)
-    SELECT t.seq, t.request_id, t.account_id, t.request_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
-    FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p
   )
-  SELECT s.request_id, c.seq, coalesce(c.starts, false), coalesce(NOT c.starts AND NOT c.silent, false) OR s.request_id IN (SELECT t.request_id FROM telling t), wait
+  SELECT array_agg(s.request_id), array_agg(s.account_id), array_agg(c.seq), array_agg(coalesce(c.starts, false)),
+    array_agg(coalesce(NOT c.starts AND NOT c.silent, false)), bool_or(s.face = 'bgrs'),
+    bool_or((SELECT f.id FROM file f WHERE f.operation_id = s.request_id AND f.phase = 'stored' LIMIT 1) IS NOT NULL),
+    bool_or((SELECT e.id FROM endpoint e WHERE e.account_id = s.account_id LIMIT 1) IS NOT NULL)
+  INTO ids, accounts, callbacks, started, owed, gateway, stored, endpoints
   FROM settled s LEFT JOIN calling c USING (request_id);
+  IF gateway THEN
+    PERFORM note_done(endings, ids);
+  END IF;
+  IF stored THEN
+    PERFORM keep_files(endings, ids);
+  END IF;
+  IF endpoints THEN
+    told := tell_endpoints(endings, ids, accounts);
+  END IF;
+  RETURN QUERY SELECT s.id, s.callback, s.starts, s.owes OR s.id = ANY (coalesce(told, '{}')), wait
+  FROM unnest(ids, callbacks, started, owed) AS s (id, callback, starts, owes);
 END $$;

@@ -23,8 +23,6 @@ const POLICY = [
   "require-trusted-types-for 'script'",
 ].join('; ');
 
-/** Files whose names change with what is in them. */
-const HASHED = /\/assets\//;
 /** What is no page, whoever asks: a script that is gone must not be answered with one. */
 const NO_PAGE = /^(api|assets)(\/|$)/;
 
@@ -68,6 +66,8 @@ function guardPage(request: FastifyRequest, reply: FastifyReply, done: (error?: 
 }
 
 function serveFiles(scope: FastifyInstance, root: string): void {
+  // Files whose names change with what is in them.
+  const hashed = join(root, 'assets', '/');
   void scope.register(fastifyStatic, {
     root,
     prefix: '/console/',
@@ -81,7 +81,7 @@ function serveFiles(scope: FastifyInstance, root: string): void {
     cacheControl: false,
     setHeaders: (reply, path) => {
       const lasting = 'public, max-age=31536000, immutable';
-      void reply.header('cache-control', HASHED.test(path) ? lasting : 'no-cache');
+      void reply.header('cache-control', path.startsWith(hashed) ? lasting : 'no-cache');
     },
   });
 }

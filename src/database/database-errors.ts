@@ -17,6 +17,11 @@ export function isDeadlock(error: unknown): boolean {
   return state === '40P01' || state === '40001';
 }
 
+/** A statement that was prepared answers other columns now, as its function was replaced; the connection prepares no more. */
+export function isStalePlan(error: unknown): boolean {
+  return sqlState(error) === '0A000' && error instanceof Error && error.message.includes('cached plan');
+}
+
 /** A row's number is beyond all partitions that there are (23514, which of a CHECK names its constraint). */
 export function isMissingPartition(error: unknown): boolean {
   return sqlState(error) === '23514' && (error as { constraint?: unknown }).constraint === undefined;

@@ -7,6 +7,7 @@ import {
   DatabaseUnavailableError,
   isDeadlock,
   isMissingPartition,
+  isStalePlan,
   sqlState,
 } from './database-errors.js';
 import { toDriver } from './parameters.js';
@@ -34,7 +35,7 @@ export class Database implements Queryable {
         return await this.once<Row>(sql, parameters);
       } catch (error) {
         const missing = isMissingPartition(error);
-        if ((!missing && !isDeadlock(error)) || tries === 1) throw error;
+        if ((!missing && !isDeadlock(error) && !isStalePlan(error)) || tries === 1) throw error;
         if (missing) await this.once('SELECT make_partitions()', []);
       }
     }

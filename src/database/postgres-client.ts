@@ -1,5 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import pg from 'pg';
+import { isStalePlan } from './database-errors.js';
+import { planName } from './planned-once.js';
 
 /** Milliseconds after which a statement that got no answer gets none: what PostgreSQL itself cuts off ends before. */
 const SILENT_MS = 25_000;
@@ -18,6 +20,8 @@ const open = new Set<PostgresClient>();
  */
 class PostgresClient extends pg.Client {
   private asked = 0;
+  /** Whether this connection is known to be to the server itself: a pooler may give each transaction another, which hasn't what was prepared. */
+  private direct = false;
   /** How the connection ended while nobody listened: the first who does is told. */
   private unheard: unknown;
 
@@ -43,6 +47,7 @@ class PostgresClient extends pg.Client {
   }
 
   override query(...given: unknown[]): never {
+    given = this.planned(given);
     const callback = given.at(-1);
     if (typeof callback === 'function') given[given.length - 1] = this.counting(callback as Callback);
     const answer = (super.query as (...given: unknown[]) => unknown).apply(this, given);
@@ -50,11 +55,25 @@ class PostgresClient extends pg.Client {
     return answer as never;
   }
 
+  /** Asks who serves this connection: the server said at sign-in, and a pooler gave a number of its own. */
+  async learnWhose(): Promise<void> {
+    const { rows } = await (this as pg.Client).query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    this.direct = rows[0]!.pid === (this as unknown as { processID: unknown }).processID;
+  }
+
+  private planned(given: unknown[]): unknown[] {
+    const [text, values, ...rest] = given;
+    if (!this.direct || typeof text !== 'string' || !Array.isArray(values)) return given;
+    const name = planName(text);
+    return name === undefined ? given : [{ name, text, values }, ...rest];
+  }
+
   /** A pool's, which drops by itself what failed. */
   private counting(callback: Callback): Callback {
     this.asked++;
     return (...answer) => {
       this.asked--;
+      this.judge(answer[0]);
       callback(...answer);
     };
   }
@@ -64,10 +83,15 @@ class PostgresClient extends pg.Client {
     try {
       await answer;
     } catch (error) {
+      this.judge(error);
       if (error instanceof Error && error.message === 'Query read timeout') this.dropSilent();
     } finally {
       this.asked--;
     }
+  }
+
+  private judge(error: unknown): void {
+    if (isStalePlan(error)) this.direct = false;
   }
 
   private dropSilent(): void {
@@ -93,4 +117,9 @@ export const CONNECTION = {
  * Of the pools. A new connection costs as much as dozens of statements: it signs in, and learns its catalogs and plans. So those
  * that an idle service takes turns on are kept, and what a busy moment has added stays for a while.
  */
-export const POOL = { ...CONNECTION, min: 2, idleTimeoutMillis: 60_000 } as const;
+export const POOL = {
+  ...CONNECTION,
+  min: 2,
+  idleTimeoutMillis: 60_000,
+  onConnect: (client: object): Promise<void> => (client as PostgresClient).learnWhose(),
+} as const;

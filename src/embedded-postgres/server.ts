@@ -20,7 +20,7 @@ const DEFAULT_SETTINGS: Readonly<Record<string, string>> = {
   timezone: 'UTC',
   log_timezone: 'UTC',
   // Queue tables turn over many times a minute; vacuumed at the stock pace, they bloat and slow every claim down.
-  autovacuum_naptime: '5s',
+  autovacuum_naptime: '10s',
   autovacuum_vacuum_scale_factor: '0.02',
   autovacuum_vacuum_threshold: '500',
   autovacuum_vacuum_cost_delay: '0',

@@ -34,10 +34,10 @@ export function refuseCrossSite({ headers }: IncomingMessage): void {
   throw forged('Sec-Fetch-Site', `${String(site).slice(0, 100)} is refused: only the console's own page may`);
 }
 
-/** Refuses a change that may not have been meant: no other site's page can send the header without being asked first. */
+/** Refuses, besides, a change that may not have been meant: no other site's page can send the header unasked. */
 export function refuseForged(request: IncomingMessage): void {
-  if (/^(GET|HEAD|OPTIONS)$/.test(request.method!)) return;
   refuseCrossSite(request);
+  if (/^(GET|HEAD|OPTIONS)$/.test(request.method!)) return;
   if (request.headers['x-ringback-console'] !== '1')
     throw forged('X-Ringback-Console', 'must be 1 with a request that changes something');
 }

@@ -146,6 +146,14 @@ describe('a forged request', () => {
     expect((await console.get('/session')).status).toBe(200);
   });
 
+  it.each(['cross-site', 'same-site'])(
+    'reads nothing either, where a browser says that it is %s',
+    async (site) => {
+      const answer = await console.get('/v1/signing-secret', { 'sec-fetch-site': site });
+      expect([answer.status, answer.body.code]).toEqual([403, 'cross-site']);
+    },
+  );
+
   it('is not what a person opens, or a program sends that is no browser', async () => {
     for (const site of ['none', 'same-origin']) {
       expect((await change({ 'sec-fetch-site': site })).status).toBe(201);

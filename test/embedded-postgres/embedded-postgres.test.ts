@@ -84,7 +84,7 @@ describe('the embedded PostgreSQL', () => {
            FROM pg_database WHERE datname = 'ringback') AS locale`,
     );
     expect(rows).toEqual([
-      { work_mem: '7MB', zone: 'UTC', naptime: '5s', fsync: 'on', locale: 'b C.UTF-8 UTF8' },
+      { work_mem: '7MB', zone: 'UTC', naptime: '10s', fsync: 'on', locale: 'b C.UTF-8 UTF8' },
     ]);
   });
 

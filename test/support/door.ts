@@ -55,8 +55,16 @@ export class Door implements AsyncDisposable {
   private pass(socket: Socket): void {
     if (this.target === null) return void socket.resetAndDestroy();
     const behind = connect(this.target, '127.0.0.1');
+    // What PostgreSQL prepares over this connection is asked for by its name from then on.
+    const prepared = new Map<string, string>();
     socket.on('data', (chunk: Buffer) => {
-      if (this.held === undefined || !chunk.includes(this.held)) return;
+      const sent = chunk.toString('latin1');
+      for (const [, name, text] of sent.matchAll(/(ringback_\d+)\0([^\0]+)\0/g))
+        if (!prepared.has(name!)) prepared.set(name!, text!);
+      const { held } = this;
+      if (held === undefined) return;
+      const asked = [...prepared].some(([name, text]) => text.includes(held) && sent.includes(`\0${name}\0`));
+      if (!asked && !sent.includes(held)) return;
       behind.unpipe(socket);
       this.holding.push(() => behind.pipe(socket));
     });
