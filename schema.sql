@@ -289,7 +289,7 @@ CREATE TABLE live_delivery (
   CONSTRAINT live_delivery_check2 CHECK ((phase = 'paused'::text) = (look_at = 'infinity'::timestamp with time zone)),
   CONSTRAINT live_delivery_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'placed'::text, 'paused'::text])),
   CONSTRAINT live_delivery_trigger_check CHECK (trigger = ANY (ARRAY['schedule'::text, 'manual'::text, 'recovery'::text, 'test'::text]))
-) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
+) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
 
 CREATE TABLE live_operation (
   request_id bigint NOT NULL,
@@ -317,7 +317,7 @@ CREATE TABLE live_operation (
   CONSTRAINT live_operation_check CHECK (lease_token IS NULL OR (phase = ANY (ARRAY['scheduled'::text, 'placed'::text, 'apart'::text]))),
   CONSTRAINT live_operation_check1 CHECK (look_at <= due_at),
   CONSTRAINT live_operation_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'placed'::text, 'apart'::text]))
-) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
+) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
 
 CREATE TABLE operation (
   request_id bigint DEFAULT nextval('record_id'::regclass) NOT NULL,
@@ -498,6 +498,20 @@ CREATE TABLE undelivered (
   CONSTRAINT undelivered_pkey PRIMARY KEY (home, seq)
 );
 
+CREATE TYPE made_attempt AS (
+  seq bigint,
+  account_id text,
+  endpoint_id text,
+  lane text,
+  receiver bigint,
+  origin text,
+  outcome text,
+  counts boolean,
+  answered boolean,
+  silent boolean,
+  exhausted_body text
+);
+
 CREATE TYPE open_lane AS (
   lane text,
   seq bigint,
@@ -560,7 +574,7 @@ CREATE INDEX operation_rid ON operation USING btree (rid);
 CREATE INDEX operation_end_error ON operation_end USING btree (error_code, request_id) WHERE (error_code IS NOT NULL);
 CREATE INDEX operation_end_expiry ON operation_end USING btree (COALESCE(sweep_at, expires_at)) WHERE (emptied_at IS NULL);
 CREATE INDEX operation_end_finished ON operation_end USING brin (finished_at, feed_id) WITH (pages_per_range='32');
-CREATE INDEX operation_end_unfinished ON operation_end USING btree (request_id) WHERE (state <> 'Finished'::text);
+CREATE INDEX operation_end_unfinished ON operation_end USING btree (state, request_id) WHERE (state <> 'Finished'::text);
 CREATE INDEX origin_call_origin ON origin_call USING btree (origin);
 CREATE INDEX receiver_known ON receiver USING btree (known_at);
 CREATE INDEX recovery_account ON recovery USING btree (account_id);
@@ -1372,7 +1386,7 @@ CREATE OR REPLACE FUNCTION error_class(outcome text, http_status integer, error 
 AS $function$
   SELECT CASE
     WHEN outcome = 'delivered' THEN NULL
-    WHEN http_status IS NOT NULL THEN 'http_' || http_status / 100 || 'xx'
+    WHEN http_status IS NOT NULL THEN 'http_' || (http_status / 100)::text || 'xx'
     WHEN split_part(error, ':', 1) IN ('blocked_destination', 'connect_refused', 'connect_timeout', 'connection_reset', 'dns_error', 'dns_timeout',
       'proxy_error', 'request_timeout', 'response_invalid', 'response_timeout', 'tls_error') THEN split_part(error, ':', 1)
     ELSE 'unknown' END
@@ -1655,6 +1669,29 @@ BEGIN
     OR EXISTS (SELECT FROM live_delivery d WHERE d.home >= first AND d.home < beyond);
 END $function$;
 
+CREATE OR REPLACE FUNCTION judge_endpoints(made made_attempt[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  UPDATE endpoint e SET failing_since = CASE WHEN n.succeeded THEN NULL ELSE now() END
+  FROM (
+    SELECT m.endpoint_id, bool_or(m.outcome = 'delivered') AS succeeded FROM unnest(made) m
+    WHERE m.endpoint_id IS NOT NULL AND m.counts AND m.outcome <> 'unknown' GROUP BY m.endpoint_id
+  ) n
+  WHERE e.id = ANY (ARRAY(SELECT m.endpoint_id FROM unnest(made) m)) AND e.id = n.endpoint_id AND (e.failing_since IS NOT NULL) = n.succeeded;
+END $function$;
+
+CREATE OR REPLACE FUNCTION keep_files(endings json, ids bigint[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  UPDATE file f SET expires_at = e.expires_at
+  FROM json_to_recordset(endings) AS e (request_id bigint, expires_at timestamptz)
+  WHERE f.operation_id = ANY (ids) AND f.operation_id = e.request_id AND f.phase = 'stored';
+END $function$;
+
 CREATE OR REPLACE FUNCTION lanes_with_room(begun text, reached text, wrapped boolean, asked integer, in_flight integer, closed boolean, start bigint)
  RETURNS SETOF open_lane
  LANGUAGE plpgsql
@@ -1685,6 +1722,36 @@ BEGIN
     SELECT a.seq, a.payer, a.doubt, a.mine, a.everyone, in_flight
     FROM (SELECT WHERE j.several AND j.fit <= 0) many CROSS JOIN LATERAL ready_at(j.lane, 1, in_flight, start, j.proven, closed, NULL) a
   ) h LIMIT asked;
+END $function$;
+
+CREATE OR REPLACE FUNCTION learn_of_receivers(made made_attempt[], rest interval)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  WITH proven AS (
+    INSERT INTO origin (name, proven_at, receiver)
+    SELECT n.origin, now(), CASE WHEN count(*) = 1 THEN min(n.receiver) ELSE '' END
+    FROM (SELECT DISTINCT m.origin, m.lane || ' ' || m.receiver AS receiver FROM unnest(made) m WHERE m.outcome = 'delivered') n
+    LEFT JOIN LATERAL (SELECT k.proven_at, k.receiver FROM origin k WHERE k.name = n.origin LIMIT 1) k ON true
+    WHERE k.proven_at IS NULL OR k.receiver IS NULL OR k.receiver NOT IN ('', n.receiver)
+    GROUP BY n.origin ORDER BY n.origin
+    ON CONFLICT (name) DO UPDATE SET proven_at = coalesce(origin.proven_at, now()),
+      receiver = CASE coalesce(origin.receiver, excluded.receiver) WHEN excluded.receiver THEN excluded.receiver ELSE '' END
+  ), rested AS (
+    UPDATE origin k SET rests_until = now() + rest * random()
+    FROM (SELECT m.origin FROM unnest(made) m GROUP BY m.origin HAVING bool_or(m.silent) AND NOT bool_or(m.outcome = 'delivered')) n
+    WHERE k.name = ANY (ARRAY(SELECT m.origin FROM unnest(made) m WHERE m.silent)) AND k.name = n.origin AND k.proven_at IS NULL
+  )
+  -- Only where it turns. One that takes connections and never answers would fill its origin up to the cap: it has to answer anew.
+  INSERT INTO receiver (lane, receiver, answers, rests_until)
+  SELECT m.lane, m.receiver, bool_or(m.answered), CASE WHEN bool_or(m.answered) THEN '-infinity' ELSE now() + rest * random() END
+  FROM unnest(made) m
+  LEFT JOIN LATERAL (SELECT k.answers FROM receiver k WHERE k.lane = m.lane AND k.receiver = m.receiver LIMIT 1) k ON true
+  GROUP BY m.lane, m.receiver, k.answers
+  HAVING CASE WHEN bool_or(m.answered) THEN k.answers IS NOT TRUE ELSE bool_or(m.silent) END
+  ORDER BY m.lane, m.receiver
+  ON CONFLICT (lane, receiver) DO UPDATE SET answers = excluded.answers, known_at = now(), rests_until = excluded.rests_until;
 END $function$;
 
 CREATE OR REPLACE FUNCTION limits_of_lane(named text, in_flight integer, closed boolean)
@@ -1854,6 +1921,16 @@ AS $function$
 BEGIN
   INSERT INTO endpoint_disabling (account_id, endpoint_id, url, reason, at) VALUES (NEW.account_id, NEW.id, NEW.url, NEW.disabled_reason, NEW.disabled_at);
   RETURN NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION note_done(endings json, ids bigint[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO history_entry (operation_id, kind, text)
+  SELECT e.request_id, 'log', 'done' FROM json_to_recordset(endings) AS e (request_id bigint, face text)
+  WHERE e.face = 'bgrs' AND e.request_id = ANY (ids);
 END $function$;
 
 CREATE OR REPLACE FUNCTION numbers_around(moment timestamp with time zone, deliveries boolean, OUT below bigint, OUT above bigint)
@@ -2138,7 +2215,7 @@ BEGIN
     END IF;
   ELSIF NOT 'Finished' = ANY (w.states) THEN
     few := CASE WHEN w.states && '{Waiting,Executing}' THEN operations_living(w.account, 'Waiting' = ANY (w.states), 'Executing' = ANY (w.states)) ELSE '{}' END
-      || CASE WHEN w.states && '{Failed,Canceled}' THEN ARRAY['SELECT e.request_id FROM operation_end e WHERE e.state <> ''Finished'''] ELSE '{}' END;
+      || ARRAY(SELECT format('SELECT e.request_id FROM operation_end e WHERE e.state = %L AND e.state <> ''Finished''', s) FROM unnest(w.states) s WHERE s IN ('Failed', 'Canceled'));
   END IF;
   IF few <> '{}' THEN
     source := (SELECT string_agg(format('(SELECT * FROM (%s) f (n) WHERE f.n > %s AND f.n < %s ORDER BY f.n %s)', f, low, high, direction), ' UNION ALL ') FROM unnest(few) f);
@@ -2425,8 +2502,9 @@ AS $function$
 #variable_conflict use_column
 DECLARE
   wait boolean := deliveries_wait();
+  made made_attempt[];
+  of_endpoints boolean; exhausted boolean; news boolean;
 BEGIN
-  RETURN QUERY
   WITH record AS MATERIALIZED (
     SELECT * FROM json_to_recordset(records) AS r (
       seq bigint, token uuid, number integer, outcome text, state text, reason text, delay_s float8, duration_ms real, phases_ms text,
@@ -2474,52 +2552,29 @@ BEGIN
     SELECT m.home, m.seq, r.number, m.trigger, r.outcome, m.started_at, r.duration_ms, r.phases_ms, r.http_status, r.error, r.detail,
       r.request_headers, r.response_headers, r.response_body, r.response_truncated, r.resent, r.retry_after_s, m.next
     FROM moved m JOIN record r USING (seq)
-  ), proven AS (
-    INSERT INTO origin (name, proven_at, receiver)
-    SELECT n.origin, now(), CASE WHEN count(*) = 1 THEN min(n.receiver) ELSE '' END
-    FROM (SELECT DISTINCT m.origin, m.lane || ' ' || m.receiver AS receiver FROM moved m WHERE m.outcome = 'delivered') n
-    LEFT JOIN LATERAL (SELECT k.proven_at, k.receiver FROM origin k WHERE k.name = n.origin LIMIT 1) k ON true
-    WHERE k.proven_at IS NULL OR k.receiver IS NULL OR k.receiver NOT IN ('', n.receiver)
-    GROUP BY n.origin ORDER BY n.origin
-    ON CONFLICT (name) DO UPDATE SET proven_at = coalesce(origin.proven_at, now()),
-      receiver = CASE coalesce(origin.receiver, excluded.receiver) WHEN excluded.receiver THEN excluded.receiver ELSE '' END
-  ), rested AS (
-    UPDATE origin k SET rests_until = now() + rest * random()
-    FROM (SELECT m.origin FROM moved m GROUP BY m.origin HAVING bool_or(m.silent) AND NOT bool_or(m.outcome = 'delivered')) n
-    WHERE k.name = ANY (ARRAY(SELECT m.origin FROM moved m WHERE m.silent)) AND k.name = n.origin AND k.proven_at IS NULL
-  ), learnt AS (
-    -- Only where it turns. One that takes connections and never answers would fill its origin up to the cap: it has to answer anew.
-    INSERT INTO receiver (lane, receiver, answers, rests_until)
-    SELECT m.lane, m.receiver, bool_or(m.answered), CASE WHEN bool_or(m.answered) THEN '-infinity' ELSE now() + rest * random() END
-    FROM moved m
-    LEFT JOIN LATERAL (SELECT k.answers FROM receiver k WHERE k.lane = m.lane AND k.receiver = m.receiver LIMIT 1) k ON true
-    GROUP BY m.lane, m.receiver, k.answers
-    HAVING CASE WHEN bool_or(m.answered) THEN k.answers IS NOT TRUE ELSE bool_or(m.silent) END
-    ORDER BY m.lane, m.receiver
-    ON CONFLICT (lane, receiver) DO UPDATE SET answers = excluded.answers, known_at = now(), rests_until = excluded.rests_until
-  ), health AS (
-    -- Only where it turns: an endpoint's row is not written with every attempt.
-    UPDATE endpoint e SET failing_since = CASE WHEN n.succeeded THEN NULL ELSE now() END
-    FROM (
-      SELECT m.endpoint_id, bool_or(m.outcome = 'delivered') AS succeeded FROM moved m
-      WHERE m.endpoint_id IS NOT NULL AND m.counts AND m.outcome <> 'unknown' GROUP BY m.endpoint_id
-    ) n
-    WHERE e.id = ANY (ARRAY(SELECT m.endpoint_id FROM moved m)) AND e.id = n.endpoint_id AND (e.failing_since IS NOT NULL) = n.succeeded
-  ), telling AS MATERIALIZED (
-    SELECT nextval('record_id') AS seq, m.account_id, m.exhausted_body AS body, e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused
-    FROM moved m JOIN endpoint e ON e.account_id = m.account_id AND 'delivery.exhausted' = ANY (e.events) AND e.id IS DISTINCT FROM m.endpoint_id
-    WHERE m.exhausted_body IS NOT NULL AND e.account_id = ANY (ARRAY(SELECT m.account_id FROM moved m WHERE m.exhausted_body IS NOT NULL))
-  ), told AS (
-    INSERT INTO delivery (home, seq, id, account_id, endpoint_id, destination, event_type, url, origin, body)
-    SELECT t.seq, t.seq, new_delivery_id(), t.account_id, t.endpoint_id, t.endpoint_id, 'delivery.exhausted', t.url, t.origin, t.body FROM telling t
-  ), told_live AS (
-    INSERT INTO live_delivery (seq, home, account_id, endpoint_id, lane, origin, phase, look_at, due_at)
-    SELECT t.seq, t.seq, t.account_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
-    FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p
   )
-  SELECT m.seq, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - forgiven, wait
+  SELECT array_agg(ROW(m.seq, m.account_id, m.endpoint_id, m.lane, m.receiver, m.origin, m.outcome, m.counts, m.answered, m.silent,
+      m.exhausted_body)::made_attempt),
+    bool_or(m.endpoint_id IS NOT NULL), bool_or(m.exhausted_body IS NOT NULL),
+    bool_or(m.silent OR m.answered AND r.answers IS NOT TRUE OR m.outcome = 'delivered'
+      AND (k.proven_at IS NULL OR k.receiver IS DISTINCT FROM '' AND k.receiver IS DISTINCT FROM m.lane || ' ' || m.receiver))
+  INTO made, of_endpoints, exhausted, news
   FROM moved m
-  LEFT JOIN LATERAL (SELECT e.failing_since FROM endpoint e WHERE e.id = m.endpoint_id LIMIT 1) e ON true;
+  LEFT JOIN LATERAL (SELECT k.proven_at, k.receiver FROM origin k WHERE k.name = m.origin LIMIT 1) k ON true
+  LEFT JOIN LATERAL (SELECT r.answers FROM receiver r WHERE r.lane = m.lane AND r.receiver = m.receiver LIMIT 1) r ON true;
+  IF news THEN
+    PERFORM learn_of_receivers(made, rest);
+  END IF;
+  IF exhausted THEN
+    PERFORM tell_exhausted(made);
+  END IF;
+  IF of_endpoints THEN
+    PERFORM judge_endpoints(made);
+    RETURN QUERY SELECT m.seq, m.counts AND m.outcome = 'failed' AND e.failing_since <= now() - forgiven, wait
+    FROM unnest(made) m LEFT JOIN LATERAL (SELECT e.failing_since FROM endpoint e WHERE e.id = m.endpoint_id LIMIT 1) e ON true;
+  ELSE
+    RETURN QUERY SELECT m.seq, false, wait FROM unnest(made) m;
+  END IF;
 END $function$;
 
 CREATE OR REPLACE FUNCTION recoverable(account text, of_lane text, after bigint, most integer, since timestamp with time zone, until timestamp with time zone, of_reason text, pending boolean)
@@ -2897,20 +2952,19 @@ CREATE OR REPLACE FUNCTION settle_operations(endings json, starts json, in_fligh
 AS $function$
 #variable_conflict use_column
 DECLARE
-  ids bigint[]; tokens uuid[]; doubts integer[];
+  starting bigint[]; tokens uuid[]; doubts integer[];
+  ids bigint[]; accounts text[]; callbacks bigint[]; started boolean[]; owed boolean[]; told bigint[];
+  gateway boolean; stored boolean; endpoints boolean;
   wait boolean := operations_wait();
 BEGIN
   IF starts IS NOT NULL THEN
-    SELECT array_agg(f.request_id), array_agg(f.token), array_agg(f.doubt) INTO ids, tokens, doubts FROM first_attempts(starts, in_flight) f;
+    SELECT array_agg(f.request_id), array_agg(f.token), array_agg(f.doubt) INTO starting, tokens, doubts FROM first_attempts(starts, in_flight) f;
   END IF;
-  RETURN QUERY
   WITH ending AS MATERIALIZED (
     SELECT * FROM json_to_recordset(endings) AS e (
       request_id bigint, token uuid, rid text, face text, created_at timestamptz, traceparent text, state text, status_text text,
       progress real, result text, custom text, error_code text, error_message text, file_id text, finished_at timestamptz,
-      expires_at timestamptz, stack text,
-      -- The operation's own callback, and what its account's endpoints are told.
-      callback json, event_type text, event_body text, event_thin text, event_bare text, thin_over integer)
+      expires_at timestamptz, stack text, callback json, event_type text)
   ), settled AS (
     -- The fence: whose token doesn't stand any more ends nothing. All below follows from the rows that are deleted here.
     DELETE FROM live_operation o USING ending e
@@ -2925,21 +2979,14 @@ BEGIN
     SELECT c.request_id, c.state, c.attempt, c.progress, c.started_at, c.finished_at, c.expires_at, c.status_text, c.result, c.custom,
       c.error_code, c.error_message, c.file_id, c.told
     FROM closing c
-  ), noted AS (
-    -- What the callers of the gateway wait for in the details: behind the transition, so that it is the last.
-    INSERT INTO history_entry (operation_id, kind, text) SELECT c.request_id, 'log', 'done' FROM closing c WHERE c.face = 'bgrs'
   ), booked AS (
     INSERT INTO ledger_entry (type, state, ended, destined) SELECT s.type, s.state, count(*), count(s.callback) FROM settled s GROUP BY s.type, s.state
-  ), kept AS (
-    -- What its runs stored lives as long as it does.
-    UPDATE file f SET expires_at = s.expires_at FROM settled s
-    WHERE f.operation_id = ANY (ARRAY(SELECT s.request_id FROM settled s)) AND f.operation_id = s.request_id AND f.phase = 'stored'
   ), calling AS MATERIALIZED (
     -- While the operation is silent, its callback waits.
     SELECT s.request_id, s.rid, s.account_id, s.event_type, s.created_at, s.traceparent, nextval('record_id') AS seq, c.*,
       greatest(s.silent_until, now()) AS run_at, w.silent, b.token IS NOT NULL AND NOT w.silent AS starts, b.token, b.doubt
     FROM settled s CROSS JOIN LATERAL json_to_record(s.callback) AS c (id text, url text, origin text, headers text, body text)
-    LEFT JOIN unnest(ids, tokens, doubts) AS b (request_id, token, doubt) ON b.request_id = s.request_id
+    LEFT JOIN unnest(starting, tokens, doubts) AS b (request_id, token, doubt) ON b.request_id = s.request_id
     CROSS JOIN LATERAL (SELECT coalesce(s.silent_until > now(), false) AS silent) w
     WHERE s.callback IS NOT NULL
   ), called AS (
@@ -2958,25 +3005,24 @@ BEGIN
       CASE WHEN c.starts THEN c.token END, CASE WHEN c.starts THEN c.doubt ELSE 0 END, c.starts::integer, c.starts::integer,
       CASE WHEN c.starts THEN now() END
     FROM calling c CROSS JOIN LATERAL (SELECT CASE WHEN c.starts THEN now() + lease ELSE c.run_at END AS next) n
-  ), telling AS MATERIALIZED (
-    SELECT s.request_id, s.rid, s.account_id, s.event_type, s.created_at, s.traceparent, nextval('record_id') AS seq,
-      e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused,
-      -- Without the result, or without all that its handler gave, where the endpoint takes no more. What is under 16 KiB keeps `custom`.
-      CASE WHEN s.event_thin IS NULL OR octet_length(s.event_body) <= coalesce(e.thin_over, s.thin_over) THEN s.event_body
-        WHEN s.event_bare IS NULL OR octet_length(s.event_thin) <= greatest(coalesce(e.thin_over, s.thin_over), 16384) THEN s.event_thin ELSE s.event_bare END AS body
-    FROM settled s JOIN endpoint e ON e.account_id = s.account_id AND s.event_type = ANY (e.events)
-    WHERE e.account_id = ANY (ARRAY(SELECT s.account_id FROM settled s))
-  ), told AS (
-    INSERT INTO delivery (home, seq, id, account_id, operation_id, operation_rid, endpoint_id, destination, event_type, url, origin, body, accepted_at, traceparent)
-    SELECT t.request_id, t.seq, new_delivery_id(), t.account_id, t.request_id, t.rid, t.endpoint_id, t.endpoint_id, t.event_type, t.url, t.origin, t.body, t.created_at, t.traceparent
-    FROM telling t
-  ), told_live AS (
-    INSERT INTO live_delivery (seq, home, account_id, operation_id, endpoint_id, lane, origin, phase, look_at, due_at)
-    SELECT t.seq, t.request_id, t.account_id, t.request_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
-    FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p
   )
-  SELECT s.request_id, c.seq, coalesce(c.starts, false), coalesce(NOT c.starts AND NOT c.silent, false) OR s.request_id IN (SELECT t.request_id FROM telling t), wait
+  SELECT array_agg(s.request_id), array_agg(s.account_id), array_agg(c.seq), array_agg(coalesce(c.starts, false)),
+    array_agg(coalesce(NOT c.starts AND NOT c.silent, false)), bool_or(s.face = 'bgrs'),
+    bool_or((SELECT f.id FROM file f WHERE f.operation_id = s.request_id AND f.phase = 'stored' LIMIT 1) IS NOT NULL),
+    bool_or((SELECT e.id FROM endpoint e WHERE e.account_id = s.account_id LIMIT 1) IS NOT NULL)
+  INTO ids, accounts, callbacks, started, owed, gateway, stored, endpoints
   FROM settled s LEFT JOIN calling c USING (request_id);
+  IF gateway THEN
+    PERFORM note_done(endings, ids);
+  END IF;
+  IF stored THEN
+    PERFORM keep_files(endings, ids);
+  END IF;
+  IF endpoints THEN
+    told := tell_endpoints(endings, ids, accounts);
+  END IF;
+  RETURN QUERY SELECT s.id, s.callback, s.starts, s.owes OR s.id = ANY (coalesce(told, '{}')), wait
+  FROM unnest(ids, callbacks, started, owed) AS s (id, callback, starts, owes);
 END $function$;
 
 CREATE OR REPLACE FUNCTION share_of_accounts(named text, payers bigint[], share integer, wanted integer, in_flight integer, start bigint, proven boolean, closed boolean, flying bigint[], doubting bigint[], OUT seqs bigint[], OUT owners bigint[], OUT doubts integer[], OUT deepest integer)
@@ -3261,6 +3307,57 @@ BEGIN
   RETURN QUERY SELECT * FROM unnest(chosen, doubts);
 END $function$;
 
+CREATE OR REPLACE FUNCTION tell_endpoints(endings json, ids bigint[], accounts text[])
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  told bigint[];
+BEGIN
+  WITH ended AS MATERIALIZED (
+    SELECT e.*, s.account_id FROM json_to_recordset(endings) AS e (
+      request_id bigint, rid text, created_at timestamptz, traceparent text, event_type text, event_body text, event_thin text, event_bare text,
+      thin_over integer)
+    JOIN unnest(ids, accounts) AS s (request_id, account_id) USING (request_id)
+  ), telling AS MATERIALIZED (
+    SELECT s.request_id, s.rid, s.account_id, s.event_type, s.created_at, s.traceparent, nextval('record_id') AS seq,
+      e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused,
+      -- Without the result, or without all that its handler gave, where the endpoint takes no more. What is under 16 KiB keeps `custom`.
+      CASE WHEN s.event_thin IS NULL OR octet_length(s.event_body) <= coalesce(e.thin_over, s.thin_over) THEN s.event_body
+        WHEN s.event_bare IS NULL OR octet_length(s.event_thin) <= greatest(coalesce(e.thin_over, s.thin_over), 16384) THEN s.event_thin ELSE s.event_bare END AS body
+    FROM ended s JOIN endpoint e ON e.account_id = s.account_id AND s.event_type = ANY (e.events)
+    WHERE e.account_id = ANY (accounts)
+  ), made AS (
+    INSERT INTO delivery (home, seq, id, account_id, operation_id, operation_rid, endpoint_id, destination, event_type, url, origin, body, accepted_at, traceparent)
+    SELECT t.request_id, t.seq, new_delivery_id(), t.account_id, t.request_id, t.rid, t.endpoint_id, t.endpoint_id, t.event_type, t.url, t.origin, t.body, t.created_at, t.traceparent
+    FROM telling t
+  ), live AS (
+    INSERT INTO live_delivery (seq, home, account_id, operation_id, endpoint_id, lane, origin, phase, look_at, due_at)
+    SELECT t.seq, t.request_id, t.account_id, t.request_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
+    FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p
+  )
+  SELECT array_agg(DISTINCT t.request_id) INTO told FROM telling t;
+  RETURN told;
+END $function$;
+
+CREATE OR REPLACE FUNCTION tell_exhausted(made made_attempt[])
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  WITH telling AS MATERIALIZED (
+    SELECT nextval('record_id') AS seq, m.account_id, m.exhausted_body AS body, e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused
+    FROM unnest(made) m JOIN endpoint e ON e.account_id = m.account_id AND 'delivery.exhausted' = ANY (e.events) AND e.id IS DISTINCT FROM m.endpoint_id
+    WHERE m.exhausted_body IS NOT NULL AND e.account_id = ANY (ARRAY(SELECT m.account_id FROM unnest(made) m WHERE m.exhausted_body IS NOT NULL))
+  ), told AS (
+    INSERT INTO delivery (home, seq, id, account_id, endpoint_id, destination, event_type, url, origin, body)
+    SELECT t.seq, t.seq, new_delivery_id(), t.account_id, t.endpoint_id, t.endpoint_id, 'delivery.exhausted', t.url, t.origin, t.body FROM telling t
+  )
+  INSERT INTO live_delivery (seq, home, account_id, endpoint_id, lane, origin, phase, look_at, due_at)
+  SELECT t.seq, t.seq, t.account_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
+  FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p;
+END $function$;
+
 CREATE OR REPLACE FUNCTION transition(state text, told text, progress real DEFAULT NULL::real, stack text DEFAULT NULL::text)
  RETURNS text
  LANGUAGE sql
@@ -3337,11 +3434,12 @@ CREATE OR REPLACE FUNCTION walk_page(sources text[], most integer, newest_first 
  SET jit TO 'off'
 AS $function$
 DECLARE
-  max_looked CONSTANT integer := 20000;
-  source text; entry record; looked integer; full_page boolean; found_homes bigint[]; found_numbers bigint[]; reached bigint;
+  max_looked CONSTANT integer := 20000; min_looked CONSTANT integer := 1000; patience CONSTANT interval := '80 ms';
+  source text; stop_at timestamptz; entry record; looked integer; full_page boolean; found_homes bigint[]; found_numbers bigint[]; reached bigint;
 BEGIN
   FOREACH source IN ARRAY sources LOOP
     found_homes := '{}'; found_numbers := '{}'; looked := 0; full_page := false; reached := NULL;
+    stop_at := clock_timestamp() + patience;
     FOR entry IN EXECUTE source || format(' LIMIT %s', max_looked) LOOP
       looked := looked + 1;
       IF entry.fits THEN
@@ -3351,8 +3449,9 @@ BEGIN
         END IF;
         found_homes := found_homes || entry.home; found_numbers := found_numbers || entry.number;
       END IF;
-      IF looked = max_looked THEN
+      IF looked = max_looked OR (looked >= min_looked AND looked % 50 = 0 AND clock_timestamp() > stop_at) THEN
         reached := entry.number;
+        EXIT;
       END IF;
     END LOOP;
     IF full_page OR reached IS NULL OR next IS NULL OR (reached < next) = newest_first THEN
