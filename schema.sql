@@ -526,7 +526,7 @@ CREATE INDEX operation_rid ON operation USING btree (rid);
 CREATE INDEX operation_end_error ON operation_end USING btree (error_code, request_id) WHERE (error_code IS NOT NULL);
 CREATE INDEX operation_end_expiry ON operation_end USING btree (COALESCE(sweep_at, expires_at)) WHERE (emptied_at IS NULL);
 CREATE INDEX operation_end_finished ON operation_end USING brin (finished_at) WITH (pages_per_range='32');
-CREATE INDEX operation_end_unfinished ON operation_end USING btree (request_id) WHERE (state <> 'Finished'::text);
+CREATE INDEX operation_end_unfinished ON operation_end USING btree (state, request_id) WHERE (state <> 'Finished'::text);
 CREATE INDEX origin_call_origin ON origin_call USING btree (origin);
 CREATE INDEX receiver_known ON receiver USING btree (known_at);
 CREATE INDEX recovery_account ON recovery USING btree (account_id);
@@ -1250,7 +1250,7 @@ CREATE OR REPLACE FUNCTION error_class(outcome text, http_status integer, error 
 AS $function$
   SELECT CASE
     WHEN outcome = 'delivered' THEN NULL
-    WHEN http_status IS NOT NULL THEN 'http_' || http_status / 100 || 'xx'
+    WHEN http_status IS NOT NULL THEN 'http_' || (http_status / 100)::text || 'xx'
     WHEN split_part(error, ':', 1) IN ('blocked_destination', 'connect_refused', 'connect_timeout', 'connection_reset', 'dns_error', 'dns_timeout',
       'proxy_error', 'request_timeout', 'response_invalid', 'response_timeout', 'tls_error') THEN split_part(error, ':', 1)
     ELSE 'unknown' END
@@ -2074,7 +2074,7 @@ BEGIN
     END IF;
   ELSIF NOT 'Finished' = ANY (w.states) THEN
     few := CASE WHEN w.states && '{Waiting,Executing}' THEN operations_living(w.account, 'Waiting' = ANY (w.states), 'Executing' = ANY (w.states)) ELSE '{}' END
-      || CASE WHEN w.states && '{Failed,Canceled}' THEN ARRAY['SELECT e.request_id FROM operation_end e WHERE e.state <> ''Finished'''] ELSE '{}' END;
+      || ARRAY(SELECT format('SELECT e.request_id FROM operation_end e WHERE e.state = %L AND e.state <> ''Finished''', s) FROM unnest(w.states) s WHERE s IN ('Failed', 'Canceled'));
   END IF;
   IF few <> '{}' THEN
     source := (SELECT string_agg(format('(SELECT * FROM (%s) f (n) WHERE f.n > %s AND f.n < %s ORDER BY f.n %s)', f, low, high, direction), ' UNION ALL ') FROM unnest(few) f);
@@ -3235,11 +3235,12 @@ CREATE OR REPLACE FUNCTION walk_page(sources text[], most integer, newest_first 
  SET jit TO 'off'
 AS $function$
 DECLARE
-  max_looked CONSTANT integer := 20000;
-  source text; entry record; looked integer; full_page boolean; found_homes bigint[]; found_numbers bigint[]; reached bigint;
+  max_looked CONSTANT integer := 20000; min_looked CONSTANT integer := 1000; patience CONSTANT interval := '80 ms';
+  source text; stop_at timestamptz; entry record; looked integer; full_page boolean; found_homes bigint[]; found_numbers bigint[]; reached bigint;
 BEGIN
   FOREACH source IN ARRAY sources LOOP
     found_homes := '{}'; found_numbers := '{}'; looked := 0; full_page := false; reached := NULL;
+    stop_at := clock_timestamp() + patience;
     FOR entry IN EXECUTE source || format(' LIMIT %s', max_looked) LOOP
       looked := looked + 1;
       IF entry.fits THEN
@@ -3249,8 +3250,9 @@ BEGIN
         END IF;
         found_homes := found_homes || entry.home; found_numbers := found_numbers || entry.number;
       END IF;
-      IF looked = max_looked THEN
+      IF looked = max_looked OR (looked >= min_looked AND looked % 50 = 0 AND clock_timestamp() > stop_at) THEN
         reached := entry.number;
+        EXIT;
       END IF;
     END LOOP;
     IF full_page OR reached IS NULL OR next IS NULL OR (reached < next) = newest_first THEN

@@ -77,7 +77,7 @@ CREATE TABLE operation_end (
 ) PARTITION BY RANGE (request_id);
 CREATE INDEX operation_end_expiry ON operation_end (COALESCE(sweep_at, expires_at)) WHERE emptied_at IS NULL;
 CREATE INDEX operation_end_error ON operation_end (error_code, request_id) WHERE error_code IS NOT NULL;
-CREATE INDEX operation_end_unfinished ON operation_end (request_id) WHERE state <> 'Finished';
+CREATE INDEX operation_end_unfinished ON operation_end (state, request_id) WHERE state <> 'Finished';
 CREATE INDEX operation_end_finished ON operation_end USING brin (finished_at) WITH (pages_per_range = 32);
 COMMENT ON TABLE operation_end IS 'how it ended: that this row is there means that it has';
 COMMENT ON COLUMN operation_end.silent IS 'the submit''s answer has told the end: its own callback is owed nothing';

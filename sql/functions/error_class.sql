@@ -3,7 +3,7 @@ CREATE OR REPLACE FUNCTION error_class(outcome text, http_status integer, error 
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT CASE
     WHEN outcome = 'delivered' THEN NULL
-    WHEN http_status IS NOT NULL THEN 'http_' || http_status / 100 || 'xx'
+    WHEN http_status IS NOT NULL THEN 'http_' || (http_status / 100)::text || 'xx'
     WHEN split_part(error, ':', 1) IN ('blocked_destination', 'connect_refused', 'connect_timeout', 'connection_reset', 'dns_error', 'dns_timeout',
       'proxy_error', 'request_timeout', 'response_invalid', 'response_timeout', 'tls_error') THEN split_part(error, ':', 1)
     ELSE 'unknown' END

@@ -68,7 +68,7 @@ BEGIN
     END IF;
   ELSIF NOT 'Finished' = ANY (w.states) THEN
     few := CASE WHEN w.states && '{Waiting,Executing}' THEN operations_living(w.account, 'Waiting' = ANY (w.states), 'Executing' = ANY (w.states)) ELSE '{}' END
-      || CASE WHEN w.states && '{Failed,Canceled}' THEN ARRAY['SELECT e.request_id FROM operation_end e WHERE e.state <> ''Finished'''] ELSE '{}' END;
+      || ARRAY(SELECT format('SELECT e.request_id FROM operation_end e WHERE e.state = %L AND e.state <> ''Finished''', s) FROM unnest(w.states) s WHERE s IN ('Failed', 'Canceled'));
   END IF;
   IF few <> '{}' THEN
     source := (SELECT string_agg(format('(SELECT * FROM (%s) f (n) WHERE f.n > %s AND f.n < %s ORDER BY f.n %s)', f, low, high, direction), ' UNION ALL ') FROM unnest(few) f);
