@@ -36,7 +36,7 @@ export const WhoseRows = createParamDecorator((_: unknown, context: ExecutionCon
   const { query, holder } = context
     .switchToHttp()
     .getRequest<FastifyRequest<{ Querystring: { account?: unknown } }> & { holder?: KeyHolder }>();
-  return whose(query.account, holder!);
+  return whoseRows(query.account, holder!);
 });
 
 /** Of a response: whose a row is, where the request named an account. */
@@ -44,7 +44,8 @@ export function accountShown(accountId: string, whose?: Whose): { account_id?: s
   return whose?.named === true ? { account_id: accountId } : {};
 }
 
-function whose(given: unknown, { accountId, scopes }: KeyHolder): Whose {
+/** The same of an `account` that came otherwise. */
+export function whoseRows(given: unknown, { accountId, scopes }: KeyHolder): Whose {
   if (given === undefined) return { account: accountId, named: false };
   if (typeof given !== 'string' || !ACCOUNT.test(given)) {
     throw new Problem(400, 'invalid-query', `account: account ${WANTED}`, {
@@ -55,7 +56,7 @@ function whose(given: unknown, { accountId, scopes }: KeyHolder): Whose {
     throw new Problem(
       403,
       'forbidden',
-      'account: this API key lacks the scope admin, and has its own account alone',
+      'account: this API key lacks the scope admin, and reaches its own account alone',
     );
   return { account: given === '*' ? null : given, named: true };
 }

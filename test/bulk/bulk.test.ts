@@ -287,6 +287,36 @@ describe('who asks for a bulk action', () => {
     ]);
   });
 
+  it('may act on one of another account with admin, as on many', async () => {
+    await using receiver = await Receiver.answering(410);
+    const [client, other] = [await app.account('acted on'), await app.account('not acting')];
+    const { body: account } = await client.get('/v1/account');
+    const ended = await client.submit({ type: 'echo', callback: { url: receiver.url } });
+    await expect.poll(async () => (await client.deliveries(ended.id))[0]?.status, SECONDS).toBe('Exhausted');
+    const [delivery] = await client.deliveries(ended.id);
+    const running = await client.submit({ type: 'sleep', input: { seconds: 60 } });
+    const paths = [
+      `/v1/operations/${ended.id}/rerun`,
+      `/v1/operations/${running.id}/cancel`,
+      `/v1/deliveries/${delivery.id}/redeliver`,
+    ];
+    for (const path of paths) {
+      expect((await other.post(path)).status).toBe(404);
+      expect((await other.post(`${path}?account=${account.id}`)).status).toBe(403);
+      expect((await app.client.post(path)).status).toBe(404);
+      const answer = await app.client.post(`${path}?account=*`);
+      expect(answer.status, answer.text).toBeLessThan(300);
+      expect(answer.body.account_id).toBe(account.id);
+    }
+    const audit = (await app.client.get(`/v1/audit?account=${account.id}`)).body.data.slice(2);
+    expect(audit.map(({ action }: any) => action)).toEqual([
+      'operation.rerun',
+      'operation.canceled',
+      'delivery.redelivered',
+    ]);
+    expect(await reruns(client)).toEqual([ended.id]);
+  });
+
   it('is told which field is wrong', async () => {
     const wrong = async (asked: ReturnType<typeof operations>): Promise<unknown> => {
       const { status, body } = await asked;

@@ -48,6 +48,10 @@ describe('What is answered is what the document says', () => {
     await ask(200, 'GET /lro/operations/{id}', { path });
     await ask(409, 'POST /v1/operations/{id}/cancel', { path });
     await ask(202, 'POST /v1/operations/{id}/rerun', { path });
+    await ask(202, 'POST /v1/operations/{id}/rerun', { path, body: { input: 2, callback: null } });
+    const bulk = { action: 'rerun', filter: { correlation: 'nothing' } };
+    await ask(200, 'POST /v1/operations/bulk', { body: { ...bulk, dry_run: true } });
+    await ask(202, 'POST /v1/operations/bulk', { body: bulk });
     await ask(204, 'DELETE /v1/operations/{id}', { path });
     expect(await ask(200, 'GET /v1/operations/{id}', { path })).toMatchObject({
       erased_at: expect.any(String),
@@ -119,6 +123,9 @@ describe('What is answered is what the document says', () => {
       .poll(async () => (await ask(200, 'GET /v1/recoveries/{id}', { path: begun })).state)
       .toBe('finished');
     await ask(409, 'POST /v1/recoveries/{id}/cancel', { path: begun });
+    const bulk = { action: 'cancel', filter: { event: 'endpoint.disabled' } };
+    await ask(200, 'POST /v1/deliveries/bulk', { body: { ...bulk, dry_run: true } });
+    await ask(202, 'POST /v1/deliveries/bulk', { body: bulk });
     await ask(200, 'POST /v1/endpoints/{id}/disable', { path });
     await ask(409, 'POST /v1/endpoints/{id}/test', { path });
     const log = await ask(200, 'GET /v1/deliveries', { query: `?endpoint=${path.id}` });

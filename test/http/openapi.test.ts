@@ -152,8 +152,12 @@ describe('An example of the document', () => {
     const { client } = service;
     const account = (await client.get('/v1/accounts')).body.data[0].id;
     const endpoint = (await client.post('/v1/endpoints', { url: receiver.url })).body.id;
-    const ids = (name: string): string =>
-      name.includes('/accounts/') ? account : name.includes('/endpoints/') ? endpoint : 'order-1';
+    const operation = (await client.submit({ type: 'echo' })).id;
+    const ids = (name: string): string => {
+      if (name.includes('/accounts/')) return account;
+      if (name.includes('/operations/')) return operation;
+      return name.includes('/endpoints/') ? endpoint : 'order-1';
+    };
     let offered = 0;
     for (const [name, { requestBody }] of routes) {
       for (const { example, examples } of Object.values(requestBody?.content ?? {})) {

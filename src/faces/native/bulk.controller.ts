@@ -5,6 +5,7 @@ import { By, Holder, NeedsScope } from '../../accounts/api-key.guard.js';
 import type { KeyHolder } from '../../accounts/account.store.js';
 import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
+import { whoseRows } from '../../accounts/whose.js';
 import type { BulkInput } from '../../bulk/bulk-input.js';
 import { BulksService } from '../../bulk/bulks.service.js';
 import { HttpConfig } from '../../config/config.js';
@@ -21,18 +22,6 @@ import {
 import { BulkMatchResponse } from './bulk.response.js';
 import { OperationResponse } from './operation.response.js';
 import { toIdempotency } from './submission.js';
-
-/** Whose rows are meant: the key's own account's, or, with `admin`, those of any, or of all (null). */
-function accountOf({ account }: { account?: string }, { accountId, scopes }: KeyHolder): string | null {
-  if (account === undefined || account === accountId) return accountId;
-  if (!scopes.includes('admin')) {
-    const message = 'names another account: that needs the scope admin';
-    throw new Problem(403, 'forbidden', `filter.account ${message}`, {
-      errors: [{ path: 'filter.account', message }],
-    });
-  }
-  return account === '*' ? null : account;
-}
 
 /** What is asked for, as it came, and by whom. */
 interface Asked {
@@ -84,7 +73,7 @@ export class BulkController {
     @Headers('traceparent') traceparent: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BulkMatchResponse | OperationResponse> {
-    const input = bulkOfOperations(request, accountOf(request.filter, holder));
+    const input = bulkOfOperations(request, whoseRows(request.filter.account, holder).account);
     return this.begin(input, { request, holder, actor, key, traceparent }, reply);
   }
 
@@ -115,7 +104,7 @@ export class BulkController {
     @Headers('traceparent') traceparent: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<BulkMatchResponse | OperationResponse> {
-    const account = accountOf(request.filter, holder);
+    const account = whoseRows(request.filter.account, holder).account;
     const operation = await this.operationOf(request.filter.operation, account);
     const input = bulkOfDeliveries(request, account, operation);
     return this.begin(input, { request, holder, actor, key, traceparent }, reply);

@@ -1,14 +1,6 @@
 import { Type } from 'class-transformer';
-import {
-  IsBoolean,
-  IsDefined,
-  IsIn,
-  IsObject,
-  IsOptional,
-  IsString,
-  Length,
-  ValidateNested,
-} from 'class-validator';
+import { IsBoolean, IsDefined, IsIn, IsObject, IsOptional, ValidateNested } from 'class-validator';
+import { IsAccount } from '../../accounts/whose.js';
 import {
   type BulkInput,
   DELIVERY_ACTIONS,
@@ -23,18 +15,14 @@ import { DeliveryFilterRequest, deliveryFilter } from './delivery-filter.request
 import { OperationFilterRequest, operationFilter } from './operation-filter.request.js';
 
 export class BulkOperationFilter extends OperationFilterRequest {
-  /** Id of an account, or `*` for all; its own by default. Others need the scope `admin`. */
   @IsOptional()
-  @IsString()
-  @Length(1, 100)
+  @IsAccount()
   account?: string;
 }
 
 export class BulkDeliveryFilter extends DeliveryFilterRequest {
-  /** Id of an account, or `*` for all; its own by default. Others need the scope `admin`. */
   @IsOptional()
-  @IsString()
-  @Length(1, 100)
+  @IsAccount()
   account?: string;
 }
 
