@@ -36,10 +36,17 @@ export class Reruns {
   async plan(stands: Checkpoint, found: Found<OperationNumber>, run: RunContext): Promise<PlannedStep> {
     const stored = await this.store.submitted(found.rows.map(({ requestId }) => requestId));
     const ready: Extract<Rerun, { kind: 'ready' }>[] = [];
+    const settle = (taken: boolean): void => {
+      for (const { operation, admitted } of ready) admitted.settle(taken ? sizeOf(operation) : null);
+      if (taken) this.dispatcher.wake();
+    };
     let { reached, skipped } = stands;
     let waitS = 0;
     for (const { requestId, rid } of found.rows) {
-      const rerun = await this.prepare(stored.get(requestId), run.traceparent);
+      const rerun = await this.prepare(stored.get(requestId), run.traceparent).catch((error: unknown) => {
+        settle(false);
+        throw error;
+      });
       if (rerun.kind === 'later') {
         ({ waitS } = rerun);
         break;
@@ -55,10 +62,7 @@ export class Reruns {
       next: { ...stands, reached, skipped },
       waitS,
       over: waitS === 0 && found.next === null,
-      settle: (taken) => {
-        for (const { operation, admitted } of ready) admitted.settle(taken ? sizeOf(operation) : null);
-        if (taken) this.dispatcher.wake();
-      },
+      settle,
     };
   }
 
