@@ -5,8 +5,7 @@ import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
 import { ApiAccount, type Whose, WhoseRows } from '../../accounts/whose.js';
 import { DeliveryDispatcher } from '../../deliveries/delivery.dispatcher.js';
-import type { DeliveryEntity } from '../../deliveries/delivery.entity.js';
-import { DeliveryReads } from '../../deliveries/delivery-reads.store.js';
+import { DeliveryReads, type ShownDelivery } from '../../deliveries/delivery-reads.store.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import { RecoveriesService } from '../../endpoints/recoveries.service.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
@@ -161,7 +160,7 @@ export class DeliveriesController {
     return named || account === null ? (await this.find(account, id)).accountId : account;
   }
 
-  private async find(accountId: string | null, id: string): Promise<DeliveryEntity> {
+  private async find(accountId: string | null, id: string): Promise<ShownDelivery> {
     const delivery = await this.deliveries.find(accountId, id);
     if (!delivery) throw notFound(id);
     return delivery;
