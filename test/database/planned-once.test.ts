@@ -29,7 +29,10 @@ describe('a statement that only calls a function', () => {
       connectionString: url,
       max: 1,
       min: 0,
-      onConnect: (client) => {
+    } as pg.PoolConfig);
+    // As POOL has it; pg's types say that nothing waits for it.
+    Object.assign((pool as unknown as { options: object }).options, {
+      onConnect: (client: object) => {
         front(client);
         return POOL.onConnect(client);
       },

@@ -125,8 +125,12 @@ export function arriving(hour: DeliveryStats | undefined, day: DeliveryStats | u
       proof: { to: '/deliveries', search: { status: 'Exhausted' } },
     },
     ...(day?.top.origins.slice(0, 3).map(({ value, count: times }) => ({
-      text: `${value}: ${counted(times, 'failed attempt')} in the last day.`,
-      proof: { to: '/deliveries', search: { origin: value, status: 'Pending,Exhausted' } } as const,
+      text: `${value}: ${counted(times, 'attempt')} in the last day.`,
+      proof: { to: '/deliveries', search: { origin: value } } as const,
+    })) ?? []),
+    ...(day?.top.errors.slice(0, 3).map(({ value, count: times }) => ({
+      text: `${value}: ${counted(times, 'failed attempt')}.`,
+      proof: { to: '/deliveries', search: { error: value, status: 'Pending,Exhausted' } } as const,
     })) ?? []),
   ];
   const verdict = judged(now, before, ['Callbacks arrive', 'Some callbacks fail', 'Many callbacks fail']);

@@ -27,7 +27,11 @@ export function Overview(): ReactNode {
   const minute = useClock((now) => Math.floor(now / MINUTE_MS) * MINUTE_MS);
   const second = useClock((now) => now);
   const [hourSpan, daySpan] = useMemo(
-    () => [last(HOUR_S, minute / 1000), last(DAY_S, minute / 1000)] as const,
+    () => {
+      // With the minute that is running.
+      const end = (minute + MINUTE_MS) / 1000;
+      return [last(HOUR_S, end), last(DAY_S, end)] as const;
+    },
     [minute],
   );
   const operationsHour = useQuery(operationStats(hourSpan, account));
