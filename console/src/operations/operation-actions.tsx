@@ -8,7 +8,8 @@ import type { Operation } from '../rows.js';
 import { useMay } from '../session.js';
 import { Action, AskedAction } from '../ui/action.js';
 import { Copy } from '../ui/copy.js';
-import { asCurl, requestQuery } from './request.js';
+import { asCurl } from './curl.js';
+import { requestQuery } from './request.js';
 import { RerunDialog } from './rerun-dialog.js';
 
 const NO_SCOPE = 'Your key has not the scope operations:write';

@@ -11,7 +11,8 @@ import { arriving, flowing, succeeding, type Verdict } from '../overview/verdict
 import { Ledger } from '../overview/ledger.js';
 import { type Operation, SLOW_LOOK_MS } from '../rows.js';
 import { useMay } from '../session.js';
-import { type DeliveryStats, deliveryStats, last, type OperationStats, operationStats } from '../stats.js';
+import { type DeliveryStats, deliveryStats, type OperationStats, operationStats } from '../stats.js';
+import { last } from '../time-span.js';
 import { Problem } from '../ui/problem.js';
 
 const HOUR_S = 3_600;
