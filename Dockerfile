@@ -5,17 +5,21 @@ FROM node:24-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY tools/node/package.json tools/node/
-# Optional are the embedded PostgreSQL, the checkout's own Node and native speed-ups: none is needed here or at runtime.
-RUN --mount=type=cache,target=/root/.npm npm ci --omit=optional
+# What builds the console is among the optional packages: native, one for each platform.
+RUN --mount=type=cache,target=/root/.npm npm ci
 COPY tsconfig.json tsconfig.build.json nest-cli.json ormconfig.ts ./
 COPY src src
 COPY migrations migrations
+COPY sql sql
+COPY console console
+COPY scripts/build.mjs scripts/
 RUN npm run build
 
 FROM node:24-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY tools/node/package.json tools/node/
+# Optional are the embedded PostgreSQL, the checkout's own Node and native speed-ups: none is needed at runtime.
 RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --omit=optional
 
 FROM node:24-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d
@@ -29,6 +33,8 @@ COPY package.json LICENSE ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist/src dist/src
 COPY --from=build /app/dist/migrations dist/migrations
+COPY --from=build /app/dist/sql dist/sql
+COPY --from=build /app/dist/console dist/console
 COPY --from=build /app/dist/ormconfig.* dist/
 # In production Ringback listens on every interface, and refuses to boot without DATABASE_URL and RINGBACK_SECRET_KEYS.
 ENV NODE_ENV=production PORT=8080 RINGBACK_DATA_DIR=/var/lib/ringback

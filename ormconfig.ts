@@ -2,7 +2,12 @@ import { DataSource } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { Foundation1764600000000 } from './migrations/1764600000000-foundation.js';
 import { Functions } from './migrations/functions.js';
-import { AccountEntity, ApiKeyEntity, AuthTokenEntity } from './src/accounts/account.entity.js';
+import {
+  AccountEntity,
+  ApiKeyEntity,
+  AuthTokenEntity,
+  ConsoleSessionEntity,
+} from './src/accounts/account.entity.js';
 import { AuditEntity } from './src/accounts/audit.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
 import { POOL } from './src/database/postgres-client.js';
@@ -19,6 +24,7 @@ import { FileEntity, FileUseEntity } from './src/files/file.entity.js';
 import { ChoreEntity } from './src/housekeeping/chore.entity.js';
 import { ResealingEntity } from './src/housekeeping/resealing.entity.js';
 import { LedgerEntity, LedgerEntryEntity } from './src/operations/read/ledger.entity.js';
+import { StatsEntity, StatsReachedEntity } from './src/operations/stats/stats.entity.js';
 import { OriginCallEntity } from './src/operations/run/origin-call.entity.js';
 import {
   HistoryEntryEntity,
@@ -42,6 +48,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       AccountEntity,
       ApiKeyEntity,
       AuthTokenEntity,
+      ConsoleSessionEntity,
       AuditEntity,
       SigningSecretEntity,
       OperationEntity,
@@ -64,6 +71,8 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       ResealingEntity,
       LedgerEntity,
       LedgerEntryEntity,
+      StatsEntity,
+      StatsReachedEntity,
       ProcessEntity,
     ],
     migrations: [Foundation1764600000000, Functions],

@@ -2,6 +2,7 @@
 -- TypeORM's table of migrations and BullMQ's schema are left out.
 
 CREATE SEQUENCE entry_id START 2;
+CREATE SEQUENCE feed_id START 1;
 CREATE SEQUENCE record_id START 1;
 
 CREATE TABLE account (
@@ -58,6 +59,7 @@ CREATE TABLE attempt (
   resent boolean DEFAULT false NOT NULL,
   retry_after_s integer,
   next_attempt_at timestamp with time zone,
+  feed_id bigint DEFAULT nextval('feed_id'::regclass) NOT NULL,
   CONSTRAINT attempt_pkey PRIMARY KEY (home, delivery_seq, number),
   CONSTRAINT attempt_outcome_check CHECK (outcome = ANY (ARRAY['delivered'::text, 'failed'::text, 'unknown'::text]))
 ) PARTITION BY RANGE (home);
@@ -69,6 +71,7 @@ CREATE TABLE audit (
   actor_key_id text,
   actor_name text,
   address text,
+  via text,
   action text NOT NULL,
   target text,
   details jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -96,6 +99,15 @@ CREATE TABLE chore (
   due_at timestamp with time zone NOT NULL,
   epoch integer DEFAULT 0 NOT NULL,
   CONSTRAINT chore_pkey PRIMARY KEY (name)
+);
+
+CREATE TABLE console_session (
+  hash text NOT NULL,
+  key_id text NOT NULL,
+  began_at timestamp with time zone DEFAULT now() NOT NULL,
+  used_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT console_session_pkey PRIMARY KEY (hash),
+  CONSTRAINT console_session_key_id_fkey FOREIGN KEY (key_id) REFERENCES api_key(id) ON DELETE CASCADE
 );
 
 CREATE TABLE delivery (
@@ -156,6 +168,16 @@ CREATE TABLE endpoint (
   CONSTRAINT endpoint_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
   CONSTRAINT endpoint_max_in_flight_check CHECK (max_in_flight > 0),
   CONSTRAINT endpoint_rate_per_s_check CHECK (rate_per_s > 0::double precision)
+);
+
+CREATE TABLE endpoint_disabling (
+  feed_id bigint DEFAULT nextval('feed_id'::regclass) NOT NULL,
+  account_id text NOT NULL,
+  endpoint_id text NOT NULL,
+  url text NOT NULL,
+  reason text,
+  at timestamp with time zone NOT NULL,
+  CONSTRAINT endpoint_disabling_pkey PRIMARY KEY (feed_id)
 );
 
 CREATE TABLE fairness_cursor (
@@ -339,6 +361,7 @@ CREATE TABLE operation_end (
   error_message text,
   file_id text,
   transitions text NOT NULL,
+  feed_id bigint DEFAULT nextval('feed_id'::regclass) NOT NULL,
   CONSTRAINT operation_end_pkey PRIMARY KEY (request_id),
   CONSTRAINT operation_end_state_check CHECK (state = ANY (ARRAY['Finished'::text, 'Failed'::text, 'Canceled'::text]))
 ) PARTITION BY RANGE (request_id);
@@ -443,6 +466,29 @@ CREATE TABLE signing_secret (
   CONSTRAINT signing_secret_kind_check CHECK (kind = ANY (ARRAY['hmac'::text, 'ed25519'::text]))
 );
 
+CREATE TABLE stats (
+  account_id text NOT NULL,
+  step integer NOT NULL,
+  what text NOT NULL,
+  at timestamp with time zone NOT NULL,
+  value text NOT NULL,
+  count bigint NOT NULL,
+  CONSTRAINT stats_pkey PRIMARY KEY (account_id, step, what, at, value),
+  CONSTRAINT stats_step_check CHECK (step = ANY (ARRAY[60, 3600]))
+) WITH (fillfactor=70);
+
+CREATE TABLE stats_reached (
+  one boolean DEFAULT true NOT NULL,
+  request_id bigint DEFAULT 0 NOT NULL,
+  feed_id bigint DEFAULT 0 NOT NULL,
+  next_request_id bigint DEFAULT 0 NOT NULL,
+  next_feed_id bigint DEFAULT 0 NOT NULL,
+  noted_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+  noted_before bigint DEFAULT 0 NOT NULL,
+  CONSTRAINT stats_reached_pkey PRIMARY KEY (one),
+  CONSTRAINT stats_reached_one_check CHECK (one)
+);
+
 CREATE TABLE undelivered (
   home bigint NOT NULL,
   seq bigint NOT NULL,
@@ -485,12 +531,14 @@ CREATE TYPE open_lane AS (
 );
 
 CREATE INDEX api_key_account ON api_key USING btree (account_id);
+CREATE INDEX attempt_feed ON attempt USING brin (feed_id) WITH (pages_per_range='64');
 CREATE INDEX audit_account ON audit USING btree (account_id, id);
 CREATE INDEX audit_at ON audit USING btree (at);
 CREATE UNIQUE INDEX audit_sum ON audit USING btree (sum_key) WHERE (sum_key IS NOT NULL);
 CREATE INDEX auth_token_used ON auth_token USING btree (used_at);
 CREATE INDEX callback_host_age ON callback_host USING btree (first_used_at);
 CREATE INDEX callback_host_new ON callback_host USING btree (account_id, first_used_at);
+CREATE INDEX console_session_used ON console_session USING btree (used_at);
 CREATE INDEX delivery_account ON delivery USING btree (account_id, seq);
 CREATE INDEX delivery_endpoint ON delivery USING btree (endpoint_id, seq) WHERE (endpoint_id IS NOT NULL);
 CREATE INDEX delivery_event ON delivery USING btree (event_type, seq) WHERE (event_type <> 'operation.finished'::text);
@@ -499,6 +547,7 @@ CREATE INDEX delivery_number ON delivery USING btree (seq);
 CREATE INDEX delivery_end_exhausted ON delivery_end USING btree (home) WHERE (state = 'Exhausted'::text);
 CREATE INDEX delivery_end_undelivered ON delivery_end USING btree (state, seq) WHERE (state <> 'Delivered'::text);
 CREATE INDEX endpoint_account ON endpoint USING btree (account_id, id);
+CREATE INDEX endpoint_disabling_at ON endpoint_disabling USING btree (at);
 CREATE INDEX file_account ON file USING btree (account_id);
 CREATE INDEX file_expiry ON file USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 CREATE INDEX file_operation ON file USING btree (operation_id) WHERE (operation_id IS NOT NULL);
@@ -525,7 +574,7 @@ CREATE INDEX operation_correlation ON operation USING btree (correlation, reques
 CREATE INDEX operation_rid ON operation USING btree (rid);
 CREATE INDEX operation_end_error ON operation_end USING btree (error_code, request_id) WHERE (error_code IS NOT NULL);
 CREATE INDEX operation_end_expiry ON operation_end USING btree (COALESCE(sweep_at, expires_at)) WHERE (emptied_at IS NULL);
-CREATE INDEX operation_end_finished ON operation_end USING brin (finished_at) WITH (pages_per_range='32');
+CREATE INDEX operation_end_finished ON operation_end USING brin (finished_at, feed_id) WITH (pages_per_range='32');
 CREATE INDEX operation_end_unfinished ON operation_end USING btree (state, request_id) WHERE (state <> 'Finished'::text);
 CREATE INDEX origin_call_origin ON origin_call USING btree (origin);
 CREATE INDEX receiver_known ON receiver USING btree (known_at);
@@ -533,6 +582,7 @@ CREATE INDEX recovery_account ON recovery USING btree (account_id);
 CREATE INDEX recovery_running ON recovery USING btree (created_at) WHERE (state = 'running'::text);
 CREATE INDEX signing_secret_account ON signing_secret USING btree (account_id);
 CREATE UNIQUE INDEX signing_secret_current ON signing_secret USING btree (account_id, COALESCE(endpoint_id, ''::text), kind) WHERE (expires_at IS NULL);
+CREATE INDEX stats_age ON stats USING btree (step, at);
 CREATE INDEX undelivered_lane ON undelivered USING btree (account_id, lane, seq) WHERE (state = 'Exhausted'::text);
 CREATE INDEX undelivered_operation ON undelivered USING btree (account_id, operation_id) WHERE (operation_id IS NOT NULL);
 
@@ -573,7 +623,8 @@ CREATE VIEW attempt_view AS
             a_1.response_truncated,
             a_1.resent,
             a_1.retry_after_s,
-            a_1.next_attempt_at
+            a_1.next_attempt_at,
+            a_1.feed_id
            FROM attempt a_1
           WHERE a_1.home = d.home AND a_1.delivery_seq = d.seq
         UNION ALL
@@ -594,7 +645,8 @@ CREATE VIEW attempt_view AS
             NULL::boolean,
             false,
             NULL::integer,
-            NULL::timestamp with time zone
+            NULL::timestamp with time zone,
+            NULL::bigint
            FROM live_delivery l
           WHERE l.seq = d.seq AND l.lease_token IS NOT NULL) a;
 
@@ -908,6 +960,61 @@ BEGIN
   END IF;
 END $function$;
 
+CREATE OR REPLACE FUNCTION add_up_stats(most integer, minutes_kept interval)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET work_mem TO '32MB'
+ SET jit TO 'off'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  r stats_reached; given bigint; fed bigint; upto bigint; upto_feed bigint; counted integer;
+BEGIN
+  SELECT * INTO r FROM stats_reached FOR UPDATE SKIP LOCKED;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  IF r.request_id = r.next_request_id AND r.feed_id = r.next_feed_id THEN
+    SELECT last_value - (NOT is_called)::integer INTO given FROM record_id;
+    SELECT last_value - (NOT is_called)::integer INTO fed FROM feed_id;
+    IF given > r.request_id OR fed > r.feed_id THEN
+      UPDATE stats_reached SET next_request_id = greatest(given, r.request_id), next_feed_id = greatest(fed, r.feed_id), noted_at = clock_timestamp(),
+        noted_before = pg_current_xact_id()::text::bigint;
+    END IF;
+    RETURN false;
+  ELSIF r.noted_at > now() - interval '30 s' THEN
+    RETURN false;
+  ELSIF pg_snapshot_xmin(pg_current_snapshot())::text::bigint < r.noted_before AND r.noted_at > now() - interval '10 min' THEN
+    RETURN false;
+  END IF;
+  -- Numbers jump from one partition to the next, so they are counted off; those of the feed don't.
+  SELECT max(o.request_id), count(*) INTO upto, counted
+  FROM (SELECT o.request_id FROM operation o WHERE o.request_id > r.request_id AND o.request_id <= r.next_request_id ORDER BY o.request_id LIMIT most) o;
+  IF counted < most THEN
+    upto := r.next_request_id;
+  END IF;
+  upto_feed := least(r.feed_id + most, r.next_feed_id);
+  INSERT INTO stats (account_id, step, what, at, value, count)
+  SELECT n.account_id, n.step, n.what, n.at, n.value, n.count FROM (
+    SELECT a.account_id, s.step, c.what, date_bin(make_interval(secs => s.step), c.at, 'epoch') AS at, c.value, sum(c.count) AS count,
+      row_number() OVER (PARTITION BY a.account_id, s.step, c.what, date_bin(make_interval(secs => s.step), c.at, 'epoch') ORDER BY sum(c.count) DESC) AS nth
+    FROM (
+      SELECT * FROM operation_stats(NULL, r.request_id, upto, r.feed_id, upto_feed)
+      UNION ALL SELECT * FROM delivery_stats(NULL, r.feed_id, upto_feed)
+    ) c
+    CROSS JOIN (VALUES (60), (3600)) AS s (step)
+    CROSS JOIN LATERAL (VALUES (c.account_id), ('*')) AS a (account_id)
+    WHERE s.step = 3600 OR c.at > now() - minutes_kept
+    GROUP BY 1, 2, 3, 4, 5
+  ) n
+  -- Codes and origins are as many as somebody makes: the frequent ones are shown. No other kind has so many.
+  WHERE n.nth <= 250
+  ON CONFLICT (account_id, step, what, at, value) DO UPDATE SET count = stats.count + excluded.count;
+  UPDATE stats_reached SET request_id = upto, feed_id = upto_feed;
+  RETURN true;
+END $function$;
+
 CREATE OR REPLACE FUNCTION admit_callback_hosts(accounts text[], names text[], most integer)
  RETURNS TABLE(place integer, retry_after_s integer)
  LANGUAGE plpgsql
@@ -1147,6 +1254,39 @@ CREATE OR REPLACE FUNCTION deliveries_wait()
 AS $function$
 BEGIN
   RETURN (SELECT d.seq FROM live_delivery d WHERE d.phase = 'ready' ORDER BY d.lane, d.receiver, d.run_at, d.seq LIMIT 1) IS NOT NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION delivery_stats(account text, after_feed bigint, upto_feed bigint)
+ RETURNS TABLE(account_id text, what text, at timestamp with time zone, value text, count bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_sort TO 'off'
+ SET work_mem TO '32MB'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH made AS (
+    SELECT d.account_id, date_bin('1 minute', a.started_at + coalesce(a.duration_ms, 0) * interval '1 ms', 'epoch') AS at, d.origin, a.outcome,
+      CASE WHEN a.outcome = 'failed' THEN error_class(a.outcome, a.http_status, a.error) END AS error,
+      CASE WHEN a.outcome = 'failed' AND a.next_attempt_at IS NULL THEN NOT EXISTS (
+        SELECT FROM delivery_end x WHERE x.home = a.home AND x.seq = a.delivery_seq
+          AND (x.delivered_at < a.started_at OR (x.state = 'Canceled' AND x.reason = 'acknowledged_by_poll' AND x.attempt_count = a.number))
+        UNION ALL SELECT FROM live_delivery l WHERE l.seq = a.delivery_seq AND l.delivered_at < a.started_at
+      ) END AS exhausted,
+      count(*) AS count
+    FROM attempt a
+    CROSS JOIN LATERAL (SELECT d.account_id, d.origin FROM delivery d WHERE d.home = a.home AND d.seq = a.delivery_seq LIMIT 1) d
+    WHERE a.feed_id > after_feed AND a.feed_id <= upto_feed AND (account IS NULL OR d.account_id = account)
+    GROUP BY 1, 2, 3, 4, 5, 6
+  )
+  SELECT m.account_id, w.what, m.at, w.value, sum(m.count)::bigint FROM made m
+  CROSS JOIN LATERAL (VALUES (CASE m.outcome WHEN 'delivered' THEN 'delivered' WHEN 'failed' THEN 'failed_attempts' END, ''),
+    (CASE WHEN m.exhausted THEN 'exhausted' END, ''), ('origin', m.origin), ('error', m.error)) AS w (what, value)
+  WHERE w.what IS NOT NULL AND w.value IS NOT NULL GROUP BY 1, 2, 3, 4;
 END $function$;
 
 CREATE OR REPLACE FUNCTION dispatch_deliveries(most integer, redispatch interval, in_flight integer, doubtful_in_flight integer, start bigint)
@@ -1778,6 +1918,15 @@ BEGIN
   SELECT o.request_id FROM operation o WHERE o.account_id = account ORDER BY o.account_id DESC, o.request_id DESC OFFSET skipped LIMIT most;
 END $function$;
 
+CREATE OR REPLACE FUNCTION note_disabling()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO endpoint_disabling (account_id, endpoint_id, url, reason, at) VALUES (NEW.account_id, NEW.id, NEW.url, NEW.disabled_reason, NEW.disabled_at);
+  RETURN NULL;
+END $function$;
+
 CREATE OR REPLACE FUNCTION note_done(endings json, ids bigint[])
  RETURNS void
  LANGUAGE plpgsql
@@ -1830,6 +1979,41 @@ BEGIN
     reached := (lanes[cardinality(lanes)]).lane;
     wrapped := wrapped OR reached <= begun;
   END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION operation_stats(account text, after bigint, upto bigint, after_feed bigint, upto_feed bigint)
+ RETURNS TABLE(account_id text, what text, at timestamp with time zone, value text, count bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_sort TO 'off'
+ SET work_mem TO '32MB'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH asked AS (
+    SELECT o.account_id, date_bin('1 minute', o.created_at, 'epoch') AS at, o.type, count(*) AS count FROM operation o
+    WHERE o.request_id > after AND o.request_id <= upto AND (account IS NULL OR o.account_id = account) GROUP BY 1, 2, 3
+  ), ended AS (
+    -- Canceled ones ran as long as their callers let them, which says nothing of how fast work is done.
+    SELECT o.account_id, date_bin('1 minute', e.finished_at, 'epoch') AS at, lower(e.state) AS state,
+      CASE WHEN e.state = 'Failed' THEN coalesce(e.error_code, '') END AS error_code,
+      CASE WHEN e.state <> 'Canceled' THEN round(5 * ln(greatest(1, 1000 * extract(epoch FROM e.finished_at - greatest(o.created_at, o.run_at))::float8)) / ln(2::float8))::text END AS duration,
+      count(*) AS count
+    FROM operation_end e
+    CROSS JOIN LATERAL (SELECT o.account_id, o.created_at, o.run_at FROM operation o WHERE o.request_id = e.request_id LIMIT 1) o
+    WHERE e.feed_id > after_feed AND e.feed_id <= upto_feed AND (account IS NULL OR o.account_id = account)
+    GROUP BY 1, 2, 3, 4, 5
+  )
+  SELECT a.account_id, w.what, a.at, w.value, sum(a.count)::bigint FROM asked a
+  CROSS JOIN LATERAL (VALUES ('accepted', ''), ('type', a.type)) AS w (what, value) GROUP BY 1, 2, 3, 4
+  UNION ALL
+  SELECT e.account_id, w.what, e.at, w.value, sum(e.count)::bigint FROM ended e
+  CROSS JOIN LATERAL (VALUES (e.state, ''), ('error_code', e.error_code), ('duration', e.duration)) AS w (what, value)
+  WHERE w.value IS NOT NULL GROUP BY 1, 2, 3, 4;
 END $function$;
 
 CREATE OR REPLACE FUNCTION operations_living(account text, waiting boolean, executing boolean)
@@ -2168,6 +2352,37 @@ BEGIN
   END IF;
 END $function$;
 
+CREATE OR REPLACE FUNCTION read_feed(account text, after bigint, upto bigint)
+ RETURNS TABLE(feed_id bigint, account_id text, kind text, at timestamp with time zone, subject json)
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  SELECT f.* FROM (
+    SELECT e.feed_id, o.account_id, 'operation.ended' AS kind, e.finished_at AS at, json_build_object('id', o.rid, 'request_id', o.request_id,
+      'type', o.type, 'status', e.state, 'correlation', o.correlation, 'error_code', e.error_code, 'created_at', o.created_at, 'finished_at', e.finished_at) AS subject
+    FROM operation_end e CROSS JOIN LATERAL (SELECT o.* FROM operation o WHERE o.request_id = e.request_id LIMIT 1) o
+    WHERE e.feed_id > after AND e.feed_id <= upto
+    UNION ALL
+    SELECT a.feed_id, d.account_id, 'attempt.made', a.started_at + coalesce(a.duration_ms, 0) * interval '1 ms', json_build_object('delivery_id', d.id,
+      'operation_id', d.operation_rid, 'endpoint_id', d.endpoint_id, 'url', d.url, 'event', d.event_type, 'number', a.number, 'trigger', a.trigger,
+      'outcome', a.outcome, 'http_status', a.http_status, 'error', a.error, 'duration_ms', a.duration_ms, 'next_attempt_at', a.next_attempt_at)
+    FROM attempt a CROSS JOIN LATERAL (
+      SELECT d.id, d.account_id, d.operation_rid, d.endpoint_id, d.url, d.event_type FROM delivery d WHERE d.home = a.home AND d.seq = a.delivery_seq LIMIT 1
+    ) d
+    WHERE a.feed_id > after AND a.feed_id <= upto
+    UNION ALL
+    SELECT n.feed_id, n.account_id, 'endpoint.disabled', n.at, json_build_object('id', n.endpoint_id, 'url', n.url, 'reason', n.reason)
+    FROM endpoint_disabling n WHERE n.feed_id > after AND n.feed_id <= upto
+  ) f WHERE account IS NULL OR f.account_id = account
+  ORDER BY f.feed_id;
+END $function$;
+
 CREATE OR REPLACE FUNCTION read_history(operations bigint[], afters bigint[], mosts integer[], told boolean[])
  RETURNS TABLE(reader bigint, operation_id bigint, id bigint, kind text, state text, progress real, text text, created_at timestamp with time zone, stack text)
  LANGUAGE plpgsql
@@ -2200,6 +2415,50 @@ BEGIN
     ORDER BY id LIMIT r.most
   ) h
   ORDER BY r.place, h.id;
+END $function$;
+
+CREATE OR REPLACE FUNCTION read_stats(account text, kinds text[], tops text[], since timestamp with time zone, until timestamp with time zone, seconds integer, most integer)
+ RETURNS TABLE(what text, at timestamp with time zone, value text, count bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET work_mem TO '32MB'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  r stats_reached; upto bigint; only_of text := nullif(account, '*');
+BEGIN
+  SELECT * INTO r FROM stats_reached;
+  -- Numbers jump from one partition to the next, and deliveries have some of them.
+  SELECT max(o.request_id) INTO upto FROM (SELECT o.request_id FROM operation o WHERE o.request_id > r.request_id ORDER BY o.request_id LIMIT most) o;
+  RETURN QUERY
+  WITH counted AS (
+    SELECT s.what, s.at, s.value, s.count FROM stats s
+    WHERE s.account_id = account AND s.step = least(seconds, 3600) AND s.what = ANY (kinds || tops) AND s.at >= since AND s.at < until
+    UNION ALL
+    SELECT c.what, c.at, c.value, c.count FROM operation_stats(only_of, r.request_id, upto, r.feed_id, r.feed_id + most) c
+    WHERE 'accepted' = ANY (kinds) AND c.at >= since AND c.at < until
+    UNION ALL
+    SELECT c.what, c.at, c.value, c.count FROM delivery_stats(only_of, r.feed_id, r.feed_id + most) c
+    WHERE 'delivered' = ANY (kinds) AND c.at >= since AND c.at < until
+  ), summed AS (
+    SELECT c.what, date_bin(make_interval(secs => seconds), c.at, 'epoch') AS at, c.value, sum(c.count::float8)::bigint AS count
+    FROM counted c WHERE c.what = ANY (kinds) GROUP BY 1, 2, 3
+  ), spread AS (
+    SELECT s.at, s.value::integer AS value, sum(s.count::float8) OVER (PARTITION BY s.at ORDER BY s.value::integer) AS upto, sum(s.count::float8) OVER (PARTITION BY s.at) AS total
+    FROM summed s WHERE s.what = 'duration'
+  ), top AS (
+    SELECT c.what, c.value, sum(c.count::float8)::bigint AS count, row_number() OVER (PARTITION BY c.what ORDER BY sum(c.count::float8) DESC, c.value) AS nth
+    FROM counted c WHERE c.what = ANY (tops) AND c.value <> '' GROUP BY c.what, c.value
+  )
+  SELECT s.what, s.at, s.value, s.count FROM summed s WHERE s.what <> 'duration'
+  UNION ALL
+  SELECT q.what, s.at, '', min(s.value)::bigint FROM spread s CROSS JOIN (VALUES ('p50', 0.5), ('p95', 0.95)) AS q (what, part)
+  WHERE s.upto >= q.part * s.total GROUP BY q.what, s.at
+  UNION ALL
+  (SELECT t.what, NULL, t.value, t.count FROM top t WHERE t.nth <= 10 ORDER BY t.what, t.nth);
 END $function$;
 
 CREATE OR REPLACE FUNCTION ready_at(named text, wanted integer, in_flight integer, start bigint, proven boolean, closed boolean, lone bigint)
@@ -3013,6 +3272,23 @@ BEGIN
   SELECT (SELECT count(*) FROM found)::integer, (SELECT count(*) FROM recovery r WHERE r.state = 'running')::integer;
 END $function$;
 
+CREATE OR REPLACE FUNCTION summarize_feed()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET lock_timeout TO '100ms'
+AS $function$
+DECLARE
+  part regclass;
+BEGIN
+  FOR part IN SELECT i.inhrelid FROM pg_inherits i WHERE i.inhparent IN ('operation_end_finished'::regclass, 'attempt_feed'::regclass) LOOP
+    BEGIN
+      PERFORM brin_summarize_new_values(part);
+    EXCEPTION WHEN lock_not_available OR undefined_table OR internal_error THEN
+      CONTINUE;
+    END;
+  END LOOP;
+END $function$;
+
 CREATE OR REPLACE FUNCTION take_operation_turns(accounts text[], heads bigint[], frees bigint[], room integer)
  RETURNS bigint[]
  LANGUAGE plpgsql
@@ -3264,6 +3540,7 @@ BEGIN
 END $function$;
 
 CREATE TRIGGER delivery_move BEFORE UPDATE OF state ON delivery_end FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION refuse_move('delivery');
+CREATE TRIGGER endpoint_disabled AFTER UPDATE OF disabled_at ON endpoint FOR EACH ROW WHEN (((old.disabled_at IS NULL) AND (new.disabled_at IS NOT NULL))) EXECUTE FUNCTION note_disabling();
 CREATE TRIGGER delivery_lives AFTER INSERT ON live_delivery REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION refuse_ended_deliveries();
 CREATE TRIGGER operation_lives AFTER INSERT ON live_operation REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION refuse_ended_operations();
 CREATE TRIGGER operation_move BEFORE UPDATE OF state ON operation_end FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION refuse_move('operation');
@@ -3278,14 +3555,18 @@ COMMENT ON COLUMN api_key.last_used_at IS 'to about a minute';
 COMMENT ON TABLE attempt IS 'attempts that ended: the one under way is the live row that has a lease';
 COMMENT ON COLUMN attempt.detail IS 'shown to keys with the scope admin only: an address that DNS answered, for instance';
 COMMENT ON COLUMN attempt.resent IS 'sent once more over a new connection: the kept one broke before any answer, and the receiver may have seen both';
+COMMENT ON COLUMN attempt.feed_id IS 'as of operation_end';
 COMMENT ON VIEW attempt_view IS 'attempts, with the one under way: for reading';
 COMMENT ON TABLE audit IS 'what was done with keys, accounts, secrets, endpoints, operations and deliveries, and logins; never changed but for a count, deleted when RINGBACK_AUDIT_RETENTION is over';
 COMMENT ON COLUMN audit.account_id IS 'the account that it concerns; it may be gone by now';
+COMMENT ON COLUMN audit.via IS '`console` where it was done there; null for the API';
 COMMENT ON COLUMN audit.sum_key IS 'minute and kind of what is summed up: the same once more only makes its count grow';
 COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';
 COMMENT ON TABLE callback_host IS 'hosts of the callback URLs an account has given: a host that is not here is new, and new ones are bounded';
 COMMENT ON TABLE chore IS 'recurring work of the whole installation: dispatched and claimed like an operation';
 COMMENT ON COLUMN chore.epoch IS 'grows with every dispatch and claim: what names an older one is void';
+COMMENT ON TABLE console_session IS 'logins to the console: SHA-256 of the token in the cookie, and the API key that it stands for until it ends, has been idle for long, or the key ends';
+COMMENT ON COLUMN console_session.used_at IS 'to about a quarter of a minute';
 COMMENT ON TABLE delivery IS 'an event owed to a destination; never changed but by emptying';
 COMMENT ON COLUMN delivery.destination IS 'callback, or the id of an endpoint';
 COMMENT ON COLUMN delivery.url IS 'as of when it was made; an endpoint that has moved since gets it where it is';
@@ -3302,6 +3583,7 @@ COMMENT ON COLUMN endpoint.failing_since IS 'first failure after the last succes
 COMMENT ON COLUMN endpoint.rate_used_until IS 'up to when the attempts already dispatched have used the rate up';
 COMMENT ON COLUMN endpoint.thin_over IS 'bytes: a larger body leaves the result out; null: the setting''s';
 COMMENT ON COLUMN endpoint.client_certificate IS 'sealed PEM of the certificate, its chain and its key that TLS shows the receiver';
+COMMENT ON TABLE endpoint_disabling IS 'that endpoints were disabled, for the feed: their rows forget it when they are enabled';
 COMMENT ON TABLE fairness_cursor IS 'whom the last round of dispatch served last: the next one begins behind it';
 COMMENT ON COLUMN file.operation_id IS 'the operation that stored it, and whose expiry it shares; null: an upload';
 COMMENT ON COLUMN file.phase IS 'writing: its bytes are on their way; going: its bytes are being deleted, the row last';
@@ -3348,6 +3630,7 @@ COMMENT ON COLUMN operation_end.sweep_at IS 'when housekeeping next looks whethe
 COMMENT ON COLUMN operation_end.emptied_at IS 'when input, result and the bodies of its deliveries were deleted';
 COMMENT ON COLUMN operation_end.erased_at IS 'when its caller had it emptied; it is deleted in its time';
 COMMENT ON COLUMN operation_end.transitions IS 'a line each: JSON array of entry id, time (seconds since 1970), state, progress, text, stack';
+COMMENT ON COLUMN operation_end.feed_id IS 'its place in the feed and in the statistics: rows stand in the order of it, so that an index of ranges finds the last ones';
 COMMENT ON VIEW operation_view IS 'operations as they stand: for reading';
 COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
@@ -3374,4 +3657,12 @@ COMMENT ON COLUMN resealing.source IS 'which kind of sealed values is being look
 COMMENT ON COLUMN resealing.reached IS 'the last row of it that was looked at; null: none yet';
 COMMENT ON COLUMN resealing.left_over IS 'values of this walk that are still sealed with another key';
 COMMENT ON COLUMN resealing.due_at IS 'when the next walk begins; null: one is on its way';
+COMMENT ON TABLE stats IS 'counts of records, added up by minute and by hour: what came after stats_reached is not in them yet';
+COMMENT ON COLUMN stats.account_id IS '* of all accounts together';
+COMMENT ON COLUMN stats.step IS 'seconds: a minute or an hour, which begins at `at`';
+COMMENT ON COLUMN stats.what IS 'accepted, finished, failed, canceled, duration, type, error_code of operations; delivered, exhausted, failed_attempts, origin, error of deliveries';
+COMMENT ON COLUMN stats.value IS 'of types, codes and the like: which one; of durations the power of 2^(1/5) that is nearest to their milliseconds; empty: all';
+COMMENT ON TABLE stats_reached IS 'operations up to request_id, and ends and attempts up to feed_id, are in stats, each once: moved in the commit that adds them';
+COMMENT ON COLUMN stats_reached.next_request_id IS 'the last number that was given at noted_at; so is next_feed_id';
+COMMENT ON COLUMN stats_reached.noted_before IS 'the transaction that noted it, which is after all that had taken a number: once those before it are over, whatever took a number has committed or never will';
 COMMENT ON TABLE undelivered IS 'deliveries that ended as Exhausted or Canceled and weren''t acknowledged by poll: few, so they have a table of their own';

@@ -15,12 +15,12 @@ export class Foundation1764600000000 implements MigrationInterface {
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`
       DROP VIEW attempt_view, delivery_view, history_view, operation_view;
-      DROP TABLE live_delivery, undelivered, attempt, delivery_end, delivery, ledger_entry, ledger, live_operation, history_entry,
+      DROP TABLE stats, stats_reached, endpoint_disabling, live_delivery, undelivered, attempt, delivery_end, delivery, ledger_entry, ledger, live_operation, history_entry,
         operation_end, operation, record_partition, resealing, fairness_cursor, lease_watch, process, chore, idempotency_key, origin_call,
-        file_use, file, recovery_lane, recovery, receiver, origin, signing_secret, endpoint, callback_host, audit, auth_token,
-        api_key, account;
-      DROP SEQUENCE entry_id, record_id;
-      DROP FUNCTION refuse_move, refuse_ended_operations, refuse_ended_deliveries;
+        file_use, file, recovery_lane, recovery, receiver, origin, signing_secret, endpoint, callback_host, audit, console_session,
+        auth_token, api_key, account;
+      DROP SEQUENCE entry_id, record_id, feed_id;
+      DROP FUNCTION refuse_move, refuse_ended_operations, refuse_ended_deliveries, note_disabling;
       DROP TYPE open_lane;
       DROP TYPE made_attempt;
     `);

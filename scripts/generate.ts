@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import 'reflect-metadata';
 import { EmbeddedPostgres } from '../src/embedded-postgres/embedded-postgres.js';
+import { apiTypes } from './generate/api-types.js';
 import { arrowRules, withArrows } from './generate/arrow-rules.js';
 import { configurationPage, envExample } from './generate/configuration.js';
 import { openApiDocument } from './generate/openapi.js';
@@ -18,14 +19,16 @@ async function generated(): Promise<Map<string, string>> {
   const folder = await mkdtemp(join(tmpdir(), 'ringback-generate-'));
   const postgres = await EmbeddedPostgres.start({ dataDir: folder });
   try {
+    // Migrates, hence before the dump.
+    const openapi = await openApiDocument(postgres.url, folder);
     return new Map([
       ['docs/configuration.md', configurationPage()],
       ['.env.example', envExample()],
       ['docs/state-machines.md', stateMachinesPage()],
       ['docs/architecture.md', withArrows(await readFile(join(ROOT, 'docs/architecture.md'), 'utf8'))],
       ['.oxlint-arrows.json', arrowRules(ROOT)],
-      // Migrates, hence before the dump.
-      ['openapi.json', await openApiDocument(postgres.url, folder)],
+      ['openapi.json', openapi],
+      ['console/src/api-types.d.ts', await apiTypes(openapi)],
       ['schema.sql', await schemaDump(postgres.url)],
     ]);
   } finally {

@@ -3,6 +3,7 @@ import { AccountsModule } from './accounts/accounts.module.js';
 import { BulkModule } from './bulk/bulk.module.js';
 import type { RingbackConfig } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
+import { ConsoleModule } from './console/console.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DeliveriesModule } from './deliveries/deliveries.module.js';
 import { DeliveriesWorkerModule } from './deliveries/deliveries.worker.module.js';
@@ -48,6 +49,7 @@ export class AppModule {
         MetricsModule,
         ...handlers,
         ...(roles.has('api') ? [NativeModule, LroModule, TrmModule] : []),
+        ...(roles.has('api') && config.console.isOn ? [ConsoleModule.with(config.console)] : []),
         ...(config.gateway.upstream === undefined ? [] : [UpstreamModule]),
         ...(roles.has('gateway') && config.gateway.upstream !== undefined ? [BgrsModule] : []),
         ...(roles.has('worker')

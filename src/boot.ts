@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { DynamicModule, INestApplicationContext, LoggerService, Type } from '@nestjs/common';
 import {
   AccountConfig,
+  ConsoleConfig,
   DatabaseConfig,
   DeliveryConfig,
   EgressConfig,
@@ -25,6 +26,11 @@ import { OPERATION_TYPE } from './operations/run/operation-type.js';
 
 /** Seconds by which a lease outlives the longest attempt it covers. */
 const LEASE_MARGIN_S = 5;
+
+/** Beside the built program; tests run the sources, and take what was built all the same. */
+const BUILT_CONSOLE = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../dist/console' : '../console', import.meta.url),
+);
 
 const SECRET_KEYS_REMEDY = `set it to the output of: node -p "'k1:'+crypto.randomBytes(32).toString('base64')"`;
 
@@ -86,6 +92,14 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       bodyRateWindowS: 30,
       answerIdleS: 60,
     },
+    console: {
+      ...valuesOf(ConsoleConfig, env),
+      folder: BUILT_CONSOLE,
+      inbox: env.RINGBACK_CONSOLE && !production,
+      idleS: 1_800,
+      sessionS: 43_200,
+      linkS: 600,
+    },
     database: { ...valuesOf(DatabaseConfig, env), url: databaseUrl },
     queue: { redisUrls: env.REDIS_URL ?? [] },
     secrets: { ...valuesOf(SecretConfig, env), keys: secretKeys(env, embedded, production) },
@@ -93,6 +107,7 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       ...valuesOf(AccountConfig, env),
       firstKey: env.RINGBACK_API_KEY,
       triesPerMinute: 60,
+      loginsPerMinute: 5,
     },
     operations: valuesOf(OperationConfig, env),
     deliveries: valuesOf(DeliveryConfig, env),

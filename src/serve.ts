@@ -1,6 +1,7 @@
 import { setDefaultAutoSelectFamilyAttemptTimeout } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccountsService } from './accounts/accounts.service.js';
+import { ConsoleSessions } from './accounts/console-sessions.js';
 import { FirstKeyFile } from './accounts/first-key-file.js';
 import { AppModule } from './app.module.js';
 import { banner, type KeyPlace, readyLine } from './banner.js';
@@ -59,7 +60,8 @@ export async function serve(): Promise<void> {
     await app.listen(port, config.http.host);
     // Only now: a start that couldn't listen must not have made a key that nobody has seen.
     const place = await firstKey(app, env, database !== undefined);
-    await tellReady(app, { env, config, place, isEmbedded: database !== undefined }, logger);
+    const link = await loginLink(app, env, config, place);
+    await tellReady(app, { env, config, place, link, isEmbedded: database !== undefined }, logger);
     open();
     endOnSignal(app, config, { database, stopTracing }, logger);
   } catch (thrown) {
@@ -94,12 +96,13 @@ async function tellReady(
     env,
     config,
     place,
+    link,
     isEmbedded,
-  }: { env: Env; config: RingbackConfig; place: KeyPlace; isEmbedded: boolean },
+  }: { env: Env; config: RingbackConfig; place: KeyPlace; link: string | null; isEmbedded: boolean },
   logger: JsonLogger,
 ): Promise<void> {
   const trouble = await app.get(QueueBackend).trouble();
-  if (env.NODE_ENV !== 'production') console.log(banner(config, isEmbedded, place, trouble));
+  if (env.NODE_ENV !== 'production') console.log(banner(config, { isEmbedded, place, link, trouble }));
   else {
     const types = app.get(OperationTypes).listed();
     const keyIds = await app.get(AccountsService).adminKeyIds();
@@ -154,6 +157,27 @@ async function firstKey(app: NestFastifyApplication, env: Env, isEmbedded: boole
   const kept = file?.read() ?? null;
   const holder = kept === null ? null : await accounts.holderOf(kept);
   return holder && file ? { kind: 'kept', path: file.path } : { kind: 'unknown' };
+}
+
+/** A link that logs in to the console, once and soon; null where there is none, as in production, whose output is kept. */
+async function loginLink(
+  app: NestFastifyApplication,
+  env: Env,
+  { http, console: { isOn }, process: { roles } }: RingbackConfig,
+  place: KeyPlace,
+): Promise<string | null> {
+  if (env.NODE_ENV === 'production' || !isOn || !roles.has('api')) return null;
+  const accounts = app.get(AccountsService);
+  const holder = await accounts.holderOf(keyOf(place, env) ?? '').catch(() => null);
+  const keyId = holder?.keyId ?? (await accounts.adminKeyIds())[0];
+  return keyId === undefined
+    ? null
+    : `${http.publicUrl}/console/#login=${app.get(ConsoleSessions).link(keyId)}`;
+}
+
+function keyOf(place: KeyPlace, env: Env): string | null | undefined {
+  if (place.kind === 'made') return place.key;
+  return place.kind === 'kept' ? new FirstKeyFile(env.RINGBACK_DATA_DIR).read() : env.RINGBACK_API_KEY;
 }
 
 function endOnSignal(

@@ -8,6 +8,7 @@ export type Arrows = Readonly<Record<string, readonly string[]>>;
 // prettier-ignore
 export const ARROWS: Arrows = {
   embedding:    ['faces', 'operations', 'accounts', 'client', 'http', 'tracing', 'config', 'app.module', 'boot'],
+  console:      ['faces', 'deliveries', 'accounts', 'signing', 'http', 'database', 'config'],
   gateway:      ['faces', 'operations', 'files', 'accounts', 'signing', 'egress', 'http', 'tracing', 'database', 'config'],
   faces:        ['bulk', 'endpoints', 'operations', 'deliveries', 'files', 'accounts', 'type:signing', 'http', 'tracing', 'database', 'config'],
   bulk:         ['operations', 'deliveries', 'database', 'config'],
@@ -35,6 +36,7 @@ export const ARROWS: Arrows = {
 export const EXCEPTIONS: Arrows = {
   'faces/native/native.module.ts': ['egress', 'signing'],
   'faces/native/callback-check.controller.ts': ['egress'],
+  'faces/native/deliveries.controller.ts': ['signing'],
   'faces/native/signing-secret.controller.ts': ['signing'],
   'faces/native/processes.controller.ts': ['engine'],
   'faces/native/process.response.ts': ['engine'],

@@ -41,6 +41,16 @@ CREATE TABLE auth_token (
 CREATE INDEX auth_token_used ON auth_token (used_at);
 COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, and the API key that it stands for until it has been idle for long';
 
+CREATE TABLE console_session (
+  hash text PRIMARY KEY,
+  key_id text NOT NULL REFERENCES api_key (id) ON DELETE CASCADE,
+  began_at timestamptz NOT NULL DEFAULT now(),
+  used_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX console_session_used ON console_session (used_at);
+COMMENT ON TABLE console_session IS 'logins to the console: SHA-256 of the token in the cookie, and the API key that it stands for until it ends, has been idle for long, or the key ends';
+COMMENT ON COLUMN console_session.used_at IS 'to about a quarter of a minute';
+
 CREATE TABLE audit (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   at timestamptz NOT NULL DEFAULT now(),
@@ -48,6 +58,7 @@ CREATE TABLE audit (
   actor_key_id text,
   actor_name text,
   address text,
+  via text,
   action text NOT NULL,
   target text,
   details jsonb NOT NULL DEFAULT '{}',
@@ -58,6 +69,7 @@ CREATE INDEX audit_at ON audit (at);
 CREATE UNIQUE INDEX audit_sum ON audit (sum_key) WHERE (sum_key IS NOT NULL);
 COMMENT ON TABLE audit IS 'what was done with keys, accounts, secrets, endpoints, operations and deliveries, and logins; never changed but for a count, deleted when RINGBACK_AUDIT_RETENTION is over';
 COMMENT ON COLUMN audit.account_id IS 'the account that it concerns; it may be gone by now';
+COMMENT ON COLUMN audit.via IS '`console` where it was done there; null for the API';
 COMMENT ON COLUMN audit.sum_key IS 'minute and kind of what is summed up: the same once more only makes its count grow';
 
 CREATE TABLE callback_host (

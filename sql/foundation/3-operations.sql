@@ -6,6 +6,9 @@
 CREATE SEQUENCE record_id;
 -- Of all histories. 1 is "Accepted", which is in no row: every operation has it.
 CREATE SEQUENCE entry_id START 2;
+-- Of ends, attempts and disablings: the order in which they were told. Numbers are taken in the statement that inserts the row,
+-- so one may be seen before a smaller one.
+CREATE SEQUENCE feed_id;
 
 CREATE TABLE record_partition (
   lower bigint PRIMARY KEY,
@@ -73,18 +76,20 @@ CREATE TABLE operation_end (
   error_code text,
   error_message text,
   file_id text,
-  transitions text NOT NULL
+  transitions text NOT NULL,
+  feed_id bigint NOT NULL DEFAULT nextval('feed_id')
 ) PARTITION BY RANGE (request_id);
 CREATE INDEX operation_end_expiry ON operation_end (COALESCE(sweep_at, expires_at)) WHERE emptied_at IS NULL;
 CREATE INDEX operation_end_error ON operation_end (error_code, request_id) WHERE error_code IS NOT NULL;
 CREATE INDEX operation_end_unfinished ON operation_end (state, request_id) WHERE state <> 'Finished';
-CREATE INDEX operation_end_finished ON operation_end USING brin (finished_at) WITH (pages_per_range = 32);
+CREATE INDEX operation_end_finished ON operation_end USING brin (finished_at, feed_id) WITH (pages_per_range = 32);
 COMMENT ON TABLE operation_end IS 'how it ended: that this row is there means that it has';
 COMMENT ON COLUMN operation_end.silent IS 'the submit''s answer has told the end: its own callback is owed nothing';
 COMMENT ON COLUMN operation_end.sweep_at IS 'when housekeeping next looks whether it can be emptied; null: at expires_at';
 COMMENT ON COLUMN operation_end.emptied_at IS 'when input, result and the bodies of its deliveries were deleted';
 COMMENT ON COLUMN operation_end.erased_at IS 'when its caller had it emptied; it is deleted in its time';
 COMMENT ON COLUMN operation_end.transitions IS 'a line each: JSON array of entry id, time (seconds since 1970), state, progress, text, stack';
+COMMENT ON COLUMN operation_end.feed_id IS 'its place in the feed and in the statistics: rows stand in the order of it, so that an index of ranges finds the last ones';
 
 CREATE TABLE history_entry (
   operation_id bigint NOT NULL,

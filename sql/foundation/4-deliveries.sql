@@ -73,11 +73,15 @@ CREATE TABLE attempt (
   resent boolean NOT NULL DEFAULT false,
   retry_after_s integer,
   next_attempt_at timestamptz,
+  feed_id bigint NOT NULL DEFAULT nextval('feed_id'),
   PRIMARY KEY (home, delivery_seq, number)
 ) PARTITION BY RANGE (home);
+-- An entry for many pages, not for each row.
+CREATE INDEX attempt_feed ON attempt USING brin (feed_id) WITH (pages_per_range = 64);
 COMMENT ON TABLE attempt IS 'attempts that ended: the one under way is the live row that has a lease';
 COMMENT ON COLUMN attempt.detail IS 'shown to keys with the scope admin only: an address that DNS answered, for instance';
 COMMENT ON COLUMN attempt.resent IS 'sent once more over a new connection: the kept one broke before any answer, and the receiver may have seen both';
+COMMENT ON COLUMN attempt.feed_id IS 'as of operation_end';
 
 CREATE TABLE undelivered (
   home bigint NOT NULL,
@@ -205,7 +209,7 @@ SELECT d.id AS delivery_id, a.number, 'att_' || left(encode(sha256((d.id || a.nu
 FROM delivery d CROSS JOIN LATERAL (
   SELECT a.* FROM attempt a WHERE a.home = d.home AND a.delivery_seq = d.seq
   UNION ALL
-  SELECT l.home, l.seq, l.attempt_count, l.trigger, 'started', l.started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL
+  SELECT l.home, l.seq, l.attempt_count, l.trigger, 'started', l.started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, NULL
   FROM live_delivery l WHERE l.seq = d.seq AND l.lease_token IS NOT NULL
 ) a;
 COMMENT ON VIEW attempt_view IS 'attempts, with the one under way: for reading';

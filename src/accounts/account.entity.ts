@@ -86,3 +86,19 @@ export class AuthTokenEntity {
   @Column({ name: 'used_at', type: 'timestamptz' })
   usedAt: Date;
 }
+
+/** Somebody who has logged in to the console with a key; only the SHA-256 of the token is kept. */
+@Entity('console_session')
+export class ConsoleSessionEntity {
+  @PrimaryColumn({ name: 'hash', type: 'text' })
+  hash: string;
+
+  @Column({ name: 'key_id', type: 'text' })
+  keyId: string;
+
+  @Column({ name: 'began_at', type: 'timestamptz' })
+  beganAt: Date;
+
+  @Column({ name: 'used_at', type: 'timestamptz' })
+  usedAt: Date;
+}

@@ -7,6 +7,8 @@ import { Audit } from './audit.js';
 import { AuditStore } from './audit.store.js';
 import { AuthTokenStore } from './auth-token.store.js';
 import { AuthTokens } from './auth-tokens.js';
+import { ConsoleSessions } from './console-sessions.js';
+import { ConsoleSessionStore } from './console-session.store.js';
 import { HeldKeys } from './held-keys.js';
 import { LoginAttempts } from './login-attempts.js';
 import { RequestRates } from './request-rates.js';
@@ -23,6 +25,8 @@ import { RequestRates } from './request-rates.js';
     AuditStore,
     AuthTokenStore,
     AuthTokens,
+    ConsoleSessions,
+    ConsoleSessionStore,
     HeldKeys,
     LoginAttempts,
     RequestRates,
@@ -34,6 +38,7 @@ import { RequestRates } from './request-rates.js';
     Audit,
     AuditStore,
     AuthTokens,
+    ConsoleSessions,
     HeldKeys,
     LoginAttempts,
     RequestRates,

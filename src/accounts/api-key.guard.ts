@@ -12,11 +12,13 @@ import { Reflector } from '@nestjs/core';
 import { ApiSecurity } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { addressOf } from '../http/client-address.js';
+import { isOfConsole } from '../http/console-request.js';
 import { Problem } from '../http/problem.js';
 import { AddToRoute, type Admission, type Admits } from '../http/route-config.js';
 import { AccountsService } from './accounts.service.js';
 import type { KeyHolder } from './account.store.js';
 import type { Actor } from './audit.store.js';
+import { ConsoleSessions } from './console-sessions.js';
 import { LoginAttempts } from './login-attempts.js';
 import { RequestRates } from './request-rates.js';
 import type { Scope } from './scopes.js';
@@ -35,6 +37,7 @@ export class ApiKeyGuard implements CanActivate, Admits<Scope | null> {
     protected readonly accounts: AccountsService,
     protected readonly logins: LoginAttempts,
     private readonly rates: RequestRates,
+    private readonly sessions: ConsoleSessions,
     private readonly reflector: Reflector,
   ) {}
 
@@ -51,7 +54,9 @@ export class ApiKeyGuard implements CanActivate, Admits<Scope | null> {
 
   /** Notes whose request it is, and spends it from what the account may make; or fails with a Problem: 401, 403, 429. */
   async admit(request: WithHolder, reply: FastifyReply, scope: Scope | null): Promise<void> {
-    const holder = await this.holder(request);
+    const holder = isOfConsole(request.raw)
+      ? await this.sessions.admit(request, reply)
+      : await this.holder(request);
     void reply.headers(this.rates.spend(holder));
     if (scope !== null && !holder.scopes.includes('admin') && !holder.scopes.includes(scope)) {
       throw new Problem(403, 'forbidden', `this API key lacks the scope ${scope}`);
@@ -113,8 +118,9 @@ export const KeyId = createParamDecorator((_: unknown, context: ExecutionContext
 
 /** Who asks, for the audit. */
 export const By = createParamDecorator((_: unknown, context: ExecutionContext): Actor => {
-  const { holder, ip } = context.switchToHttp().getRequest<WithHolder>();
-  return { keyId: holder!.keyId, name: holder!.keyName, address: addressOf(ip) };
+  const { holder, ip, raw } = context.switchToHttp().getRequest<WithHolder>();
+  const via = isOfConsole(raw) ? 'console' : undefined;
+  return { keyId: holder!.keyId, name: holder!.keyName, address: addressOf(ip), via };
 });
 
 /** Whether the request's key has this scope (or `admin`), besides the one that the route needs. */

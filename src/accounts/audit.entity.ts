@@ -23,6 +23,10 @@ export class AuditEntity {
   @Column({ name: 'address', type: 'text', nullable: true })
   address: string | null;
 
+  /** By which way an actor came; null is the API. */
+  @Column({ name: 'via', type: 'text', nullable: true })
+  via: 'console' | null;
+
   @Column({ name: 'action', type: 'text' })
   action: AuditAction;
 

@@ -9,6 +9,8 @@ export interface Actor {
   readonly keyId: string;
   readonly name: string;
   readonly address: string | null;
+  /** Where it was done, if not by the API itself. */
+  readonly via?: 'console' | undefined;
 }
 
 /** One thing that was done. Nothing in it may be a secret. */
@@ -17,8 +19,9 @@ export interface AuditEntry {
   readonly accountId: string | null;
   /** Null where no key did it: a boot, or somebody unknown. */
   readonly actor: Actor | null;
-  /** That of an actor who is unknown. */
+  /** Those of an actor who is unknown. */
   readonly address?: string | null;
+  readonly via?: 'console' | undefined;
   readonly action: AuditAction;
   /** Id of what it was done to. */
   readonly target: string | null;
@@ -53,15 +56,16 @@ export class AuditStore {
     private readonly rows: Rows,
   ) {}
 
-  async add({ accountId, actor, address, action, target, details = {} }: AuditEntry): Promise<void> {
+  async add({ accountId, actor, address, via, action, target, details = {} }: AuditEntry): Promise<void> {
     await this.database.query(
-      `INSERT INTO audit (account_id, actor_key_id, actor_name, address, action, target, details)
-       VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+      `INSERT INTO audit (account_id, actor_key_id, actor_name, address, via, action, target, details)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
       [
         accountId,
         actor?.keyId ?? null,
         actor?.name ?? null,
         actor?.address ?? address ?? null,
+        actor?.via ?? via ?? null,
         action,
         target,
         JSON.stringify(details),
@@ -74,11 +78,11 @@ export class AuditStore {
     // In one order, so that two processes don't lock each other out.
     const sorted = summed.toSorted((a, b) => (a.key < b.key ? -1 : 1));
     await this.database.query(
-      `INSERT INTO audit (account_id, actor_key_id, actor_name, address, action, target, details, sum_key)
-       SELECT account_id, key_id, name, address, action, target, jsonb_build_object('count', count),
+      `INSERT INTO audit (account_id, actor_key_id, actor_name, address, via, action, target, details, sum_key)
+       SELECT account_id, key_id, name, address, via, action, target, jsonb_build_object('count', count),
          to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI ') || sum_key
-       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[])
-         AS t (account_id, key_id, name, address, action, target, count, sum_key)
+       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::text[])
+         AS t (account_id, key_id, name, address, action, target, count, sum_key, via)
        ON CONFLICT (sum_key) WHERE sum_key IS NOT NULL DO UPDATE SET details =
          jsonb_build_object('count', (audit.details->>'count')::bigint + (EXCLUDED.details->>'count')::bigint)`,
       [
@@ -90,6 +94,7 @@ export class AuditStore {
         sorted.map(({ entry }) => entry.target),
         sorted.map(({ count }) => count),
         sorted.map(({ key }) => key),
+        sorted.map(({ entry }) => entry.actor?.via ?? entry.via ?? null),
       ],
     );
   }

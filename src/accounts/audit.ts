@@ -86,7 +86,7 @@ export class Audit implements OnModuleDestroy {
     this.log({ ...sum.entry, details: { count: sum.count } });
   }
 
-  private log({ accountId, actor, address, action, target, details = {} }: AuditEntry): void {
+  private log({ accountId, actor, address, via, action, target, details = {} }: AuditEntry): void {
     const line = {
       msg: 'audit',
       action,
@@ -94,6 +94,7 @@ export class Audit implements OnModuleDestroy {
       actor: actor?.keyId ?? null,
       actor_name: actor?.name ?? null,
       address: actor?.address ?? address ?? null,
+      via: actor?.via ?? via ?? null,
       target,
       details,
     };
@@ -102,6 +103,13 @@ export class Audit implements OnModuleDestroy {
   }
 }
 
-function keyOf({ action, accountId, actor, address, target }: AuditEntry): string {
-  return JSON.stringify([action, accountId, actor?.keyId ?? null, actor?.address ?? address ?? null, target]);
+function keyOf({ action, accountId, actor, address, via, target }: AuditEntry): string {
+  return JSON.stringify([
+    action,
+    accountId,
+    actor?.keyId ?? null,
+    actor?.address ?? address ?? null,
+    target,
+    actor?.via ?? via,
+  ]);
 }

@@ -25,10 +25,18 @@ export class LoginAttempts {
 
   /** Notes a wrong credential; answers `refusal`, or 429 to an address that has sent too many within the minute. */
   failed(remote: string | undefined, refusal: Problem): Problem {
+    return this.refused(remote, refusal, this.config.triesPerMinute);
+  }
+
+  /** The same of a login to the console, where people type, and less is enough. */
+  failedLogin(remote: string | undefined, refusal: Problem): Problem {
+    return this.refused(remote, refusal, this.config.loginsPerMinute, 'console');
+  }
+
+  private refused(remote: string | undefined, refusal: Problem, most: number, via?: 'console'): Problem {
     const address = networkOf(remote);
-    this.audit.sum({ accountId: null, actor: null, address, action: 'login.failed', target: null });
-    const count = this.count(address);
-    const most = this.config.triesPerMinute;
+    this.audit.sum({ accountId: null, actor: null, address, via, action: 'login.failed', target: null });
+    const count = this.count(`${via ?? ''} ${address}`);
     if (count <= most) return refusal;
     const waitS = Math.ceil(((this.minute + 1) * MINUTE_MS - Date.now()) / 1000);
     return new Problem(

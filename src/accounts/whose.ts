@@ -6,7 +6,7 @@ import { ApiDetail } from '../http/api-properties.js';
 import { Problem } from '../http/problem.js';
 import type { KeyHolder } from './account.store.js';
 
-/** Whose rows a request reads. */
+/** Whose rows a request reads or changes. */
 export interface Whose {
   /** Id of the account; null: of all accounts. */
   readonly account: string | null;
@@ -26,7 +26,7 @@ export function IsAccount(): PropertyDecorator {
   );
 }
 
-/** Documents `account` of a route that reads and has no other query. */
+/** Documents `account` of a route that has no other query. */
 export function ApiAccount(): MethodDecorator {
   return ApiQuery({ name: 'account', required: false, type: String, description: DESCRIPTION });
 }
@@ -56,7 +56,7 @@ export function whoseRows(given: unknown, { accountId, scopes }: KeyHolder): Who
     throw new Problem(
       403,
       'forbidden',
-      'account: this API key lacks the scope admin, and reaches its own account alone',
+      'account: this API key lacks the scope admin, and has its own account alone',
     );
   return { account: given === '*' ? null : given, named: true };
 }

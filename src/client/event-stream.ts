@@ -1,3 +1,8 @@
+import { unreachable } from './transport.js';
+
+/** Heartbeats come every 15 s: three that are missing mean a dead connection. */
+const SILENCE_MS = 45_000;
+
 /** One event of `text/event-stream`. */
 export interface StreamEvent {
   readonly event: string;
@@ -32,6 +37,23 @@ export async function* eventsOf(
   } finally {
     // Also when the caller stops listening: nobody reads on.
     reader.cancel().catch(() => undefined);
+  }
+}
+
+/** The events of a live answer; one that breaks or falls silent is `unreachable`. */
+export async function* liveEventsOf(response: Response): AsyncGenerator<StreamEvent, void, void> {
+  const events = eventsOf(response.body!, SILENCE_MS);
+  try {
+    for (;;) {
+      const next = await events.next().catch((error: unknown) => {
+        throw unreachable(error);
+      });
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    // Also when the caller stops listening.
+    await events.return();
   }
 }
 

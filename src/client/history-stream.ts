@@ -1,5 +1,5 @@
 import { atLeast } from './arguments.js';
-import { eventsOf } from './event-stream.js';
+import { liveEventsOf } from './event-stream.js';
 import { type Call, isPassing, sleep, type Transport, unreachable } from './transport.js';
 import { type HistoryEntry, hasEnded } from './types.js';
 
@@ -13,8 +13,6 @@ export interface StreamOptions {
   readonly pollMs?: number;
 }
 
-/** Heartbeats come every 15 s: three that are missing mean a dead connection. */
-const SILENCE_MS = 45_000;
 /** Failures in a row after which an outage is no longer waited out. */
 const MAX_FAILURES = 60;
 const PAGE = 250;
@@ -76,18 +74,9 @@ export async function* historyOf(
   }
 }
 
-/** Entries of a stream; a connection that breaks or falls silent is `unreachable`. */
+/** Entries of a stream. */
 async function* streamed(response: Response): AsyncGenerator<HistoryEntry, void, void> {
-  const events = eventsOf(response.body!, SILENCE_MS);
-  for (;;) {
-    let next;
-    try {
-      next = await events.next();
-    } catch (error) {
-      throw unreachable(error);
-    }
-    if (next.done) return;
-    const { event, data } = next.value;
+  for await (const { event, data } of liveEventsOf(response)) {
     const entry = event === 'heartbeat' ? null : entryOf(data);
     if (entry) yield entry;
   }

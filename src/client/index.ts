@@ -3,6 +3,7 @@
  * Only web-standard `fetch` and no dependency: it runs in Node 22, Deno, Bun, browsers and workers.
  */
 export { type FieldFault, type ProblemBody, RingbackError } from './error.js';
+export type { FeedOptions } from './feed-stream.js';
 export type { StreamOptions } from './history-stream.js';
 export {
   type RedeliverOptions,
@@ -23,16 +24,25 @@ export {
   type BulkResult,
   type Delivery,
   type DeliveryFilter,
+  type DeliveryStats,
   type DeliveryStatus,
+  type FeedAttempt,
+  type FeedEndpoint,
+  type FeedEvent,
+  type FeedOperation,
   type HistoryEntry,
   type Operation,
   type OperationFilter,
+  type OperationStats,
   type OperationStatus,
   type RingbackProcess,
   type RecoverDeliveriesRequest,
   type RecoverRequest,
   type Recovery,
+  type RequestedOperation,
   type RerunRequest,
+  type StatsFilter,
+  type StatsTop,
   type SearchResult,
   type SubmitRequest,
 } from './types.js';

@@ -1,5 +1,6 @@
 import { atLeast, headerValue } from './arguments.js';
 import { type ProblemBody, RingbackError } from './error.js';
+import { feedOf, type FeedOptions } from './feed-stream.js';
 import { historyOf, type StreamOptions } from './history-stream.js';
 import { type Call, type ClientOptions, isPassing, retryAfterS, sleep, Transport } from './transport.js';
 import {
@@ -12,15 +13,20 @@ import {
   type BulkResult,
   type Delivery,
   type DeliveryFilter,
+  type DeliveryStats,
+  type FeedEvent,
   hasEnded,
   type HistoryEntry,
   type Operation,
   type OperationFilter,
+  type OperationStats,
   type RingbackProcess,
   type RecoverDeliveriesRequest,
   type RecoverRequest,
   type Recovery,
+  type RequestedOperation,
   type RerunRequest,
+  type StatsFilter,
   type SearchResult,
   type SubmitRequest,
 } from './types.js';
@@ -209,6 +215,11 @@ export class RingbackClient {
     return this.transport.json(keyed(`${pathOf(id)}/rerun`, changed ? { input, callback } : undefined, rest));
   }
 
+  /** What was submitted, without what may be secret in it. */
+  request<Input = unknown>(id: string, { signal }: Signaled = {}): Promise<RequestedOperation<Input>> {
+    return this.transport.json({ method: 'GET', path: `${pathOf(id)}/request`, signal, repeatable: true });
+  }
+
   /** Erases an ended operation for good: its input, result and files, and the bodies of its deliveries. */
   async erase(id: string, { signal }: Signaled = {}): Promise<void> {
     await this.transport.send(
@@ -331,6 +342,23 @@ export class RingbackClient {
   /** Who did what, page after page; for keys with the scope `admin`. */
   audit(filter: AuditFilter = {}, { signal }: Signaled = {}): AsyncGenerator<AuditEntry, void, void> {
     return this.pages('/v1/audit', { ...filter }, signal);
+  }
+
+  /** How many operations were accepted and ended, and how long they took, by time. */
+  operationStats(filter: StatsFilter = {}, { signal }: Signaled = {}): Promise<OperationStats> {
+    const path = '/v1/stats/operations';
+    return this.transport.json({ method: 'GET', path, query: { ...filter }, signal, repeatable: true });
+  }
+
+  /** How many attempts arrived and failed, and how many deliveries were given up, by time. */
+  deliveryStats(filter: StatsFilter = {}, { signal }: Signaled = {}): Promise<DeliveryStats> {
+    const path = '/v1/stats/deliveries';
+    return this.transport.json({ method: 'GET', path, query: { ...filter }, signal, repeatable: true });
+  }
+
+  /** Operations that end, attempts that are made and endpoints that are disabled, as it happens, until the caller stops. */
+  feed(options: FeedOptions = {}): AsyncGenerator<FeedEvent, void, void> {
+    return feedOf(this.transport, options);
   }
 
   private hold<Result>(id: string, heldMs: number, mostMs: number, signal: AbortSignal | undefined) {

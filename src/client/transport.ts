@@ -30,7 +30,7 @@ export interface ClientOptions {
 
 /** One request. */
 export interface Call {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: unknown;
@@ -173,7 +173,7 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /** The problem of an answer; one that isn't Ringback's, a proxy's page for instance, is told by its status. */
-async function problemOf(response: Response): Promise<ProblemBody> {
+export async function problemOf(response: Response): Promise<ProblemBody> {
   const text = await response.text().catch(() => '');
   try {
     const body = JSON.parse(text) as Partial<ProblemBody> | null;

@@ -74,6 +74,26 @@ export interface RerunRequest<Input = unknown> {
   readonly callback?: SubmitRequest['callback'];
 }
 
+/** What was submitted, as `GET /v1/operations/:id/request` shows it. */
+export interface RequestedOperation<Input = unknown> {
+  readonly type: string;
+  readonly input: Input;
+  /** Members of `input` that are left out because they may be secret, or left out in part. */
+  readonly withheld: readonly string[];
+  /** Its headers' values are redacted. */
+  readonly callback: {
+    readonly url: string;
+    readonly headers: readonly { readonly key: string; readonly value: string }[];
+  } | null;
+  readonly correlation: string | null;
+  readonly priority: number;
+  readonly run_at: string | null;
+  readonly timeout_s: number;
+  readonly retention: string;
+  /** 32 hex digits. */
+  readonly trace_id: string | null;
+}
+
 /** One row of an operation's history. */
 export interface HistoryEntry {
   /** Increasing within the operation. */
@@ -230,6 +250,8 @@ export interface AuditEntry {
   readonly account_id: string | null;
   readonly actor: { readonly key_id: string; readonly name: string } | null;
   readonly address: string | null;
+  /** `console` where it was done there; null for the API. */
+  readonly via: 'console' | null;
   /** Such as `key.created`. */
   readonly action: string;
   readonly target: string | null;
@@ -248,6 +270,92 @@ export interface AuditFilter {
   readonly until?: string;
   /** The oldest first by default. */
   readonly order?: 'asc' | 'desc';
+}
+
+/** Of which time, and in what buckets, statistics are; times are RFC 3339. */
+export interface StatsFilter {
+  /** A day before `to` by default. */
+  readonly from?: string;
+  /** Now by default. */
+  readonly to?: string;
+  /** Seconds of a bucket; 3600 by default. */
+  readonly step?: 60 | 3600 | 86400;
+  /** For keys with the scope `admin`: id of an account, or `*` for all. */
+  readonly account?: string;
+}
+
+/** A value, and how often it came. */
+export interface StatsTop {
+  readonly value: string;
+  readonly count: number;
+}
+
+/** Counts of operations; `p50_s` and `p95_s` are seconds from when they could run to their end, null where none ended. */
+export interface OperationStats {
+  readonly buckets: readonly {
+    readonly at: string;
+    readonly accepted: number;
+    readonly finished: number;
+    readonly failed: number;
+    readonly canceled: number;
+    readonly p50_s: number | null;
+    readonly p95_s: number | null;
+  }[];
+  readonly top: { readonly types: readonly StatsTop[]; readonly error_codes: readonly StatsTop[] };
+}
+
+/** Counts of attempts, and of deliveries that were given up. */
+export interface DeliveryStats {
+  readonly buckets: readonly {
+    readonly at: string;
+    readonly delivered: number;
+    readonly exhausted: number;
+    readonly failed_attempts: number;
+  }[];
+  readonly top: { readonly origins: readonly StatsTop[]; readonly errors: readonly StatsTop[] };
+}
+
+/** Something that happened. `reset` says that more happened since `after` than is told: read the lists. */
+export type FeedEvent =
+  | { readonly id: number; readonly kind: 'reset' }
+  | ({ readonly id: number; readonly at: string; readonly account_id: string } & (
+      | { readonly kind: 'operation.ended'; readonly operation: FeedOperation }
+      | { readonly kind: 'attempt.made'; readonly attempt: FeedAttempt }
+      | { readonly kind: 'endpoint.disabled'; readonly endpoint: FeedEndpoint }
+    ));
+
+/** An operation that has ended. */
+export interface FeedOperation extends Pick<
+  Operation,
+  'id' | 'request_id' | 'type' | 'status' | 'correlation' | 'created_at'
+> {
+  readonly error_code: string | null;
+  readonly finished_at: string;
+}
+
+/** An attempt that was made. */
+export interface FeedAttempt {
+  readonly delivery_id: string;
+  readonly operation_id: string | null;
+  readonly endpoint_id: string | null;
+  readonly url: string;
+  readonly event: string;
+  readonly number: number;
+  readonly trigger: 'schedule' | 'manual' | 'recovery' | 'test';
+  /** `unknown`: cut off, the receiver may have seen it. */
+  readonly outcome: 'delivered' | 'failed' | 'unknown';
+  readonly http_status: number | null;
+  readonly error: string | null;
+  readonly duration_ms: number | null;
+  /** Null where it was the last one. */
+  readonly next_attempt_at: string | null;
+}
+
+/** An endpoint that was disabled. */
+export interface FeedEndpoint {
+  readonly id: string;
+  readonly url: string;
+  readonly reason: string | null;
 }
 
 /** Which deliveries a recovery brings forward; times are RFC 3339. */

@@ -1,4 +1,5 @@
 import { AccountConfig } from './slices/accounts.js';
+import { ConsoleConfig } from './slices/console.js';
 import { DatabaseConfig } from './slices/database.js';
 import { DeliveryConfig } from './slices/deliveries.js';
 import { EgressConfig } from './slices/egress.js';
@@ -14,6 +15,7 @@ import { TrmConfig } from './slices/trm.js';
 
 export {
   AccountConfig,
+  ConsoleConfig,
   DatabaseConfig,
   DeliveryConfig,
   EgressConfig,
@@ -35,6 +37,7 @@ export type { Role } from './slices/process.js';
 export const SLICES = {
   process: ProcessConfig,
   http: HttpConfig,
+  console: ConsoleConfig,
   database: DatabaseConfig,
   queue: QueueConfig,
   secrets: SecretConfig,

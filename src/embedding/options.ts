@@ -49,23 +49,28 @@ export type RingbackOptions = Settings & {
    * `apiKey`.
    */
   readonly mount?: string;
+  /** Serves the console too, under `mount`: `/ringback/console`. False by default. */
+  readonly console?: boolean;
 };
 
 /** The options, checked by the code that checks the environment. */
 export function readOptions(options: RingbackOptions): { config: RingbackConfig; mount: string | null } {
   try {
-    const { mount = null, ...settings } = options;
+    const { mount = null, ...settings } = { console: false, ...options };
     const env = readEnv(
       { ...objectStoreVariables(), ...toEnvironment(settings) },
       'The options of RingbackModule are wrong',
     );
     require(env, 'DATABASE_URL', 'name a PostgreSQL 14 or newer');
     if (mount !== null) checkMount(mount, env);
+    else if (env.RINGBACK_CONSOLE) throw withoutMount();
     const config = toConfig(env, env.DATABASE_URL!, env.PORT);
     // Nobody would see a key that is made in silence.
     const accounts = { ...config.accounts, firstKey: config.accounts.firstKey ?? null };
     const roles = new Set([...config.process.roles].filter((role) => role !== 'api' || mount !== null));
-    return { config: { ...config, accounts, process: { ...config.process, roles } }, mount };
+    // Whether this is development, only the host knows.
+    const console = { ...config.console, inbox: false };
+    return { config: { ...config, accounts, console, process: { ...config.process, roles } }, mount };
   } catch (error) {
     throw error instanceof SettingError ? error.as(optionOf) : error;
   }
@@ -82,6 +87,15 @@ function checkMount(mount: string, env: Env): void {
       { settings: ['RINGBACK_PUBLIC_URL'] },
     );
   require(env, 'RINGBACK_API_KEY', 'callers of the mounted routes need a key: rb_ and at least 24 characters');
+}
+
+function withoutMount(): SettingError {
+  return new SettingError(
+    (named) => `${named('RINGBACK_CONSOLE')} needs mount: name the path that it is under`,
+    {
+      settings: ['RINGBACK_CONSOLE'],
+    },
+  );
 }
 
 function require(env: Env, name: keyof Env, remedy: string): void {

@@ -27,6 +27,14 @@ export interface HourOfAttempts {
   readonly p95_ms: number | null;
 }
 
+/** How an endpoint does: what it is owed (of which an attempt is under way, or which is held), and its attempts by hour. */
+export interface EndpointStats {
+  readonly pending: number;
+  readonly in_flight: number;
+  readonly held: number;
+  readonly hours: HourOfAttempts[];
+}
+
 /** Every statement on endpoints. */
 @Injectable()
 export class EndpointStore {
@@ -105,11 +113,7 @@ export class EndpointStore {
   }
 
   /** Attempts by hour over the last `hours`, and what is pending now. */
-  async stats(
-    accountId: string,
-    id: string,
-    hours: number,
-  ): Promise<{ pending: number; hours: HourOfAttempts[] }> {
+  async stats(accountId: string, id: string, hours: number): Promise<EndpointStats> {
     const byHour = await this.database.query<HourOfAttempts>(
       `SELECT date_trunc('hour', a.started_at) AS hour,
          count(*) FILTER (WHERE a.outcome = 'delivered')::integer AS succeeded,
@@ -122,11 +126,13 @@ export class EndpointStore {
        GROUP BY 1 ORDER BY 1`,
       [accountId, id, hours],
     );
-    const [pending] = await this.database.query<{ count: number }>(
-      `SELECT count(*)::integer AS count FROM live_delivery WHERE account_id = $1 AND endpoint_id = $2`,
+    const [owed] = await this.database.query<Omit<EndpointStats, 'hours'>>(
+      `SELECT count(*)::integer AS pending, count(*) FILTER (WHERE lease_token IS NOT NULL)::integer AS in_flight,
+         count(*) FILTER (WHERE phase = 'paused')::integer AS held
+       FROM live_delivery WHERE account_id = $1 AND endpoint_id = $2`,
       [accountId, id],
     );
-    return { pending: pending!.count, hours: byHour };
+    return { ...owed!, hours: byHour };
   }
 }
 

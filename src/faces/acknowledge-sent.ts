@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { OperationEntity } from '../operations/operation.entity.js';
+import { isOfConsole } from '../http/console-request.js';
 import { isTerminal } from '../operations/operation.state.js';
 import type { OperationsService } from '../operations/operations.service.js';
 
@@ -16,6 +17,8 @@ export function acknowledgeSent(
 ): void {
   // A HEAD shows nothing of it.
   if (!operation.ackByPoll || !isTerminal(operation.state) || reply.request.method === 'HEAD') return;
+  // Somebody who looks why a callback didn't come is not the caller whom it would tell.
+  if (isOfConsole(reply.request.raw)) return;
   reply.raw.once('finish', () => {
     operations.acknowledge(accountId, operation).catch((error: unknown) => {
       new Logger('Operations').warn(`a read end could not be acknowledged: ${String(error)}`);

@@ -142,7 +142,12 @@ export class BgrsController {
     request: FastifyRequest,
   ): Promise<{ operation: OperationEntity; isOwn: boolean }> {
     const caller = await this.credentials.callerOf(
-      { method: request.method, target: request.url, headers: request.headers, address: request.ip },
+      {
+        method: request.method,
+        target: request.url,
+        headers: request.headers,
+        address: request.socket.remoteAddress,
+      },
       'operations:read',
     );
     const { operation } = (await this.reads.findShared('bgrs', rid)) ?? notFound(rid);

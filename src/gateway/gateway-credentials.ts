@@ -7,7 +7,7 @@ import { AccountsService } from '../accounts/accounts.service.js';
 import { LoginAttempts } from '../accounts/login-attempts.js';
 import { RequestRates } from '../accounts/request-rates.js';
 import type { Scope } from '../accounts/scopes.js';
-import { GatewayConfig } from '../config/config.js';
+import { GatewayConfig, HttpConfig } from '../config/config.js';
 import { headerText } from '../egress/header-text.js';
 import { Problem } from '../http/problem.js';
 import { queryValue } from './gateway-route.js';
@@ -49,6 +49,7 @@ export class GatewayCredentials {
     private readonly rates: RequestRates,
     private readonly store: AccountStore,
     private readonly config: GatewayConfig,
+    private readonly listener: HttpConfig,
   ) {}
 
   /** The caller, or a `Problem`: 401, 403, or 503 when nobody could be asked. */
@@ -65,7 +66,12 @@ export class GatewayCredentials {
       return this.anonymous(await this.ask(this.config.authUrl, request));
     }
     if (this.config.open) return this.anonymous(null);
-    throw key === undefined ? unauthorized() : this.logins.failed(request.address, unauthorized());
+    throw key === undefined ? unauthorized() : this.failed(request);
+  }
+
+  private failed({ address, headers }: GatewayRequest): Problem {
+    const caller = this.listener.trustedProxies.callerOf(address, headers['x-forwarded-for']);
+    return this.logins.failed(caller, unauthorized());
   }
 
   private async anonymous(userId: string | null): Promise<Caller> {
@@ -91,7 +97,7 @@ export class GatewayCredentials {
     if (answer?.ok) return headerText(answer.headers.get('x-user-id') ?? '') || null;
     if (answer?.status === 403)
       throw new Problem(403, 'forbidden', 'the authorization service does not allow this');
-    if (answer && answer.status < 500) throw this.logins.failed(request.address, unauthorized());
+    if (answer && answer.status < 500) throw this.failed(request);
     throw new Problem(
       503,
       'authorization-unavailable',

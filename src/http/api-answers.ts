@@ -41,6 +41,22 @@ export function ApiPageOrStream(row: Type): MethodDecorator {
   );
 }
 
+/** Documents a stream of server-sent events, which ends with the connection alone. */
+export function ApiStream(row: Type): MethodDecorator {
+  return applyDecorators(
+    ApiExtraModels(row),
+    ApiOkResponse({
+      description: `Events, each with its \`id\` and the JSON of a \`${row.name.replace(/Response$/, '')}\``,
+      content: { 'text/event-stream': { schema: { type: 'string' } } },
+    }),
+    ApiHeader({
+      name: 'Last-Event-ID',
+      required: false,
+      description: 'The id of the last event that arrived; it goes on after that one',
+    }),
+  );
+}
+
 /** The class that a page of these rows is, by the name of `OperationPage`, so that generated clients have one too. */
 function pageOf(row: Type): Type {
   const known = pages.get(row);

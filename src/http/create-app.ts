@@ -5,10 +5,12 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import helmet from 'helmet';
-import { HttpConfig } from '../config/config.js';
+import { ConsoleConfig, HttpConfig } from '../config/config.js';
+import type { TrustedProxies } from '../config/trusted-proxies.js';
 import { admitFirst } from './admission.js';
 import { MAX_BODY_BYTES, registerBodyParsers } from './body-parsers.js';
 import { refuseConnection } from './client-error.js';
+import { consoleTarget, isOfConsole } from './console-request.js';
 import { closeUnread, guardAnswers, guardListener, LISTENER } from './listener.js';
 import { serveOpenApi } from './openapi.js';
 import { Problem, sendProblem } from './problem.js';
@@ -24,7 +26,12 @@ export async function createApp(
   root: Type | DynamicModule,
   logger: LoggerService | false | undefined,
 ): Promise<NestFastifyApplication> {
+  // Known once the application is made, which is before anybody asks.
+  let trusted: TrustedProxies | undefined;
+  let hasConsole = false;
   const adapter = new FastifyAdapter({
+    trustProxy: (address: string) => trusted!.trusts(address),
+    rewriteUrl: (request: IncomingMessage) => (hasConsole ? consoleTarget(request) : request.url!),
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: LISTENER.requestTimeout,
     keepAliveTimeout: LISTENER.keepAliveTimeout,
@@ -51,6 +58,10 @@ export async function createApp(
     // Nest's would take urlencoded forms too, which any web page may send without asking.
     bodyParser: false,
   });
+  const config = app.get<HttpConfig>(HttpConfig, { strict: false });
+  const { isOn } = app.get<ConsoleConfig>(ConsoleConfig, { strict: false });
+  trusted = config.trustedProxies;
+  hasConsole = isOn;
   const fastify = adapter.getInstance();
   // What speaks TLS says so, and for which names: behind plain HTTP, nobody here knows.
   const ofPages = helmet({ contentSecurityPolicy: false, strictTransportSecurity: false });
@@ -67,14 +78,21 @@ export async function createApp(
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {
     void reply.header('x-request-id', request.id).headers(OF_ALL);
+    if (isOfConsole(request.raw as IncomingMessage)) guardConsoleAnswer(reply as never);
     done(null, payload);
   });
-  const config = app.get<HttpConfig>(HttpConfig, { strict: false });
   guardAnswers(fastify as never, config);
   guardListener(fastify.server as Server, config, { speaksFaces: true });
   serveStartPage(fastify as never);
   if (config.docs) serveOpenApi(app);
   return app;
+}
+
+/** What a caller, a handler or a receiver wrote must not become a page of the console's origin, nor stay in a browser. */
+function guardConsoleAnswer(reply: FastifyReply): void {
+  const headers = { 'cache-control': 'no-store', 'content-security-policy': "default-src 'none'; sandbox" };
+  for (const [name, value] of Object.entries(headers))
+    if (!reply.hasHeader(name)) void reply.header(name, value);
 }
 
 function badUrl(status: number, message: string): Problem {

@@ -12,6 +12,7 @@ const TAGS = {
   operations: 'Submitting operations, and following them to their end',
   deliveries: 'The log of callbacks',
   endpoints: 'Callback URLs that are registered once, and the secrets that sign',
+  stats: 'What happened: counts by time, and live',
   files: 'Inputs and results as files',
   admin: 'Accounts and keys of the installation',
   lro: 'The status monitor in the Azure style',

@@ -6,6 +6,8 @@ import { FilesModule } from '../files/files.module.js';
 import { SigningModule } from '../signing/signing.module.js';
 import { CancelMany } from './end/cancel-many.js';
 import { CallbackPresenters } from './end/callback-presenters.js';
+import { Feed } from './feed/feed.js';
+import { FeedStore } from './feed/feed.store.js';
 import { HistoryStore } from './read/history.store.js';
 import { LedgerStore } from './read/ledger.store.js';
 import { OperationDispatcher } from './run/operation.dispatcher.js';
@@ -24,6 +26,7 @@ import { RetentionStore } from './retain/retention.store.js';
 import { SealedInputs } from './accept/sealed-inputs.js';
 import { HttpRequestHandler } from './types/http-request.js';
 import { EchoHandler, SleepHandler } from './types/trials.js';
+import { StatsStore } from './stats/stats.store.js';
 import { UnservedStore } from './read/unserved.store.js';
 
 /** Operations: their rows, their types, their dispatcher, and what callers can do with them. */
@@ -37,6 +40,9 @@ import { UnservedStore } from './read/unserved.store.js';
     HistoryStore,
     RetentionStore,
     LedgerStore,
+    StatsStore,
+    FeedStore,
+    Feed,
     UnservedStore,
     OperationTypes,
     CallbackPresenters,
@@ -61,6 +67,8 @@ import { UnservedStore } from './read/unserved.store.js';
     HistoryStore,
     RetentionStore,
     LedgerStore,
+    StatsStore,
+    Feed,
     OperationTypes,
     CallbackPresenters,
     OperationEnder,

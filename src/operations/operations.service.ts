@@ -34,7 +34,7 @@ import { PollPace } from './read/poll-pace.js';
 import { randomId } from '../database/random-id.js';
 import { type Admitted, Quotas, UNCOUNTED } from './accept/quotas.js';
 import { RetentionStore } from './retain/retention.store.js';
-import { SealedInputs } from './accept/sealed-inputs.js';
+import { SealedInputs, type ShownInput } from './accept/sealed-inputs.js';
 
 /** An operation as a caller submits it, whatever the face. */
 export interface Submission {
@@ -71,6 +71,13 @@ export interface Submission {
 
 /** What a rerun has otherwise than the operation that it repeats. */
 export type RerunChanges = Partial<Pick<Submission, 'input' | 'callback'>>;
+
+/** What was submitted, to be shown. */
+export interface OperationRequest extends ShownInput {
+  readonly operation: OperationEntity;
+  /** Of the callback's headers. */
+  readonly headerNames: readonly string[];
+}
 
 /** How an operation is run once more. */
 export interface Rerun extends Pick<Submission, 'traceparent'>, Partial<Pick<Submission, 'idempotency'>> {
@@ -308,6 +315,14 @@ export class OperationsService {
     const file = await this.files.find(operation.accountId, operation.fileId);
     if (!file) throw new OperationExpiredError('result-expired', 'the stored result has been deleted');
     return file;
+  }
+
+  /** What was submitted, without what is secret in it, as long as that is kept. */
+  async request(accountId: string | null, rid: string): Promise<OperationRequest> {
+    const { operation } = await this.find(accountId, rid);
+    refuseGone(operation);
+    const headerNames = this.again(operation).callback?.headers.map(({ key }) => key) ?? [];
+    return { operation, ...this.inputs.shown(operation), headerNames };
   }
 
   /** Accepts the same operation once more, in whatever state it is, as long as its input is kept. */

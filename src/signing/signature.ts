@@ -1,4 +1,5 @@
 import {
+  createHash,
   createHmac,
   createPrivateKey,
   randomBytes,
@@ -62,6 +63,11 @@ export function newSigningKeyPair(): { privateKey: string; publicKey: string } {
 /** Answers the `whpk_…` that belongs to a `whsk_…`. */
 export function publicKeyOf(privateKey: string): string {
   return PUBLIC_KEY + decodePrivateKey(privateKey).subarray(32).toString('base64');
+}
+
+/** The first 16 hex digits of the SHA-256 of a secret's, or a public key's, whole text: tells two apart, and nothing of either. */
+export function fingerprintOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex').slice(0, 16);
 }
 
 /**

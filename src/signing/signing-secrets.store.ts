@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Queryable } from '../database/database.js';
 import { randomId } from '../database/random-id.js';
 import { SecretBox } from './secret-box.js';
-import { newSigningKeyPair, newSigningSecret } from './signature.js';
+import { fingerprintOf, newSigningKeyPair, newSigningSecret, publicKeyOf } from './signature.js';
 
 /** Old secrets that may co-sign at once. */
 const MAX_OLD = 10;
@@ -54,6 +54,13 @@ export class SigningSecrets {
     this.cache.set(owner, { until: performance.now() + CACHE_MS, keys });
     keys.catch(() => this.cache.delete(owner));
     return keys;
+  }
+
+  /** Fingerprints of what signs now, and of the public key of what signs by Ed25519: for whoever asks which secret they hold. */
+  async fingerprints(accountId: string, endpointId: string | null): Promise<string[]> {
+    const { secrets, privateKey } = await this.of(accountId, endpointId);
+    const texts = privateKey === undefined ? secrets : [...secrets, publicKeyOf(privateKey)];
+    return texts.map(fingerprintOf);
   }
 
   /** Makes the owner's first secret if it has none. Within a transaction where one is given. */

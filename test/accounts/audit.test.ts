@@ -47,6 +47,7 @@ describe('the audit', () => {
       actor: { key_id: TEST_KEY_ID, name: 'RINGBACK_API_KEY' },
       address: '127.0.0.1',
       action: 'account.created',
+      via: null,
       target: account.id,
       details: { name: 'audited', slots: 5 },
     });

@@ -36,6 +36,7 @@ beforeAll(async () => {
     `/v1/operations/${operation.id}/history`,
     `/v1/operations/${operation.id}/deliveries`,
     `/v1/operations/${operation.id}/result`,
+    `/v1/operations/${operation.id}/request`,
     `/v1/deliveries/${delivery.id}`,
     `/v1/deliveries?operation=${operation.id}`,
     `/v1/endpoints/${endpoint.id}`,
@@ -114,6 +115,43 @@ describe('an administrator who names an account', () => {
       accept: 'text/event-stream',
     });
     expect(text).toContain('"status":"Finished"');
+  });
+});
+
+describe('an administrator who acts for an account', () => {
+  it('sends its delivery again, and gives it up', async () => {
+    const { id } = await theirs.submit({ type: 'echo', callback: { url: receiver.url } });
+    await theirs.ended(id);
+    const [delivery] = await theirs.deliveries(id);
+    await vi.waitFor(
+      async () => expect((await theirs.delivery(delivery.id)).attempts).toHaveLength(1),
+      10_000,
+    );
+    const path = `/v1/deliveries/${delivery.id}`;
+    expect((await app.client.post(`${path}/redeliver`)).status).toBe(404);
+    expect((await others.post(`${path}/redeliver?account=*`)).status).toBe(403);
+    await expect
+      .poll(() => app.client.post(`${path}/redeliver?account=*`))
+      .toMatchObject({ status: 202, body: { account_id: account } });
+    await expect.poll(async () => (await theirs.delivery(delivery.id)).attempts.length).toBe(2);
+    await expect
+      .poll(() => app.client.post(`${path}/cancel?account=${account}`))
+      .toMatchObject({ status: 200, body: { status: 'Canceled', account_id: account } });
+    const { body } = await app.client.get(`/v1/audit?account=${account}&action=delivery.canceled`);
+    expect(body.data).toMatchObject([{ target: delivery.id, account_id: account }]);
+  });
+
+  it('cancels its operation, and runs it again as the account’s own', async () => {
+    const { id } = await theirs.submit({ type: 'sleep', input: { seconds: 60 } });
+    expect((await app.client.post(`/v1/operations/${id}/cancel`)).status).toBe(404);
+    expect((await others.post(`/v1/operations/${id}/cancel?account=*`)).status).toBe(403);
+    expect(await app.client.post(`/v1/operations/${id}/cancel?account=*`)).toMatchObject({
+      status: 200,
+      body: { status: 'Canceled', account_id: account },
+    });
+    const rerun = await app.client.post(`/v1/operations/${id}/rerun?account=*`, { input: { seconds: 0 } });
+    expect(rerun).toMatchObject({ status: 202, body: { rerun_of: id, account_id: account } });
+    expect(await theirs.ended(rerun.body.id)).toMatchObject({ status: 'Finished' });
   });
 });
 

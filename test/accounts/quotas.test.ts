@@ -48,6 +48,11 @@ describe('an account', () => {
     await expect
       .poll(async () => (await client.get('/v1/account')).body.usage)
       .toEqual({ bytes: expect.any(Number), waiting: 2, executing: 1 });
+    const listed = (await admin.get('/v1/accounts?usage=true&limit=250')).body.data;
+    expect(listed.find((account: { id: string }) => account.id === id).usage).toEqual({
+      waiting: 2,
+      executing: 1,
+    });
     const { bytes } = (await client.get('/v1/account')).body.usage;
     expect(bytes).toBeGreaterThan(1_000);
     expect(bytes).toBeLessThan(1_200);

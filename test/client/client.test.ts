@@ -22,6 +22,13 @@ import {
   RingbackError,
   type RingbackProcess,
   type SubmitRequest,
+  type DeliveryStats,
+  type FeedAttempt,
+  type FeedEndpoint,
+  type FeedEvent,
+  type FeedOperation,
+  type OperationStats,
+  type StatsFilter,
 } from '../../src/client/index.js';
 import type { OwnAccountResponse } from '../../src/faces/native/account.response.js';
 import type { ListAuditQuery } from '../../src/faces/native/audit.request.js';
@@ -29,12 +36,20 @@ import type { AuditEntryResponse } from '../../src/faces/native/audit.response.j
 import type { ListDeliveriesQuery } from '../../src/faces/native/delivery.request.js';
 import type { DeliveryResponse } from '../../src/faces/native/delivery.response.js';
 import type {
+  FeedAttemptResponse,
+  FeedEndpointResponse,
+  FeedEventResponse,
+  FeedOperationResponse,
+} from '../../src/faces/native/feed.response.js';
+import type {
   ListOperationsQuery,
   PageQuery,
   SubmitOperationRequest,
 } from '../../src/faces/native/operation.request.js';
 import type { HistoryEntryResponse, OperationResponse } from '../../src/faces/native/operation.response.js';
 import type { ProcessResponse } from '../../src/faces/native/process.response.js';
+import type { StatsQuery } from '../../src/faces/native/stats.request.js';
+import type { DeliveryStatsResponse, OperationStatsResponse } from '../../src/faces/native/stats.response.js';
 import type { ProblemResponse } from '../../src/http/problem.response.js';
 import { App, freePort, TEST_KEY } from '../support/app.js';
 import { newDatabase } from '../support/database.js';
@@ -187,6 +202,15 @@ describe('ringback/client', () => {
     expect(created.map(({ target }) => target)).toEqual([id]);
     const [process] = await collected(client.processes());
     expect(process).toMatchObject({ role: 'all', capacity: 50 });
+  });
+
+  it('reads statistics', async () => {
+    const { id, type } = await client.wait((await client.submit({ type: 'echo' })).id);
+    expect(id).toMatch(/^[0-9a-f]{32}$/);
+    const { buckets, top } = await client.operationStats({ step: 3600 });
+    expect(buckets.at(-1)!.finished).toBeGreaterThan(0);
+    expect(top.types.map(({ value }) => value)).toContain(type);
+    expect((await client.deliveryStats({ step: 60, account: '*' })).buckets.length).toBeGreaterThan(1439);
   });
 
   it('tells which operations of a batch are refused, and why', async () => {
@@ -347,6 +371,14 @@ describe('ringback/client', () => {
     expectTypeOf<OwnAccountResponse>().toExtend<Account>();
     expectTypeOf<AuditEntryResponse>().toExtend<AuditEntry>();
     expectTypeOf<keyof AuditEntry>().toEqualTypeOf<keyof AuditEntryResponse>();
+    expectTypeOf<OperationStatsResponse>().toExtend<OperationStats>();
+    expectTypeOf<DeliveryStatsResponse>().toExtend<DeliveryStats>();
+    expectTypeOf<keyof FeedOperation>().toEqualTypeOf<keyof FeedOperationResponse>();
+    expectTypeOf<FeedAttemptResponse>().toExtend<FeedAttempt>();
+    expectTypeOf<keyof FeedAttempt>().toEqualTypeOf<keyof FeedAttemptResponse>();
+    expectTypeOf<keyof FeedEndpoint>().toEqualTypeOf<keyof FeedEndpointResponse>();
+    expectTypeOf<FeedEventResponse['kind'] | 'reset'>().toEqualTypeOf<FeedEvent['kind']>();
+    expectTypeOf<keyof StatsFilter>().toEqualTypeOf<keyof StatsQuery>();
     expectTypeOf<keyof RingbackProcess>().toEqualTypeOf<keyof ProcessResponse>();
     expectTypeOf<ProblemResponse>().toExtend<Pick<ProblemBody, 'status' | 'code' | 'detail' | 'errors'>>();
     expectTypeOf<keyof SubmitRequest>().toEqualTypeOf<keyof SubmitOperationRequest>();

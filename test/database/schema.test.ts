@@ -13,6 +13,7 @@ const WITHOUT_ENTITY = [
   'attempt',
   'delivery',
   'delivery_end',
+  'endpoint_disabling',
   'history_entry',
   'live_delivery',
   'live_operation',

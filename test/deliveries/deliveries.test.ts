@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { Webhook } from 'standardwebhooks';
 import { Webhook as SvixWebhook } from 'svix';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fingerprintOf } from '../../src/signing/signature.js';
 import { App } from '../support/app.js';
 import type { Client } from '../support/client.js';
 import { rowsOf } from '../support/database.js';
@@ -104,6 +105,18 @@ describe('a callback', () => {
     expect(second!.headers['webhook-signature']).not.toBe(first!.headers['webhook-signature']);
   });
 
+  it('tells by fingerprints which secrets sign it, old ones too', async () => {
+    await using receiver = await Receiver.answering(200);
+    const operation = await client.submit({ type: 'echo', callback: { url: receiver.url } });
+    const { id, signing_fingerprints: before } = await delivery(operation, { status: 'Delivered' });
+    const { secret: old } = (await client.get('/v1/signing-secret')).body;
+    expect(before).toEqual([fingerprintOf(old)]);
+    const { secret } = (await client.post('/v1/signing-secret/rotate', { overlap_s: 3600 })).body;
+    const after = (await client.delivery(id)).signing_fingerprints;
+    expect(after).toEqual([fingerprintOf(secret), fingerprintOf(old)]);
+    await client.post('/v1/signing-secret/rotate', { overlap_s: 0 });
+  });
+
   it('shows every attempt with all that is known of it', async () => {
     await using receiver = await Receiver.answering(
       respond(500, { 'x-reason': 'busy', 'set-cookie': 'a=b' }, 'try later'),
@@ -123,6 +136,7 @@ describe('a callback', () => {
       created_at: expect.stringMatching(/Z$/),
       delivered_at: expect.stringMatching(/Z$/),
       reason: null,
+      signing_fingerprints: [expect.stringMatching(/^[0-9a-f]{16}$/)],
       body: receiver.all[0]!.body,
     });
     const { headers } = (await receiver.received(1))[0]!;

@@ -121,6 +121,8 @@ describe('an endpoint', () => {
     const operation = await client.submit({ type: 'echo' });
     await client.ended(operation.id);
     expect(await deliveriesTo(client, made.id)).toMatchObject([{ status: 'Pending', attempt_count: 0 }]);
+    const { body: stats } = await client.get(`/v1/endpoints/${made.id}/stats`);
+    expect(stats).toMatchObject({ pending: 1, in_flight: 0, held: 1 });
     expect((await client.post(`/v1/endpoints/${made.id}/enable`)).body.disabled_at).toBeNull();
     const [received] = await receiver.received(1);
     expect(received!.headers['ringback-operation']).toBe(operation.id);
@@ -226,7 +228,7 @@ describe('an endpoint', () => {
     });
     expect(submitted.map(({ id }) => id)).toContain(first.operation_id);
     const { body } = await client.get(`/v1/endpoints/${made.id}/stats`);
-    expect(body).toMatchObject({ succeeded: 12, failed: 12, pending: 0 });
+    expect(body).toMatchObject({ succeeded: 12, failed: 12, pending: 0, in_flight: 0, held: 0 });
   });
 
   it('is never asked more often than its rate', async () => {

@@ -214,6 +214,45 @@ describe('an operation', () => {
     expect((await app.client.ended(again.body.id)).result).toEqual({ again: true });
   });
 
+  it('shows what was submitted, but for what may be secret, until that is gone', async () => {
+    const secret = { key: 'x-secret', value: 'hush-hush' };
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const submit = {
+      type: 'http.request',
+      input: {
+        method: 'GET',
+        url: 'http://127.0.0.1:9009/report?token=hush-hush',
+        headers: { authorization: 'hush-hush' },
+      },
+      callback: { url: 'http://127.0.0.1:9009/?token=hush-hush', headers: [secret] },
+      correlation: 'order 17',
+    };
+    const { id } = await app.client.submit(submit, { traceparent });
+    const shown = await app.client.get(`/v1/operations/${id}/request`);
+    expect(shown).toMatchObject({
+      status: 200,
+      body: {
+        type: 'http.request',
+        input: { method: 'GET', url: 'http://127.0.0.1:9009/report?' },
+        withheld: ['url', 'headers'],
+        callback: { headers: [{ key: 'x-secret', value: '[redacted]' }] },
+        correlation: 'order 17',
+        priority: 0,
+        retention: 'keep1m',
+        trace_id: '0af7651916cd43dd8448eb211c80319c',
+      },
+    });
+    expect(shown.text).not.toContain('hush');
+    const stranger = await app.account('stranger to requests');
+    expect((await stranger.get(`/v1/operations/${id}/request`)).status).toBe(404);
+    await app.client.post(`/v1/operations/${id}/cancel`);
+    await app.client.request('DELETE', `/v1/operations/${id}`);
+    expect(await app.client.get(`/v1/operations/${id}/request`)).toMatchObject({
+      status: 410,
+      body: { code: 'operation-erased' },
+    });
+  });
+
   it('may take as long as its type allows, which a rerun is cut to where that is less by then', async () => {
     const { id } = await app.client.submit({ type: 'echo', timeout_s: 3600 });
     await app.client.ended(id);

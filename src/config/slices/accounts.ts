@@ -70,4 +70,6 @@ export abstract class AccountConfig extends sliceOf(SETTINGS, ASKED) {
   abstract readonly firstKey: string | undefined | null;
   /** Wrong credentials that one address may send a minute, per process. */
   abstract readonly triesPerMinute: number;
+  /** Logins to the console that one address may fail a minute, per process. */
+  abstract readonly loginsPerMinute: number;
 }

@@ -1,5 +1,6 @@
 import { boolean, number, optional, setting, text, url } from '../settings.js';
 import { sliceOf } from '../slice.js';
+import { parseTrustedProxies } from '../trusted-proxies.js';
 
 const SETTINGS = {
   docs: setting(
@@ -31,6 +32,13 @@ const SETTINGS = {
     '1000',
     'Of those, the connections of one client address (of IPv6: one /64 network); the next one is answered 429, or closed. Behind a proxy all connections come from its address: set it to RINGBACK_CONNECTIONS there.',
     number(1, 1_000_000),
+  ),
+  trustedProxies: setting(
+    'RINGBACK_TRUSTED_PROXIES',
+    '',
+    'Addresses of proxies whose `X-Forwarded-For` says who asks: `10.0.0.7,10.1.0.0/16,fd00::/8`. It is who failed logins are counted by, and whom the audit names; of anybody else the header is ignored.',
+    parseTrustedProxies,
+    'none',
   ),
 };
 

@@ -34,13 +34,13 @@ const SETTINGS = {
   heldPerAccount: setting(
     'RINGBACK_HELD_PER_ACCOUNT',
     '200',
-    'Answers that an account may have held at once in this process: `wait`, `Prefer: wait` and history streams. Beyond it the answer comes at once, with Retry-After.',
+    'Answers that an account may have held at once in this process: `wait`, `Prefer: wait`, history streams and feeds. Beyond it the answer comes at once, with Retry-After.',
     number(0, 100_000),
   ),
   heartbeatS: setting(
     'RINGBACK_HEARTBEAT_S',
     '15',
-    'Seconds between the heartbeats of a history stream.',
+    'Seconds between the heartbeats of a history stream, and of a feed.',
     number(0.05, 3600, false),
   ),
   /** Retention class → seconds. */

@@ -14,7 +14,8 @@ import {
 } from 'class-validator';
 import { type Scope, SCOPES } from '../../accounts/scopes.js';
 import { IsInstant } from '../../http/instant.js';
-import { ApiInteger, ApiLargeInteger } from '../../http/api-properties.js';
+import { ApiDetail, ApiInteger, ApiLargeInteger } from '../../http/api-properties.js';
+import { PageQuery } from './operation.request.js';
 
 /** What accounts may be called. */
 export const ACCOUNT_NAME = /^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,99}$/;
@@ -44,6 +45,14 @@ class QuotasRequest {
   @Min(0)
   @Max(1_000_000)
   requests_per_s?: number | null;
+}
+
+export class ListAccountsQuery extends PageQuery {
+  /** `true`: each with its `usage`. */
+  @IsOptional()
+  @ApiDetail({ type: 'boolean', enum: undefined })
+  @IsIn(['true', 'false'])
+  usage?: 'true' | 'false';
 }
 
 export class CreateAccountRequest extends QuotasRequest {

@@ -3,6 +3,16 @@ import type { Scope } from '../../accounts/scopes.js';
 import type { KnownSecret } from '../../signing/signing-secrets.store.js';
 import { ApiInteger, ApiLargeInteger, ApiTime } from '../../http/api-properties.js';
 
+/** What of an account runs and waits. */
+export class AccountUsageResponse {
+  /** Operations that are Waiting; at most 10,000 are counted. */
+  @ApiInteger()
+  waiting: number;
+  /** Operations that are Executing: slots that are used. */
+  @ApiInteger()
+  executing: number;
+}
+
 export class AccountResponse {
   id: string;
   /** Integer, from 1 in the order of creation: the `user_id` of its requests on the bgrs face. */
@@ -22,8 +32,10 @@ export class AccountResponse {
   disabled: boolean;
   @ApiTime()
   created_at: string;
+  /** Only in lists that were asked for with `usage=true`. */
+  usage?: AccountUsageResponse;
 
-  static from(account: AccountEntity): AccountResponse {
+  static from(account: AccountEntity, usage?: AccountUsageResponse): AccountResponse {
     const { id, number, name, slots, quotaBytes, quotaWaiting, requestsPerS, disabledAt, createdAt } =
       account;
     return {
@@ -36,6 +48,7 @@ export class AccountResponse {
       requests_per_s: requestsPerS,
       disabled: disabledAt !== null,
       created_at: createdAt.toISOString(),
+      ...(usage === undefined ? {} : { usage }),
     };
   }
 }

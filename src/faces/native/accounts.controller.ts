@@ -11,7 +11,12 @@ import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { Quotas } from '../../operations/accept/quotas.js';
-import { ChangeAccountRequest, CreateAccountRequest, CreateKeyRequest } from './account.request.js';
+import {
+  ChangeAccountRequest,
+  CreateAccountRequest,
+  CreateKeyRequest,
+  ListAccountsQuery,
+} from './account.request.js';
 import { AccountResponse, ApiKeyResponse } from './account.response.js';
 import { dateOf } from '../../http/instant.js';
 import { limitOf, PageQuery } from './operation.request.js';
@@ -44,14 +49,15 @@ export class AccountsController {
   @ApiOperation({ operationId: 'listAccounts' })
   @NeedsScope('admin')
   @ApiPage(AccountResponse)
-  async list(@Query() query: PageQuery): Promise<Page<AccountResponse>> {
+  async list(@Query() query: ListAccountsQuery): Promise<Page<AccountResponse>> {
     const limit = limitOf(query);
     const rows = await this.store.list(decodeCursor(query.cursor, '', TEXT_KEY), limit + 1);
+    const loads = query.usage === 'true' ? await this.quotas.loads(rows.map(({ id }) => id)) : undefined;
     return toPage(
       rows,
       limit,
       (account) => account.id,
-      (account) => AccountResponse.from(account),
+      (account) => AccountResponse.from(account, loads?.get(account.id)),
     );
   }
 

@@ -1,3 +1,4 @@
+import { ApiProperty } from '@nestjs/swagger';
 import type { AuditAction } from '../../accounts/audit-action.js';
 import type { AuditEntity } from '../../accounts/audit.entity.js';
 import { ApiTime } from '../../http/api-properties.js';
@@ -17,6 +18,9 @@ export class AuditEntryResponse {
   actor: AuditActorResponse | null;
   /** Where it came from; of logins that failed over IPv6, the network of 64 bits. */
   address: string | null;
+  /** `console` where it was done there; null for the API, and where no key did it. */
+  @ApiProperty({ type: 'string', enum: ['console'], nullable: true })
+  via: 'console' | null;
   action: AuditAction;
   /** Id of what it was done to. */
   target: string | null;
@@ -24,12 +28,13 @@ export class AuditEntryResponse {
   details: Record<string, unknown>;
 
   static from(entry: AuditEntity): AuditEntryResponse {
-    const { at, accountId, actorKeyId, actorName, address, action, target, details } = entry;
+    const { at, accountId, actorKeyId, actorName, address, via, action, target, details } = entry;
     return {
       at: at.toISOString(),
       account_id: accountId,
       actor: actorKeyId === null ? null : { key_id: actorKeyId, name: actorName ?? '' },
       address,
+      via,
       action,
       target,
       details,

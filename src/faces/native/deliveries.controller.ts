@@ -15,6 +15,7 @@ import { NoFields } from '../../http/validation.pipe.js';
 import { type Page, pageOf } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
 import { OperationReads } from '../../operations/read/operation-reads.store.js';
+import { SigningSecrets } from '../../signing/signing-secrets.store.js';
 import { AttemptResponse, DeliveryDetailsResponse, DeliveryResponse } from './delivery.response.js';
 import { deliveryFilter } from './delivery-filter.request.js';
 import { ListDeliveriesQuery, RedeliverQuery } from './delivery.request.js';
@@ -34,6 +35,7 @@ export class DeliveriesController {
     private readonly dispatcher: DeliveryDispatcher,
     private readonly operations: OperationReads,
     private readonly recoveries: RecoveriesService,
+    private readonly secrets: SigningSecrets,
     private readonly audit: Audit,
   ) {}
 
@@ -66,10 +68,14 @@ export class DeliveriesController {
     @Param('id') id: string,
   ): Promise<DeliveryDetailsResponse> {
     const delivery = await this.find(whose.account, id);
-    const attempts = await this.deliveries.attempts(id);
+    const [attempts, fingerprints] = await Promise.all([
+      this.deliveries.attempts(id),
+      this.secrets.fingerprints(delivery.accountId, delivery.endpointId),
+    ]);
     return {
       ...DeliveryResponse.from(delivery, whose),
       body: delivery.body,
+      signing_fingerprints: fingerprints,
       attempts: attempts.map((attempt) => AttemptResponse.from(attempt, isOperator)),
     };
   }
@@ -90,7 +96,7 @@ export class DeliveriesController {
     @Query() query: RedeliverQuery,
     @By() actor: Actor,
   ): Promise<DeliveryResponse> {
-    const accountId = await this.ownerOf(whose, id);
+    const accountId = await this.accountOf(id, whose);
     if (!(await this.store.redeliver(accountId, id, query.again === 'true')))
       throw await this.refusal(accountId, id, `redelivered: ${REDELIVERABLE}`);
     this.dispatcher.wake();
@@ -143,16 +149,16 @@ export class DeliveriesController {
     @Param('id') id: string,
     @By() actor: Actor,
   ): Promise<DeliveryResponse> {
-    const accountId = await this.ownerOf(whose, id);
+    const accountId = await this.accountOf(id, whose);
     if (!(await this.store.cancel(accountId, id)))
       throw await this.refusal(accountId, id, 'canceled: only a Pending one can');
     await this.audit.write({ accountId, actor, action: 'delivery.canceled', target: id });
     return DeliveryResponse.from(await this.find(accountId, id), whose);
   }
 
-  /** Whose a delivery is that is acted on. */
-  private async ownerOf({ account }: Whose, id: string): Promise<string> {
-    return account ?? (await this.find(null, id)).accountId;
+  /** Whose delivery it is that an action names: where an administrator acts on another account's, that one's. */
+  private async accountOf(id: string, { account, named }: Whose): Promise<string> {
+    return named || account === null ? (await this.find(account, id)).accountId : account;
   }
 
   private async find(accountId: string | null, id: string): Promise<DeliveryEntity> {

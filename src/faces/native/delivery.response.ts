@@ -108,6 +108,11 @@ export class AttemptResponse {
 export class DeliveryDetailsResponse extends DeliveryResponse {
   /** The bytes of every attempt. */
   body: string;
+  /**
+   * The first 16 hex digits of the SHA-256 of each secret (`whsec_…`) and public key (`whpk_…`) that signs its attempts now: tells
+   * whether one that you hold is among them. Empty where its endpoint is gone.
+   */
+  signing_fingerprints: string[];
   attempts: AttemptResponse[];
 }
 

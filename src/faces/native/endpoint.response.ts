@@ -1,7 +1,7 @@
 import { accountShown, type Whose } from '../../accounts/whose.js';
 import type { ShownCertificate } from '../../endpoints/endpoints.service.js';
 import type { EndpointEntity } from '../../endpoints/endpoint.entity.js';
-import type { HourOfAttempts } from '../../endpoints/endpoint.store.js';
+import type { EndpointStats, HourOfAttempts } from '../../endpoints/endpoint.store.js';
 import type { EventType } from '../../endpoints/events.js';
 import type { SignatureProfile } from '../../signing/signature.js';
 import { ApiInteger, ApiTime } from '../../http/api-properties.js';
@@ -105,15 +105,21 @@ export class EndpointStatsResponse {
   failed: number;
   @ApiInteger()
   pending: number;
+  /** Of the pending ones, those with an attempt under way. */
+  @ApiInteger()
+  in_flight: number;
+  /** Of the pending ones, those that are held because it is disabled. */
+  @ApiInteger()
+  held: number;
   hours: EndpointHourResponse[];
 
-  static from({ pending, hours }: { pending: number; hours: HourOfAttempts[] }): EndpointStatsResponse {
+  static from({ hours, ...owed }: EndpointStats): EndpointStatsResponse {
     const sum = (of: (hour: HourOfAttempts) => number): number =>
       hours.reduce((total, hour) => total + of(hour), 0);
     return {
       succeeded: sum((hour) => hour.succeeded),
       failed: sum((hour) => hour.failed),
-      pending,
+      ...owed,
       hours: hours.map((hour) => ({
         ...hour,
         hour: hour.hour.toISOString(),

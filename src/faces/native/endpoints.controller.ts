@@ -98,15 +98,17 @@ export class EndpointsController {
   /** Changes what is given; deliveries that still wait go to the new URL. */
   @Patch(':id')
   @ApiOperation({ operationId: 'changeEndpoint' })
+  @ApiAccount()
   @NeedsScope('endpoints:write')
   @ApiExamples(ChangeEndpointRequest, { 'Another pace': { rate_per_s: 10, max_in_flight: 5 } })
   @ApiProblem(429, 'URLs named too many new hosts in a minute')
   async change(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @Body() request: ChangeEndpointRequest,
     @By() actor: Actor,
   ): Promise<EndpointResponse> {
+    const accountId = await this.accountOf(whose, id);
     const endpoint = await this.endpoints.change(accountId, id, (current, url) =>
       describe(request, current, url),
     );
@@ -117,9 +119,11 @@ export class EndpointsController {
   /** Deletes it and cancels what was still owed to it; the log stays. */
   @Delete(':id')
   @ApiOperation({ operationId: 'deleteEndpoint' })
+  @ApiAccount()
   @HttpCode(204)
   @NeedsScope('endpoints:write')
-  async remove(@AccountId() accountId: string, @Param('id') id: string, @By() actor: Actor): Promise<void> {
+  async remove(@WhoseRows() whose: Whose, @Param('id') id: string, @By() actor: Actor): Promise<void> {
+    const accountId = await this.accountOf(whose, id);
     await this.endpoints.remove(accountId, id);
     await this.wrote({ accountId, id }, actor, 'endpoint.deleted');
   }
@@ -127,12 +131,14 @@ export class EndpointsController {
   /** The secret that signs what this endpoint is told. */
   @Get(':id/secret')
   @ApiOperation({ operationId: 'getEndpointSecret' })
+  @ApiAccount()
   @NeedsScope('endpoints:write')
   async secret(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @By() actor: Actor,
   ): Promise<SigningSecretResponse> {
+    const accountId = await this.accountOf(whose, id);
     const secret = await this.endpoints.secret(accountId, id);
     await this.wrote({ accountId, id }, actor, 'secret.read');
     return { secret };
@@ -150,15 +156,17 @@ export class EndpointsController {
   /** Ends an old secret at once: it co-signs nothing from now on, in all processes within 5 s. */
   @Delete(':id/secrets/:secret_id')
   @ApiOperation({ operationId: 'endEndpointSecret' })
+  @ApiAccount()
   @HttpCode(204)
   @NeedsScope('endpoints:write')
   @ApiProblem(409, 'It is the current one: rotate first')
   async endSecret(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @Param('secret_id') secretId: string,
     @By() actor: Actor,
   ): Promise<void> {
+    const accountId = await this.accountOf(whose, id);
     checkEnded(await this.endpoints.endSecret(accountId, id, secretId), secretId);
     await this.wrote({ accountId, id }, actor, 'secret.ended');
   }
@@ -166,15 +174,17 @@ export class EndpointsController {
   /** A new secret signs from now on; all older ones co-sign for `overlap_s` at the most. */
   @Post(':id/rotate-secret')
   @ApiOperation({ operationId: 'rotateEndpointSecret' })
+  @ApiAccount()
   @HttpCode(200)
   @NeedsScope('endpoints:write')
   @ApiExamples(RotateSecretRequest, { 'Within a day': { overlap_s: 86_400 } })
   async rotate(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @Body() request: RotateSecretRequest,
     @By() actor: Actor,
   ): Promise<SigningSecretResponse> {
+    const accountId = await this.accountOf(whose, id);
     const overlap = request.overlap_s ?? DAY_S;
     const secret = await this.endpoints.rotate(accountId, id, overlap);
     await this.wrote({ accountId, id }, actor, 'secret.rotated', { overlap_s: overlap });
@@ -184,15 +194,17 @@ export class EndpointsController {
   /** Sends a signed sample now and answers with the attempt. */
   @Post(':id/test')
   @ApiOperation({ operationId: 'testEndpoint' })
+  @ApiAccount()
   @HttpCode(200)
   @NeedsScope('endpoints:write')
   @ApiProblem(409, 'The endpoint is disabled: enable it first')
   async test(
     @NoFields() _body: unknown,
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @IsOperator() isOperator: boolean,
     @Param('id') id: string,
   ): Promise<AttemptResponse> {
+    const accountId = await this.accountOf(whose, id);
     const delivery = await this.tests.send(await this.endpoints.find(accountId, id));
     const [attempt] = await this.deliveries.attempts(delivery.id);
     return AttemptResponse.from(attempt!, isOperator);
@@ -201,14 +213,16 @@ export class EndpointsController {
   /** Enables it, and sends what was paused. */
   @Post(':id/enable')
   @ApiOperation({ operationId: 'enableEndpoint' })
+  @ApiAccount()
   @HttpCode(200)
   @NeedsScope('endpoints:write')
   async enable(
     @NoFields() _body: unknown,
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @By() actor: Actor,
   ): Promise<EndpointResponse> {
+    const accountId = await this.accountOf(whose, id);
     const endpoint = await this.endpoints.enable(accountId, id);
     await this.wrote(endpoint, actor, 'endpoint.enabled');
     return this.shown(endpoint);
@@ -217,14 +231,16 @@ export class EndpointsController {
   /** Disables it: its deliveries are paused. */
   @Post(':id/disable')
   @ApiOperation({ operationId: 'disableEndpoint' })
+  @ApiAccount()
   @HttpCode(200)
   @NeedsScope('endpoints:write')
   async disable(
     @NoFields() _body: unknown,
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @By() actor: Actor,
   ): Promise<EndpointResponse> {
+    const accountId = await this.accountOf(whose, id);
     const endpoint = await this.endpoints.disable(accountId, id);
     await this.wrote(endpoint, actor, 'endpoint.disabled');
     return this.shown(endpoint);
@@ -236,17 +252,19 @@ export class EndpointsController {
    */
   @Post(':id/recover')
   @ApiOperation({ operationId: 'recoverEndpoint' })
+  @ApiAccount()
   @HttpCode(202)
   @NeedsScope('deliveries:redeliver')
   @ApiExamples(RecoverRequest, {
     'All of it, since a time': { since: '2026-01-31T12:00:00Z', pending: true },
   })
   async recover(
-    @AccountId() accountId: string,
+    @WhoseRows() whose: Whose,
     @Param('id') id: string,
     @Body() request: RecoverRequest,
     @By() actor: Actor,
   ): Promise<RecoveryBegunResponse> {
+    const accountId = await this.accountOf(whose, id);
     const span = spanOf(request);
     const { disabledAt } = await this.endpoints.find(accountId, id);
     const recovery = await this.endpoints.recover(accountId, id, span);
@@ -263,6 +281,11 @@ export class EndpointsController {
   async stats(@WhoseRows() whose: Whose, @Param('id') id: string): Promise<EndpointStatsResponse> {
     const { accountId } = await this.endpoints.find(whose.account, id);
     return EndpointStatsResponse.from(await this.store.stats(accountId, id, 24));
+  }
+
+  /** The account that a change is made in: the key's own or the one that is named; of `*`, whosever the endpoint is. */
+  private async accountOf(whose: Whose, id: string): Promise<string> {
+    return whose.account ?? (await this.endpoints.find(null, id)).accountId;
   }
 
   private wrote(

@@ -15,6 +15,7 @@ import { BulkController } from './bulk.controller.js';
 import { CallbackCheckController } from './callback-check.controller.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { EndpointsController } from './endpoints.controller.js';
+import { FeedController } from './feed.controller.js';
 import { FilesController } from './files.controller.js';
 import { LedgerController } from './ledger.controller.js';
 import { NativeOpenApi } from './native.openapi.js';
@@ -25,6 +26,7 @@ import { ProcessesController } from './processes.controller.js';
 import { RecoveriesController } from './recoveries.controller.js';
 import { SearchController } from './search.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
+import { StatsController } from './stats.controller.js';
 import { WebhookKeysController } from './webhook-keys.controller.js';
 
 /** The native face: `/v1`. */
@@ -51,6 +53,8 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     ProcessesController,
     AuditController,
     LedgerController,
+    StatsController,
+    FeedController,
     SigningSecretController,
     CallbackCheckController,
     EndpointsController,

@@ -110,7 +110,7 @@ export class SubmitOperationRequest {
 /** What of the operation that is run once more is to be otherwise; what isn't given stays. */
 export class RerunOperationRequest extends PickType(SubmitOperationRequest, ['input', 'callback'] as const) {}
 
-/** Of a read of what an account has. */
+/** Of a request about what an account has. */
 export class AccountQuery {
   @IsOptional()
   @IsAccount()

@@ -3,6 +3,7 @@ import { MIN_BARE } from '../../deliveries/owed.js';
 import type { DeliveryState } from '../../deliveries/delivery.state.js';
 import type { HistoryEntryEntity, OperationEntity } from '../../operations/operation.entity.js';
 import type { Bodies } from '../../operations/end/callback-presenters.js';
+import type { OperationRequest } from '../../operations/operations.service.js';
 import type { OperationState } from '../../operations/operation.state.js';
 import type { OperationView } from '../../operations/read/operation-reads.store.js';
 import { ApiInteger, ApiLargeInteger, ApiTime } from '../../http/api-properties.js';
@@ -119,6 +120,62 @@ export class OperationResponse {
         deliveries: `${self}/deliveries`,
         cancel: `${self}/cancel`,
       },
+    };
+  }
+}
+
+/** A header that was given with a callback; its value is never shown. */
+export class RequestedHeaderResponse {
+  key: string;
+  /** Always `[redacted]`. */
+  value: string;
+}
+
+/** The callback that was asked for. */
+export class RequestedCallbackResponse {
+  /** A query string is not shown. */
+  url: string;
+  headers: RequestedHeaderResponse[];
+}
+
+/** What was submitted, without what is secret in it. */
+export class OperationRequestResponse {
+  type: string;
+  /** JSON as it was given. */
+  input: unknown;
+  /** Members of `input` that are left out because they may be secret, or, as a URL's query, left out in part. */
+  withheld: string[];
+  callback: RequestedCallbackResponse | null;
+  correlation: string | null;
+  @ApiInteger()
+  priority: number;
+  /** When it may run, or run again, at the earliest. */
+  @ApiTime()
+  run_at: string | null;
+  timeout_s: number;
+  retention: string;
+  /** Of the trace that it belongs to: 32 hex digits; null where there is none. */
+  trace_id: string | null;
+
+  static from({ operation, input, withheld, headerNames }: OperationRequest): OperationRequestResponse {
+    const { callbackUrl: url } = operation;
+    return {
+      type: operation.type,
+      input,
+      withheld: [...withheld],
+      callback:
+        url === null
+          ? null
+          : {
+              url: withoutQuery(url),
+              headers: headerNames.map((key) => ({ key, value: '[redacted]' })),
+            },
+      correlation: operation.correlation,
+      priority: operation.priority,
+      run_at: operation.runAt?.toISOString() ?? null,
+      timeout_s: operation.timeoutS,
+      retention: operation.retention,
+      trace_id: operation.traceparent?.split('-')[1] ?? null,
     };
   }
 }

@@ -56,8 +56,9 @@ import {
   WaitQuery,
 } from './operation.request.js';
 import { operationFilter } from './operation-filter.request.js';
+import { checkedEventId, EVENT_STREAM } from './event-streams.js';
 import { historyStream, wantsStream } from './history-stream.js';
-import { HistoryEntryResponse, OperationResponse } from './operation.response.js';
+import { HistoryEntryResponse, OperationRequestResponse, OperationResponse } from './operation.response.js';
 import { heeded, heldMs, preferences } from './prefer.js';
 import { toChanges, toIdempotency, toRerunIdempotency, toSubmission } from './submission.js';
 
@@ -200,13 +201,13 @@ export class OperationsController {
   @ApiProblem(409, 'It has ended already')
   async cancel(
     @NoFields() _body: unknown,
-    @WhoseRows() whose: Whose,
     @Holder() { keyId, scopes }: KeyHolder,
+    @WhoseRows() whose: Whose,
     @By() actor: Actor,
     @Param('id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
-    const accountId = await this.ownerOf(whose, id);
+    const accountId = await this.accountOf(id, whose);
     const view = await this.operations.cancel(accountId, id, this.keys.watch(keyId, gone(reply)));
     if (scopes.includes('admin'))
       await this.audit.write({ accountId, actor, action: 'operation.canceled', target: id });
@@ -222,8 +223,10 @@ export class OperationsController {
   @ApiOperation({ operationId: 'eraseOperation' })
   @HttpCode(204)
   @NeedsScope('operations:write')
+  @ApiAccount()
   @ApiProblem(409, 'It has not ended: cancel it first')
-  async erase(@AccountId() accountId: string, @Param('id') id: string, @By() actor: Actor): Promise<void> {
+  async erase(@WhoseRows() whose: Whose, @Param('id') id: string, @By() actor: Actor): Promise<void> {
+    const accountId = await this.accountOf(id, whose);
     await this.operations.erase(accountId, id);
     await this.audit.write({ accountId, actor, action: 'operation.erased', target: id });
   }
@@ -236,7 +239,6 @@ export class OperationsController {
   @ApiOperation({ operationId: 'rerunOperation' })
   @HttpCode(202)
   @NeedsScope('operations:write')
-  @ApiAccount()
   @ApiIdempotencyKey()
   @ApiOkResponse({
     type: OperationResponse,
@@ -257,11 +259,12 @@ export class OperationsController {
     },
     { required: false },
   )
+  @ApiAccount()
   @ApiProblem(410, 'The operation has expired or was erased, and its input with it')
   @ApiProblem(429, 'Callback URLs named too many new hosts in a minute')
   async rerun(
+    @Holder() { scopes }: KeyHolder,
     @WhoseRows() whose: Whose,
-    @IsAdmin() isAdmin: boolean,
     @By() actor: Actor,
     @Param('id') id: string,
     @Body() request: RerunOperationRequest,
@@ -269,15 +272,15 @@ export class OperationsController {
     @Headers('traceparent') traceparent: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
-    const accountId = await this.ownerOf(whose, id);
     const changes = toChanges(request);
+    const accountId = await this.accountOf(id, whose);
     const { view, replayed } = await this.operations.rerun(accountId, id, {
       changes,
       traceparent: traceparentOf(traceparent),
       idempotency: toRerunIdempotency(key, id, changes),
     });
     if (replayed) void reply.header('idempotent-replayed', 'true');
-    else if (isAdmin) {
+    else if (scopes.includes('admin')) {
       const details = { rerun: view.operation.rid, changed: Object.keys(changes) };
       await this.audit.write({ accountId, actor, action: 'operation.rerun', target: id, details });
     }
@@ -339,6 +342,16 @@ export class OperationsController {
     );
   }
 
+  /** What was submitted: the input without what may be secret in it, and the options. */
+  @Get(':id/request')
+  @ApiOperation({ operationId: 'getOperationRequest' })
+  @NeedsScope('operations:read')
+  @ApiProblem(410, 'Its input was kept as long as its retention class says, or erased, and is gone')
+  @ApiAccount()
+  async request(@WhoseRows() whose: Whose, @Param('id') id: string): Promise<OperationRequestResponse> {
+    return OperationRequestResponse.from(await this.operations.request(whose.account, id));
+  }
+
   /** The stored bytes of the result with their own content type; JSON where the handler stored no file. */
   @Get(':id/result')
   @ApiOperation({ operationId: 'getOperationResult' })
@@ -366,9 +379,11 @@ export class OperationsController {
     await reply.type('application/json').send(operation.result ?? 'null');
   }
 
-  /** Whose an operation is that is acted on. */
-  private async ownerOf({ account }: Whose, id: string): Promise<string> {
-    return account ?? (await this.operations.find(null, id)).operation.accountId;
+  /** Whose operation it is that an action names: where an administrator acts on another account's, that one's. */
+  private async accountOf(id: string, { account, named }: Whose): Promise<string> {
+    return named || account === null
+      ? (await this.operations.find(account, id)).operation.accountId
+      : account;
   }
 
   private async stream(
@@ -398,13 +413,7 @@ export class OperationsController {
       hasEnded: async () => (await this.reads.ended([operation.requestId])).length > 0,
       signal: this.keys.watch(keyId, gone(reply)),
     });
-    await reply
-      .headers({
-        'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store',
-        'x-accel-buffering': 'no',
-      })
-      .send(Readable.from(stream));
+    await reply.headers(EVENT_STREAM).send(Readable.from(stream));
   }
 
   private describe(reply: FastifyReply, operation: OperationEntity): void {
@@ -420,12 +429,4 @@ export class OperationsController {
     const again = this.operations.retryAfter(operation);
     if (again !== undefined) void reply.header('retry-after', again);
   }
-}
-
-function checkedEventId(id: string): string {
-  if (NUMBER_KEY.test(id)) return id;
-  const message = 'must be the id of an event of this stream: a whole number';
-  throw new Problem(400, 'invalid-query', `Last-Event-ID ${message}`, {
-    errors: [{ path: 'Last-Event-ID', message }],
-  });
 }

@@ -6,6 +6,7 @@ import type { KeyHolder } from '../../accounts/account.store.js';
 import { AccountsService } from '../../accounts/accounts.service.js';
 import { ApiKeyGuard } from '../../accounts/api-key.guard.js';
 import { AuthTokens } from '../../accounts/auth-tokens.js';
+import { ConsoleSessions } from '../../accounts/console-sessions.js';
 import { LoginAttempts } from '../../accounts/login-attempts.js';
 import { RequestRates } from '../../accounts/request-rates.js';
 import type { Scope } from '../../accounts/scopes.js';
@@ -25,11 +26,12 @@ export class TrmGuard extends ApiKeyGuard {
     accounts: AccountsService,
     logins: LoginAttempts,
     rates: RequestRates,
+    sessions: ConsoleSessions,
     reflector: Reflector,
     private readonly tokens: AuthTokens,
     private readonly config: TrmConfig,
   ) {
-    super(accounts, logins, rates, reflector);
+    super(accounts, logins, rates, sessions, reflector);
     this.allowance = new RateLimiterMemory({ points: config.requestsPerHour, duration: HOUR_S });
   }
 

@@ -7,6 +7,12 @@ export interface OwnQuotas {
   readonly waiting: number | null;
 }
 
+/** An account's operations that haven't ended. */
+export interface Load {
+  readonly waiting: number;
+  readonly executing: number;
+}
+
 /** Reads what accounts may use and what they use. */
 @Injectable()
 export class QuotaStore {
@@ -45,6 +51,24 @@ export class QuotaStore {
       [accountId, most],
     );
     return row!.count;
+  }
+
+  /** Of many accounts at once; of each at most `most` that wait are counted. */
+  async loadOf(accountIds: readonly string[], most: number): Promise<Map<string, Load>> {
+    const rows = await this.database.query<Load & { id: string }>(
+      `SELECT g.id, w.waiting, x.executing FROM unnest($1::text[]) AS g (id)
+       CROSS JOIN LATERAL (
+         SELECT count(*)::integer AS waiting FROM (
+           SELECT FROM live_operation WHERE account_id = g.id AND phase = 'ready'
+           UNION ALL SELECT FROM live_operation WHERE account_id = g.id AND phase = 'placed' AND lease_token IS NULL
+           UNION ALL SELECT FROM live_operation WHERE account_id = g.id AND phase = 'scheduled'
+           LIMIT $2) waiting) w
+       CROSS JOIN LATERAL (
+         SELECT count(*)::integer AS executing FROM live_operation
+         WHERE account_id = g.id AND phase = 'placed' AND lease_token IS NOT NULL) x`,
+      [accountIds, most],
+    );
+    return new Map(rows.map(({ id, waiting, executing }) => [id, { waiting, executing }]));
   }
 
   async executingOf(accountId: string): Promise<number> {

@@ -3,13 +3,15 @@ import { AccountConfig } from '../../config/config.js';
 import { FileTooLargeError, type StoredFile } from '../../files/files.service.js';
 import { Figure } from '../read/figure.js';
 import { QuotaExceededError } from '../operation.errors.js';
-import { type OwnQuotas, QuotaStore } from './quota.store.js';
+import { type Load, type OwnQuotas, QuotaStore } from './quota.store.js';
 
 /** How long an account's own quotas are believed, ms. */
 const BELIEVED_MS = 5_000;
 const MAX_ACCOUNTS = 10_000;
 /** Nobody counts further than this, where no quota says less. */
 const MAX_COUNTED = 1_000_000;
+/** Of one of many accounts, that are looked at together. */
+const MAX_COUNTED_OF_MANY = 10_000;
 const BYTES = { restMs: 10_000, times: 50 };
 const WAITING = { restMs: 2_000, times: 20 };
 /** After so long it makes sense to try again, seconds: operations go on, stored bytes expire. */
@@ -121,6 +123,11 @@ export class Quotas {
       books.waiting.again(),
     ]);
     return { bytes: books.bytes.value, waiting: books.waiting.value, executing };
+  }
+
+  /** What runs of each of these accounts, and what waits, up to 10,000 each. */
+  loads(accountIds: readonly string[]): Promise<ReadonlyMap<string, Load>> {
+    return this.store.loadOf(accountIds, MAX_COUNTED_OF_MANY);
   }
 
   /** Its quotas were changed here: they hold from now on. */

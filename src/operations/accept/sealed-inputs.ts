@@ -37,6 +37,24 @@ export class SealedInputs {
     const { [SEALED]: sealed, ...shown } = stored;
     return { ...shown, ...(JSON.parse(this.box.open(sealed as string, place(accountId, rid))) as object) };
   }
+
+  /** The input as far as it is no secret, and the names of the members that are. */
+  shown({ input, ...row }: Row & Pick<OperationEntity, 'input'>): ShownInput {
+    const stored = input === null ? null : (JSON.parse(input) as unknown);
+    if (!isRecord(stored) || !Object.hasOwn(stored, SEALED)) return { input: stored, withheld: [] };
+    const { [SEALED]: sealed, ...shown } = stored;
+    const secret = JSON.parse(this.box.open(sealed as string, place(row.accountId, row.rid))) as object;
+    // Some are sealed for what they may hold, as a URL for its query, and shown whole where they hold nothing of it.
+    const withheld = Object.entries(secret).flatMap(([name, value]) => (value === shown[name] ? [] : [name]));
+    return { input: shown, withheld };
+  }
+}
+
+/** An input without what is secret in it. */
+export interface ShownInput {
+  readonly input: unknown;
+  /** Members of it that are left out, or, as a URL's query, left out in part. */
+  readonly withheld: readonly string[];
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -41,7 +41,7 @@ export class OperationReads {
     private readonly rows: Rows,
   ) {}
 
-  /** Of an account, or of any (null). */
+  /** One by its id; of whichever account where that is null. */
   async find(accountId: string | null, rid: string): Promise<OperationView | null> {
     return this.findOne([rid, null, accountId, null]);
   }
