@@ -11,7 +11,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const BUILT_CONSOLE = join(ROOT, 'dist/console');
 /** What a browser gets packed, where it is larger than this, bytes: most of what is saved is in few files, and each is there twice. */
 const PACKED = new Set(['.js', '.css', '.svg']);
-const SMALL = 16 * 1024;
+const SMALL = 64 * 1024;
 
 const PARTS = {
   service: {

@@ -198,6 +198,8 @@ export interface components {
             /** Format: date-time */
             readonly delivered_at: string | null;
             readonly reason: string | null;
+            /** @enum {string|null} */
+            readonly error: "blocked_destination" | "connect_refused" | "connect_timeout" | "connection_reset" | "dns_error" | "dns_timeout" | "http_1xx" | "http_3xx" | "http_4xx" | "http_5xx" | null | "proxy_error" | "request_timeout" | "response_invalid" | "response_timeout" | "tls_error" | "unknown";
             /** @enum {string} */
             readonly acknowledged_by?: "poll";
         };
@@ -295,6 +297,8 @@ export interface components {
             /** Format: date-time */
             readonly delivered_at: string | null;
             readonly reason: string | null;
+            /** @enum {string|null} */
+            readonly error: "blocked_destination" | "connect_refused" | "connect_timeout" | "connection_reset" | "dns_error" | "dns_timeout" | "http_1xx" | "http_3xx" | "http_4xx" | "http_5xx" | null | "proxy_error" | "request_timeout" | "response_invalid" | "response_timeout" | "tls_error" | "unknown";
             /** @enum {string} */
             readonly acknowledged_by?: "poll";
             readonly body: string;

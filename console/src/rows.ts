@@ -2,17 +2,9 @@ import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/
 import { get, type Page, type Query } from './api.js';
 import type { DeliveryDetailsResponse, DeliveryResponse, OperationResponse } from './api-types.js';
 
-/** In lists of all accounts they say whose they are. */
-interface Owned {
-  readonly account_id?: string;
-}
-export type Operation = OperationResponse & Owned;
-export type Delivery = DeliveryResponse &
-  Owned & {
-    /** Class of the error of its last attempt. */
-    readonly error?: string | null;
-  };
-export type DeliveryDetails = DeliveryDetailsResponse & Owned;
+export type Operation = OperationResponse;
+export type Delivery = DeliveryResponse;
+export type DeliveryDetails = DeliveryDetailsResponse;
 
 const PAGE = 50;
 /** Milliseconds between looks for what no event tells, such as an accept. */

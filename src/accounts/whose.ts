@@ -56,7 +56,7 @@ export function whoseRows(given: unknown, { accountId, scopes }: KeyHolder): Who
     throw new Problem(
       403,
       'forbidden',
-      'account: this API key lacks the scope admin, and has its own account alone',
+      'account: this API key lacks the scope admin, and reaches its own account alone',
     );
   return { account: given === '*' ? null : given, named: true };
 }

@@ -128,6 +128,8 @@ export interface Delivery {
   readonly delivered_at: string | null;
   /** Why it was given up; null otherwise. */
   readonly reason: string | null;
+  /** How its last attempt failed: `http_5xx`, `connect_refused`, …; null where none did, and once it is Delivered. */
+  readonly error: string | null;
   /** `poll`: the caller has read how its `ack_by_poll` operation ended, and is told no more. */
   readonly acknowledged_by?: 'poll';
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../database/database.js';
 import { Rows } from '../database/rows.js';
 import { found, type Found, type PageOf, pageParameters } from '../database/page-of.js';
-import type { DeliveryFilter } from './delivery-filter.js';
+import type { DeliveryFilter, ErrorClass } from './delivery-filter.js';
 import { AttemptEntity, DeliveryEntity } from './delivery.entity.js';
 
 /** Names a delivery for those that act on many. */
@@ -13,7 +13,17 @@ export interface DeliveryNumber {
   readonly accountId: string;
 }
 
-const PAGE = `SELECT p.next, n.number, d.* FROM page_of_deliveries($1, $2, $3, $4) p
+/** A delivery as it is shown. */
+export type ShownDelivery = DeliveryEntity & {
+  /** How its last attempt failed; null where none did, and of a Delivered one. */
+  readonly lastError: ErrorClass | null;
+};
+
+const LAST_ERROR = `CASE WHEN d.state <> 'Delivered' THEN (
+  SELECT error_class(a.outcome, a.http_status, a.error) FROM attempt a
+  WHERE a.home = d.home AND a.delivery_seq = d.seq ORDER BY a.number DESC LIMIT 1) END AS last_error`;
+
+const PAGE = (also: string) => `SELECT p.next, n.number, d.*${also} FROM page_of_deliveries($1, $2, $3, $4) p
   LEFT JOIN LATERAL unnest(p.homes, p.numbers) WITH ORDINALITY AS n (home, number, place) ON true`;
 
 /** Every read of deliveries by their account; another account's are as if they weren't there. */
@@ -25,9 +35,12 @@ export class DeliveryReads {
   ) {}
 
   /** Of an account, or of any (null). */
-  async find(accountId: string | null, id: string): Promise<DeliveryEntity | null> {
-    const [row] = await this.database.query<object>('SELECT * FROM find_delivery($1, $2)', [accountId, id]);
-    return row ? this.rows.to(DeliveryEntity, row) : null;
+  async find(accountId: string | null, id: string): Promise<ShownDelivery | null> {
+    const [row] = await this.database.query<ShownRow>(
+      `SELECT d.*, ${LAST_ERROR} FROM find_delivery($1, $2) d`,
+      [accountId, id],
+    );
+    return row ? this.shown(row) : null;
   }
 
   /** The log of one delivery, oldest attempt first, with the one under way. */
@@ -40,18 +53,18 @@ export class DeliveryReads {
   }
 
   /** A page of those that are meant, in the order in which they were made, or the newest first. */
-  async list(filter: DeliveryFilter, page: PageOf): Promise<Found<DeliveryEntity>> {
-    const rows = await this.database.query<PageRow>(
-      `${PAGE} LEFT JOIN LATERAL (SELECT * FROM delivery_view WHERE home = n.home AND seq = n.number OFFSET 0) d ON true ORDER BY n.place`,
+  async list(filter: DeliveryFilter, page: PageOf): Promise<Found<ShownDelivery>> {
+    const rows = await this.database.query<PageRow & ShownRow>(
+      `${PAGE(`, ${LAST_ERROR}`)} LEFT JOIN LATERAL (SELECT * FROM delivery_view WHERE home = n.home AND seq = n.number OFFSET 0) d ON true ORDER BY n.place`,
       pageParameters(filter, page),
     );
-    return found(rows, (row) => this.rows.to(DeliveryEntity, row));
+    return found(rows, (row) => this.shown(row));
   }
 
   /** As `list`, for those that act on what is found. */
   async select(filter: DeliveryFilter, page: PageOf): Promise<Found<DeliveryNumber>> {
     const rows = await this.database.query<PageRow & { home: string; id: string; account_id: string }>(
-      `${PAGE} LEFT JOIN LATERAL (SELECT home, id, account_id FROM delivery WHERE home = n.home AND seq = n.number LIMIT 1) d ON true ORDER BY n.place`,
+      `${PAGE('')} LEFT JOIN LATERAL (SELECT home, id, account_id FROM delivery WHERE home = n.home AND seq = n.number LIMIT 1) d ON true ORDER BY n.place`,
       pageParameters(filter, page),
     );
     return found(rows, ({ home, number, id, account_id }) => ({
@@ -61,6 +74,14 @@ export class DeliveryReads {
       accountId: account_id,
     }));
   }
+
+  private shown(row: ShownRow): ShownDelivery {
+    return { ...this.rows.to(DeliveryEntity, row), lastError: row.last_error };
+  }
+}
+
+interface ShownRow {
+  last_error: ErrorClass | null;
 }
 
 interface PageRow {

@@ -66,6 +66,18 @@ const deadUrl = async (): Promise<string> => {
 describe('a callback', () => {
   use();
 
+  it('says how its last attempt failed, in lists and by itself, until it arrives', async () => {
+    await using receiver = await Receiver.answering(503, 503, 503, 503, 200);
+    const operation = await client.submit({ type: 'echo', callback: { url: receiver.url } });
+    const dead = await delivery(operation, { status: 'Exhausted', error: 'http_5xx' });
+    expect(await client.deliveries(operation.id)).toMatchObject([{ error: 'http_5xx' }]);
+    const nowhere = await client.submit({ type: 'echo', callback: { url: await deadUrl() } });
+    await delivery(nowhere, { error: 'connect_refused' });
+    await client.post(`/v1/deliveries/${dead.id}/redeliver`);
+    await delivery(operation, { status: 'Delivered', error: null });
+    expect(await client.deliveries(operation.id)).toMatchObject([{ error: null }]);
+  });
+
   it('is retried until the receiver accepts it, with the same bytes and id, and each time a fresh signature', async () => {
     await using receiver = await Receiver.answering(503, 500, 404, 204);
     const operation = await client.submit({
@@ -136,6 +148,7 @@ describe('a callback', () => {
       created_at: expect.stringMatching(/Z$/),
       delivered_at: expect.stringMatching(/Z$/),
       reason: null,
+      error: null,
       signing_fingerprints: [expect.stringMatching(/^[0-9a-f]{16}$/)],
       body: receiver.all[0]!.body,
     });

@@ -24,25 +24,27 @@ export function Accounts(): ReactNode {
         </div>
       </div>
       <Problem error={error} />
-      <div className="table-frame">
-        <table className="table">
-          <thead>
-            <tr>
-              <th>Name</th>
-              <th>State</th>
-              <th>Slots used</th>
-              <th className="number">Waiting</th>
-              <th>Limits</th>
-              <th>Made</th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((account) => (
-              <Row key={account.id} account={account} />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      {rows.length > 0 && (
+        <div className="table-frame">
+          <table className="table">
+            <thead>
+              <tr>
+                <th>Name</th>
+                <th>State</th>
+                <th>Slots used</th>
+                <th className="number">Waiting</th>
+                <th>Limits</th>
+                <th>Made</th>
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map((account) => (
+                <Row key={account.id} account={account} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
       {more}
     </div>
   );

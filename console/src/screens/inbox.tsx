@@ -11,7 +11,7 @@ import { Empty } from '../ui/empty.js';
 import { FormDialog, Labeled } from '../ui/form-dialog.js';
 import { Problem } from '../ui/problem.js';
 import { typed } from '../form-text.js';
-import { counted, size } from '../words.js';
+import { counted } from '../words.js';
 
 const route = getRouteApi('/inbox');
 
@@ -64,7 +64,7 @@ function Address({ inbox: { url, answers } }: { inbox: InboxState }): ReactNode 
             .join(', ')}
         </strong>
       ) : (
-        '; each is answered 200 at once.'
+        '; each is answered 204 at once.'
       )}
     </p>
   );
@@ -79,7 +79,7 @@ function Buttons({ inbox }: { inbox: InboxState }): ReactNode {
     <div className="buttons">
       {failing > 0 || wait > 0 ? (
         <Action
-          label="Answer 200 again"
+          label="Answer 204 again"
           className="primary"
           run={() => answer({ fail_next: 0, wait_s: 0 })}
           changes={['inbox']}
@@ -133,7 +133,6 @@ function Rows({ rows, chosen }: { rows: readonly ReceivedSummary[]; chosen: numb
             <th>Signature</th>
             <th>Answered</th>
             <th className="number">Attempt</th>
-            <th className="number">Size</th>
             <th>Received</th>
           </tr>
         </thead>
@@ -154,7 +153,6 @@ function Rows({ rows, chosen }: { rows: readonly ReceivedSummary[]; chosen: numb
               </td>
               <td>{row.answered}</td>
               <td className="number">{row.attempt ?? '–'}</td>
-              <td className="number">{size(row.size)}</td>
               <td>
                 <Ago at={row.received_at} />
               </td>

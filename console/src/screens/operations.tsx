@@ -4,6 +4,7 @@ import { getRouteApi } from '@tanstack/react-router';
 import { useAccountQuery } from '../account-scope.js';
 import { Bars } from '../charts/bars.js';
 import { useFeed } from '../feed.js';
+import { MOUNT } from '../mount.js';
 import { OperationBulk } from '../operations/operation-bulk.js';
 import { OperationTable } from '../operations/operation-table.js';
 import { operationList } from '../rows.js';
@@ -170,7 +171,7 @@ function NoOperations({ isFiltered, onClear }: { isFiltered: boolean; onClear: (
   return (
     <Empty title="No operation yet">
       <p>Submit the first one by “Try it”, or from a shell:</p>
-      <pre>{`curl -sS ${new URL('../v1/operations', document.baseURI).href} \\
+      <pre>{`curl -sS ${new URL('../v1/operations', MOUNT).href} \\
   -H "Authorization: Bearer $RINGBACK_API_KEY" -H 'Content-Type: application/json' \\
   -d '{"type":"echo","input":{"hello":"world"},"correlation":"order 17"}'`}</pre>
     </Empty>

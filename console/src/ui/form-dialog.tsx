@@ -1,4 +1,12 @@
-import { type FormEvent, type ReactNode, useState } from 'react';
+import {
+  cloneElement,
+  type FormEvent,
+  type HTMLAttributes,
+  type ReactElement,
+  type ReactNode,
+  useId,
+  useState,
+} from 'react';
 import { useQueryClient } from '@tanstack/react-query';
 import { Dialog } from './dialog.js';
 import { Problem } from './problem.js';
@@ -55,7 +63,7 @@ export function FormDialog(props: Props): ReactNode {
   );
 }
 
-/** A label over its control, with a sentence on what may be given. */
+/** A label over its control, which a sentence describes: what may be given. */
 export function Labeled({
   label,
   hint,
@@ -63,13 +71,18 @@ export function Labeled({
 }: {
   label: string;
   hint?: ReactNode;
-  children: ReactNode;
+  children: ReactElement<HTMLAttributes<HTMLElement>>;
 }): ReactNode {
+  const id = useId();
   return (
-    <label>
-      <span>{label}</span>
-      {children}
-      {hint ? <span className="hint">{hint}</span> : null}
-    </label>
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      {cloneElement(children, { id, ...(hint ? { 'aria-describedby': `${id}-hint` } : {}) })}
+      {hint ? (
+        <span className="hint" id={`${id}-hint`}>
+          {hint}
+        </span>
+      ) : null}
+    </div>
   );
 }

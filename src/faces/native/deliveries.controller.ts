@@ -5,8 +5,7 @@ import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
 import { ApiAccount, type Whose, WhoseRows } from '../../accounts/whose.js';
 import { DeliveryDispatcher } from '../../deliveries/delivery.dispatcher.js';
-import type { DeliveryEntity } from '../../deliveries/delivery.entity.js';
-import { DeliveryReads } from '../../deliveries/delivery-reads.store.js';
+import { DeliveryReads, type ShownDelivery } from '../../deliveries/delivery-reads.store.js';
 import { DeliveryStore } from '../../deliveries/delivery.store.js';
 import { RecoveriesService } from '../../endpoints/recoveries.service.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
@@ -96,7 +95,7 @@ export class DeliveriesController {
     @Query() query: RedeliverQuery,
     @By() actor: Actor,
   ): Promise<DeliveryResponse> {
-    const accountId = await this.accountOf(id, whose);
+    const accountId = await this.ownerOf(whose, id);
     if (!(await this.store.redeliver(accountId, id, query.again === 'true')))
       throw await this.refusal(accountId, id, `redelivered: ${REDELIVERABLE}`);
     this.dispatcher.wake();
@@ -149,19 +148,19 @@ export class DeliveriesController {
     @Param('id') id: string,
     @By() actor: Actor,
   ): Promise<DeliveryResponse> {
-    const accountId = await this.accountOf(id, whose);
+    const accountId = await this.ownerOf(whose, id);
     if (!(await this.store.cancel(accountId, id)))
       throw await this.refusal(accountId, id, 'canceled: only a Pending one can');
     await this.audit.write({ accountId, actor, action: 'delivery.canceled', target: id });
     return DeliveryResponse.from(await this.find(accountId, id), whose);
   }
 
-  /** Whose delivery it is that an action names: where an administrator acts on another account's, that one's. */
-  private async accountOf(id: string, { account, named }: Whose): Promise<string> {
-    return named || account === null ? (await this.find(account, id)).accountId : account;
+  /** Whose a delivery is that is acted on. */
+  private async ownerOf({ account }: Whose, id: string): Promise<string> {
+    return account ?? (await this.find(null, id)).accountId;
   }
 
-  private async find(accountId: string | null, id: string): Promise<DeliveryEntity> {
+  private async find(accountId: string | null, id: string): Promise<ShownDelivery> {
     const delivery = await this.deliveries.find(accountId, id);
     if (!delivery) throw notFound(id);
     return delivery;

@@ -1,5 +1,7 @@
 import { accountShown, type Whose } from '../../accounts/whose.js';
-import type { AttemptEntity, AttemptTrigger, DeliveryEntity } from '../../deliveries/delivery.entity.js';
+import type { AttemptEntity, AttemptTrigger } from '../../deliveries/delivery.entity.js';
+import type { ErrorClass } from '../../deliveries/delivery-filter.js';
+import type { ShownDelivery } from '../../deliveries/delivery-reads.store.js';
 import { ACKNOWLEDGED_BY_POLL, type DeliveryState } from '../../deliveries/delivery.state.js';
 import { withoutQuery } from './operation.response.js';
 import { ApiInteger, ApiTime } from '../../http/api-properties.js';
@@ -27,10 +29,12 @@ export class DeliveryResponse {
   delivered_at: string | null;
   /** Why it was given up; null otherwise. */
   reason: string | null;
+  /** How its last attempt failed, as lists are filtered by; null where none did, and once it is Delivered. */
+  error: ErrorClass | null;
   /** `poll`: the caller has read how its `ack_by_poll` operation ended, and is told no more. */
   acknowledged_by?: 'poll';
 
-  static from(delivery: DeliveryEntity, whose?: Whose): DeliveryResponse {
+  static from(delivery: ShownDelivery, whose?: Whose): DeliveryResponse {
     const acknowledged = delivery.reason === ACKNOWLEDGED_BY_POLL;
     return {
       id: delivery.id,
@@ -45,6 +49,7 @@ export class DeliveryResponse {
       created_at: delivery.createdAt.toISOString(),
       delivered_at: delivery.deliveredAt?.toISOString() ?? null,
       reason: acknowledged && delivery.state !== 'Canceled' ? delivery.givenUpReason : delivery.reason,
+      error: delivery.lastError,
       ...(acknowledged ? { acknowledged_by: 'poll' as const } : {}),
     };
   }

@@ -201,13 +201,13 @@ export class OperationsController {
   @ApiProblem(409, 'It has ended already')
   async cancel(
     @NoFields() _body: unknown,
-    @Holder() { keyId, scopes }: KeyHolder,
     @WhoseRows() whose: Whose,
+    @Holder() { keyId, scopes }: KeyHolder,
     @By() actor: Actor,
     @Param('id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
-    const accountId = await this.accountOf(id, whose);
+    const accountId = await this.ownerOf(whose, id);
     const view = await this.operations.cancel(accountId, id, this.keys.watch(keyId, gone(reply)));
     if (scopes.includes('admin'))
       await this.audit.write({ accountId, actor, action: 'operation.canceled', target: id });
@@ -226,7 +226,7 @@ export class OperationsController {
   @ApiAccount()
   @ApiProblem(409, 'It has not ended: cancel it first')
   async erase(@WhoseRows() whose: Whose, @Param('id') id: string, @By() actor: Actor): Promise<void> {
-    const accountId = await this.accountOf(id, whose);
+    const accountId = await this.ownerOf(whose, id);
     await this.operations.erase(accountId, id);
     await this.audit.write({ accountId, actor, action: 'operation.erased', target: id });
   }
@@ -239,6 +239,7 @@ export class OperationsController {
   @ApiOperation({ operationId: 'rerunOperation' })
   @HttpCode(202)
   @NeedsScope('operations:write')
+  @ApiAccount()
   @ApiIdempotencyKey()
   @ApiOkResponse({
     type: OperationResponse,
@@ -259,12 +260,11 @@ export class OperationsController {
     },
     { required: false },
   )
-  @ApiAccount()
   @ApiProblem(410, 'The operation has expired or was erased, and its input with it')
   @ApiProblem(429, 'Callback URLs named too many new hosts in a minute')
   async rerun(
-    @Holder() { scopes }: KeyHolder,
     @WhoseRows() whose: Whose,
+    @IsAdmin() isAdmin: boolean,
     @By() actor: Actor,
     @Param('id') id: string,
     @Body() request: RerunOperationRequest,
@@ -272,15 +272,15 @@ export class OperationsController {
     @Headers('traceparent') traceparent: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
+    const accountId = await this.ownerOf(whose, id);
     const changes = toChanges(request);
-    const accountId = await this.accountOf(id, whose);
     const { view, replayed } = await this.operations.rerun(accountId, id, {
       changes,
       traceparent: traceparentOf(traceparent),
       idempotency: toRerunIdempotency(key, id, changes),
     });
     if (replayed) void reply.header('idempotent-replayed', 'true');
-    else if (scopes.includes('admin')) {
+    else if (isAdmin) {
       const details = { rerun: view.operation.rid, changed: Object.keys(changes) };
       await this.audit.write({ accountId, actor, action: 'operation.rerun', target: id, details });
     }
@@ -379,11 +379,9 @@ export class OperationsController {
     await reply.type('application/json').send(operation.result ?? 'null');
   }
 
-  /** Whose operation it is that an action names: where an administrator acts on another account's, that one's. */
-  private async accountOf(id: string, { account, named }: Whose): Promise<string> {
-    return named || account === null
-      ? (await this.operations.find(account, id)).operation.accountId
-      : account;
+  /** Whose an operation is that is acted on. */
+  private async ownerOf({ account }: Whose, id: string): Promise<string> {
+    return account ?? (await this.operations.find(null, id)).operation.accountId;
   }
 
   private async stream(
