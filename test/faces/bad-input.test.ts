@@ -266,8 +266,8 @@ const FIELDS: Refusal[] = [
   submit('a run_at two seconds ago', { run_at: new Date(Date.now() - 2_000).toISOString() }, 'run_at'),
   submit('a run_at in the past', { run_at: new Date(Date.now() - 3_600_000).toISOString() }, 'run_at'),
   submit(
-    'a run_at a minute over 366 days ahead',
-    { run_at: new Date(Date.now() + 366 * 86_400_000 + 60_000).toISOString() },
+    'a run_at an hour over 366 days ahead',
+    { run_at: new Date(Date.now() + 366 * 86_400_000 + 3_600_000).toISOString() },
     'run_at',
   ),
   ...['60', true, [], {}, 0, -1, 1e300, 604_801].map((timeout_s) =>
@@ -960,7 +960,7 @@ describe('the fault that is named', () => {
     ['operations', of({ retention: 5 }), 'retention', 'retention must be a string'],
     [
       'operations',
-      of({ run_at: new Date(Date.now() + 366 * 86_400_000 + 60_000).toISOString() }),
+      of({ run_at: new Date(Date.now() + 366 * 86_400_000 + 3_600_000).toISOString() }),
       'run_at',
       'must be at most 366 days ahead',
     ],
