@@ -31,7 +31,7 @@ export function stacked(place: HTMLElement, { at, stepS, series }: Data, behavio
       width: place.clientWidth,
       height: behaviour.height,
       legend: { show: false },
-      padding: [6, 4, 0, 0],
+      padding: [6, 16, 0, 0],
       cursor: {
         y: false,
         points: { show: false },

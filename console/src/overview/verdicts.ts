@@ -124,14 +124,18 @@ export function arriving(hour: DeliveryStats | undefined, day: DeliveryStats | u
       text: `Last day: ${shareText(before, 'given up')}; ${counted(attempts, 'attempt')} failed.`,
       proof: { to: '/deliveries', search: { status: 'Exhausted' } },
     },
-    ...(day?.top.origins.slice(0, 3).map(({ value, count: times }) => ({
-      text: `${value}: ${counted(times, 'attempt')} in the last day.`,
-      proof: { to: '/deliveries', search: { origin: value } } as const,
-    })) ?? []),
     ...(day?.top.errors.slice(0, 3).map(({ value, count: times }) => ({
-      text: `${value}: ${counted(times, 'failed attempt')}.`,
+      text: `${value}: ${counted(times, 'attempt')} in the last day.`,
       proof: { to: '/deliveries', search: { error: value, status: 'Pending,Exhausted' } } as const,
     })) ?? []),
+    ...(attempts === 0
+      ? []
+      : [
+          {
+            text: 'Where and why: failures by origin.',
+            proof: { to: '/deliveries', search: { view: 'groups' } } as const,
+          },
+        ]),
   ];
   const verdict = judged(now, before, ['Callbacks arrive', 'Some callbacks fail', 'Many callbacks fail']);
   if (verdict.tone === 'good' && attempts > before.all * MANY)

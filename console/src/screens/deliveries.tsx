@@ -160,7 +160,7 @@ function Histogram({ search, onChange }: PartProps): ReactNode {
         }
       />
       <TopValues
-        title="Origins that fail most"
+        title="Most attempts go to"
         values={data?.top.origins ?? []}
         chosen={search.origin}
         onChoose={(origin) => onChange({ origin })}

@@ -25,7 +25,7 @@ const MINUTE_MS = 60_000;
 export function Overview(): ReactNode {
   const account = useAccountQuery();
   const isAdmin = useMay('admin');
-  const minute = useClock((now) => Math.floor(now / MINUTE_MS) * MINUTE_MS);
+  const minute = useClock((now) => Math.ceil(now / MINUTE_MS) * MINUTE_MS);
   const second = useClock((now) => now);
   const [hourSpan, daySpan] = useMemo(
     () => {
