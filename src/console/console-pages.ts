@@ -36,7 +36,7 @@ export class ConsolePages implements OnModuleInit {
     private readonly config: ConsoleConfig,
   ) {}
 
-  async onModuleInit(): Promise<void> {
+  onModuleInit(): void {
     const index = join(this.config.folder, 'index.html');
     if (!existsSync(index)) {
       this.logger.warn('the console has not been built, and is not served: npm run build makes it');
@@ -44,7 +44,8 @@ export class ConsolePages implements OnModuleInit {
     }
     const page = new ConsolePage(readFileSync(index, 'utf8'));
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
-    await fastify.register((scope, _options, done) => {
+    // Not awaited: that would have Fastify finish the routes which are there, before Nest has said how they tell errors.
+    void fastify.register((scope, _options, done) => {
       scope.addHook('onRequest', guardPage);
       serveFiles(scope, this.config.folder);
       servePage(scope, page);

@@ -127,6 +127,14 @@ describe('the console', () => {
     }
   });
 
+  it('leaves it to the API how errors are told', async () => {
+    const refused = await app.client.withKey('rb_wrong').get('/v1/operations');
+    expect([refused.status, refused.body.code]).toEqual([401, 'unauthorized']);
+    expect(refused.headers.get('content-type')).toContain('application/problem+json');
+    const ofTrm = await app.client.withKey('').get('/api/trm/list');
+    expect(Object.keys(ofTrm.body)).toEqual(['error', 'reason']);
+  });
+
   it('puts nothing of its policy on the API', async () => {
     const { headers } = await app.client.get('/v1/operations');
     expect(headers.get('content-security-policy')).toBeNull();
