@@ -20,7 +20,10 @@ describe.skipIf(!hasBrowser)('every screen', () => {
     app = await App.start({ deliveries: { schedule: [3600] } });
     receiver = await Receiver.answering((response, { path }) => {
       response
-        .writeHead(path === '/ok' ? 200 : 503, { 'content-type': 'application/json', 'retry-after': '120' })
+        .writeHead(path.endsWith('/ok') ? 200 : 503, {
+          'content-type': 'application/json',
+          'retry-after': '120',
+        })
         .end('{"error":"maintenance"}');
     });
     browser = await Browser.start();
