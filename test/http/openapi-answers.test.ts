@@ -44,6 +44,10 @@ describe('What is answered is what the document says', () => {
     await ask(200, 'GET /v1/operations/{id}/history', { path });
     await ask(200, 'GET /v1/operations/{id}/history', { path, headers: { accept: 'text/event-stream' } });
     await ask(200, 'GET /v1/operations/{id}/deliveries', { path });
+    await ask(200, 'GET /v1/operations/{id}/request', { path });
+    await ask(200, 'GET /v1/search', { query: '?q=order%2017' });
+    await ask(200, 'GET /v1/stats/operations');
+    await ask(200, 'GET /v1/stats/deliveries', { query: '?step=60' });
     await ask(200, 'GET /v1/operations/{id}/result', { path });
     await ask(200, 'GET /lro/operations/{id}', { path });
     await ask(409, 'POST /v1/operations/{id}/cancel', { path });
@@ -257,6 +261,20 @@ describe('What is answered is what the document says', () => {
     await ask(415, 'POST /v1/operations', { body: 'a', headers: { 'content-type': 'text/plain' } });
     await ask(414, 'GET /v1/operations/{id}', { path: { id: 'f'.repeat(300) } });
     await ask(422, 'POST /v1/operations/{id}/rerun', { path, body: { type: 'echo' } });
+  });
+
+  it('of the feed, which ends when who reads it has gone', async () => {
+    const reader = new AbortController();
+    const feed = await fetch(`${service.client.url}/v1/feed`, {
+      headers: { authorization: `Bearer ${TEST_KEY}` },
+      signal: reader.signal,
+    });
+    const { responses } = routesOf(judge.document).get('GET /v1/feed')!;
+    expect(Object.keys(responses[feed.status]!.content!)).toContain(
+      feed.headers.get('content-type')!.split(';')[0],
+    );
+    judge.succeeded.add('GET /v1/feed');
+    reader.abort();
   });
 
   it('of every route that it has', () => {
