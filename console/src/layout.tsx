@@ -1,5 +1,5 @@
-import { type ReactNode, useMemo, useRef } from 'react';
-import { Link, Outlet, useNavigate } from '@tanstack/react-router';
+import { type ReactNode, useEffect, useMemo, useRef } from 'react';
+import { Link, Outlet, useMatches, useNavigate } from '@tanstack/react-router';
 import { AccountChoice } from './account-choice.js';
 import { KeysDialog } from './keys-dialog.js';
 import { moveRow, selectRow, useKeys } from './keyboard.js';
@@ -30,6 +30,7 @@ export function Layout(): ReactNode {
     [navigate],
   );
   useKeys(keys);
+  useTitle();
   return (
     <div className="layout">
       <a className="skip" href="#main">
@@ -53,6 +54,28 @@ export function Layout(): ReactNode {
       <KeysDialog dialog={help} />
     </div>
   );
+}
+
+const TITLES: Readonly<Record<string, string>> = {
+  '/operations': 'Operations',
+  '/operations/$id': 'Operation',
+  '/deliveries': 'Deliveries',
+  '/deliveries/$id': 'Delivery',
+  '/endpoints': 'Endpoints',
+  '/endpoints/$id': 'Endpoint',
+  '/accounts': 'Accounts',
+  '/accounts/$id': 'Account',
+  '/audit': 'Audit',
+  '/try': 'Try it',
+  '/inbox': 'Inbox',
+};
+
+/** Tells tabs apart, and says to who hears a page where they are. */
+function useTitle(): void {
+  const title = useMatches({ select: (matches) => TITLES[matches.at(-1)?.fullPath ?? ''] });
+  useEffect(() => {
+    document.title = title === undefined ? 'Ringback' : `${title} · Ringback`;
+  }, [title]);
 }
 
 function Nav(): ReactNode {

@@ -32,6 +32,7 @@ describe.skipIf(!hasBrowser)('in the console', { timeout: 60_000 }, () => {
   it('an endpoint is registered, tested, paused and changed; its secret is shown this once', async () => {
     const page = await browser.console(app, { key: integrator.key });
     await open(page, 'endpoints');
+    await expect.poll(() => page.title()).toBe('Endpoints · Ringback');
     await button(page, 'New endpoint …').click();
     await page.getByLabel('URL', { exact: true }).fill('nonsense');
     await button(page, 'Create').click();

@@ -44,10 +44,7 @@ export class QuotaStore {
   async waitingOf(accountId: string, most: number): Promise<number> {
     const [row] = await this.database.query<{ count: number }>(
       `SELECT count(*)::integer AS count FROM (
-         SELECT FROM live_operation WHERE account_id = $1 AND phase = 'ready'
-         UNION ALL SELECT FROM live_operation WHERE account_id = $1 AND phase = 'placed' AND lease_token IS NULL
-         UNION ALL SELECT FROM live_operation WHERE account_id = $1 AND phase = 'scheduled'
-         LIMIT $2) waiting`,
+         ${waitingRows('$1')} LIMIT $2) waiting`,
       [accountId, most],
     );
     return row!.count;
@@ -59,10 +56,7 @@ export class QuotaStore {
       `SELECT g.id, w.waiting, x.executing FROM unnest($1::text[]) AS g (id)
        CROSS JOIN LATERAL (
          SELECT count(*)::integer AS waiting FROM (
-           SELECT FROM live_operation WHERE account_id = g.id AND phase = 'ready'
-           UNION ALL SELECT FROM live_operation WHERE account_id = g.id AND phase = 'placed' AND lease_token IS NULL
-           UNION ALL SELECT FROM live_operation WHERE account_id = g.id AND phase = 'scheduled'
-           LIMIT $2) waiting) w
+           ${waitingRows('g.id')} LIMIT $2) waiting) w
        CROSS JOIN LATERAL (
          SELECT count(*)::integer AS executing FROM live_operation
          WHERE account_id = g.id AND phase = 'placed' AND lease_token IS NOT NULL) x`,
@@ -79,4 +73,11 @@ export class QuotaStore {
     );
     return row!.count;
   }
+}
+
+/** A row for each that waits of an account: each part by an index of the dispatcher. */
+function waitingRows(account: string): string {
+  return `SELECT FROM live_operation WHERE account_id = ${account} AND phase = 'ready'
+    UNION ALL SELECT FROM live_operation WHERE account_id = ${account} AND phase = 'placed' AND lease_token IS NULL
+    UNION ALL SELECT FROM live_operation WHERE account_id = ${account} AND phase = 'scheduled'`;
 }
