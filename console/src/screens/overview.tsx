@@ -27,11 +27,10 @@ export function Overview(): ReactNode {
   const isAdmin = useMay('admin');
   const minute = useClock((now) => Math.ceil(now / MINUTE_MS) * MINUTE_MS);
   const second = useClock((now) => now);
-  const [hourSpan, daySpan] = useMemo(() => {
-    // With the minute that is running.
-    const end = (minute + MINUTE_MS) / 1000;
-    return [last(HOUR_S, end), last(DAY_S, end)] as const;
-  }, [minute]);
+  const [hourSpan, daySpan] = useMemo(
+    () => [last(HOUR_S, minute / 1000), last(DAY_S, minute / 1000)] as const,
+    [minute],
+  );
   const operationsHour = useQuery(operationStats(hourSpan, account));
   const operationsDay = useQuery(operationStats(daySpan, account));
   const deliveriesHour = useQuery(deliveryStats(hourSpan, account));
