@@ -8,7 +8,7 @@ export type DeliveryDetails = DeliveryDetailsResponse;
 
 const PAGE = 50;
 /** Milliseconds between looks for what no event tells, such as an accept. */
-export const SLOW_LOOK_MS = 10_000;
+export const SLOW_LOOK_MS = 30_000;
 
 /** Newest first, page after page (a page may be short, or empty, and have a next one: the API looks at so many rows a page); only the first page is looked at again by itself. */
 function list<T>(kind: 'operations' | 'deliveries', filter: Query) {

@@ -48,7 +48,7 @@ export function operationStats(span: Span, account: Query) {
     queryKey: ['operations', 'stats', span, account],
     queryFn: ({ signal }) => get<OperationStats>('/v1/stats/operations', query(span, account), signal),
     placeholderData: keepPreviousData,
-    refetchInterval: 30_000,
+    refetchInterval: 60_000,
   });
 }
 
@@ -57,6 +57,6 @@ export function deliveryStats(span: Span, account: Query) {
     queryKey: ['deliveries', 'stats', span, account],
     queryFn: ({ signal }) => get<DeliveryStats>('/v1/stats/deliveries', query(span, account), signal),
     placeholderData: keepPreviousData,
-    refetchInterval: 30_000,
+    refetchInterval: 60_000,
   });
 }

@@ -3,7 +3,7 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { get, type Page, type Query } from './api.js';
 
 const LIMIT = 50;
-const REFRESH_MS = 10_000;
+const REFRESH_MS = 30_000;
 
 /** A list of the API, page after page: its rows so far, and a button for more where there are. */
 export function usePages<T>(

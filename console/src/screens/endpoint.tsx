@@ -21,7 +21,7 @@ import { Problem } from '../ui/problem.js';
 import { Status } from '../ui/status.js';
 import { count, counted } from '../words.js';
 
-const REFRESH_MS = 5_000;
+const REFRESH_MS = 10_000;
 const LAST = 10;
 
 /** One endpoint: how it does, what it is owed, and what can be done about it. */
