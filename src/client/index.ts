@@ -26,6 +26,7 @@ export {
   type DeliveryFilter,
   type DeliveryStats,
   type DeliveryStatus,
+  type ErrorClass,
   type FeedAttempt,
   type FeedEndpoint,
   type FeedEvent,

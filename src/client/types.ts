@@ -110,6 +110,19 @@ export interface HistoryEntry {
 
 export type DeliveryStatus = 'Pending' | 'Delivered' | 'Exhausted' | 'Canceled';
 
+/** What kind of failure an attempt shows. */
+export type ErrorClass =
+  | `http_${'1xx' | '3xx' | '4xx' | '5xx'}`
+  | `connect_${'refused' | 'timeout'}`
+  | 'connection_reset'
+  | `response_${'timeout' | 'invalid'}`
+  | 'request_timeout'
+  | `dns_${'error' | 'timeout'}`
+  | 'tls_error'
+  | 'proxy_error'
+  | 'blocked_destination'
+  | 'unknown';
+
 /** One event owed to one destination. */
 export interface Delivery {
   /** The `webhook-id` of every attempt. */
@@ -129,7 +142,7 @@ export interface Delivery {
   /** Why it was given up; null otherwise. */
   readonly reason: string | null;
   /** How its last attempt failed: `http_5xx`, `connect_refused`, …; null where none did, and once it is Delivered. */
-  readonly error: string | null;
+  readonly error: ErrorClass | null;
   /** `poll`: the caller has read how its `ack_by_poll` operation ended, and is told no more. */
   readonly acknowledged_by?: 'poll';
 }

@@ -26,6 +26,7 @@ export function openApi(app: INestApplication): OpenAPIObject {
   const { publicUrl } = app.get<HttpConfig>(HttpConfig, { strict: false });
   const parts = partsOf(app);
   const document = SwaggerModule.createDocument(app, builder().addServer(publicUrl).build(), {
+    autoTagControllers: false,
     extraModels: [ProblemResponse, ...parts.flatMap(({ models }) => models)],
   });
   mendSchemas(document);
