@@ -2147,45 +2147,6 @@ BEGIN
     most, newest_first);
 END $function$;
 
-CREATE OR REPLACE FUNCTION page_of_live(account text, after bigint, most integer, of_state text, of_type text, created_after timestamp with time zone)
- RETURNS TABLE(request_id bigint)
- LANGUAGE plpgsql
- STABLE
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET jit TO 'off'
- SET plan_cache_mode TO 'force_generic_plan'
-AS $function$
-#variable_conflict use_column
-BEGIN
-  RETURN QUERY
-  WITH RECURSIVE level AS (
-    (SELECT l.priority FROM live_operation l WHERE l.phase = 'ready' AND l.account_id = account ORDER BY l.account_id, l.priority DESC, l.request_id LIMIT 1)
-    UNION ALL
-    SELECT n.priority FROM level v CROSS JOIN LATERAL (
-      SELECT l.priority FROM live_operation l WHERE l.phase = 'ready' AND l.account_id = account AND l.priority < v.priority
-      ORDER BY l.account_id, l.priority DESC, l.request_id LIMIT 1
-    ) n
-  )
-  (
-    SELECT l.request_id FROM level v CROSS JOIN LATERAL (
-      SELECT l.request_id FROM live_operation l
-      WHERE l.phase = 'ready' AND l.account_id = account AND l.priority = v.priority AND l.request_id > after
-        AND (of_type IS NULL OR l.type = of_type) AND (created_after IS NULL OR l.waits_since > created_after)
-      ORDER BY l.account_id, l.priority DESC, l.request_id LIMIT most
-    ) l WHERE of_state = 'Waiting'
-    UNION ALL
-    (SELECT l.request_id FROM live_operation l
-     WHERE l.phase = 'scheduled' AND l.account_id = account AND l.request_id > after AND of_state = 'Waiting'
-       AND (of_type IS NULL OR l.type = of_type) AND (created_after IS NULL OR l.waits_since > created_after)
-     ORDER BY l.account_id, l.request_id LIMIT most)
-    UNION ALL
-    SELECT l.request_id FROM live_operation l
-    WHERE l.phase = 'placed' AND l.account_id = account AND l.request_id > after AND (l.lease_token IS NULL) = (of_state = 'Waiting')
-      AND (of_type IS NULL OR l.type = of_type) AND (created_after IS NULL OR l.waits_since > created_after)
-  ) ORDER BY request_id LIMIT most;
-END $function$;
-
 CREATE OR REPLACE FUNCTION page_of_operations(wanted json, reached bigint, most integer, newest_first boolean)
  RETURNS TABLE(numbers bigint[], next bigint)
  LANGUAGE plpgsql
@@ -2269,40 +2230,6 @@ BEGIN
   RETURN QUERY SELECT p.numbers, p.next FROM walk_page(
     sources || format('SELECT o.request_id AS home, o.request_id AS number, %s AS fits FROM operation o WHERE %s ORDER BY o.request_id %s', known, source, direction),
     most, newest_first) p;
-END $function$;
-
-CREATE OR REPLACE FUNCTION page_of_undelivered(account text, after bigint, most integer, of_state text, of_type text, created_after timestamp with time zone, finished_after timestamp with time zone)
- RETURNS TABLE(request_id bigint)
- LANGUAGE plpgsql
- STABLE
- SET enable_seqscan TO 'off'
- SET enable_bitmapscan TO 'off'
- SET enable_sort TO 'off'
- SET enable_hashagg TO 'off'
- SET jit TO 'off'
- SET plan_cache_mode TO 'force_generic_plan'
-AS $function$
-#variable_conflict use_column
-BEGIN
-  RETURN QUERY
-  SELECT u.request_id FROM (
-    SELECT DISTINCT n.request_id FROM (
-      (SELECT u.operation_id AS request_id FROM undelivered u WHERE u.account_id = account AND u.operation_id > after ORDER BY u.account_id, u.operation_id)
-      UNION ALL
-      (SELECT d.operation_id FROM live_delivery d
-       WHERE d.account_id = account AND d.operation_id > after AND d.phase IN ('scheduled', 'ready', 'paused') AND d.reason IS DISTINCT FROM 'acknowledged_by_poll'
-       ORDER BY d.account_id, d.operation_id)
-      UNION ALL
-      (SELECT d.operation_id FROM live_delivery d
-       WHERE d.account_id = account AND d.operation_id > after AND d.phase = 'placed' AND d.reason IS DISTINCT FROM 'acknowledged_by_poll'
-       ORDER BY d.operation_id)
-    ) n ORDER BY n.request_id
-  ) u
-  CROSS JOIN LATERAL (SELECT o.type, o.created_at FROM operation o WHERE o.request_id = u.request_id LIMIT 1) o
-  LEFT JOIN LATERAL (SELECT e.state, e.finished_at FROM operation_end e WHERE e.request_id = u.request_id LIMIT 1) e ON true
-  WHERE (of_state IS NULL OR e.state = of_state) AND (of_type IS NULL OR o.type = of_type)
-    AND (created_after IS NULL OR o.created_at > created_after) AND (finished_after IS NULL OR e.finished_at > finished_after)
-  ORDER BY u.request_id LIMIT most;
 END $function$;
 
 CREATE OR REPLACE FUNCTION paused_endpoints(after text, upto text)

@@ -6,8 +6,8 @@ import { StatsStore, type StatsRange } from '../../src/operations/stats/stats.st
 import { newDatabase } from '../support/database.js';
 
 const OPERATIONS = 150_000;
-/** Counts of a minute, or of an hour, that a reading takes; the records alone have ten times as many. */
-const MAX_BLOCKS = 3_000;
+/** Of the counts that a reading takes, with what updates have left of them before a vacuum; the records alone have many times as many. */
+const MAX_BLOCKS = 8_000;
 
 /**
  * Records of the last 23 hours: of five accounts and eight types, one of ten failed, one of six attempts failed. There are as many

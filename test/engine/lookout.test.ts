@@ -46,7 +46,7 @@ it('what comes due without a word, by its time or another process’s hand, is f
   });
   await rowsOf(
     app.databaseUrl,
-    `UPDATE live_operation l SET look_at = now(), due_at = now() FROM operation o WHERE o.request_id = l.request_id AND o.rid = $1`,
+    `UPDATE live_operation l SET run_at = now(), look_at = now(), due_at = now() FROM operation o WHERE o.request_id = l.request_id AND o.rid = $1`,
     [hidden.id],
   );
   for (const { id } of [hidden, scheduled])
