@@ -46,6 +46,7 @@ describe('a statement that only calls a function', () => {
     for (const n of [1, 2]) expect((await client.query(TWICE, [n])).rows).toEqual([{ twice: 2 * n }]);
     await client.query('SELECT relname FROM pg_class WHERE oid = $1', [1]);
     expect(await prepared(client)).toEqual([TWICE]);
+    expect((await client.query('SHOW jit')).rows).toEqual([{ jit: 'off' }]);
   });
 
   it('is planned each time where another than the server answers: a pooler may give the next transaction another connection', async () => {
