@@ -1,8 +1,8 @@
 // Builds where something has changed since the last build: `npm start` and its like need not wait for nothing.
-// `node scripts/build.mjs console` looks at the console alone: the end of `npm run build`.
+// `node scripts/build.mjs console` looks at the console alone: the end of `npm run build`, which `node scripts/build.mjs clean` begins.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
@@ -86,6 +86,11 @@ function see(part) {
   writeFileSync(part.stamp, now);
 }
 
-if (process.argv[2] !== 'console') see(PARTS.service);
-// A package's checkout may be built without it: the service then says that it has none.
-if (existsSync(join(ROOT, 'console/vite.config.ts'))) see(PARTS.console);
+if (process.argv[2] === 'clean') {
+  // Migrations make whatever function lies there: also one that was renamed.
+  rmSync(join(ROOT, 'dist/sql'), { recursive: true, force: true });
+} else {
+  if (process.argv[2] !== 'console') see(PARTS.service);
+  // A package's checkout may be built without it: the service then says that it has none.
+  if (existsSync(join(ROOT, 'console/vite.config.ts'))) see(PARTS.console);
+}
