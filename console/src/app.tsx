@@ -34,7 +34,6 @@ function useLoginLink(): { token: string | null; failure: unknown } {
       .catch(setFailure)
       .finally(() => setToken(null));
     // Once: a link can be used once.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [token]);
   return { token, failure };
 }

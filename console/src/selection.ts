@@ -28,6 +28,5 @@ export function useSelection(rows: readonly { readonly id: string }[], filter: u
       chooseAll: () => set(shown, true),
       clear: () => set(new Set()),
     };
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [rows, chosen, key]);
 }

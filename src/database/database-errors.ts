@@ -17,9 +17,9 @@ export function isDeadlock(error: unknown): boolean {
   return state === '40P01' || state === '40001';
 }
 
-/** A statement that was prepared answers other columns now, as its function was replaced; the connection prepares no more. */
+/** A statement that was prepared answers other columns now, as its function was replaced (0A000); the connection prepares no more. */
 export function isStalePlan(error: unknown): boolean {
-  return sqlState(error) === '0A000' && error instanceof Error && error.message.includes('cached plan');
+  return sqlState(error) === '0A000';
 }
 
 /** A row's number is beyond all partitions that there are (23514, which of a CHECK names its constraint). */

@@ -145,7 +145,6 @@ function useCount(
   useEffect(() => {
     if (selection.isAll) countBulk(kind, action, filter).then(setCount, onError);
     // Counted once, when it is asked.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, []);
   return count;
 }
