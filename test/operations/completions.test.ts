@@ -1,7 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { Module } from '@nestjs/common';
+import { validateWebhook } from 'replicate';
+import { Webhook as SvixWebhook } from 'svix';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RingbackClient } from '../../src/client/index.js';
+import { Database } from '../../src/database/database.js';
+import { DUE_AWAITING } from '../../src/operations/await/awaiting.store.js';
 import type { CompletionOffer } from '../../src/operations/await/completion-offers.js';
 import type { OperationContext } from '../../src/operations/run/operation-context.js';
 import {
@@ -447,6 +451,63 @@ describe('a completion token', () => {
     expect((await complete(`${url}?as=result`, '{', { 'content-type': 'application/json' })).status).toBe(
       400,
     );
+  });
+});
+
+describe('a webhook of another service', () => {
+  it('signed as Replicate signs, ends an operation whose callback is verified as any of Standard Webhooks', async () => {
+    await using receiver = await Receiver.answering(200);
+    const secret = `whsec_${Buffer.alloc(32, 5).toString('base64')}`;
+    const { id, completion_url: url } = await app.client.submit({
+      type: 'external',
+      input: { timeout_s: 60, note: 'A prediction runs', verify: { profile: 'replicate', secret } },
+      callback: { url: receiver.url },
+    });
+    const body = JSON.stringify({
+      id: 'gm3qorzdhgbfurvjtvhg6dckhu',
+      status: 'succeeded',
+      output: ['https://x/a.png'],
+    });
+    const at = new Date();
+    const signed = {
+      id: 'msg_2Lh9KRb0pzN4LePd3XiA4v12Axj',
+      timestamp: String(Math.floor(at.getTime() / 1000)),
+      signature: new SvixWebhook(secret).sign('msg_2Lh9KRb0pzN4LePd3XiA4v12Axj', at, body),
+    };
+    expect(await validateWebhook({ ...signed, body, secret })).toBe(true);
+    const headers = Object.fromEntries(
+      Object.entries(signed).map(([name, value]) => [`webhook-${name}`, value]),
+    );
+    expect((await complete(`${url}?as=result`, body, headers)).status).toBe(200);
+    const [post] = await receiver.received(1);
+    const verifier = new SvixWebhook(await app.client.signingSecret());
+    verifier.verify(post!.body, post!.headers as Record<string, string>);
+    expect(JSON.parse(post!.body)).toMatchObject({
+      type: 'operation.finished',
+      data: { id, status: 'Finished', result: { status: 'succeeded', output: ['https://x/a.png'] } },
+    });
+  });
+});
+
+describe('many operations that wait', () => {
+  it('cost no statement while nobody completes them', async () => {
+    const account = await app.account('many', 10_000);
+    const operations = Array.from({ length: 300 }, () => ({ type: 'external', input: { timeout_s: 3600 } }));
+    await account.post('/v1/operations/batch', { operations });
+    const waiting = `SELECT count(*)::integer AS count FROM operation_view WHERE phase = 'awaiting' AND account_id = (SELECT id FROM account WHERE name = 'many')`;
+    await expect.poll(() => rowsOf(app.databaseUrl, waiting), { timeout: 20_000 }).toEqual([{ count: 300 }]);
+    const query = vi.spyOn(Database.prototype, 'query');
+    try {
+      const texts = (): string[] => query.mock.calls.map(([sql]) => sql);
+      const looks = (): number => texts().filter((sql) => sql.includes(DUE_AWAITING)).length;
+      await expect.poll(looks, { timeout: 20_000 }).toBeGreaterThan(20);
+      expect(texts().filter((sql) => /await|completion|renew/i.test(sql.replace(DUE_AWAITING, '')))).toEqual(
+        [],
+      );
+      expect(texts().length).toBeLessThan(3 * looks());
+    } finally {
+      query.mockRestore();
+    }
   });
 });
 
