@@ -16,7 +16,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { ApiInteger } from '../../http/api-properties.js';
-import { STORABLE } from './operation-filter.request.js';
+import { STORABLE } from '../../http/filter-fields.js';
 
 /** When a failed run is tried again. */
 export class RetryRequest {

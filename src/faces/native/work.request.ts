@@ -1,4 +1,4 @@
-import { getSchemaPath } from '@nestjs/swagger';
+import { getSchemaPath, PartialType } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -17,9 +17,9 @@ import {
   MaxLength,
   Min,
 } from 'class-validator';
-import { ApiDetail, ApiInteger } from '../../http/api-properties.js';
+import { ApiDetail, ApiInteger, fieldsOf } from '../../http/api-properties.js';
 import { JudgedInParts } from '../../http/validation.pipe.js';
-import { STORABLE } from './operation-filter.request.js';
+import { STORABLE } from '../../http/filter-fields.js';
 
 /** Most actions of one batch, and operations of one claim. */
 const MOST = 500;
@@ -104,8 +104,7 @@ export class CompleteWorkRequest {
 
   /** Id of a file of the operation's account: what `GET …/result` serves. */
   @IsOptional()
-  @IsString()
-  @Length(1, 64)
+  @Matches(/^(file_)?[0-9a-f]{32}$/, { message: 'file must be the id of a file' })
   file?: string | null;
 
   /** The last line shown to people. */
@@ -136,8 +135,8 @@ export class FailWorkRequest {
 /** What is done with a lease. */
 export const WORK_ACTIONS = ['renew', 'complete', 'fail', 'release'] as const;
 
-/** One action of a batch: the lease, what is done with it, and the fields of that. */
-export class WorkActionRequest {
+/** Which lease, and what is done with it. */
+export class WorkLeaseRequest {
   /** As a claim gave it. */
   @IsString()
   @Length(1, 200)
@@ -147,22 +146,16 @@ export class WorkActionRequest {
   action: (typeof WORK_ACTIONS)[number];
 }
 
+/** One action of a batch: the lease, what is done with it, and the fields that the route of that takes. */
+export class WorkActionRequest extends fieldsOf(
+  WorkLeaseRequest,
+  fieldsOf(RenewWorkRequest, fieldsOf(CompleteWorkRequest, PartialType(FailWorkRequest))),
+) {}
+
 @JudgedInParts()
 export class WorkBatchRequest {
-  /** 1 to 500 actions, each with the fields that its own route takes. */
-  @ApiDetail({
-    type: 'array',
-    items: {
-      allOf: [
-        { $ref: getSchemaPath(WorkActionRequest) },
-        {
-          anyOf: [RenewWorkRequest, CompleteWorkRequest, FailWorkRequest].map((type) => ({
-            $ref: getSchemaPath(type),
-          })),
-        },
-      ],
-    },
-  })
+  /** 1 to 500 actions. */
+  @ApiDetail({ type: 'array', items: { $ref: getSchemaPath(WorkActionRequest) } })
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(MOST)

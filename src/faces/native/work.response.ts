@@ -1,3 +1,7 @@
+import type { Claim } from '../../operations/run/claim.js';
+import { leaseName } from '../../operations/work/lease.js';
+import type { WorkOutcome, WorkResult } from '../../operations/work/work.service.js';
+import { toProblem } from '../problem.filter.js';
 import { ApiInteger } from '../../http/api-properties.js';
 import { ProblemResponse } from '../../http/problem.response.js';
 import type { OperationState } from '../../operations/operation.state.js';
@@ -6,7 +10,7 @@ import { OperationResponse } from './operation.response.js';
 /** An operation as its worker sees it. */
 export class WorkOperationResponse extends OperationResponse {
   /** Whose it is. */
-  account_id: string;
+  override account_id: string;
   /** JSON as the caller gave it. */
   input: unknown;
   /** How often it may be tried; `attempt` is which try this is. */
@@ -26,6 +30,28 @@ export class ClaimedWorkResponse {
   /** Seconds after which it is over, unless it is renewed. */
   @ApiInteger()
   lease_s: number;
+
+  static from(
+    { operation, leaseToken }: Claim,
+    leaseS: number,
+    input: unknown,
+    publicUrl: string,
+  ): ClaimedWorkResponse {
+    const { accountId, tries, timeoutS, traceparent, requestId } = operation;
+    const callbackState = operation.callbackUrl === null ? null : 'Pending';
+    return {
+      operation: {
+        ...OperationResponse.from({ operation, callbackState }, publicUrl),
+        account_id: accountId,
+        input,
+        tries,
+        timeout_s: timeoutS,
+        traceparent,
+      },
+      lease: leaseName({ requestId, leaseToken, leaseS }),
+      lease_s: leaseS,
+    };
+  }
 }
 
 /** In the order in which they are to be run; empty where there was nothing to do within `wait`. */
@@ -37,6 +63,10 @@ export class ClaimWorkResponse {
 export class RenewedWorkResponse {
   /** Only where it is: a caller has asked to cancel the operation. Stop, and answer with `fail` or `release`. */
   cancel?: boolean;
+
+  static from(done: WorkOutcome): RenewedWorkResponse {
+    return done.kind === 'renewed' && done.canceling ? { cancel: true } : {};
+  }
 }
 
 /** Where an operation stands that its worker is done with. */
@@ -50,6 +80,12 @@ export class SettledWorkResponse {
   operation: WorkOperationStatus;
   /** Only where it is to be tried again: seconds until then. */
   retry_in_s?: number;
+
+  static from(done: WorkOutcome): SettledWorkResponse {
+    if (done.kind === 'renewed') throw new Error('a lease was renewed that was to be settled');
+    const { rid: id, state: status, retryInS } = done;
+    return { operation: { id, status }, ...(retryInS === null ? {} : { retry_in_s: retryInS }) };
+  }
 }
 
 /** What became of one action of a batch. */
@@ -63,6 +99,17 @@ export class WorkActionResponse {
   operation?: WorkOperationStatus;
   retry_in_s?: number;
   problem?: ProblemResponse;
+
+  static from(done: WorkResult): WorkActionResponse {
+    if (done instanceof Error) {
+      const problem = toProblem(done);
+      return { status: problem.status, problem: problem.toBody() as never };
+    }
+    return {
+      status: 200,
+      ...(done.kind === 'renewed' ? RenewedWorkResponse.from(done) : SettledWorkResponse.from(done)),
+    };
+  }
 }
 
 /** In the order of the request. */
