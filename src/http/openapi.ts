@@ -70,7 +70,7 @@ export function serveOpenApi(app: INestApplication): void {
     return made.document;
   };
   SwaggerModule.setup('docs', app, () => ({}) as OpenAPIObject, {
-    swaggerOptions: { patchDocumentOnRequest: current },
+    patchDocumentOnRequest: current,
     jsonDocumentUrl: 'openapi.json',
     yamlDocumentUrl: 'openapi.yaml',
     customSiteTitle: 'Ringback API',
