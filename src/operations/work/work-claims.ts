@@ -6,7 +6,7 @@ import { WakeUps } from '../../engine/wake-ups.js';
 import { OperationWaits } from '../read/operation-waits.js';
 import type { Claim } from '../run/claim.js';
 import { DUE_WORK } from '../run/due-operations.js';
-import { Offers, signOf } from './offers.js';
+import { WorkOffers, signOf } from './work-offers.js';
 import { type WorkAsk, WorkStore } from './work.store.js';
 
 /** Asks that one statement serves: as many as hang on to a process, but for a run on it. */
@@ -36,7 +36,7 @@ export class WorkClaims extends DispatchLoop {
   constructor(
     private readonly store: WorkStore,
     private readonly waits: OperationWaits,
-    offers: Offers,
+    offers: WorkOffers,
     wakeUps: WakeUps,
     config: OperationConfig,
     lookout: Lookout,

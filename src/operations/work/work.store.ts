@@ -6,7 +6,7 @@ import { jsonRows } from '../../database/json-rows.js';
 import { rideOut } from '../../database/ride-out.js';
 import { Rows } from '../../database/rows.js';
 import { OperationStore } from '../operation.store.js';
-import { type Claim, CLAIM_COLUMNS, claimOf, type ClaimRow } from '../run/claim.js';
+import { type Claim, claimOf, type ClaimRow, LIVE_COLUMNS } from '../run/claim.js';
 import type { WorkLease } from './lease.js';
 
 /** What a remote worker asks for. */
@@ -49,7 +49,7 @@ export class WorkStore {
     const askedAt = performance.now();
     const rows = await this.database
       .query<ClaimRow & { ask: number; request_id: string | null }>(
-        `SELECT ask, ${CLAIM_COLUMNS} FROM claim_work($1)`,
+        `SELECT ask, ${LIVE_COLUMNS}, clock_timestamp() AS claimed_at FROM claim_work($1)`,
         [
           jsonRows(
             asks.map(({ types, account, limit, leaseS, worker }, nth) => ({
@@ -93,7 +93,7 @@ export class WorkStore {
     if (leases.length === 0) return new Map();
     const askedAt = performance.now();
     const rows = await this.database.query<ClaimRow & { request_id: string }>(
-      `SELECT ${CLAIM_COLUMNS} FROM held_work($1)`,
+      `SELECT ${LIVE_COLUMNS}, clock_timestamp() AS claimed_at FROM held_work($1)`,
       [jsonRows(leases.map(leaseRow))],
     );
     return new Map(rows.map((row) => [row.request_id, claimOf(this.rows, row, askedAt)]));
