@@ -243,7 +243,10 @@ export interface components {
             readonly progress?: number | null;
             readonly text?: string | null;
         };
-        readonly CompletionResponse: Record<string, never>;
+        readonly CompletionResponse: {
+            /** @enum {string} */
+            readonly status: "failed" | "finished" | "running";
+        };
         readonly SearchResult: {
             /** @enum {string} */
             readonly kind: "account" | "delivery" | "endpoint" | "file" | "operation";

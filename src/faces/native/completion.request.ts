@@ -1,4 +1,4 @@
-import { Type } from 'class-transformer';
+import { Transform, Type } from 'class-transformer';
 import {
   IsIn,
   IsNumber,
@@ -10,14 +10,14 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { Transform } from 'class-transformer';
 import type { FieldError } from '../../config/validation.js';
 import { checkJsonShape } from '../../http/json-shape.js';
 import { Problem } from '../../http/problem.js';
 import { RequestValidationPipe } from '../../http/validation.pipe.js';
 import type { GivenEnd } from '../../operations/await/completion.store.js';
 
-const STATUSES = ['finished', 'failed', 'running'] as const;
+/** What whoever has a token can say. */
+export const COMPLETION_STATUSES = ['finished', 'failed', 'running'] as const;
 const MAX_TEXT = 4_000;
 
 export class CompletionErrorRequest {
@@ -38,8 +38,8 @@ const AsItCame = (): PropertyDecorator =>
 
 export class CompletionRequest {
   /** `finished` and `failed` end the operation; `running` tells its progress. */
-  @IsIn(STATUSES)
-  status: (typeof STATUSES)[number];
+  @IsIn(COMPLETION_STATUSES)
+  status: (typeof COMPLETION_STATUSES)[number];
 
   /** JSON, what came of it; with `finished`. */
   @IsOptional()

@@ -8,12 +8,8 @@ import { AddToRoute } from '../../http/route-config.js';
 import { TakesBody } from '../../http/takes-body.js';
 import { Completions } from '../../operations/await/completions.service.js';
 import { CompletionQuery, CompletionRequest, readCompletion, readResult } from './completion.request.js';
+import { CompletionResponse } from './completion.response.js';
 import { CompletionTokenGuard } from './completion-token.guard.js';
-
-export class CompletionResponse {
-  /** What was taken; the same for a request that is repeated. */
-  status: CompletionRequest['status'];
-}
 
 @ApiTags('operations')
 @Controller('v1/completions')
