@@ -106,13 +106,13 @@ CREATE TABLE live_operation (
   request_id bigint PRIMARY KEY,
   account_id text NOT NULL,
   type text NOT NULL,
-  phase text NOT NULL CHECK (phase IN ('scheduled', 'ready', 'placed', 'apart', 'awaiting', 'aside')),
+  phase text NOT NULL CHECK (phase IN ('scheduled', 'ready', 'offered', 'placed', 'apart', 'awaiting', 'aside')),
   awaits text CHECK (awaits IN ('completion', 'poll')),
   priority smallint NOT NULL,
   attempt integer NOT NULL DEFAULT 0,
   tries integer NOT NULL,
   epoch integer NOT NULL DEFAULT 0,
-  lease_token uuid CHECK (lease_token IS NULL OR phase <> 'ready'),
+  lease_token uuid CHECK (lease_token IS NULL OR phase NOT IN ('ready', 'offered')),
   look_at timestamptz NOT NULL,
   due_at timestamptz NOT NULL,
   waits_since timestamptz NOT NULL DEFAULT now(),
@@ -125,12 +125,15 @@ CREATE TABLE live_operation (
   status_text text,
   transitions text,
   checkpoint text,
+  worker text,
+  run_until timestamptz,
   CHECK (look_at <= due_at),
   CHECK ((awaits IS NOT NULL) = (phase IN ('awaiting', 'aside')))
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
   autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000,
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
 CREATE INDEX live_operation_ready ON live_operation (account_id, priority DESC, request_id) WHERE phase = 'ready';
+CREATE INDEX live_operation_offered ON live_operation (type, account_id, priority DESC, request_id) WHERE phase = 'offered';
 CREATE INDEX live_operation_placed ON live_operation (account_id) WHERE phase IN ('placed', 'awaiting');
 CREATE INDEX live_operation_look ON live_operation (phase, look_at) WHERE phase IN ('scheduled', 'placed');
 CREATE INDEX live_operation_scheduled ON live_operation (account_id, request_id) WHERE phase = 'scheduled';
@@ -139,7 +142,7 @@ CREATE INDEX live_operation_aside ON live_operation (account_id) WHERE phase = '
 CREATE INDEX live_operation_awaits ON live_operation (awaits, look_at) WHERE awaits IS NOT NULL;
 CREATE INDEX live_operation_canceling ON live_operation (cancel_at) WHERE cancel_at IS NOT NULL;
 COMMENT ON TABLE live_operation IS 'an operation that hasn''t ended';
-COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease; awaiting: Executing without a worker, and has a slot; aside: the same without a slot. Those two have a lease only while somebody ends them or looks after them';
+COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; offered: of a declared type, so it gets its slot when a remote worker claims it; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease; awaiting: Executing without a worker, and has a slot; aside: the same without a slot. Those two have a lease only while somebody ends them or looks after them';
 COMMENT ON COLUMN live_operation.awaits IS 'completion: whoever has its token ends it, and at due_at nobody has; poll: its handler goes on at due_at';
 COMMENT ON COLUMN live_operation.look_at IS 'when the dispatcher next looks: no later than due_at. A claim and a renewal move due_at alone, which no index has; one that outlives look_at is put off to due_at';
 COMMENT ON COLUMN live_operation.due_at IS 'when this row next needs somebody';
@@ -150,6 +153,8 @@ COMMENT ON COLUMN live_operation.cancel_at IS 'a caller asked to cancel it: when
 COMMENT ON COLUMN live_operation.silent_until IS 'until when its own callback waits for the submit''s answer to tell the end in its place';
 COMMENT ON COLUMN live_operation.status_text IS 'null: what its state says';
 COMMENT ON COLUMN live_operation.transitions IS 'as in operation_end';
+COMMENT ON COLUMN live_operation.worker IS 'of one that a remote worker runs: which one, as in process';
+COMMENT ON COLUMN live_operation.run_until IS 'of such a one: when its time is over; due_at is never later';
 COMMENT ON COLUMN live_operation.checkpoint IS 'how far its runs have come, where the next one goes on';
 
 CREATE TABLE completion (
@@ -194,7 +199,7 @@ COMMENT ON TABLE ledger IS 'operations accepted, ended (of a type, in a state), 
 CREATE VIEW operation_view AS
 SELECT o.request_id, o.rid, o.account_id, o.type, o.face,
   coalesce(e.state, CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL OR l.awaits IS NOT NULL THEN 'Executing' WHEN l.request_id IS NOT NULL THEN 'Waiting' END) AS state,
-  CASE WHEN l.phase IN ('scheduled', 'ready') THEN l.phase WHEN l.lease_token IS NOT NULL THEN 'running' WHEN l.awaits IS NOT NULL THEN 'awaiting' WHEN l.phase IS NOT NULL THEN 'dispatched' END AS phase,
+  CASE WHEN l.phase IN ('scheduled', 'ready', 'offered') THEN l.phase WHEN l.lease_token IS NOT NULL THEN 'running' WHEN l.awaits IS NOT NULL THEN 'awaiting' WHEN l.phase IS NOT NULL THEN 'dispatched' END AS phase,
   o.input, o.callback_url, o.callback_headers, o.callback_thin_over, o.correlation, o.priority, o.retention,
   coalesce(l.tries, o.tries) AS tries, o.timeout_s, coalesce(e.attempt, l.attempt) AS attempt, coalesce(e.progress, l.progress) AS progress,
   coalesce(e.status_text, l.status_text, CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL OR l.awaits IS NOT NULL THEN 'Executing...' ELSE 'Waiting...' END) AS status_text,

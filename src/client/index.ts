@@ -48,3 +48,10 @@ export {
   type SearchResult,
   type SubmitRequest,
 } from './types.js';
+export {
+  type WorkContext,
+  WorkError,
+  type WorkOperation,
+  type WorkOptions,
+  type WorkOutcome,
+} from './worker.js';

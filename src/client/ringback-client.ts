@@ -31,6 +31,7 @@ import {
   type SearchResult,
   type SubmitRequest,
 } from './types.js';
+import { Worker, type WorkOptions } from './worker.js';
 
 export interface SubmitOptions {
   /**
@@ -114,6 +115,15 @@ export class RingbackClient {
     await this.transport
       .to(url)
       .json({ method: 'POST', path: '', body: completion, signal, repeatable: true });
+  }
+
+  /**
+   * Runs operations of declared types in this process: claims them, keeps their leases, and tells how they went. Outages are
+   * ridden out. Resolves after `signal` has fired, when what ran has ended or was given back; rejects where the key or the types
+   * are refused.
+   */
+  work<Input = unknown>(options: WorkOptions<Input>): Promise<void> {
+    return new Worker(this.transport, options as WorkOptions<never>).run();
   }
 
   /**

@@ -10,6 +10,8 @@ export interface NewOperation {
   readonly rid: string;
   readonly accountId: string;
   readonly type: string;
+  /** Of a type that remote workers run. */
+  readonly declared: boolean;
   readonly face: Face;
   readonly input: string | null;
   readonly callbackUrl: string | null;
@@ -161,7 +163,7 @@ export function startRow({ operation, callback, start }: Ending): object {
 
 /** A new operation as it stands once it is stored. */
 export function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
-  const { idempotency: _, files: __, silentS: ___, completion: ____, ...given } = item;
+  const { idempotency: _, files: __, silentS: ___, declared: ____, completion: _____, ...given } = item;
   return {
     state: 'Waiting',
     attempt: 0,

@@ -132,19 +132,21 @@ export class OperationStore {
 
   private async acceptMany(items: NewOperation[]): Promise<(OperationEntity | null)[]> {
     const keyed = items.filter(({ idempotency }) => idempotency !== null);
-    const due = items.filter(({ runAt }) => runAt === null);
-    const offered = items.filter(({ completion }) => completion !== null);
+    const due = items.filter(({ runAt, declared }) => runAt === null && !declared);
+    const completable = items.filter(({ completion }) => completion !== null);
+    const declared = items.filter((item) => item.declared);
     const rows = await this.database.query<{ rid: string }>(
-      offered.length === 0
-        ? 'SELECT * FROM accept_operations($1, $2, $3, $4, make_interval(secs => $5))'
-        : 'SELECT * FROM accept_completable($1, $2, $3, $4, make_interval(secs => $5), $6)',
+      completable.length === 0
+        ? 'SELECT * FROM accept_operations($1, $2, $3, $4, make_interval(secs => $5), $6)'
+        : 'SELECT * FROM accept_completable($1, $2, $3, $4, make_interval(secs => $5), $6, $7)',
       [
         jsonRows(items.map(acceptRow)),
         keyed.length === 0 ? null : jsonRows(keyed.map(keyRow)),
         [...new Set(due.map(({ accountId }) => accountId))],
         this.config.fastStart && this.hints.isOpen ? this.maxDispatched : 0,
         this.config.redispatchS,
-        ...(offered.length === 0 ? [] : [jsonRows(offered.map(tokenRow))]),
+        declared.length === 0 ? null : [...new Set(declared.map(({ type }) => type))],
+        ...(completable.length === 0 ? [] : [jsonRows(completable.map(tokenRow))]),
       ],
     );
     const accepted = new Map(rows.map((row) => [row.rid, row]));

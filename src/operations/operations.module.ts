@@ -32,6 +32,10 @@ import { SealedInputs } from './accept/sealed-inputs.js';
 import { ExternalHandler } from './types/external.js';
 import { HttpRequestHandler } from './types/http-request.js';
 import { EchoHandler, SleepHandler } from './types/trials.js';
+import { Declarations } from './declared/declarations.service.js';
+import { DeclaredTypeStore } from './declared/declared-type.store.js';
+import { DeclaredTypes } from './declared/declared-types.js';
+import { WorkOffers } from './work/work-offers.js';
 import { StatsStore } from './stats/stats.store.js';
 import { UnservedStore } from './read/unserved.store.js';
 
@@ -55,6 +59,10 @@ import { UnservedStore } from './read/unserved.store.js';
     FeedStore,
     Feed,
     UnservedStore,
+    DeclaredTypeStore,
+    DeclaredTypes,
+    Declarations,
+    WorkOffers,
     OperationTypes,
     CallbackPresenters,
     OperationEnder,
@@ -85,6 +93,8 @@ import { UnservedStore } from './read/unserved.store.js';
     LedgerStore,
     StatsStore,
     Feed,
+    Declarations,
+    WorkOffers,
     OperationTypes,
     CallbackPresenters,
     OperationEnder,

@@ -34,6 +34,7 @@ import { OperationWaits } from './read/operation-waits.js';
 import { PollPace } from './read/poll-pace.js';
 import { randomId } from '../database/random-id.js';
 import { type Admitted, Quotas, UNCOUNTED } from './accept/quotas.js';
+import { WorkOffers } from './work/work-offers.js';
 import { RetentionStore } from './retain/retention.store.js';
 import { SealedInputs, type ShownInput } from './accept/sealed-inputs.js';
 
@@ -123,6 +124,7 @@ export class OperationsService {
     private readonly quotas: Quotas,
     private readonly offers: CompletionOffers,
     private readonly retention: RetentionStore,
+    private readonly work: WorkOffers,
     private readonly config: OperationConfig,
   ) {}
 
@@ -160,6 +162,7 @@ export class OperationsService {
     if (!accepted) return this.replay(submission);
     if (accepted.phase === 'dispatched')
       this.dispatcher.hint({ id: accepted.requestId, epoch: accepted.epoch });
+    else if (accepted.phase === 'offered') this.work.told(accepted.type);
     else this.dispatcher.wake();
     const { callbackUrl } = operation;
     const completionToken = operation.completion?.token;
@@ -387,7 +390,7 @@ export class OperationsService {
   /** The row of a submission, or an `OperationRefusedError`; `check` judges the input, where it is to be judged. */
   private async admit(submission: Submission, check: OperationTypes['check'] | null): Promise<NewOperation> {
     const rid = randomId();
-    const type = this.type(submission);
+    const type = await this.type(submission);
     const callbackUrl = this.callbackUrl(submission.callback);
     const timeoutS = submission.timeoutS ?? type.timeoutS;
     const errors = [
@@ -412,6 +415,7 @@ export class OperationsService {
       accountId,
       face: submission.face,
       type: type.name,
+      declared: type.declared !== null,
       input: input && this.inputs.seal(type, { accountId, rid }, input),
       files: input === null ? [] : filesNamed(input),
       callbackUrl: destination?.url ?? null,
@@ -435,8 +439,8 @@ export class OperationsService {
     };
   }
 
-  private type({ type: name, face, own }: Submission): RegisteredType {
-    const type = this.types.get(name);
+  private async type({ type: name, face, own }: Submission): Promise<RegisteredType> {
+    const type = await this.types.find(name);
     if (type?.handler.disabled)
       throw new OperationRefusedError('type-disabled', [{ path: 'type', message: type.handler.disabled }]);
     if (type && (!type.internal || face === 'bgrs' || own)) return type;

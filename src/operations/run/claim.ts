@@ -9,6 +9,8 @@ export interface Claim {
   readonly claimedAt: Date;
   /** This process's monotonic clock right before it: the lease began no earlier. */
   readonly askedAt: number;
+  /** A remote worker's time for it is over. */
+  readonly overtime: boolean;
   /** How far its runs before this one have come; null where they said nothing. */
   readonly checkpoint: string | null;
   /** What it waited for without a worker until now; null: a worker claimed it from its slot. */
@@ -23,11 +25,13 @@ export interface ClaimRow {
   readonly checkpoint: string | null;
   readonly awaits: 'completion' | 'poll' | null;
   readonly waits?: boolean;
+  /** Of a remote worker's run: when its time is over. */
+  readonly run_until: Date | null;
 }
 
 /** Of a function that answers a record as `operation` and its live row as `live`: the columns of a `ClaimRow`. */
 export const LIVE_COLUMNS = `(operation).*, (live).attempt, (live).tries, (live).epoch, (live).lease_token, (live).due_at, (live).run_at, (live).started_at,
-         (live).cancel_at, (live).silent_until, (live).progress, (live).status_text, (live).checkpoint, (live).awaits`;
+         (live).cancel_at, (live).silent_until, (live).progress, (live).status_text, (live).checkpoint, (live).awaits, (live).run_until`;
 
 /** What only its end tells of an operation. */
 export const NOT_ENDED = {
@@ -59,6 +63,7 @@ export function claimOf(rows: Rows, row: ClaimRow, askedAt: number): Claim {
     leaseToken: row.lease_token,
     claimedAt: row.claimed_at,
     askedAt,
+    overtime: row.run_until !== null && row.run_until <= row.claimed_at,
     checkpoint: row.checkpoint,
     awaited: row.awaits,
   };

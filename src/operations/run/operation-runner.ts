@@ -109,7 +109,7 @@ export class OperationRunner {
     });
     processes.describe({
       capacity: config.concurrency,
-      handlers: () => types.listed().map(({ name }) => name),
+      handlers: () => types.handled().map(({ name }) => name),
       running: () => this.runs.size,
     });
     // Ended by another part of this process: its handler needn't wait for the next renewal to learn it.
@@ -209,7 +209,7 @@ export class OperationRunner {
   private async run(claim: Claim, run: OperationRun): Promise<Verdict> {
     const { operation } = claim;
     const type = this.types.get(operation.type);
-    if (!type) return withoutHandler(operation);
+    if (!type || type.declared) return withoutHandler(operation);
     const timeout = setTimeout(() => run.abort('timeout'), Math.min(operation.timeoutS * 1000, 2 ** 31 - 1));
     try {
       const outcome = await Promise.race([this.work(type, run), this.aborted(run.signal)]);

@@ -4,8 +4,8 @@ import type { OperationEntity } from '../operation.entity.js';
 import type { Release } from '../operation-rows.js';
 import type { Claim } from './claim.js';
 import { RunAborted, storable } from './operation-run.js';
-import type { RegisteredType } from './operation-types.js';
-import { retryDelay } from './retry-policy.js';
+import type { RegisteredType } from './registered-type.js';
+import { type RetryPolicy, retryDelay } from './retry-policy.js';
 import { type Failure, failureOf } from './run-ending.js';
 import { stackOf } from './stack.js';
 
@@ -50,14 +50,25 @@ export function failedVerdict(
         : end('interrupted', 'the worker shut down, and this type is never tried twice'),
     };
   }
-  const { code, message, retry } = abort === 'timeout' ? timedOut(operation) : failureOf(error);
-  const delayS = retryDelay(type.retry, { ...operation, code, retry, random: Math.random() });
+  const failure = abort === 'timeout' ? timedOut(operation) : failureOf(error);
   // Our own signal says nothing of where the handler was.
   const stack = error instanceof RunAborted ? null : stackOf(error);
-  const attempt = { code, message, retry, stack, delayS };
-  if (delayS === null) return { verdict: end(code, message, stack), attempt };
+  const verdict = afterFailure(type.retry, operation, failure, stack);
+  const delayS = verdict.kind === 'release' ? verdict.delayS : null;
+  return { verdict, attempt: { ...failure, stack, delayS } };
+}
+
+/** What becomes of an operation after a failure: another try, as its type says, or its end. */
+export function afterFailure(
+  policy: RetryPolicy,
+  operation: OperationEntity,
+  { code, message, retry }: Failure,
+  stack: string | null = null,
+): Extract<Verdict, { kind: 'end' | 'release' }> {
+  const delayS = retryDelay(policy, { ...operation, code, retry, random: Math.random() });
+  if (delayS === null) return end(code, message, stack);
   const text = storable(`Attempt ${operation.attempt} failed (${code}): ${message}`);
-  return { verdict: { kind: 'release', delayS, counts: true, text, stack }, attempt };
+  return { kind: 'release', delayS, counts: true, text, stack };
 }
 
 /** During an upgrade only some workers may know a type; one that no worker knows must end all the same, and tell so. */
@@ -91,10 +102,11 @@ function givenBack({ awaited }: Claim, text: string): Verdict {
   return { kind: 'release', delayS: 0, counts: false, text, stack: null };
 }
 
-function end(code: string, message: string, stack: string | null = null): Verdict {
+function end(code: string, message: string, stack: string | null = null): Extract<Verdict, { kind: 'end' }> {
   return { kind: 'end', how: { state: 'Failed', code: storable(code), message: storable(message), stack } };
 }
 
-function timedOut({ timeoutS }: OperationEntity): Failure {
+/** What went wrong in a run that took too long. */
+export function timedOut({ timeoutS }: OperationEntity): Failure {
   return { code: 'timeout', message: `the run took longer than ${timeoutS} s`, retry: false };
 }
