@@ -26,7 +26,7 @@ export class OperationEntity {
   state: OperationState;
 
   @Column({ name: 'phase', type: 'text', nullable: true })
-  phase: 'scheduled' | 'ready' | 'dispatched' | 'running' | null;
+  phase: 'scheduled' | 'ready' | 'dispatched' | 'running' | 'awaiting' | null;
 
   /** JSON text, as it came. */
   @Column({ name: 'input', type: 'text', nullable: true })

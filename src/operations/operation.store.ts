@@ -21,7 +21,7 @@ import {
   settleRow,
   startRow,
 } from './operation-rows.js';
-import { type Claim, claimOf, type ClaimRow } from './run/claim.js';
+import { type Claim, claimOf, type ClaimRow, LIVE_COLUMNS } from './run/claim.js';
 import { RENEW_OPERATIONS } from './run/due-operations.js';
 
 interface SettledRow {
@@ -186,9 +186,7 @@ export class OperationStore {
 
   private claimAs(hints: readonly Hint[], tokens: readonly string[]): Promise<ClaimRow[]> {
     return this.database.query<ClaimRow>(
-      `SELECT (operation).*, (live).attempt, (live).tries, (live).epoch, (live).lease_token, (live).due_at, (live).run_at, (live).started_at,
-         (live).cancel_at, (live).silent_until, (live).progress, (live).status_text, waits, clock_timestamp() AS claimed_at
-       FROM claim_operations($1, make_interval(secs => $2))`,
+      `SELECT ${LIVE_COLUMNS}, waits, clock_timestamp() AS claimed_at FROM claim_operations($1, make_interval(secs => $2))`,
       [
         jsonRows(hints.map(({ id, epoch }, place) => ({ request_id: id, epoch, token: tokens[place] }))),
         this.config.leaseS,

@@ -4,6 +4,9 @@ import { DeliveriesModule } from '../deliveries/deliveries.module.js';
 import { EgressModule } from '../egress/egress.module.js';
 import { FilesModule } from '../files/files.module.js';
 import { SigningModule } from '../signing/signing.module.js';
+import { AwaitingStore } from './await/awaiting.store.js';
+import { CompletionEnder } from './await/completion-ender.js';
+import { CompletionStore } from './await/completion.store.js';
 import { CancelMany } from './end/cancel-many.js';
 import { CallbackPresenters } from './end/callback-presenters.js';
 import { Feed } from './feed/feed.js';
@@ -35,6 +38,9 @@ import { UnservedStore } from './read/unserved.store.js';
   providers: [
     OperationStore,
     RescueStore,
+    AwaitingStore,
+    CompletionStore,
+    CompletionEnder,
     CancelMany,
     OperationReads,
     HistoryStore,
@@ -62,6 +68,8 @@ import { UnservedStore } from './read/unserved.store.js';
   exports: [
     OperationStore,
     RescueStore,
+    AwaitingStore,
+    CompletionEnder,
     CancelMany,
     OperationReads,
     HistoryStore,

@@ -9,6 +9,10 @@ export interface Claim {
   readonly claimedAt: Date;
   /** This process's monotonic clock right before it: the lease began no earlier. */
   readonly askedAt: number;
+  /** How far its runs before this one have come; null where they said nothing. */
+  readonly checkpoint: string | null;
+  /** What it waited for without a worker until now; null: a worker claimed it from its slot. */
+  readonly awaited: 'completion' | 'poll' | null;
 }
 
 /** A record and its live row. */
@@ -16,8 +20,14 @@ export interface ClaimRow {
   readonly lease_token: string;
   readonly claimed_at: Date;
   readonly status_text: string | null;
+  readonly checkpoint: string | null;
+  readonly awaits: 'completion' | 'poll' | null;
   readonly waits?: boolean;
 }
+
+/** Of a function that answers a record as `operation` and its live row as `live`: the columns of a `ClaimRow`. */
+export const LIVE_COLUMNS = `(operation).*, (live).attempt, (live).tries, (live).epoch, (live).lease_token, (live).due_at, (live).run_at, (live).started_at,
+         (live).cancel_at, (live).silent_until, (live).progress, (live).status_text, (live).checkpoint, (live).awaits`;
 
 /** What only its end tells of an operation. */
 export const NOT_ENDED = {
@@ -49,5 +59,7 @@ export function claimOf(rows: Rows, row: ClaimRow, askedAt: number): Claim {
     leaseToken: row.lease_token,
     claimedAt: row.claimed_at,
     askedAt,
+    checkpoint: row.checkpoint,
+    awaited: row.awaits,
   };
 }

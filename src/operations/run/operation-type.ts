@@ -35,6 +35,11 @@ export interface OperationTypeOptions<Input extends object = object> {
   readonly inlineMs?: number;
   /** Submitted by Ringback's own faces only: no caller can name it, and no list shows it. */
   readonly internal?: boolean;
+  /**
+   * Keeps no slot of its account while it waits for a completion; it takes one while its handler runs. For what waits long and in
+   * great numbers.
+   */
+  readonly slotless?: boolean;
   /** Takes no slot and no place of a worker, and waits for none: for what does little itself, and is to run while all else waits. */
   readonly apart?: boolean;
 }

@@ -14,6 +14,7 @@ export interface RegisteredType {
   readonly inlineMs: number;
   readonly internal: boolean;
   readonly apart: boolean;
+  readonly slotless: boolean;
   readonly input: Type<object> | null;
   readonly timeoutS: number;
   readonly retry: RetryPolicy;
@@ -103,7 +104,7 @@ export class OperationTypes implements OnModuleInit {
 
   private register(options: OperationTypeOptions, handler: OperationHandler, className: string): void {
     const { name, title, input, tries = 3, timeoutS = 3600, path, inlineMs = 0 } = options;
-    const { internal = false, apart = false } = options;
+    const { internal = false, apart = false, slotless = false } = options;
     if (!NAME.test(name))
       throw new Error(
         `operation type "${name}" of ${className}: use dotted lower case, like segments.export`,
@@ -132,6 +133,7 @@ export class OperationTypes implements OnModuleInit {
       timeoutS,
       internal,
       apart,
+      slotless,
       path: path ?? null,
       inlineMs: Math.min(Math.max(inlineMs, 0), 60_000),
       input: input ?? null,
