@@ -364,7 +364,7 @@ export class OperationsService {
       priority: operation.priority,
       runAt: null,
       // The type may have allowed more then.
-      timeoutS: Math.min(operation.timeoutS, this.types.get(operation.type)?.timeoutS ?? Infinity),
+      timeoutS: Math.min(operation.timeoutS, this.types.get(operation.type)?.maxTimeoutS ?? Infinity),
       retention: operation.retention,
       ackByPoll: operation.ackByPoll,
       rerunOf: rid,
@@ -408,7 +408,7 @@ export class OperationsService {
       priority: submission.priority,
       retention: submission.retention ?? 'keep1m',
       tries,
-      timeoutS: submission.timeoutS ?? type.timeoutS,
+      timeoutS: submission.timeoutS ?? (check ? type.timeoutS(checked) : type.maxTimeoutS),
       runAt: submission.runAt,
       rerunOf: submission.rerunOf ?? null,
       silentS: silentMs === null ? null : (silentMs + ANSWER_MS) / 1000,
@@ -464,10 +464,10 @@ export class OperationsService {
         message: `must be one of ${[...this.config.retention.keys()].join(', ')}`,
       });
     }
-    if (timeoutS !== null && timeoutS > type.timeoutS) {
+    if (timeoutS !== null && timeoutS > type.maxTimeoutS) {
       errors.push({
         path: 'timeout_s',
-        message: `must be at most ${type.timeoutS}: that is what ${type.name} allows`,
+        message: `must be at most ${type.maxTimeoutS}: that is what ${type.name} allows`,
       });
     }
     const ahead = runAt === null ? 0 : runAt.getTime() - Date.now();

@@ -11,7 +11,7 @@ export class OperationTypeResponse {
   /** JSON Schema (draft 2020-12) of `input`. */
   input_schema: Record<string, unknown>;
 
-  static from({ name, title, path, timeoutS, input }: RegisteredType): OperationTypeResponse {
-    return { name, title, path, timeout_s: timeoutS, input_schema: inputSchema(input) };
+  static from({ name, title, path, maxTimeoutS, input }: RegisteredType): OperationTypeResponse {
+    return { name, title, path, timeout_s: maxTimeoutS, input_schema: inputSchema(input) };
   }
 }

@@ -16,12 +16,16 @@ export interface RegisteredType {
   readonly apart: boolean;
   readonly slotless: boolean;
   readonly input: Type<object> | null;
-  readonly timeoutS: number;
+  /** The most that a caller may ask for. */
+  readonly maxTimeoutS: number;
   readonly retry: RetryPolicy;
   readonly handler: OperationHandler;
   tries(input: unknown): number;
+  /** Where the caller asks for none. */
+  timeoutS(input: unknown): number;
 }
 
+const DEFAULT_TIMEOUT_S = 3600;
 /** Segments may be parameters: `orders/{id}/files`. */
 const PATH = /^([\w-]+|\{[a-z]\w*\})(\/([\w-]+|\{[a-z]\w*\}))*$/i;
 /** A handler and what its `@OperationType` says. */
@@ -103,7 +107,16 @@ export class OperationTypes implements OnModuleInit {
   }
 
   private register(options: OperationTypeOptions, handler: OperationHandler, className: string): void {
-    const { name, title, input, tries = 3, timeoutS = 3600, path, inlineMs = 0 } = options;
+    const {
+      name,
+      title,
+      input,
+      tries = 3,
+      timeoutS = DEFAULT_TIMEOUT_S,
+      maxTimeoutS,
+      path,
+      inlineMs = 0,
+    } = options;
     const { internal = false, apart = false, slotless = false } = options;
     if (!NAME.test(name))
       throw new Error(
@@ -130,7 +143,6 @@ export class OperationTypes implements OnModuleInit {
       name,
       title,
       handler,
-      timeoutS,
       internal,
       apart,
       slotless,
@@ -138,6 +150,8 @@ export class OperationTypes implements OnModuleInit {
       inlineMs: Math.min(Math.max(inlineMs, 0), 60_000),
       input: input ?? null,
       retry: retryPolicy(options),
+      maxTimeoutS: maxTimeoutS ?? (typeof timeoutS === 'number' ? timeoutS : DEFAULT_TIMEOUT_S),
+      timeoutS: (given) => (typeof timeoutS === 'number' ? timeoutS : timeoutS(given as object)),
       tries: (given) => Math.max(1, typeof tries === 'number' ? tries : tries(given as object)),
     });
   }

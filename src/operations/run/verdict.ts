@@ -50,12 +50,12 @@ export function failedVerdict(
         : end('interrupted', 'the worker shut down, and this type is never tried twice'),
     };
   }
-  const { code, message, retry } = abort === 'timeout' ? timedOut(operation) : failureOf(error);
+  const { code, message, retry, fileId } = abort === 'timeout' ? timedOut(operation) : failureOf(error);
   const delayS = retryDelay(type.retry, { ...operation, code, retry, random: Math.random() });
   // Our own signal says nothing of where the handler was.
   const stack = error instanceof RunAborted ? null : stackOf(error);
-  const attempt = { code, message, retry, stack, delayS };
-  if (delayS === null) return { verdict: end(code, message, stack), attempt };
+  const attempt = { code, message, retry, fileId, stack, delayS };
+  if (delayS === null) return { verdict: end(code, message, stack, fileId), attempt };
   const text = storable(`Attempt ${operation.attempt} failed (${code}): ${message}`);
   return { verdict: { kind: 'release', delayS, counts: true, text, stack }, attempt };
 }
@@ -91,10 +91,16 @@ function givenBack({ awaited }: Claim, text: string): Verdict {
   return { kind: 'release', delayS: 0, counts: false, text, stack: null };
 }
 
-function end(code: string, message: string, stack: string | null = null): Verdict {
-  return { kind: 'end', how: { state: 'Failed', code: storable(code), message: storable(message), stack } };
+function end(
+  code: string,
+  message: string,
+  stack: string | null = null,
+  fileId: string | null = null,
+): Verdict {
+  const how = { state: 'Failed', code: storable(code), message: storable(message), stack, fileId } as const;
+  return { kind: 'end', how };
 }
 
 function timedOut({ timeoutS }: OperationEntity): Failure {
-  return { code: 'timeout', message: `the run took longer than ${timeoutS} s`, retry: false };
+  return { code: 'timeout', message: `the run took longer than ${timeoutS} s`, retry: false, fileId: null };
 }
