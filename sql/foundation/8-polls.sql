@@ -18,7 +18,7 @@ CREATE TABLE live_poll (
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
 CREATE INDEX live_poll_due ON live_poll (due_at);
 COMMENT ON TABLE live_poll IS 'a job of another API that an operation waits for (awaits = ''poll''), whose due_at is when it has waited for long enough';
-COMMENT ON COLUMN live_poll.due_at IS 'of the next poll; infinity: a run of the handler fetches the result';
+COMMENT ON COLUMN live_poll.due_at IS 'of the next poll; where a run of the handler fetches the result, of the next look whether it has';
 COMMENT ON COLUMN live_poll.lease_token IS 'of whoever polls it now: nobody else does before lease_until. No index has these two, so that taking one is cheap';
 COMMENT ON COLUMN live_poll.failures IS 'polls in a row that told nothing of the job';
 COMMENT ON COLUMN live_poll.refusals IS 'of these the last ones that were answered 401 or 403';

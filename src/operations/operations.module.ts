@@ -21,6 +21,9 @@ import { OperationStore } from './operation.store.js';
 import { OperationTypes } from './run/operation-types.js';
 import { OperationWaits } from './read/operation-waits.js';
 import { OriginCalls } from './run/origin-calls.store.js';
+import { Jobs } from './poll/jobs.js';
+import { PollStore } from './poll/poll.store.js';
+import { PollTargets } from './poll/poll-targets.js';
 import { PollPace } from './read/poll-pace.js';
 import { OperationsService } from './operations.service.js';
 import { QuotaStore } from './accept/quota.store.js';
@@ -61,12 +64,18 @@ import { UnservedStore } from './read/unserved.store.js';
     SealedInputs,
     OperationsService,
     OriginCalls,
+    PollStore,
+    PollTargets,
+    Jobs,
     HttpRequestHandler,
     EchoHandler,
     SleepHandler,
   ],
   exports: [
     OperationStore,
+    PollStore,
+    PollTargets,
+    Jobs,
     RescueStore,
     AwaitingStore,
     CompletionEnder,

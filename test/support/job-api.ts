@@ -25,8 +25,12 @@ export interface RemoteJob {
 
 type Answer = (job: RemoteJob, request: SeenJobRequest, response: ServerResponse) => void;
 
-const json = (response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}) =>
-  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+const json = (
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+) => response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 
 /**
  * APIs that run jobs in the background, each as its public description has it: Azure's long-running operations, Google's, FHIR's bulk
@@ -77,11 +81,13 @@ export class JobApi implements AsyncDisposable {
     if (this.trouble(seen, response)) return;
     const { pathname, searchParams } = new URL(seen.path, this.url);
     const [, route, match] = routeOf(seen.method, pathname) ?? [];
-    if (route === undefined) return void json(response, 404, { error: { message: `nothing at ${pathname}` } });
+    if (route === undefined)
+      return void json(response, 404, { error: { message: `nothing at ${pathname}` } });
     const id = match?.groups?.['id'];
     if (id === undefined) {
       const job = this.make(searchParams);
-      return BEGINNINGS[route as keyof typeof BEGINNINGS](job, seen, response, this.statusUrl ?? this.url);
+      BEGINNINGS[route as keyof typeof BEGINNINGS](job, seen, response, this.statusUrl ?? this.url);
+      return;
     }
     const job = this.jobs.get(id);
     if (!job) return void json(response, 404, { error: { message: `no job ${id}` } });
@@ -170,9 +176,14 @@ type Beginning = (job: RemoteJob, request: SeenJobRequest, response: ServerRespo
 
 const BEGINNINGS = {
   azure: ({ id }, _, response, base) =>
-    json(response, 202, { id, status: 'NotStarted' }, {
-      'operation-location': `${base}/azure/operations/${id}?api-version=2026-01-01`,
-    }),
+    json(
+      response,
+      202,
+      { id, status: 'NotStarted' },
+      {
+        'operation-location': `${base}/azure/operations/${id}?api-version=2026-01-01`,
+      },
+    ),
   google: ({ id }, _, response) => json(response, 200, { name: `operations/${id}` }),
   fhir: ({ id }, _, response, base) =>
     response.writeHead(202, { 'content-location': `${base}/fhir/jobs/${id}` }).end(),
@@ -183,7 +194,8 @@ const BEGINNINGS = {
 } satisfies Record<string, Beginning>;
 
 /** Percent, once polled so often. */
-const percentOf = ({ polls, needs }: RemoteJob): number => Math.min(100, Math.round((100 * polls.length) / needs));
+const percentOf = ({ polls, needs }: RemoteJob): number =>
+  Math.min(100, Math.round((100 * polls.length) / needs));
 const isOver = ({ polls, needs }: RemoteJob): boolean => polls.length >= needs;
 const later = ({ retryAfter }: RemoteJob): Record<string, string> =>
   retryAfter === null ? {} : { 'retry-after': retryAfter };
@@ -191,14 +203,16 @@ const later = ({ retryAfter }: RemoteJob): Record<string, string> =>
 const STATES = {
   azure: (job, _, response, base) => {
     const { id } = job;
-    if (!isOver(job)) return json(response, 200, { id, status: 'Running', percentComplete: percentOf(job) }, later(job));
+    if (!isOver(job))
+      return json(response, 200, { id, status: 'Running', percentComplete: percentOf(job) }, later(job));
     return job.fails
       ? json(response, 200, { id, status: 'Failed', error: { code: 'Conflict', message: 'It is taken' } })
       : json(response, 200, { id, status: 'Succeeded', resourceLocation: `${base}/azure/things/${id}` });
   },
   google: (job, _, response) => {
     const name = `operations/${job.id}`;
-    if (!isOver(job)) return json(response, 200, { name, metadata: { progressPercent: percentOf(job) } }, later(job));
+    if (!isOver(job))
+      return json(response, 200, { name, metadata: { progressPercent: percentOf(job) } }, later(job));
     return job.fails
       ? json(response, 200, { name, done: true, error: { code: 3, message: 'bad audio' } })
       : json(response, 200, { name, done: true, response: { results: ['hello'] } });
@@ -208,7 +222,10 @@ const STATES = {
       return response.writeHead(202, { 'x-progress': `${percentOf(job)}% exported`, ...later(job) }).end();
     return job.fails
       ? json(response, 400, { resourceType: 'OperationOutcome', issue: [{ code: 'processing' }] })
-      : json(response, 200, { transactionTime: '2026-01-01T00:00:00Z', output: [{ type: 'Patient', url: 'https://x/1' }] });
+      : json(response, 200, {
+          transactionTime: '2026-01-01T00:00:00Z',
+          output: [{ type: 'Patient', url: 'https://x/1' }],
+        });
   },
   replicate: (job, _, response, base) => {
     if (!isOver(job)) return json(response, 200, prediction(job, 'processing', base), later(job));

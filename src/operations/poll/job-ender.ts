@@ -62,7 +62,8 @@ export class JobEnder {
 
   /** Leaves a result that is large, or elsewhere, to a run of the handler: that has all the time that it takes. */
   async collect({ poll, target }: TakenJob, url: string): Promise<boolean> {
-    return this.store.collect(poll, this.targets.seal(poll, { ...target, url, collect: true }));
+    const sealed = this.targets.seal(poll, { ...target, url, collect: true });
+    return this.store.collect(poll, sealed, planOf(target.poll).everyS);
   }
 
   /** The operation has ended without its job: where it was canceled, and the API can, the job is canceled too. */

@@ -39,16 +39,26 @@ export class Jobs {
     const plan = planOf(asked.poll);
     const now = context.now();
     const beginning = begin(plan, answer, asked.asked, now);
-    if (runningOnly && (beginning.kind !== 'poll' || refusal(beginning.url) !== null)) return { kind: 'result' };
+    if (runningOnly && (beginning.kind !== 'poll' || refusal(beginning.url) !== null))
+      return { kind: 'result' };
     if (beginning.kind === 'failed') return beginning;
     if (beginning.kind === 'done' && beginning.from === null) return { kind: 'result' };
     const url = beginning.kind === 'done' ? beginning.from! : beginning.url;
     const reason = refusal(url);
     if (reason !== null)
-      return { kind: 'failed', code: 'no_job', message: `the answer names a URL that is not called: ${reason}` };
-    const untilMs = now.getTime() + plan.untilS * 1000;
-    const target: PollTarget = { ...asked, url, untilMs, ...(beginning.kind === 'done' && { collect: true }) };
-    if (beginning.kind === 'done') return this.wait(context, target, null);
+      return {
+        kind: 'failed',
+        code: 'no_job',
+        message: `the answer names a URL that is not called: ${reason}`,
+      };
+    const untilMs = Math.min(now.getTime() + plan.untilS * 1000, context.endsBy.getTime());
+    const target: PollTarget = {
+      ...asked,
+      url,
+      untilMs,
+      ...(beginning.kind === 'done' && { collect: true }),
+    };
+    if (beginning.kind === 'done') return this.wait(context, target, plan.everyS);
     const { progress, text, retryAfterS } = beginning.first;
     context.progress(progress ?? 0, text ?? plainText(url));
     return this.wait(context, target, pollDelay(plan.everyS, retryAfterS, 0, Math.random()));
@@ -64,10 +74,7 @@ export class Jobs {
       throw new OperationError('no_job', 'nothing is known any more of the job that the operation waits for');
     const target = this.targets.open({ accountId: context.accountId, rid: context.id }, sealed);
     const leftMs = target.untilMs - context.now().getTime();
-    if (leftMs <= 0) {
-      const { untilS } = planOf(target.poll);
-      throw new OperationError('timeout', `the job has not ended within ${untilS} s`);
-    }
+    if (leftMs <= 0) throw new OperationError('timeout', `the job has not ended within the time that it had`);
     return target.collect ? { kind: 'collect', target } : context.goOn(leftMs / 1000, null);
   }
 
@@ -78,9 +85,9 @@ export class Jobs {
     return context.goOn(Math.min(planOf(poll).everyS, Math.max(0, leftS)), null);
   }
 
-  private wait(context: RunContext, target: PollTarget, afterS: number | null): Suspension {
+  private wait(context: RunContext, target: PollTarget, afterS: number): Suspension {
     const sealed = this.targets.seal({ accountId: context.accountId, rid: context.id }, target);
     const leftS = (target.untilMs - context.now().getTime()) / 1000;
-    return Suspension.forJob(afterS === null ? 0 : leftS, { afterS, target: sealed });
+    return Suspension.forJob(target.collect ? 0 : leftS, { afterS, target: sealed });
   }
 }

@@ -38,6 +38,11 @@ const MAX_MESSAGE = 1_000;
 const PASSING = new Set([404, 408, 425, 429]);
 const RUNNING = { trouble: null, refused: false } as const;
 
+/** Whether an answer of this status says nothing of the job, and may be another one at another try. */
+export function mayPass(status: number): boolean {
+  return status >= 500 || PASSING.has(status);
+}
+
 /** Reads the first answer: the job that it names, or the end that it tells at once. An error is the result, as without a poll. */
 export function begin(plan: PollPlan, answer: PollAnswer, called: string, now: Date): Beginning {
   const { status } = answer;
@@ -63,7 +68,7 @@ export function decide(plan: PollPlan, answer: PollAnswer, called: string, now: 
     retryAfterS: retryAfterOf(headers['retry-after'], now),
   });
   if (status === 401 || status === 403) return unread(`the status URL answers ${status}`, true);
-  if (status >= 500 || PASSING.has(status)) return unread(`the status URL answers ${status}`);
+  if (mayPass(status)) return unread(`the status URL answers ${status}`);
   if (status >= 400) {
     const message = withReason(`the status URL answers ${status}`, plan, answer);
     return { kind: 'failed', code: 'job_failed', message };

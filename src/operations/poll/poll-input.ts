@@ -18,7 +18,8 @@ import { isSource, isUrlSource, SOURCE_FORM, URL_FORM } from './poll-source.js';
 
 /** A poll comes no later than this, whatever was asked for; seconds. */
 export const MAX_EVERY_S = 3_600;
-const MAX_UNTIL_S = 30 * 86_400;
+/** The longest that a job may be waited for, seconds. */
+export const MAX_UNTIL_S = 30 * 86_400;
 const MAX_SOURCES = 4;
 
 /** A source, or a list of them; `besides` are words that stand for something else. */
@@ -105,6 +106,17 @@ export class PollInput {
   @IsSources(isSource, SOURCE_FORM)
   text?: string | string[];
 
+  /**
+   * Other origins that get the headers of the first request too, such as `https://status.example.com`. They are sent nowhere else
+   * but to the origin of the first request, whatever URL the answer names.
+   */
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(5)
+  @IsString({ each: true })
+  @Length(1, 512, { each: true })
+  origins?: string[];
+
   /** Request that cancels the job when the operation is canceled, seen from the polled URL: `DELETE {path}{query}`. */
   @IsOptional()
   @IsString()
@@ -140,6 +152,12 @@ function unfit(poll: PollInput, path: string, minEveryS: number): FieldError[] {
     wrong('status', 'must be http alone, or sources');
   if (plan.status !== 'http' && plan.done.length === 0)
     wrong('done', 'is missing: give the words by which the job has ended');
+  const strange = poll.origins?.find((origin) => URL.parse(origin)?.origin !== origin);
+  if (strange !== undefined)
+    wrong(
+      'origins',
+      'must be scheme, host and, where it is not the usual one, port: https://api.example.com',
+    );
   if (plan.cancel !== null && !isUrlSource(plan.cancel.split(' ')[1]!))
     wrong('cancel', `must be a method and a URL, such as POST {path}/cancel: ${URL_FORM}`);
   return errors;

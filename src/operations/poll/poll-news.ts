@@ -19,7 +19,12 @@ export function plainText(url: string): string {
 }
 
 /** Seconds until the next poll, after so many in a row that told nothing. `random` is between 0 and 1. */
-export function pollDelay(everyS: number, retryAfterS: number | null, failures: number, random: number): number {
+export function pollDelay(
+  everyS: number,
+  retryAfterS: number | null,
+  failures: number,
+  random: number,
+): number {
   const slower = Math.max(everyS, Math.min(everyS * Math.min(2 ** failures, MAX_SLOWER), SLOW_S));
   const asked = Math.min(retryAfterS ?? 0, MAX_RETRY_AFTER_S);
   return Math.max(slower, asked) * (1 + JITTER * random);
@@ -42,7 +47,8 @@ export function newsOf(poll: TakenPoll, answer: Again, failures: number, plain: 
   const same = Math.abs(progress - poll.progress) < 0.001;
   if (same && text === poll.statusText) return null;
   const isNews =
-    Math.floor(progress) !== Math.floor(poll.progress + 0.001) || numberless(text) !== numberless(poll.statusText ?? '');
+    Math.floor(progress) !== Math.floor(poll.progress + 0.001) ||
+    numberless(text) !== numberless(poll.statusText ?? '');
   return { requestId, progress, text, news: isNews ? 'progress' : null };
 }
 

@@ -46,7 +46,10 @@ export class PollPlaces {
     while (this.busy < this.most && lane.busy < this.mostOfOrigin && lane.waiting.length > 0) {
       this.busy++;
       lane.busy++;
-      void lane.waiting.shift()!.begin().finally(() => this.leave(origin, lane));
+      void lane.waiting
+        .shift()!
+        .begin()
+        .finally(() => this.leave(origin, lane));
     }
   }
 

@@ -81,7 +81,8 @@ export class PollLoop extends DispatchLoop {
     await super.onModuleDestroy();
     this.over = true;
     this.places.giveUp(-1);
-    for (let waitedMs = 0; this.taken > this.next.length && waitedMs < LAST_MS; waitedMs += 20) await after(20);
+    for (let waitedMs = 0; this.taken > this.next.length && waitedMs < LAST_MS; waitedMs += 20)
+      await after(20);
     this.ender.stop();
     await this.record();
   }
@@ -98,8 +99,8 @@ export class PollLoop extends DispatchLoop {
       return this.putDown(poll, { afterS: 60 });
     }
     const { everyS } = planOf(target.poll);
-    // Somebody ends the operation, or runs it.
-    if (poll.waits === false) return this.putDown(poll, { afterS: everyS });
+    // Somebody ends the operation, or runs it; or a run is about to fetch the result.
+    if (poll.waits === false || (poll.waits && target.collect)) return this.putDown(poll, { afterS: everyS });
     const job = { poll, target, handler, timeoutMs: this.timeoutMs };
     this.places.take(new URL(target.url).origin, {
       begin: () => this.see(job),
@@ -115,7 +116,8 @@ export class PollLoop extends DispatchLoop {
       if (decision.kind === 'again') return this.again(job, decision);
       if (decision.kind === 'failed') return this.gone(job, await this.ender.fail(job, answer, decision));
       // One that is longer than what is read of it is fetched again, whole.
-      if (decision.from === null && answer!.whole) return this.gone(job, await this.ender.finish(job, answer!));
+      if (decision.from === null && answer!.whole)
+        return this.gone(job, await this.ender.finish(job, answer!));
       this.gone(job, await this.ender.collect(job, decision.from ?? target.url));
     } catch (error) {
       // Of our own storage or database: the job is there as before.
@@ -156,7 +158,11 @@ export class PollLoop extends DispatchLoop {
 
   private putDown(
     poll: TakenPoll,
-    { afterS, failures = poll.failures, refusals = poll.refusals }: Omit<Partial<NextPoll>, 'afterS'> & { afterS: number },
+    {
+      afterS,
+      failures = poll.failures,
+      refusals = poll.refusals,
+    }: Omit<Partial<NextPoll>, 'afterS'> & { afterS: number },
   ): void {
     this.next.push({ poll, afterS, failures, refusals });
     this.recording ??= setTimeout(() => void this.record(), RECORD_MS);
@@ -186,6 +192,10 @@ export class PollLoop extends DispatchLoop {
 function unasked(error: unknown): Decision {
   const trouble = explainEgressError(error);
   if (classifyEgressError(error) === 'blocked_destination')
-    return { kind: 'failed', code: 'no_job', message: `the URL of the job is not called any more: ${trouble}` };
+    return {
+      kind: 'failed',
+      code: 'no_job',
+      message: `the URL of the job is not called any more: ${trouble}`,
+    };
   return { kind: 'again', retryAfterS: null, progress: null, text: null, trouble, refused: false };
 }

@@ -101,12 +101,14 @@ export class PollStore {
   async record(items: readonly NextPoll[]): Promise<void> {
     await this.database.query('SELECT record_polls($1)', [
       jsonRows(
-        items.toSorted((one, other) => byId(one.poll, other.poll)).map(({ poll, afterS, failures, refusals }) => ({
-          ...fence(poll),
-          after_s: afterS,
-          failures,
-          refusals,
-        })),
+        items
+          .toSorted((one, other) => byId(one.poll, other.poll))
+          .map(({ poll, afterS, failures, refusals }) => ({
+            ...fence(poll),
+            after_s: afterS,
+            failures,
+            refusals,
+          })),
       ),
     ]);
   }
@@ -134,9 +136,9 @@ export class PollStore {
     return row?.target ?? null;
   }
 
-  /** Has a run of the operation fetch the job's result, as the sealed target says; false when it no longer waits for one. */
-  collect(poll: TakenPoll, target: string): Promise<boolean> {
-    return this.collections.add({ poll, target });
+  /** Has a run fetch the job's result, as the sealed target says, and looks after it later; false when nobody waits for it any more. */
+  collect(poll: TakenPoll, target: string, afterS: number): Promise<boolean> {
+    return this.collections.add({ poll, target, afterS });
   }
 
   /** Leases the operation itself to this process, to be ended; null when it no longer waits. */
@@ -156,7 +158,7 @@ export class PollStore {
         jsonRows(
           items
             .toSorted((one, other) => byId(one.poll, other.poll))
-            .map(({ poll, target }) => ({ ...fence(poll), target })),
+            .map(({ poll, target, afterS }) => ({ ...fence(poll), target, after_s: afterS })),
         ),
       ],
     );
@@ -190,6 +192,7 @@ export class PollStore {
 interface Collected {
   readonly poll: TakenPoll;
   readonly target: string;
+  readonly afterS: number;
 }
 
 function fence({ requestId, token }: TakenPoll): { request_id: string; token: string } {
