@@ -45,7 +45,11 @@ export class UpstreamJobs {
   ) {}
 
   /** Waits for the job that an answer names; or else gives its body back, which is the result. */
-  async follow(asked: OpenedRequest, response: IncomingMessage, context: RunContext): Promise<Suspension | Readable> {
+  async follow(
+    asked: OpenedRequest,
+    response: IncomingMessage,
+    context: RunContext,
+  ): Promise<Suspension | Readable> {
     const { poll, upstream } = this.gateway;
     if (poll === undefined) return response;
     const { start, whole, stream } = await peek(response, MAX_ANSWER_BYTES);
@@ -56,7 +60,8 @@ export class UpstreamJobs {
         ...{ poll, method: asked.method, asked: upstream! + asked.target, headers: pollHeaders(given) },
         answer: new PollAnswer(response.statusCode!, response.headers, start, whole),
         // Others than the upstream, under its own name or that which its callers have for it, are none of the gateway's.
-        refusal: (url) => ([new URL(upstream!).host, host].includes(new URL(url).host) ? null : 'it is not the upstream'),
+        refusal: (url) =>
+          [new URL(upstream!).host, host].includes(new URL(url).host) ? null : 'it is not the upstream',
         runningOnly: true,
       },
       context,
@@ -86,7 +91,12 @@ export class UpstreamJobs {
       }
       const answer = { headers: response.headers, body: response };
       const { file, contentType } = await keepResponse(answer, nameOf(target.url), context);
-      return upstreamOutcome(target.method, { status, headers: response.headers, contentType, file: file.id });
+      return upstreamOutcome(target.method, {
+        status,
+        headers: response.headers,
+        contentType,
+        file: file.id,
+      });
     } catch (error) {
       if (context.signal.aborted) throw error;
       const fault = error instanceof OperationError ? error : transportFault(error);
@@ -96,8 +106,20 @@ export class UpstreamJobs {
   }
 
   /** Whatever URL was named, its path is asked for at the upstream. */
-  private send({ headers }: PollTarget, method: string, url: string, signal: AbortSignal): Promise<IncomingMessage> {
-    return this.upstream.send({ method, target: pathOf(url), headers, body: null, kept: method === 'GET', signal });
+  private send(
+    { headers }: PollTarget,
+    method: string,
+    url: string,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    return this.upstream.send({
+      method,
+      target: pathOf(url),
+      headers,
+      body: null,
+      kept: method === 'GET',
+      signal,
+    });
   }
 }
 
