@@ -29,4 +29,7 @@ BEGIN
     WHERE o.request_id = ANY (ids) AND o.request_id = h.request_id AND NOT h.canceling AND NOT h.completed AND h.until IS NOT NULL
   )
   SELECT h.request_id, h.canceling, h.completed, h.until FROM held h;
+  IF strpos(given::text, '"after_s"') > 0 THEN
+    PERFORM begin_polls(given);
+  END IF;
 END $$;

@@ -23,6 +23,8 @@ BEGIN
     DELETE FROM completion c WHERE c.operation_id = ANY (ids)
   ), left_place AS (
     DELETE FROM origin_call c WHERE c.request_id = ANY (ids)
+  ), unpolled AS (
+    DELETE FROM live_poll p WHERE p.request_id = ANY (ids)
   ), booked AS (
     INSERT INTO ledger_entry (accepted) SELECT -count(*) FROM removed HAVING count(*) > 0
   )

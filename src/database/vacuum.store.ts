@@ -30,7 +30,7 @@ export class VacuumStore {
     const [row] = await this.database.query<VacuumState>(
       `SELECT (
          SELECT json_object_agg(t.relname, t.n_dead_tup) FROM pg_stat_user_tables t
-         WHERE t.relid IN ('live_operation'::regclass, 'live_delivery'::regclass)
+         WHERE t.relid IN ('live_operation'::regclass, 'live_delivery'::regclass, 'live_poll'::regclass)
        ) AS "deadRows", coalesce(greatest(0, extract(epoch FROM clock_timestamp() - h.since)), 0)::float8 AS "oldestS", h.holder, h.remedy
        FROM (VALUES (1)) AS one LEFT JOIN LATERAL (
          SELECT a.xact_start AS since, format('process %s, %s', a.pid, coalesce(nullif(a.application_name, ''), 'unnamed')) AS holder,

@@ -1,4 +1,5 @@
 import { describeEgressError } from '../egress/egress.js';
+import { retryAfterOf } from '../egress/retry-after.js';
 import type { AttemptResult } from './webhook.client.js';
 
 /** What an attempt means for its delivery and for the endpoint it went to. */
@@ -20,12 +21,6 @@ export type Verdict =
     };
 
 type AttemptResponse = Extract<AttemptResult, { kind: 'response' }>;
-
-/** IMF-fixdate, RFC 850 and asctime dates all begin so (RFC 9110, 5.6.7); `Date.parse` alone takes almost anything. */
-const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /;
-
-/** Far beyond what is honoured, and what the log's integer column can hold: 68 years. */
-const MAX_RETRY_AFTER_S = 2 ** 31 - 1;
 
 /** Judges an attempt. `now` is the moment of the response, for a `Retry-After` that is a date. */
 export function verdict(result: AttemptResult, now: Date): Verdict {
@@ -56,7 +51,7 @@ function judgeResponse(response: AttemptResponse, now: Date): Verdict {
     return { outcome: 'failed', retry: false, reason: 'aborted_by_receiver', disableEndpoint, error: asked };
   }
   const retryAfterS =
-    status === 429 || status === 503 ? parseRetryAfter(response.headers['retry-after'], now) : null;
+    status === 429 || status === 503 ? retryAfterOf(response.headers['retry-after'], now) : null;
   return { outcome: 'failed', retry: true, retryAfterS, error };
 }
 
@@ -75,14 +70,4 @@ function wishOf(response: AttemptResponse): 'disable' | 'abort-message' | undefi
     .map((wish) => wish.trim());
   if (wishes.includes('disable')) return 'disable';
   return wishes.includes('abort-message') ? 'abort-message' : undefined;
-}
-
-function parseRetryAfter(header: string | undefined, now: Date): number | null {
-  const text = header?.trim() ?? '';
-  if (/^\d+$/.test(text)) return Math.min(MAX_RETRY_AFTER_S, Number(text));
-  if (!HTTP_DATE.test(text)) return null;
-  // asctime names no zone and means UTC.
-  const at = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
-  const aheadS = Math.ceil((at - now.getTime()) / 1000);
-  return Number.isNaN(at) ? null : Math.min(MAX_RETRY_AFTER_S, Math.max(0, aheadS));
 }

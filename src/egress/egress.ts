@@ -11,6 +11,7 @@ import {
   type ConnectionGuardOptions,
 } from './guarded-agent.js';
 import { MAX_HEAD_BYTES } from './loose-head.js';
+import { type Agents, makeSmallRequest, type SmallAnswer, type SmallRequest } from './small-request.js';
 import { TlsTrust } from './tls-trust.js';
 import type { UrlPolicy } from './url-policy.js';
 
@@ -79,8 +80,10 @@ const IDLE_MS = 4_000;
  */
 export class Egress {
   readonly policy: UrlPolicy;
+  private readonly userAgent: string;
   private readonly kept: Got;
   private readonly fresh: Got;
+  private readonly keptAgents: Agents;
   private readonly agents: (GuardedHttpAgent | GuardedHttpsAgent)[] = [];
 
   constructor(options: EgressOptions) {
@@ -88,13 +91,14 @@ export class Egress {
     const guard = new ConnectionGuard(options);
     const trust = new TlsTrust(options.roots ?? []);
     const maxSockets = options.maxSocketsPerOrigin ?? 256;
-    const userAgent = options.userAgent ?? 'Ringback';
+    const userAgent = (this.userAgent = options.userAgent ?? 'Ringback');
     const kept = { keepAlive: true, timeout: IDLE_MS, maxSockets, maxFreeSockets: 64 };
-    this.kept = this.instance(
-      userAgent,
-      new GuardedHttpAgent(guard, kept),
-      new GuardedHttpsAgent(guard, trust, kept),
-    );
+    const agents = {
+      http: new GuardedHttpAgent(guard, kept),
+      https: new GuardedHttpsAgent(guard, trust, kept),
+    };
+    this.keptAgents = agents;
+    this.kept = this.instance(userAgent, agents.http, agents.https);
     // No limit of sockets: Node then says `connection: close`.
     this.fresh = this.instance(userAgent, new GuardedHttpAgent(guard), new GuardedHttpsAgent(guard, trust));
   }
@@ -150,6 +154,14 @@ export class Egress {
     };
   }
 
+  /** Makes a request whose answer is small, at a small cost; throws as `request` does. */
+  async small(request: SmallRequest): Promise<SmallAnswer> {
+    const verdict = this.policy.check(request.url);
+    if (!verdict.accepted) throw new BlockedDestinationError();
+    const headers = { 'user-agent': this.userAgent, ...endToEnd(request.headers) } as Record<string, string>;
+    return makeSmallRequest({ ...request, url: verdict.href, headers }, this.keptAgents);
+  }
+
   /** Drops every connection, idle and busy. */
   close(): void {
     for (const agent of this.agents) agent.destroy();
@@ -185,7 +197,9 @@ function requestFor(target: string): RequestFunction {
     (url.protocol === 'https:' ? https : http).request(url, { ...options, path: target }, callback);
 }
 
-function endToEnd(headers: EgressRequest['headers']): Record<string, string | string[]> {
+function endToEnd(
+  headers: Readonly<Record<string, string | string[]>> | undefined,
+): Record<string, string | string[]> {
   return Object.fromEntries(Object.entries(headers ?? {}).filter(([name]) => !CONNECTION_HEADER.test(name)));
 }
 

@@ -3,6 +3,7 @@ import { DECORATORS } from '@nestjs/swagger';
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
 import { ValidationTypes } from 'class-validator';
 import { targetConstructorToSchema } from 'class-validator-jsonschema';
+import { eitherOf } from '../config/either.js';
 import { DIALECT } from '../operations/declared/input-schema.js';
 import type { RegisteredType } from '../operations/run/registered-type.js';
 
@@ -36,7 +37,26 @@ function schemaOf(type: Type<object>, within: Type<object>[]): Record<string, un
       },
     },
   });
-  return { ...schema, ...described(schema.properties, type), additionalProperties: false };
+  const properties = withEithers(schema.properties, type, path);
+  return { ...schema, ...described(properties, type), additionalProperties: false };
+}
+
+/** With both forms of each field that has two. */
+function withEithers(
+  properties: Record<string, object> | undefined,
+  type: Type<object>,
+  within: Type<object>[],
+): Record<string, object> | undefined {
+  return (
+    properties &&
+    Object.fromEntries(
+      Object.entries(properties).map(([name, schema]) => {
+        const either = eitherOf(type, name);
+        if (!either) return [name, schema];
+        return [name, { oneOf: [{ type: 'string', enum: either.words }, schemaOf(either.type(), within)] }];
+      }),
+    )
+  );
 }
 
 /** With what is said of each field to people, by `@ApiProperty` or by comments that the Swagger plugin has read. */

@@ -2,7 +2,7 @@ import mime from 'mime';
 import type { HistoryEntryEntity, OperationEntity } from '../operations/operation.entity.js';
 import type { OperationState } from '../operations/operation.state.js';
 import type { UpstreamInput } from './upstream-input.js';
-import type { UpstreamResult } from './upstream-request.js';
+import type { UpstreamResult } from './upstream-outcome.js';
 
 /** Ids and names of our states in the bgrs face. */
 export const BGRS_STATUS = {

@@ -4,6 +4,14 @@ import { Readable } from 'node:stream';
 import pLimit from 'p-limit';
 import { GatewayConfig } from '../config/config.js';
 import { explainEgressError } from '../egress/egress.js';
+import type { SmallAnswer } from '../egress/small-request.js';
+import { Suspension } from '../operations/await/suspension.js';
+import type {
+  JobRequest,
+  KeptAnswer,
+  PollingHandler,
+  PollTarget,
+} from '../operations/poll/polling-handler.js';
 import { type OperationContext, OperationError } from '../operations/run/operation-context.js';
 import type { RunContext } from '../operations/run/operation-run.js';
 import {
@@ -15,13 +23,15 @@ import {
   BACKOFF_S,
   isIdempotent,
   keepResponse,
+  nameOf,
   transportFault,
   triesOf,
 } from '../operations/types/kept-response.js';
 import type { BatchItem } from './batch-items.js';
-import { UpstreamClient } from './upstream-client.js';
 import { isEndToEnd, pairs, withoutConnection } from './upstream-headers.js';
 import { type OpenedRequest, type UpstreamInput, UpstreamInputs } from './upstream-input.js';
+import { BackgroundUpstream, UpstreamJobs } from './upstream-jobs.js';
+import { upstreamOutcome, type UpstreamResult } from './upstream-outcome.js';
 
 /** The internal operation type behind the gateway. */
 export const UPSTREAM_REQUEST = 'bgrs.request';
@@ -30,23 +40,6 @@ const AT_ONCE = 8;
 /** The largest body of one answer in a batch, and of all together, bytes. */
 const MAX_ITEM = 8 * 1024 * 1024;
 const MAX_BATCH = 64 * 1024 * 1024;
-/** Response headers without which the kept bytes would mean something else. */
-const KEPT_HEADERS = [
-  'content-type',
-  'content-encoding',
-  'content-language',
-  'content-disposition',
-  'content-range',
-  'location',
-] as const;
-
-/** The result of `bgrs.request`: what `/bgrs/:rid/result` needs besides the bytes. */
-export interface UpstreamResult {
-  readonly status: number;
-  readonly content_type: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
 /** Makes a request that the gateway took, or a batch of them, to the provider's API, and keeps the response. */
 @OperationType<UpstreamInput>({
   name: UPSTREAM_REQUEST,
@@ -57,21 +50,24 @@ export interface UpstreamResult {
   // No limit of a CDN applies here; a day is for an upstream that hangs.
   timeoutS: 86_400,
 })
-export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
-  private readonly upstream: UpstreamClient;
-
+export class UpstreamRequestHandler implements OperationHandler<UpstreamInput>, PollingHandler {
   constructor(
     private readonly inputs: UpstreamInputs,
+    private readonly upstream: BackgroundUpstream,
+    private readonly jobs: UpstreamJobs,
     private readonly gateway: GatewayConfig,
-  ) {
-    this.upstream = new UpstreamClient(gateway.upstream!);
+  ) {}
+
+  ask(target: PollTarget, request: JobRequest): Promise<SmallAnswer> {
+    return this.jobs.ask(target, request);
   }
 
-  onApplicationShutdown(): void {
-    this.upstream.close();
+  outcome({ method }: PollTarget, answer: KeptAnswer): OperationOutcome {
+    return upstreamOutcome(method, answer);
   }
 
   async run(input: UpstreamInput, context: RunContext): Promise<OperationOutcome> {
+    if (context.checkpoint !== null) return this.jobs.goOn(context);
     const asked = this.inputs.open(context.accountId, input);
     if (input.batch) return this.runBatch(input, asked, context);
     context.log(`${asked.method} to the upstream`);
@@ -91,20 +87,15 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput> {
       const status = response.statusCode!;
       context.log(`The upstream answers ${status}`);
       void context.recorded();
-      const name = asked.target.split('?')[0]!.split('/').at(-1) || 'response';
+      const answer = await this.jobs.follow(asked, response, context);
+      if (answer instanceof Suspension) return answer;
+      const { headers } = response;
       const { file, contentType } = await keepResponse(
-        { headers: response.headers, body: response },
-        name,
+        { headers, body: answer },
+        nameOf(asked.target),
         context,
       );
-      const headers = Object.fromEntries(
-        KEPT_HEADERS.flatMap((header) => {
-          const value = response.headers[header];
-          return value === undefined ? [] : [[header, value]];
-        }),
-      );
-      const result: UpstreamResult = { status, content_type: contentType, headers };
-      return { file: file.id, result, statusText: `${asked.method} answered ${status}` };
+      return upstreamOutcome(asked.method, { status, headers, contentType, file: file.id });
     } catch (error) {
       if (context.signal.aborted || error instanceof OperationError) throw error;
       throw transportFault(error);

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { SigningModule } from '../signing/signing.module.js';
 import { PassedUpstream } from './passed-upstream.js';
 import { UpstreamInputs } from './upstream-input.js';
+import { BackgroundUpstream, UpstreamJobs } from './upstream-jobs.js';
 import { UpstreamRequestHandler } from './upstream-request.js';
 
 /** What the gateway was asked for, sealed and opened: any process that ends operations must be able to. */
@@ -11,7 +12,7 @@ export class UpstreamInputsModule {}
 /** The operation type behind the gateway, where RINGBACK_UPSTREAM is set. */
 @Module({
   imports: [UpstreamInputsModule],
-  providers: [UpstreamRequestHandler, PassedUpstream],
+  providers: [UpstreamRequestHandler, UpstreamJobs, BackgroundUpstream, PassedUpstream],
   exports: [UpstreamInputsModule, PassedUpstream],
 })
 export class UpstreamModule {}

@@ -23,6 +23,9 @@ import { OperationStore } from './operation.store.js';
 import { OperationTypes } from './run/operation-types.js';
 import { OperationWaits } from './read/operation-waits.js';
 import { OriginCalls } from './run/origin-calls.store.js';
+import { Jobs } from './poll/jobs.js';
+import { PollStore } from './poll/poll.store.js';
+import { PollTargets } from './poll/poll-targets.js';
 import { PollPace } from './read/poll-pace.js';
 import { OperationsService } from './operations.service.js';
 import { QuotaStore } from './accept/quota.store.js';
@@ -74,6 +77,9 @@ import { UnservedStore } from './read/unserved.store.js';
     SealedInputs,
     OperationsService,
     OriginCalls,
+    PollStore,
+    PollTargets,
+    Jobs,
     HttpRequestHandler,
     ExternalHandler,
     EchoHandler,
@@ -81,6 +87,9 @@ import { UnservedStore } from './read/unserved.store.js';
   ],
   exports: [
     OperationStore,
+    PollStore,
+    PollTargets,
+    Jobs,
     RescueStore,
     AwaitingStore,
     CompletionEnder,

@@ -378,7 +378,7 @@ export class OperationsService {
       priority: operation.priority,
       runAt: null,
       // The type may have allowed more then.
-      timeoutS: Math.min(operation.timeoutS, this.types.get(operation.type)?.timeoutS ?? Infinity),
+      timeoutS: Math.min(operation.timeoutS, this.types.get(operation.type)?.maxTimeoutS ?? Infinity),
       retention: operation.retention,
       ackByPoll: operation.ackByPoll,
       rerunOf: rid,
@@ -392,7 +392,6 @@ export class OperationsService {
     const rid = randomId();
     const type = await this.type(submission);
     const callbackUrl = this.callbackUrl(submission.callback);
-    const timeoutS = submission.timeoutS ?? type.timeoutS;
     const errors = [
       ...this.checkCallbackHeaders(submission.callback),
       ...this.checkOptions(submission, type),
@@ -400,6 +399,7 @@ export class OperationsService {
     if (errors.length > 0) throw new OperationRefusedError('invalid-request', errors);
     const checked = check && (await check(type, submission.input));
     const tries = check ? type.tries(checked) : 1;
+    const timeoutS = submission.timeoutS ?? (check ? type.timeoutS(checked) : type.maxTimeoutS);
     const completion = check ? type.handler.completion?.(checked) : undefined;
     const called = check ? type.handler.calls?.(checked) : undefined;
     if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl, 'callback.url');
@@ -482,10 +482,10 @@ export class OperationsService {
         message: `must be one of ${[...this.config.retention.keys()].join(', ')}`,
       });
     }
-    if (timeoutS !== null && timeoutS > type.timeoutS) {
+    if (timeoutS !== null && timeoutS > type.maxTimeoutS) {
       errors.push({
         path: 'timeout_s',
-        message: `must be at most ${type.timeoutS}: that is what ${type.name} allows`,
+        message: `must be at most ${type.maxTimeoutS}: that is what ${type.name} allows`,
       });
     }
     const ahead = runAt === null ? 0 : runAt.getTime() - Date.now();

@@ -60,6 +60,12 @@ const COLUMNS = [
     column: 'callback_headers',
     held: 'headers',
   },
+  {
+    ...{ table: 'live_poll', key: 'request_id', keyType: 'bigint' as const },
+    row: 't.rid',
+    column: 'poll_target',
+    held: 'target',
+  },
 ] as const satisfies readonly SealedColumn<string>[];
 
 /** What a secret can be sealed for: nothing that sealing anew doesn't know. */

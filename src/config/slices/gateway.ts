@@ -27,6 +27,12 @@ const SETTINGS = {
     'Background requests and reads at the gateway need no credential.',
     boolean,
   ),
+  poll: optional(
+    'RINGBACK_GATEWAY_POLL',
+    'none: an answer is the result',
+    'How the upstream runs jobs of its own: where the answer to a background request names one that runs, it is polled until it ends, and its result is that of the request. A preset of `poll`: `http-202`, `azure`, `google-lro`, `fhir`, `replicate`, `openai-batch`, `wordbee` or `bear`.',
+    oneOf('http-202', 'azure', 'google-lro', 'fhir', 'replicate', 'openai-batch', 'wordbee', 'bear'),
+  ),
   batchPaths: setting(
     'RINGBACK_BATCH_PATHS',
     '/batch',

@@ -12,6 +12,18 @@ const SETTINGS = {
     'Operations that run at once in this process.',
     number(1, 10_000),
   ),
+  polls: setting(
+    'RINGBACK_POLL_CONCURRENCY',
+    '64',
+    'Polls of jobs of other APIs (`poll` of `http.request` and of the gateway) that are under way at once in this process, half of them to one origin.',
+    number(2, 1_000),
+  ),
+  pollMinS: setting(
+    'RINGBACK_POLL_MIN_S',
+    '1',
+    'Seconds between the polls of a job at least: a smaller `every_s` is refused.',
+    number(0.01, 3_600, false),
+  ),
   ...TIMING,
   ackByPoll: setting(
     'RINGBACK_ACK_BY_POLL',

@@ -23,12 +23,12 @@ export class OperationTypeResponse {
   updated_at?: string;
 
   static from(type: RegisteredType): OperationTypeResponse {
-    const { name, title, path, timeoutS, declared } = type;
+    const { name, title, path, maxTimeoutS, declared } = type;
     return {
       name,
       title,
       path,
-      timeout_s: timeoutS,
+      timeout_s: maxTimeoutS,
       input_schema: schemaOfType(type),
       declared: declared !== null,
       ...(declared === null ? {} : declaredFields(type, declared)),

@@ -69,6 +69,7 @@ export class AwaitingStore {
           wait_s: suspension.waitS,
           slotless,
           checkpoint: suspension.checkpoint,
+          job: suspension.job && { after_s: suspension.job.afterS, target: suspension.job.target },
         })),
       ),
     ]);

@@ -1,5 +1,13 @@
 import type { OperationOutcome } from '../run/operation-type.js';
 
+/** A job of another API, to be polled. */
+export interface BegunJob {
+  /** Seconds until the first poll. */
+  readonly afterS: number;
+  /** What it is polled with, sealed. */
+  readonly target: string;
+}
+
 /**
  * What a handler returns in place of an outcome when its operation goes on without it: Executing, with no worker and nothing in
  * memory. It waits for a completion, or for a time at which the handler goes on where it has come to.
@@ -14,11 +22,18 @@ export class Suspension implements OperationOutcome {
     readonly waitS: number,
     /** What the handler's next run is given; null: what this one was. */
     readonly checkpoint: string | null,
+    /** A job of another API that it waits for, where this begins it. */
+    readonly job: BegunJob | null = null,
   ) {}
 
   /** Until whoever has a token of the operation ends it, or its last token expires. */
   static untilCompleted(): Suspension {
     return new Suspension('completion', 0, null);
+  }
+
+  /** Until a job of another API has ended, which is polled meanwhile, or for `waitS` at the most. Its next run knows that by a checkpoint. */
+  static forJob(waitS: number, job: BegunJob): Suspension {
+    return new Suspension('poll', Math.max(0, waitS), 'job', job);
   }
 
   /** Until `afterS` from now, when the handler is run again, in the same attempt. */

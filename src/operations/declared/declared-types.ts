@@ -85,7 +85,7 @@ export function registered(row: OperationTypeEntity): RegisteredType {
     title,
     path,
     inlineMs,
-    timeoutS,
+    maxTimeoutS: timeoutS,
     internal: false,
     apart: false,
     slotless: false,
@@ -98,6 +98,7 @@ export function registered(row: OperationTypeEntity): RegisteredType {
       updatedAt,
     },
     tries: () => tries,
+    timeoutS: () => timeoutS,
   };
 }
 

@@ -27,6 +27,8 @@ export type How =
       readonly code: string;
       readonly message: string;
       readonly stack?: string | null;
+      /** What it failed with, as another API told it. */
+      readonly fileId?: string | null;
     }
   | { readonly state: 'Canceled'; readonly message: string };
 
@@ -135,6 +137,7 @@ export class OperationEnder {
           statusText: ENDED_TEXT.Failed,
           errorCode: how.code,
           errorMessage: how.message,
+          fileId: how.fileId ?? null,
         });
       case 'Canceled':
         return Object.assign(ended, { statusText: how.message });

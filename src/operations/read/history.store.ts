@@ -71,7 +71,7 @@ export class HistoryStore {
     const rows = await this.database.query(
       `WITH told AS (
          UPDATE live_operation SET progress = coalesce($2, progress), status_text = coalesce($3, status_text)
-         WHERE request_id = $1 AND phase = 'placed' AND lease_token IS NOT NULL RETURNING request_id, progress, status_text
+         WHERE request_id = $1 AND (phase = 'placed' AND lease_token IS NOT NULL OR awaits IS NOT NULL) RETURNING request_id, progress, status_text
        ), noted AS (
          INSERT INTO history_entry (operation_id, kind, progress, text)
          SELECT request_id, 'progress', progress, status_text FROM told WHERE $3::text IS NOT NULL

@@ -46,6 +46,8 @@ export class OperationError extends Error {
     message: string,
     /** Whether another try, if one is left, may help. */
     readonly retry = false,
+    /** Id of a file that tells more of it, such as the answer of another API. */
+    readonly file: string | null = null,
   ) {
     super(message);
   }

@@ -36,6 +36,10 @@ export interface RunContext extends OperationContext {
    * checkpoint (null: the one before).
    */
   goOn(afterS: number, checkpoint: string | null): Suspension;
+  /** PostgreSQL's time now, or a little later. */
+  now(): Date;
+  /** When the time is over that the operation has for a run, and for what it waits for then. */
+  readonly endsBy: Date;
   /** Of this run: whoever has another one is another run. */
   readonly leaseToken: string;
   /** Records at once what has been told, and resolves when it stands; an outage only delays it. */
@@ -106,6 +110,10 @@ export class OperationRun implements RunContext {
   now(): Date {
     const { claimedAt, askedAt } = this.claim;
     return new Date(claimedAt.getTime() + performance.now() - askedAt);
+  }
+
+  get endsBy(): Date {
+    return new Date(this.claim.claimedAt.getTime() + this.claim.operation.timeoutS * 1000);
   }
 
   /** Fires the handler's signal; of a run that is over nobody is left to hear it. */

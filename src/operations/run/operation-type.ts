@@ -26,7 +26,9 @@ export interface OperationTypeOptions<Input extends object = object> {
   /** Error codes that no other try mends; `handler_error` is what errors without a code have. None by default. */
   readonly noRetryOn?: readonly string[];
   /** Seconds a run may take before it fails with `timeout`; 3600 by default. A caller may ask for less. */
-  readonly timeoutS?: number;
+  readonly timeoutS?: number | ((input: Input) => number);
+  /** The most that a caller may ask for; where `timeoutS` is a number, that by default. */
+  readonly maxTimeoutS?: number;
   /** Route of the trm face, below `/api/`: `resources/segments/view/export`. A `{name}` in it becomes a field of the input. */
   readonly path?: string;
   /**

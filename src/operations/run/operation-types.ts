@@ -10,6 +10,8 @@ import { retryPolicy, retryPolicyFault } from './retry-policy.js';
 
 export type { RegisteredType } from './registered-type.js';
 
+const DEFAULT_TIMEOUT_S = 3600;
+
 /** A handler and what its `@OperationType` says. */
 export interface FoundHandler {
   readonly options: OperationTypeOptions;
@@ -124,7 +126,16 @@ export class OperationTypes implements OnModuleInit {
   }
 
   private register(options: OperationTypeOptions, handler: OperationHandler, className: string): void {
-    const { name, title, input, tries = 3, timeoutS = 3600, path, inlineMs = 0 } = options;
+    const {
+      name,
+      title,
+      input,
+      tries = 3,
+      timeoutS = DEFAULT_TIMEOUT_S,
+      maxTimeoutS,
+      path,
+      inlineMs = 0,
+    } = options;
     const { internal = false, apart = false, slotless = false } = options;
     const misnamed = nameFault(name);
     if (misnamed !== null) throw new Error(`operation type "${name}" of ${className}: ${misnamed}`);
@@ -139,7 +150,6 @@ export class OperationTypes implements OnModuleInit {
       name,
       title,
       handler,
-      timeoutS,
       internal,
       apart,
       slotless,
@@ -148,6 +158,8 @@ export class OperationTypes implements OnModuleInit {
       input: input ?? null,
       retry: retryPolicy(options),
       declared: null,
+      maxTimeoutS: maxTimeoutS ?? (typeof timeoutS === 'number' ? timeoutS : DEFAULT_TIMEOUT_S),
+      timeoutS: (given) => (typeof timeoutS === 'number' ? timeoutS : timeoutS(given as object)),
       tries: (given) => Math.max(1, typeof tries === 'number' ? tries : tries(given as object)),
     });
   }

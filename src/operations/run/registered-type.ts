@@ -21,12 +21,15 @@ export interface RegisteredType {
   readonly apart: boolean;
   readonly slotless: boolean;
   readonly input: Type<object> | null;
-  readonly timeoutS: number;
+  /** The most that a caller may ask for. */
+  readonly maxTimeoutS: number;
   readonly retry: RetryPolicy;
   readonly handler: OperationHandler;
   /** Null where a handler of this process runs it. */
   readonly declared: Declared | null;
   tries(input: unknown): number;
+  /** Where the caller asks for none. */
+  timeoutS(input: unknown): number;
 }
 
 /** Segments may be parameters: `orders/{id}/files`. */

@@ -26,17 +26,20 @@ export interface Failure {
   readonly code: string;
   readonly message: string;
   readonly retry: boolean;
+  /** Id of a file that tells more of it. */
+  readonly fileId: string | null;
 }
 
 /** What a handler's error says. */
 export function failureOf(error: unknown): Failure {
-  const [code, retry] = error instanceof OperationError ? [error.code, error.retry] : ['handler_error', true];
+  const { code, retry, file } =
+    error instanceof OperationError ? error : { code: 'handler_error', retry: true, file: null };
   // Handlers may be plain JavaScript: nothing that they throw may keep the run from ending.
-  return { code: String(code || 'handler_error'), message: describe(error), retry };
+  return { code: String(code || 'handler_error'), message: describe(error), retry, fileId: fileId({ file }) };
 }
 
 /** Handlers in plain JavaScript may give anything: what is no text is no file. */
-function fileId({ file }: OperationOutcome): string | null {
+function fileId({ file }: { readonly file?: string | null }): string | null {
   return typeof file === 'string' ? storable(file) : null;
 }
 

@@ -62,11 +62,11 @@ export function failedVerdict(
 export function afterFailure(
   policy: RetryPolicy,
   operation: OperationEntity,
-  { code, message, retry }: Failure,
+  { code, message, retry, fileId }: Failure,
   stack: string | null = null,
 ): Extract<Verdict, { kind: 'end' | 'release' }> {
   const delayS = retryDelay(policy, { ...operation, code, retry, random: Math.random() });
-  if (delayS === null) return end(code, message, stack);
+  if (delayS === null) return end(code, message, stack, fileId);
   const text = storable(`Attempt ${operation.attempt} failed (${code}): ${message}`);
   return { kind: 'release', delayS, counts: true, text, stack };
 }
@@ -102,11 +102,17 @@ function givenBack({ awaited }: Claim, text: string): Verdict {
   return { kind: 'release', delayS: 0, counts: false, text, stack: null };
 }
 
-function end(code: string, message: string, stack: string | null = null): Extract<Verdict, { kind: 'end' }> {
-  return { kind: 'end', how: { state: 'Failed', code: storable(code), message: storable(message), stack } };
+function end(
+  code: string,
+  message: string,
+  stack: string | null = null,
+  fileId: string | null = null,
+): Extract<Verdict, { kind: 'end' }> {
+  const how = { state: 'Failed', code: storable(code), message: storable(message), stack, fileId } as const;
+  return { kind: 'end', how };
 }
 
 /** What went wrong in a run that took too long. */
 export function timedOut({ timeoutS }: OperationEntity): Failure {
-  return { code: 'timeout', message: `the run took longer than ${timeoutS} s`, retry: false };
+  return { code: 'timeout', message: `the run took longer than ${timeoutS} s`, retry: false, fileId: null };
 }

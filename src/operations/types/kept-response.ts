@@ -44,12 +44,17 @@ export function transportFault(error: unknown): OperationError {
 export async function keepResponse(
   response: { readonly headers: IncomingHttpHeaders; readonly body: Readable },
   name: string,
-  context: OperationContext,
+  context: Pick<OperationContext, 'saveFile'>,
 ): Promise<{ file: StoredFile; contentType: string; text: string | undefined }> {
   const contentType = response.headers['content-type'] ?? 'application/octet-stream';
   const { stream, text } = teeText(response.body, contentType);
   const file = await context.saveFile(stream, { name, contentType });
   return { file, contentType: headerText(contentType), text: text() };
+}
+
+/** What the file of a response is called: the last part of its URL's path. */
+export function nameOf(url: string): string {
+  return URL.parse(url, 'http://upstream')?.pathname.split('/').at(-1) || 'response';
 }
 
 /** Passes a stream on and remembers its text, as long as it is text and small. */

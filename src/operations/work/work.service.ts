@@ -154,7 +154,7 @@ export class WorkService {
     if (operation.cancelAt !== null) return { kind: 'end', how: CANCELED };
     if (does.action === 'release') return GIVEN_BACK;
     const type = await this.types.find(operation.type);
-    return afterFailure(type?.retry ?? retryPolicy({}), operation, does);
+    return afterFailure(type?.retry ?? retryPolicy({}), operation, { ...does, fileId: null });
   }
 
   private async finish(

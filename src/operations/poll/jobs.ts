@@ -1,0 +1,93 @@
+import { Injectable } from '@nestjs/common';
+import { rideOut } from '../../database/ride-out.js';
+import { Suspension } from '../await/suspension.js';
+import { OperationError } from '../run/operation-context.js';
+import type { RunContext } from '../run/operation-run.js';
+import type { PollAnswer } from './poll-answer.js';
+import { type Beginning, begin } from './poll-decision.js';
+import { planOf } from './poll-input.js';
+import { plainText, pollDelay } from './poll-news.js';
+import { PollStore } from './poll.store.js';
+import { PollTargets } from './poll-targets.js';
+import type { PollTarget } from './polling-handler.js';
+
+/** A first answer, and what was asked for it. */
+export interface FirstAnswer extends Pick<PollTarget, 'poll' | 'method' | 'asked' | 'headers'> {
+  readonly answer: PollAnswer;
+  /** Why a URL must not be called; null: it may. */
+  readonly refusal: (url: string) => string | null;
+  /** Any answer may come that is about no job: all that is followed is one that runs, and what else comes is the result. */
+  readonly runningOnly?: boolean;
+}
+
+/** What a first answer leads to: it is the result, or a failure, or the operation waits for a job. */
+export type Followed = { readonly kind: 'result' } | Extract<Beginning, { kind: 'failed' }> | Suspension;
+
+/** What a run that goes on after a wait has to do: fetch the result, or wait again. */
+export type GoneOn = { readonly kind: 'collect'; readonly target: PollTarget } | Suspension;
+
+/** Jobs of other APIs, as the runs see them that begin to wait for one, and fetch what it has made. */
+@Injectable()
+export class Jobs {
+  constructor(
+    private readonly store: PollStore,
+    private readonly targets: PollTargets,
+  ) {}
+
+  /** Reads a first answer. */
+  follow({ answer, refusal, runningOnly = false, ...asked }: FirstAnswer, context: RunContext): Followed {
+    const plan = planOf(asked.poll);
+    const now = context.now();
+    const beginning = begin(plan, answer, asked.asked, now);
+    if (runningOnly && (beginning.kind !== 'poll' || refusal(beginning.url) !== null))
+      return { kind: 'result' };
+    if (beginning.kind === 'failed') return beginning;
+    if (beginning.kind === 'done' && beginning.from === null) return { kind: 'result' };
+    const url = beginning.kind === 'done' ? beginning.from! : beginning.url;
+    const reason = refusal(url);
+    if (reason !== null)
+      return {
+        kind: 'failed',
+        code: 'no_job',
+        message: `the answer names a URL that is not called: ${reason}`,
+      };
+    const untilMs = Math.min(now.getTime() + plan.untilS * 1000, context.endsBy.getTime());
+    const target: PollTarget = {
+      ...asked,
+      url,
+      untilMs,
+      ...(beginning.kind === 'done' && { collect: true }),
+    };
+    if (beginning.kind === 'done') return this.wait(context, target, plan.everyS);
+    const { progress, text, retryAfterS } = beginning.first;
+    context.progress(progress ?? 0, text ?? plainText(url));
+    return this.wait(context, target, pollDelay(plan.everyS, retryAfterS, 0, Math.random()));
+  }
+
+  /** What there is to do for a run whose operation waits for a job; fails when that has taken too long. */
+  async goOn(context: RunContext): Promise<GoneOn> {
+    const sealed = await rideOut(
+      () => this.store.targetOf(context.requestId),
+      () => context.signal.aborted,
+    );
+    if (sealed === null)
+      throw new OperationError('no_job', 'nothing is known any more of the job that the operation waits for');
+    const target = this.targets.open({ accountId: context.accountId, rid: context.id }, sealed);
+    const leftMs = target.untilMs - context.now().getTime();
+    if (leftMs <= 0) throw new OperationError('timeout', `the job has not ended within the time that it had`);
+    return target.collect ? { kind: 'collect', target } : context.goOn(leftMs / 1000, null);
+  }
+
+  /** Has the result fetched by a later run, as it wasn't to be had. */
+  later(context: RunContext, { poll, untilMs }: PollTarget, why: string): Suspension {
+    context.progress(99, `The result is not to be had yet: ${why}`);
+    const leftS = (untilMs - context.now().getTime()) / 1000;
+    return context.goOn(Math.min(planOf(poll).everyS, Math.max(0, leftS)), null);
+  }
+
+  private wait(context: RunContext, target: PollTarget, afterS: number): Suspension {
+    const sealed = this.targets.seal({ accountId: context.accountId, rid: context.id }, target);
+    const leftS = (target.untilMs - context.now().getTime()) / 1000;
+    return Suspension.forJob(target.collect ? 0 : leftS, { afterS, target: sealed });
+  }
+}
