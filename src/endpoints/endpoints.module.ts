@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { DeliveriesModule } from '../deliveries/deliveries.module.js';
 import { EgressModule } from '../egress/egress.module.js';
 import { SigningModule } from '../signing/signing.module.js';
+import { EndpointSettingsMaker } from './endpoint-settings.js';
 import { EndpointStore } from './endpoint.store.js';
 import { EndpointTests } from './endpoint-tests.js';
 import { EndpointsService } from './endpoints.service.js';
@@ -16,12 +17,13 @@ import { RecoveryStore } from './recovery.store.js';
   providers: [
     EndpointStore,
     EndpointsService,
+    EndpointSettingsMaker,
     EndpointTests,
     OwnershipHandshake,
     RecoveryStore,
     RecoveryLoop,
     RecoveriesService,
   ],
-  exports: [EndpointStore, EndpointsService, EndpointTests, RecoveriesService],
+  exports: [EndpointStore, EndpointsService, EndpointSettingsMaker, EndpointTests, RecoveriesService],
 })
 export class EndpointsModule {}

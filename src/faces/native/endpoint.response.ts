@@ -1,5 +1,5 @@
 import { accountShown, type Whose } from '../../accounts/whose.js';
-import type { ShownCertificate } from '../../endpoints/endpoints.service.js';
+import type { ShownCertificate } from '../../endpoints/endpoint-settings.js';
 import type { EndpointEntity } from '../../endpoints/endpoint.entity.js';
 import type { EndpointStats, HourOfAttempts } from '../../endpoints/endpoint.store.js';
 import type { EventType } from '../../endpoints/events.js';
