@@ -1,8 +1,8 @@
 import type { SecretBox, SecretPlace } from '../signing/secret-box.js';
 import { type Destination, openDestination } from '../signing/sealed-destination.js';
-import { signatureHeaders } from '../signing/signature.js';
+import { type SignatureProfile, signatureHeaders } from '../signing/signature.js';
 import type { SigningKeys } from '../signing/signing-secrets.store.js';
-import type { DeliveryClaim } from './delivery.store.js';
+import type { DeliveryClaim, LeasedDelivery } from './delivery.store.js';
 
 /** What an attempt is sent with besides its delivery. */
 export interface AttemptHead {
@@ -12,24 +12,48 @@ export interface AttemptHead {
   readonly traceparent: string | null;
 }
 
+/** An attempt whose headers are made. */
+export interface SignedAttempt {
+  readonly delivery: LeasedDelivery;
+  /** PostgreSQL's clock at the claim. */
+  readonly claimedAt: Date;
+  readonly profile: SignatureProfile;
+}
+
 /** Every header of an attempt, names in lower case: the caller's own never replace one of Ringback's. */
 export function attemptHeaders(
-  { delivery, claimedAt, endpoint }: Pick<DeliveryClaim, 'delivery' | 'claimedAt' | 'endpoint'>,
+  { delivery, claimedAt, profile }: SignedAttempt,
   { own, keys, traceparent }: AttemptHead,
 ): Record<string, string> {
   return {
     ...(traceparent === null ? {} : { traceparent }),
     ...Object.fromEntries(own.map(({ key, value }) => [key.toLowerCase(), value])),
-    'content-type': 'application/json',
-    ...signatureHeaders(endpoint?.profile ?? 'standard', {
+    ...plainHeaders({ delivery, claimedAt }),
+    ...signatureHeaders(profile, {
       ...keys,
       id: delivery.id,
-      timestamp: Math.floor(claimedAt.getTime() / 1000),
+      timestamp: timestampOf(claimedAt),
       body: delivery.body,
     }),
+  };
+}
+
+/** What the log may show of an attempt's headers: those that are neither the caller's own nor a signature. */
+export function plainHeaders({
+  delivery,
+  claimedAt,
+}: Pick<SignedAttempt, 'delivery' | 'claimedAt'>): Record<string, string> {
+  return {
+    'content-type': 'application/json',
+    'webhook-id': delivery.id,
+    'webhook-timestamp': String(timestampOf(claimedAt)),
     ...(delivery.operationRid === null ? {} : { 'ringback-operation': delivery.operationRid }),
     'ringback-attempt': String(delivery.attemptCount),
   };
+}
+
+function timestampOf(claimedAt: Date): number {
+  return Math.floor(claimedAt.getTime() / 1000);
 }
 
 /** Where an attempt goes, opened: what the caller gave with the operation, or with the endpoint. */

@@ -194,7 +194,8 @@ export class DeliveryAttempts implements FirstAttemptMaker {
       // Others may have made it meanwhile: the process was frozen, or PostgreSQL away.
       if (this.isLate(claim)) return { url: '', headers: {}, result: NOT_BEGUN };
       const { url, headers: own } = attemptDestination(this.box, claim);
-      const headers = attemptHeaders(claim, { own, keys: secrets, traceparent });
+      const profile = claim.endpoint?.profile ?? 'standard';
+      const headers = attemptHeaders({ ...claim, profile }, { own, keys: secrets, traceparent });
       const request = {
         url,
         headers,

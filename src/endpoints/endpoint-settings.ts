@@ -13,7 +13,7 @@ import { UrlPolicy } from '../egress/url-policy.js';
 import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
 import { type Destination, openDestination, sealDestination } from '../signing/sealed-destination.js';
 import type { SignatureProfile } from '../signing/signature.js';
-import type { EndpointEntity } from './endpoint.entity.js';
+import type { EndpointEntity, EndpointMode } from './endpoint.entity.js';
 import { EndpointRefusedError } from './endpoint.errors.js';
 import type { EndpointSettings } from './endpoint.store.js';
 import type { EventType } from './events.js';
@@ -23,6 +23,8 @@ export type { ShownCertificate };
 
 /** An endpoint as a caller describes it. */
 export interface EndpointDescription {
+  readonly mode: EndpointMode;
+  /** Empty where none is given. */
   readonly url: string;
   readonly description: string;
   readonly events: EventType[];
@@ -37,7 +39,28 @@ export interface EndpointDescription {
   readonly clientCertificate: string | null | undefined;
   /** Ask the receiver first whether it wants callbacks (CloudEvents' abuse protection). */
   readonly handshake: boolean;
+  readonly leaseS: number | null;
+  readonly ephemeralS: number | null;
 }
+
+/** Where an endpoint is, and how many attempts a second it wants. */
+interface CheckedUrl {
+  readonly href: string;
+  readonly origin: string;
+  readonly ratePerS: number | null;
+}
+
+type Field = keyof EndpointDescription;
+
+/** What says how attempts are sent. */
+const PUSH_ONLY = {
+  url: 'url',
+  client_certificate: 'clientCertificate',
+  handshake: 'handshake',
+  max_in_flight: 'maxInFlight',
+  rate_per_s: 'ratePerS',
+} as const satisfies Record<string, Field>;
+const PULL_ONLY = { lease_s: 'leaseS', ephemeral_s: 'ephemeralS' } as const satisfies Record<string, Field>;
 
 /** Checks what callers say of an endpoint, and seals what of it is secret. */
 @Injectable()
@@ -57,36 +80,50 @@ export class EndpointSettingsMaker {
     current: EndpointEntity | null,
   ): Promise<EndpointSettings> {
     const known = current && this.destination(current);
-    const checked = this.policy.check(given.url);
-    if (!checked.accepted)
-      throw new EndpointRefusedError(checked.code, [{ path: 'url', message: checked.reason }]);
-    const errors = [
-      ...headerErrors(given.headers ?? []),
-      ...scheduleErrors(given.retrySchedule),
-      ...certificateErrors(given.clientCertificate),
-    ];
-    if (errors.length > 0) throw new EndpointRefusedError('invalid-request', errors);
-    await this.admitHost(accountId, checked.href);
-    let { ratePerS } = given;
-    if (given.handshake && checked.href !== known?.url) {
-      const allowed = await this.handshake.ask(checked.href, this.toShow(given, current));
-      ratePerS = allowed.ratePerS === null ? ratePerS : Math.min(ratePerS ?? Infinity, allowed.ratePerS);
-    }
+    const to = given.mode === 'pull' ? nowhere(given) : await this.checked(accountId, given, current, known);
     const headers = given.headers ?? known?.headers ?? [];
-    const { url, sealed } = sealDestination(this.box, { url: checked.href, headers }, place(accountId, id));
+    const { url, sealed } = sealDestination(this.box, { url: to.href, headers }, place(accountId, id));
     return {
+      mode: given.mode,
       url,
-      origin: checked.origin,
+      origin: to.origin,
       description: given.description,
       events: given.events,
       headers: sealed,
       retrySchedule: given.retrySchedule,
       maxInFlight: given.maxInFlight,
-      ratePerS,
+      ratePerS: to.ratePerS,
       signatureProfile: given.signatureProfile,
       thinOver: given.thinOver,
       clientCertificate: this.sealCertificate(accountId, id, given.clientCertificate, current),
+      leaseS: given.leaseS,
+      ephemeralS: given.ephemeralS,
     };
+  }
+
+  /** The URL of an endpoint that is sent to, which may be one and, where that is asked for, wants to be. */
+  private async checked(
+    accountId: string,
+    given: EndpointDescription,
+    current: EndpointEntity | null,
+    known: Destination | null,
+  ): Promise<CheckedUrl> {
+    const checked = this.policy.check(given.url);
+    if (!checked.accepted)
+      throw new EndpointRefusedError(checked.code, [{ path: 'url', message: checked.reason }]);
+    refuse([
+      ...headerErrors(given.headers ?? []),
+      ...scheduleErrors(given.retrySchedule),
+      ...certificateErrors(given.clientCertificate),
+      ...misplaced(PULL_ONLY, given, 'is for pull endpoints alone ("mode": "pull"): leave it out'),
+    ]);
+    await this.admitHost(accountId, checked.href);
+    const { href, origin } = checked;
+    if (!given.handshake || href === known?.url) return { href, origin, ratePerS: given.ratePerS };
+    const allowed = await this.handshake.ask(href, this.toShow(given, current));
+    const ratePerS =
+      allowed.ratePerS === null ? given.ratePerS : Math.min(given.ratePerS ?? Infinity, allowed.ratePerS);
+    return { href, origin, ratePerS };
   }
 
   /** Where it leads, query and headers opened; both are secrets. */
@@ -127,6 +164,31 @@ export class EndpointSettingsMaker {
     const message = `names one host too many: this account has brought up as many new ones as it may in a minute; try again in ${retryAfterS} s`;
     throw new EndpointRefusedError('too-many-new-hosts', [{ path: 'url', message }], retryAfterS);
   }
+}
+
+/** Of an endpoint that is pulled: nothing is sent to it. */
+function nowhere(given: EndpointDescription): CheckedUrl {
+  const message =
+    'is for endpoints that are sent to: a pull endpoint has none, its consumer asks; leave it out';
+  refuse([
+    ...headerErrors(given.headers ?? []),
+    ...scheduleErrors(given.retrySchedule),
+    ...misplaced(PUSH_ONLY, given, message),
+  ]);
+  return { href: '', origin: '', ratePerS: null };
+}
+
+function misplaced(
+  fields: Readonly<Record<string, Field>>,
+  given: EndpointDescription,
+  message: string,
+): FieldError[] {
+  // Neither null nor false says anything.
+  return Object.entries(fields).flatMap(([path, field]) => (given[field] ? [{ path, message }] : []));
+}
+
+function refuse(errors: FieldError[]): void {
+  if (errors.length > 0) throw new EndpointRefusedError('invalid-request', errors);
 }
 
 function place(account: string, row: string): SecretPlace {

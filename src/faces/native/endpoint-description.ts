@@ -1,7 +1,7 @@
 import type { EndpointEntity } from '../../endpoints/endpoint.entity.js';
 import type { EndpointDescription } from '../../endpoints/endpoint-settings.js';
 import { DEFAULT_EVENTS } from '../../endpoints/events.js';
-import type { ChangeEndpointRequest } from './endpoint.request.js';
+import { type ChangeEndpointRequest, CreateEndpointRequest } from './endpoint.request.js';
 
 /** The names alone: URLs and headers hold secrets. */
 export function fieldsOf(request: object): string[] {
@@ -15,6 +15,7 @@ export function endpointDescription(
   url: string,
 ): EndpointDescription {
   return {
+    mode: current?.mode ?? (request instanceof CreateEndpointRequest ? request.mode : undefined) ?? 'push',
     url: request.url ?? url,
     description: request.description ?? current?.description ?? '',
     events: request.events ?? current?.events ?? DEFAULT_EVENTS,
@@ -27,5 +28,7 @@ export function endpointDescription(
     thinOver: request.thin_over === undefined ? (current?.thinOver ?? null) : request.thin_over,
     clientCertificate: request.client_certificate,
     handshake: request.handshake ?? false,
+    leaseS: request.lease_s === undefined ? (current?.leaseS ?? null) : request.lease_s,
+    ephemeralS: request.ephemeral_s === undefined ? (current?.ephemeralS ?? null) : request.ephemeral_s,
   };
 }
