@@ -28,7 +28,7 @@ export const ARROWS: Arrows = {
   tracing:      ['config'],
   config:       [],
   testing:      ['operations', 'files', 'config'],
-  client:       [],
+  client:       ['verify'],
   'embedded-postgres': [],
 };
 

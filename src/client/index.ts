@@ -6,6 +6,8 @@ export type { Completion } from './completion.js';
 export { type FieldFault, type ProblemBody, RingbackError } from './error.js';
 export type { FeedOptions } from './feed-stream.js';
 export type { StreamOptions } from './history-stream.js';
+export type { PullAnswer } from './pull-acks.js';
+export type { PulledDelivery, PullHandler, PullOptions } from './pull-loop.js';
 export {
   type RedeliverOptions,
   type RerunOptions,

@@ -215,6 +215,11 @@ describe('The database', () => {
     expect(await refused(live('awaiting'))).toMatchObject({ code: CHECK_VIOLATION });
     expect(await refused(live('placed', TOKEN), awaits)).toMatchObject({ code: 'none' });
     expect(await refused(live('placed'), `UPDATE live_operation SET awaits = 'poll'`)).toMatchObject({
+  it('of a delivery leases none to a consumer without a token', async () => {
+    const { live } = TABLES.delivery;
+    expect(await refused(live('leased'))).toMatchObject({ code: CHECK_VIOLATION });
+    expect(await refused(live('leased', TOKEN))).toMatchObject({ code: 'none' });
+    expect(await refused(live('held', TOKEN, `'infinity'`, `'infinity'`))).toMatchObject({
       code: CHECK_VIOLATION,
     });
   });
@@ -234,10 +239,12 @@ describe('The database', () => {
         ).toMatchObject({ code: 'none' });
   });
 
-  it('of a delivery makes one due never only while it is paused', async () => {
+  it('of a delivery makes one due never only while it is paused, or held for a consumer', async () => {
     const { live } = TABLES.delivery;
-    expect(await refused(live('paused'))).toMatchObject({ code: CHECK_VIOLATION });
-    expect(await refused(live('paused', 'NULL', `'infinity'`, `'infinity'`))).toMatchObject({ code: 'none' });
+    for (const phase of ['paused', 'held']) {
+      expect(await refused(live(phase))).toMatchObject({ code: CHECK_VIOLATION });
+      expect(await refused(live(phase, 'NULL', `'infinity'`, `'infinity'`))).toMatchObject({ code: 'none' });
+    }
     expect(await refused(live('ready', 'NULL', `'infinity'`, `'infinity'`))).toMatchObject({
       code: CHECK_VIOLATION,
     });

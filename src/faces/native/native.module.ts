@@ -26,6 +26,7 @@ import { OperationTypesController } from './operation-types.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { OwnAccountController } from './own-account.controller.js';
 import { ProcessesController } from './processes.controller.js';
+import { PullController } from './pull.controller.js';
 import { RecoveriesController } from './recoveries.controller.js';
 import { SearchController } from './search.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
@@ -64,6 +65,7 @@ import { WorkController } from './work.controller.js';
     SigningSecretController,
     CallbackCheckController,
     EndpointsController,
+    PullController,
     RecoveriesController,
     WebhookKeysController,
     WorkController,
