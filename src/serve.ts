@@ -5,14 +5,7 @@ import { ConsoleSessions } from './accounts/console-sessions.js';
 import { FirstKeyFile } from './accounts/first-key-file.js';
 import { AppModule } from './app.module.js';
 import { banner, type KeyPlace, readyLine } from './banner.js';
-import {
-  API_KEY_REMEDY,
-  checkFolders,
-  checkProduction,
-  closeInTime,
-  loadHandlers,
-  toConfig,
-} from './boot.js';
+import { API_KEY_REMEDY, checkProduction, closeInTime, loadHandlers, toConfig } from './boot.js';
 import type { RingbackConfig } from './config/config.js';
 import { type Env, readEnv, unknownVariables } from './config/env.js';
 import { SettingError } from './config/settings.js';
@@ -21,6 +14,7 @@ import {
   EmbeddedPostgres,
   EmbeddedPostgresError,
 } from './embedded-postgres/embedded-postgres.js';
+import { checkFolders } from './folders.js';
 import { createApp } from './http/create-app.js';
 import { JsonLogger } from './http/json-logger.js';
 import { OperationTypes } from './operations/run/operation-types.js';
