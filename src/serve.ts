@@ -27,12 +27,19 @@ import { QueueBackend } from './engine/queue-backend.js';
  */
 const ADDRESS_MS = 2_500;
 
+/** How it is started, besides its environment. */
+export interface ServeOptions {
+  /** False: as RINGBACK_MIGRATE=false. */
+  readonly migrates?: boolean;
+}
+
 /** Runs Ringback as this process's environment says, until a signal ends it. */
-export async function serve(): Promise<void> {
+export async function serve({ migrates = true }: ServeOptions = {}): Promise<void> {
   let database: EmbeddedPostgres | undefined;
   let ports: WantedPort[] = [];
   try {
-    const env = readEnv();
+    const given = readEnv();
+    const env = migrates ? given : { ...given, RINGBACK_MIGRATE: false };
     setDefaultAutoSelectFamilyAttemptTimeout(ADDRESS_MS);
     const logger = new JsonLogger(env.RINGBACK_LOG_LEVEL);
     for (const name of unknownVariables())
