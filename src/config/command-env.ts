@@ -30,3 +30,8 @@ export function commandEnv(source: Record<string, string | undefined> = process.
     configHome: given('XDG_CONFIG_HOME') ?? join(homedir(), '.config'),
   };
 }
+
+/** The whole environment, for what reads the service's settings by itself. */
+export function environment(): Record<string, string | undefined> {
+  return process.env;
+}
