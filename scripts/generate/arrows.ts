@@ -30,6 +30,7 @@ export const ARROWS: Arrows = {
   command:      ['client', 'config', 'verify', 'serve', 'migrate', 'reseal', 'doctor', 'mcp'],
   doctor:       ['files', 'signing', 'egress', 'engine', 'database', 'config', 'embedded-postgres', 'boot', 'folders', 'kept-secret-keys', 'ports', 'ormconfig'],
   testing:      ['operations', 'files', 'config'],
+  mcp:          ['client', 'config'],
   client:       [],
   'embedded-postgres': [],
 };

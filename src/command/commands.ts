@@ -16,5 +16,6 @@ export const COMMANDS: readonly Listed[] = [
   { name: 'migrate', group: 'Service', summary: 'brings the schema of the database up to date, and ends', load: () => import('./migrate.command.js') },
   { name: 'doctor', group: 'Service', summary: 'says in words why nothing runs, and what mends it', load: () => import('./doctor.command.js') },
   { name: 'get', group: 'Operations', summary: 'shows an operation as it stands', load: () => import('./get.command.js') },
+  { name: 'mcp', group: 'Operations', summary: 'serves the Model Context Protocol, for coding agents', load: () => import('./mcp.command.js') },
   { name: 'secrets', group: 'Administration', summary: 'seals stored secrets anew with the first secret key', load: () => import('./secrets.command.js') },
 ];
