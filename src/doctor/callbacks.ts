@@ -67,7 +67,7 @@ function heldInWords({ endpoints, callbacks: count }: Held): Finding[] {
   if (count === 0) return [];
   return [
     yellow(
-      `${counted(count, 'callback is', 'callbacks are')} held by ${counted(endpoints, 'disabled endpoint')}: enable ${endpoints === 1 ? 'it' : 'them'} once the receiver is well (POST /v1/endpoints/:id/enable), and nothing is lost`,
+      `${counted(count, 'callback is', 'callbacks are')} held by ${counted(endpoints, 'disabled endpoint')}: enable ${endpoints === 1 ? 'it' : 'them'} once the receiver is well ("ringback endpoints enable ID"), and nothing is lost`,
     ),
   ];
 }
