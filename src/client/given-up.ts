@@ -7,6 +7,7 @@ const REASONS: Readonly<Record<string, string>> = {
   blocked_destination: 'its URL may not be called',
   canceled: 'somebody canceled it',
   operation_erased: 'its operation was erased',
+  endpoint_deleted: 'its endpoint was deleted',
   acknowledged_by_poll: 'the caller has read the end by polling',
 };
 
