@@ -3,16 +3,10 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccountsService } from './accounts/accounts.service.js';
 import { ConsoleSessions } from './accounts/console-sessions.js';
 import { FirstKeyFile } from './accounts/first-key-file.js';
+import { AddressFile } from './address-file.js';
 import { AppModule } from './app.module.js';
 import { banner, type KeyPlace, readyLine } from './banner.js';
-import {
-  API_KEY_REMEDY,
-  checkFolders,
-  checkProduction,
-  closeInTime,
-  loadHandlers,
-  toConfig,
-} from './boot.js';
+import { API_KEY_REMEDY, checkProduction, closeInTime, loadHandlers, toConfig } from './boot.js';
 import type { RingbackConfig } from './config/config.js';
 import { type Env, readEnv, unknownVariables } from './config/env.js';
 import { SettingError } from './config/settings.js';
@@ -21,6 +15,7 @@ import {
   EmbeddedPostgres,
   EmbeddedPostgresError,
 } from './embedded-postgres/embedded-postgres.js';
+import { checkFolders } from './folders.js';
 import { createApp } from './http/create-app.js';
 import { JsonLogger } from './http/json-logger.js';
 import { OperationTypes } from './operations/run/operation-types.js';
@@ -33,12 +28,19 @@ import { QueueBackend } from './engine/queue-backend.js';
  */
 const ADDRESS_MS = 2_500;
 
+/** How it is started, besides its environment. */
+export interface ServeOptions {
+  /** False: as RINGBACK_MIGRATE=false. */
+  readonly migrates?: boolean;
+}
+
 /** Runs Ringback as this process's environment says, until a signal ends it. */
-export async function serve(): Promise<void> {
+export async function serve({ migrates = true }: ServeOptions = {}): Promise<void> {
   let database: EmbeddedPostgres | undefined;
   let ports: WantedPort[] = [];
   try {
-    const env = readEnv();
+    const given = readEnv();
+    const env = migrates ? given : { ...given, RINGBACK_MIGRATE: false };
     setDefaultAutoSelectFamilyAttemptTimeout(ADDRESS_MS);
     const logger = new JsonLogger(env.RINGBACK_LOG_LEVEL);
     for (const name of unknownVariables())
@@ -63,7 +65,11 @@ export async function serve(): Promise<void> {
     const link = await loginLink(app, env, config, place);
     await tellReady(app, { env, config, place, link, isEmbedded: database !== undefined }, logger);
     open();
-    endOnSignal(app, config, { database, stopTracing }, logger);
+    const address = config.process.roles.has('api')
+      ? new AddressFile(env.RINGBACK_DATA_DIR, config.http)
+      : null;
+    address?.write();
+    endOnSignal(app, config, { database, stopTracing, address }, logger);
   } catch (thrown) {
     await database?.stop();
     // Another process may have been quicker, between the check and the listening.
@@ -183,13 +189,22 @@ function keyOf(place: KeyPlace, env: Env): string | null | undefined {
 function endOnSignal(
   app: NestFastifyApplication,
   config: RingbackConfig,
-  { database, stopTracing }: { database: EmbeddedPostgres | undefined; stopTracing: () => Promise<void> },
+  {
+    database,
+    stopTracing,
+    address,
+  }: {
+    database: EmbeddedPostgres | undefined;
+    stopTracing: () => Promise<void>;
+    address: AddressFile | null;
+  },
   logger: JsonLogger,
 ): void {
   let ending = false;
   const end = async (code: number): Promise<void> => {
     if (ending) return;
     ending = true;
+    address?.remove();
     await closeInTime(app, config, logger);
     await Promise.race([stopTracing(), new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
     await database?.stop();

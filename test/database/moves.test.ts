@@ -215,6 +215,10 @@ describe('The database', () => {
     expect(await refused(live('awaiting'))).toMatchObject({ code: CHECK_VIOLATION });
     expect(await refused(live('placed', TOKEN), awaits)).toMatchObject({ code: 'none' });
     expect(await refused(live('placed'), `UPDATE live_operation SET awaits = 'poll'`)).toMatchObject({
+      code: CHECK_VIOLATION,
+    });
+  });
+
   it('of a delivery leases none to a consumer without a token', async () => {
     const { live } = TABLES.delivery;
     expect(await refused(live('leased'))).toMatchObject({ code: CHECK_VIOLATION });
