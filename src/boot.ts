@@ -54,6 +54,12 @@ export function checkProduction(env: Env): void {
 /** How the first admin key is made. */
 export const API_KEY_REMEDY = 'set it to the output of: echo "rb_$(openssl rand -hex 24)"';
 
+/** How the log is written: for people where one looks on. */
+export function logFormat({ RINGBACK_LOG_FORMAT: asked, NODE_ENV }: Env): 'json' | 'pretty' {
+  if (asked !== 'auto') return asked;
+  return process.stdout.isTTY && NODE_ENV !== 'production' ? 'pretty' : 'json';
+}
+
 /** Refuses a data folder, or one for files, that can't be written, before anything else meets it. */
 export function checkFolders(env: Env): void {
   const { folder, s3 } = filesPlace(env);

@@ -11,6 +11,7 @@ import {
   checkProduction,
   closeInTime,
   loadHandlers,
+  logFormat,
   toConfig,
 } from './boot.js';
 import type { RingbackConfig } from './config/config.js';
@@ -22,7 +23,7 @@ import {
   EmbeddedPostgresError,
 } from './embedded-postgres/embedded-postgres.js';
 import { createApp } from './http/create-app.js';
-import { JsonLogger } from './http/json-logger.js';
+import { LineLogger } from './http/line-logger.js';
 import { OperationTypes } from './operations/run/operation-types.js';
 import { asPortError, checkPorts, freePort, wantedPorts, type WantedPort } from './ports.js';
 import { QueueBackend } from './engine/queue-backend.js';
@@ -40,7 +41,7 @@ export async function serve(): Promise<void> {
   try {
     const env = readEnv();
     setDefaultAutoSelectFamilyAttemptTimeout(ADDRESS_MS);
-    const logger = new JsonLogger(env.RINGBACK_LOG_LEVEL);
+    const logger = new LineLogger(env.RINGBACK_LOG_LEVEL, logFormat(env));
     for (const name of unknownVariables())
       logger.warn(`${name} is no setting of Ringback's: check its spelling in docs/configuration.md`, 'Boot');
     checkProduction(env);
@@ -99,7 +100,7 @@ async function tellReady(
     link,
     isEmbedded,
   }: { env: Env; config: RingbackConfig; place: KeyPlace; link: string | null; isEmbedded: boolean },
-  logger: JsonLogger,
+  logger: LineLogger,
 ): Promise<void> {
   const trouble = await app.get(QueueBackend).trouble();
   if (env.NODE_ENV !== 'production') console.log(banner(config, { isEmbedded, place, link, trouble }));
@@ -117,7 +118,7 @@ async function tracing(env: Env): Promise<() => Promise<void>> {
   return exportSpans(env.OTEL_EXPORTER_OTLP_ENDPOINT, env.OTEL_SERVICE_NAME);
 }
 
-async function embedded(env: Env, logger: JsonLogger): Promise<EmbeddedPostgres | undefined> {
+async function embedded(env: Env, logger: LineLogger): Promise<EmbeddedPostgres | undefined> {
   if (env.DATABASE_URL !== undefined) return undefined;
   if (env.NODE_ENV === 'production') {
     throw new SettingError(
@@ -184,7 +185,7 @@ function endOnSignal(
   app: NestFastifyApplication,
   config: RingbackConfig,
   { database, stopTracing }: { database: EmbeddedPostgres | undefined; stopTracing: () => Promise<void> },
-  logger: JsonLogger,
+  logger: LineLogger,
 ): void {
   let ending = false;
   const end = async (code: number): Promise<void> => {
