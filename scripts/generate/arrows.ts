@@ -27,6 +27,7 @@ export const ARROWS: Arrows = {
   http:         ['config'],
   tracing:      ['config'],
   config:       [],
+  command:      ['client', 'config', 'verify', 'serve', 'reseal'],
   testing:      ['operations', 'files', 'config'],
   client:       [],
   'embedded-postgres': [],

@@ -1,3 +1,4 @@
+import { COMMAND_VARIABLES } from './command-env.js';
 import { SLICES } from './config.js';
 import { type Setting, SettingError } from './settings.js';
 import type { Declared, Fields, Values } from './slice.js';
@@ -69,7 +70,9 @@ export function objectStoreVariables(
 
 /** Variables that look like Ringback's and aren't: a typing error that would otherwise pass in silence. */
 export function unknownVariables(source: Record<string, string | undefined> = process.env): string[] {
-  return Object.keys(source).filter((name) => name.startsWith('RINGBACK_') && !(name in SETTINGS));
+  return Object.keys(source).filter(
+    (name) => name.startsWith('RINGBACK_') && !(name in SETTINGS) && !(name in COMMAND_VARIABLES),
+  );
 }
 
 /** DATABASE_URL as it stands, for the migration command, which needs nothing else. */

@@ -1,0 +1,89 @@
+import { CommanderError } from 'commander';
+import { RingbackError } from '../client/index.js';
+import { clean, json, styled } from './output.js';
+
+/** What a script learns of a command's end. */
+export const EXIT = { done: 0, failed: 1, misused: 2, unreached: 3 } as const;
+
+/** The thing that was asked for failed: exit code 1. */
+export class CommandError extends Error {
+  override readonly name: string = 'CommandError';
+}
+
+/** The command was used wrongly, and nothing was done: exit code 2. */
+export class UsageError extends Error {
+  override readonly name: string = 'UsageError';
+}
+
+/** The exit code that tells of an error. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.misused;
+  // An argument that the client can't send.
+  if (error instanceof UsageError || error instanceof TypeError) return EXIT.misused;
+  return error instanceof RingbackError && error.code === 'unreachable' ? EXIT.unreached : EXIT.failed;
+}
+
+/** Says on stderr what went wrong and what mends it; with `--json` as one JSON document. */
+export function tell(error: unknown, asJson: boolean): void {
+  // Commander has said its own.
+  if (error instanceof CommanderError) return;
+  const { detail, code, fields, remedy } = wordsOf(error);
+  if (asJson) {
+    const problem = error instanceof RingbackError ? error.problem : { code, detail };
+    process.stderr.write(json({ error: { ...problem, ...(remedy === null ? {} : { remedy }) } }));
+    return;
+  }
+  const lines = [
+    `${styled('red', 'ringback:', process.stderr)} ${detail}`,
+    ...fields.map((field) => `  ${field}`),
+    ...(remedy === null ? [] : [remedy]),
+  ];
+  process.stderr.write(`${lines.join('\n')}\n`);
+}
+
+interface Words {
+  readonly detail: string;
+  readonly code: string;
+  readonly fields: readonly string[];
+  readonly remedy: string | null;
+}
+
+function wordsOf(error: unknown): Words {
+  if (!(error instanceof RingbackError)) {
+    const isOurs = error instanceof CommandError || error instanceof UsageError || error instanceof TypeError;
+    const detail = isOurs ? error.message : error instanceof Error ? describe(error) : String(error);
+    return { detail: clean(detail), code: codeOf(error), fields: [], remedy: null };
+  }
+  return {
+    detail: clean(error.message + causeOf(error)),
+    code: error.code,
+    fields: error.errors.map(({ path, message }) => clean(`${path}: ${message}`)),
+    remedy: remedyOf(error),
+  };
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof UsageError || error instanceof TypeError) return 'usage';
+  return error instanceof CommandError ? 'failed' : 'unexpected';
+}
+
+/** Of the file system: what failed and why; of others, the message. */
+function describe(error: Error): string {
+  const { code, path } = error as NodeJS.ErrnoException;
+  return code !== undefined && path !== undefined ? `${path}: ${error.message}` : error.message;
+}
+
+/** `fetch failed` says nothing; its cause does. */
+function causeOf({ cause }: RingbackError): string {
+  const inner = cause instanceof Error ? cause.cause : undefined;
+  if (!(inner instanceof Error)) return '';
+  const { code } = inner as NodeJS.ErrnoException;
+  return ` (${inner.message || (code ?? inner.name)})`;
+}
+
+function remedyOf({ status, code }: RingbackError): string | null {
+  if (code === 'unreachable') return 'Look whether the service runs there, and whether --url is right.';
+  if (status === 401) return 'Give a key that the service knows, by --key, RINGBACK_KEY or "ringback login".';
+  if (status === 403) return 'Use a key whose scope allows it: "ringback keys make --scope admin" makes one.';
+  return null;
+}

@@ -1,0 +1,113 @@
+import { styleText } from 'node:util';
+
+type Style = Parameters<typeof styleText>[0];
+
+/** The text in a colour, on a terminal alone; NO_COLOR and FORCE_COLOR are heeded. */
+export function styled(style: Style, text: string, stream: NodeJS.WriteStream = process.stdout): string {
+  return styleText(style, text, { stream });
+}
+
+/** Without what a terminal would take for a command: the text may be anybody's. */
+export function clean(text: string): string {
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (character) =>
+    character === '\n' || character === '\t' ? ' ' : '\ufffd',
+  );
+}
+
+/** The same of a text of several lines, which stay. */
+export function cleanLines(text: string): string {
+  return text
+    .split(/\r?\n/)
+    .map((line) => clean(line))
+    .join('\n');
+}
+
+/** One JSON document and a line's end; what a terminal would act on is escaped. */
+export function json(value: unknown, indent?: number): string {
+  const text = JSON.stringify(value, undefined, indent).replaceAll(
+    /[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return `${text}\n`;
+}
+
+/** Writes to stdout. A reader that has gone, as in `ringback list | head`, ends the command in silence. */
+export function write(text: string): void {
+  if (process.stdout.listenerCount('error') === 0)
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      process.exit();
+    });
+  process.stdout.write(text);
+}
+
+/** Prints one JSON document: over several lines where a person reads it. */
+export function printJson(value: unknown): void {
+  write(json(value, process.stdout.isTTY ? 2 : undefined));
+}
+
+/** A column of a table: its heading, and what it shows of a row. */
+export interface Column<Row> {
+  readonly head: string;
+  readonly of: (row: Row) => string | number | null | undefined;
+  readonly style?: (row: Row) => Style | null;
+}
+
+/** Prints rows under headings, columns as wide as they need to be; says so where there are none. */
+export function printTable<Row>(rows: readonly Row[], columns: readonly Column<Row>[], none: string): void {
+  if (rows.length === 0) {
+    process.stderr.write(`${none}\n`);
+    return;
+  }
+  const cells = rows.map((row) => columns.map(({ of }) => clean(String(of(row) ?? '–'))));
+  const widths = columns.map(({ head }, at) =>
+    Math.max(head.length, ...cells.map((line) => line[at]!.length)),
+  );
+  const line = (texts: readonly string[], paint: (text: string, at: number) => string): string =>
+    texts
+      .map((text, at) => paint(text, at) + ' '.repeat(widths[at]! - text.length))
+      .join('  ')
+      .trimEnd();
+  const heads = line(
+    columns.map(({ head }) => head),
+    (text) => styled('dim', text),
+  );
+  const body = rows.map((row, index) =>
+    line(cells[index]!, (text, at) => {
+      const style = columns[at]!.style?.(row) ?? null;
+      return style === null ? text : styled(style, text);
+    }),
+  );
+  write(`${[heads, ...body].join('\n')}\n`);
+}
+
+/** Prints what belongs to one thing, a line each; what is null or undefined is left out. */
+export function printFacts(
+  facts: Readonly<Record<string, string | number | boolean | null | undefined>>,
+): void {
+  const given = Object.entries(facts).filter(([, value]) => value !== null && value !== undefined);
+  const width = Math.max(0, ...given.map(([name]) => name.length));
+  const lines = given.map(([name, value]) => `${styled('dim', name.padEnd(width))}  ${clean(String(value))}`);
+  write(lines.map((line) => `${line}\n`).join(''));
+}
+
+/** A time as people read it: local, to the second. */
+export function localTime(at: string | null | undefined): string | null {
+  if (at === null || at === undefined) return null;
+  const time = new Date(at);
+  const two = (part: number): string => String(part).padStart(2, '0');
+  const day = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join('-');
+  return `${day} ${[time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':')}`;
+}
+
+const GOOD = new Set(['Finished', 'Delivered', 'delivered', 'enabled']);
+const BAD = new Set(['Failed', 'Exhausted', 'failed', 'disabled']);
+const RUNNING = new Set(['Executing', 'Pending']);
+
+/** The colour that a state has everywhere. */
+export function statusStyle(status: string | null): Style | null {
+  if (status === null) return null;
+  if (GOOD.has(status)) return 'green';
+  if (BAD.has(status)) return 'red';
+  return RUNNING.has(status) ? 'cyan' : null;
+}

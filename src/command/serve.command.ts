@@ -1,0 +1,16 @@
+import type { Command } from 'commander';
+import { examples } from './examples.js';
+
+/** `ringback serve`: the service, as the environment says. */
+export function define(command: Command): void {
+  command.action(async () => {
+    // Only here: loading it takes most of a second, and no other command needs it.
+    await import('reflect-metadata');
+    await (await import('../serve.js')).serve();
+  });
+  examples(
+    command,
+    'serve',
+    'serve   # with PORT=8090 DATABASE_URL=postgres://user:password@host:5432/database in the environment',
+  );
+}

@@ -1,0 +1,32 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** What the environment tells the commands that talk to a service; apart from the service's settings, which take long to read. */
+export interface CommandEnv {
+  readonly url: string | undefined;
+  readonly key: string | undefined;
+  readonly profile: string | undefined;
+  /** Of a service that may run on this machine. */
+  readonly dataDir: string;
+  readonly configHome: string;
+}
+
+/** Variables of the commands, and what they are for. */
+export const COMMAND_VARIABLES = {
+  RINGBACK_URL: 'Where the service is that a command talks to.',
+  RINGBACK_KEY: 'The API key that a command uses.',
+  RINGBACK_PROFILE: 'The profile of `ringback login` that a command uses where neither is given.',
+} as const;
+
+/** Reads the environment; an empty variable counts as unset. */
+export function commandEnv(source: Record<string, string | undefined> = process.env): CommandEnv {
+  const given = (name: string): string | undefined => source[name] || undefined;
+
+  return {
+    url: given('RINGBACK_URL'),
+    key: given('RINGBACK_KEY'),
+    profile: given('RINGBACK_PROFILE'),
+    dataDir: resolve(given('RINGBACK_DATA_DIR') ?? '.ringback'),
+    configHome: given('XDG_CONFIG_HOME') ?? join(homedir(), '.config'),
+  };
+}
