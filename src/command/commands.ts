@@ -14,5 +14,6 @@ export interface Listed {
 export const COMMANDS: readonly Listed[] = [
   { name: 'serve', group: 'Service', summary: 'runs the service until SIGTERM or Ctrl-C', load: () => import('./serve.command.js') },
   { name: 'get', group: 'Operations', summary: 'shows an operation as it stands', load: () => import('./get.command.js') },
+  { name: 'tail', group: 'Operations', summary: 'shows what ends and what is delivered, as it happens', load: () => import('./tail.command.js') },
   { name: 'secrets', group: 'Administration', summary: 'seals stored secrets anew with the first secret key', load: () => import('./secrets.command.js') },
 ];
