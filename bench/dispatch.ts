@@ -88,7 +88,11 @@ async function lay(server: string, kind: Kind, scenario: Scenario, name: string)
   if (!scenario.fresh) await other.query('VACUUM ANALYZE');
   const { rows } = await dispatcher.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   const database: Queryable = { query: async (sql, given = []) => (await other.query(sql, [...given])).rows };
-  const backend = await QueueBackend.connect({ redisUrls: [] }, { url: url.href, poolSize: 8 }, database);
+  const backend = await QueueBackend.connect(
+    { redisUrls: [] },
+    { url: url.href, poolSize: 8, migrates: true },
+    database,
+  );
   const hints = new kind.queue(backend);
   const queue = new Queue(hints.name, { connection: backend.producer, prefix: backend.prefix });
   return {

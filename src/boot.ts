@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { DynamicModule, INestApplicationContext, LoggerService, Type } from '@nestjs/common';
 import {
@@ -9,7 +7,6 @@ import {
   DatabaseConfig,
   DeliveryConfig,
   EgressConfig,
-  type FilesConfig,
   GatewayConfig,
   HousekeepingConfig,
   HttpConfig,
@@ -20,8 +17,9 @@ import {
   TrmConfig,
 } from './config/config.js';
 import { type Env, valuesOf } from './config/env.js';
-import { parseSecretKeys } from './config/secret-keys.js';
-import { parsable, SettingError } from './config/settings.js';
+import { SettingError } from './config/settings.js';
+import { filesPlace } from './folders.js';
+import { SECRET_KEYS_REMEDY, secretKeys } from './kept-secret-keys.js';
 import { OPERATION_TYPE } from './operations/run/operation-type.js';
 
 /** Seconds by which a lease outlives the longest attempt it covers. */
@@ -31,8 +29,6 @@ const LEASE_MARGIN_S = 5;
 const BUILT_CONSOLE = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? '../dist/console' : '../console', import.meta.url),
 );
-
-const SECRET_KEYS_REMEDY = `set it to the output of: node -p "'k1:'+crypto.randomBytes(32).toString('base64')"`;
 
 /** Refuses a production that lacks settings, all of them at once. */
 export function checkProduction(env: Env): void {
@@ -58,28 +54,6 @@ export const API_KEY_REMEDY = 'set it to the output of: echo "rb_$(openssl rand 
 export function logFormat({ RINGBACK_LOG_FORMAT: asked, NODE_ENV }: Env): 'json' | 'pretty' {
   if (asked !== 'auto') return asked;
   return process.stdout.isTTY && NODE_ENV !== 'production' ? 'pretty' : 'json';
-}
-
-/** Refuses a data folder, or one for files, that can't be written, before anything else meets it. */
-export function checkFolders(env: Env): void {
-  const { folder, s3 } = filesPlace(env);
-  const needsData =
-    env.DATABASE_URL === undefined || (s3 === undefined && env.RINGBACK_FILES_URL === undefined);
-  if (needsData) checkFolder('RINGBACK_DATA_DIR', env.RINGBACK_DATA_DIR);
-  if (s3 === undefined && env.RINGBACK_FILES_URL !== undefined) checkFolder('RINGBACK_FILES_URL', folder);
-}
-
-function checkFolder(setting: string, path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-    accessSync(path, constants.W_OK | constants.X_OK);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new SettingError(
-      `${setting}: the folder ${path} cannot be written (${code}): let this user write there, or name another`,
-      { settings: [setting] },
-    );
-  }
 }
 
 /** The configuration that an environment means, on the database at `databaseUrl`. Refuses what could lose work. */
@@ -108,7 +82,7 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
     },
     database: { ...valuesOf(DatabaseConfig, env), url: databaseUrl },
     queue: { redisUrls: env.REDIS_URL ?? [] },
-    secrets: { ...valuesOf(SecretConfig, env), keys: secretKeys(env, embedded, production) },
+    secrets: { ...valuesOf(SecretConfig, env), keys: secretKeys(env) },
     accounts: {
       ...valuesOf(AccountConfig, env),
       firstKey: env.RINGBACK_API_KEY,
@@ -163,37 +137,6 @@ export function listenHost(env: Env): string {
   const host = namedHost(env);
   // Fastify would make a second server for ::1 behind the name, without the limits of the first.
   return host === 'localhost' ? '127.0.0.1' : host;
-}
-
-function filesPlace(env: Env): Pick<FilesConfig, 'folder' | 's3'> {
-  const folder = join(env.RINGBACK_DATA_DIR, 'files');
-  const place = env.RINGBACK_FILES_URL ?? { folder };
-  if ('folder' in place) return { folder: place.folder, s3: undefined };
-  const endpoint = env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL;
-  return { folder, s3: { ...place, endpoint, region: env.AWS_REGION } };
-}
-
-function secretKeys(env: Env, embedded: boolean, production: boolean): string {
-  if (env.RINGBACK_SECRET_KEYS !== undefined) return env.RINGBACK_SECRET_KEYS;
-  if (!embedded || production) {
-    throw new SettingError((named) => `${named('RINGBACK_SECRET_KEYS')} is missing; ${SECRET_KEYS_REMEDY}`, {
-      settings: ['RINGBACK_SECRET_KEYS'],
-    });
-  }
-  const path = join(env.RINGBACK_DATA_DIR, 'secret-keys');
-  if (!existsSync(path)) {
-    mkdirSync(env.RINGBACK_DATA_DIR, { recursive: true });
-    writeFileSync(path, `k1:${randomBytes(32).toString('base64')}`, { mode: 0o600, flag: 'wx' });
-  }
-  return keysIn(path);
-}
-
-function keysIn(path: string): string {
-  try {
-    return parsable(parseSecretKeys)(readFileSync(path, 'utf8').trim());
-  } catch (error) {
-    throw error instanceof SettingError ? new SettingError(`${path}: ${error.message}`) : error;
-  }
 }
 
 /** How long the whole shutdown may take beyond the handlers' grace, seconds. */

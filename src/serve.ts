@@ -5,15 +5,7 @@ import { ConsoleSessions } from './accounts/console-sessions.js';
 import { FirstKeyFile } from './accounts/first-key-file.js';
 import { AppModule } from './app.module.js';
 import { banner, type KeyPlace, readyLine } from './banner.js';
-import {
-  API_KEY_REMEDY,
-  checkFolders,
-  checkProduction,
-  closeInTime,
-  loadHandlers,
-  logFormat,
-  toConfig,
-} from './boot.js';
+import { API_KEY_REMEDY, checkProduction, closeInTime, loadHandlers, logFormat, toConfig } from './boot.js';
 import type { RingbackConfig } from './config/config.js';
 import { type Env, readEnv, unknownVariables } from './config/env.js';
 import { SettingError } from './config/settings.js';
@@ -22,6 +14,7 @@ import {
   EmbeddedPostgres,
   EmbeddedPostgresError,
 } from './embedded-postgres/embedded-postgres.js';
+import { checkFolders } from './folders.js';
 import { createApp } from './http/create-app.js';
 import { LineLogger } from './http/line-logger.js';
 import { OperationTypes } from './operations/run/operation-types.js';
@@ -34,12 +27,19 @@ import { QueueBackend } from './engine/queue-backend.js';
  */
 const ADDRESS_MS = 2_500;
 
+/** How it is started, besides its environment. */
+export interface ServeOptions {
+  /** False: as RINGBACK_MIGRATE=false. */
+  readonly migrates?: boolean;
+}
+
 /** Runs Ringback as this process's environment says, until a signal ends it. */
-export async function serve(): Promise<void> {
+export async function serve({ migrates = true }: ServeOptions = {}): Promise<void> {
   let database: EmbeddedPostgres | undefined;
   let ports: WantedPort[] = [];
   try {
-    const env = readEnv();
+    const given = readEnv();
+    const env = migrates ? given : { ...given, RINGBACK_MIGRATE: false };
     setDefaultAutoSelectFamilyAttemptTimeout(ADDRESS_MS);
     const logger = new LineLogger(env.RINGBACK_LOG_LEVEL, logFormat(env));
     for (const name of unknownVariables())

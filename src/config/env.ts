@@ -26,6 +26,12 @@ export function valuesOf<F extends Fields>({ fields }: { readonly fields: F }, e
   return Object.fromEntries(values) as Values<F>;
 }
 
+/** A setting that cannot be read, and why. */
+export interface WrongSetting {
+  readonly name: string;
+  readonly error: SettingError;
+}
+
 /**
  * Reads the environment, or throws one `SettingError` that lists every variable that is wrong.
  * An empty variable counts as unset, but where empty is a value of its own.
@@ -34,7 +40,24 @@ export function readEnv(
   source: Record<string, string | undefined> = process.env,
   complaint = 'The environment is wrong; mend it and start again.',
 ): Env {
-  const wrong: { name: string; error: SettingError }[] = [];
+  const { env, wrong } = readAsFarAsPossible(source);
+  if (wrong.length > 0)
+    throw new SettingError(
+      (named) =>
+        [complaint, ...wrong.map(({ name, error }) => `${named(name)}: ${error.inWords(named)}`)].join(
+          '\n  ',
+        ),
+      { settings: wrong.map(({ name }) => name) },
+    );
+  return env;
+}
+
+/** The same where what is wrong must not hide the rest: such a setting has its default. */
+export function readAsFarAsPossible(source: Record<string, string | undefined> = process.env): {
+  readonly env: Env;
+  readonly wrong: readonly WrongSetting[];
+} {
+  const wrong: WrongSetting[] = [];
   const env: Record<string, unknown> = {};
   for (const { name, fallback, emptyIsGiven, read } of Object.values<Setting<unknown>>(SETTINGS)) {
     const given = source[name];
@@ -44,17 +67,10 @@ export function readEnv(
     } catch (error) {
       if (!(error instanceof SettingError)) throw error;
       wrong.push({ name, error });
+      env[name] = fallback === undefined ? undefined : read(fallback);
     }
   }
-  if (wrong.length > 0)
-    throw new SettingError(
-      (named) =>
-        [complaint, ...wrong.map(({ name, error }) => `${named(name)}: ${error.inWords(named)}`)].join(
-          '\n  ',
-        ),
-      { settings: wrong.map(({ name }) => name) },
-    );
-  return env as unknown as Env;
+  return { env: env as unknown as Env, wrong };
 }
 
 /** The environment's variables of the object store, for those who read no other: its SDK takes credentials from there anyway. */

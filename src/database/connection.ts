@@ -1,20 +1,22 @@
 import { Logger } from '@nestjs/common';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { SettingError } from '../config/settings.js';
-import { CONNECTION } from './postgres-client.js';
+import { migrate } from './migrate.js';
+import { schemaState } from './schema-state.js';
 
-/** Any constant: names the lock that lets one process at a time migrate. */
-const MIGRATION_LOCK = 7_164_225_001;
 const OLDEST_POSTGRES = 14;
 
 /**
- * Connects and applies pending migrations. Several processes may start at once: they wait for each other.
+ * Connects and applies pending migrations; with `migrationsRun` false it refuses a schema that is behind. Several processes may
+ * start at once: they wait for each other.
  */
-export async function connect(options: DataSourceOptions): Promise<DataSource> {
-  const dataSource = await new DataSource(options).initialize();
+export async function connect({ migrationsRun = true, ...options }: DataSourceOptions): Promise<DataSource> {
+  const dataSource = await new DataSource(options as DataSourceOptions).initialize();
   try {
     await checkServer(dataSource);
-    if (await hasPending(dataSource)) await migrate(options);
+    const { pending } = await schemaState(dataSource);
+    if (pending.length > 0 && !migrationsRun) throw behind(pending);
+    if (pending.length > 0) await migrate(options as DataSourceOptions);
     return dataSource;
   } catch (error) {
     // Its caller connects anew.
@@ -23,60 +25,51 @@ export async function connect(options: DataSourceOptions): Promise<DataSource> {
   }
 }
 
+function behind(pending: readonly string[]): SettingError {
+  return new SettingError(
+    (named) =>
+      `the schema of the database is behind by ${pending.length} ${pending.length === 1 ? 'migration' : 'migrations'} (${pending.join(', ')}), and ${named('RINGBACK_MIGRATE')} is false: run "ringback migrate" of this version first`,
+    { settings: ['RINGBACK_MIGRATE'] },
+  );
+}
+
 /** Connects to a database as it is, and migrates nothing: for a command beside a running service. */
 export function connectBeside(options: DataSourceOptions): Promise<DataSource> {
   return new DataSource(options).initialize();
 }
 
-async function hasPending(dataSource: DataSource): Promise<boolean> {
-  const [known] = await dataSource.query<[{ there: boolean }]>(
-    `SELECT to_regclass('migrations') IS NOT NULL AS there`,
-  );
-  // Without the table, asking for pending ones would make it, and two processes at once would collide.
-  return !known.there || dataSource.showMigrations();
-}
-
-/** How long a migration waits for a table that somebody reads: all that comes after it waits as long. */
-const MIGRATION_LOCK_WAIT_MS = 5_000;
-
-/** Over a connection without the limits that requests have: an index on a large table takes as long as it takes. */
-async function migrate(options: DataSourceOptions): Promise<void> {
-  const extra = { ...CONNECTION, query_timeout: 0, lock_timeout: MIGRATION_LOCK_WAIT_MS };
-  const unlimited = { ...options, entities: [], extra } as DataSourceOptions;
-  const dataSource = await new DataSource(unlimited).initialize();
-  const runner = dataSource.createQueryRunner();
-  try {
-    // Another process that migrates is waited for.
-    await runner.query('SET lock_timeout = 0');
-    await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    if (await dataSource.showMigrations()) await dataSource.runMigrations({ transaction: 'each' });
-  } finally {
-    // Its end lets the lock go.
-    await runner.release();
-    await dataSource.destroy();
-  }
-}
-
-/** Refuses a server that lacks what the statements need, or that may forget what it has committed. */
+/** Refuses a server that lacks what the statements need; warns of one that may forget what it has committed. */
 async function checkServer(dataSource: DataSource): Promise<void> {
+  const { tooOld, mayForget } = await serverFaults(dataSource);
+  if (tooOld !== null) throw new SettingError(`DATABASE_URL: ${tooOld}`, { settings: ['DATABASE_URL'] });
+  for (const fault of mayForget) new Logger('Database').warn(`this ${fault}`);
+}
+
+/** What is wrong with a server, with the remedy. */
+export interface ServerFaults {
+  readonly tooOld: string | null;
+  readonly mayForget: readonly string[];
+}
+
+/** Looks at its version, and whether what it has committed is on its disk. */
+export async function serverFaults(dataSource: DataSource): Promise<ServerFaults> {
   const [server] = await dataSource.query<[{ version: string; fsync: string; commit: string }]>(
     `SELECT current_setting('server_version_num') AS version, current_setting('fsync') AS fsync,
        current_setting('synchronous_commit') AS commit`,
   );
   const major = Math.floor(Number(server.version) / 10_000);
-  if (major < OLDEST_POSTGRES) {
-    throw new SettingError(`DATABASE_URL: PostgreSQL ${major} is too old; use ${OLDEST_POSTGRES} or newer`, {
-      settings: ['DATABASE_URL'],
-    });
-  }
-  if (server.fsync === 'off') {
-    new Logger('Database').warn(
-      'this PostgreSQL runs with fsync = off: a crash of its machine loses what was acknowledged; switch fsync on',
+  const mayForget: string[] = [];
+  if (server.fsync === 'off')
+    mayForget.push(
+      'PostgreSQL runs with fsync = off: a crash of its machine loses what was acknowledged; switch fsync on',
     );
-  }
-  if (server.commit === 'off') {
-    new Logger('Database').warn(
-      'this PostgreSQL runs with synchronous_commit = off: its crash loses what was acknowledged in the moment before; switch it on, for this database or user at least',
+  if (server.commit === 'off')
+    mayForget.push(
+      'PostgreSQL runs with synchronous_commit = off: its crash loses what was acknowledged in the moment before; switch it on, for this database or user at least',
     );
-  }
+  return {
+    tooOld:
+      major < OLDEST_POSTGRES ? `PostgreSQL ${major} is too old; use ${OLDEST_POSTGRES} or newer` : null,
+    mayForget,
+  };
 }

@@ -49,3 +49,12 @@ export function asDatabaseError(error: unknown): unknown {
     ? new DatabaseUnavailableError(error)
     : error;
 }
+
+/** What an error says, also where an outage or several addresses stand around it. */
+export function messageOf(error: unknown): string {
+  const { cause } = error as { cause?: unknown };
+  if (error instanceof DatabaseUnavailableError) return messageOf(cause);
+  // Of several addresses that were tried, the first one says enough.
+  if (error instanceof AggregateError && error.errors.length > 0) return messageOf(error.errors[0]);
+  return error instanceof Error ? error.message : String(error);
+}

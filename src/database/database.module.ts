@@ -19,6 +19,7 @@ import { VacuumStore } from './vacuum.store.js';
         ...dataSourceOptions(config.url, config.poolSize),
         // We wait by ourselves, in one line of the log.
         toRetry: () => false,
+        migrationsRun: config.migrates,
       }),
       dataSourceFactory: (options) => patiently(() => connect(options!)),
     }),

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { SettingError } from '../config/settings.js';
-import { asDatabaseError, DatabaseUnavailableError, sqlState } from './database-errors.js';
+import { asDatabaseError, DatabaseUnavailableError, messageOf, sqlState } from './database-errors.js';
 
 const AGAIN_MS = 1_000;
 /** How often a server that refuses the user, the password or the database is asked again: it may be about to be set up. */
@@ -41,12 +41,4 @@ export async function patiently<T>(step: () => Promise<T>): Promise<T> {
 function isOutage(error: unknown): boolean {
   const ours = error instanceof SettingError || error instanceof TypeError || error instanceof RangeError;
   return !ours && asDatabaseError(error) instanceof DatabaseUnavailableError;
-}
-
-function messageOf(error: unknown): string {
-  const { cause } = error as { cause?: unknown };
-  if (error instanceof DatabaseUnavailableError) return messageOf(cause);
-  // Of several addresses that were tried, the first one says enough.
-  if (error instanceof AggregateError && error.errors.length > 0) return messageOf(error.errors[0]);
-  return error instanceof Error ? error.message : String(error);
 }

@@ -11,7 +11,7 @@ import { POOL } from '../database/postgres-client.js';
 import { backConnection } from './backend-choice.js';
 import { postgresBackend, redisBackend } from './patient-backend.js';
 import { accessOf, evictionPolicy } from './redis-access.js';
-import { diagnose, isGone, migrate, SCHEMA, usable } from './queue-schema.js';
+import { diagnose, isGone, migrate, requireSchema, SCHEMA, usable } from './queue-schema.js';
 
 const MEANWHILE = 'operations are still accepted and start when it is back';
 
@@ -74,11 +74,15 @@ export class QueueBackend implements OnApplicationShutdown {
     database: DatabaseConfig,
     rows: Queryable,
   ): Promise<QueueBackend> {
-    const installation = await patiently(() => installationOf(rows));
-    const backend = new QueueBackend(config, database, installation);
+    const backend = await patiently(() => QueueBackend.beside(config, database, rows));
     const { pool } = backend;
-    if (pool) await patiently(() => migrate(pool));
+    if (pool) await patiently(() => (database.migrates ? migrate(pool) : requireSchema(pool)));
     return backend;
+  }
+
+  /** The same as it is, for a command beside a running service: makes and mends nothing. */
+  static async beside(config: QueueConfig, database: DatabaseConfig, rows: Queryable): Promise<QueueBackend> {
+    return new QueueBackend(config, database, await installationOf(rows));
   }
 
   /** Null when the queue can be used and trusted with hints, else what is wrong and the remedy. */
@@ -114,7 +118,7 @@ export class QueueBackend implements OnApplicationShutdown {
 
   /** Makes the schema of a PostgreSQL queue again where it is gone: what was in it were only hints. */
   async mend(): Promise<void> {
-    if (this.pool === undefined) return;
+    if (this.pool === undefined || !this.database.migrates) return;
     try {
       if (await isGone(this.pool)) await migrate(this.pool);
     } catch (error) {

@@ -23,6 +23,16 @@ export async function migrate(pool: pg.Pool): Promise<void> {
   }
 }
 
+/** Refuses a database without the schema: where migrating is left to others, none is made. */
+export async function requireSchema(pool: pg.Pool): Promise<void> {
+  if (await isGone(pool))
+    throw new SettingError(
+      (named) =>
+        `the schema ${SCHEMA}, where the queue is, is missing, and ${named('RINGBACK_MIGRATE')} is false: run "ringback migrate" first, or set ${named('REDIS_URL')}`,
+      { settings: ['RINGBACK_MIGRATE'] },
+    );
+}
+
 /** Whether the queue's table is found and may be used; rejects where it isn't found, or PostgreSQL is away. */
 export async function usable(pool: pg.Pool): Promise<boolean> {
   const { rows } = await pool.query<{ usable: boolean }>(

@@ -6,13 +6,22 @@ import { inject } from 'vitest';
 const TEMPLATE = 'ringback_template';
 
 /** A migrated, empty database of its own. */
-export async function newDatabase(): Promise<string> {
+export function newDatabase(): Promise<string> {
+  return databaseFrom(TEMPLATE);
+}
+
+/** One that nobody has migrated. */
+export function emptyDatabase(): Promise<string> {
+  return databaseFrom('template1');
+}
+
+async function databaseFrom(template: string): Promise<string> {
   const url = new URL(inject('postgresUrl'));
   const name = `test_${randomBytes(6).toString('hex')}`;
   const admin = new pg.Client({ connectionString: url.href });
   await admin.connect();
   try {
-    await admin.query(`CREATE DATABASE ${name} TEMPLATE ${TEMPLATE}`);
+    await admin.query(`CREATE DATABASE ${name} TEMPLATE ${template}`);
   } finally {
     await admin.end();
   }

@@ -1,4 +1,4 @@
-import { number, optional, setting, url } from '../settings.js';
+import { boolean, number, optional, setting, url } from '../settings.js';
 import { sliceOf } from '../slice.js';
 
 const SETTINGS = {
@@ -7,6 +7,12 @@ const SETTINGS = {
     '20',
     'Connections to PostgreSQL per process, for rows (the PostgreSQL queue backend has a pool of its own of the same size).',
     number(4, 200),
+  ),
+  migrates: setting(
+    'RINGBACK_MIGRATE',
+    'true',
+    'Whether a start brings the schema up to date; `false` leaves that to `ringback migrate`, and refuses to start on one that is behind.',
+    boolean,
   ),
 };
 
