@@ -33,8 +33,18 @@ export interface ServeOptions {
   readonly migrates?: boolean;
 }
 
+/** A service that runs in this process. */
+export interface Running {
+  readonly app: NestFastifyApplication;
+  readonly config: RingbackConfig;
+  /** A new link that logs in to the console, once; null where there is none. */
+  readonly link: () => Promise<string | null>;
+  /** Ends it in order, and the process with it. */
+  readonly end: (code: number) => Promise<void>;
+}
+
 /** Runs Ringback as this process's environment says, until a signal ends it. */
-export async function serve({ migrates = true }: ServeOptions = {}): Promise<void> {
+export async function serve({ migrates = true }: ServeOptions = {}): Promise<Running> {
   let database: EmbeddedPostgres | undefined;
   let ports: WantedPort[] = [];
   try {
@@ -61,10 +71,14 @@ export async function serve({ migrates = true }: ServeOptions = {}): Promise<voi
     await app.listen(port, config.http.host);
     // Only now: a start that couldn't listen must not have made a key that nobody has seen.
     const place = await firstKey(app, env, database !== undefined);
-    const link = await loginLink(app, env, config, place);
-    await tellReady(app, { env, config, place, link, isEmbedded: database !== undefined }, logger);
+    const link = (): Promise<string | null> => loginLink(app, env, config, place);
+    await tellReady(
+      app,
+      { env, config, place, link: await link(), isEmbedded: database !== undefined },
+      logger,
+    );
     open();
-    endOnSignal(app, config, { database, stopTracing }, logger);
+    return { app, config, link, end: endOnSignal(app, config, { database, stopTracing }, logger) };
   } catch (thrown) {
     await database?.stop();
     // Another process may have been quicker, between the check and the listening.
@@ -76,7 +90,7 @@ export async function serve({ migrates = true }: ServeOptions = {}): Promise<voi
     console.error(expected ? `\n${error.message}\n` : error);
     // The stack of a handler module that cannot be loaded, for its author.
     if (error instanceof SettingError && error.cause !== undefined) console.error(error.cause);
-    process.exit(1);
+    return process.exit(1);
   }
 }
 
@@ -186,7 +200,7 @@ function endOnSignal(
   config: RingbackConfig,
   { database, stopTracing }: { database: EmbeddedPostgres | undefined; stopTracing: () => Promise<void> },
   logger: LineLogger,
-): void {
+): Running['end'] {
   let ending = false;
   const end = async (code: number): Promise<void> => {
     if (ending) return;
@@ -205,4 +219,5 @@ function endOnSignal(
     );
     void end(1);
   });
+  return end;
 }

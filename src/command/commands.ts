@@ -13,6 +13,7 @@ export interface Listed {
 // prettier-ignore
 export const COMMANDS: readonly Listed[] = [
   { name: 'serve', group: 'Service', summary: 'runs the service until SIGTERM or Ctrl-C', load: () => import('./serve.command.js') },
+  { name: 'dev', group: 'Service', summary: 'runs the service with an inbox, the console and keys, for trying things out', load: () => import('./dev.command.js') },
   { name: 'migrate', group: 'Service', summary: 'brings the schema of the database up to date, and ends', load: () => import('./migrate.command.js') },
   { name: 'get', group: 'Operations', summary: 'shows an operation as it stands', load: () => import('./get.command.js') },
   { name: 'tail', group: 'Operations', summary: 'shows what ends and what is delivered, as it happens', load: () => import('./tail.command.js') },
