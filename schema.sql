@@ -148,6 +148,7 @@ CREATE TABLE delivery_end (
 CREATE TABLE endpoint (
   id text NOT NULL,
   account_id text NOT NULL,
+  mode text DEFAULT 'push'::text NOT NULL,
   url text NOT NULL,
   origin text NOT NULL,
   description text NOT NULL,
@@ -164,9 +165,16 @@ CREATE TABLE endpoint (
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   thin_over integer,
   client_certificate text,
+  lease_s integer,
+  ephemeral_s integer,
+  pulled_at timestamp with time zone,
   CONSTRAINT endpoint_pkey PRIMARY KEY (id),
   CONSTRAINT endpoint_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  CONSTRAINT endpoint_check CHECK ((mode = 'pull'::text) = (url = ''::text)),
+  CONSTRAINT endpoint_ephemeral_s_check CHECK (ephemeral_s > 0),
+  CONSTRAINT endpoint_lease_s_check CHECK (lease_s > 0),
   CONSTRAINT endpoint_max_in_flight_check CHECK (max_in_flight > 0),
+  CONSTRAINT endpoint_mode_check CHECK (mode = ANY (ARRAY['push'::text, 'pull'::text])),
   CONSTRAINT endpoint_rate_per_s_check CHECK (rate_per_s > 0::double precision)
 );
 
@@ -284,10 +292,11 @@ CREATE TABLE live_delivery (
   given_up_reason text,
   delivered_at timestamp with time zone,
   CONSTRAINT live_delivery_pkey PRIMARY KEY (seq),
-  CONSTRAINT live_delivery_check CHECK (lease_token IS NULL OR phase = 'placed'::text),
+  CONSTRAINT live_delivery_check CHECK (lease_token IS NULL OR (phase = ANY (ARRAY['placed'::text, 'leased'::text]))),
   CONSTRAINT live_delivery_check1 CHECK (look_at <= due_at),
-  CONSTRAINT live_delivery_check2 CHECK ((phase = 'paused'::text) = (look_at = 'infinity'::timestamp with time zone)),
-  CONSTRAINT live_delivery_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'placed'::text, 'paused'::text])),
+  CONSTRAINT live_delivery_check2 CHECK ((phase = ANY (ARRAY['paused'::text, 'held'::text])) = (look_at = 'infinity'::timestamp with time zone)),
+  CONSTRAINT live_delivery_check3 CHECK (phase <> 'leased'::text OR lease_token IS NOT NULL),
+  CONSTRAINT live_delivery_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'placed'::text, 'paused'::text, 'held'::text, 'leased'::text])),
   CONSTRAINT live_delivery_trigger_check CHECK (trigger = ANY (ARRAY['schedule'::text, 'manual'::text, 'recovery'::text, 'test'::text]))
 ) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
 
@@ -547,6 +556,7 @@ CREATE INDEX delivery_number ON delivery USING btree (seq);
 CREATE INDEX delivery_end_exhausted ON delivery_end USING btree (home) WHERE (state = 'Exhausted'::text);
 CREATE INDEX delivery_end_undelivered ON delivery_end USING btree (state, seq) WHERE (state <> 'Delivered'::text);
 CREATE INDEX endpoint_account ON endpoint USING btree (account_id, id);
+CREATE INDEX endpoint_pull ON endpoint USING btree (id) WHERE (mode = 'pull'::text);
 CREATE INDEX endpoint_disabling_at ON endpoint_disabling USING btree (at);
 CREATE INDEX file_account ON file USING btree (account_id);
 CREATE INDEX file_expiry ON file USING btree (expires_at) WHERE (expires_at IS NOT NULL);
@@ -554,14 +564,15 @@ CREATE INDEX file_operation ON file USING btree (operation_id) WHERE (operation_
 CREATE INDEX file_use_file ON file_use USING btree (file_id);
 CREATE INDEX idempotency_key_expiry ON idempotency_key USING btree (expires_at);
 CREATE INDEX live_delivery_endpoint ON live_delivery USING btree (endpoint_id, trigger) WHERE (endpoint_id IS NOT NULL);
+CREATE INDEX live_delivery_held ON live_delivery USING btree (endpoint_id, run_at, seq) WHERE (phase = 'held'::text);
 CREATE INDEX live_delivery_lane_placed ON live_delivery USING btree (lane) WHERE ((phase = 'placed'::text) AND (endpoint_id IS NOT NULL));
-CREATE INDEX live_delivery_look ON live_delivery USING btree (phase, look_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'placed'::text]));
-CREATE INDEX live_delivery_owed ON live_delivery USING btree (account_id, operation_id) WHERE (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'paused'::text]));
+CREATE INDEX live_delivery_look ON live_delivery USING btree (phase, look_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'placed'::text, 'leased'::text]));
+CREATE INDEX live_delivery_owed ON live_delivery USING btree (account_id, operation_id) WHERE (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'paused'::text, 'held'::text]));
 CREATE INDEX live_delivery_paused ON live_delivery USING btree (endpoint_id, seq) WHERE (phase = 'paused'::text);
 CREATE INDEX live_delivery_placed ON live_delivery USING btree (origin) WHERE (phase = 'placed'::text);
 CREATE INDEX live_delivery_ready ON live_delivery USING btree (lane, receiver, run_at, seq) WHERE (phase = 'ready'::text);
 CREATE INDEX live_delivery_recovering ON live_delivery USING btree (account_id, lane) WHERE (trigger = 'recovery'::text);
-CREATE INDEX live_delivery_scheduled ON live_delivery USING btree (account_id, lane, seq) WHERE (phase = 'scheduled'::text);
+CREATE INDEX live_delivery_scheduled ON live_delivery USING btree (account_id, lane, seq) WHERE (phase = ANY (ARRAY['scheduled'::text, 'held'::text]));
 CREATE INDEX live_delivery_waiting ON live_delivery USING btree (origin, seq) WHERE (phase = 'ready'::text);
 CREATE INDEX live_operation_apart ON live_operation USING btree (account_id, look_at) WHERE (phase = 'apart'::text);
 CREATE INDEX live_operation_canceling ON live_operation USING btree (cancel_at) WHERE (cancel_at IS NOT NULL);
@@ -631,7 +642,10 @@ CREATE VIEW attempt_view AS
          SELECT l.home,
             l.seq,
             l.attempt_count,
-            l.trigger,
+                CASE l.phase
+                    WHEN 'leased'::text THEN 'pull'::text
+                    ELSE l.trigger
+                END AS trigger,
             'started'::text,
             l.started_at,
             NULL::real,
@@ -673,13 +687,9 @@ CREATE VIEW delivery_view AS
             ELSE NULL::text
         END) AS state,
         CASE
-            WHEN l.phase <> 'placed'::text THEN l.phase
-            WHEN l.lease_token IS NULL THEN
-            CASE
-                WHEN l.phase = 'placed'::text THEN 'dispatched'::text
-                ELSE NULL::text
-            END
-            ELSE 'running'::text
+            WHEN l.lease_token IS NOT NULL THEN 'running'::text
+            WHEN l.phase = 'placed'::text THEN 'dispatched'::text
+            ELSE l.phase
         END AS phase,
         CASE
             WHEN l.seq IS NULL THEN x.reason
@@ -1129,7 +1139,7 @@ BEGIN
     RETURNING home, seq, state
   ), cut AS (
     INSERT INTO attempt (home, delivery_seq, number, trigger, outcome, error, started_at)
-    SELECT o.home, o.seq, o.attempt_count, o.trigger, 'unknown', 'canceled', o.started_at FROM over o WHERE o.lease_token IS NOT NULL
+    SELECT o.home, o.seq, o.attempt_count, CASE o.phase WHEN 'leased' THEN 'pull' ELSE o.trigger END, 'unknown', 'canceled', o.started_at FROM over o WHERE o.lease_token IS NOT NULL
   ), owed AS (
     INSERT INTO undelivered (home, seq, account_id, operation_id, lane, state)
     SELECT o.home, o.seq, o.account_id, o.operation_id, o.lane, 'Canceled' FROM over o WHERE o.delivered_at IS NULL AND why <> 'acknowledged_by_poll'
@@ -1138,6 +1148,37 @@ BEGIN
     SELECT e.state, count(*) FROM ended e JOIN over o USING (seq) WHERE o.operation_id IS NOT NULL AND o.endpoint_id IS NULL GROUP BY e.state
   )
   SELECT o.seq FROM over o;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cancel_orphaned(most integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  seqs bigint[];
+BEGIN
+  seqs := ARRAY(
+    WITH RECURSIVE walk AS (
+      SELECT '' AS endpoint_id, 0::bigint AS seq
+      UNION ALL
+      SELECT d.endpoint_id, d.seq FROM walk w CROSS JOIN LATERAL (
+        SELECT d.endpoint_id, d.seq FROM live_delivery d WHERE d.phase = 'held' AND d.endpoint_id > w.endpoint_id
+        ORDER BY d.endpoint_id, d.run_at, d.seq LIMIT 1
+      ) d
+    )
+    SELECT d.seq FROM walk w CROSS JOIN LATERAL (
+      SELECT d.seq FROM live_delivery d WHERE d.phase = 'held' AND d.endpoint_id = w.endpoint_id ORDER BY d.endpoint_id, d.run_at, d.seq LIMIT most
+    ) d
+    WHERE w.seq > 0 AND NOT EXISTS (SELECT FROM endpoint e WHERE e.id = w.endpoint_id) LIMIT most);
+  IF seqs <> '{}' THEN
+    PERFORM cancel_deliveries(seqs, 'endpoint_deleted');
+  END IF;
+  RETURN cardinality(seqs);
 END $function$;
 
 CREATE OR REPLACE FUNCTION claim_deliveries(hints json, lease interval)
@@ -1230,9 +1271,9 @@ DECLARE
 BEGIN
   IF account IS NOT NULL OR endpoint IS NOT NULL THEN
     SELECT array_agg(n.home), array_agg(n.seq) INTO homes, numbers FROM (
-      SELECT l.home, l.seq FROM live_delivery l WHERE endpoint IS NULL AND l.account_id = account AND l.phase IN ('scheduled', 'ready', 'paused')
+      SELECT l.home, l.seq FROM live_delivery l WHERE endpoint IS NULL AND l.account_id = account AND l.phase IN ('scheduled', 'ready', 'paused', 'held')
       UNION ALL
-      SELECT l.home, l.seq FROM live_delivery l WHERE endpoint IS NULL AND l.account_id = account AND l.phase = 'placed'
+      SELECT l.home, l.seq FROM live_delivery l WHERE endpoint IS NULL AND l.account_id = account AND l.phase IN ('placed', 'leased')
       UNION ALL
       SELECT l.home, l.seq FROM live_delivery l WHERE l.endpoint_id = endpoint
       LIMIT max_collected + 1
@@ -1285,7 +1326,7 @@ BEGIN
   )
   SELECT m.account_id, w.what, m.at, w.value, sum(m.count)::bigint FROM made m
   CROSS JOIN LATERAL (VALUES (CASE m.outcome WHEN 'delivered' THEN 'delivered' WHEN 'failed' THEN 'failed_attempts' END, ''),
-    (CASE WHEN m.exhausted THEN 'exhausted' END, ''), ('origin', m.origin), ('error', m.error)) AS w (what, value)
+    (CASE WHEN m.exhausted THEN 'exhausted' END, ''), ('origin', nullif(m.origin, '')), ('error', m.error)) AS w (what, value)
   WHERE w.what IS NOT NULL AND w.value IS NOT NULL GROUP BY 1, 2, 3, 4;
 END $function$;
 
@@ -1393,6 +1434,7 @@ AS $function$
     WHEN http_status IS NOT NULL THEN 'http_' || (http_status / 100)::text || 'xx'
     WHEN split_part(error, ':', 1) IN ('blocked_destination', 'connect_refused', 'connect_timeout', 'connection_reset', 'dns_error', 'dns_timeout',
       'proxy_error', 'request_timeout', 'response_invalid', 'response_timeout', 'tls_error') THEN split_part(error, ':', 1)
+    WHEN split_part(error, ':', 1) = 'nacked' THEN 'nacked'
     ELSE 'unknown' END
 $function$;
 
@@ -1628,6 +1670,20 @@ BEGIN
   WHERE d.seq = ANY (ARRAY(SELECT g.seq FROM given g)) AND d.seq = g.seq AND d.lease_token = g.token;
 END $function$;
 
+CREATE OR REPLACE FUNCTION give_back_leased(seqs bigint[], tokens uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  PERFORM FROM live_delivery d WHERE d.seq = ANY (seqs) ORDER BY d.seq FOR UPDATE;
+  UPDATE live_delivery d SET phase = 'held', look_at = 'infinity', due_at = 'infinity', lease_token = NULL, started_at = NULL,
+    attempt_count = d.attempt_count - 1, schedule_step = d.schedule_step - CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
+  WHERE d.seq = ANY (seqs) AND d.lease_token = ANY (tokens) AND d.phase = 'leased';
+END $function$;
+
 CREATE OR REPLACE FUNCTION halve_numbers(moment timestamp with time zone, deliveries boolean, OUT before bigint, OUT after bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -1672,6 +1728,14 @@ BEGIN
   RETURN EXISTS (SELECT FROM live_operation o WHERE o.request_id >= first AND o.request_id < beyond)
     OR EXISTS (SELECT FROM live_delivery d WHERE d.home >= first AND d.home < beyond);
 END $function$;
+
+CREATE OR REPLACE FUNCTION is_over(e endpoint)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+  SELECT coalesce(coalesce(e.pulled_at, e.created_at) + make_interval(secs => e.ephemeral_s) + pull_slack(e.ephemeral_s) + interval '2 s' < now(), false)
+$function$;
 
 CREATE OR REPLACE FUNCTION judge_endpoints(made made_attempt[])
  RETURNS void
@@ -1781,12 +1845,12 @@ AS $function$
   ) k ON true OFFSET 0
 $function$;
 
-CREATE OR REPLACE FUNCTION live_phase(paused boolean, OUT phase text, OUT due_at timestamp with time zone)
+CREATE OR REPLACE FUNCTION live_phase(paused boolean, mode text, OUT phase text, OUT due_at timestamp with time zone)
  RETURNS record
  LANGUAGE sql
  STABLE
 AS $function$
-  SELECT CASE WHEN paused THEN 'paused' ELSE 'ready' END, CASE WHEN paused THEN 'infinity' ELSE now() END
+  SELECT CASE WHEN mode = 'pull' THEN 'held' WHEN paused THEN 'paused' ELSE 'ready' END, CASE WHEN paused OR mode = 'pull' THEN 'infinity' ELSE now() END
 $function$;
 
 CREATE OR REPLACE FUNCTION make_partitions()
@@ -1937,6 +2001,16 @@ BEGIN
   WHERE e.face = 'bgrs' AND e.request_id = ANY (ids);
 END $function$;
 
+CREATE OR REPLACE FUNCTION note_pulled(ids text[])
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  UPDATE endpoint e SET pulled_at = now() WHERE e.id = ANY (ARRAY(
+    SELECT e.id FROM endpoint e WHERE e.id = ANY (ids) AND e.mode = 'pull' AND e.disabled_at IS NULL
+      AND coalesce(e.pulled_at, '-infinity') < now() - pull_slack(e.ephemeral_s)
+    ORDER BY e.id FOR UPDATE SKIP LOCKED))
+$function$;
+
 CREATE OR REPLACE FUNCTION numbers_around(moment timestamp with time zone, deliveries boolean, OUT below bigint, OUT above bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -2068,8 +2142,8 @@ BEGIN
   IF account IS NOT NULL THEN
     -- In the order of an index but for those in flight, of which an installation has few.
     RETURN ARRAY[
-      format('SELECT d.operation_id FROM live_delivery d WHERE d.account_id = %L AND d.phase IN (''scheduled'', ''ready'', ''paused'')', account),
-      format('SELECT d.operation_id FROM live_delivery d WHERE d.account_id = %L AND d.phase = ''placed''', account)];
+      format('SELECT d.operation_id FROM live_delivery d WHERE d.account_id = %L AND d.phase IN (''scheduled'', ''ready'', ''paused'', ''held'')', account),
+      format('SELECT d.operation_id FROM live_delivery d WHERE d.account_id = %L AND d.phase IN (''placed'', ''leased'')', account)];
   END IF;
   found := ARRAY(SELECT d.home FROM live_delivery d ORDER BY d.seq LIMIT max_collected + 1);
   RETURN CASE WHEN cardinality(found) <= max_collected THEN ARRAY[format('SELECT unnest(%L::bigint[])', found)] END;
@@ -2248,6 +2322,90 @@ AS $function$
   )
   SELECT w.endpoint_id FROM walk w WHERE w.seq > 0
 $function$;
+
+CREATE OR REPLACE FUNCTION pull_deliveries(endpoint text, most integer, most_bytes bigint, lease interval)
+ RETURNS TABLE(delivery delivery, live live_delivery)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  due tid[];
+BEGIN
+  PERFORM rescue_leased(1000);
+  due := ARRAY(
+    SELECT n.place FROM (
+      SELECT w.place, row_number() OVER (ORDER BY w.run_at, w.seq) AS nth, sum(b.bytes) OVER (ORDER BY w.run_at, w.seq) AS bytes
+      FROM (
+        SELECT d.ctid AS place, d.home, d.seq, d.run_at FROM live_delivery d
+        WHERE d.phase = 'held' AND d.endpoint_id = pull_deliveries.endpoint AND d.run_at <= now()
+        ORDER BY d.endpoint_id, d.run_at, d.seq LIMIT most FOR UPDATE SKIP LOCKED
+      ) w
+      CROSS JOIN LATERAL (SELECT octet_length(r.body) AS bytes FROM delivery r WHERE r.home = w.home AND r.seq = w.seq LIMIT 1) b
+    ) n WHERE n.nth = 1 OR n.bytes <= most_bytes);
+  IF due = '{}' THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  WITH leased AS (
+    UPDATE live_delivery d SET phase = 'leased', lease_token = gen_random_uuid(), attempt_count = d.attempt_count + 1,
+      schedule_step = d.schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END, started_at = now(),
+      look_at = now() + lease, due_at = now() + lease,
+      -- What waited for its consumer is not late by that.
+      owed_since = CASE WHEN d.attempt_count = 0 THEN now() ELSE d.owed_since END
+    WHERE d.ctid = ANY (due) RETURNING d
+  )
+  SELECT r.delivery, l.d FROM leased l
+  CROSS JOIN LATERAL (SELECT r AS delivery FROM delivery r WHERE r.home = (l.d).home AND r.seq = (l.d).seq LIMIT 1) r
+  ORDER BY (l.d).run_at, (l.d).seq;
+END $function$;
+
+CREATE OR REPLACE FUNCTION pull_slack(ephemeral_s integer)
+ RETURNS interval
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  SELECT make_interval(secs => least(5, ephemeral_s / 10.0))
+$function$;
+
+CREATE OR REPLACE FUNCTION pulled_deliveries(endpoint text, ids text[])
+ RETURNS TABLE(delivery delivery, live live_delivery, state text)
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  SELECT ROW(r.home, r.seq, r.id, r.account_id, r.operation_id, r.operation_rid, r.endpoint_id, r.destination, r.event_type, r.url, r.origin,
+      r.headers, '', r.created_at, r.accepted_at, r.traceparent)::delivery, l.live,
+    coalesce((SELECT x.state FROM delivery_end x WHERE x.home = r.home AND x.seq = r.seq LIMIT 1), 'Pending')
+  FROM unnest(ids) AS g (id)
+  CROSS JOIN LATERAL (SELECT r.* FROM delivery r WHERE r.id = g.id AND r.endpoint_id = pulled_deliveries.endpoint LIMIT 1) r
+  LEFT JOIN LATERAL (SELECT l AS live FROM live_delivery l WHERE l.seq = r.seq AND l.phase = 'leased' LIMIT 1) l ON true;
+END $function$;
+
+CREATE OR REPLACE FUNCTION pulls_due(ids text[])
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  PERFORM note_pulled(ids);
+  RETURN QUERY
+  SELECT g.id FROM unnest(ids) AS g (id)
+  WHERE (SELECT d.seq FROM live_delivery d WHERE d.phase = 'held' AND d.endpoint_id = g.id AND d.run_at <= now()
+      ORDER BY d.endpoint_id, d.run_at, d.seq LIMIT 1) IS NOT NULL
+    OR (SELECT e.disabled_at IS NULL FROM endpoint e WHERE e.id = g.id) IS NOT TRUE;
+END $function$;
 
 CREATE OR REPLACE FUNCTION put_off_attempts(most integer)
  RETURNS void
@@ -2522,7 +2680,7 @@ BEGIN
   ), moved AS MATERIALIZED (
     -- Acknowledged during the attempt: there is no other after it.
     SELECT l.seq, l.home, l.account_id, l.operation_id, l.endpoint_id, l.lane, l.receiver, l.origin, l.url, l.epoch, l.attempt_count,
-      l.trigger, l.started_at, l.delivered_at, r.outcome, r.counts, r.interrupted, r.exhausted_body, a.acknowledged,
+      l.trigger, l.started_at, l.delivered_at, r.outcome, r.counts, r.interrupted, r.exhausted_body, a.acknowledged, l.phase = 'leased' AS pulled,
       r.http_status IS NOT NULL AS answered, r.http_status IS NULL AND r.outcome = 'failed' AS silent,
       r.delay_s IS NULL OR a.acknowledged AS over, CASE WHEN NOT a.acknowledged THEN now() + make_interval(secs => r.delay_s) END AS next,
       r.delay_s > 0 AS later, l.schedule_step - CASE WHEN r.interrupted AND l.trigger = 'schedule' THEN 1 ELSE 0 END AS schedule_step,
@@ -2540,10 +2698,12 @@ BEGIN
   ), over AS (
     DELETE FROM live_delivery d WHERE d.seq = ANY (ARRAY(SELECT m.seq FROM moved m WHERE m.over))
   ), again AS (
-    UPDATE live_delivery d SET lease_token = NULL, phase = CASE WHEN m.later THEN 'scheduled' ELSE 'ready' END, look_at = m.next, due_at = m.next,
+    UPDATE live_delivery d SET lease_token = NULL, phase = CASE WHEN m.pulled THEN 'held' WHEN m.later THEN 'scheduled' ELSE 'ready' END,
+      look_at = w.due_at, due_at = w.due_at,
       run_at = m.next, started_at = NULL, reason = m.reason, given_up_reason = m.given_up_reason, schedule_step = m.schedule_step,
       trigger = CASE WHEN m.interrupted THEN d.trigger ELSE 'schedule' END, resume_at = CASE WHEN m.interrupted THEN d.resume_at END
-    FROM moved m WHERE d.seq = ANY (ARRAY(SELECT m.seq FROM moved m WHERE NOT m.over)) AND d.seq = m.seq
+    FROM moved m CROSS JOIN LATERAL (SELECT CASE WHEN m.pulled THEN 'infinity' ELSE m.next END AS due_at) w
+    WHERE d.seq = ANY (ARRAY(SELECT m.seq FROM moved m WHERE NOT m.over)) AND d.seq = m.seq
   ), owed AS (
     INSERT INTO undelivered (home, seq, account_id, operation_id, lane, state)
     SELECT m.home, m.seq, m.account_id, m.operation_id, m.lane, m.state FROM moved m
@@ -2554,21 +2714,22 @@ BEGIN
   ), logged AS (
     INSERT INTO attempt (home, delivery_seq, number, trigger, outcome, started_at, duration_ms, phases_ms, http_status, error, detail,
       request_headers, response_headers, response_body, response_truncated, resent, retry_after_s, next_attempt_at)
-    SELECT m.home, m.seq, r.number, m.trigger, r.outcome, m.started_at, r.duration_ms, r.phases_ms, r.http_status, r.error, r.detail,
+    SELECT m.home, m.seq, r.number, CASE WHEN m.pulled THEN 'pull' ELSE m.trigger END, r.outcome, m.started_at, r.duration_ms, r.phases_ms, r.http_status, r.error, r.detail,
       r.request_headers, r.response_headers, r.response_body, r.response_truncated, r.resent, r.retry_after_s, m.next
     FROM moved m JOIN record r USING (seq)
   )
   SELECT array_agg(ROW(m.seq, m.account_id, m.endpoint_id, m.lane, m.receiver, m.origin, m.outcome, m.counts, m.answered, m.silent,
       m.exhausted_body)::made_attempt),
     bool_or(m.endpoint_id IS NOT NULL), bool_or(m.exhausted_body IS NOT NULL),
-    bool_or(m.silent OR m.answered AND r.answers IS NOT TRUE OR m.outcome = 'delivered'
-      AND (k.proven_at IS NULL OR k.receiver IS DISTINCT FROM '' AND k.receiver IS DISTINCT FROM m.lane || ' ' || m.receiver))
+    -- Of a consumer that pulls, dispatch wants to know nothing.
+    bool_or(NOT m.pulled AND (m.silent OR m.answered AND r.answers IS NOT TRUE OR m.outcome = 'delivered'
+      AND (k.proven_at IS NULL OR k.receiver IS DISTINCT FROM '' AND k.receiver IS DISTINCT FROM m.lane || ' ' || m.receiver)))
   INTO made, of_endpoints, exhausted, news
   FROM moved m
   LEFT JOIN LATERAL (SELECT k.proven_at, k.receiver FROM origin k WHERE k.name = m.origin LIMIT 1) k ON true
   LEFT JOIN LATERAL (SELECT r.answers FROM receiver r WHERE r.lane = m.lane AND r.receiver = m.receiver LIMIT 1) r ON true;
   IF news THEN
-    PERFORM learn_of_receivers(made, rest);
+    PERFORM learn_of_receivers(ARRAY(SELECT m FROM unnest(made) m WHERE m.origin <> ''), rest);
   END IF;
   IF exhausted THEN
     PERFORM tell_exhausted(made);
@@ -2600,7 +2761,8 @@ BEGIN
      WHERE u.account_id = account AND u.lane = of_lane AND u.seq > after AND u.state = 'Exhausted' ORDER BY u.account_id, u.lane, u.seq)
     UNION ALL
     (SELECT l.home, l.seq, false FROM live_delivery l
-     WHERE l.account_id = account AND l.lane = of_lane AND l.seq > after AND l.phase = 'scheduled' AND pending AND l.attempt_count > 0
+     WHERE l.account_id = account AND l.lane = of_lane AND l.seq > after AND l.phase IN ('scheduled', 'held') AND pending AND l.attempt_count > 0
+       AND (l.phase = 'scheduled' OR l.run_at > now())
      ORDER BY l.account_id, l.lane, l.seq)
   ) n
   CROSS JOIN LATERAL (SELECT d.body, d.event_type, d.created_at FROM delivery d WHERE d.home = n.home AND d.seq = n.seq LIMIT 1) d
@@ -2736,6 +2898,30 @@ BEGIN
   SELECT e.state, -count(*) FROM removed r JOIN ended e USING (seq) WHERE r.destination = 'callback' GROUP BY e.state;
 END $function$;
 
+CREATE OR REPLACE FUNCTION remove_ephemeral(most integer)
+ RETURNS TABLE(id text, account_id text)
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH removed AS (
+    DELETE FROM endpoint e WHERE e.id = ANY (ARRAY(
+      SELECT e.id FROM endpoint e WHERE e.mode = 'pull' AND is_over(e) ORDER BY e.id LIMIT most FOR UPDATE SKIP LOCKED))
+    RETURNING e.id, e.account_id
+  ), canceled AS (
+    SELECT count(*) AS count FROM removed r CROSS JOIN LATERAL cancel_deliveries(
+      ARRAY(SELECT l.seq FROM live_delivery l WHERE l.endpoint_id = r.id), 'endpoint_deleted')
+  ), unrecovered AS (
+    UPDATE recovery c SET state = 'canceled', finished_at = now() FROM removed r
+    WHERE c.account_id = r.account_id AND c.endpoint_id = r.id AND c.state = 'running'
+  ), written AS (
+    INSERT INTO audit (account_id, action, target, details)
+    SELECT r.account_id, 'endpoint.deleted', r.id, jsonb_build_object('reason', 'not_pulled') FROM removed r
+  )
+  SELECT r.id, r.account_id FROM removed r WHERE (SELECT c.count FROM canceled c) >= 0;
+END $function$;
+
 CREATE OR REPLACE FUNCTION remove_operations(ids bigint[])
  RETURNS void
  LANGUAGE plpgsql
@@ -2812,7 +2998,7 @@ BEGIN
   WITH given AS MATERIALIZED (
     -- Whatever has lost its body, or its endpoint, can't be sent; what is in a retired partition is about to be dropped.
     SELECT d.home, d.seq, d.account_id, d.operation_id, d.endpoint_id, d.destination, d.url AS first_url, d.created_at,
-      e.url AS moved_to, coalesce(e.origin, d.origin) AS origin, e.disabled_at IS NOT NULL AS paused
+      e.url AS moved_to, coalesce(e.origin, d.origin) AS origin, e.disabled_at IS NOT NULL AS paused, e.mode
     FROM unnest(homes, seqs) AS g (home, seq)
     CROSS JOIN LATERAL (SELECT d.* FROM delivery d WHERE d.home = g.home AND d.seq = g.seq LIMIT 1) d
     LEFT JOIN LATERAL (SELECT e.* FROM endpoint e WHERE e.id = d.endpoint_id LIMIT 1) e ON true
@@ -2830,14 +3016,16 @@ BEGIN
     SELECT n.seq, n.home, n.account_id, n.operation_id, n.endpoint_id, coalesce(n.endpoint_id, n.origin),
       CASE WHEN n.endpoint_id IS NULL THEN receiver_of(n.account_id, n.first_url) ELSE 1 END, n.origin, nullif(n.moved_to, n.first_url),
       w.phase, occasion, n.attempt_count, n.schedule_step, n.epoch, w.due_at, w.due_at, n.created_at, n.given_up_reason, n.delivered_at
-    FROM ended n CROSS JOIN LATERAL live_phase(n.paused) w
+    FROM ended n CROSS JOIN LATERAL live_phase(n.paused, n.mode) w
   ), hurried AS (
-    UPDATE live_delivery l SET reason = NULL, trigger = occasion, run_at = now(),
+    UPDATE live_delivery l SET reason = NULL, trigger = occasion,
+      -- What a consumer hasn't asked for yet keeps its turn.
+      run_at = least(l.run_at, now()),
       resume_at = CASE WHEN l.trigger = 'schedule' THEN l.run_at ELSE l.resume_at END,
       phase = w.phase, look_at = w.due_at, due_at = w.due_at
-    FROM given g CROSS JOIN LATERAL live_phase(g.paused) w
+    FROM given g CROSS JOIN LATERAL live_phase(g.paused, g.mode) w
     WHERE l.seq = ANY (ARRAY(SELECT g.seq FROM given g)) AND l.seq = g.seq
-      AND (l.phase = 'scheduled' OR (l.phase = 'ready' AND occasion <> 'recovery'))
+      AND (l.phase = 'scheduled' OR (l.phase IN ('ready', 'held') AND (occasion <> 'recovery' OR l.run_at > now())))
     RETURNING l.seq
   ), cleared AS (
     DELETE FROM undelivered u USING ended n WHERE u.home = n.home AND u.seq = n.seq
@@ -2882,6 +3070,33 @@ BEGIN
     INSERT INTO attempt (home, delivery_seq, number, trigger, outcome, error, started_at)
     SELECT r.home, r.seq, r.attempt_count, r.trigger, 'unknown', 'worker_lost', r.started_at FROM rescued r;
   END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION rescue_leased(most integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  patience CONSTANT integer := 2;
+  due tid[];
+BEGIN
+  due := ARRAY(SELECT d.ctid FROM live_delivery d WHERE d.phase = 'leased' AND d.look_at <= now()
+    ORDER BY d.look_at LIMIT most FOR UPDATE SKIP LOCKED);
+  IF due <> '{}' THEN
+    WITH rescued AS (
+      UPDATE live_delivery d SET phase = 'held', look_at = 'infinity', due_at = 'infinity', lease_token = NULL,
+        run_at = CASE WHEN d.attempt_count > patience THEN now() ELSE d.run_at END
+      WHERE d.ctid = ANY (due) RETURNING d.home, d.seq, d.attempt_count, d.started_at
+    )
+    INSERT INTO attempt (home, delivery_seq, number, trigger, outcome, error, started_at)
+    SELECT r.home, r.seq, r.attempt_count, 'pull', 'unknown', 'lease_expired', r.started_at FROM rescued r;
+  END IF;
+  RETURN cardinality(due);
 END $function$;
 
 CREATE OR REPLACE FUNCTION rescue_operations(most integer)
@@ -3326,7 +3541,7 @@ BEGIN
     JOIN unnest(ids, accounts) AS s (request_id, account_id) USING (request_id)
   ), telling AS MATERIALIZED (
     SELECT s.request_id, s.rid, s.account_id, s.event_type, s.created_at, s.traceparent, nextval('record_id') AS seq,
-      e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused,
+      e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused, e.mode,
       -- Without the result, or without all that its handler gave, where the endpoint takes no more. What is under 16 KiB keeps `custom`.
       CASE WHEN s.event_thin IS NULL OR octet_length(s.event_body) <= coalesce(e.thin_over, s.thin_over) THEN s.event_body
         WHEN s.event_bare IS NULL OR octet_length(s.event_thin) <= greatest(coalesce(e.thin_over, s.thin_over), 16384) THEN s.event_thin ELSE s.event_bare END AS body
@@ -3339,7 +3554,7 @@ BEGIN
   ), live AS (
     INSERT INTO live_delivery (seq, home, account_id, operation_id, endpoint_id, lane, origin, phase, look_at, due_at)
     SELECT t.seq, t.request_id, t.account_id, t.request_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
-    FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p
+    FROM telling t CROSS JOIN LATERAL live_phase(t.paused, t.mode) p
   )
   SELECT array_agg(DISTINCT t.request_id) INTO told FROM telling t;
   RETURN told;
@@ -3351,7 +3566,7 @@ CREATE OR REPLACE FUNCTION tell_exhausted(made made_attempt[])
 AS $function$
 BEGIN
   WITH telling AS MATERIALIZED (
-    SELECT nextval('record_id') AS seq, m.account_id, m.exhausted_body AS body, e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused
+    SELECT nextval('record_id') AS seq, m.account_id, m.exhausted_body AS body, e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused, e.mode
     FROM unnest(made) m JOIN endpoint e ON e.account_id = m.account_id AND 'delivery.exhausted' = ANY (e.events) AND e.id IS DISTINCT FROM m.endpoint_id
     WHERE m.exhausted_body IS NOT NULL AND e.account_id = ANY (ARRAY(SELECT m.account_id FROM unnest(made) m WHERE m.exhausted_body IS NOT NULL))
   ), told AS (
@@ -3360,7 +3575,7 @@ BEGIN
   )
   INSERT INTO live_delivery (seq, home, account_id, endpoint_id, lane, origin, phase, look_at, due_at)
   SELECT t.seq, t.seq, t.account_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
-  FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p;
+  FROM telling t CROSS JOIN LATERAL live_phase(t.paused, t.mode) p;
 END $function$;
 
 CREATE OR REPLACE FUNCTION transition(state text, told text, progress real DEFAULT NULL::real, stack text DEFAULT NULL::text)
@@ -3497,7 +3712,7 @@ COMMENT ON TABLE console_session IS 'logins to the console: SHA-256 of the token
 COMMENT ON COLUMN console_session.used_at IS 'to about a quarter of a minute';
 COMMENT ON TABLE delivery IS 'an event owed to a destination; never changed but by emptying';
 COMMENT ON COLUMN delivery.destination IS 'callback, or the id of an endpoint';
-COMMENT ON COLUMN delivery.url IS 'as of when it was made; an endpoint that has moved since gets it where it is';
+COMMENT ON COLUMN delivery.url IS 'as of when it was made; an endpoint that has moved since gets it where it is; empty of a pull endpoint, as its origin';
 COMMENT ON COLUMN delivery.body IS 'the bytes of every attempt, serialised once';
 COMMENT ON COLUMN delivery.accepted_at IS 'when its operation was accepted';
 COMMENT ON COLUMN delivery.traceparent IS 'of its operation';
@@ -3507,10 +3722,15 @@ COMMENT ON COLUMN delivery_end.given_up_reason IS 'of a callback that was given 
 COMMENT ON COLUMN delivery_end.delivered_at IS 'the first time; it stays while a delivery is sent again by hand';
 COMMENT ON COLUMN delivery_end.url IS 'where it was sent last; null: to the delivery''s url';
 COMMENT ON VIEW delivery_view IS 'deliveries as they stand: for reading';
+COMMENT ON COLUMN endpoint.mode IS 'pull: it has no URL; its deliveries wait until a consumer asks for them';
+COMMENT ON COLUMN endpoint.origin IS 'of its url; empty where that is';
 COMMENT ON COLUMN endpoint.failing_since IS 'first failure after the last success; null while attempts succeed';
 COMMENT ON COLUMN endpoint.rate_used_until IS 'up to when the attempts already dispatched have used the rate up';
 COMMENT ON COLUMN endpoint.thin_over IS 'bytes: a larger body leaves the result out; null: the setting''s';
 COMMENT ON COLUMN endpoint.client_certificate IS 'sealed PEM of the certificate, its chain and its key that TLS shows the receiver';
+COMMENT ON COLUMN endpoint.lease_s IS 'for how long what a consumer has pulled is its own, unless it says otherwise; null: 30';
+COMMENT ON COLUMN endpoint.ephemeral_s IS 'deleted so long after it was last pulled; null: kept';
+COMMENT ON COLUMN endpoint.pulled_at IS 'when a consumer last asked, within some seconds, or it was enabled; null: not yet';
 COMMENT ON TABLE endpoint_disabling IS 'that endpoints were disabled, for the feed: their rows forget it when they are enabled';
 COMMENT ON TABLE fairness_cursor IS 'whom the last round of dispatch served last: the next one begins behind it';
 COMMENT ON COLUMN file.operation_id IS 'the operation that stored it, and whose expiry it shares; null: an upload';
@@ -3524,11 +3744,11 @@ COMMENT ON TABLE live_delivery IS 'a delivery that is Pending';
 COMMENT ON COLUMN live_delivery.lane IS 'what takes turns: an endpoint, or the origin of callbacks that no endpoint has';
 COMMENT ON COLUMN live_delivery.receiver IS 'of callbacks what takes turns inside their origin: the account (high half) and its URL without the query; 1 of an endpoint';
 COMMENT ON COLUMN live_delivery.url IS 'where its endpoint is now; null: the delivery''s url';
-COMMENT ON COLUMN live_delivery.phase IS 'as of operations; placed: has a place at its origin; paused: its endpoint is disabled, so it is due never until that is enabled';
+COMMENT ON COLUMN live_delivery.phase IS 'as of operations; placed: has a place at its origin; paused: its endpoint is disabled, so it is due never until that is enabled; held: waits for a consumer of its pull endpoint, from run_at on; leased: a consumer has it';
 COMMENT ON COLUMN live_delivery.schedule_step IS 'attempts of the retry schedule that were made';
 COMMENT ON COLUMN live_delivery.doubt IS 'of its receiver when it was dispatched: 0 known to answer, 1 unknown, 2 silent, or of an origin that has never answered 2xx';
 COMMENT ON COLUMN live_delivery.run_at IS 'when its next attempt is planned';
-COMMENT ON COLUMN live_delivery.owed_since IS 'from when its deadline counts: made, or released after it was paused';
+COMMENT ON COLUMN live_delivery.owed_since IS 'from when its deadline counts: made, released after it was paused, or pulled first';
 COMMENT ON COLUMN live_delivery.resume_at IS 'after a redelivery by hand that fails: when the schedule goes on; null: exhausted';
 COMMENT ON COLUMN live_delivery.dispatched_at IS 'as of operations';
 COMMENT ON COLUMN live_delivery.started_at IS 'when its attempt began';

@@ -123,7 +123,7 @@ export interface components {
             /** @enum {string} */
             readonly event?: "delivery.exhausted" | "endpoint.disabled" | "endpoint.test" | "operation.canceled" | "operation.failed" | "operation.finished";
             /** @enum {string} */
-            readonly error?: "blocked_destination" | "connect_refused" | "connect_timeout" | "connection_reset" | "dns_error" | "dns_timeout" | "http_1xx" | "http_3xx" | "http_4xx" | "http_5xx" | "proxy_error" | "request_timeout" | "response_invalid" | "response_timeout" | "tls_error" | "unknown";
+            readonly error?: "blocked_destination" | "connect_refused" | "connect_timeout" | "connection_reset" | "dns_error" | "dns_timeout" | "http_1xx" | "http_3xx" | "http_4xx" | "http_5xx" | "nacked" | "proxy_error" | "request_timeout" | "response_invalid" | "response_timeout" | "tls_error" | "unknown";
             /** Format: date-time */
             readonly since?: string;
             /** Format: date-time */
@@ -186,7 +186,7 @@ export interface components {
             readonly operation_id: string | null;
             readonly endpoint_id: string | null;
             readonly account_id?: string;
-            readonly url: string;
+            readonly url: string | null;
             readonly event: string;
             /** @enum {string} */
             readonly status: "Canceled" | "Delivered" | "Exhausted" | "Pending";
@@ -199,7 +199,7 @@ export interface components {
             readonly delivered_at: string | null;
             readonly reason: string | null;
             /** @enum {string|null} */
-            readonly error: "blocked_destination" | "connect_refused" | "connect_timeout" | "connection_reset" | "dns_error" | "dns_timeout" | "http_1xx" | "http_3xx" | "http_4xx" | "http_5xx" | null | "proxy_error" | "request_timeout" | "response_invalid" | "response_timeout" | "tls_error" | "unknown";
+            readonly error: "blocked_destination" | "connect_refused" | "connect_timeout" | "connection_reset" | "dns_error" | "dns_timeout" | "http_1xx" | "http_3xx" | "http_4xx" | "http_5xx" | "nacked" | null | "proxy_error" | "request_timeout" | "response_invalid" | "response_timeout" | "tls_error" | "unknown";
             /** @enum {string} */
             readonly acknowledged_by?: "poll";
         };
@@ -255,7 +255,7 @@ export interface components {
             readonly id: string;
             readonly number: number;
             /** @enum {string} */
-            readonly trigger: "manual" | "recovery" | "schedule" | "test";
+            readonly trigger: "manual" | "pull" | "recovery" | "schedule" | "test";
             /** @enum {string} */
             readonly outcome: "delivered" | "failed" | "started" | "unknown";
             /** Format: date-time */
@@ -285,7 +285,7 @@ export interface components {
             readonly operation_id: string | null;
             readonly endpoint_id: string | null;
             readonly account_id?: string;
-            readonly url: string;
+            readonly url: string | null;
             readonly event: string;
             /** @enum {string} */
             readonly status: "Canceled" | "Delivered" | "Exhausted" | "Pending";
@@ -298,7 +298,7 @@ export interface components {
             readonly delivered_at: string | null;
             readonly reason: string | null;
             /** @enum {string|null} */
-            readonly error: "blocked_destination" | "connect_refused" | "connect_timeout" | "connection_reset" | "dns_error" | "dns_timeout" | "http_1xx" | "http_3xx" | "http_4xx" | "http_5xx" | null | "proxy_error" | "request_timeout" | "response_invalid" | "response_timeout" | "tls_error" | "unknown";
+            readonly error: "blocked_destination" | "connect_refused" | "connect_timeout" | "connection_reset" | "dns_error" | "dns_timeout" | "http_1xx" | "http_3xx" | "http_4xx" | "http_5xx" | "nacked" | null | "proxy_error" | "request_timeout" | "response_invalid" | "response_timeout" | "tls_error" | "unknown";
             /** @enum {string} */
             readonly acknowledged_by?: "poll";
             readonly body: string;
@@ -547,7 +547,9 @@ export interface components {
             readonly reason: string | null;
         };
         readonly CreateEndpointRequest: {
-            readonly url: string;
+            /** @enum {string} */
+            readonly mode?: "pull" | "push";
+            readonly url?: string;
             readonly description?: string;
             readonly events?: readonly ("delivery.exhausted" | "endpoint.disabled" | "operation.canceled" | "operation.failed" | "operation.finished")[];
             readonly headers?: readonly components["schemas"]["CallbackHeaderRequest"][];
@@ -559,6 +561,8 @@ export interface components {
             readonly signature_profile?: "github" | "standard" | "standard+ed25519" | "stripe";
             readonly client_certificate?: string | null;
             readonly handshake?: boolean;
+            readonly lease_s?: number | null;
+            readonly ephemeral_s?: number | null;
         };
         readonly EndpointHeaderResponse: {
             readonly key: string;
@@ -572,7 +576,9 @@ export interface components {
         readonly EndpointResponse: {
             readonly id: string;
             readonly account_id?: string;
-            readonly url: string;
+            /** @enum {string} */
+            readonly mode: "pull" | "push";
+            readonly url: string | null;
             readonly description: string;
             readonly events: readonly ("delivery.exhausted" | "endpoint.disabled" | "operation.canceled" | "operation.failed" | "operation.finished")[];
             readonly headers: readonly components["schemas"]["EndpointHeaderResponse"][];
@@ -583,6 +589,10 @@ export interface components {
             readonly signature_profile: "github" | "standard" | "standard+ed25519" | "stripe";
             readonly thin_over: number | null;
             readonly client_certificate: components["schemas"]["ClientCertificateResponse"] | null;
+            readonly lease_s: number | null;
+            readonly ephemeral_s: number | null;
+            /** Format: date-time */
+            readonly last_pulled_at: string | null;
             /** Format: date-time */
             readonly disabled_at: string | null;
             readonly disabled_reason: string | null;
@@ -607,6 +617,8 @@ export interface components {
             readonly signature_profile?: "github" | "standard" | "standard+ed25519" | "stripe";
             readonly client_certificate?: string | null;
             readonly handshake?: boolean;
+            readonly lease_s?: number | null;
+            readonly ephemeral_s?: number | null;
         };
         readonly RecoverRequest: {
             /** Format: date-time */
@@ -629,6 +641,39 @@ export interface components {
             readonly in_flight: number;
             readonly held: number;
             readonly hours: readonly components["schemas"]["EndpointHourResponse"][];
+        };
+        readonly PulledDeliveryResponse: {
+            readonly id: string;
+            readonly attempt: number;
+            readonly headers: {
+                readonly [key: string]: string;
+            };
+            readonly body: string;
+        };
+        readonly PullResponse: {
+            readonly data: readonly components["schemas"]["PulledDeliveryResponse"][];
+        };
+        readonly AckRequest: {
+            readonly id: string;
+            readonly ok: boolean;
+            readonly attempt?: number;
+            readonly error?: string;
+            readonly http_status?: number;
+        };
+        readonly AcksRequest: {
+            readonly acks: readonly components["schemas"]["AckRequest"][];
+        };
+        readonly AckResponse: {
+            readonly id: string;
+            /** @enum {string} */
+            readonly result: "acked" | "late" | "nacked" | "unknown";
+            /** @enum {string|null} */
+            readonly status: "Canceled" | "Delivered" | "Exhausted" | "Pending" | null;
+            /** Format: date-time */
+            readonly next_attempt_at: string | null;
+        };
+        readonly AcksResponse: {
+            readonly data: readonly components["schemas"]["AckResponse"][];
         };
         readonly RecoveryResponse: {
             readonly id: string;
@@ -880,6 +925,12 @@ export type ChangeEndpointRequest = components['schemas']['ChangeEndpointRequest
 export type RecoverRequest = components['schemas']['RecoverRequest'];
 export type EndpointHourResponse = components['schemas']['EndpointHourResponse'];
 export type EndpointStatsResponse = components['schemas']['EndpointStatsResponse'];
+export type PulledDeliveryResponse = components['schemas']['PulledDeliveryResponse'];
+export type PullResponse = components['schemas']['PullResponse'];
+export type AckRequest = components['schemas']['AckRequest'];
+export type AcksRequest = components['schemas']['AcksRequest'];
+export type AckResponse = components['schemas']['AckResponse'];
+export type AcksResponse = components['schemas']['AcksResponse'];
 export type RecoveryResponse = components['schemas']['RecoveryResponse'];
 export type WebhookKeyResponse = components['schemas']['WebhookKeyResponse'];
 export type WebhookKeysResponse = components['schemas']['WebhookKeysResponse'];

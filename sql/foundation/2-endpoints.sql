@@ -3,6 +3,7 @@
 CREATE TABLE endpoint (
   id text PRIMARY KEY,
   account_id text NOT NULL REFERENCES account (id),
+  mode text NOT NULL DEFAULT 'push' CHECK (mode IN ('push', 'pull')),
   url text NOT NULL,
   origin text NOT NULL,
   description text NOT NULL,
@@ -18,9 +19,19 @@ CREATE TABLE endpoint (
   rate_used_until timestamptz NOT NULL DEFAULT '-infinity',
   created_at timestamptz NOT NULL DEFAULT now(),
   thin_over integer,
-  client_certificate text
+  client_certificate text,
+  lease_s integer CHECK (lease_s > 0),
+  ephemeral_s integer CHECK (ephemeral_s > 0),
+  pulled_at timestamptz,
+  CHECK ((mode = 'pull') = (url = ''))
 );
 CREATE INDEX endpoint_account ON endpoint (account_id, id);
+CREATE INDEX endpoint_pull ON endpoint (id) WHERE mode = 'pull';
+COMMENT ON COLUMN endpoint.mode IS 'pull: it has no URL; its deliveries wait until a consumer asks for them';
+COMMENT ON COLUMN endpoint.origin IS 'of its url; empty where that is';
+COMMENT ON COLUMN endpoint.lease_s IS 'for how long what a consumer has pulled is its own, unless it says otherwise; null: 30';
+COMMENT ON COLUMN endpoint.ephemeral_s IS 'deleted so long after it was last pulled; null: kept';
+COMMENT ON COLUMN endpoint.pulled_at IS 'when a consumer last asked, within some seconds, or it was enabled; null: not yet';
 COMMENT ON COLUMN endpoint.failing_since IS 'first failure after the last success; null while attempts succeed';
 COMMENT ON COLUMN endpoint.rate_used_until IS 'up to when the attempts already dispatched have used the rate up';
 COMMENT ON COLUMN endpoint.thin_over IS 'bytes: a larger body leaves the result out; null: the setting''s';

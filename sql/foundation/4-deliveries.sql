@@ -28,7 +28,7 @@ CREATE INDEX delivery_event ON delivery (event_type, seq) WHERE event_type <> 'o
 CREATE INDEX delivery_endpoint ON delivery (endpoint_id, seq) WHERE endpoint_id IS NOT NULL;
 COMMENT ON TABLE delivery IS 'an event owed to a destination; never changed but by emptying';
 COMMENT ON COLUMN delivery.destination IS 'callback, or the id of an endpoint';
-COMMENT ON COLUMN delivery.url IS 'as of when it was made; an endpoint that has moved since gets it where it is';
+COMMENT ON COLUMN delivery.url IS 'as of when it was made; an endpoint that has moved since gets it where it is; empty of a pull endpoint, as its origin';
 COMMENT ON COLUMN delivery.body IS 'the bytes of every attempt, serialised once';
 COMMENT ON COLUMN delivery.accepted_at IS 'when its operation was accepted';
 COMMENT ON COLUMN delivery.traceparent IS 'of its operation';
@@ -106,13 +106,13 @@ CREATE TABLE live_delivery (
   receiver bigint NOT NULL DEFAULT 1,
   origin text NOT NULL,
   url text,
-  phase text NOT NULL CHECK (phase IN ('scheduled', 'ready', 'placed', 'paused')),
+  phase text NOT NULL CHECK (phase IN ('scheduled', 'ready', 'placed', 'paused', 'held', 'leased')),
   trigger text NOT NULL DEFAULT 'schedule' CHECK (trigger IN ('schedule', 'manual', 'recovery', 'test')),
   attempt_count integer NOT NULL DEFAULT 0,
   schedule_step integer NOT NULL DEFAULT 0,
   doubt smallint NOT NULL DEFAULT 0,
   epoch integer NOT NULL DEFAULT 0,
-  lease_token uuid CHECK (lease_token IS NULL OR phase = 'placed'),
+  lease_token uuid CHECK (lease_token IS NULL OR phase IN ('placed', 'leased')),
   look_at timestamptz NOT NULL,
   due_at timestamptz NOT NULL,
   run_at timestamptz NOT NULL DEFAULT now(),
@@ -124,7 +124,8 @@ CREATE TABLE live_delivery (
   given_up_reason text,
   delivered_at timestamptz,
   CHECK (look_at <= due_at),
-  CHECK ((phase = 'paused') = (look_at = 'infinity'))
+  CHECK ((phase IN ('paused', 'held')) = (look_at = 'infinity')),
+  CHECK (phase <> 'leased' OR lease_token IS NOT NULL)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
   autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000,
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
@@ -132,21 +133,22 @@ CREATE INDEX live_delivery_ready ON live_delivery (lane, receiver, run_at, seq) 
 CREATE INDEX live_delivery_waiting ON live_delivery (origin, seq) WHERE phase = 'ready';
 CREATE INDEX live_delivery_placed ON live_delivery (origin) WHERE phase = 'placed';
 CREATE INDEX live_delivery_lane_placed ON live_delivery (lane) WHERE phase = 'placed' AND endpoint_id IS NOT NULL;
-CREATE INDEX live_delivery_look ON live_delivery (phase, look_at) WHERE phase IN ('scheduled', 'placed');
+CREATE INDEX live_delivery_look ON live_delivery (phase, look_at) WHERE phase IN ('scheduled', 'placed', 'leased');
 CREATE INDEX live_delivery_paused ON live_delivery (endpoint_id, seq) WHERE phase = 'paused';
+CREATE INDEX live_delivery_held ON live_delivery (endpoint_id, run_at, seq) WHERE phase = 'held';
 CREATE INDEX live_delivery_endpoint ON live_delivery (endpoint_id, trigger) WHERE endpoint_id IS NOT NULL;
-CREATE INDEX live_delivery_owed ON live_delivery (account_id, operation_id) WHERE phase IN ('scheduled', 'ready', 'paused');
-CREATE INDEX live_delivery_scheduled ON live_delivery (account_id, lane, seq) WHERE phase = 'scheduled';
+CREATE INDEX live_delivery_owed ON live_delivery (account_id, operation_id) WHERE phase IN ('scheduled', 'ready', 'paused', 'held');
+CREATE INDEX live_delivery_scheduled ON live_delivery (account_id, lane, seq) WHERE phase IN ('scheduled', 'held');
 CREATE INDEX live_delivery_recovering ON live_delivery (account_id, lane) WHERE trigger = 'recovery';
 COMMENT ON TABLE live_delivery IS 'a delivery that is Pending';
-COMMENT ON COLUMN live_delivery.phase IS 'as of operations; placed: has a place at its origin; paused: its endpoint is disabled, so it is due never until that is enabled';
+COMMENT ON COLUMN live_delivery.phase IS 'as of operations; placed: has a place at its origin; paused: its endpoint is disabled, so it is due never until that is enabled; held: waits for a consumer of its pull endpoint, from run_at on; leased: a consumer has it';
 COMMENT ON COLUMN live_delivery.lane IS 'what takes turns: an endpoint, or the origin of callbacks that no endpoint has';
 COMMENT ON COLUMN live_delivery.receiver IS 'of callbacks what takes turns inside their origin: the account (high half) and its URL without the query; 1 of an endpoint';
 COMMENT ON COLUMN live_delivery.url IS 'where its endpoint is now; null: the delivery''s url';
 COMMENT ON COLUMN live_delivery.schedule_step IS 'attempts of the retry schedule that were made';
 COMMENT ON COLUMN live_delivery.doubt IS 'of its receiver when it was dispatched: 0 known to answer, 1 unknown, 2 silent, or of an origin that has never answered 2xx';
 COMMENT ON COLUMN live_delivery.run_at IS 'when its next attempt is planned';
-COMMENT ON COLUMN live_delivery.owed_since IS 'from when its deadline counts: made, or released after it was paused';
+COMMENT ON COLUMN live_delivery.owed_since IS 'from when its deadline counts: made, released after it was paused, or pulled first';
 COMMENT ON COLUMN live_delivery.resume_at IS 'after a redelivery by hand that fails: when the schedule goes on; null: exhausted';
 COMMENT ON COLUMN live_delivery.dispatched_at IS 'as of operations';
 COMMENT ON COLUMN live_delivery.started_at IS 'when its attempt began';
@@ -190,7 +192,7 @@ SELECT d.home, d.seq, d.id, d.account_id, d.operation_id, d.operation_rid, d.end
   coalesce(x.url, l.url, d.url) AS url, coalesce(l.origin, d.origin) AS origin, coalesce(l.lane, d.endpoint_id, d.origin) AS lane,
   coalesce(l.receiver, 1) AS receiver, coalesce(l.doubt, 0::smallint) AS doubt, d.headers, d.body,
   coalesce(x.state, CASE WHEN l.seq IS NOT NULL THEN 'Pending' END) AS state,
-  CASE WHEN l.phase <> 'placed' THEN l.phase WHEN l.lease_token IS NULL THEN CASE WHEN l.phase = 'placed' THEN 'dispatched' END ELSE 'running' END AS phase,
+  CASE WHEN l.lease_token IS NOT NULL THEN 'running' WHEN l.phase = 'placed' THEN 'dispatched' ELSE l.phase END AS phase,
   CASE WHEN l.seq IS NULL THEN x.reason ELSE l.reason END AS reason,
   CASE WHEN l.seq IS NULL THEN x.given_up_reason ELSE l.given_up_reason END AS given_up_reason,
   coalesce(x.attempt_count, l.attempt_count) AS attempt_count, coalesce(x.schedule_step, l.schedule_step) AS schedule_step,
@@ -209,7 +211,7 @@ SELECT d.id AS delivery_id, a.number, 'att_' || left(encode(sha256((d.id || a.nu
 FROM delivery d CROSS JOIN LATERAL (
   SELECT a.* FROM attempt a WHERE a.home = d.home AND a.delivery_seq = d.seq
   UNION ALL
-  SELECT l.home, l.seq, l.attempt_count, l.trigger, 'started', l.started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, NULL
+  SELECT l.home, l.seq, l.attempt_count, CASE l.phase WHEN 'leased' THEN 'pull' ELSE l.trigger END, 'started', l.started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, NULL
   FROM live_delivery l WHERE l.seq = d.seq AND l.lease_token IS NOT NULL
 ) a;
 COMMENT ON VIEW attempt_view IS 'attempts, with the one under way: for reading';

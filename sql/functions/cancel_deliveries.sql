@@ -16,7 +16,7 @@ BEGIN
     RETURNING home, seq, state
   ), cut AS (
     INSERT INTO attempt (home, delivery_seq, number, trigger, outcome, error, started_at)
-    SELECT o.home, o.seq, o.attempt_count, o.trigger, 'unknown', 'canceled', o.started_at FROM over o WHERE o.lease_token IS NOT NULL
+    SELECT o.home, o.seq, o.attempt_count, CASE o.phase WHEN 'leased' THEN 'pull' ELSE o.trigger END, 'unknown', 'canceled', o.started_at FROM over o WHERE o.lease_token IS NOT NULL
   ), owed AS (
     INSERT INTO undelivered (home, seq, account_id, operation_id, lane, state)
     SELECT o.home, o.seq, o.account_id, o.operation_id, o.lane, 'Canceled' FROM over o WHERE o.delivered_at IS NULL AND why <> 'acknowledged_by_poll'

@@ -8,9 +8,9 @@ DECLARE
 BEGIN
   IF account IS NOT NULL OR endpoint IS NOT NULL THEN
     SELECT array_agg(n.home), array_agg(n.seq) INTO homes, numbers FROM (
-      SELECT l.home, l.seq FROM live_delivery l WHERE endpoint IS NULL AND l.account_id = account AND l.phase IN ('scheduled', 'ready', 'paused')
+      SELECT l.home, l.seq FROM live_delivery l WHERE endpoint IS NULL AND l.account_id = account AND l.phase IN ('scheduled', 'ready', 'paused', 'held')
       UNION ALL
-      SELECT l.home, l.seq FROM live_delivery l WHERE endpoint IS NULL AND l.account_id = account AND l.phase = 'placed'
+      SELECT l.home, l.seq FROM live_delivery l WHERE endpoint IS NULL AND l.account_id = account AND l.phase IN ('placed', 'leased')
       UNION ALL
       SELECT l.home, l.seq FROM live_delivery l WHERE l.endpoint_id = endpoint
       LIMIT max_collected + 1

@@ -22,6 +22,6 @@ BEGIN
   )
   SELECT m.account_id, w.what, m.at, w.value, sum(m.count)::bigint FROM made m
   CROSS JOIN LATERAL (VALUES (CASE m.outcome WHEN 'delivered' THEN 'delivered' WHEN 'failed' THEN 'failed_attempts' END, ''),
-    (CASE WHEN m.exhausted THEN 'exhausted' END, ''), ('origin', m.origin), ('error', m.error)) AS w (what, value)
+    (CASE WHEN m.exhausted THEN 'exhausted' END, ''), ('origin', nullif(m.origin, '')), ('error', m.error)) AS w (what, value)
   WHERE w.what IS NOT NULL AND w.value IS NOT NULL GROUP BY 1, 2, 3, 4;
 END $$;

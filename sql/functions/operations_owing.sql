@@ -9,8 +9,8 @@ BEGIN
   IF account IS NOT NULL THEN
     -- In the order of an index but for those in flight, of which an installation has few.
     RETURN ARRAY[
-      format('SELECT d.operation_id FROM live_delivery d WHERE d.account_id = %L AND d.phase IN (''scheduled'', ''ready'', ''paused'')', account),
-      format('SELECT d.operation_id FROM live_delivery d WHERE d.account_id = %L AND d.phase = ''placed''', account)];
+      format('SELECT d.operation_id FROM live_delivery d WHERE d.account_id = %L AND d.phase IN (''scheduled'', ''ready'', ''paused'', ''held'')', account),
+      format('SELECT d.operation_id FROM live_delivery d WHERE d.account_id = %L AND d.phase IN (''placed'', ''leased'')', account)];
   END IF;
   found := ARRAY(SELECT d.home FROM live_delivery d ORDER BY d.seq LIMIT max_collected + 1);
   RETURN CASE WHEN cardinality(found) <= max_collected THEN ARRAY[format('SELECT unnest(%L::bigint[])', found)] END;

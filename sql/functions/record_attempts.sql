@@ -23,7 +23,7 @@ BEGIN
   ), moved AS MATERIALIZED (
     -- Acknowledged during the attempt: there is no other after it.
     SELECT l.seq, l.home, l.account_id, l.operation_id, l.endpoint_id, l.lane, l.receiver, l.origin, l.url, l.epoch, l.attempt_count,
-      l.trigger, l.started_at, l.delivered_at, r.outcome, r.counts, r.interrupted, r.exhausted_body, a.acknowledged,
+      l.trigger, l.started_at, l.delivered_at, r.outcome, r.counts, r.interrupted, r.exhausted_body, a.acknowledged, l.phase = 'leased' AS pulled,
       r.http_status IS NOT NULL AS answered, r.http_status IS NULL AND r.outcome = 'failed' AS silent,
       r.delay_s IS NULL OR a.acknowledged AS over, CASE WHEN NOT a.acknowledged THEN now() + make_interval(secs => r.delay_s) END AS next,
       r.delay_s > 0 AS later, l.schedule_step - CASE WHEN r.interrupted AND l.trigger = 'schedule' THEN 1 ELSE 0 END AS schedule_step,
@@ -41,10 +41,12 @@ BEGIN
   ), over AS (
     DELETE FROM live_delivery d WHERE d.seq = ANY (ARRAY(SELECT m.seq FROM moved m WHERE m.over))
   ), again AS (
-    UPDATE live_delivery d SET lease_token = NULL, phase = CASE WHEN m.later THEN 'scheduled' ELSE 'ready' END, look_at = m.next, due_at = m.next,
+    UPDATE live_delivery d SET lease_token = NULL, phase = CASE WHEN m.pulled THEN 'held' WHEN m.later THEN 'scheduled' ELSE 'ready' END,
+      look_at = w.due_at, due_at = w.due_at,
       run_at = m.next, started_at = NULL, reason = m.reason, given_up_reason = m.given_up_reason, schedule_step = m.schedule_step,
       trigger = CASE WHEN m.interrupted THEN d.trigger ELSE 'schedule' END, resume_at = CASE WHEN m.interrupted THEN d.resume_at END
-    FROM moved m WHERE d.seq = ANY (ARRAY(SELECT m.seq FROM moved m WHERE NOT m.over)) AND d.seq = m.seq
+    FROM moved m CROSS JOIN LATERAL (SELECT CASE WHEN m.pulled THEN 'infinity' ELSE m.next END AS due_at) w
+    WHERE d.seq = ANY (ARRAY(SELECT m.seq FROM moved m WHERE NOT m.over)) AND d.seq = m.seq
   ), owed AS (
     INSERT INTO undelivered (home, seq, account_id, operation_id, lane, state)
     SELECT m.home, m.seq, m.account_id, m.operation_id, m.lane, m.state FROM moved m
@@ -55,21 +57,22 @@ BEGIN
   ), logged AS (
     INSERT INTO attempt (home, delivery_seq, number, trigger, outcome, started_at, duration_ms, phases_ms, http_status, error, detail,
       request_headers, response_headers, response_body, response_truncated, resent, retry_after_s, next_attempt_at)
-    SELECT m.home, m.seq, r.number, m.trigger, r.outcome, m.started_at, r.duration_ms, r.phases_ms, r.http_status, r.error, r.detail,
+    SELECT m.home, m.seq, r.number, CASE WHEN m.pulled THEN 'pull' ELSE m.trigger END, r.outcome, m.started_at, r.duration_ms, r.phases_ms, r.http_status, r.error, r.detail,
       r.request_headers, r.response_headers, r.response_body, r.response_truncated, r.resent, r.retry_after_s, m.next
     FROM moved m JOIN record r USING (seq)
   )
   SELECT array_agg(ROW(m.seq, m.account_id, m.endpoint_id, m.lane, m.receiver, m.origin, m.outcome, m.counts, m.answered, m.silent,
       m.exhausted_body)::made_attempt),
     bool_or(m.endpoint_id IS NOT NULL), bool_or(m.exhausted_body IS NOT NULL),
-    bool_or(m.silent OR m.answered AND r.answers IS NOT TRUE OR m.outcome = 'delivered'
-      AND (k.proven_at IS NULL OR k.receiver IS DISTINCT FROM '' AND k.receiver IS DISTINCT FROM m.lane || ' ' || m.receiver))
+    -- Of a consumer that pulls, dispatch wants to know nothing.
+    bool_or(NOT m.pulled AND (m.silent OR m.answered AND r.answers IS NOT TRUE OR m.outcome = 'delivered'
+      AND (k.proven_at IS NULL OR k.receiver IS DISTINCT FROM '' AND k.receiver IS DISTINCT FROM m.lane || ' ' || m.receiver)))
   INTO made, of_endpoints, exhausted, news
   FROM moved m
   LEFT JOIN LATERAL (SELECT k.proven_at, k.receiver FROM origin k WHERE k.name = m.origin LIMIT 1) k ON true
   LEFT JOIN LATERAL (SELECT r.answers FROM receiver r WHERE r.lane = m.lane AND r.receiver = m.receiver LIMIT 1) r ON true;
   IF news THEN
-    PERFORM learn_of_receivers(made, rest);
+    PERFORM learn_of_receivers(ARRAY(SELECT m FROM unnest(made) m WHERE m.origin <> ''), rest);
   END IF;
   IF exhausted THEN
     PERFORM tell_exhausted(made);

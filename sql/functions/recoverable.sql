@@ -13,7 +13,8 @@ BEGIN
      WHERE u.account_id = account AND u.lane = of_lane AND u.seq > after AND u.state = 'Exhausted' ORDER BY u.account_id, u.lane, u.seq)
     UNION ALL
     (SELECT l.home, l.seq, false FROM live_delivery l
-     WHERE l.account_id = account AND l.lane = of_lane AND l.seq > after AND l.phase = 'scheduled' AND pending AND l.attempt_count > 0
+     WHERE l.account_id = account AND l.lane = of_lane AND l.seq > after AND l.phase IN ('scheduled', 'held') AND pending AND l.attempt_count > 0
+       AND (l.phase = 'scheduled' OR l.run_at > now())
      ORDER BY l.account_id, l.lane, l.seq)
   ) n
   CROSS JOIN LATERAL (SELECT d.body, d.event_type, d.created_at FROM delivery d WHERE d.home = n.home AND d.seq = n.seq LIMIT 1) d

@@ -13,7 +13,7 @@ BEGIN
   WITH given AS MATERIALIZED (
     -- Whatever has lost its body, or its endpoint, can't be sent; what is in a retired partition is about to be dropped.
     SELECT d.home, d.seq, d.account_id, d.operation_id, d.endpoint_id, d.destination, d.url AS first_url, d.created_at,
-      e.url AS moved_to, coalesce(e.origin, d.origin) AS origin, e.disabled_at IS NOT NULL AS paused
+      e.url AS moved_to, coalesce(e.origin, d.origin) AS origin, e.disabled_at IS NOT NULL AS paused, e.mode
     FROM unnest(homes, seqs) AS g (home, seq)
     CROSS JOIN LATERAL (SELECT d.* FROM delivery d WHERE d.home = g.home AND d.seq = g.seq LIMIT 1) d
     LEFT JOIN LATERAL (SELECT e.* FROM endpoint e WHERE e.id = d.endpoint_id LIMIT 1) e ON true
@@ -31,14 +31,16 @@ BEGIN
     SELECT n.seq, n.home, n.account_id, n.operation_id, n.endpoint_id, coalesce(n.endpoint_id, n.origin),
       CASE WHEN n.endpoint_id IS NULL THEN receiver_of(n.account_id, n.first_url) ELSE 1 END, n.origin, nullif(n.moved_to, n.first_url),
       w.phase, occasion, n.attempt_count, n.schedule_step, n.epoch, w.due_at, w.due_at, n.created_at, n.given_up_reason, n.delivered_at
-    FROM ended n CROSS JOIN LATERAL live_phase(n.paused) w
+    FROM ended n CROSS JOIN LATERAL live_phase(n.paused, n.mode) w
   ), hurried AS (
-    UPDATE live_delivery l SET reason = NULL, trigger = occasion, run_at = now(),
+    UPDATE live_delivery l SET reason = NULL, trigger = occasion,
+      -- What a consumer hasn't asked for yet keeps its turn.
+      run_at = least(l.run_at, now()),
       resume_at = CASE WHEN l.trigger = 'schedule' THEN l.run_at ELSE l.resume_at END,
       phase = w.phase, look_at = w.due_at, due_at = w.due_at
-    FROM given g CROSS JOIN LATERAL live_phase(g.paused) w
+    FROM given g CROSS JOIN LATERAL live_phase(g.paused, g.mode) w
     WHERE l.seq = ANY (ARRAY(SELECT g.seq FROM given g)) AND l.seq = g.seq
-      AND (l.phase = 'scheduled' OR (l.phase = 'ready' AND occasion <> 'recovery'))
+      AND (l.phase = 'scheduled' OR (l.phase IN ('ready', 'held') AND (occasion <> 'recovery' OR l.run_at > now())))
     RETURNING l.seq
   ), cleared AS (
     DELETE FROM undelivered u USING ended n WHERE u.home = n.home AND u.seq = n.seq

@@ -3,7 +3,7 @@ CREATE OR REPLACE FUNCTION tell_exhausted(made made_attempt[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
   WITH telling AS MATERIALIZED (
-    SELECT nextval('record_id') AS seq, m.account_id, m.exhausted_body AS body, e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused
+    SELECT nextval('record_id') AS seq, m.account_id, m.exhausted_body AS body, e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused, e.mode
     FROM unnest(made) m JOIN endpoint e ON e.account_id = m.account_id AND 'delivery.exhausted' = ANY (e.events) AND e.id IS DISTINCT FROM m.endpoint_id
     WHERE m.exhausted_body IS NOT NULL AND e.account_id = ANY (ARRAY(SELECT m.account_id FROM unnest(made) m WHERE m.exhausted_body IS NOT NULL))
   ), told AS (
@@ -12,5 +12,5 @@ BEGIN
   )
   INSERT INTO live_delivery (seq, home, account_id, endpoint_id, lane, origin, phase, look_at, due_at)
   SELECT t.seq, t.seq, t.account_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
-  FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p;
+  FROM telling t CROSS JOIN LATERAL live_phase(t.paused, t.mode) p;
 END $$;

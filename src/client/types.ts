@@ -121,6 +121,7 @@ export type ErrorClass =
   | 'tls_error'
   | 'proxy_error'
   | 'blocked_destination'
+  | 'nacked'
   | 'unknown';
 
 /** One event owed to one destination. */
@@ -131,8 +132,8 @@ export interface Delivery {
   readonly endpoint_id: string | null;
   /** Whose it is; there where the request named an `account`. */
   readonly account_id?: string;
-  /** A query string is not shown. */
-  readonly url: string;
+  /** A query string is not shown. Null of a pull endpoint's. */
+  readonly url: string | null;
   readonly event: string;
   readonly status: DeliveryStatus;
   readonly attempt_count: number;
@@ -355,10 +356,10 @@ export interface FeedAttempt {
   /** Of the operation; null where the event is about none, and where it is no longer kept. */
   readonly type: string | null;
   readonly endpoint_id: string | null;
-  readonly url: string;
+  readonly url: string | null;
   readonly event: string;
   readonly number: number;
-  readonly trigger: 'schedule' | 'manual' | 'recovery' | 'test';
+  readonly trigger: 'schedule' | 'manual' | 'recovery' | 'test' | 'pull';
   /** `unknown`: cut off, the receiver may have seen it. */
   readonly outcome: 'delivered' | 'failed' | 'unknown';
   readonly http_status: number | null;
@@ -371,7 +372,7 @@ export interface FeedAttempt {
 /** An endpoint that was disabled. */
 export interface FeedEndpoint {
   readonly id: string;
-  readonly url: string;
+  readonly url: string | null;
   readonly reason: string | null;
 }
 

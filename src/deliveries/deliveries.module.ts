@@ -3,11 +3,26 @@ import { DeliveryDispatcher } from './delivery.dispatcher.js';
 import { DeliveryReads } from './delivery-reads.store.js';
 import { DeliveryStore } from './delivery.store.js';
 import { FirstAttempts } from './first-attempts.js';
+import { EndpointHealth } from './endpoint-health.js';
 import { EndpointHealthStore } from './endpoint-health.store.js';
 
 /** Deliveries: their rows and their dispatcher. */
 @Module({
-  providers: [DeliveryStore, DeliveryReads, DeliveryDispatcher, EndpointHealthStore, FirstAttempts],
-  exports: [DeliveryStore, DeliveryReads, DeliveryDispatcher, EndpointHealthStore, FirstAttempts],
+  providers: [
+    DeliveryStore,
+    DeliveryReads,
+    DeliveryDispatcher,
+    EndpointHealthStore,
+    EndpointHealth,
+    FirstAttempts,
+  ],
+  exports: [
+    DeliveryStore,
+    DeliveryReads,
+    DeliveryDispatcher,
+    EndpointHealthStore,
+    EndpointHealth,
+    FirstAttempts,
+  ],
 })
 export class DeliveriesModule {}

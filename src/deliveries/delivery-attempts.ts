@@ -9,12 +9,12 @@ import { type KeptLeases, LeaseKeeper } from '../database/lease-keeper.js';
 import { rideOut } from '../database/ride-out.js';
 import type { Hint } from '../engine/hint.js';
 import { WorkerPool, type SendBack } from '../engine/worker-pool.js';
-import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
-import { signatureHeaders } from '../signing/signature.js';
-import { type SigningKeys, SigningSecrets } from '../signing/signing-secrets.store.js';
+import { SecretBox } from '../signing/secret-box.js';
+import { SigningSecrets } from '../signing/signing-secrets.store.js';
 import { Step } from '../tracing/spans.js';
+import { attemptDestination, attemptHeaders } from './attempt-headers.js';
+import { headersText, logAttempt, redacted, type Sent, withoutSecrets } from './attempt-log.js';
 import { ATTEMPT_MADE, type AttemptMade } from './attempt-made.js';
-import { ACKNOWLEDGED_BY_POLL } from './delivery.state.js';
 import {
   type AttemptRecord,
   type DeliveryClaim,
@@ -25,9 +25,8 @@ import {
 } from './delivery.store.js';
 import { RENEW_DELIVERIES } from './due-deliveries.js';
 import { type FirstAttempt, type FirstAttemptMaker, FirstAttempts } from './first-attempts.js';
-import { EndpointHealthStore } from './endpoint-health.store.js';
-import { isWithinDeadline, nextDelay } from './retry-schedule.js';
-import { type Destination, openDestination } from '../signing/sealed-destination.js';
+import { EndpointHealth } from './endpoint-health.js';
+import { nextStep } from './next-step.js';
 import { type Verdict, verdict } from './verdict.js';
 import { type AttemptResult, WebhookClient } from './webhook.client.js';
 
@@ -35,24 +34,6 @@ import { type AttemptResult, WebhookClient } from './webhook.client.js';
 const PATIENCE_MS = 1_000;
 /** For how many leases an attempt is kept by a process whose event loop is blocked: its callback must not wait for long. */
 const MAX_LEASES = 3;
-const MAX_HEADERS_TEXT = 16 * 1024;
-/** Request headers that the log shows; the others are secrets: the signature and the caller's own. */
-const SHOWN_HEADERS = new Set([
-  'content-type',
-  'webhook-id',
-  'webhook-timestamp',
-  'ringback-operation',
-  'ringback-attempt',
-  'traceparent',
-]);
-/** What went out of an attempt, as far as it may be secret. */
-interface Sent {
-  readonly url: string;
-  readonly headers: Record<string, string>;
-}
-
-/** Shorter values are no secrets, and taking them out would garble a response's text. */
-const MIN_SECRET = 6;
 /** What becomes of an attempt that our shutdown cut off: the receiver may have seen it, and it is made again. */
 const INTERRUPTED = {
   outcome: 'unknown',
@@ -82,7 +63,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
 
   constructor(
     private readonly store: DeliveryStore,
-    private readonly health: EndpointHealthStore,
+    private readonly health: EndpointHealth,
     private readonly client: WebhookClient,
     private readonly secrets: SigningSecrets,
     private readonly box: SecretBox,
@@ -180,7 +161,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     };
     const recorded = await this.keep(record);
     if (recorded) {
-      this.log(delivery, record);
+      logAttempt(this.logger, delivery, record);
       if (ATTEMPT_MADE.hasSubscribers) ATTEMPT_MADE.publish(made(claim, result, record));
       await this.judgeEndpoint(delivery, judged, recorded);
     }
@@ -197,15 +178,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     if (!asked && !recorded.failedForDays) return;
     const gone = judged.outcome === 'failed' && !judged.retry && judged.reason === 'gone';
     const reason = gone ? 'gone' : asked ? 'asked_by_receiver' : 'failing_for_5_days';
-    const disable = (): Promise<boolean> => this.health.disable(endpointId, reason);
-    if (await rideOut(disable, () => this.follower.over)) {
-      this.logger.warn({ msg: 'endpoint disabled', endpoint: endpointId, reason });
-      const nobody = { actor: null, actor_name: null, address: null };
-      const action = 'endpoint.disabled';
-      this.logger.log({
-        ...{ msg: 'audit', action, account: accountId, ...nobody, target: endpointId, details: { reason } },
-      });
-    }
+    await this.health.disable({ id: endpointId, accountId }, reason, () => this.follower.over);
   }
 
   private async attempt(
@@ -220,12 +193,9 @@ export class DeliveryAttempts implements FirstAttemptMaker {
       );
       // Others may have made it meanwhile: the process was frozen, or PostgreSQL away.
       if (this.isLate(claim)) return { url: '', headers: {}, result: NOT_BEGUN };
-      const { url, headers: own } = this.destination(claim);
-      const headers = {
-        ...(traceparent === null ? {} : { traceparent }),
-        ...Object.fromEntries(own.map(({ key, value }) => [key.toLowerCase(), value])),
-        ...this.headers(claim, secrets),
-      };
+      const { url, headers: own } = attemptDestination(this.box, claim);
+      const profile = claim.endpoint?.profile ?? 'standard';
+      const headers = attemptHeaders({ ...claim, profile }, { own, keys: secrets, traceparent });
       const request = {
         url,
         headers,
@@ -246,31 +216,6 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     return performance.now() - askedAt > (this.config.leaseS - this.config.timeoutS) * 1000;
   }
 
-  private headers(claim: DeliveryClaim, secrets: SigningKeys): Record<string, string> {
-    const { delivery, claimedAt, endpoint } = claim;
-    const timestamp = Math.floor(claimedAt.getTime() / 1000);
-    return {
-      'content-type': 'application/json',
-      ...signatureHeaders(endpoint?.profile ?? 'standard', {
-        ...secrets,
-        id: delivery.id,
-        timestamp,
-        body: delivery.body,
-      }),
-      ...(delivery.operationRid === null ? {} : { 'ringback-operation': delivery.operationRid }),
-      'ringback-attempt': String(delivery.attemptCount),
-    };
-  }
-
-  /** What the caller gave with the operation, or with the endpoint. */
-  private destination({ delivery, endpoint }: DeliveryClaim): Destination {
-    const sealed = endpoint ? endpoint.headers : delivery.headers;
-    const row = endpoint ? delivery.endpointId : delivery.operationRid;
-    const column = endpoint ? 'endpoint_headers' : 'callback_headers';
-    const place: SecretPlace = { account: delivery.accountId, row: row ?? '', column };
-    return openDestination(this.box, { url: delivery.url, sealed: row === null ? null : sealed }, place);
-  }
-
   private clientCertificate({ delivery, endpoint }: DeliveryClaim): string | undefined {
     if (!endpoint?.clientCertificate) return undefined;
     const { accountId: account, endpointId } = delivery;
@@ -283,22 +228,16 @@ export class DeliveryAttempts implements FirstAttemptMaker {
 
   private record(claim: DeliveryClaim, sent: Sent, result: AttemptResult, judged: Verdict): AttemptRecord {
     const { delivery } = claim;
-    const next = this.next(claim, judged);
     const response = result.kind === 'response' ? result : null;
+    const { schedule, deadlineS } = this.config;
+    const limits = { schedule: claim.endpoint?.schedule ?? schedule, deadlineS };
     return {
       seq: delivery.seq,
       leaseToken: claim.leaseToken,
       number: delivery.attemptCount,
-      ...next,
+      ...nextStep(delivery, limits, judged, claim.claimedAt),
       outcome: judged.outcome,
       interrupted: false,
-      counts:
-        delivery.trigger === 'schedule' ||
-        (delivery.trigger === 'recovery' && judged.outcome === 'delivered'),
-      exhaustedBody:
-        next.state === 'Exhausted' && next.reason !== ACKNOWLEDGED_BY_POLL
-          ? exhaustedBody(claim, next.reason)
-          : null,
       durationMs: result.durationMs,
       phasesMs: JSON.stringify(result.phasesMs),
       httpStatus: response?.status ?? null,
@@ -313,66 +252,12 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     };
   }
 
-  /** The delivery's next state: what was delivered or acknowledged before stays so, however a redelivery by hand ends. */
-  private next(claim: DeliveryClaim, judged: Verdict): Pick<AttemptRecord, 'state' | 'reason' | 'delayS'> {
-    const next = this.planned(claim, judged);
-    if (next.state !== 'Exhausted') return next;
-    if (claim.delivery.deliveredAt !== null) return { ...next, state: 'Delivered', reason: null };
-    if (claim.delivery.givenUpReason !== null) return { ...next, reason: ACKNOWLEDGED_BY_POLL };
-    return next;
-  }
-
-  /** A redelivery by hand is one attempt: after it the schedule goes on where it was, if it was on. */
-  private planned(
-    { delivery, claimedAt, endpoint }: DeliveryClaim,
-    judged: Verdict,
-  ): Pick<AttemptRecord, 'state' | 'reason' | 'delayS'> {
-    if (judged.outcome === 'delivered') return { state: 'Delivered', reason: null, delayS: null };
-    if (!judged.retry) return { state: 'Exhausted', reason: judged.reason, delayS: null };
-    const schedule = endpoint?.schedule ?? this.config.schedule;
-    const delayS =
-      delivery.trigger === 'schedule'
-        ? nextDelay({
-            schedule,
-            attemptsMade: delivery.scheduleStep,
-            retryAfterS: judged.retryAfterS,
-            random: Math.random(),
-          })
-        : delivery.resumeAt && Math.max(0, (delivery.resumeAt.getTime() - claimedAt.getTime()) / 1000);
-    if (delayS === null) return { state: 'Exhausted', reason: 'schedule_spent', delayS };
-    const ageS = (claimedAt.getTime() - delivery.owedSince.getTime()) / 1000;
-    const { deadlineS } = this.config;
-    return delivery.trigger !== 'schedule' || isWithinDeadline({ schedule, deadlineS, ageS, delayS })
-      ? { state: 'Pending', reason: null, delayS }
-      : { state: 'Exhausted', reason: 'deadline_spent', delayS: null };
-  }
-
   /** Rides out an outage: what a receiver has seen must not be forgotten because PostgreSQL was away for a moment. */
   private keep(record: AttemptRecord): Promise<Recorded | null> {
     return rideOut(
       () => this.store.record(record),
       () => this.follower.over,
     );
-  }
-
-  private log(delivery: LeasedDelivery, record: AttemptRecord): void {
-    const line = {
-      msg: `callback ${record.outcome}`,
-      delivery: delivery.id,
-      operation: delivery.operationRid,
-      request_id: delivery.operationId,
-      event: delivery.eventType,
-      attempt: record.number,
-      status: record.httpStatus,
-      duration_ms: Math.round(record.durationMs),
-      state: record.state,
-      ...(record.error === null ? {} : { error: record.error }),
-      ...(record.resent ? { resent: true } : {}),
-      ...(record.delayS === null ? {} : { next_in_s: Math.round(record.delayS) }),
-    };
-    // A dead letter: somebody has to look at it.
-    if (record.state === 'Exhausted') this.logger.warn(line);
-    else this.logger.log(line);
   }
 }
 
@@ -397,57 +282,4 @@ function made(
 /** A metric's label: of few values, so never a text for people. */
 function classOf(result: AttemptResult): string {
   return result.kind === 'response' ? `${Math.floor(result.status / 100)}xx` : result.code;
-}
-
-/** The event `delivery.exhausted`, for the account's other endpoints. Exhausted notices of that kind cause no further ones. */
-function exhaustedBody({ delivery, claimedAt }: DeliveryClaim, reason: string | null): string | null {
-  if (!delivery.eventType.startsWith('operation.')) return null;
-  return JSON.stringify({
-    type: 'delivery.exhausted',
-    timestamp: claimedAt.toISOString(),
-    data: {
-      id: delivery.id,
-      operation_id: delivery.operationRid,
-      endpoint_id: delivery.endpointId,
-      event: delivery.eventType,
-      attempt_count: delivery.attemptCount,
-      created_at: delivery.createdAt.toISOString(),
-      reason,
-    },
-  });
-}
-
-/** What the log may show: the caller's own headers and the signature are secrets. */
-function redacted(headers: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers)
-      .filter(([name]) => name !== 'webhook-signature')
-      .map(([name, value]) => [name, SHOWN_HEADERS.has(name) ? value : '[redacted]']),
-  );
-}
-
-/** Some receivers echo what they get: what is secret in a request must not come into the log by its response. */
-function withoutSecrets(text: string, { url, headers }: Sent): string {
-  const query = url.split(/\?(.*)/s)[1] ?? '';
-  const secrets = Object.entries(headers)
-    .filter(([name]) => !SHOWN_HEADERS.has(name))
-    .flatMap(([name, value]) => (name === 'webhook-signature' ? value.split(/[ ,]/) : [value]))
-    .concat(query, ...new URLSearchParams(query).values())
-    .filter((secret) => secret.length >= MIN_SECRET);
-  return secrets.reduce(
-    (shown, secret) =>
-      shown.replaceAll(secret, '[redacted]').replaceAll(JSON.stringify(secret).slice(1, -1), '[redacted]'),
-    text,
-  );
-}
-
-function headersText(headers: object): string {
-  const kept = Object.entries(headers).map(([name, value]) => [
-    name,
-    name === 'set-cookie' ? '[redacted]' : value,
-  ]);
-  const text = JSON.stringify(Object.fromEntries(kept));
-  return text.length <= MAX_HEADERS_TEXT
-    ? text
-    : JSON.stringify({ truncated: `${text.length} characters of headers` });
 }

@@ -17,6 +17,7 @@ export const ERROR_CLASSES = [
   'tls_error',
   'proxy_error',
   'blocked_destination',
+  'nacked',
   'unknown',
 ] as const;
 

@@ -12,6 +12,8 @@ const MOST = 200;
 /** Finds deliveries that are due and hints workers to them; the same for first attempts, retries and dead workers. */
 @Injectable()
 export class DeliveryDispatcher extends DispatchLoop {
+  private readonly listeners: (() => void)[] = [];
+
   constructor(
     private readonly store: DeliveryStore,
     private readonly hints: DeliveryHints,
@@ -20,6 +22,16 @@ export class DeliveryDispatcher extends DispatchLoop {
   ) {
     super('deliveries', config.pollMs, { lookout, due: DUE_DELIVERIES });
     store.onWaiting(() => this.wake());
+  }
+
+  /** Hears whenever deliveries may have become due: those that wait for a consumer aren't dispatched. */
+  onWake(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  override wake(): void {
+    for (const listener of this.listeners) listener();
+    super.wake();
   }
 
   protected async round(): Promise<boolean | 'refused'> {

@@ -2,7 +2,7 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { DeliveryState } from './delivery.state.js';
 
 /** Why an attempt was made. */
-export type AttemptTrigger = 'schedule' | 'manual' | 'recovery' | 'test';
+export type AttemptTrigger = 'schedule' | 'manual' | 'recovery' | 'test' | 'pull';
 
 /** One event owed to one destination, as it stands. */
 @Entity('delivery_view')
@@ -62,7 +62,7 @@ export class DeliveryEntity {
   state: DeliveryState;
 
   @Column({ name: 'phase', type: 'text', nullable: true })
-  phase: 'scheduled' | 'ready' | 'dispatched' | 'running' | 'paused' | null;
+  phase: 'scheduled' | 'ready' | 'dispatched' | 'running' | 'paused' | 'held' | null;
 
   /** Why it was given up, or `acknowledged_by_poll`. */
   @Column({ name: 'reason', type: 'text', nullable: true })
@@ -124,7 +124,7 @@ export class DeliveryEntity {
   leaseToken: string | null;
 }
 
-/** One HTTP POST of a delivery. */
+/** One HTTP POST of a delivery, or one lease of a consumer that pulled it. */
 @Entity('attempt_view')
 export class AttemptEntity {
   @PrimaryColumn({ name: 'delivery_id', type: 'text' })

@@ -330,7 +330,8 @@ export class DeliveryStore {
          SELECT seq, seq, $1, $2, $3, $3, 'endpoint.test', $4, $5, $6 FROM numbered
        )
        INSERT INTO live_delivery (seq, home, account_id, endpoint_id, lane, origin, phase, trigger, look_at, due_at)
-       SELECT seq, seq, $2, $3, $3, $5, 'ready', 'test', now(), now() FROM numbered`,
+       SELECT seq, seq, $2, $3, $3, $5, p.phase, 'test', p.due_at, p.due_at
+       FROM numbered CROSS JOIN LATERAL live_phase(false, (SELECT mode FROM endpoint WHERE id = $3)) p`,
       [test.id, test.accountId, test.endpointId, test.url, test.origin, test.body],
     );
   }

@@ -32,7 +32,7 @@ export class EndpointHealthStore {
        ), owed AS (
          INSERT INTO live_delivery (seq, home, account_id, endpoint_id, lane, origin, phase, look_at, due_at)
          SELECT t.seq, t.seq, t.account_id, t.id, t.id, t.origin, p.phase, p.due_at, p.due_at
-         FROM telling t CROSS JOIN LATERAL live_phase(t.disabled_at IS NOT NULL) p
+         FROM telling t CROSS JOIN LATERAL live_phase(t.disabled_at IS NOT NULL, t.mode) p
        ), written AS (
          -- What somebody does by hand is written down where their key is known.
          INSERT INTO audit (account_id, action, target, details)
@@ -48,7 +48,7 @@ export class EndpointHealthStore {
   /** Its health starts anew, and the dispatcher sends what was paused. False when it wasn't disabled. */
   async enable(endpointId: string): Promise<boolean> {
     const rows = await this.database.query(
-      `UPDATE endpoint SET disabled_at = NULL, disabled_reason = NULL, failing_since = NULL
+      `UPDATE endpoint SET disabled_at = NULL, disabled_reason = NULL, failing_since = NULL, pulled_at = CASE mode WHEN 'pull' THEN now() END
        WHERE id = $1 AND disabled_at IS NOT NULL RETURNING id`,
       [endpointId],
     );

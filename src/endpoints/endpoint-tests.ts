@@ -12,6 +12,9 @@ const LOOK_MS = 50;
 /** How long a test may wait for its turn beyond the attempt's own timeout. */
 const PATIENCE_MS = 5_000;
 
+const NO_ROOM = 'had no room for a test within its cap and rate: try again';
+const NOBODY = 'was not pulled by any consumer meanwhile: start one, and try again';
+
 /** Sends a sample to an endpoint, by the same way as every delivery: one attempt, which tells nothing of its health. */
 @Injectable()
 export class EndpointTests {
@@ -51,7 +54,7 @@ export class EndpointTests {
       if (performance.now() > until) {
         await this.deliveries.cancel(endpoint.accountId, id);
         throw new EndpointRefusedError('endpoint-busy', [
-          { path: 'id', message: 'had no room for a test within its cap and rate: try again' },
+          { path: 'id', message: endpoint.mode === 'pull' ? NOBODY : NO_ROOM },
         ]);
       }
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));

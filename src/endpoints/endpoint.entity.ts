@@ -2,7 +2,10 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { SignatureProfile } from '../signing/signature.js';
 import type { EventType } from './events.js';
 
-/** A callback URL that an account registered once. */
+/** How deliveries get to their receiver: they are POSTed to a URL, or wait until a consumer asks for them. */
+export type EndpointMode = 'push' | 'pull';
+
+/** A receiver that an account registered once: a callback URL, or a consumer that pulls. */
 @Entity('endpoint')
 export class EndpointEntity {
   @PrimaryColumn({ name: 'id', type: 'text' })
@@ -11,6 +14,10 @@ export class EndpointEntity {
   @Column({ name: 'account_id', type: 'text' })
   accountId: string;
 
+  @Column({ name: 'mode', type: 'text' })
+  mode: EndpointMode;
+
+  /** Empty of a pull endpoint, as its origin. */
   @Column({ name: 'url', type: 'text' })
   url: string;
 
@@ -47,6 +54,18 @@ export class EndpointEntity {
   /** Sealed PEM of the certificate, its chain and its key that TLS shows the receiver. */
   @Column({ name: 'client_certificate', type: 'text', nullable: true })
   clientCertificate: string | null;
+
+  /** For how many seconds what a consumer pulls is its own, unless it says otherwise; null: the default. */
+  @Column({ name: 'lease_s', type: 'integer', nullable: true })
+  leaseS: number | null;
+
+  /** A pull endpoint is deleted so many seconds after it was last pulled; null: kept. */
+  @Column({ name: 'ephemeral_s', type: 'integer', nullable: true })
+  ephemeralS: number | null;
+
+  /** When a consumer last asked, within some seconds; null: not yet, or it is no pull endpoint. */
+  @Column({ name: 'pulled_at', type: 'timestamptz', nullable: true })
+  pulledAt: Date | null;
 
   @Column({ name: 'disabled_at', type: 'timestamptz', nullable: true })
   disabledAt: Date | null;

@@ -6,6 +6,7 @@ import { EndpointEntity } from './endpoint.entity.js';
 /** The settings of an endpoint, as they are stored. */
 export type EndpointSettings = Pick<
   EndpointEntity,
+  | 'mode'
   | 'url'
   | 'origin'
   | 'description'
@@ -17,6 +18,8 @@ export type EndpointSettings = Pick<
   | 'signatureProfile'
   | 'thinOver'
   | 'clientCertificate'
+  | 'leaseS'
+  | 'ephemeralS'
 >;
 
 /** An hour of an endpoint's attempts. Durations are milliseconds. */
@@ -55,10 +58,10 @@ export class EndpointStore {
       // One at a time per account, so that the cap holds.
       await tx.query('SELECT id FROM account WHERE id = $1 FOR UPDATE', [accountId]);
       const [row] = await tx.query<object>(
-        `INSERT INTO endpoint (id, account_id, url, origin, description, events, headers, retry_schedule, max_in_flight, rate_per_s, signature_profile, thin_over, client_certificate)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 WHERE (SELECT count(*) FROM endpoint WHERE account_id = $2) < $14
+        `INSERT INTO endpoint (id, account_id, url, origin, description, events, headers, retry_schedule, max_in_flight, rate_per_s, signature_profile, thin_over, client_certificate, lease_s, ephemeral_s, mode)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 WHERE (SELECT count(*) FROM endpoint WHERE account_id = $2) < $17
          RETURNING *`,
-        [id, accountId, ...values(settings), most],
+        [id, accountId, ...values(settings), settings.mode, most],
       );
       if (!row) return null;
       await also(tx);
@@ -88,7 +91,7 @@ export class EndpointStore {
   async change(accountId: string, id: string, settings: EndpointSettings): Promise<EndpointEntity | null> {
     const [row] = await this.database.query<object>(
       `UPDATE endpoint SET url = $3, origin = $4, description = $5, events = $6, headers = $7, retry_schedule = $8,
-         max_in_flight = $9, rate_per_s = $10, signature_profile = $11, thin_over = $12, client_certificate = $13
+         max_in_flight = $9, rate_per_s = $10, signature_profile = $11, thin_over = $12, client_certificate = $13, lease_s = $14, ephemeral_s = $15
        WHERE id = $1 AND account_id = $2 RETURNING *`,
       [id, accountId, ...values(settings)],
     );
@@ -128,7 +131,7 @@ export class EndpointStore {
     );
     const [owed] = await this.database.query<Omit<EndpointStats, 'hours'>>(
       `SELECT count(*)::integer AS pending, count(*) FILTER (WHERE lease_token IS NOT NULL)::integer AS in_flight,
-         count(*) FILTER (WHERE phase = 'paused')::integer AS held
+         count(*) FILTER (WHERE phase = 'paused' OR (phase = 'held' AND (SELECT disabled_at IS NOT NULL FROM endpoint WHERE id = $2)))::integer AS held
        FROM live_delivery WHERE account_id = $1 AND endpoint_id = $2`,
       [accountId, id],
     );
@@ -149,5 +152,7 @@ function values(settings: EndpointSettings): unknown[] {
     settings.signatureProfile,
     settings.thinOver,
     settings.clientCertificate,
+    settings.leaseS,
+    settings.ephemeralS,
   ];
 }

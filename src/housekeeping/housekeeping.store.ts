@@ -73,6 +73,12 @@ export class HousekeepingStore {
     );
   }
 
+  /** What is held for pull endpoints that are gone: made by an end that did not see yet that they had been deleted. */
+  async cancelOrphaned(most: number): Promise<number> {
+    const [row] = await this.database.query<{ count: number }>('SELECT cancel_orphaned($1) AS count', [most]);
+    return row!.count;
+  }
+
   /** Small tables: host names used long ago, secrets that no longer sign, finished recoveries, and keys long dead. */
   async dropSmall(): Promise<void> {
     await this.database.query(

@@ -79,6 +79,7 @@ export class Housekeeping implements Follower {
     await this.all(MAX_ENTRIES, until, (most) => this.store.dropAudit(most));
     await this.all(MAX_ENTRIES, until, (most) => this.stats.drop(most));
     await this.all(MOST, until, (most) => this.resealing.sweep(most));
+    await this.all(MOST, until, (most) => this.store.cancelOrphaned(most));
     await this.store.dropSmall();
     const tables = await this.dropOld(until);
     if (tables > 0 || Object.values(swept).some((count) => count > 0))

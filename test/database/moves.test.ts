@@ -209,6 +209,15 @@ describe('The database', () => {
     });
   });
 
+  it('of a delivery leases none to a consumer without a token', async () => {
+    const { live } = TABLES.delivery;
+    expect(await refused(live('leased'))).toMatchObject({ code: CHECK_VIOLATION });
+    expect(await refused(live('leased', TOKEN))).toMatchObject({ code: 'none' });
+    expect(await refused(live('held', TOKEN, `'infinity'`, `'infinity'`))).toMatchObject({
+      code: CHECK_VIOLATION,
+    });
+  });
+
   it('of a delivery takes an end back, and makes another', async () => {
     const { end, live } = TABLES.delivery;
     for (const [from, tos] of Object.entries(DELIVERY_MOVES))
@@ -224,10 +233,12 @@ describe('The database', () => {
         ).toMatchObject({ code: 'none' });
   });
 
-  it('of a delivery makes one due never only while it is paused', async () => {
+  it('of a delivery makes one due never only while it is paused, or held for a consumer', async () => {
     const { live } = TABLES.delivery;
-    expect(await refused(live('paused'))).toMatchObject({ code: CHECK_VIOLATION });
-    expect(await refused(live('paused', 'NULL', `'infinity'`, `'infinity'`))).toMatchObject({ code: 'none' });
+    for (const phase of ['paused', 'held']) {
+      expect(await refused(live(phase))).toMatchObject({ code: CHECK_VIOLATION });
+      expect(await refused(live(phase, 'NULL', `'infinity'`, `'infinity'`))).toMatchObject({ code: 'none' });
+    }
     expect(await refused(live('ready', 'NULL', `'infinity'`, `'infinity'`))).toMatchObject({
       code: CHECK_VIOLATION,
     });

@@ -8,7 +8,13 @@ import { span } from '../words.js';
 import { attemptResult } from './judgement.js';
 import { Waterfall } from './waterfall.js';
 
-const TRIGGERS = { schedule: 'schedule', manual: 'by hand', recovery: 'recovery', test: 'test' } as const;
+const TRIGGERS = {
+  schedule: 'schedule',
+  manual: 'by hand',
+  recovery: 'recovery',
+  test: 'test',
+  pull: 'pull',
+} as const;
 
 /** Each attempt on a row, and the planned one; where its time went. */
 export function AttemptTable({

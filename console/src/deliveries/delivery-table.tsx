@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import { Link } from '@tanstack/react-router';
 import { useAccountNames } from '../account-names.js';
-import { OthersText } from '../body-view.js';
+import { Destination } from '../endpoints/destination.js';
 import type { Delivery } from '../rows.js';
 import type { Selection } from '../selection.js';
 import { Ago } from '../ui/ago.js';
@@ -63,8 +63,8 @@ export function DeliveryTable({
                   {row.event}
                 </Link>
               </td>
-              <td className="wide" title={row.url}>
-                <OthersText text={row.url} />
+              <td className="wide" title={row.url ?? undefined}>
+                <Destination url={row.url} />
               </td>
               <td>
                 {row.operation_id !== null && (

@@ -10,7 +10,7 @@ import { Empty } from '../ui/empty.js';
 import { Problem } from '../ui/problem.js';
 import { count } from '../words.js';
 import { DELIVERY_ACTIONS } from './delivery-bulk.js';
-import { type Group, groupsOf } from './groups.js';
+import { filterOf, type Group, groupsOf } from './groups.js';
 
 /** So many of the newest are looked at. */
 const PAGES = 4;
@@ -54,14 +54,10 @@ export function GroupTable({ filter }: { filter: Query }): ReactNode {
           </thead>
           <tbody>
             {groups.map((group) => (
-              <tr key={`${group.origin} ${group.error}`}>
-                <td className="wide" title={group.origin}>
-                  <Link
-                    to="/deliveries"
-                    search={{ status: 'Exhausted,Pending', origin: group.origin, error: group.error }}
-                    data-row
-                  >
-                    {group.origin}
+              <tr key={`${group.origin ?? group.endpoint} ${group.error}`}>
+                <td className="wide" title={group.origin ?? undefined}>
+                  <Link to="/deliveries" search={filterOf(group)} data-row>
+                    {group.origin ?? `pulled of ${group.endpoint}`}
                   </Link>
                 </td>
                 <td>
@@ -109,7 +105,7 @@ export function GroupTable({ filter }: { filter: Query }): ReactNode {
           kind="deliveries"
           one="delivery"
           selection={{ ...NONE, isAll: true }}
-          filter={{ ...failing, origin: asked.group.origin, error: asked.group.error }}
+          filter={{ ...failing, ...filterOf(asked.group), status: failing.status }}
           action={{ ...asked.action, act: () => Promise.resolve() }}
           onClose={() => setAsked(null)}
         />

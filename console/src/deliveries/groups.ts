@@ -2,7 +2,9 @@ import type { Delivery } from '../rows.js';
 
 /** Deliveries that fail in the same way at the same place. */
 export interface Group {
-  readonly origin: string;
+  /** Null of what is pulled: its endpoint says where. */
+  readonly origin: string | null;
+  readonly endpoint: string | null;
   /** The class of the last attempt's error, or why it was given up. */
   readonly error: string;
   readonly count: number;
@@ -18,8 +20,9 @@ export function groupsOf(rows: readonly Delivery[]): Group[] {
   for (const row of rows) {
     const error = row.error ?? row.reason;
     if (error === null || error === undefined) continue;
-    const origin = originOf(row.url);
-    const key = JSON.stringify([origin, error]);
+    const origin = row.url === null ? null : originOf(row.url);
+    const endpoint = origin === null ? row.endpoint_id : null;
+    const key = JSON.stringify([origin, endpoint, error]);
     const before = groups.get(key);
     const pending = row.status === 'Pending' ? 1 : 0;
     groups.set(
@@ -28,6 +31,7 @@ export function groupsOf(rows: readonly Delivery[]): Group[] {
         ? { ...before, count: before.count + 1, pending: before.pending + pending, firstSeen: row.created_at }
         : {
             origin,
+            endpoint,
             error,
             count: 1,
             pending,
@@ -40,6 +44,15 @@ export function groupsOf(rows: readonly Delivery[]): Group[] {
   return [...groups.values()].sort((a, b) => b.count - a.count);
 }
 
-export function originOf(url: string): string {
+/** What lists are filtered by to find a group again. */
+export function filterOf({ origin, endpoint, error }: Group): Record<string, string> {
+  return {
+    status: 'Exhausted,Pending',
+    ...(origin === null ? { endpoint: endpoint ?? '' } : { origin }),
+    error,
+  };
+}
+
+function originOf(url: string): string {
   return URL.parse(url)?.origin ?? url;
 }

@@ -12,6 +12,7 @@ const REASONS: Readonly<Record<string, string>> = {
   blocked_destination: 'its URL may not be called',
   canceled: 'somebody canceled it',
   operation_erased: 'its operation was erased',
+  endpoint_deleted: 'its endpoint was deleted',
   acknowledged_by_poll: 'the caller has read the end by polling',
 };
 
@@ -25,9 +26,10 @@ type Judged = Pick<
 >;
 
 /** `HTTP 503`, or what went wrong before there was an answer. */
-export function attemptResult({ outcome, http_status: status, error }: Judged): string {
+export function attemptResult({ outcome, http_status: status, error, trigger }: Judged): string {
   if (outcome === 'started') return 'in flight';
-  if (outcome === 'unknown') return 'unknown: its worker died';
+  if (outcome === 'unknown')
+    return trigger === 'pull' ? 'unknown: its consumer said nothing in time' : 'unknown: its worker died';
   return error ?? `HTTP ${status}`;
 }
 
@@ -38,13 +40,19 @@ export function attemptJudgement(
   delivery: DeliveryResponse,
   now: number,
 ): string {
-  const { outcome, http_status: status, retry_after_s: asked, next_attempt_at: next } = attempt;
+  const { outcome, http_status: status, retry_after_s: asked, next_attempt_at: next, trigger } = attempt;
+  const isPulled = trigger === 'pull';
   switch (outcome) {
     case 'started':
-      return 'It is in flight: no answer has come yet.';
+      return isPulled
+        ? 'A consumer has it: it has not acknowledged it yet.'
+        : 'It is in flight: no answer has come yet.';
     case 'delivered':
+      if (isPulled) return 'Its consumer acknowledged it.';
       return `The receiver answered ${status}: a 2xx means that it has the callback.`;
     case 'unknown':
+      if (isPulled)
+        return 'Its consumer did not acknowledge it in time, and may have done it: it was offered again, with the same webhook-id.';
       return `The process that made it died before an answer was stored. The receiver may have seen it${isLast ? '' : '; so it was made again, with the same webhook-id'}.`;
     case 'failed': {
       const result = attemptResult(attempt);

@@ -16,6 +16,7 @@ export function EndpointDialog({
   onDone?: (made: EndpointResponse) => void;
   onClose: () => void;
 }): ReactNode {
+  const isPulled = current?.mode === 'pull';
   return (
     <FormDialog
       wide
@@ -30,19 +31,21 @@ export function EndpointDialog({
         onDone?.(made);
       }}
     >
-      <Labeled label="URL" hint="An absolute https URL. What waits goes to the new one.">
-        <input
-          name="url"
-          type="text"
-          inputMode="url"
-          className="mono"
-          required
-          defaultValue={current?.url}
-          placeholder="https://example.com/hooks/ringback"
-          spellCheck={false}
-          autoFocus
-        />
-      </Labeled>
+      {!isPulled && (
+        <Labeled label="URL" hint="An absolute https URL. What waits goes to the new one.">
+          <input
+            name="url"
+            type="text"
+            inputMode="url"
+            className="mono"
+            required
+            defaultValue={current?.url ?? undefined}
+            placeholder="https://example.com/hooks/ringback"
+            spellCheck={false}
+            autoFocus
+          />
+        </Labeled>
+      )}
       <Labeled label="Description">
         <input name="description" type="text" maxLength={500} defaultValue={current?.description} />
       </Labeled>
@@ -81,12 +84,16 @@ export function EndpointDialog({
 function Pace({ current }: { current: EndpointResponse | undefined }): ReactNode {
   return (
     <div className="fields">
-      <Labeled label="Attempts at once" hint="1 to 1000; empty: the service’s own cap.">
-        <input name="max_in_flight" inputMode="numeric" defaultValue={current?.max_in_flight ?? ''} />
-      </Labeled>
-      <Labeled label="Attempts a second" hint="Empty: as fast as they come.">
-        <input name="rate_per_s" inputMode="decimal" defaultValue={current?.rate_per_s ?? ''} />
-      </Labeled>
+      {current?.mode !== 'pull' && (
+        <>
+          <Labeled label="Attempts at once" hint="1 to 1000; empty: the service’s own cap.">
+            <input name="max_in_flight" inputMode="numeric" defaultValue={current?.max_in_flight ?? ''} />
+          </Labeled>
+          <Labeled label="Attempts a second" hint="Empty: as fast as they come.">
+            <input name="rate_per_s" inputMode="decimal" defaultValue={current?.rate_per_s ?? ''} />
+          </Labeled>
+        </>
+      )}
       <Labeled label="Leave the result out over" hint="Bytes of the body; empty: the service’s own limit.">
         <input name="thin_over" inputMode="numeric" defaultValue={current?.thin_over ?? ''} />
       </Labeled>
@@ -122,6 +129,15 @@ function Headers({ current }: { current: EndpointResponse | undefined }): ReactN
           </label>
         </div>
       )}
+      {current?.mode !== 'pull' && <Receiver current={current} />}
+    </>
+  );
+}
+
+/** What is for receivers that are sent to. */
+function Receiver({ current }: { current: EndpointResponse | undefined }): ReactNode {
+  return (
+    <>
       <Labeled
         label="Client certificate"
         hint={

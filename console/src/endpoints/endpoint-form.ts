@@ -18,15 +18,12 @@ export type EndpointFields = {
 /** What a form says of an endpoint. Of one that is changed, headers and certificate stay where nothing is given. */
 export function fieldsGiven(given: FormData, current: EndpointResponse | undefined): EndpointFields {
   const fields: EndpointFields = {
-    url: typed(given, 'url'),
     description: typed(given, 'description'),
     events: given.getAll('events') as EndpointFields['events'],
     retry_schedule: seconds(typed(given, 'retry_schedule')),
-    max_in_flight: number(typed(given, 'max_in_flight')),
-    rate_per_s: number(typed(given, 'rate_per_s')),
     thin_over: number(typed(given, 'thin_over')),
     signature_profile: typed(given, 'signature_profile') as EndpointFields['signature_profile'],
-    handshake: given.get('handshake') === 'on',
+    ...(current?.mode === 'pull' ? {} : fieldsOfReceiver(given)),
   };
   const headers = headerLines(typed(given, 'headers'));
   if (headers.length > 0 || !current) fields.headers = headers;
@@ -34,6 +31,16 @@ export function fieldsGiven(given: FormData, current: EndpointResponse | undefin
   const certificate = typed(given, 'client_certificate');
   if (certificate !== '') fields.client_certificate = certificate;
   return fields;
+}
+
+/** What a pull endpoint has not. */
+function fieldsOfReceiver(given: FormData): EndpointFields {
+  return {
+    url: typed(given, 'url'),
+    max_in_flight: number(typed(given, 'max_in_flight')),
+    rate_per_s: number(typed(given, 'rate_per_s')),
+    handshake: given.get('handshake') === 'on',
+  };
 }
 
 /** `name: value`, each on a line of its own. The service judges names and values. */

@@ -5,6 +5,7 @@ const REASONS: Readonly<Record<string, string>> = {
   gone: 'its receiver answered 410 Gone',
   asked_by_receiver: 'its receiver asked for it, by the header webhook-delivery: disable',
   failing_for_5_days: 'nothing but failures for 5 days',
+  not_pulled: 'no consumer has asked at it for days',
   disabled_by_hand: 'somebody disabled it',
 };
 

@@ -4,7 +4,7 @@ import { DeliveryActions } from '../deliveries/delivery-actions.js';
 import { Judgement } from '../deliveries/judgement-text.js';
 import type { DeliveryDetails, Operation } from '../rows.js';
 import { Status } from '../ui/status.js';
-import { OthersText } from '../body-view.js';
+import { Destination } from '../endpoints/destination.js';
 
 /** What its end owed, or will owe: whether it has arrived, why not, and one attempt more. */
 export function Callbacks({
@@ -34,7 +34,7 @@ export function Callbacks({
               <div className="callback-head">
                 <Status of={delivery.status} />
                 <span className="callback-url">
-                  <OthersText text={delivery.url} />
+                  <Destination url={delivery.url} />
                 </span>
                 <span className="buttons">
                   <DeliveryActions delivery={delivery} />

@@ -46,6 +46,7 @@ const ERRORS = [
   'tls_error',
   'proxy_error',
   'blocked_destination',
+  'nacked',
   'unknown',
 ];
 const DAY_S = 86_400;

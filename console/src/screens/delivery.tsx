@@ -4,7 +4,7 @@ import { getRouteApi, Link } from '@tanstack/react-router';
 import { useAccountQuery } from '../account-scope.js';
 import { RingbackError } from '../api.js';
 import type { AttemptResponse } from '../api-types.js';
-import { OthersText } from '../body-view.js';
+import { Destination } from '../endpoints/destination.js';
 import { AttemptDetails } from '../deliveries/attempt-details.js';
 import { AttemptTable } from '../deliveries/attempt-table.js';
 import { DeliveryActions } from '../deliveries/delivery-actions.js';
@@ -76,7 +76,7 @@ function Found({ delivery }: { delivery: DeliveryDetails }): ReactNode {
       <dl className="facts card inside in-columns">
         <dt>To</dt>
         <dd>
-          <OthersText text={delivery.url} />
+          <Destination url={delivery.url} />
         </dd>
         <dt>webhook-id</dt>
         <dd>

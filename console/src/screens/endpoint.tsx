@@ -4,6 +4,7 @@ import { Link, useNavigate, useParams } from '@tanstack/react-router';
 import { useAccountQuery } from '../account-scope.js';
 import { get, type Page, type Query, send } from '../api.js';
 import type { DeliveryResponse, EndpointResponse, EndpointStatsResponse } from '../api-types.js';
+import { Destination } from '../endpoints/destination.js';
 import { OthersText } from '../body-view.js';
 import { EndpointDialog } from '../endpoints/endpoint-dialog.js';
 import { HourBars } from '../endpoints/hour-bars.js';
@@ -50,7 +51,7 @@ export function Endpoint(): ReactNode {
     <div className="screen">
       <div className="screen-head">
         <h1>
-          <OthersText text={endpoint.url} />
+          <Destination url={endpoint.url} />
         </h1>
         <EndpointState of={endpoint} />
         <Buttons endpoint={endpoint} query={account} />
@@ -196,10 +197,16 @@ function Facts({ endpoint }: { endpoint: EndpointResponse }): ReactNode {
         <dd>{endpoint.description === '' ? '–' : <OthersText text={endpoint.description} />}</dd>
         <dt>Events</dt>
         <dd>{endpoint.events.join(', ')}</dd>
-        <dt>Rate</dt>
-        <dd>{rate_per_s === null ? 'as fast as they come' : `${rate_per_s} a second`}</dd>
-        <dt>At once</dt>
-        <dd>{max_in_flight === null ? 'the service’s own cap' : count(max_in_flight)}</dd>
+        {endpoint.mode === 'pull' ? (
+          <Pulled endpoint={endpoint} />
+        ) : (
+          <>
+            <dt>Rate</dt>
+            <dd>{rate_per_s === null ? 'as fast as they come' : `${rate_per_s} a second`}</dd>
+            <dt>At once</dt>
+            <dd>{max_in_flight === null ? 'the service’s own cap' : count(max_in_flight)}</dd>
+          </>
+        )}
         <dt>Retries after</dt>
         <dd>{retry_schedule === null ? 'the service’s own schedule' : `${retry_schedule.join(', ')} s`}</dd>
         <dt>Thin over</dt>
@@ -222,6 +229,27 @@ function Facts({ endpoint }: { endpoint: EndpointResponse }): ReactNode {
         </dd>
       </dl>
     </section>
+  );
+}
+
+/** What only an endpoint has that consumers pull. */
+function Pulled({ endpoint }: { endpoint: EndpointResponse }): ReactNode {
+  const { lease_s: lease, ephemeral_s: ephemeral, last_pulled_at: pulled } = endpoint;
+  return (
+    <>
+      <dt>Mode</dt>
+      <dd>pull: its deliveries wait until a consumer asks for them</dd>
+      <dt>Last pulled</dt>
+      <dd>{pulled === null ? 'never' : <Ago at={pulled} />}</dd>
+      <dt>Lease</dt>
+      <dd>{lease ?? 30} s</dd>
+      {ephemeral !== null && (
+        <>
+          <dt>Ephemeral</dt>
+          <dd>deleted when nobody has pulled it for {count(ephemeral)} s</dd>
+        </>
+      )}
+    </>
   );
 }
 

@@ -4,6 +4,7 @@ import { useAccountNames } from '../account-names.js';
 import { useAccountQuery } from '../account-scope.js';
 
 import type { EndpointResponse } from '../api-types.js';
+import { Destination } from '../endpoints/destination.js';
 import { OthersText } from '../body-view.js';
 import { EndpointDialog } from '../endpoints/endpoint-dialog.js';
 import { ACCOUNT_SECRETS, SigningSecrets } from '../endpoints/signing-secrets.js';
@@ -76,7 +77,7 @@ function Rows({ rows }: { rows: readonly Row[] }): ReactNode {
               </td>
               <td className="wide">
                 <Link to="/endpoints/$id" params={{ id: endpoint.id }} data-row>
-                  <OthersText text={endpoint.url} />
+                  <Destination url={endpoint.url} />
                 </Link>
               </td>
               <td className="wide">

@@ -1,5 +1,5 @@
 import { parseRetrySchedule } from '../retry-schedule.js';
-import { number, setting } from '../settings.js';
+import { duration, number, setting } from '../settings.js';
 import { sliceOf } from '../slice.js';
 import { TIMING } from './timing.js';
 
@@ -35,6 +35,12 @@ const SETTINGS = {
     '5,300,1800,7200,18000,36000,50400,72000,86400',
     'Seconds before callback attempt 2, 3, …, each ± 20 %; fractions allowed.',
     parseRetrySchedule,
+  ),
+  pullIdleS: setting(
+    'RINGBACK_PULL_IDLE',
+    '7d',
+    'How long nobody may ask at a pull endpoint until it is disabled (units s, m, h, d). Ephemeral ones are deleted after a time of their own.',
+    duration,
   ),
 };
 

@@ -3,7 +3,7 @@ import type { AttemptEntity, AttemptTrigger } from '../../deliveries/delivery.en
 import type { ErrorClass } from '../../deliveries/delivery-filter.js';
 import type { ShownDelivery } from '../../deliveries/delivery-reads.store.js';
 import { ACKNOWLEDGED_BY_POLL, type DeliveryState } from '../../deliveries/delivery.state.js';
-import { withoutQuery } from './operation.response.js';
+import { shownUrl } from './operation.response.js';
 import { ApiInteger, ApiTime } from '../../http/api-properties.js';
 
 /** One event owed to one destination. */
@@ -14,8 +14,8 @@ export class DeliveryResponse {
   endpoint_id: string | null;
   /** Whose it is; there where the request named an `account`. */
   account_id?: string;
-  /** A query string is not shown. */
-  url: string;
+  /** A query string is not shown. Null of a pull endpoint's. */
+  url: string | null;
   /** `operation.finished` and the like; `endpoint.test` of a sample. */
   event: string;
   status: DeliveryState;
@@ -41,7 +41,7 @@ export class DeliveryResponse {
       operation_id: delivery.operationRid,
       endpoint_id: delivery.endpointId,
       ...accountShown(delivery.accountId, whose),
-      url: withoutQuery(delivery.url),
+      url: shownUrl(delivery.url),
       event: delivery.eventType,
       status: delivery.state,
       attempt_count: delivery.attemptCount,
@@ -55,13 +55,14 @@ export class DeliveryResponse {
   }
 }
 
-/** One HTTP POST of a delivery. */
+/** One HTTP POST of a delivery, or one lease of a consumer that pulled it. */
 export class AttemptResponse {
   id: string;
   @ApiInteger()
   number: number;
+  /** `pull`: a consumer asked for it. */
   trigger: AttemptTrigger;
-  /** `started`: in flight; `unknown`: its worker died, the receiver may have seen it. */
+  /** `started`: in flight; `unknown`: its worker died, or its consumer didn't acknowledge it in time: the receiver may have seen it. */
   outcome: 'started' | 'delivered' | 'failed' | 'unknown';
   @ApiTime()
   started_at: string;

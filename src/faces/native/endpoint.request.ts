@@ -14,15 +14,20 @@ import {
   Max,
   MaxLength,
   Min,
+  ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { MAX_THIN_OVER } from '../../config/config.js';
+import type { EndpointMode } from '../../endpoints/endpoint.entity.js';
+import { MAX_LEASE_S } from '../../endpoints/pull/pulls.service.js';
 import { EVENT_TYPES, type EventType } from '../../endpoints/events.js';
 import type { SignatureProfile } from '../../signing/signature.js';
 import { CallbackHeaderRequest } from '../callback-header.request.js';
 import { IsInstant } from '../../http/instant.js';
 import { ApiInteger } from '../../http/api-properties.js';
 
+const MODES: EndpointMode[] = ['push', 'pull'];
+const MAX_EPHEMERAL_S = 30 * 86_400;
 const PROFILES: SignatureProfile[] = ['standard', 'standard+ed25519', 'github', 'stripe'];
 
 class EndpointSettingsRequest {
@@ -95,13 +100,35 @@ class EndpointSettingsRequest {
   @IsOptional()
   @IsBoolean()
   handshake?: boolean;
+
+  /** Of a pull endpoint: seconds for which what a consumer pulls is its own, unless the pull says otherwise. Null: 30. */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_LEASE_S)
+  @ApiInteger()
+  lease_s?: number | null;
+
+  /** Of a pull endpoint: it is deleted so many seconds after it was last pulled, with what it is owed. Null: it is kept. */
+  @IsOptional()
+  @IsInt()
+  @Min(1)
+  @Max(MAX_EPHEMERAL_S)
+  @ApiInteger()
+  ephemeral_s?: number | null;
 }
 
 export class CreateEndpointRequest extends EndpointSettingsRequest {
-  /** Where events are sent: an absolute https URL. */
+  /** `pull`: it has no URL; what it is told waits until a consumer asks for it by `GET :id/pull`. `push` by default. */
+  @IsOptional()
+  @IsIn(MODES)
+  mode?: EndpointMode;
+
+  /** Where events are sent: an absolute https URL. A pull endpoint has none. */
+  @ValidateIf(({ mode, url }: CreateEndpointRequest) => mode !== 'pull' || (url ?? null) !== null)
   @IsString()
   @Length(1, 2048)
-  url: string;
+  url?: string;
 }
 
 export class ChangeEndpointRequest extends EndpointSettingsRequest {

@@ -1,6 +1,6 @@
 import { accountShown, type Whose } from '../../accounts/whose.js';
-import type { ShownCertificate } from '../../endpoints/endpoints.service.js';
-import type { EndpointEntity } from '../../endpoints/endpoint.entity.js';
+import type { ShownCertificate } from '../../endpoints/endpoint-settings.js';
+import type { EndpointEntity, EndpointMode } from '../../endpoints/endpoint.entity.js';
 import type { EndpointStats, HourOfAttempts } from '../../endpoints/endpoint.store.js';
 import type { EventType } from '../../endpoints/events.js';
 import type { SignatureProfile } from '../../signing/signature.js';
@@ -20,13 +20,15 @@ export class ClientCertificateResponse {
   ends_at: string;
 }
 
-/** A callback URL that an account registered. */
+/** A receiver that an account registered: a callback URL, or a consumer that pulls. */
 export class EndpointResponse {
   id: string;
   /** Whose it is; there where the request named an `account`. */
   account_id?: string;
-  /** Its query is shown only to keys with the scope `endpoints:write`. */
-  url: string;
+  /** `pull`: its deliveries wait until a consumer asks for them. */
+  mode: EndpointMode;
+  /** Its query is shown only to keys with the scope `endpoints:write`. Null of a pull endpoint. */
+  url: string | null;
   description: string;
   events: EventType[];
   headers: EndpointHeaderResponse[];
@@ -38,6 +40,15 @@ export class EndpointResponse {
   @ApiInteger()
   thin_over: number | null;
   client_certificate: ClientCertificateResponse | null;
+  /** Of a pull endpoint: seconds; null: 30. */
+  @ApiInteger()
+  lease_s: number | null;
+  /** Of a pull endpoint: it is deleted so many seconds after it was last pulled; null: it is kept. */
+  @ApiInteger()
+  ephemeral_s: number | null;
+  /** Of a pull endpoint: when a consumer last asked, within some seconds; null: none did. */
+  @ApiTime()
+  last_pulled_at: string | null;
   @ApiTime()
   disabled_at: string | null;
   disabled_reason: string | null;
@@ -63,7 +74,8 @@ export class EndpointResponse {
     return {
       id: endpoint.id,
       ...accountShown(endpoint.accountId, whose),
-      url: endpoint.url,
+      mode: endpoint.mode,
+      url: endpoint.mode === 'pull' ? null : endpoint.url,
       description: endpoint.description,
       events: endpoint.events,
       headers: headerNames.map((key) => ({ key, value: '[redacted]' })),
@@ -76,6 +88,9 @@ export class EndpointResponse {
         subject: certificate.subject,
         ends_at: certificate.endsAt.toISOString(),
       },
+      lease_s: endpoint.leaseS,
+      ephemeral_s: endpoint.ephemeralS,
+      last_pulled_at: endpoint.pulledAt?.toISOString() ?? null,
       disabled_at: endpoint.disabledAt?.toISOString() ?? null,
       disabled_reason: endpoint.disabledReason,
       created_at: endpoint.createdAt.toISOString(),

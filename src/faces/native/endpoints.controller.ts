@@ -8,14 +8,15 @@ import { ApiAccount, type Whose, WhoseRows } from '../../accounts/whose.js';
 import { DeliveryReads } from '../../deliveries/delivery-reads.store.js';
 import type { EndpointEntity } from '../../endpoints/endpoint.entity.js';
 import { EndpointStore } from '../../endpoints/endpoint.store.js';
-import { type EndpointDescription, EndpointsService } from '../../endpoints/endpoints.service.js';
-import { DEFAULT_EVENTS } from '../../endpoints/events.js';
+import { EndpointSettingsMaker } from '../../endpoints/endpoint-settings.js';
+import { EndpointsService } from '../../endpoints/endpoints.service.js';
 import { EndpointTests } from '../../endpoints/endpoint-tests.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import { NoFields } from '../../http/validation.pipe.js';
 import { decodeCursor, type Page, TEXT_KEY, toPage } from '../../http/page.js';
 import { RotateSecretRequest } from './account.request.js';
 import { KnownSecretsResponse, SigningSecretResponse } from './account.response.js';
+import { endpointDescription, fieldsOf } from './endpoint-description.js';
 import { checkEnded } from './end-secret.js';
 import { AttemptResponse } from './delivery.response.js';
 import { ChangeEndpointRequest, CreateEndpointRequest, RecoverRequest } from './endpoint.request.js';
@@ -32,6 +33,7 @@ const DAY_S = 86_400;
 export class EndpointsController {
   constructor(
     private readonly endpoints: EndpointsService,
+    private readonly settings: EndpointSettingsMaker,
     private readonly store: EndpointStore,
     private readonly deliveries: DeliveryReads,
     private readonly tests: EndpointTests,
@@ -57,7 +59,10 @@ export class EndpointsController {
     @Body() request: CreateEndpointRequest,
     @By() actor: Actor,
   ): Promise<EndpointResponse> {
-    const { endpoint, secret } = await this.endpoints.create(accountId, describe(request, null, ''));
+    const { endpoint, secret } = await this.endpoints.create(
+      accountId,
+      endpointDescription(request, null, ''),
+    );
     await this.wrote(endpoint, actor, 'endpoint.created', { fields: fieldsOf(request) });
     return this.shown(endpoint, { secret });
   }
@@ -110,7 +115,7 @@ export class EndpointsController {
   ): Promise<EndpointResponse> {
     const accountId = await this.accountOf(whose, id);
     const endpoint = await this.endpoints.change(accountId, id, (current, url) =>
-      describe(request, current, url),
+      endpointDescription(request, current, url),
     );
     await this.wrote(endpoint, actor, 'endpoint.changed', { fields: fieldsOf(request) });
     return this.shown(endpoint);
@@ -302,42 +307,15 @@ export class EndpointsController {
     endpoint: EndpointEntity,
     { whole = true, secret, whose }: { whole?: boolean; secret?: string; whose?: Whose } = {},
   ): EndpointResponse {
-    const { url, headers } = this.endpoints.destination(endpoint);
+    const { url, headers } = this.settings.destination(endpoint);
     return EndpointResponse.from(
       { ...endpoint, url: whole ? url : withoutQuery(url) },
       {
         headerNames: headers.map(({ key }) => key),
-        certificate: this.endpoints.shownCertificate(endpoint),
+        certificate: this.settings.shownCertificate(endpoint),
         secret,
         whose,
       },
     );
   }
-}
-
-/** The names alone: URLs and headers hold secrets. */
-function fieldsOf(request: object): string[] {
-  return Object.entries(request).flatMap(([name, value]) => (value === undefined ? [] : [name]));
-}
-
-/** What is given over what stands, over the defaults. */
-function describe(
-  request: ChangeEndpointRequest,
-  current: EndpointEntity | null,
-  url: string,
-): EndpointDescription {
-  return {
-    url: request.url ?? url,
-    description: request.description ?? current?.description ?? '',
-    events: request.events ?? current?.events ?? DEFAULT_EVENTS,
-    headers: request.headers ?? undefined,
-    retrySchedule:
-      request.retry_schedule === undefined ? (current?.retrySchedule ?? null) : request.retry_schedule,
-    maxInFlight: request.max_in_flight === undefined ? (current?.maxInFlight ?? null) : request.max_in_flight,
-    ratePerS: request.rate_per_s === undefined ? (current?.ratePerS ?? null) : request.rate_per_s,
-    signatureProfile: request.signature_profile ?? current?.signatureProfile ?? 'standard',
-    thinOver: request.thin_over === undefined ? (current?.thinOver ?? null) : request.thin_over,
-    clientCertificate: request.client_certificate,
-    handshake: request.handshake ?? false,
-  };
 }

@@ -2,7 +2,7 @@ import type { FeedEntry } from '../../operations/feed/feed.store.js';
 import type { OperationState } from '../../operations/operation.state.js';
 import { ApiInteger, ApiLargeInteger, ApiTime } from '../../http/api-properties.js';
 import type { AttemptTrigger } from '../../deliveries/delivery.entity.js';
-import { withoutQuery } from './operation.response.js';
+import { shownUrl } from './operation.response.js';
 
 /** An operation that has ended; `GET /v1/operations/:id` has more. */
 export class FeedOperationResponse {
@@ -26,8 +26,8 @@ export class FeedAttemptResponse {
   /** Of the operation; null where the event is about none, and where it is no longer kept. */
   type: string | null;
   endpoint_id: string | null;
-  /** A query string is not shown. */
-  url: string;
+  /** A query string is not shown. Null of a pull endpoint. */
+  url: string | null;
   event: string;
   @ApiInteger()
   number: number;
@@ -45,8 +45,8 @@ export class FeedAttemptResponse {
 /** An endpoint that was disabled. */
 export class FeedEndpointResponse {
   id: string;
-  /** A query string is not shown. */
-  url: string;
+  /** A query string is not shown. Null of a pull endpoint. */
+  url: string | null;
   reason: string | null;
 }
 
@@ -78,11 +78,11 @@ function subjectOf({ kind, subject }: FeedEntry): Partial<FeedEventResponse> {
     case 'attempt.made': {
       const { url, next_attempt_at: next } = subject;
       return {
-        attempt: { ...subject, url: withoutQuery(url), next_attempt_at: next === null ? null : utc(next) },
+        attempt: { ...subject, url: shownUrl(url), next_attempt_at: next === null ? null : utc(next) },
       };
     }
     case 'endpoint.disabled':
-      return { endpoint: { ...subject, url: withoutQuery(subject.url) } };
+      return { endpoint: { ...subject, url: shownUrl(subject.url) } };
     default:
       return kind satisfies never;
   }

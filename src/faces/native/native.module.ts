@@ -23,6 +23,7 @@ import { OperationTypesController } from './operation-types.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { OwnAccountController } from './own-account.controller.js';
 import { ProcessesController } from './processes.controller.js';
+import { PullController } from './pull.controller.js';
 import { RecoveriesController } from './recoveries.controller.js';
 import { SearchController } from './search.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
@@ -58,6 +59,7 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     SigningSecretController,
     CallbackCheckController,
     EndpointsController,
+    PullController,
     RecoveriesController,
     WebhookKeysController,
   ],

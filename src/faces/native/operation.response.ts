@@ -241,6 +241,11 @@ export function withoutQuery(url: string): string {
   return at === -1 ? url : `${url.slice(0, at)}?[redacted]`;
 }
 
+/** The same of what may be pulled, which has no URL: null then. */
+export function shownUrl(url: string): string | null {
+  return url === '' ? null : withoutQuery(url);
+}
+
 /** PostgreSQL's `real` has seven digits; two after the point are plenty for a percentage. */
 function round(percent: number): number {
   return Math.round(percent * 100) / 100;

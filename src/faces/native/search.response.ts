@@ -4,7 +4,7 @@ import type { DeliveryEntity } from '../../deliveries/delivery.entity.js';
 import type { EndpointEntity } from '../../endpoints/endpoint.entity.js';
 import type { FileEntity } from '../../files/file.entity.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
-import { withoutQuery } from './operation.response.js';
+import { shownUrl } from './operation.response.js';
 
 /** Something that was found, as far as one tells it from others. */
 export class SearchResult {
@@ -22,12 +22,12 @@ export class SearchResult {
   }
 
   static ofDelivery({ id, accountId, eventType, state, url }: DeliveryEntity, whose: Whose): SearchResult {
-    const label = `${eventType}, ${state}: ${withoutQuery(url)}`;
+    const label = `${eventType}, ${state}: ${shownUrl(url) ?? 'pulled'}`;
     return { kind: 'delivery', id, ...accountShown(accountId, whose), label };
   }
 
   static ofEndpoint({ id, accountId, url, description }: EndpointEntity, whose: Whose): SearchResult {
-    const label = [withoutQuery(url), ...(description === '' ? [] : [description])].join(': ');
+    const label = [shownUrl(url) ?? 'pulled', ...(description === '' ? [] : [description])].join(': ');
     return { kind: 'endpoint', id, ...accountShown(accountId, whose), label };
   }
 

@@ -1,0 +1,78 @@
+import type { Logger } from '@nestjs/common';
+import type { AttemptRecord, LeasedDelivery } from './delivery.store.js';
+
+const MAX_HEADERS_TEXT = 16 * 1024;
+/** Request headers that the log shows; the others are secrets: the signature and the caller's own. */
+const SHOWN_HEADERS = new Set([
+  'content-type',
+  'webhook-id',
+  'webhook-timestamp',
+  'ringback-operation',
+  'ringback-attempt',
+  'traceparent',
+]);
+/** Shorter values are no secrets, and taking them out would garble a response's text. */
+const MIN_SECRET = 6;
+
+/** What went out of an attempt, as far as it may be secret. */
+export interface Sent {
+  readonly url: string;
+  readonly headers: Record<string, string>;
+}
+
+/** The one line of an attempt. */
+export function logAttempt(logger: Logger, delivery: LeasedDelivery, record: AttemptRecord): void {
+  const line = {
+    msg: `callback ${record.outcome}`,
+    delivery: delivery.id,
+    operation: delivery.operationRid,
+    request_id: delivery.operationId,
+    event: delivery.eventType,
+    attempt: record.number,
+    status: record.httpStatus,
+    duration_ms: Math.round(record.durationMs),
+    state: record.state,
+    ...(record.error === null ? {} : { error: record.error }),
+    ...(record.resent ? { resent: true } : {}),
+    ...(record.delayS === null ? {} : { next_in_s: Math.round(record.delayS) }),
+  };
+  // A dead letter: somebody has to look at it.
+  if (record.state === 'Exhausted') logger.warn(line);
+  else logger.log(line);
+}
+
+/** What the log may show: the caller's own headers and the signature are secrets. */
+export function redacted(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => name !== 'webhook-signature')
+      .map(([name, value]) => [name, SHOWN_HEADERS.has(name) ? value : '[redacted]']),
+  );
+}
+
+/** Some receivers echo what they get: what is secret in a request must not come into the log by its response. */
+export function withoutSecrets(text: string, { url, headers }: Sent): string {
+  const query = url.split(/\?(.*)/s)[1] ?? '';
+  const secrets = Object.entries(headers)
+    .filter(([name]) => !SHOWN_HEADERS.has(name))
+    .flatMap(([name, value]) => (name === 'webhook-signature' ? value.split(/[ ,]/) : [value]))
+    .concat(query, ...new URLSearchParams(query).values())
+    .filter((secret) => secret.length >= MIN_SECRET);
+  return secrets.reduce(
+    (shown, secret) =>
+      shown.replaceAll(secret, '[redacted]').replaceAll(JSON.stringify(secret).slice(1, -1), '[redacted]'),
+    text,
+  );
+}
+
+/** Response headers as the log keeps them. */
+export function headersText(headers: object): string {
+  const kept = Object.entries(headers).map(([name, value]) => [
+    name,
+    name === 'set-cookie' ? '[redacted]' : value,
+  ]);
+  const text = JSON.stringify(Object.fromEntries(kept));
+  return text.length <= MAX_HEADERS_TEXT
+    ? text
+    : JSON.stringify({ truncated: `${text.length} characters of headers` });
+}
