@@ -17,5 +17,6 @@ export const COMMANDS: readonly Listed[] = [
   { name: 'migrate', group: 'Service', summary: 'brings the schema of the database up to date, and ends', load: () => import('./migrate.command.js') },
   { name: 'get', group: 'Operations', summary: 'shows an operation as it stands', load: () => import('./get.command.js') },
   { name: 'tail', group: 'Operations', summary: 'shows what ends and what is delivered, as it happens', load: () => import('./tail.command.js') },
+  { name: 'listen', group: 'Deliveries', summary: 'receives callbacks on a machine that nothing can reach', load: () => import('./listen.command.js') },
   { name: 'secrets', group: 'Administration', summary: 'seals stored secrets anew with the first secret key', load: () => import('./secrets.command.js') },
 ];
