@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
+import { Transport } from '../client/transport.js';
 import { connect, connected, type ConnectOptions } from './connection.js';
 import { examples } from './examples.js';
 import { commaList } from './lists.js';
@@ -55,41 +56,49 @@ export function define(command: Command): void {
 }
 
 async function listen(options: ListenOptions): Promise<void> {
-  const { api } = connect(options);
+  const { api, url: service, key } = connect(options);
   const name = options.name ?? `${hostname()} ${process.cwd()}`;
   const timeoutMs = options.timeout * 1000;
   const url = options.forward === undefined ? null : targetUrl(options.forward);
   const forwarder = url && new Forwarder({ url, timeoutMs, insecure: options.insecure === true });
   const note = (text: string): void => void process.stderr.write(`${text}\n`);
+  const { stop, abandon } = untilSignals();
   const listener = await Listener.open(api, {
     wanted: { name, events: options.events },
     types: options.type ?? null,
     forwarder,
     leaseS: options.timeout + LEASE_MARGIN_S,
     concurrency: options.concurrency,
+    patient: new Transport({ url: service, apiKey: key }),
+    stop,
+    abandon,
     heard: (one) => write(options.json ? heardJson(one) : heardLine(one, forwarder !== null)),
     note,
   });
   const { id, isTakenUp, events } = listener.opened;
-  const what = url ? `, forwarding to ${url.href}` : '';
+  const what = url ? `, forwarding to ${url.origin}${url.pathname}` : '';
   note(`Listening for ${events.join(', ')}${what}. Ctrl-C ends it.`);
   note(`The endpoint ${id} ${isTakenUp ? 'was taken up with what waits at it' : 'was made'}; name: ${name}`);
-  const stop = new AbortController();
-  const abandon = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => {
-      // The second time, nobody waits for what is under way.
-      if (stop.signal.aborted) abandon.abort();
-      stop.abort();
-    });
   try {
-    await listener.listen(stop.signal, abandon.signal);
+    await listener.listen();
   } finally {
     forwarder?.close();
   }
   const left = await listener.leave();
   if (left === 'handed on')
     note('The endpoint is left to other listeners of this name, or ends in a minute.');
+}
+
+/** The first signal stops; at the second, nobody waits for what is under way. */
+function untilSignals(): { stop: AbortSignal; abandon: AbortSignal } {
+  const stop = new AbortController();
+  const abandon = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      if (stop.signal.aborted) abandon.abort();
+      stop.abort();
+    });
+  return { stop: stop.signal, abandon: abandon.signal };
 }
 
 function whole(min: number, max: number): (given: string) => number {

@@ -4,7 +4,7 @@ import { targetUrl } from '../../src/command/listen/forward.js';
 import { App, freePort } from '../support/app.js';
 import type { Client } from '../support/client.js';
 import { ringback } from '../support/command.js';
-import { rowsOf } from '../support/database.js';
+import { newDatabase, rowsOf } from '../support/database.js';
 import { Receiver, verify } from '../support/receiver.js';
 import { RunningCommand } from '../support/running-command.js';
 
@@ -233,6 +233,36 @@ describe('ringback listen', { timeout: 120_000 }, () => {
     await expect.poll(async () => (await endpoints(client)).length).toBe(1);
     await submit(client, 1);
     await expect.poll(() => command.lines.length).toBe(1);
+  });
+
+  it('goes on when the service was away', async () => {
+    const url = await newDatabase();
+    const port = await freePort();
+    const overrides = { database: { url }, http: { port, publicUrl: `http://127.0.0.1:${port}` } };
+    await using stack = new AsyncDisposableStack();
+    const first = await App.start(overrides);
+    const client = await first.account('away');
+    let answer: (() => void) | undefined;
+    const receiver = stack.use(
+      await Receiver.answering((response) => {
+        answer = () => response.writeHead(200).end();
+      }, 200),
+    );
+    const { command } = await listening(client, '--forward', receiver.url);
+    stack.use(command);
+    const [before] = await submit(client, 1);
+    await expect.poll(() => answer).toBeDefined();
+    await first[Symbol.asyncDispose]();
+    // Acknowledged once the service is there again.
+    answer!();
+    await expect.poll(() => command.stderr).toContain('Trying again until it is there');
+    stack.use(await App.start(overrides));
+    await expect
+      .poll(() => client.deliveries(before!))
+      .toMatchObject([{ status: 'Delivered', attempt_count: 1 }]);
+    const [after] = await submit(client, 1);
+    await expect.poll(() => [...operationsOf(receiver)]).toEqual([before, after]);
+    expect(command.stderr).toContain('The service is there again');
   });
 
   it('says at once what is wrong', async () => {

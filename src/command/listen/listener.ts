@@ -26,6 +26,11 @@ export interface ListenerOptions {
   readonly leaseS: number;
   /** Deliveries under way at once. */
   readonly concurrency: number;
+  /** For acknowledgements: more patient, since what isn't acknowledged comes again. */
+  readonly patient: Transport;
+  /** Ends it; and then what is under way is waited for, unless `abandon` fires. */
+  readonly stop: AbortSignal;
+  readonly abandon: AbortSignal;
   readonly heard: (one: Heard) => void;
   /** A line about the service or the endpoint. */
   readonly note: (text: string) => void;
@@ -44,39 +49,39 @@ const KEEP_MS = 10_000;
 /** Takes what is owed to its endpoint, checks it, forwards it, and tells the log what was answered. */
 export class Listener {
   private readonly underWay = new Set<Promise<void>>();
-  private acks: Acks;
   private failures = 0;
 
   private constructor(
     private readonly api: Transport,
     private readonly options: ListenerOptions,
     private endpoint: ListenEndpoint,
-  ) {
-    this.acks = new Acks(api, endpoint.id);
-  }
+    private acks: Acks,
+  ) {}
 
   /** A listener with its endpoint. */
   static async open(api: Transport, options: ListenerOptions): Promise<Listener> {
-    return new Listener(api, options, await ListenEndpoint.open(api, options.wanted));
+    const endpoint = await ListenEndpoint.open(api, options.wanted);
+    return new Listener(api, options, endpoint, acksOf(endpoint, options));
   }
 
   get opened(): Pick<ListenEndpoint, 'id' | 'isTakenUp' | 'events'> {
     return this.endpoint;
   }
 
-  /** Listens until `stop` fires, and then ends what is under way, unless `abandon` fires. */
-  async listen(stop: AbortSignal, abandon: AbortSignal): Promise<void> {
+  /** Listens until it is stopped, and then ends what is under way. */
+  async listen(): Promise<void> {
     // Whatever fails shows at the next pull, too.
     const keeping = setInterval(() => void this.endpoint.keep().catch(() => undefined), KEEP_MS);
     try {
-      await this.untilStopped(stop, abandon);
+      await this.untilStopped();
       await Promise.all(this.underWay);
     } finally {
       clearInterval(keeping);
     }
   }
 
-  private async untilStopped(stop: AbortSignal, abandon: AbortSignal): Promise<void> {
+  private async untilStopped(): Promise<void> {
+    const { stop } = this.options;
     while (!stop.aborted) {
       await this.room();
       if (stop.aborted) break;
@@ -85,9 +90,9 @@ export class Listener {
         const pulled = await pull(this.api, this.endpoint.id, { most, leaseS: this.options.leaseS }, stop);
         if (this.failures > 0) this.options.note('The service is there again.');
         this.failures = 0;
-        for (const one of pulled) this.begin(one, abandon);
+        for (const one of pulled) this.begin(one);
       } catch (error) {
-        if (!stop.aborted) await this.recover(error, stop);
+        if (!stop.aborted) await this.recover(error);
       }
     }
   }
@@ -104,16 +109,16 @@ export class Listener {
     await wait;
   }
 
-  private begin(pulled: Pulled, abandon: AbortSignal): void {
-    const done = this.take(pulled, abandon)
+  private begin(pulled: Pulled): void {
+    const done = this.take(pulled)
       // Its lease runs out, and it comes again.
       .catch((error: unknown) => this.options.note(`${pulled.id} was not acknowledged: ${wordsOf(error)}`))
       .finally(() => this.underWay.delete(done));
     this.underWay.add(done);
   }
 
-  private async take(pulled: Pulled, abandon: AbortSignal): Promise<void> {
-    const { heard, types, forwarder } = this.options;
+  private async take(pulled: Pulled): Promise<void> {
+    const { heard, types, forwarder, abandon } = this.options;
     const startedAt = performance.now();
     const told = toldBy(pulled);
     const fault = await faultOf(pulled, this.endpoint);
@@ -137,9 +142,9 @@ export class Listener {
   }
 
   /** Waits out what passes; makes an endpoint that is gone anew; rejects with the rest. */
-  private async recover(error: unknown, stop: AbortSignal): Promise<void> {
+  private async recover(error: unknown): Promise<void> {
     if (!(error instanceof RingbackError)) throw error;
-    const { note, wanted } = this.options;
+    const { note, wanted, stop } = this.options;
     const pause = (ms: number): Promise<void> => sleep(ms, stop).catch(() => undefined);
     if (isPassing(error)) {
       if (++this.failures === 1) note(`${error.message}. Trying again until it is there.`);
@@ -153,8 +158,12 @@ export class Listener {
     note('The endpoint was deleted. What it was owed is canceled; a new one is made.');
     await Promise.all(this.underWay);
     this.endpoint = await ListenEndpoint.open(this.api, wanted);
-    this.acks = new Acks(this.api, this.endpoint.id);
+    this.acks = acksOf(this.endpoint, this.options);
   }
+}
+
+function acksOf({ id }: ListenEndpoint, { patient, abandon }: ListenerOptions): Acks {
+  return new Acks(patient, id, abandon);
 }
 
 function ackOf({ id, attempt }: Pulled, answer: Answer | null): Ack {

@@ -55,12 +55,14 @@ export class Acks {
   private waiting: Waiting[] = [];
   private timer: NodeJS.Timeout | undefined;
 
+  /** Their requests end when `abandon` fires. */
   constructor(
     private readonly api: Transport,
     private readonly endpointId: string,
+    private readonly abandon: AbortSignal,
   ) {}
 
-  /** What became of it: `acked`, `nacked`, `late` or `unknown`. Repeated through a short outage: to say it twice is harmless. */
+  /** What became of it: `acked`, `nacked`, `late` or `unknown`. Repeated as the transport does: to say it twice is harmless. */
   send(ack: Ack): Promise<string> {
     return new Promise((told, failed) => {
       this.waiting.push({ ack, told, failed });
@@ -77,6 +79,7 @@ export class Acks {
         method: 'POST',
         path: `/v1/endpoints/${encodeURIComponent(this.endpointId)}/acks`,
         body: { acks: together.map(({ ack }) => ack) },
+        signal: this.abandon,
         repeatable: true,
       });
       for (const [index, { told }] of together.entries()) told(data[index]?.result ?? 'unknown');
