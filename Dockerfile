@@ -36,6 +36,11 @@ COPY --from=build /app/dist/migrations dist/migrations
 COPY --from=build /app/dist/sql dist/sql
 COPY --from=build /app/dist/console dist/console
 COPY --from=build /app/dist/ormconfig.* dist/
+# `docker exec` and `docker compose exec` have the command by its name.
+COPY --chmod=755 <<'EOF' /usr/local/bin/ringback
+#!/bin/sh
+exec node --enable-source-maps /app/dist/src/main.js "$@"
+EOF
 # In production Ringback listens on every interface, and refuses to boot without DATABASE_URL and RINGBACK_SECRET_KEYS.
 ENV NODE_ENV=production PORT=8080 RINGBACK_DATA_DIR=/var/lib/ringback
 USER node

@@ -77,7 +77,8 @@ function see(part) {
   const now = stateOf(part.sources);
   const before = builtState(part);
   if (before === now) return;
-  console.log(
+  // Not to stdout, which is the built program's: `npm run --silent ringback -- list --json` prints JSON alone.
+  console.error(
     before === null
       ? `Building ${part.name}, this once: that takes up to a minute …`
       : `Building ${part.name}, whose sources have changed …`,

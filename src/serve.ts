@@ -3,6 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccountsService } from './accounts/accounts.service.js';
 import { ConsoleSessions } from './accounts/console-sessions.js';
 import { FirstKeyFile } from './accounts/first-key-file.js';
+import { AddressFile } from './address-file.js';
 import { AppModule } from './app.module.js';
 import { banner, type KeyPlace, readyLine } from './banner.js';
 import { API_KEY_REMEDY, checkProduction, closeInTime, loadHandlers, logFormat, toConfig } from './boot.js';
@@ -78,7 +79,11 @@ export async function serve({ migrates = true }: ServeOptions = {}): Promise<Run
       logger,
     );
     open();
-    return { app, config, link, end: endOnSignal(app, config, { database, stopTracing }, logger) };
+    const address = config.process.roles.has('api')
+      ? new AddressFile(env.RINGBACK_DATA_DIR, config.http)
+      : null;
+    address?.write();
+    return { app, config, link, end: endOnSignal(app, config, { database, stopTracing, address }, logger) };
   } catch (thrown) {
     await database?.stop();
     // Another process may have been quicker, between the check and the listening.
@@ -198,13 +203,22 @@ function keyOf(place: KeyPlace, env: Env): string | null | undefined {
 function endOnSignal(
   app: NestFastifyApplication,
   config: RingbackConfig,
-  { database, stopTracing }: { database: EmbeddedPostgres | undefined; stopTracing: () => Promise<void> },
+  {
+    database,
+    stopTracing,
+    address,
+  }: {
+    database: EmbeddedPostgres | undefined;
+    stopTracing: () => Promise<void>;
+    address: AddressFile | null;
+  },
   logger: LineLogger,
 ): Running['end'] {
   let ending = false;
   const end = async (code: number): Promise<void> => {
     if (ending) return;
     ending = true;
+    address?.remove();
     await closeInTime(app, config, logger);
     await Promise.race([stopTracing(), new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
     await database?.stop();

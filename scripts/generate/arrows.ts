@@ -27,7 +27,7 @@ export const ARROWS: Arrows = {
   http:         ['config'],
   tracing:      ['config'],
   config:       [],
-  command:      ['client', 'config', 'verify', 'serve', 'dev', 'migrate', 'reseal'],
+  command:      ['client', 'config', 'verify', 'serve', 'dev', 'migrate', 'reseal', 'signing'],
   testing:      ['operations', 'files', 'config'],
   client:       [],
   'embedded-postgres': [],

@@ -34,6 +34,8 @@ export interface Call {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: unknown;
+  /** A body that isn't JSON, with its own content type. */
+  readonly bytes?: Blob;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
   /** Whether making it twice is as good as once. */
@@ -129,9 +131,10 @@ export class Transport {
       ...call.headers,
     };
     const body = call.body === undefined ? {} : { body: jsonOf(call.body) };
+    const bytes = call.bytes === undefined ? {} : { body: call.bytes };
     return {
       url: this.base + call.path + queryOf(call.query),
-      init: { method: call.method, headers, ...body },
+      init: { method: call.method, headers, ...body, ...bytes },
     };
   }
 }

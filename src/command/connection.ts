@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { RingbackClient } from '../client/index.js';
 import { Transport } from '../client/transport.js';
-import { commandEnv } from '../config/command-env.js';
+import { type CommandEnv, commandEnv } from '../config/command-env.js';
 import { CommandError, UsageError } from './ending.js';
 import { type Profile, readProfiles } from './profiles.js';
 
@@ -63,7 +63,7 @@ function placeOf(options: ConnectOptions): Place {
   const env = commandEnv();
   const key = options.key ?? env.key;
   const named = options.profile ?? env.profile;
-  const stored = [...storedIn(named), ...(named === undefined ? localPlaces(env.dataDir) : [])];
+  const stored = [...storedIn(named), ...(named === undefined ? localPlaces(env) : [])];
   const url = options.url ?? (options.profile === undefined ? env.url : undefined);
   if (url === undefined) {
     const [first] = stored;
@@ -89,10 +89,10 @@ function storedIn(named: string | undefined): Place[] {
   return profile ? [{ url: profile.url, key: profile.key }] : [];
 }
 
-/** The service that runs on a data folder of this machine. */
-function localPlaces(dataDir: string): Place[] {
+/** The service that runs on a data folder of this machine, such as in the same container. */
+function localPlaces({ dataDir, serviceKey }: CommandEnv): Place[] {
   const url = textOf(join(dataDir, 'address'));
-  return url === null ? [] : [{ url, key: textOf(join(dataDir, 'first-key')) }];
+  return url === null ? [] : [{ url, key: textOf(join(dataDir, 'first-key')) ?? serviceKey ?? null }];
 }
 
 function textOf(path: string): string | null {

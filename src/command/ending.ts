@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { RingbackError } from '../client/index.js';
-import { clean, json, styled } from './output.js';
+import { clean, cleanLines, json, styled } from './output.js';
 
 /** What a script learns of a command's end. */
 export const EXIT = { done: 0, failed: 1, misused: 2, unreached: 3 } as const;
@@ -52,7 +52,7 @@ function wordsOf(error: unknown): Words {
   if (!(error instanceof RingbackError)) {
     const isOurs = error instanceof CommandError || error instanceof UsageError || error instanceof TypeError;
     const detail = isOurs ? error.message : error instanceof Error ? describe(error) : String(error);
-    return { detail: clean(detail), code: codeOf(error), fields: [], remedy: null };
+    return { detail: cleanLines(detail), code: codeOf(error), fields: [], remedy: null };
   }
   return {
     detail: clean(error.message + causeOf(error)),

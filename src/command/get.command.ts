@@ -1,18 +1,20 @@
 import type { Command } from 'commander';
+import { given } from './arguments.js';
 import { accountOption, connect, connected, type ConnectOptions } from './connection.js';
 import { examples } from './examples.js';
 import { printOperation } from './operation-facts.js';
 import { printJson } from './output.js';
 
+interface GetOptions extends ConnectOptions {
+  readonly account?: string;
+}
+
 /** `ringback get ID`. */
 export function define(command: Command): void {
   connected(accountOption(command.argument('<id>', 'of the operation'))).action(
-    async (id: string, options: ConnectOptions & { account?: string }) => {
+    async (id: string, { account, ...options }: GetOptions) => {
       const { client, url } = connect(options);
-      const operation = await client.find(
-        id,
-        options.account === undefined ? {} : { account: options.account },
-      );
+      const operation = await client.find(id, given({ account }));
       if (options.json) printJson(operation);
       else printOperation(operation, url);
     },

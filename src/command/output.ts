@@ -65,30 +65,56 @@ export function printTable<Row>(rows: readonly Row[], columns: readonly Column<R
   );
   const line = (texts: readonly string[], paint: (text: string, at: number) => string): string =>
     texts
-      .map((text, at) => paint(text, at) + ' '.repeat(widths[at]! - text.length))
+      .map((text, at) => paint(text, at) + ' '.repeat(Math.max(0, widths[at]! - text.length)))
       .join('  ')
       .trimEnd();
   const heads = line(
     columns.map(({ head }) => head),
     (text) => styled('dim', text),
   );
+  // The last column is cut where the terminal ends: rows that wrap are no table.
+  const before = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0);
+  const room = process.stdout.isTTY ? Math.max(12, process.stdout.columns - before) : Infinity;
   const body = rows.map((row, index) =>
     line(cells[index]!, (text, at) => {
       const style = columns[at]!.style?.(row) ?? null;
-      return style === null ? text : styled(style, text);
+      const shown = at === columns.length - 1 && text.length > room ? `${text.slice(0, room - 1)}…` : text;
+      return style === null ? shown : styled(style, shown);
     }),
   );
   write(`${[heads, ...body].join('\n')}\n`);
 }
 
-/** Prints what belongs to one thing, a line each; what is null or undefined is left out. */
+/** Prints what belongs to one thing, a line each; what is null, undefined or empty is left out. */
 export function printFacts(
   facts: Readonly<Record<string, string | number | boolean | null | undefined>>,
+  styles: Readonly<Record<string, Style | null>> = {},
 ): void {
-  const given = Object.entries(facts).filter(([, value]) => value !== null && value !== undefined);
-  const width = Math.max(0, ...given.map(([name]) => name.length));
-  const lines = given.map(([name, value]) => `${styled('dim', name.padEnd(width))}  ${clean(String(value))}`);
-  write(lines.map((line) => `${line}\n`).join(''));
+  const told = Object.entries(facts).filter(
+    ([, value]) => value !== null && value !== undefined && value !== '',
+  );
+  const width = Math.max(0, ...told.map(([name]) => name.length));
+  for (const [name, value] of told) {
+    const text = clean(String(value));
+    const style = styles[name] ?? null;
+    write(`${styled('dim', name.padEnd(width))}  ${style === null ? text : styled(style, text)}\n`);
+  }
+}
+
+/** A span of time in the unit that says it best. */
+export function spanWords(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
+  const minutes = Math.round(ms / 60_000);
+  if (minutes < 60) return `${Math.floor(ms / 60_000)} min ${Math.floor((ms % 60_000) / 1_000)} s`;
+  return minutes < 48 * 60
+    ? `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+    : `${Math.round(minutes / 1_440)} days`;
+}
+
+/** A number and its noun: `1 delivery`, `2 deliveries`. */
+export function counted(number: number, one: string, many: string): string {
+  return `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
 }
 
 /** A time as people read it: local, to the second. */

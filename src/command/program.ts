@@ -6,7 +6,12 @@ import { EXIT, exitCodeOf, tell } from './ending.js';
 /** Runs what the arguments of `ringback` ask for, and sets the exit code; without any it serves. */
 export async function run(given: readonly string[]): Promise<void> {
   try {
-    await programOf().parseAsync(asked(given), { from: 'user' });
+    const program = programOf();
+    const words = asked(given);
+    const named = words.find((word) => !word.startsWith('-'));
+    // Before the parser looks: by then a command must have its options.
+    await Promise.all(program.commands.filter((command) => command.name() === named).map(load));
+    await program.parseAsync(words, { from: 'user' });
   } catch (error) {
     tell(error, given.includes('--json'));
     process.exitCode = exitCodeOf(error);
@@ -31,9 +36,6 @@ export function programOf(): Command {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'ringback: ')) })
     .addHelpText('after', AFTER);
   for (const listed of COMMANDS) add(program, listed);
-  program.hook('preSubcommand', async (_, command) => {
-    await load(command);
-  });
   return program;
 }
 

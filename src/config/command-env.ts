@@ -8,6 +8,8 @@ export interface CommandEnv {
   readonly profile: string | undefined;
   /** Of a service that may run on this machine. */
   readonly dataDir: string;
+  /** RINGBACK_API_KEY, where a service has the same environment. */
+  readonly serviceKey: string | undefined;
   readonly configHome: string;
 }
 
@@ -27,6 +29,7 @@ export function commandEnv(source: Record<string, string | undefined> = process.
     key: given('RINGBACK_KEY'),
     profile: given('RINGBACK_PROFILE'),
     dataDir: resolve(given('RINGBACK_DATA_DIR') ?? '.ringback'),
+    serviceKey: given('RINGBACK_API_KEY'),
     configHome: given('XDG_CONFIG_HOME') ?? join(homedir(), '.config'),
   };
 }
