@@ -1,5 +1,5 @@
 import type { FeedAttempt, FeedEvent, FeedOperation } from '../client/index.js';
-import { clean, clockTime, statusStyle, styled } from './output.js';
+import { clean, clockTime, spanWords, statusStyle, styled } from './output.js';
 
 /** As wide as the longest word for what became of something. */
 const WIDTH = 'delivered'.length;
@@ -41,7 +41,7 @@ function attemptWords(attempt: FeedAttempt): (string | null)[] {
     attempt.url,
     `attempt ${attempt.number}`,
     error ?? (status === null ? null : `HTTP ${status}`),
-    ms === null ? null : `${Math.round(ms)} ms`,
+    ms === null ? null : spanWords(ms),
     next === null ? null : `again at ${clockTime(next)}`,
   ];
 }

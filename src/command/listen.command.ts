@@ -1,9 +1,9 @@
 import { hostname } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { Transport } from '../client/transport.js';
+import { commaList } from './arguments.js';
 import { connect, connected, type ConnectOptions } from './connection.js';
 import { examples } from './examples.js';
-import { commaList } from './lists.js';
 import { Forwarder, targetUrl } from './listen/forward.js';
 import { heardJson, heardLine } from './listen/heard-line.js';
 import { Listener } from './listen/listener.js';
@@ -24,7 +24,7 @@ const LEASE_MARGIN_S = 15;
 
 /** `ringback listen`. */
 export function define(command: Command): void {
-  connected(command)
+  command
     .description(
       'Receives callbacks on a machine that nothing can reach: pulls them, checks their signatures, prints them, forwards them, and tells the log what was answered. A listener that was killed and starts again under its name misses nothing; its endpoint is kept for a day.',
     )
@@ -44,8 +44,8 @@ export function define(command: Command): void {
     )
     .option('--timeout <seconds>', 'for the answer of the server that is forwarded to', whole(1, 3_000), 15)
     .option('--concurrency <count>', 'forwarded at once', whole(1, 500), 20)
-    .option('--insecure', 'takes whatever certificate that server shows')
-    .action(listen);
+    .option('--insecure', 'takes whatever certificate that server shows');
+  connected(command).action(listen);
   examples(
     command,
     'listen',

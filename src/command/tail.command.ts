@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { type FeedEvent, RingbackError } from '../client/index.js';
+import { commaList, given } from './arguments.js';
 import { accountOption, connect, connected, type ConnectOptions } from './connection.js';
 import { examples } from './examples.js';
 import { feedLine } from './feed-line.js';
 import { json, write } from './output.js';
-import { commaList } from './lists.js';
 
 interface TailOptions extends ConnectOptions {
   readonly type?: readonly string[];
@@ -14,13 +14,13 @@ interface TailOptions extends ConnectOptions {
 
 /** `ringback tail`. */
 export function define(command: Command): void {
-  connected(accountOption(command))
+  command
     .description(
       'Shows operations that end, attempts of deliveries and endpoints that are disabled, as it happens, until Ctrl-C. After an outage it goes on where it was.',
     )
     .option('--type <types>', 'only operations of these types, by comma, and their deliveries', commaList)
-    .option('--failed', 'only what failed')
-    .action(tail);
+    .option('--failed', 'only what failed');
+  connected(accountOption(command)).action(tail);
   examples(command, 'tail', 'tail --failed --type segments.export', 'tail --json | jq .operation.id');
 }
 
@@ -32,9 +32,7 @@ async function tail(options: TailOptions): Promise<void> {
   let after: number | undefined;
   for (;;) {
     try {
-      const place = after === undefined ? {} : { after };
-      const account = options.account === undefined ? {} : { account: options.account };
-      for await (const event of client.feed({ ...account, ...place })) {
+      for await (const event of client.feed(given({ account: options.account, after }))) {
         after = event.id;
         if (isWanted(event, options)) write(options.json ? json(event) : `${feedLine(event)}\n`);
       }

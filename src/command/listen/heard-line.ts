@@ -1,4 +1,4 @@
-import { clean, clockTime, json, statusStyle, styled } from '../output.js';
+import { clean, clockTime, json, spanWords, statusStyle, styled } from '../output.js';
 import type { Heard } from './listener.js';
 
 /** As wide as the longest event of an operation. */
@@ -16,7 +16,7 @@ export function heardLine(one: Heard, isForwarded: boolean): string {
     ...(type === null ? [] : [clean(type)]),
     ...(pulled.attempt > 1 ? [`attempt ${pulled.attempt}`] : []),
     styled(statusStyle(outcome) ?? 'dim', isNews ? 'verified' : answer),
-    ...(isForwarded && outcome !== 'passed over' ? [styled('dim', `${Math.round(durationMs)} ms`)] : []),
+    ...(isForwarded && outcome !== 'passed over' ? [styled('dim', spanWords(durationMs))] : []),
     ...(fault === null || fault === `HTTP ${status}` ? [] : [clean(fault)]),
   ];
   return `${words.join('  ')}\n`;

@@ -1,5 +1,7 @@
 import { RingbackError } from '../../client/index.js';
 import type { Transport } from '../../client/transport.js';
+import { given } from '../arguments.js';
+import { rowsOf } from '../pages.js';
 
 /** Seconds after its last pull for which the endpoint of a listener that was killed is kept. */
 const KEPT_S = 86_400;
@@ -40,7 +42,7 @@ export class ListenEndpoint {
     /** Whether it was there already. */
     readonly isTakenUp: boolean,
     readonly events: readonly string[],
-    private given: string | undefined,
+    private told: string | undefined,
   ) {}
 
   /** Takes up the endpoint of this name, or makes it. */
@@ -51,7 +53,7 @@ export class ListenEndpoint {
     const made = await api.json<Endpoint>({
       method: 'POST',
       path: '/v1/endpoints',
-      body: { mode: 'pull', description, ephemeral_s: KEPT_S, ...(events && { events }) },
+      body: given({ mode: 'pull', description, ephemeral_s: KEPT_S, events }),
       repeatable: false,
     });
     // Somebody of the same name may have made one at the same time: the older one is everybody's.
@@ -68,7 +70,7 @@ export class ListenEndpoint {
     description: string,
     events: readonly string[] | undefined,
   ): Promise<ListenEndpoint> {
-    const body = { description: description + SHARED, ephemeral_s: KEPT_S, ...(events && { events }) };
+    const body = given({ description: description + SHARED, ephemeral_s: KEPT_S, events });
     const changed = await api.json<Endpoint>({
       method: 'PATCH',
       path: pathOf(id),
@@ -82,15 +84,15 @@ export class ListenEndpoint {
 
   /** The secret that signs what it is told; `again`: after a rotation. */
   async secret(again = false): Promise<string> {
-    if (this.given === undefined || again)
-      this.given = (
+    if (this.told === undefined || again)
+      this.told = (
         await this.api.json<{ secret: string }>({
           method: 'GET',
           path: `${pathOf(this.id)}/secret`,
           repeatable: true,
         })
       ).secret;
-    return this.given;
+    return this.told;
   }
 
   /** Sees to it that it is kept, where another listener has handed it on. */
@@ -125,20 +127,13 @@ function descriptionOf(name: string): string {
 
 /** The oldest one of this description. */
 async function find(api: Transport, description: string): Promise<Endpoint | undefined> {
-  let cursor: string | undefined;
-  let found: Endpoint | undefined;
-  do {
-    const page: { data: readonly Endpoint[]; next_cursor: string | null } = await api.json({
-      method: 'GET',
-      path: '/v1/endpoints',
-      query: { limit: 250, cursor },
-      repeatable: true,
-    });
-    for (const endpoint of page.data)
-      if (isNamed(endpoint, description) && (!found || isOlder(endpoint, found))) found = endpoint;
-    cursor = page.next_cursor ?? undefined;
-  } while (cursor !== undefined);
-  return found;
+  const named = await rowsOf<Endpoint>(api, '/v1/endpoints', {}, Infinity, (one) =>
+    isNamed(one, description),
+  );
+  return named.reduce<Endpoint | undefined>(
+    (first, one) => (first && isOlder(first, one) ? first : one),
+    undefined,
+  );
 }
 
 function isNamed({ mode, description }: Endpoint, wanted: string): boolean {
