@@ -277,6 +277,7 @@ describe('ringback listen', { timeout: 120_000 }, () => {
 
   it.each([
     ['3000', 'http://localhost:3000/'],
+    ['3000/hook', 'http://localhost:3000/hook'],
     ['localhost:3000/hook', 'http://localhost:3000/hook'],
     ['https://127.0.0.1:3000/a?b=c', 'https://127.0.0.1:3000/a?b=c'],
   ])('takes %s for a server', (given, url) => {

@@ -15,10 +15,11 @@ export interface Target {
   readonly insecure: boolean;
 }
 
-/** Reads where to forward to: a URL, or what is short for one on this machine: `3000`, `localhost:3000/hook`. */
+/** Reads where to forward to: a URL, or what is short for one on this machine: `3000`, `3000/hook`, `localhost:3000/hook`. */
 export function targetUrl(given: string): URL {
-  const whole = /^\d+$/.test(given)
-    ? `http://localhost:${given}/`
+  // A number alone would be an address (RFC 3986 leaves that to libraries: 3000 is 0.0.11.184).
+  const whole = /^\d+(?:[/?]|$)/.test(given)
+    ? `http://localhost:${given}`
     : /^[a-z][a-z0-9+.-]*:\/\//i.test(given)
       ? given
       : `http://${given}`;

@@ -44,7 +44,7 @@ const DISABLED_PAUSE_MS = 5_000;
 /** For places that come free together, so that one pull fills them. */
 const GATHER_MS = 5;
 /** How often it is seen to that the endpoint is kept: much sooner than one that was handed on ends. */
-const KEEP_MS = 10_000;
+const KEEP_MS = 5_000;
 
 /** Takes what is owed to its endpoint, checks it, forwards it, and tells the log what was answered. */
 export class Listener {
