@@ -29,7 +29,7 @@ export const ARROWS: Arrows = {
   config:       [],
   command:      ['client', 'config', 'verify', 'serve', 'dev', 'migrate', 'reseal', 'signing'],
   testing:      ['operations', 'files', 'config'],
-  client:       [],
+  client:       ['verify'],
   'embedded-postgres': [],
 };
 

@@ -40,6 +40,12 @@ export function atLeast(least: number, name: string, value: unknown): void {
     throw new TypeError(`${name} is ${String(value)}: give a number that is ${least} or more`);
 }
 
+/** Refuses what is no whole number from `least` to `most`. */
+export function wholeNumber(name: string, value: unknown, least: number, most: number): void {
+  if (!Number.isInteger(value) || (value as number) < least || (value as number) > most)
+    throw new TypeError(`${name} is ${String(value)}: give a whole number from ${least} to ${most}`);
+}
+
 /** A body's JSON, in which nothing has become null that was a number. */
 export function jsonOf(body: unknown): string | undefined {
   return JSON.stringify(body, (key, value: unknown) => {

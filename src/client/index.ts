@@ -5,6 +5,8 @@
 export { type FieldFault, type ProblemBody, RingbackError } from './error.js';
 export type { FeedOptions } from './feed-stream.js';
 export type { StreamOptions } from './history-stream.js';
+export type { PullAnswer } from './pull-acks.js';
+export type { PulledDelivery, PullHandler, PullOptions } from './pull-loop.js';
 export {
   type RedeliverOptions,
   type RerunOptions,

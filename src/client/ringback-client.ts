@@ -2,6 +2,7 @@ import { atLeast, headerValue } from './arguments.js';
 import { type ProblemBody, RingbackError } from './error.js';
 import { feedOf, type FeedOptions } from './feed-stream.js';
 import { historyOf, type StreamOptions } from './history-stream.js';
+import { type PullHandler, pullOf, type PullOptions } from './pull-loop.js';
 import { type Call, type ClientOptions, isPassing, retryAfterS, sleep, Transport } from './transport.js';
 import {
   type Account,
@@ -257,6 +258,18 @@ export class RingbackClient {
       repeatable: true,
     });
     return data;
+  }
+
+  /**
+   * Pulls what a pull endpoint is told, hands it to `handler` and acknowledges it: for receivers that nothing can reach. At least once.
+   * Goes on over outages until `signal` fires, and resolves then, once what is being handled is acknowledged.
+   */
+  pull<Event = unknown>(
+    endpointId: string,
+    handler: PullHandler<Event>,
+    options: PullOptions = {},
+  ): Promise<void> {
+    return pullOf(this.transport, endpointId, handler, options);
   }
 
   /** One attempt now, with the same id and bytes; `again` of a Delivered one too. Never repeated by itself: that could make two. */

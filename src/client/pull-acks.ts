@@ -1,0 +1,99 @@
+import { isPassing, type Transport } from './transport.js';
+
+/** What a handler makes of a delivery; nothing is as good as `{ ok: true }`. */
+export interface PullAnswer {
+  /** `false`: it is offered again by the endpoint's schedule. */
+  readonly ok: boolean;
+  /** Why not, for the log; at most 1000 characters of it. */
+  readonly error?: string;
+  /** What it was answered with where it was passed on, for the log. */
+  readonly httpStatus?: number;
+}
+
+/** What is to be said of a delivery. */
+interface Said {
+  readonly id: string;
+  readonly attempt: number;
+  readonly answer: PullAnswer;
+}
+
+interface Waiting {
+  readonly said: Said;
+  readonly since: number;
+  done(error?: unknown): void;
+}
+
+/** As many as one request takes. */
+const MOST = 500;
+const MAX_ERROR = 1000;
+
+/** Says what became of deliveries: what comes while a request is under way shares the next one. */
+export class PullAcks {
+  private waiting: Waiting[] = [];
+  private sending = false;
+
+  constructor(
+    private readonly transport: Transport,
+    private readonly path: string,
+    private readonly options: { readonly account: string | undefined; readonly patienceMs: number },
+  ) {}
+
+  /** Resolves once it is said, or can't be in its time: the delivery is offered again then. */
+  add(said: Said): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (error?: unknown): void => {
+        if (error === undefined) resolve();
+        else reject(error instanceof Error ? error : new Error(String(error)));
+      };
+      this.waiting.push({ said, since: performance.now(), done });
+      if (!this.sending) void this.send();
+    });
+  }
+
+  private async send(): Promise<void> {
+    this.sending = true;
+    // Those that end together go together.
+    await Promise.resolve();
+    while (this.waiting.length > 0) {
+      const batch = this.waiting.splice(0, MOST);
+      await this.say(batch).then(
+        () => batch.forEach(({ done }) => done()),
+        (error: unknown) => batch.forEach(({ done }) => done(error)),
+      );
+    }
+    this.sending = false;
+  }
+
+  /** Over an outage, for as long as the first of them is leased. */
+  private async say(batch: readonly Waiting[]): Promise<void> {
+    const until = batch[0]!.since + this.options.patienceMs;
+    const { account } = this.options;
+    const body = { acks: batch.map(({ said }) => ackOf(said)) };
+    for (let failures = 0; ;) {
+      try {
+        await this.transport.json({
+          method: 'POST',
+          path: this.path,
+          query: { account },
+          body,
+          repeatable: false,
+        });
+        return;
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        if (performance.now() >= until) return;
+        await this.transport.pause(++failures, error);
+      }
+    }
+  }
+}
+
+function ackOf({ id, attempt, answer: { ok, error, httpStatus } }: Said): object {
+  return {
+    id,
+    attempt,
+    ok,
+    ...(error === undefined ? {} : { error: error.slice(0, MAX_ERROR) }),
+    ...(httpStatus === undefined ? {} : { http_status: httpStatus }),
+  };
+}
