@@ -79,11 +79,19 @@ async function remedy({ setting, host, port }: WantedPort, wanted: readonly Want
 }
 
 async function isFree(host: string, port: number): Promise<boolean> {
+  return (await listenFailure({ host, port })) === null;
+}
+
+/** Why a port can't be listened on; null where it can. */
+export async function listenFailure({
+  host,
+  port,
+}: Pick<WantedPort, 'host' | 'port'>): Promise<NodeJS.ErrnoException | null> {
   try {
     await close(await listen(host, port));
-    return true;
-  } catch {
-    return false;
+    return null;
+  } catch (error) {
+    return error as NodeJS.ErrnoException;
   }
 }
 

@@ -27,8 +27,10 @@ export const ARROWS: Arrows = {
   http:         ['config'],
   tracing:      ['config'],
   config:       [],
-  command:      ['client', 'config', 'verify', 'serve', 'dev', 'migrate', 'reseal', 'signing'],
+  command:      ['client', 'config', 'verify', 'serve', 'dev', 'migrate', 'reseal', 'signing', 'doctor', 'mcp'],
+  doctor:       ['files', 'signing', 'egress', 'engine', 'database', 'config', 'embedded-postgres', 'boot', 'folders', 'kept-secret-keys', 'ports', 'ormconfig'],
   testing:      ['operations', 'files', 'config'],
+  mcp:          ['client', 'config'],
   client:       ['verify'],
   'embedded-postgres': [],
 };

@@ -15,6 +15,7 @@ export const COMMANDS: readonly Listed[] = [
   { name: 'serve', group: 'Service', summary: 'runs the service until SIGTERM or Ctrl-C', load: () => import('./serve.command.js') },
   { name: 'dev', group: 'Service', summary: 'runs the service with an inbox, the console and keys, for trying things out', load: () => import('./dev.command.js') },
   { name: 'migrate', group: 'Service', summary: 'brings the schema of the database up to date, and ends', load: () => import('./migrate.command.js') },
+  { name: 'doctor', group: 'Service', summary: 'says in words why nothing runs, and what mends it', load: () => import('./doctor.command.js') },
   { name: 'submit', group: 'Operations', summary: 'submits an operation', load: () => import('./submit.command.js') },
   { name: 'get', group: 'Operations', summary: 'shows an operation as it stands', load: () => import('./get.command.js') },
   { name: 'wait', group: 'Operations', summary: 'waits for the end of an operation', load: () => import('./wait.command.js') },
@@ -36,5 +37,6 @@ export const COMMANDS: readonly Listed[] = [
   { name: 'secrets', group: 'Administration', summary: 'seals stored secrets anew with the first secret key', load: () => import('./secrets.command.js') },
   { name: 'login', group: 'This command', summary: 'stores a service and a key of it as a profile', load: () => import('./login.command.js') },
   { name: 'logout', group: 'This command', summary: 'forgets a profile', load: () => import('./logout.command.js') },
+  { name: 'mcp', group: 'This command', summary: 'serves the Model Context Protocol, for coding agents', load: () => import('./mcp.command.js') },
   { name: 'completion', group: 'This command', summary: 'prints a script for bash, zsh or fish', load: () => import('./completion.command.js') },
 ];

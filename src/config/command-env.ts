@@ -50,3 +50,8 @@ export function devEnv(handlers: readonly string[], source: NodeJS.ProcessEnv = 
     isProduction: source['NODE_ENV'] === 'production',
   };
 }
+
+/** The whole environment, for what reads the service's settings by itself. */
+export function environment(): Record<string, string | undefined> {
+  return process.env;
+}

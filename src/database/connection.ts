@@ -11,12 +11,12 @@ const OLDEST_POSTGRES = 14;
  * start at once: they wait for each other.
  */
 export async function connect({ migrationsRun = true, ...options }: DataSourceOptions): Promise<DataSource> {
-  const dataSource = await new DataSource(options as DataSourceOptions).initialize();
+  const dataSource = await new DataSource(options).initialize();
   try {
     await checkServer(dataSource);
     const { pending } = await schemaState(dataSource);
     if (pending.length > 0 && !migrationsRun) throw behind(pending);
-    if (pending.length > 0) await migrate(options as DataSourceOptions);
+    if (pending.length > 0) await migrate(options);
     return dataSource;
   } catch (error) {
     // Its caller connects anew.

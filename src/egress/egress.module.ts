@@ -1,11 +1,11 @@
 import { Logger, Module } from '@nestjs/common';
-import { parseAllowedHosts } from '../config/allowed-hosts.js';
 import { parseAllowedPrivate } from '../config/allowed-private.js';
 import { EgressConfig } from '../config/config.js';
 import { CallbackHostStore } from './callback-host.store.js';
 import { CallbackHosts } from './callback-hosts.js';
 import { Egress } from './egress.js';
 import { EgressProxy } from './egress-proxy.js';
+import { guardOptions } from './guard-options.js';
 import { UrlPolicy } from './url-policy.js';
 import { USER_AGENT } from '../config/version.js';
 
@@ -22,7 +22,7 @@ export class HttpRequestEgress extends Egress {}
       inject: [EgressConfig, PROXY],
       useFactory: (config: EgressConfig, proxy: EgressProxy | null) =>
         new Egress({
-          ...guard(config, proxy, undefined),
+          ...guardOptions(config, proxy, undefined),
           userAgent: USER_AGENT,
           // Deliveries have caps of their own: a lower one here would spend an attempt's time in a queue that nobody sees.
           maxSocketsPerOrigin: Infinity,
@@ -33,7 +33,7 @@ export class HttpRequestEgress extends Egress {}
       inject: [EgressConfig, PROXY],
       useFactory: (config: EgressConfig, proxy: EgressProxy | null) =>
         new HttpRequestEgress({
-          ...guard(config, proxy, config.httpHosts === null ? [] : config.httpHosts),
+          ...guardOptions(config, proxy, config.httpHosts === null ? [] : config.httpHosts),
           userAgent: USER_AGENT,
         }),
     },
@@ -61,11 +61,4 @@ export class EgressModule {
         `RINGBACK_ALLOWED_PRIVATE: ${range} lets every account call the metadata service of a cloud, which tells credentials: name the networks of your receivers instead`,
       );
   }
-}
-
-function guard(config: EgressConfig, proxy: EgressProxy | null, hosts: readonly string[] | undefined) {
-  const allowedPrivate = parseAllowedPrivate(config.allowedPrivate);
-  const allowedHosts = parseAllowedHosts(config.allowedHosts);
-  const policy = new UrlPolicy({ allowedPrivate, allowedHosts, allowHttp: config.allowHttp, hosts });
-  return { allowedPrivate, allowedHosts, policy, proxy: proxy ?? undefined, roots: config.ca };
 }

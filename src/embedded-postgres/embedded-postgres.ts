@@ -9,7 +9,7 @@ import {
 } from './binaries.js';
 import { DataFolderClaim } from './claim.js';
 import { openCluster, openDataFolder } from './cluster.js';
-import { stopOrphan } from './process.js';
+import { birthOf, readText, stopOrphan } from './process.js';
 import { startServer, type Server, type ServerExit } from './server.js';
 
 export { EmbeddedPostgresError } from './binaries.js';
@@ -73,6 +73,15 @@ export class EmbeddedPostgres {
     }
   }
 
+  /** Connects to the server that runs in a data folder, whoever started it; undefined where none does. */
+  static urlOfRunning(dataDir: string): string | undefined {
+    const [pid, , , port, , , , state] =
+      readText(join(dataDir, 'postgres', 'postmaster.pid'))?.split('\n') ?? [];
+    const password = readText(join(dataDir, 'postgres.password'))?.trim();
+    const runs = state?.trim() === 'ready' && birthOf(Number(pid)) !== undefined;
+    return runs && password ? urlOf(Number(port), password, 'ringback') : undefined;
+  }
+
   /** Ends open sessions, then the server, and gives the data folder free; safe to call more than once. */
   stop(): Promise<void> {
     return (this.#stopping ??= this.#server.stop().finally(() => this.#claim.release()));
@@ -87,15 +96,17 @@ async function launch(
   const cluster = await openCluster(dataDir, binaries);
   await stopOrphan(cluster.folder, binaries);
   const server = await startServer(cluster.folder, binaries, settings, log);
-  const urlOf = (database: string): string =>
-    `postgres://ringback:${encodeURIComponent(cluster.password)}@127.0.0.1:${server.port}/${database}`;
   try {
-    await createMissingDatabase(urlOf('postgres'));
+    await createMissingDatabase(urlOf(server.port, cluster.password, 'postgres'));
   } catch (error) {
     await server.stop();
     throw error;
   }
-  return { server, url: urlOf('ringback') };
+  return { server, url: urlOf(server.port, cluster.password, 'ringback') };
+}
+
+function urlOf(port: number, password: string, database: string): string {
+  return `postgres://ringback:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`;
 }
 
 async function createMissingDatabase(maintenanceUrl: string): Promise<void> {

@@ -4,7 +4,7 @@ import { Rows } from '../database/rows.js';
 import { ProcessEntity } from './process.entity.js';
 
 /** A process that was not seen for so long is gone, seconds. */
-const GONE_S = 35;
+export const GONE_S = 35;
 
 export type ProcessDescription = Omit<ProcessEntity, 'startedAt' | 'seenAt'>;
 

@@ -14,7 +14,8 @@ import { type ProcessDescription, ProcessStore } from './process.store.js';
 const BEAT_MS = 10_000;
 /** Workers that start together with this process are there by then, ms. */
 const FIRST_LOOK_MS = 3_000;
-const NO_WORKERS =
+/** What readiness, the log and `ringback doctor` say. */
+export const NO_WORKERS =
   'no worker runs: operations are accepted and wait; start a process with RINGBACK_ROLE=worker on the same database';
 
 /** What a process does for operations. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { QueueOptions } from 'bullmq';
 import { Cluster, Redis, type RedisOptions, ReplyError } from 'ioredis';
@@ -17,6 +18,12 @@ const MEANWHILE = 'operations are still accepted and start when it is back';
 
 type Connection = QueueOptions['connection'];
 
+/** How long one that is only looked at is waited for, ms. */
+const CONNECTED_MS = 3_000;
+
+/** Of a backend that is only looked at. */
+const NOBODY: Installation = { schema: 'public', fingerprint: 'nobody' };
+
 /**
  * The BullMQ backend of this process: PostgreSQL, or Redis where URLs are given.
  * Both carry only hints, so neither needs durability; PostgreSQL's pool commits asynchronously for that reason.
@@ -26,6 +33,8 @@ export class QueueBackend implements OnApplicationShutdown {
   private readonly pool: pg.Pool | undefined;
   private readonly clients: (Redis | Cluster)[] = [];
   private warned = false;
+  /** Why Redis lets nobody in, a wrong password for instance: the commands themselves fail as if it were away. */
+  private refusal: Error | undefined;
   /** Begins the names of our keys in Redis; the braces keep them on one node of a cluster. */
   readonly prefix: string;
   /** Where processes tell each other that a row is worth a look. */
@@ -74,15 +83,30 @@ export class QueueBackend implements OnApplicationShutdown {
     database: DatabaseConfig,
     rows: Queryable,
   ): Promise<QueueBackend> {
-    const backend = await patiently(() => QueueBackend.beside(config, database, rows));
+    const installation = await patiently(() => installationOf(rows));
+    const backend = new QueueBackend(config, database, installation);
     const { pool } = backend;
     if (pool) await patiently(() => (database.migrates ? migrate(pool) : requireSchema(pool)));
     return backend;
   }
 
-  /** The same as it is, for a command beside a running service: makes and mends nothing. */
-  static async beside(config: QueueConfig, database: DatabaseConfig, rows: Queryable): Promise<QueueBackend> {
-    return new QueueBackend(config, database, await installationOf(rows));
+  /** The same as it is, to be looked at: makes nothing, and carries no hints where its rows can't be reached. */
+  static async beside(
+    config: QueueConfig,
+    database: DatabaseConfig,
+    rows: Queryable | null,
+  ): Promise<QueueBackend> {
+    const backend = new QueueBackend(config, database, rows ? await installationOf(rows) : NOBODY);
+    const [client] = backend.clients;
+    // Until it stands, it answers nothing. What fails is seen when it is asked.
+    const signal = AbortSignal.timeout(CONNECTED_MS);
+    if (client && client.status !== 'ready') await once(client, 'ready', { signal }).catch(() => undefined);
+    return backend;
+  }
+
+  /** Whether a PostgreSQL queue has its schema; with Redis there is none. */
+  async hasSchema(): Promise<boolean> {
+    return this.pool === undefined || !(await isGone(this.pool));
   }
 
   /** Null when the queue can be used and trusted with hints, else what is wrong and the remedy. */
@@ -106,8 +130,9 @@ export class QueueBackend implements OnApplicationShutdown {
       const away = `the queue cannot be reached; ${MEANWHILE}`;
       return judged ? diagnose(this.pool, error).catch(() => away) : away;
     }
-    return error instanceof ReplyError
-      ? `Redis refuses what the queue needs (${(error as Error).message}): give its user that right, or name another in REDIS_URL`
+    const refusal = error instanceof ReplyError ? (error as Error) : this.refusal;
+    return refusal !== undefined
+      ? `Redis refuses what the queue needs (${refusal.message}): give its user that right, or name another in REDIS_URL`
       : `Redis cannot be reached at ${this.redisHosts}: start it, or mend REDIS_URL; ${MEANWHILE}`;
   }
 
@@ -168,7 +193,11 @@ export class QueueBackend implements OnApplicationShutdown {
             enableOfflineQueue: options.enableOfflineQueue ?? true,
             clusterRetryStrategy: (times) => Math.min(times * 50, 1000),
           });
-    client.on('error', (error) => this.logger.debug(`Redis: ${error.message}`));
+    client.on('error', (error: Error) => {
+      if (error instanceof ReplyError) this.refusal = error;
+      this.logger.debug(`Redis: ${error.message}`);
+    });
+    client.on('ready', () => (this.refusal = undefined));
     this.clients.push(client);
     return client;
   }
