@@ -1,3 +1,4 @@
+import { COMMAND_VARIABLES } from '../../src/config/command-env.js';
 import { SETTINGS } from '../../src/config/env.js';
 import type { Setting } from '../../src/config/settings.js';
 
@@ -20,6 +21,14 @@ export function configurationPage(): string {
     '| variable | default | what it is for |',
     '| --- | --- | --- |',
     ...rows,
+    '',
+    '## Of the command',
+    '',
+    'The commands of [`ringback`](command.md) that talk to a service read these, and `RINGBACK_DATA_DIR`; the service reads none of them.',
+    '',
+    '| variable | what it is for |',
+    '| --- | --- |',
+    ...Object.entries(COMMAND_VARIABLES).map(([name, text]) => `| \`${name}\` | ${cell(text)} |`),
     '',
   ].join('\n');
 }

@@ -89,10 +89,12 @@ export function attemptLine({
   duration_ms: ms,
 }: Attempt): string {
   const verdict = outcome === 'started' ? 'under way' : outcome;
-  const why = status === null ? error : `HTTP ${status}${error === null ? '' : `, ${error}`}`;
+  const code = status === null ? null : `HTTP ${status}`;
+  // The log may say of an error what the status says.
+  const why = [code, error === code ? null : error].filter((one) => one !== null).join(', ');
   return [
     `attempt ${number}: ${styled(statusStyle(outcome) ?? 'cyan', verdict)}`,
-    ...(why === null ? [] : [clean(why)]),
+    ...(why === '' ? [] : [clean(why)]),
     ...(ms === null ? [] : [`after ${spanWords(ms)}`]),
   ].join(', ');
 }

@@ -57,7 +57,9 @@ function wordsOf(error: unknown): Words {
   return {
     detail: clean(error.message + causeOf(error)),
     code: error.code,
-    fields: error.errors.map(({ path, message }) => clean(`${path}: ${message}`)),
+    // A single one is what the whole says.
+    fields:
+      error.errors.length < 2 ? [] : error.errors.map(({ path, message }) => clean(`${path}: ${message}`)),
     remedy: remedyOf(error),
   };
 }

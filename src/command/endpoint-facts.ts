@@ -1,4 +1,4 @@
-import { type Column, localTime, printFacts, statusStyle } from './output.js';
+import { type Column, localTime, printFacts, spanWords, statusStyle } from './output.js';
 import { consoleLink } from './operation-facts.js';
 
 /** A registered endpoint. */
@@ -18,12 +18,19 @@ export interface Endpoint {
   readonly client_certificate: { readonly subject: string; readonly ends_at: string } | null;
   readonly disabled_at: string | null;
   readonly disabled_reason: string | null;
+  readonly lease_s?: number | null;
+  readonly ephemeral_s?: number | null;
+  readonly last_pulled_at?: string | null;
   readonly created_at: string;
   readonly secret?: string;
 }
 
 function stateOf({ disabled_at: at }: Endpoint): 'enabled' | 'disabled' {
   return at === null ? 'enabled' : 'disabled';
+}
+
+function spanOf(seconds: number | null | undefined): string | null {
+  return typeof seconds === 'number' ? spanWords(1000 * seconds) : null;
 }
 
 /** What a list shows of each endpoint. */
@@ -56,6 +63,9 @@ export function printEndpoint(endpoint: Endpoint, url: string): void {
       'thin over': endpoint.thin_over === null ? null : `${endpoint.thin_over} bytes`,
       signatures: endpoint.signature_profile,
       certificate: certificate && `${certificate.subject}, until ${localTime(certificate.ends_at)}`,
+      'leased for': spanOf(endpoint.lease_s),
+      'deleted after': spanOf(endpoint.ephemeral_s),
+      'last pulled': localTime(endpoint.last_pulled_at),
       created: localTime(endpoint.created_at),
       secret: endpoint.secret,
       console: consoleLink(url, `endpoints/${endpoint.id}`),

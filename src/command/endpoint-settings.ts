@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { EVENTS } from './sample-event.js';
-import { given, headersOf, number, several, textOf } from './arguments.js';
+import { given, headersOf, number, several, span, textOf } from './arguments.js';
 import { UsageError } from './ending.js';
 
 /** What an endpoint can have otherwise than by default. */
@@ -15,6 +15,8 @@ export interface EndpointSettings {
   readonly signatureProfile?: string;
   readonly clientCertificate?: string;
   readonly handshake?: boolean;
+  readonly lease?: number;
+  readonly ephemeral?: number;
 }
 
 /** Adds the options that make and change have in common. */
@@ -39,7 +41,9 @@ export function settingOptions(command: Command): Command {
       '--client-certificate <@file>',
       'PEM of a certificate and its key, for receivers that ask for one',
     )
-    .option('--handshake', 'asks the receiver first');
+    .option('--handshake', 'asks the receiver first')
+    .option('--lease <span>', 'of a pull endpoint: how long a consumer has for what it pulled', span)
+    .option('--ephemeral <span>', 'of a pull endpoint: deletes it that long after it was last pulled', span);
 }
 
 /** The settings as the routes take them. */
@@ -58,6 +62,8 @@ export function settingsOf(options: EndpointSettings): object {
         ? undefined
         : textOf(options.clientCertificate, '--client-certificate'),
     handshake: options.handshake,
+    lease_s: options.lease,
+    ephemeral_s: options.ephemeral,
   });
 }
 

@@ -3,6 +3,7 @@ import { given } from './arguments.js';
 import { confirmed, yesOption } from './confirm.js';
 import { accountOption, connect, connected, type ConnectOptions } from './connection.js';
 import { actions } from './endpoint-actions.js';
+import { UsageError } from './ending.js';
 import { ENDPOINT_COLUMNS, type Endpoint, printEndpoint } from './endpoint-facts.js';
 import { type EndpointSettings, settingOptions, settingsOf } from './endpoint-settings.js';
 import { examples } from './examples.js';
@@ -13,6 +14,7 @@ interface EndpointOptions extends ConnectOptions, EndpointSettings {
   readonly account?: string;
   readonly url?: string;
   readonly yes?: boolean;
+  readonly pull?: boolean;
 }
 
 /** `ringback endpoints list | get | make | change | delete | enable | disable | test | secret | rotate-secret`. */
@@ -33,14 +35,21 @@ export function define(command: Command): void {
   const make = command
     .command('make')
     .description('Registers a URL for the account’s events; its secret is shown.')
-    .argument('<url>', 'where events are sent');
-  connected(settingOptions(make)).action(async (to: string, options: EndpointOptions) => {
-    await call(options, 'POST', null, { url: to, ...settingsOf(options) });
+    .argument('[url]', 'where events are sent')
+    .option('--pull', 'has no URL: what it is told waits until a consumer asks for it');
+  connected(settingOptions(make)).action(async (to: string | undefined, options: EndpointOptions) => {
+    if ((to === undefined) !== (options.pull === true))
+      throw new UsageError('give the URL where events are sent, or --pull, which has none');
+    await call(options, 'POST', null, {
+      ...(to === undefined ? { mode: 'pull' } : { url: to }),
+      ...settingsOf(options),
+    });
   });
   examples(
     make,
     'endpoints make https://example.com/hooks --description "orders"',
     `endpoints make https://example.com/hooks --events operation.failed,delivery.exhausted --retry-schedule 5,60,3600`,
+    'endpoints make --pull --description "the warehouse"',
   );
 
   const change = command

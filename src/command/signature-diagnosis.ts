@@ -206,12 +206,12 @@ function bodyOf(arrived: Arrived): Finding | null {
 /** What a body often was before something changed it. */
 function* bodies(body: Buffer): Generator<[Buffer, string]> {
   const text = body.toString('utf8');
+  yield [Buffer.from(text.replace(/^\ufeff/, '')), 'a byte order mark was put before it'];
   yield [Buffer.from(text.replace(/\r?\n$/, '')), 'a line end was added at its end'];
   yield [Buffer.from(`${text}\n`), 'the line end at its end was taken away'];
   yield [Buffer.from(text.trim()), 'space was added around it'];
   yield [Buffer.from(text.replaceAll('\r\n', '\n')), 'its line ends were made CRLF'];
   yield [Buffer.from(text.replaceAll(/\r?\n/g, '\r\n')), 'its line ends were made LF'];
-  yield [Buffer.from(text.replace(/^\ufeff/, '')), 'a byte order mark was put before it'];
   yield [Buffer.from(text, 'latin1'), 'it was read as Latin-1 and written as UTF-8'];
   try {
     const value: unknown = JSON.parse(text);

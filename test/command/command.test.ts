@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Command } from 'commander';
+import { load, programOf } from '../../src/command/program.js';
 import { COMMANDS } from '../../src/command/commands.js';
 import { ringback } from '../support/command.js';
 import { temporaryFolder } from '../support/service.js';
@@ -10,6 +12,9 @@ import { temporaryFolder } from '../support/service.js';
 /** Runs of which the middle one is looked at, and what the command may take beyond Node itself. */
 const RUNS = 7;
 const QUICK_MS = 150;
+
+/** What runs until it is stopped, speaks a protocol, or prints a script. */
+const WITHOUT_JSON = new Set(['serve', 'dev', 'mcp', 'completion']);
 
 /** In an empty folder, in which nothing may have been started afterwards. */
 async function unstarted(...given: string[]) {
@@ -66,5 +71,42 @@ describe('The command', () => {
     const { code, stdout, stderr } = await unstarted(...given);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toContain(`ringback: ${message}`);
+  });
+
+  it('has help with examples for everything, and --json for all that prints', async () => {
+    const program = programOf();
+    await Promise.all(program.commands.map(load));
+    const leaves = (command: Command): Command[] =>
+      command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+    for (const command of leaves(program)) {
+      let help = '';
+      command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+      const name = [command.parent === program ? '' : command.parent!.name(), command.name()]
+        .join(' ')
+        .trim();
+      expect(help, name).toMatch(/^Examples:$/m);
+      expect(help, name).toContain(`\n  ringback ${name}`);
+      expect(help, name).not.toMatch(/undefined/);
+      if (!WITHOUT_JSON.has(name)) expect(help, name).toContain('--json');
+    }
+  });
+
+  it.each(['README.md', 'docs/command.md'])('is as %s uses it', async (page) => {
+    const program = programOf();
+    await Promise.all(program.commands.map(load));
+    const text = await readFile(page, 'utf8');
+    const uses = [...text.matchAll(/ringback ((?:[a-z-]+ ?)+)?((?:(?!ringback )[^\n`|])*)/g)].filter(
+      ([all]) => all.includes('--'),
+    );
+    expect(uses.length).toBeGreaterThan(1);
+    for (const [all, words = '', rest = ''] of uses) {
+      const named = words.trim().split(' ');
+      const first = program.commands.find((command) => command.name() === named[0]);
+      // What stands in a sentence is no use of it.
+      if (!first) continue;
+      const command = first.commands.find((one) => one.name() === named[1]) ?? first;
+      const options = command.options.flatMap(({ long, short }) => [long, short]);
+      for (const [, flag] of rest.matchAll(/(?<=\s|^)(--[a-z-]+)/g)) expect(options, all).toContain(flag);
+    }
   });
 });
