@@ -1,12 +1,14 @@
 import { hostname } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
-import { Transport } from '../client/transport.js';
+import { RingbackClient } from '../client/index.js';
 import { commaList } from './arguments.js';
 import { connect, connected, type ConnectOptions } from './connection.js';
+import { EXIT } from './ending.js';
 import { examples } from './examples.js';
 import { Forwarder, targetUrl } from './listen/forward.js';
 import { heardJson, heardLine } from './listen/heard-line.js';
 import { Listener } from './listen/listener.js';
+import { toldOutages } from './listen/told-outages.js';
 import { write } from './output.js';
 
 interface ListenOptions extends ConnectOptions {
@@ -62,19 +64,22 @@ async function listen(options: ListenOptions): Promise<void> {
   const url = options.forward === undefined ? null : targetUrl(options.forward);
   const forwarder = url && new Forwarder({ url, timeoutMs, insecure: options.insecure === true });
   const note = (text: string): void => void process.stderr.write(`${text}\n`);
-  const { stop, abandon } = untilSignals();
-  const listener = await Listener.open(api, {
-    wanted: { name, events: options.events },
-    types: options.type ?? null,
-    forwarder,
-    leaseS: options.timeout + LEASE_MARGIN_S,
-    concurrency: options.concurrency,
-    patient: new Transport({ url: service, apiKey: key }),
-    stop,
-    abandon,
-    heard: (one) => write(options.json ? heardJson(one) : heardLine(one, forwarder !== null)),
-    note,
-  });
+  const stop = untilSignal();
+  // With its own patience: who listens waits outages out.
+  const client = new RingbackClient({ url: service, apiKey: key, fetch: toldOutages(note, stop) });
+  const listener = await Listener.open(
+    { client, api },
+    {
+      wanted: { name, events: options.events },
+      types: options.type ?? null,
+      forwarder,
+      leaseS: options.timeout + LEASE_MARGIN_S,
+      concurrency: options.concurrency,
+      stop,
+      heard: (one) => write(options.json ? heardJson(one) : heardLine(one, forwarder !== null)),
+      note,
+    },
+  );
   const { id, isTakenUp, events } = listener.opened;
   const what = url ? `, forwarding to ${url.origin}${url.pathname}` : '';
   note(`Listening for ${events.join(', ')}${what}. Ctrl-C ends it.`);
@@ -89,16 +94,15 @@ async function listen(options: ListenOptions): Promise<void> {
     note('The endpoint is left to other listeners of this name, or ends in a minute.');
 }
 
-/** The first signal stops; at the second, nobody waits for what is under way. */
-function untilSignals(): { stop: AbortSignal; abandon: AbortSignal } {
+/** Fires at the first signal; at the second, nothing is waited for: what is under way comes again. */
+function untilSignal(): AbortSignal {
   const stop = new AbortController();
-  const abandon = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
-      if (stop.signal.aborted) abandon.abort();
+      if (stop.signal.aborted) process.exit(EXIT.failed);
       stop.abort();
     });
-  return { stop: stop.signal, abandon: abandon.signal };
+  return stop.signal;
 }
 
 function whole(min: number, max: number): (given: string) => number {

@@ -224,15 +224,20 @@ describe('ringback listen', { timeout: 120_000 }, () => {
     expect(JSON.parse(command.lines[2]!)).toMatchObject({ outcome: 'delivered', error: null });
   });
 
-  it('makes its endpoint anew where somebody has deleted it', async () => {
+  it('waits while its endpoint is disabled, and makes it anew where somebody has deleted it', async () => {
     const client = await account();
     const { command, endpoint } = await listening(client);
     await using _ = command;
+    await client.post(`/v1/endpoints/${endpoint}/disable`);
+    await expect.poll(() => command.stderr).toContain('The endpoint is disabled');
+    await submit(client, 1);
+    await client.post(`/v1/endpoints/${endpoint}/enable`);
+    await expect.poll(() => command.lines.length).toBe(1);
     await client.request('DELETE', `/v1/endpoints/${endpoint}`);
     await expect.poll(() => command.stderr, { timeout: 40_000 }).toContain('The endpoint was deleted');
     await expect.poll(async () => (await endpoints(client)).length).toBe(1);
     await submit(client, 1);
-    await expect.poll(() => command.lines.length).toBe(1);
+    await expect.poll(() => command.lines.length).toBe(2);
   });
 
   it('goes on when the service was away', async () => {
@@ -255,7 +260,7 @@ describe('ringback listen', { timeout: 120_000 }, () => {
     await first[Symbol.asyncDispose]();
     // Acknowledged once the service is there again.
     answer!();
-    await expect.poll(() => command.stderr).toContain('Trying again until it is there');
+    await expect.poll(() => command.stderr).toContain('trying again until it is there');
     stack.use(await App.start(overrides));
     await expect
       .poll(() => client.deliveries(before!))

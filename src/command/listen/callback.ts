@@ -1,6 +1,6 @@
+import type { PulledDelivery } from '../../client/index.js';
 import { verify, WebhookVerificationError } from '../../verify.js';
 import type { ListenEndpoint } from './listen-endpoint.js';
-import type { Pulled } from './pulled.js';
 
 /** What a callback tells; null where its body doesn't. */
 export interface Told {
@@ -11,7 +11,7 @@ export interface Told {
 
 /** Why the callback isn't what the service signed; null where it is. */
 export async function faultOf(
-  { body, headers }: Pulled,
+  { body, headers }: PulledDelivery,
   endpoint: Pick<ListenEndpoint, 'secret'>,
 ): Promise<string | null> {
   const check = async (again: boolean): Promise<WebhookVerificationError | null> => {
@@ -32,8 +32,8 @@ export async function faultOf(
 }
 
 /** Reads what a callback tells. */
-export function toldBy({ body, headers }: Pulled): Told {
-  const said = parsed(body);
+export function toldBy({ event: body, headers }: PulledDelivery): Told {
+  const said = body as { type?: unknown; data?: { type?: unknown } | null } | null;
   const event = said?.type;
   const type = said?.data?.type;
   return {
@@ -41,13 +41,4 @@ export function toldBy({ body, headers }: Pulled): Told {
     type: typeof type === 'string' ? type : null,
     operationId: headers['ringback-operation'] ?? null,
   };
-}
-
-function parsed(body: string): { type?: unknown; data?: { type?: unknown } } | null {
-  try {
-    return JSON.parse(body) as ReturnType<typeof parsed>;
-  } catch {
-    // Whatever it is, it is passed on.
-    return null;
-  }
 }

@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { PulledDelivery } from '../../client/index.js';
 import { UsageError } from '../ending.js';
-import type { Pulled } from './pulled.js';
 
 /** What a server on this machine answered, or why it didn't. */
 export type Answer = { readonly status: number } | { readonly error: string };
@@ -43,18 +43,17 @@ export class Forwarder {
   }
 
   /** One POST. A kept connection that breaks before any answer lost a race, and is tried anew once. */
-  async post(delivery: Pulled, signal: AbortSignal): Promise<Answer> {
+  async post(delivery: PulledDelivery): Promise<Answer> {
     const limit = AbortSignal.timeout(this.target.timeoutMs);
     try {
-      return await this.once(delivery, AbortSignal.any([limit, signal]));
+      return await this.once(delivery, limit);
     } catch (error) {
       if (limit.aborted) return { error: `no answer within ${this.target.timeoutMs / 1000} s` };
-      if (signal.aborted) return { error: 'the listener was ended' };
       return { error: wordsOf(error) };
     }
   }
 
-  private async once(delivery: Pulled, signal: AbortSignal, isAgain = false): Promise<Answer> {
+  private async once(delivery: PulledDelivery, signal: AbortSignal, isAgain = false): Promise<Answer> {
     const body = Buffer.from(delivery.body);
     const { url } = this.target;
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();

@@ -1,13 +1,17 @@
-import { RingbackError } from '../../client/index.js';
-import { isPassing, sleep, type Transport } from '../../client/transport.js';
+import {
+  type PullAnswer,
+  type PulledDelivery,
+  type RingbackClient,
+  RingbackError,
+} from '../../client/index.js';
+import { sleep, type Transport } from '../../client/transport.js';
 import { faultOf, type Told, toldBy } from './callback.js';
 import type { Answer, Forwarder } from './forward.js';
 import { ListenEndpoint, type Wanted } from './listen-endpoint.js';
-import { type Ack, Acks, pull, type Pulled } from './pulled.js';
 
 /** What became of a delivery here. */
 export interface Heard extends Told {
-  readonly pulled: Pulled;
+  readonly pulled: PulledDelivery;
   /** `passed over`: of a type that isn't wanted. */
   readonly outcome: 'delivered' | 'failed' | 'passed over';
   readonly fault: string | null;
@@ -26,42 +30,34 @@ export interface ListenerOptions {
   readonly leaseS: number;
   /** Deliveries under way at once. */
   readonly concurrency: number;
-  /** For acknowledgements: more patient, since what isn't acknowledged comes again. */
-  readonly patient: Transport;
-  /** Ends it; and then what is under way is waited for, unless `abandon` fires. */
   readonly stop: AbortSignal;
-  readonly abandon: AbortSignal;
   readonly heard: (one: Heard) => void;
-  /** A line about the service or the endpoint. */
+  /** A line about the endpoint. */
   readonly note: (text: string) => void;
 }
 
-/** Pauses between tries while the service is away, milliseconds: doubled up to the second. */
-const PAUSE_MS = 250;
-const MOST_PAUSE_MS = 8_000;
-/** Of a disabled endpoint. */
+/** Between two looks at a disabled endpoint. */
 const DISABLED_PAUSE_MS = 5_000;
-/** For places that come free together, so that one pull fills them. */
-const GATHER_MS = 5;
 /** How often it is seen to that the endpoint is kept: much sooner than one that was handed on ends. */
 const KEEP_MS = 5_000;
 
 /** Takes what is owed to its endpoint, checks it, forwards it, and tells the log what was answered. */
 export class Listener {
-  private readonly underWay = new Set<Promise<void>>();
-  private failures = 0;
+  private isDisabled = false;
 
   private constructor(
+    private readonly client: RingbackClient,
     private readonly api: Transport,
     private readonly options: ListenerOptions,
     private endpoint: ListenEndpoint,
-    private acks: Acks,
   ) {}
 
   /** A listener with its endpoint. */
-  static async open(api: Transport, options: ListenerOptions): Promise<Listener> {
-    const endpoint = await ListenEndpoint.open(api, options.wanted);
-    return new Listener(api, options, endpoint, acksOf(endpoint, options));
+  static async open(
+    { client, api }: { client: RingbackClient; api: Transport },
+    options: ListenerOptions,
+  ): Promise<Listener> {
+    return new Listener(client, api, options, await ListenEndpoint.open(api, options.wanted));
   }
 
   get opened(): Pick<ListenEndpoint, 'id' | 'isTakenUp' | 'events'> {
@@ -70,30 +66,16 @@ export class Listener {
 
   /** Listens until it is stopped, and then ends what is under way. */
   async listen(): Promise<void> {
+    const { stop: signal, concurrency: limit, leaseS } = this.options;
     // Whatever fails shows at the next pull, too.
     const keeping = setInterval(() => void this.endpoint.keep().catch(() => undefined), KEEP_MS);
     try {
-      await this.untilStopped();
-      await Promise.all(this.underWay);
+      while (!signal.aborted)
+        await this.client
+          .pull(this.endpoint.id, (one) => this.take(one), { signal, limit, leaseS })
+          .catch((error: unknown) => this.recover(error));
     } finally {
       clearInterval(keeping);
-    }
-  }
-
-  private async untilStopped(): Promise<void> {
-    const { stop } = this.options;
-    while (!stop.aborted) {
-      await this.room();
-      if (stop.aborted) break;
-      try {
-        const most = this.options.concurrency - this.underWay.size;
-        const pulled = await pull(this.api, this.endpoint.id, { most, leaseS: this.options.leaseS }, stop);
-        if (this.failures > 0) this.options.note('The service is there again.');
-        this.failures = 0;
-        for (const one of pulled) this.begin(one);
-      } catch (error) {
-        if (!stop.aborted) await this.recover(error);
-      }
     }
   }
 
@@ -102,78 +84,50 @@ export class Listener {
     return this.endpoint.leave();
   }
 
-  private async room(): Promise<void> {
-    if (this.underWay.size === 0) return;
-    const wait =
-      this.underWay.size < this.options.concurrency ? sleep(GATHER_MS) : Promise.race(this.underWay);
-    await wait;
-  }
-
-  private begin(pulled: Pulled): void {
-    const done = this.take(pulled)
-      // Its lease runs out, and it comes again.
-      .catch((error: unknown) => this.options.note(`${pulled.id} was not acknowledged: ${wordsOf(error)}`))
-      .finally(() => this.underWay.delete(done));
-    this.underWay.add(done);
-  }
-
-  private async take(pulled: Pulled): Promise<void> {
-    const { heard, types, forwarder, abandon } = this.options;
+  private async take(pulled: PulledDelivery): Promise<PullAnswer> {
+    const { heard, types, forwarder } = this.options;
     const startedAt = performance.now();
+    this.isDisabled = false;
     const told = toldBy(pulled);
     const fault = await faultOf(pulled, this.endpoint);
     const isWanted = types === null || (told.type !== null && types.includes(told.type));
-    const answer: Answer | null =
-      fault !== null
-        ? { error: `the signature is wrong: ${fault}` }
-        : forwarder && isWanted
-          ? await forwarder.post(pulled, abandon)
-          : null;
-    const ack = ackOf(pulled, answer);
-    const result = await this.acks.send(ack);
+    const forwarded = fault === null && isWanted && forwarder ? await forwarder.post(pulled) : null;
+    const answer =
+      fault === null ? answerOf(forwarded) : { ok: false, error: `the signature is wrong: ${fault}` };
     heard({
       ...told,
       pulled,
-      outcome: !ack.ok ? 'failed' : isWanted ? 'delivered' : 'passed over',
-      fault: ack.error ?? (result === 'late' ? 'acknowledged too late: it comes again' : null),
-      status: ack.http_status ?? null,
+      outcome: !answer.ok ? 'failed' : isWanted ? 'delivered' : 'passed over',
+      fault: answer.error ?? null,
+      status: answer.httpStatus ?? null,
       durationMs: performance.now() - startedAt,
     });
+    return answer;
   }
 
-  /** Waits out what passes; makes an endpoint that is gone anew; rejects with the rest. */
+  /** Waits for a disabled endpoint, and makes one that is gone anew; rejects with the rest. */
   private async recover(error: unknown): Promise<void> {
+    const { note, stop, wanted } = this.options;
     if (!(error instanceof RingbackError)) throw error;
-    const { note, wanted, stop } = this.options;
-    const pause = (ms: number): Promise<void> => sleep(ms, stop).catch(() => undefined);
-    if (isPassing(error)) {
-      if (++this.failures === 1) note(`${error.message}. Trying again until it is there.`);
-      return pause(Math.min(PAUSE_MS * 2 ** (this.failures - 1), MOST_PAUSE_MS));
-    }
     if (error.code === 'endpoint-disabled') {
-      if (++this.failures === 1) note(`${error.message}. It waits for that.`);
-      return pause(DISABLED_PAUSE_MS);
-    }
-    if (error.status !== 404) throw error;
-    note('The endpoint was deleted. What it was owed is canceled; a new one is made.');
-    await Promise.all(this.underWay);
-    this.endpoint = await ListenEndpoint.open(this.api, wanted);
-    this.acks = acksOf(this.endpoint, this.options);
+      if (!this.isDisabled)
+        note(
+          `The endpoint is disabled, and what it is told waits: enable it in the console, or by "ringback endpoints enable ${this.endpoint.id}".`,
+        );
+      this.isDisabled = true;
+      await sleep(DISABLED_PAUSE_MS, stop).catch(() => undefined);
+    } else if (error.status === 404) {
+      note('The endpoint was deleted. What it was owed is canceled; a new one is made.');
+      this.endpoint = await ListenEndpoint.open(this.api, wanted);
+    } else throw error;
   }
 }
 
-function acksOf({ id }: ListenEndpoint, { patient, abandon }: ListenerOptions): Acks {
-  return new Acks(patient, id, abandon);
-}
-
-function ackOf({ id, attempt }: Pulled, answer: Answer | null): Ack {
-  if (answer === null) return { id, attempt, ok: true };
-  if ('error' in answer) return { id, attempt, ok: false, error: answer.error };
-  const { status } = answer;
-  const ok = status >= 200 && status < 300;
-  return { id, attempt, ok, http_status: status, ...(ok ? {} : { error: `HTTP ${status}` }) };
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** A 2xx takes it; and nobody whom it is forwarded to. */
+function answerOf(answer: Answer | null): PullAnswer {
+  if (answer === null) return { ok: true };
+  if ('error' in answer) return { ok: false, error: answer.error };
+  const httpStatus = answer.status;
+  if (httpStatus >= 200 && httpStatus < 300) return { ok: true, httpStatus };
+  return { ok: false, httpStatus, error: `HTTP ${httpStatus}` };
 }
