@@ -229,7 +229,7 @@ describe('ringback listen', { timeout: 120_000 }, () => {
     const { command, endpoint } = await listening(client);
     await using _ = command;
     await client.post(`/v1/endpoints/${endpoint}/disable`);
-    await expect.poll(() => command.stderr).toContain('The endpoint is disabled');
+    await expect.poll(() => command.stderr, { timeout: 40_000 }).toContain('The endpoint is disabled');
     await submit(client, 1);
     await client.post(`/v1/endpoints/${endpoint}/enable`);
     await expect.poll(() => command.lines.length).toBe(1);

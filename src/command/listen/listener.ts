@@ -37,7 +37,7 @@ export interface ListenerOptions {
 }
 
 /** Between two looks at a disabled endpoint. */
-const DISABLED_PAUSE_MS = 5_000;
+const DISABLED_PAUSE_MS = 2_000;
 /** How often it is seen to that the endpoint is kept: much sooner than one that was handed on ends. */
 const KEEP_MS = 5_000;
 
