@@ -103,12 +103,16 @@ export class ListenEndpoint {
 
   /** After the last pull: deletes it, or hands it on to others that may listen. */
   async leave(): Promise<'deleted' | 'handed on'> {
-    const { description } = await this.read();
-    if (description.endsWith(SHARED)) {
-      await this.change({ ephemeral_s: HANDED_ON_S });
-      return 'handed on';
+    try {
+      const { description } = await this.read();
+      if (description.endsWith(SHARED)) {
+        await this.change({ ephemeral_s: HANDED_ON_S });
+        return 'handed on';
+      }
+      await remove(this.api, this.id);
+    } catch (error) {
+      if (!isGone(error)) throw error;
     }
-    await remove(this.api, this.id);
     return 'deleted';
   }
 
@@ -145,12 +149,11 @@ function isOlder(one: Endpoint, other: Endpoint): boolean {
 }
 
 async function remove(api: Transport, id: string): Promise<void> {
-  try {
-    await api.send({ method: 'DELETE', path: pathOf(id), repeatable: true }, () => undefined);
-  } catch (error) {
-    // Gone is gone.
-    if (!(error instanceof RingbackError && error.status === 404)) throw error;
-  }
+  await api.send({ method: 'DELETE', path: pathOf(id), repeatable: true }, () => undefined);
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof RingbackError && error.status === 404;
 }
 
 function pathOf(id: string): string {

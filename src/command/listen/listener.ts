@@ -4,7 +4,7 @@ import {
   type RingbackClient,
   RingbackError,
 } from '../../client/index.js';
-import { sleep, type Transport } from '../../client/transport.js';
+import { isPassing, sleep, type Transport } from '../../client/transport.js';
 import { faultOf, type Told, toldBy } from './callback.js';
 import type { Answer, Forwarder } from './forward.js';
 import { ListenEndpoint, type Wanted } from './listen-endpoint.js';
@@ -36,14 +36,15 @@ export interface ListenerOptions {
   readonly note: (text: string) => void;
 }
 
-/** Between two looks at a disabled endpoint. */
-const DISABLED_PAUSE_MS = 2_000;
+/** Before an endpoint that is disabled, or can't be made now, is tried again. */
+const PAUSE_MS = 2_000;
 /** How often it is seen to that the endpoint is kept: much sooner than one that was handed on ends. */
 const KEEP_MS = 5_000;
 
 /** Takes what is owed to its endpoint, checks it, forwards it, and tells the log what was answered. */
 export class Listener {
   private isDisabled = false;
+  private isGone = false;
 
   private constructor(
     private readonly client: RingbackClient,
@@ -66,14 +67,11 @@ export class Listener {
 
   /** Listens until it is stopped, and then ends what is under way. */
   async listen(): Promise<void> {
-    const { stop: signal, concurrency: limit, leaseS } = this.options;
+    const { stop } = this.options;
     // Whatever fails shows at the next pull, too.
     const keeping = setInterval(() => void this.endpoint.keep().catch(() => undefined), KEEP_MS);
     try {
-      while (!signal.aborted)
-        await this.client
-          .pull(this.endpoint.id, (one) => this.take(one), { signal, limit, leaseS })
-          .catch((error: unknown) => this.recover(error));
+      while (!stop.aborted) await this.pull().catch((error: unknown) => this.recover(error));
     } finally {
       clearInterval(keeping);
     }
@@ -82,6 +80,13 @@ export class Listener {
   /** After the end: the endpoint is deleted, or handed on. */
   leave(): Promise<'deleted' | 'handed on'> {
     return this.endpoint.leave();
+  }
+
+  private async pull(): Promise<void> {
+    const { stop: signal, concurrency: limit, leaseS, wanted } = this.options;
+    if (this.isGone) this.endpoint = await ListenEndpoint.open(this.api, wanted);
+    this.isGone = false;
+    await this.client.pull(this.endpoint.id, (one) => this.take(one), { signal, limit, leaseS });
   }
 
   private async take(pulled: PulledDelivery): Promise<PullAnswer> {
@@ -105,9 +110,9 @@ export class Listener {
     return answer;
   }
 
-  /** Waits for a disabled endpoint, and makes one that is gone anew; rejects with the rest. */
+  /** Sees to an endpoint that is disabled or gone, and waits; rejects with what no waiting mends. */
   private async recover(error: unknown): Promise<void> {
-    const { note, stop, wanted } = this.options;
+    const { note, stop } = this.options;
     if (!(error instanceof RingbackError)) throw error;
     if (error.code === 'endpoint-disabled') {
       if (!this.isDisabled)
@@ -115,11 +120,12 @@ export class Listener {
           `The endpoint is disabled, and what it is told waits: enable it in the console, or by "ringback endpoints enable ${this.endpoint.id}".`,
         );
       this.isDisabled = true;
-      await sleep(DISABLED_PAUSE_MS, stop).catch(() => undefined);
     } else if (error.status === 404) {
-      note('The endpoint was deleted. What it was owed is canceled; a new one is made.');
-      this.endpoint = await ListenEndpoint.open(this.api, wanted);
-    } else throw error;
+      if (!this.isGone) note('The endpoint was deleted. What it was owed is canceled; a new one is made.');
+      this.isGone = true;
+      return;
+    } else if (!isPassing(error)) throw error;
+    await sleep(PAUSE_MS, stop).catch(() => undefined);
   }
 }
 
