@@ -2559,11 +2559,12 @@ BEGIN
     WHERE e.feed_id > after AND e.feed_id <= upto
     UNION ALL
     SELECT a.feed_id, d.account_id, 'attempt.made', a.started_at + coalesce(a.duration_ms, 0) * interval '1 ms', json_build_object('delivery_id', d.id,
-      'operation_id', d.operation_rid, 'endpoint_id', d.endpoint_id, 'url', d.url, 'event', d.event_type, 'number', a.number, 'trigger', a.trigger,
+      'operation_id', d.operation_rid, 'type', o.type, 'endpoint_id', d.endpoint_id, 'url', d.url, 'event', d.event_type, 'number', a.number, 'trigger', a.trigger,
       'outcome', a.outcome, 'http_status', a.http_status, 'error', a.error, 'duration_ms', a.duration_ms, 'next_attempt_at', a.next_attempt_at)
     FROM attempt a CROSS JOIN LATERAL (
-      SELECT d.id, d.account_id, d.operation_rid, d.endpoint_id, d.url, d.event_type FROM delivery d WHERE d.home = a.home AND d.seq = a.delivery_seq LIMIT 1
-    ) d
+      SELECT d.id, d.account_id, d.operation_id, d.operation_rid, d.endpoint_id, d.url, d.event_type FROM delivery d
+      WHERE d.home = a.home AND d.seq = a.delivery_seq LIMIT 1
+    ) d LEFT JOIN LATERAL (SELECT o.type FROM operation o WHERE o.request_id = d.operation_id LIMIT 1) o ON true
     WHERE a.feed_id > after AND a.feed_id <= upto
     UNION ALL
     SELECT n.feed_id, n.account_id, 'endpoint.disabled', n.at, json_build_object('id', n.endpoint_id, 'url', n.url, 'reason', n.reason)

@@ -72,7 +72,8 @@ function submitLines(config: RingbackConfig): string[] {
   ];
 }
 
-function hasInbox({ console: { inbox }, process: { roles } }: RingbackConfig): boolean {
+/** Whether this process takes callbacks itself. */
+export function hasInbox({ console: { inbox }, process: { roles } }: RingbackConfig): boolean {
   return inbox && roles.has('api');
 }
 

@@ -50,6 +50,12 @@ export function checkProduction(env: Env): void {
 /** How the first admin key is made. */
 export const API_KEY_REMEDY = 'set it to the output of: echo "rb_$(openssl rand -hex 24)"';
 
+/** How the log is written: for people where one looks on. */
+export function logFormat({ RINGBACK_LOG_FORMAT: asked, NODE_ENV }: Env): 'json' | 'pretty' {
+  if (asked !== 'auto') return asked;
+  return process.stdout.isTTY && NODE_ENV !== 'production' ? 'pretty' : 'json';
+}
+
 /** The configuration that an environment means, on the database at `databaseUrl`. Refuses what could lose work. */
 export function toConfig(env: Env, databaseUrl: string, port: number): RingbackConfig {
   const embedded = env.DATABASE_URL === undefined;

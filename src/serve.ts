@@ -6,7 +6,7 @@ import { FirstKeyFile } from './accounts/first-key-file.js';
 import { AddressFile } from './address-file.js';
 import { AppModule } from './app.module.js';
 import { banner, type KeyPlace, readyLine } from './banner.js';
-import { API_KEY_REMEDY, checkProduction, closeInTime, loadHandlers, toConfig } from './boot.js';
+import { API_KEY_REMEDY, checkProduction, closeInTime, loadHandlers, logFormat, toConfig } from './boot.js';
 import type { RingbackConfig } from './config/config.js';
 import { type Env, readEnv, unknownVariables } from './config/env.js';
 import { SettingError } from './config/settings.js';
@@ -17,7 +17,7 @@ import {
 } from './embedded-postgres/embedded-postgres.js';
 import { checkFolders } from './folders.js';
 import { createApp } from './http/create-app.js';
-import { JsonLogger } from './http/json-logger.js';
+import { LineLogger } from './http/line-logger.js';
 import { OperationTypes } from './operations/run/operation-types.js';
 import { asPortError, checkPorts, freePort, wantedPorts, type WantedPort } from './ports.js';
 import { QueueBackend } from './engine/queue-backend.js';
@@ -34,15 +34,25 @@ export interface ServeOptions {
   readonly migrates?: boolean;
 }
 
+/** A service that runs in this process. */
+export interface Running {
+  readonly app: NestFastifyApplication;
+  readonly config: RingbackConfig;
+  /** A new link that logs in to the console, once; null where there is none. */
+  readonly link: () => Promise<string | null>;
+  /** Ends it in order, and the process with it. */
+  readonly end: (code: number) => Promise<void>;
+}
+
 /** Runs Ringback as this process's environment says, until a signal ends it. */
-export async function serve({ migrates = true }: ServeOptions = {}): Promise<void> {
+export async function serve({ migrates = true }: ServeOptions = {}): Promise<Running> {
   let database: EmbeddedPostgres | undefined;
   let ports: WantedPort[] = [];
   try {
     const given = readEnv();
     const env = migrates ? given : { ...given, RINGBACK_MIGRATE: false };
     setDefaultAutoSelectFamilyAttemptTimeout(ADDRESS_MS);
-    const logger = new JsonLogger(env.RINGBACK_LOG_LEVEL);
+    const logger = new LineLogger(env.RINGBACK_LOG_LEVEL, logFormat(env));
     for (const name of unknownVariables())
       logger.warn(`${name} is no setting of Ringback's: check its spelling in docs/configuration.md`, 'Boot');
     checkProduction(env);
@@ -62,14 +72,18 @@ export async function serve({ migrates = true }: ServeOptions = {}): Promise<voi
     await app.listen(port, config.http.host);
     // Only now: a start that couldn't listen must not have made a key that nobody has seen.
     const place = await firstKey(app, env, database !== undefined);
-    const link = await loginLink(app, env, config, place);
-    await tellReady(app, { env, config, place, link, isEmbedded: database !== undefined }, logger);
+    const link = (): Promise<string | null> => loginLink(app, env, config, place);
+    await tellReady(
+      app,
+      { env, config, place, link: await link(), isEmbedded: database !== undefined },
+      logger,
+    );
     open();
     const address = config.process.roles.has('api')
       ? new AddressFile(env.RINGBACK_DATA_DIR, config.http)
       : null;
     address?.write();
-    endOnSignal(app, config, { database, stopTracing, address }, logger);
+    return { app, config, link, end: endOnSignal(app, config, { database, stopTracing, address }, logger) };
   } catch (thrown) {
     await database?.stop();
     // Another process may have been quicker, between the check and the listening.
@@ -81,7 +95,7 @@ export async function serve({ migrates = true }: ServeOptions = {}): Promise<voi
     console.error(expected ? `\n${error.message}\n` : error);
     // The stack of a handler module that cannot be loaded, for its author.
     if (error instanceof SettingError && error.cause !== undefined) console.error(error.cause);
-    process.exit(1);
+    return process.exit(1);
   }
 }
 
@@ -105,7 +119,7 @@ async function tellReady(
     link,
     isEmbedded,
   }: { env: Env; config: RingbackConfig; place: KeyPlace; link: string | null; isEmbedded: boolean },
-  logger: JsonLogger,
+  logger: LineLogger,
 ): Promise<void> {
   const trouble = await app.get(QueueBackend).trouble();
   if (env.NODE_ENV !== 'production') console.log(banner(config, { isEmbedded, place, link, trouble }));
@@ -123,7 +137,7 @@ async function tracing(env: Env): Promise<() => Promise<void>> {
   return exportSpans(env.OTEL_EXPORTER_OTLP_ENDPOINT, env.OTEL_SERVICE_NAME);
 }
 
-async function embedded(env: Env, logger: JsonLogger): Promise<EmbeddedPostgres | undefined> {
+async function embedded(env: Env, logger: LineLogger): Promise<EmbeddedPostgres | undefined> {
   if (env.DATABASE_URL !== undefined) return undefined;
   if (env.NODE_ENV === 'production') {
     throw new SettingError(
@@ -198,8 +212,8 @@ function endOnSignal(
     stopTracing: () => Promise<void>;
     address: AddressFile | null;
   },
-  logger: JsonLogger,
-): void {
+  logger: LineLogger,
+): Running['end'] {
   let ending = false;
   const end = async (code: number): Promise<void> => {
     if (ending) return;
@@ -219,4 +233,5 @@ function endOnSignal(
     );
     void end(1);
   });
+  return end;
 }

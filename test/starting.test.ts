@@ -130,6 +130,19 @@ describe('a start', { timeout: 60_000 }, () => {
 });
 
 describe('a log', { timeout: 60_000 }, () => {
+  it('is a line for people of each event, where that is asked for', async () => {
+    await using service = await Service.start({
+      ...sharedBy(await newDatabase()),
+      RINGBACK_LOG_LEVEL: 'info',
+      RINGBACK_LOG_FORMAT: 'pretty',
+    });
+    const { id } = await service.client.submit({ type: 'echo' });
+    await expect
+      .poll(() => service.output())
+      .toContain(`Operations operation ended …${id.slice(-8)} #1 echo Finished attempt 1 of 3 `);
+    expect(linesOf(service)).toEqual([]);
+  });
+
   it('has dead letters as warnings, and what a shutdown gave back', async () => {
     await using receiver = await Receiver.answering(410);
     await using service = await Service.start({

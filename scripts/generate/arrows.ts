@@ -27,7 +27,7 @@ export const ARROWS: Arrows = {
   http:         ['config'],
   tracing:      ['config'],
   config:       [],
-  command:      ['client', 'config', 'verify', 'serve', 'migrate', 'reseal', 'signing', 'doctor', 'mcp'],
+  command:      ['client', 'config', 'verify', 'serve', 'dev', 'migrate', 'reseal', 'signing', 'doctor', 'mcp'],
   doctor:       ['files', 'signing', 'egress', 'engine', 'database', 'config', 'embedded-postgres', 'boot', 'folders', 'kept-secret-keys', 'ports', 'ormconfig'],
   testing:      ['operations', 'files', 'config'],
   mcp:          ['client', 'config'],

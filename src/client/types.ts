@@ -356,6 +356,8 @@ export interface FeedOperation extends Pick<
 export interface FeedAttempt {
   readonly delivery_id: string;
   readonly operation_id: string | null;
+  /** Of the operation; null where the event is about none, and where it is no longer kept. */
+  readonly type: string | null;
   readonly endpoint_id: string | null;
   readonly url: string | null;
   readonly event: string;

@@ -60,6 +60,14 @@ export function count(text: string): number {
   return value;
 }
 
+/** Reads a list by comma; nothing between two commas is passed over. */
+export function commaList(given: string): string[] {
+  return given
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '');
+}
+
 /** Which end of a list comes first. */
 export function orderOption(): Option {
   return new Option('--order <order>', 'the oldest or the newest first')

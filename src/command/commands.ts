@@ -13,6 +13,7 @@ export interface Listed {
 // prettier-ignore
 export const COMMANDS: readonly Listed[] = [
   { name: 'serve', group: 'Service', summary: 'runs the service until SIGTERM or Ctrl-C', load: () => import('./serve.command.js') },
+  { name: 'dev', group: 'Service', summary: 'runs the service with an inbox, the console and keys, for trying things out', load: () => import('./dev.command.js') },
   { name: 'migrate', group: 'Service', summary: 'brings the schema of the database up to date, and ends', load: () => import('./migrate.command.js') },
   { name: 'doctor', group: 'Service', summary: 'says in words why nothing runs, and what mends it', load: () => import('./doctor.command.js') },
   { name: 'submit', group: 'Operations', summary: 'submits an operation', load: () => import('./submit.command.js') },
@@ -23,9 +24,11 @@ export const COMMANDS: readonly Listed[] = [
   { name: 'cancel', group: 'Operations', summary: 'cancels operations', load: () => import('./cancel.command.js') },
   { name: 'rerun', group: 'Operations', summary: 'submits an operation once more', load: () => import('./rerun.command.js') },
   { name: 'list', group: 'Operations', summary: 'lists operations', load: () => import('./list.command.js') },
+  { name: 'tail', group: 'Operations', summary: 'shows what ends and what is delivered, as it happens', load: () => import('./tail.command.js') },
   { name: 'deliveries', group: 'Deliveries', summary: 'lists what was told, or is to be', load: () => import('./deliveries.command.js') },
   { name: 'delivery', group: 'Deliveries', summary: 'shows every attempt of a delivery', load: () => import('./delivery.command.js') },
   { name: 'redeliver', group: 'Deliveries', summary: 'sends deliveries again, by id or by a filter', load: () => import('./redeliver.command.js') },
+  { name: 'listen', group: 'Receivers', summary: 'receives callbacks on a machine that nothing can reach', load: () => import('./listen.command.js') },
   { name: 'trigger', group: 'Receivers', summary: 'sends a signed sample to a receiver', load: () => import('./trigger.command.js') },
   { name: 'verify', group: 'Receivers', summary: 'says which part of a signature is wrong', load: () => import('./verify.command.js') },
   { name: 'endpoints', group: 'Administration', summary: 'lists, makes and changes endpoints, and their secrets', load: () => import('./endpoints.command.js') },

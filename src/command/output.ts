@@ -130,6 +130,11 @@ export function localTime(at: string | null | undefined): string | null {
   return `${day} ${[time.getHours(), time.getMinutes(), time.getSeconds()].map(two).join(':')}`;
 }
 
+/** The time of day, to the second: of what happens now. */
+export function clockTime(at: string): string {
+  return localTime(at)!.slice(11);
+}
+
 const GOOD = new Set(['Finished', 'Delivered', 'delivered', 'enabled']);
 const BAD = new Set(['Failed', 'Exhausted', 'failed', 'disabled']);
 const RUNNING = new Set(['Executing', 'Pending']);

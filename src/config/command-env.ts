@@ -34,6 +34,23 @@ export function commandEnv(source: Record<string, string | undefined> = process.
   };
 }
 
+/** What `ringback dev` gives the service that it starts. */
+export interface DevEnv {
+  readonly env: NodeJS.ProcessEnv;
+  readonly handlers: readonly string[];
+  readonly isProduction: boolean;
+}
+
+/** The environment with other handlers where some are given; callbacks reach this machine unless it says what they may reach. */
+export function devEnv(handlers: readonly string[], source: NodeJS.ProcessEnv = process.env): DevEnv {
+  const named = handlers.length > 0 ? handlers.join(',') : (source['RINGBACK_HANDLERS'] ?? '');
+  return {
+    env: { RINGBACK_ALLOWED_PRIVATE: '127.0.0.0/8,::1/128', ...source, RINGBACK_HANDLERS: named },
+    handlers: named.split(',').filter((path) => path.trim() !== ''),
+    isProduction: source['NODE_ENV'] === 'production',
+  };
+}
+
 /** The whole environment, for what reads the service's settings by itself. */
 export function environment(): Record<string, string | undefined> {
   return process.env;

@@ -73,7 +73,11 @@ async function endpointOf({ endpoint_id: id }: Delivery, service: Service): Prom
 
 function recentOf({ endpoint_id: endpoint, url }: Delivery, service: Service): Promise<Delivery[]> {
   const receiver =
-    endpoint !== null ? { endpoint } : URL.canParse(url) ? { origin: new URL(url).origin } : null;
+    endpoint !== null
+      ? { endpoint }
+      : url !== null && URL.canParse(url)
+        ? { origin: new URL(url).origin }
+        : null;
   return receiver === null
     ? Promise.resolve([])
     : service.page<Delivery>('/v1/deliveries', { ...receiver, limit: RECENT, order: 'desc' });

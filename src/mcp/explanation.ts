@@ -78,7 +78,7 @@ function receiverLines({ id, url }: DeliveryDetails, { endpoint, recent }: Recei
   // What nobody has tried yet tells nothing.
   const others = recent.filter((other) => other.id !== id && other.attempt_count > 0);
   const arrived = others.filter(({ status }) => status === 'Delivered').length;
-  const place = endpoint ? 'this endpoint' : URL.canParse(url) ? new URL(url).origin : url;
+  const place = endpoint || url === null ? 'this endpoint' : URL.canParse(url) ? new URL(url).origin : url;
   const lines: string[] = [];
   if (endpoint?.disabled_at)
     lines.push(

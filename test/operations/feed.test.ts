@@ -87,6 +87,7 @@ describe('the feed', { timeout: 60_000 }, () => {
     const attempt = {
       delivery_id: delivery,
       operation_id: id,
+      type: 'echo',
       url: `${receiver.url}?[redacted]`,
       trigger: 'schedule',
     };

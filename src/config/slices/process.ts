@@ -67,6 +67,12 @@ const OF_THE_PROGRAM = {
     'Least level that is logged.',
     oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
   ),
+  logFormat: setting(
+    'RINGBACK_LOG_FORMAT',
+    'auto',
+    'How the log is written: `json`, `pretty` (a line for people of each event), or `auto`, which is `pretty` on a terminal outside of production and `json` elsewhere.',
+    oneOf('auto', 'pretty', 'json'),
+  ),
   tracesTo: optional(
     'OTEL_EXPORTER_OTLP_ENDPOINT',
     'none: no spans are recorded',

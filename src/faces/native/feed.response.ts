@@ -23,6 +23,8 @@ export class FeedOperationResponse {
 export class FeedAttemptResponse {
   delivery_id: string;
   operation_id: string | null;
+  /** Of the operation; null where the event is about none, and where it is no longer kept. */
+  type: string | null;
   endpoint_id: string | null;
   /** A query string is not shown. Null of a pull endpoint. */
   url: string | null;

@@ -19,6 +19,7 @@ export interface EndedOperation {
 export interface MadeAttempt {
   readonly delivery_id: string;
   readonly operation_id: string | null;
+  readonly type: string | null;
   readonly endpoint_id: string | null;
   readonly url: string;
   readonly event: string;

@@ -1,5 +1,6 @@
 import type { LoggerService, LogLevel } from '@nestjs/common';
-import { type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
+import { prettyLine } from './pretty-line.js';
 
 const REDACTED = [
   'authorization',
@@ -16,17 +17,20 @@ const REDACTED = [
   '*.input',
 ];
 
-/** Nest's logger as JSON lines; secrets and payloads never reach it whole. */
-export class JsonLogger implements LoggerService {
+/** Nest's logger as lines, of JSON or for people; secrets and payloads never reach it whole. */
+export class LineLogger implements LoggerService {
   private readonly pino: Logger;
 
-  constructor(level: string) {
-    this.pino = pino({
-      level,
-      base: undefined,
-      redact: { paths: REDACTED, censor: '[redacted]' },
-      timestamp: pino.stdTimeFunctions.isoTime,
-    });
+  constructor(level: string, format: 'json' | 'pretty') {
+    this.pino = pino(
+      {
+        level,
+        base: undefined,
+        redact: { paths: REDACTED, censor: '[redacted]' },
+        timestamp: pino.stdTimeFunctions.isoTime,
+      },
+      format === 'pretty' ? forPeople() : stdout(),
+    );
   }
 
   log(message: unknown, ...rest: unknown[]): void {
@@ -68,6 +72,16 @@ const NEST = new Set([
   'RouterExplorer',
   'NestApplication',
 ]);
+
+/** At once, so that what was said before an end is there. */
+function stdout(): DestinationStream {
+  return pino.destination({ dest: 1, sync: true });
+}
+
+function forPeople(): DestinationStream {
+  const out = stdout();
+  return { write: (line) => out.write(`${prettyLine(line)}\n`) };
+}
 
 function fields(message: unknown, rest: unknown[]): object {
   const context = typeof rest.at(-1) === 'string' ? { context: rest.at(-1) } : {};
