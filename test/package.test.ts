@@ -111,7 +111,14 @@ describe('The packed package', () => {
     const { exports } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
       exports: Record<string, string | { types: string; default: string }>;
     };
-    expect(Object.keys(exports)).toEqual(['.', './verify', './client', './testing', './package.json']);
+    expect(Object.keys(exports)).toEqual([
+      '.',
+      './verify',
+      './client',
+      './receiver',
+      './testing',
+      './package.json',
+    ]);
     for (const entry of Object.values(exports)) {
       const files = typeof entry === 'string' ? [entry] : [entry.types, entry.default];
       for (const file of files) expect(paths).toContain(file.replace('./', ''));

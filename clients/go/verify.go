@@ -34,7 +34,7 @@ type VerifyOptions struct {
 	Now time.Time
 }
 
-// Event is the body of a callback.
+// Event is the body of a callback. Where another face made it, Type is empty and Data the whole body.
 type Event struct {
 	Type      string          `json:"type"`
 	Timestamp string          `json:"timestamp"`

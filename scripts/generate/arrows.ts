@@ -28,6 +28,7 @@ export const ARROWS: Arrows = {
   tracing:      ['config'],
   config:       [],
   testing:      ['operations', 'files', 'config'],
+  receiver:     ['client', 'verify'],
   client:       [],
   'embedded-postgres': [],
 };

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 export const CLIENTS = fileURLToPath(new URL('../../clients', import.meta.url));
 export const CONFORMANCE = join(CLIENTS, 'conformance');
 /** A Python environment with what the client needs: see CONTRIBUTING.md. */
-const PYTHON = process.env.RINGBACK_TEST_CLIENTS;
+export const PYTHON = process.env.RINGBACK_TEST_CLIENTS;
 if (!PYTHON) console.info('Clients in Python and Go are left out: CONTRIBUTING.md says how to run them.');
 
 /** What came of one call. */

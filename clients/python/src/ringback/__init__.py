@@ -17,6 +17,7 @@ from .model import (
     TypeDeclaration,
     has_ended,
 )
+from .receiver import Receiver
 from .verify import WebhookVerificationError, verify
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "HistoryEntry",
     "Operation",
     "OperationFilter",
+    "Receiver",
     "Result",
     "RingbackError",
     "SubmitRequest",
