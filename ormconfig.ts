@@ -23,6 +23,7 @@ import {
 import { FileEntity, FileUseEntity } from './src/files/file.entity.js';
 import { ChoreEntity } from './src/housekeeping/chore.entity.js';
 import { ResealingEntity } from './src/housekeeping/resealing.entity.js';
+import { OperationTypeEntity } from './src/operations/declared/operation-type.entity.js';
 import { LedgerEntity, LedgerEntryEntity } from './src/operations/read/ledger.entity.js';
 import { StatsEntity, StatsReachedEntity } from './src/operations/stats/stats.entity.js';
 import { OriginCallEntity } from './src/operations/run/origin-call.entity.js';
@@ -32,6 +33,7 @@ import {
   LeaseWatchEntity,
   OperationEntity,
   FairnessCursorEntity,
+  SlotWantedEntity,
 } from './src/operations/operation.entity.js';
 import { ProcessEntity } from './src/engine/process.entity.js';
 import { SigningSecretEntity } from './src/signing/signing-secret.entity.js';
@@ -74,6 +76,8 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       StatsEntity,
       StatsReachedEntity,
       ProcessEntity,
+      SlotWantedEntity,
+      OperationTypeEntity,
     ],
     migrations: [Foundation1764600000000, Functions],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.

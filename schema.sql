@@ -184,7 +184,7 @@ CREATE TABLE fairness_cursor (
   of text NOT NULL,
   served text DEFAULT ''::text NOT NULL,
   CONSTRAINT fairness_cursor_pkey PRIMARY KEY (of),
-  CONSTRAINT fairness_cursor_of_check CHECK (of = ANY (ARRAY['operations'::text, 'deliveries'::text, 'paused'::text]))
+  CONSTRAINT fairness_cursor_of_check CHECK (of = ANY (ARRAY['operations'::text, 'deliveries'::text, 'paused'::text, 'work'::text]))
 );
 
 CREATE TABLE file (
@@ -313,10 +313,12 @@ CREATE TABLE live_operation (
   status_text text,
   transitions text,
   checkpoint text,
+  worker text,
+  run_until timestamp with time zone,
   CONSTRAINT live_operation_pkey PRIMARY KEY (request_id),
   CONSTRAINT live_operation_check CHECK (lease_token IS NULL OR (phase = ANY (ARRAY['scheduled'::text, 'placed'::text, 'apart'::text]))),
   CONSTRAINT live_operation_check1 CHECK (look_at <= due_at),
-  CONSTRAINT live_operation_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'placed'::text, 'apart'::text]))
+  CONSTRAINT live_operation_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'offered'::text, 'placed'::text, 'apart'::text]))
 ) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
 
 CREATE TABLE operation (
@@ -365,6 +367,20 @@ CREATE TABLE operation_end (
   CONSTRAINT operation_end_pkey PRIMARY KEY (request_id),
   CONSTRAINT operation_end_state_check CHECK (state = ANY (ARRAY['Finished'::text, 'Failed'::text, 'Canceled'::text]))
 ) PARTITION BY RANGE (request_id);
+
+CREATE TABLE operation_type (
+  name text NOT NULL,
+  title text NOT NULL,
+  input_schema text NOT NULL,
+  tries integer NOT NULL,
+  timeout_s double precision NOT NULL,
+  retry text NOT NULL,
+  path text,
+  inline_ms integer NOT NULL,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  updated_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT operation_type_pkey PRIMARY KEY (name)
+);
 
 CREATE TABLE origin (
   name text NOT NULL,
@@ -464,6 +480,12 @@ CREATE TABLE signing_secret (
   CONSTRAINT signing_secret_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
   CONSTRAINT signing_secret_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES endpoint(id) ON DELETE CASCADE,
   CONSTRAINT signing_secret_kind_check CHECK (kind = ANY (ARRAY['hmac'::text, 'ed25519'::text]))
+);
+
+CREATE TABLE slot_wanted (
+  account_id text NOT NULL,
+  until timestamp with time zone NOT NULL,
+  CONSTRAINT slot_wanted_pkey PRIMARY KEY (account_id)
 );
 
 CREATE TABLE stats (
@@ -566,6 +588,7 @@ CREATE INDEX live_delivery_waiting ON live_delivery USING btree (origin, seq) WH
 CREATE INDEX live_operation_apart ON live_operation USING btree (account_id, look_at) WHERE (phase = 'apart'::text);
 CREATE INDEX live_operation_canceling ON live_operation USING btree (cancel_at) WHERE (cancel_at IS NOT NULL);
 CREATE INDEX live_operation_look ON live_operation USING btree (phase, look_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'placed'::text]));
+CREATE INDEX live_operation_offered ON live_operation USING btree (type, account_id, priority DESC, request_id) WHERE (phase = 'offered'::text);
 CREATE INDEX live_operation_placed ON live_operation USING btree (account_id) WHERE (phase = 'placed'::text);
 CREATE INDEX live_operation_ready ON live_operation USING btree (account_id, priority DESC, request_id) WHERE (phase = 'ready'::text);
 CREATE INDEX live_operation_scheduled ON live_operation USING btree (account_id, request_id) WHERE (phase = 'scheduled'::text);
@@ -764,7 +787,7 @@ CREATE VIEW operation_view AS
             ELSE NULL::text
         END) AS state,
         CASE
-            WHEN l.phase = ANY (ARRAY['scheduled'::text, 'ready'::text]) THEN l.phase
+            WHEN l.phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'offered'::text]) THEN l.phase
             WHEN l.lease_token IS NOT NULL THEN 'running'::text
             WHEN l.phase IS NOT NULL THEN 'dispatched'::text
             ELSE NULL::text
@@ -824,13 +847,13 @@ CREATE OR REPLACE FUNCTION accept_apart(given json, keys json)
 AS $function$
 #variable_conflict use_column
 BEGIN
-  FOR rid, request_id, created_at, due_at, phase, epoch, silent_until IN SELECT * FROM accept_operations(given, keys, '{}', 0, interval '0') LOOP
+  FOR rid, request_id, created_at, due_at, phase, epoch, silent_until IN SELECT * FROM accept_operations(given, keys, '{}', 0, interval '0', NULL) LOOP
     UPDATE live_operation o SET phase = 'apart' WHERE o.request_id = accept_apart.request_id;
     RETURN NEXT;
   END LOOP;
 END $function$;
 
-CREATE OR REPLACE FUNCTION accept_operations(given json, keys json, accounts text[], max_dispatched integer, redispatch interval)
+CREATE OR REPLACE FUNCTION accept_operations(given json, keys json, accounts text[], max_dispatched integer, redispatch interval, declared text[])
  RETURNS TABLE(rid text, request_id bigint, created_at timestamp with time zone, due_at timestamp with time zone, phase text, epoch integer, silent_until timestamp with time zone)
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
@@ -850,6 +873,10 @@ BEGIN
     )
     SELECT array_agg(k.rid) INTO kept FROM kept k;
   END IF;
+  IF declared IS NOT NULL THEN
+    -- None is deleted while operations of it are accepted. Of one that is gone by now no remote worker asks any more.
+    declared := ARRAY(SELECT t.name FROM operation_type t WHERE t.name = ANY (declared) ORDER BY t.name FOR KEY SHARE);
+  END IF;
   -- After the keys: another that takes the same one may be waited for, and a dispatch not because of that.
   IF max_dispatched > 0 THEN
     SELECT array_agg(f.account_id), array_agg(f.free), max(f.places) INTO roomy, frees, places FROM free_slots(accounts, max_dispatched) f;
@@ -868,7 +895,7 @@ BEGIN
   ), fitting AS (
     SELECT a.request_id, row_number() OVER (ORDER BY a.nth_of_account, a.nth) AS nth FROM (
       SELECT a.request_id, a.account_id, a.nth, row_number() OVER (PARTITION BY a.account_id ORDER BY a.priority DESC, a.nth) AS nth_of_account
-      FROM admitted a WHERE a.due
+      FROM admitted a WHERE a.due AND (a.type = ANY (declared)) IS NOT TRUE
     ) a JOIN unnest(roomy, frees) AS f (account_id, free) USING (account_id) WHERE a.nth_of_account <= f.free
   ), accepted AS (
     INSERT INTO operation (request_id, rid, account_id, type, face, input, callback_url, callback_headers, callback_thin_over, correlation,
@@ -878,7 +905,7 @@ BEGIN
   ), live AS (
     INSERT INTO live_operation (request_id, account_id, type, priority, tries, run_at, silent_until, phase, epoch, look_at, due_at, dispatched_at)
     SELECT a.request_id, a.account_id, a.type, a.priority, a.tries, a.run_at, now() + make_interval(secs => a.silent_s),
-      CASE WHEN s.slot THEN 'placed' WHEN a.due THEN 'ready' ELSE 'scheduled' END, s.slot::integer, n.next, n.next, CASE WHEN s.slot THEN now() END
+      CASE WHEN s.slot THEN 'placed' WHEN NOT a.due THEN 'scheduled' WHEN a.type = ANY (declared) THEN 'offered' ELSE 'ready' END, s.slot::integer, n.next, n.next, CASE WHEN s.slot THEN now() END
     FROM admitted a
     CROSS JOIN LATERAL (SELECT a.request_id IN (SELECT f.request_id FROM fitting f WHERE f.nth <= places) AS slot) s
     CROSS JOIN LATERAL (SELECT CASE WHEN s.slot THEN now() + redispatch WHEN a.due THEN now() ELSE a.run_at END AS next) n
@@ -912,6 +939,8 @@ BEGIN
       SELECT s.account_id, s.head, s.place, 0 AS slots FROM unnest(seen, heads) WITH ORDINALITY AS s (account_id, head, place)
       UNION ALL
       SELECT a.id, NULL, NULL, a.slots FROM account a WHERE a.id = ANY (seen)
+      UNION ALL
+      SELECT s.account_id, NULL, NULL, -1 FROM slot_wanted s WHERE s.account_id = ANY (seen) AND s.until > now()
       UNION ALL
       -- Ordered, because without statistics other indexes look as good.
       SELECT t.account_id, NULL, NULL, -1 FROM (
@@ -1214,6 +1243,44 @@ BEGIN
   SELECT r.operation, c.o, wait FROM claimed c CROSS JOIN LATERAL (SELECT r AS operation FROM operation r WHERE r.request_id = c.request_id LIMIT 1) r;
 END $function$;
 
+CREATE OR REPLACE FUNCTION claim_work(asks json)
+ RETURNS TABLE(ask integer, operation operation, live live_operation)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_memoize TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  a record; chosen bigint[]; held_up boolean; leased boolean := false;
+BEGIN
+  -- Where nothing is offered nobody waits for the lock.
+  IF (SELECT f.request_id FROM (SELECT DISTINCT t.type FROM json_to_recordset(asks) AS a (types text[]) CROSS JOIN LATERAL unnest(a.types) AS t (type)) w
+      CROSS JOIN LATERAL first_offered(w.type, NULL) f LIMIT 1) IS NULL THEN
+    RETURN;
+  END IF;
+  -- Before any row, as dispatch does: slots are given by one at a time.
+  PERFORM pg_advisory_xact_lock(7164225002);
+  FOR a IN SELECT * FROM json_to_recordset(asks) AS a (nth integer, token uuid, types text[], account text, most integer, lease_s float8, worker text)
+  LOOP
+    SELECT t.chosen, t.held_up INTO chosen, held_up FROM take_work_turns(a.types, a.account, a.most) t;
+    IF chosen IS NOT NULL THEN
+      RETURN QUERY SELECT a.nth, l.operation, l.live FROM lease_work(chosen, a.token, a.lease_s, a.worker) l;
+      leased := leased OR FOUND;
+    ELSIF held_up THEN
+      RETURN QUERY SELECT a.nth, NULL::operation, NULL::live_operation;
+    END IF;
+  END LOOP;
+  IF NOT leased THEN
+    -- Whose turn it is may be forgotten by a crash: nobody waits for the disk.
+    PERFORM set_config('synchronous_commit', 'off', true);
+  END IF;
+END $function$;
+
 CREATE OR REPLACE FUNCTION deliveries_living(account text, endpoint text)
  RETURNS text[]
  LANGUAGE plpgsql
@@ -1457,7 +1524,14 @@ BEGIN
       SELECT coalesce(x.state, 'Pending') FROM delivery d LEFT JOIN delivery_end x ON x.home = d.home AND x.seq = d.seq
       WHERE d.home = v.request_id AND d.destination = 'callback'
     ) END,
-    CASE v.phase WHEN 'dispatched' THEN 1 WHEN 'ready' THEN 1 + (
+    CASE v.phase WHEN 'dispatched' THEN 1 WHEN 'offered' THEN 1 + (
+      -- Among those of its type.
+      SELECT count(*)::integer FROM (
+        (SELECT FROM live_operation a WHERE a.phase = 'offered' AND a.type = v.type AND a.account_id = v.account_id AND a.priority > v.priority LIMIT 999)
+        UNION ALL
+        (SELECT FROM live_operation a WHERE a.phase = 'offered' AND a.type = v.type AND a.account_id = v.account_id AND a.priority = v.priority AND a.request_id < v.request_id LIMIT 999)
+        LIMIT 999
+      ) ahead) WHEN 'ready' THEN 1 + (
       -- Two ranges of the index that dispatch follows, and no more of it than is told.
       SELECT count(*)::integer FROM (
         (SELECT FROM live_operation a WHERE a.phase = 'ready' AND a.account_id = v.account_id AND a.priority > v.priority LIMIT 999)
@@ -1573,6 +1647,22 @@ AS $function$
   ) v
 $function$;
 
+CREATE OR REPLACE FUNCTION first_offered(type text, account text)
+ RETURNS TABLE(request_id bigint, priority smallint)
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+#variable_conflict use_column
+BEGIN
+  IF account IS NULL THEN
+    RETURN QUERY SELECT o.request_id, o.priority FROM live_operation o WHERE o.phase = 'offered' AND o.type = first_offered.type
+      ORDER BY o.type, o.account_id, o.priority DESC, o.request_id LIMIT 1;
+  ELSE
+    RETURN QUERY SELECT o.request_id, o.priority FROM live_operation o WHERE o.phase = 'offered' AND o.type = first_offered.type AND o.account_id = account
+      ORDER BY o.type, o.account_id, o.priority DESC, o.request_id LIMIT 1;
+  END IF;
+END $function$;
+
 CREATE OR REPLACE FUNCTION free_slots(accounts text[], max_dispatched integer)
  RETURNS TABLE(account_id text, free integer, places integer)
  LANGUAGE plpgsql
@@ -1600,7 +1690,8 @@ BEGIN
   RETURN QUERY
   SELECT g.id, least(a.slots - (
       SELECT count(*)::integer FROM (
-        SELECT FROM live_operation o WHERE o.account_id = a.id AND o.phase = 'placed' ORDER BY o.account_id LIMIT a.slots) t),
+        SELECT FROM live_operation o WHERE o.account_id = a.id AND o.phase = 'placed' ORDER BY o.account_id LIMIT a.slots) t)
+      - (SELECT count(*)::integer FROM slot_wanted s WHERE s.account_id = a.id AND s.until > now()),
     CASE WHEN others THEN 1 END), places
   FROM unnest(accounts) AS g (id)
   CROSS JOIN LATERAL (SELECT a.id, a.slots FROM account a WHERE a.id = g.id LIMIT 1) a
@@ -1671,6 +1762,23 @@ AS $function$
 BEGIN
   RETURN EXISTS (SELECT FROM live_operation o WHERE o.request_id >= first AND o.request_id < beyond)
     OR EXISTS (SELECT FROM live_delivery d WHERE d.home >= first AND d.home < beyond);
+END $function$;
+
+CREATE OR REPLACE FUNCTION held_work(leases json)
+ RETURNS TABLE(operation operation, live live_operation)
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  SELECT r.operation, o FROM json_to_recordset(leases) AS l (request_id bigint, token uuid) JOIN live_operation o USING (request_id)
+  CROSS JOIN LATERAL (SELECT r AS operation FROM operation r WHERE r.request_id = o.request_id LIMIT 1) r
+  WHERE o.request_id = ANY (ARRAY(SELECT l.request_id FROM json_to_recordset(leases) AS l (request_id bigint)))
+    AND o.lease_token = l.token AND o.worker IS NOT NULL;
 END $function$;
 
 CREATE OR REPLACE FUNCTION judge_endpoints(made made_attempt[])
@@ -1756,6 +1864,32 @@ BEGIN
   HAVING CASE WHEN bool_or(m.answered) THEN k.answers IS NOT TRUE ELSE bool_or(m.silent) END
   ORDER BY m.lane, m.receiver
   ON CONFLICT (lane, receiver) DO UPDATE SET answers = excluded.answers, known_at = now(), rests_until = excluded.rests_until;
+END $function$;
+
+CREATE OR REPLACE FUNCTION lease_work(chosen bigint[], token uuid, lease_s double precision, worker text)
+ RETURNS TABLE(operation operation, live live_operation)
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+DECLARE
+  due tid[];
+BEGIN
+  due := ARRAY(SELECT o.ctid FROM live_operation o WHERE o.request_id = ANY (chosen) AND o.phase = 'offered'
+    ORDER BY o.request_id FOR UPDATE SKIP LOCKED);
+  RETURN QUERY
+  WITH asked AS MATERIALIZED (
+    SELECT c.request_id, c.place, r.operation FROM unnest(chosen) WITH ORDINALITY AS c (request_id, place)
+    CROSS JOIN LATERAL (SELECT r AS operation FROM operation r WHERE r.request_id = c.request_id LIMIT 1) r
+  ), leased AS (
+    UPDATE live_operation o SET phase = 'placed', epoch = o.epoch + 1, attempt = o.attempt + 1, lease_token = token, worker = lease_work.worker,
+      look_at = u.lease, due_at = u.lease, run_until = u.time, started_at = coalesce(o.started_at, now()), status_text = NULL, progress = 0,
+      transitions = concat_ws(E'\n', o.transitions, transition('Executing', 'Attempt ' || o.attempt + 1 || ' of ' || o.tries))
+    FROM asked a CROSS JOIN LATERAL (
+      SELECT now() + make_interval(secs => least(lease_s, (a.operation).timeout_s)) AS lease, now() + make_interval(secs => (a.operation).timeout_s) AS time) u
+    WHERE o.ctid = ANY (due) AND o.request_id = a.request_id
+    RETURNING a.place, a.operation, o
+  )
+  SELECT l.operation, l.o FROM leased l ORDER BY l.place;
 END $function$;
 
 CREATE OR REPLACE FUNCTION limits_of_lane(named text, in_flight integer, closed boolean)
@@ -1918,6 +2052,17 @@ BEGIN
   SELECT o.request_id FROM operation o WHERE o.account_id = account ORDER BY o.account_id DESC, o.request_id DESC OFFSET skipped LIMIT most;
 END $function$;
 
+CREATE OR REPLACE FUNCTION next_offering(types text[], after text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+AS $function$
+BEGIN
+  RETURN (SELECT min(f.account_id) FROM unnest(types) AS n (type) CROSS JOIN LATERAL (
+    SELECT o.account_id FROM live_operation o WHERE o.phase = 'offered' AND o.type = n.type AND o.account_id > after
+    ORDER BY o.type, o.account_id, o.priority DESC, o.request_id LIMIT 1) f);
+END $function$;
+
 CREATE OR REPLACE FUNCTION note_disabling()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2039,6 +2184,10 @@ BEGIN
       SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'ready' AND l.account_id = account
       UNION ALL
       SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'scheduled' AND l.account_id = account
+      UNION ALL
+      SELECT l.request_id FROM operation_type t CROSS JOIN LATERAL (
+        SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'offered' AND l.type = t.name AND l.account_id = account
+        LIMIT max_collected + 1) l
     ) n LIMIT max_collected + 1);
   ELSIF NOT waiting THEN
     found := ARRAY(SELECT n.request_id FROM (
@@ -2448,12 +2597,20 @@ BEGIN
     due := ARRAY(SELECT o.ctid FROM live_operation o WHERE o.phase = 'scheduled' AND o.look_at <= now()
       ORDER BY o.look_at LIMIT 25 * most FOR UPDATE SKIP LOCKED);
     EXIT WHEN due = '{}';
-    UPDATE live_operation o SET phase = CASE WHEN o.run_at > now() THEN 'scheduled' ELSE 'ready' END, lease_token = NULL,
+    UPDATE live_operation o SET phase = CASE WHEN o.run_at > now() THEN 'scheduled' ELSE ready_phase(o.type) END, lease_token = NULL, worker = NULL, run_until = NULL,
       look_at = greatest(o.look_at, o.run_at), due_at = greatest(o.due_at, o.run_at)
     WHERE o.ctid = ANY (due);
     EXIT WHEN cardinality(due) < 25 * most OR clock_timestamp() > now() + interval '1 second';
   END LOOP;
 END $function$;
+
+CREATE OR REPLACE FUNCTION ready_phase(type text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$
+  SELECT CASE WHEN (SELECT t.name FROM operation_type t WHERE t.name = ready_phase.type) IS NULL THEN 'ready' ELSE 'offered' END
+$function$;
 
 CREATE OR REPLACE FUNCTION receiver_of(account_id text, url text)
  RETURNS bigint
@@ -2666,8 +2823,9 @@ BEGIN
     SELECT g.*, now() + make_interval(secs => g.delay_s) AS next
     FROM json_to_recordset(given) AS g (request_id bigint, token uuid, delay_s float8, counts boolean, text text, stack text)
   )
-  UPDATE live_operation o SET phase = CASE WHEN o.phase = 'apart' THEN 'apart' WHEN g.delay_s > 0 THEN 'scheduled' ELSE 'ready' END, look_at = g.next, due_at = g.next,
-    run_at = CASE WHEN g.delay_s > 0 THEN g.next ELSE o.run_at END, lease_token = NULL, status_text = NULL,
+  UPDATE live_operation o SET phase = CASE WHEN o.phase = 'apart' THEN 'apart' WHEN g.delay_s > 0 THEN 'scheduled' ELSE ready_phase(o.type) END, look_at = g.next, due_at = g.next,
+    run_at = CASE WHEN g.delay_s > 0 THEN g.next ELSE o.run_at END, lease_token = NULL, worker = NULL, run_until = NULL,
+    status_text = NULL,
     tries = CASE WHEN g.counts THEN o.tries ELSE o.tries + 1 END,
     transitions = concat_ws(E'\n', o.transitions, transition('Waiting', g.text, stack => g.stack))
   FROM given g
@@ -2768,6 +2926,28 @@ BEGIN
   SELECT r.type, e.state, -count(*), -count(r.callback_url) FILTER (WHERE NOT e.silent) FROM removed r JOIN ended e USING (request_id) GROUP BY r.type, e.state;
 END $function$;
 
+CREATE OR REPLACE FUNCTION renew_work(leases json, account text)
+ RETURNS TABLE(request_id bigint, canceling boolean, worker text)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH held AS (
+    SELECT o.request_id, l.token, least(now() + make_interval(secs => l.lease_s), o.run_until) AS until
+    FROM json_to_recordset(leases) AS l (request_id bigint, token uuid, lease_s float8) JOIN live_operation o USING (request_id)
+    WHERE o.request_id = ANY (ARRAY(SELECT l.request_id FROM json_to_recordset(leases) AS l (request_id bigint)))
+      AND o.lease_token = l.token AND o.run_until > now() AND (account IS NULL OR o.account_id = account)
+    ORDER BY o.request_id FOR UPDATE OF o
+  )
+  UPDATE live_operation o SET look_at = least(o.look_at, h.until), due_at = h.until
+  FROM held h WHERE o.request_id = ANY (ARRAY(SELECT h.request_id FROM held h)) AND o.request_id = h.request_id AND o.lease_token = h.token
+  RETURNING o.request_id, o.cancel_at IS NOT NULL, o.worker;
+END $function$;
+
 CREATE OR REPLACE FUNCTION report_progress(reports json)
  RETURNS TABLE(request_id bigint, progress real)
  LANGUAGE plpgsql
@@ -2782,15 +2962,15 @@ BEGIN
     SELECT * FROM json_to_recordset(reports) AS r (request_id bigint, token uuid, progress real, text text, entries json)
   ), held AS (
     -- Locked before its entries get their ids, so that these follow the order of the commits.
-    SELECT r.*, coalesce(r.progress, o.progress) AS stands FROM report r JOIN live_operation o USING (request_id)
+    SELECT r.*, coalesce(r.progress, o.progress) AS stands, coalesce(r.text, o.status_text, 'Executing...') AS said FROM report r JOIN live_operation o USING (request_id)
     WHERE o.request_id = ANY (ARRAY(SELECT r.request_id FROM report r)) AND o.lease_token = r.token
     ORDER BY o.request_id FOR UPDATE OF o
   ), told AS (
-    UPDATE live_operation o SET progress = h.progress, status_text = h.text
-    FROM held h WHERE o.request_id = ANY (ARRAY(SELECT h.request_id FROM held h)) AND o.request_id = h.request_id AND h.text IS NOT NULL
+    UPDATE live_operation o SET progress = h.stands, status_text = h.said
+    FROM held h WHERE o.request_id = ANY (ARRAY(SELECT h.request_id FROM held h)) AND o.request_id = h.request_id AND (h.text IS NOT NULL OR h.progress IS NOT NULL)
   ), noted AS (
     INSERT INTO history_entry (operation_id, kind, progress, text)
-    SELECT h.request_id, e.kind, e.progress, e.text
+    SELECT h.request_id, e.kind, CASE e.kind WHEN 'progress' THEN coalesce(e.progress, h.stands) END, coalesce(e.text, h.said)
     FROM held h CROSS JOIN LATERAL json_to_recordset(h.entries) AS e (kind text, progress real, text text)
   )
   SELECT h.request_id, h.stands FROM held h;
@@ -2892,9 +3072,10 @@ DECLARE
 BEGIN
   due := ARRAY(SELECT o.ctid FROM live_operation o
     WHERE o.phase = 'placed' AND o.look_at <= now() AND o.lease_token IS NOT NULL AND o.due_at <= now() AND o.attempt < o.tries
+      AND (o.run_until IS NULL OR o.run_until > now())
     ORDER BY o.look_at LIMIT most FOR UPDATE SKIP LOCKED);
   IF due <> '{}' THEN
-    UPDATE live_operation o SET phase = 'ready', look_at = now(), due_at = now(), lease_token = NULL, status_text = NULL,
+    UPDATE live_operation o SET phase = ready_phase(o.type), look_at = now(), due_at = now(), lease_token = NULL, worker = NULL, run_until = NULL, status_text = NULL,
       transitions = concat_ws(E'\n', o.transitions, transition('Waiting', 'The worker went silent; waiting for another'))
     WHERE o.ctid = ANY (due);
   END IF;
@@ -3143,7 +3324,8 @@ BEGIN
     RETURN current_one;
   END IF;
   IF act = 'rerun' THEN
-    SELECT count(*) INTO acted FROM accept_operations(things, NULL, '{}', 0, interval '0');
+    SELECT count(*) INTO acted FROM accept_operations(things, NULL, '{}', 0, interval '0',
+      (SELECT array_agg(t.name) FROM operation_type t WHERE t.name IN (SELECT n.type FROM json_to_recordset(things) AS n (type text))));
   ELSIF act = 'redeliver' OR act = 'cancel' THEN
     SELECT array_agg(t.home), array_agg(t.seq) INTO homes, seqs FROM json_to_recordset(things) AS t (home bigint, seq bigint);
   END IF;
@@ -3311,6 +3493,63 @@ BEGIN
   RETURN QUERY SELECT * FROM unnest(chosen, doubts);
 END $function$;
 
+CREATE OR REPLACE FUNCTION take_work_turns(types text[], account text, most integer, OUT chosen bigint[], OUT held_up boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  -- Accounts without a free slot that one claim passes by; the next one goes on from there.
+  max_passed CONSTANT integer := 200;
+  begun text := CASE WHEN account IS NULL THEN (SELECT c.served FROM fairness_cursor c WHERE c.of = 'work') ELSE '' END;
+  reached text := begun; wrapped boolean := false; passed integer := 0; free integer;
+  accounts text[] := '{}'; frees integer[] := '{}'; quota integer; last_served text; moved integer; deepest integer;
+BEGIN
+  held_up := false;
+  LOOP
+    reached := CASE WHEN account IS NULL THEN next_offering(types, reached) WHEN reached = '' THEN account END;
+    IF reached IS NULL OR wrapped AND reached > begun THEN
+      EXIT WHEN wrapped OR begun = '';
+      wrapped := true;
+      reached := '';
+      CONTINUE;
+    END IF;
+    free := (SELECT a.slots - (SELECT count(*)::integer FROM (
+      SELECT FROM live_operation o WHERE o.account_id = a.id AND o.phase = 'placed' ORDER BY o.account_id LIMIT a.slots) t)
+      FROM account a WHERE a.id = reached LIMIT 1);
+    IF free > 0 THEN
+      accounts := accounts || reached;
+      frees := frees || free;
+      EXIT WHEN cardinality(accounts) = most;
+    ELSIF want_slot(types, reached) THEN
+      held_up := true;
+      passed := passed + 1;
+      last_served := reached;
+      EXIT WHEN passed = max_passed;
+    END IF;
+  END LOOP;
+  IF accounts <> '{}' THEN
+    quota := (most + cardinality(accounts) - 1) / cardinality(accounts);
+    LOOP
+      SELECT array_agg(c.request_id ORDER BY c.turn, c.place), (array_agg(c.account_id ORDER BY c.turn, c.place))[count(*)], count(*), max(c.turn)
+      INTO chosen, last_served, moved, deepest FROM (
+        SELECT t.* FROM unnest(accounts, frees) WITH ORDINALITY AS a (account_id, free, place) CROSS JOIN LATERAL (
+          SELECT a.account_id, a.place, w.request_id, row_number() OVER (ORDER BY w.priority DESC, w.request_id) AS turn
+          FROM unnest(types) AS n (type) CROSS JOIN LATERAL (
+            SELECT o.request_id, o.priority FROM live_operation o WHERE o.phase = 'offered' AND o.type = n.type AND o.account_id = a.account_id
+            ORDER BY o.type, o.account_id, o.priority DESC, o.request_id LIMIT least(a.free, quota)
+          ) w ORDER BY turn LIMIT least(a.free, quota)
+        ) t ORDER BY t.turn, t.place LIMIT most
+      ) c;
+      EXIT WHEN moved = most OR deepest IS DISTINCT FROM quota OR quota >= most;
+      quota := least(4 * quota, most);
+    END LOOP;
+    DELETE FROM slot_wanted s WHERE s.account_id = ANY (accounts);
+  END IF;
+  IF account IS NULL AND (chosen IS NOT NULL OR passed = max_passed) THEN
+    UPDATE fairness_cursor c SET served = last_served WHERE c.of = 'work' AND c.served <> last_served;
+  END IF;
+END $function$;
+
 CREATE OR REPLACE FUNCTION tell_endpoints(endings json, ids bigint[], accounts text[])
  RETURNS bigint[]
  LANGUAGE plpgsql
@@ -3466,6 +3705,28 @@ BEGIN
   RETURN NEXT;
 END $function$;
 
+CREATE OR REPLACE FUNCTION want_slot(types text[], account text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  offered record; ready record;
+BEGIN
+  SELECT f.request_id, f.priority INTO offered FROM unnest(types) AS n (type) CROSS JOIN LATERAL first_offered(n.type, account) f
+  ORDER BY f.priority DESC, f.request_id LIMIT 1;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  SELECT o.request_id, o.priority INTO ready FROM live_operation o WHERE o.account_id = account AND o.phase = 'ready'
+  ORDER BY o.account_id, o.priority DESC, o.request_id LIMIT 1;
+  IF NOT FOUND OR (-offered.priority, offered.request_id) < (-ready.priority, ready.request_id) THEN
+    -- Longer than between two looks of a worker that waits; not written with every one.
+    INSERT INTO slot_wanted AS s (account_id, until) VALUES (account, now() + interval '3 seconds')
+    ON CONFLICT (account_id) DO UPDATE SET until = EXCLUDED.until WHERE s.until < now() + interval '2 seconds';
+  END IF;
+  RETURN true;
+END $function$;
+
 CREATE TRIGGER delivery_move BEFORE UPDATE OF state ON delivery_end FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION refuse_move('delivery');
 CREATE TRIGGER endpoint_disabled AFTER UPDATE OF disabled_at ON endpoint FOR EACH ROW WHEN (((old.disabled_at IS NULL) AND (new.disabled_at IS NOT NULL))) EXECUTE FUNCTION note_disabling();
 CREATE TRIGGER delivery_lives AFTER INSERT ON live_delivery REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION refuse_ended_deliveries();
@@ -3533,7 +3794,7 @@ COMMENT ON COLUMN live_delivery.dispatched_at IS 'as of operations';
 COMMENT ON COLUMN live_delivery.started_at IS 'when its attempt began';
 COMMENT ON COLUMN live_delivery.reason IS 'acknowledged_by_poll: the attempt under way is the last';
 COMMENT ON TABLE live_operation IS 'an operation that hasn''t ended';
-COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease';
+COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; offered: of a declared type, so it gets its slot when a remote worker claims it; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease';
 COMMENT ON COLUMN live_operation.look_at IS 'when the dispatcher next looks: no later than due_at. A claim and a renewal move due_at alone, which no index has; one that outlives look_at is put off to due_at';
 COMMENT ON COLUMN live_operation.due_at IS 'when this row next needs somebody';
 COMMENT ON COLUMN live_operation.waits_since IS 'when it was accepted';
@@ -3544,6 +3805,8 @@ COMMENT ON COLUMN live_operation.silent_until IS 'until when its own callback wa
 COMMENT ON COLUMN live_operation.status_text IS 'null: what its state says';
 COMMENT ON COLUMN live_operation.transitions IS 'as in operation_end';
 COMMENT ON COLUMN live_operation.checkpoint IS 'of one that runs apart: how far its runs have come, where the next one goes on';
+COMMENT ON COLUMN live_operation.worker IS 'of one that a remote worker runs: which one, as in process';
+COMMENT ON COLUMN live_operation.run_until IS 'of such a one: when its time is over; due_at is never later';
 COMMENT ON TABLE operation IS 'what was asked; never changed but by emptying';
 COMMENT ON COLUMN operation.rid IS 'random, and begins with the time: what is made together stands together in the index';
 COMMENT ON COLUMN operation.callback_thin_over IS 'bytes: a larger body of its own callback leaves the result out; null: the setting''s';
@@ -3558,13 +3821,15 @@ COMMENT ON COLUMN operation_end.emptied_at IS 'when input, result and the bodies
 COMMENT ON COLUMN operation_end.erased_at IS 'when its caller had it emptied; it is deleted in its time';
 COMMENT ON COLUMN operation_end.transitions IS 'a line each: JSON array of entry id, time (seconds since 1970), state, progress, text, stack';
 COMMENT ON COLUMN operation_end.feed_id IS 'its place in the feed and in the statistics: rows stand in the order of it, so that an index of ranges finds the last ones';
+COMMENT ON TABLE operation_type IS 'types that remote workers run: operations of these are offered';
+COMMENT ON COLUMN operation_type.retry IS 'JSON: backoff_s, retry_on, no_retry_on';
 COMMENT ON VIEW operation_view IS 'operations as they stand: for reading';
 COMMENT ON TABLE origin IS 'what is known of destinations: one that has never answered 2xx (proven_at null) is asked slowly';
 COMMENT ON COLUMN origin.asked_at IS 'the last 60 attempts that were dispatched while it was unproven';
 COMMENT ON COLUMN origin.rests_until IS 'after an attempt that got no answer: not asked before, so that many that hang don''t time out at the same instants for ever';
 COMMENT ON COLUMN origin.receiver IS 'the only one that is known there; empty: there are others, for whom a part of its room is kept';
 COMMENT ON TABLE origin_call IS 'runs of http.request that have a place at their origin; one whose operation has another lease, or none, has left it';
-COMMENT ON TABLE process IS 'who works: each process says so every 10 s; nothing is decided by it';
+COMMENT ON TABLE process IS 'who works: each process says so every 10 s, and of remote workers (role remote) whom they ask; nothing is decided by it';
 COMMENT ON TABLE receiver IS 'whether those that deliveries go to have answered or were silent, as known since their last change';
 COMMENT ON COLUMN receiver.rests_until IS 'as of origins';
 COMMENT ON TABLE record_partition IS 'partitions of the record tables: each has the operations and deliveries of the numbers from lower to before upper';
@@ -3584,6 +3849,7 @@ COMMENT ON COLUMN resealing.source IS 'which kind of sealed values is being look
 COMMENT ON COLUMN resealing.reached IS 'the last row of it that was looked at; null: none yet';
 COMMENT ON COLUMN resealing.left_over IS 'values of this walk that are still sealed with another key';
 COMMENT ON COLUMN resealing.due_at IS 'when the next walk begins; null: one is on its way';
+COMMENT ON TABLE slot_wanted IS 'accounts whose next free slot dispatch leaves, until then, to an operation that is offered and stands before those that are ready';
 COMMENT ON TABLE stats IS 'counts of records, added up by minute and by hour: what came after stats_reached is not in them yet';
 COMMENT ON COLUMN stats.account_id IS '* of all accounts together';
 COMMENT ON COLUMN stats.step IS 'seconds: a minute or an hour, which begins at `at`';

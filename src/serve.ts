@@ -104,7 +104,7 @@ async function tellReady(
   const trouble = await app.get(QueueBackend).trouble();
   if (env.NODE_ENV !== 'production') console.log(banner(config, { isEmbedded, place, link, trouble }));
   else {
-    const types = app.get(OperationTypes).listed();
+    const types = app.get(OperationTypes).handled();
     const keyIds = await app.get(AccountsService).adminKeyIds();
     logger.log(readyLine(config, { handlers: types.map(({ name }) => name), keyIds, trouble }), 'Boot');
   }

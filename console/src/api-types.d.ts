@@ -238,6 +238,11 @@ export interface components {
         readonly SearchResponse: {
             readonly data: readonly components["schemas"]["SearchResult"][];
         };
+        readonly RetryRequest: {
+            readonly backoff_s?: readonly number[];
+            readonly retry_on?: readonly string[];
+            readonly no_retry_on?: readonly string[];
+        };
         readonly OperationTypeResponse: {
             readonly name: string;
             readonly title: string;
@@ -246,10 +251,27 @@ export interface components {
             readonly input_schema: {
                 readonly [key: string]: unknown;
             };
+            readonly declared: boolean;
+            readonly tries?: number;
+            readonly retry?: components["schemas"]["RetryRequest"];
+            readonly inline_ms?: number;
+            /** Format: date-time */
+            readonly updated_at?: string;
         };
         readonly OperationTypePage: {
             readonly data: readonly components["schemas"]["OperationTypeResponse"][];
             readonly next_cursor: string | null;
+        };
+        readonly DeclareOperationTypeRequest: {
+            readonly title: string;
+            readonly input_schema?: {
+                readonly [key: string]: unknown;
+            };
+            readonly tries?: number;
+            readonly timeout_s?: number;
+            readonly retry?: components["schemas"]["RetryRequest"];
+            readonly path?: string | null;
+            readonly inline_ms?: number;
         };
         readonly AttemptResponse: {
             readonly id: string;
@@ -373,14 +395,14 @@ export interface components {
         };
         readonly CreateKeyRequest: {
             readonly name: string;
-            readonly scopes: readonly ("admin" | "deliveries:redeliver" | "endpoints:write" | "keys:write" | "operations:read" | "operations:write")[];
+            readonly scopes: readonly ("admin" | "deliveries:redeliver" | "endpoints:write" | "keys:write" | "operations:read" | "operations:write" | "work")[];
             /** Format: date-time */
             readonly expires_at?: string | null;
         };
         readonly ApiKeyResponse: {
             readonly id: string;
             readonly name: string;
-            readonly scopes: readonly ("admin" | "deliveries:redeliver" | "endpoints:write" | "keys:write" | "operations:read" | "operations:write")[];
+            readonly scopes: readonly ("admin" | "deliveries:redeliver" | "endpoints:write" | "keys:write" | "operations:read" | "operations:write" | "work")[];
             /** Format: date-time */
             readonly created_at: string;
             /** Format: date-time */
@@ -418,6 +440,8 @@ export interface components {
             readonly version: string;
             /** Format: date-time */
             readonly since: string;
+            /** Format: date-time */
+            readonly last_seen_at: string;
             readonly host: string;
             readonly running: number;
             readonly capacity: number;
@@ -440,7 +464,7 @@ export interface components {
             readonly actor: components["schemas"]["AuditActorResponse"] | null;
             readonly address: string | null;
             /** @enum {string} */
-            readonly action: "account.changed" | "account.created" | "account.deleted" | "account.disabled" | "bulk.started" | "delivery.canceled" | "delivery.redelivered" | "endpoint.changed" | "endpoint.created" | "endpoint.deleted" | "endpoint.disabled" | "endpoint.enabled" | "key.created" | "key.revoked" | "login.failed" | "login.succeeded" | "operation.canceled" | "operation.erased" | "operation.rerun" | "recovery.canceled" | "secret.ended" | "secret.read" | "secret.rotated";
+            readonly action: "account.changed" | "account.created" | "account.deleted" | "account.disabled" | "bulk.started" | "delivery.canceled" | "delivery.redelivered" | "endpoint.changed" | "endpoint.created" | "endpoint.deleted" | "endpoint.disabled" | "endpoint.enabled" | "key.created" | "key.revoked" | "login.failed" | "login.succeeded" | "operation-type.changed" | "operation-type.declared" | "operation-type.deleted" | "operation.canceled" | "operation.erased" | "operation.rerun" | "recovery.canceled" | "secret.ended" | "secret.read" | "secret.rotated";
             readonly target: string | null;
             readonly details: {
                 readonly [key: string]: unknown;
@@ -648,6 +672,112 @@ export interface components {
         readonly WebhookKeysResponse: {
             readonly keys: readonly components["schemas"]["WebhookKeyResponse"][];
         };
+        readonly ClaimWorkRequest: {
+            readonly types: readonly string[];
+            readonly limit?: number;
+            readonly wait?: number;
+            readonly worker?: string;
+            readonly lease_s?: number;
+        };
+        readonly WorkOperationResponse: {
+            readonly id: string;
+            /** Format: int64 */
+            readonly request_id: number;
+            readonly type: string;
+            /** @enum {string} */
+            readonly status: "Canceled" | "Executing" | "Failed" | "Finished" | "Waiting";
+            readonly status_text: string;
+            readonly status_info: string | null;
+            readonly progress: number;
+            readonly attempt: number;
+            readonly queue_position?: number;
+            readonly account_id?: string;
+            readonly correlation: string | null;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly started_at: string | null;
+            /** Format: date-time */
+            readonly finished_at: string | null;
+            /** Format: date-time */
+            readonly expires_at: string | null;
+            /** Format: date-time */
+            readonly erased_at?: string;
+            readonly result: unknown;
+            readonly custom: unknown;
+            readonly error: components["schemas"]["OperationErrorResponse"] | null;
+            readonly file: string | null;
+            readonly callback: components["schemas"]["OperationCallbackResponse"] | null;
+            readonly rerun_of: string | null;
+            readonly links: components["schemas"]["OperationLinksResponse"];
+            readonly input: unknown;
+            readonly tries: number;
+            readonly timeout_s: number;
+            readonly traceparent: string | null;
+        };
+        readonly ClaimedWorkResponse: {
+            readonly operation: components["schemas"]["WorkOperationResponse"];
+            readonly lease: string;
+            readonly lease_s: number;
+        };
+        readonly ClaimWorkResponse: {
+            readonly data: readonly components["schemas"]["ClaimedWorkResponse"][];
+        };
+        readonly WorkActionRequest: {
+            readonly code?: string;
+            readonly message?: string;
+            readonly retry?: boolean;
+            readonly lease: string;
+            /** @enum {string} */
+            readonly action: "complete" | "fail" | "release" | "renew";
+            readonly progress?: number;
+            readonly text?: string | null;
+            readonly log?: readonly string[];
+            readonly result?: unknown;
+            readonly custom?: unknown;
+            readonly file?: string | null;
+        };
+        readonly WorkBatchRequest: {
+            readonly actions: readonly components["schemas"]["WorkActionRequest"][];
+        };
+        readonly WorkOperationStatus: {
+            readonly id: string;
+            /** @enum {string} */
+            readonly status: "Canceled" | "Executing" | "Failed" | "Finished" | "Waiting";
+        };
+        readonly WorkActionResponse: {
+            readonly status: number;
+            readonly cancel?: boolean;
+            readonly operation?: components["schemas"]["WorkOperationStatus"];
+            readonly retry_in_s?: number;
+            readonly problem?: components["schemas"]["ProblemResponse"];
+        };
+        readonly WorkBatchResponse: {
+            readonly data: readonly components["schemas"]["WorkActionResponse"][];
+        };
+        readonly RenewWorkRequest: {
+            readonly progress?: number;
+            readonly text?: string;
+            readonly log?: readonly string[];
+        };
+        readonly RenewedWorkResponse: {
+            readonly cancel?: boolean;
+        };
+        readonly CompleteWorkRequest: {
+            readonly result?: unknown;
+            readonly custom?: unknown;
+            readonly file?: string | null;
+            readonly text?: string | null;
+        };
+        readonly SettledWorkResponse: {
+            readonly operation: components["schemas"]["WorkOperationStatus"];
+            readonly retry_in_s?: number;
+        };
+        readonly FailWorkRequest: {
+            readonly code: string;
+            readonly message: string;
+            readonly retry?: boolean;
+        };
         readonly LroErrorResponse: {
             readonly code: string;
             readonly message: string;
@@ -832,8 +962,10 @@ export type RequestedCallbackResponse = components['schemas']['RequestedCallback
 export type OperationRequestResponse = components['schemas']['OperationRequestResponse'];
 export type SearchResult = components['schemas']['SearchResult'];
 export type SearchResponse = components['schemas']['SearchResponse'];
+export type RetryRequest = components['schemas']['RetryRequest'];
 export type OperationTypeResponse = components['schemas']['OperationTypeResponse'];
 export type OperationTypePage = components['schemas']['OperationTypePage'];
+export type DeclareOperationTypeRequest = components['schemas']['DeclareOperationTypeRequest'];
 export type AttemptResponse = components['schemas']['AttemptResponse'];
 export type DeliveryDetailsResponse = components['schemas']['DeliveryDetailsResponse'];
 export type RecoverDeliveriesRequest = components['schemas']['RecoverDeliveriesRequest'];
@@ -883,6 +1015,20 @@ export type EndpointStatsResponse = components['schemas']['EndpointStatsResponse
 export type RecoveryResponse = components['schemas']['RecoveryResponse'];
 export type WebhookKeyResponse = components['schemas']['WebhookKeyResponse'];
 export type WebhookKeysResponse = components['schemas']['WebhookKeysResponse'];
+export type ClaimWorkRequest = components['schemas']['ClaimWorkRequest'];
+export type WorkOperationResponse = components['schemas']['WorkOperationResponse'];
+export type ClaimedWorkResponse = components['schemas']['ClaimedWorkResponse'];
+export type ClaimWorkResponse = components['schemas']['ClaimWorkResponse'];
+export type WorkActionRequest = components['schemas']['WorkActionRequest'];
+export type WorkBatchRequest = components['schemas']['WorkBatchRequest'];
+export type WorkOperationStatus = components['schemas']['WorkOperationStatus'];
+export type WorkActionResponse = components['schemas']['WorkActionResponse'];
+export type WorkBatchResponse = components['schemas']['WorkBatchResponse'];
+export type RenewWorkRequest = components['schemas']['RenewWorkRequest'];
+export type RenewedWorkResponse = components['schemas']['RenewedWorkResponse'];
+export type CompleteWorkRequest = components['schemas']['CompleteWorkRequest'];
+export type SettledWorkResponse = components['schemas']['SettledWorkResponse'];
+export type FailWorkRequest = components['schemas']['FailWorkRequest'];
 export type LroErrorResponse = components['schemas']['LroErrorResponse'];
 export type LroOperationResponse = components['schemas']['LroOperationResponse'];
 export type TrmAuthRequest = components['schemas']['TrmAuthRequest'];

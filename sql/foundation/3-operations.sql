@@ -106,7 +106,7 @@ CREATE TABLE live_operation (
   request_id bigint PRIMARY KEY,
   account_id text NOT NULL,
   type text NOT NULL,
-  phase text NOT NULL CHECK (phase IN ('scheduled', 'ready', 'placed', 'apart')),
+  phase text NOT NULL CHECK (phase IN ('scheduled', 'ready', 'offered', 'placed', 'apart')),
   priority smallint NOT NULL,
   attempt integer NOT NULL DEFAULT 0,
   tries integer NOT NULL,
@@ -124,18 +124,21 @@ CREATE TABLE live_operation (
   status_text text,
   transitions text,
   checkpoint text,
+  worker text,
+  run_until timestamptz,
   CHECK (look_at <= due_at)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
   autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000,
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
 CREATE INDEX live_operation_ready ON live_operation (account_id, priority DESC, request_id) WHERE phase = 'ready';
+CREATE INDEX live_operation_offered ON live_operation (type, account_id, priority DESC, request_id) WHERE phase = 'offered';
 CREATE INDEX live_operation_placed ON live_operation (account_id) WHERE phase = 'placed';
 CREATE INDEX live_operation_look ON live_operation (phase, look_at) WHERE phase IN ('scheduled', 'placed');
 CREATE INDEX live_operation_scheduled ON live_operation (account_id, request_id) WHERE phase = 'scheduled';
 CREATE INDEX live_operation_apart ON live_operation (account_id, look_at) WHERE phase = 'apart';
 CREATE INDEX live_operation_canceling ON live_operation (cancel_at) WHERE cancel_at IS NOT NULL;
 COMMENT ON TABLE live_operation IS 'an operation that hasn''t ended';
-COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease';
+COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; offered: of a declared type, so it gets its slot when a remote worker claims it; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease';
 COMMENT ON COLUMN live_operation.look_at IS 'when the dispatcher next looks: no later than due_at. A claim and a renewal move due_at alone, which no index has; one that outlives look_at is put off to due_at';
 COMMENT ON COLUMN live_operation.due_at IS 'when this row next needs somebody';
 COMMENT ON COLUMN live_operation.waits_since IS 'when it was accepted';
@@ -145,6 +148,8 @@ COMMENT ON COLUMN live_operation.cancel_at IS 'a caller asked to cancel it: when
 COMMENT ON COLUMN live_operation.silent_until IS 'until when its own callback waits for the submit''s answer to tell the end in its place';
 COMMENT ON COLUMN live_operation.status_text IS 'null: what its state says';
 COMMENT ON COLUMN live_operation.transitions IS 'as in operation_end';
+COMMENT ON COLUMN live_operation.worker IS 'of one that a remote worker runs: which one, as in process';
+COMMENT ON COLUMN live_operation.run_until IS 'of such a one: when its time is over; due_at is never later';
 COMMENT ON COLUMN live_operation.checkpoint IS 'of one that runs apart: how far its runs have come, where the next one goes on';
 
 -- What was accepted, and what became of it: bookings of each statement, which housekeeping adds up.
@@ -171,7 +176,7 @@ COMMENT ON TABLE ledger IS 'operations accepted, ended (of a type, in a state), 
 CREATE VIEW operation_view AS
 SELECT o.request_id, o.rid, o.account_id, o.type, o.face,
   coalesce(e.state, CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL THEN 'Executing' WHEN l.request_id IS NOT NULL THEN 'Waiting' END) AS state,
-  CASE WHEN l.phase IN ('scheduled', 'ready') THEN l.phase WHEN l.lease_token IS NOT NULL THEN 'running' WHEN l.phase IS NOT NULL THEN 'dispatched' END AS phase,
+  CASE WHEN l.phase IN ('scheduled', 'ready', 'offered') THEN l.phase WHEN l.lease_token IS NOT NULL THEN 'running' WHEN l.phase IS NOT NULL THEN 'dispatched' END AS phase,
   o.input, o.callback_url, o.callback_headers, o.callback_thin_over, o.correlation, o.priority, o.retention,
   coalesce(l.tries, o.tries) AS tries, o.timeout_s, coalesce(e.attempt, l.attempt) AS attempt, coalesce(e.progress, l.progress) AS progress,
   coalesce(e.status_text, l.status_text, CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL THEN 'Executing...' ELSE 'Waiting...' END) AS status_text,

@@ -52,6 +52,27 @@ CREATE TABLE chore (
 COMMENT ON TABLE chore IS 'recurring work of the whole installation: dispatched and claimed like an operation';
 COMMENT ON COLUMN chore.epoch IS 'grows with every dispatch and claim: what names an older one is void';
 
+CREATE TABLE operation_type (
+  name text PRIMARY KEY,
+  title text NOT NULL,
+  input_schema text NOT NULL,
+  tries integer NOT NULL,
+  timeout_s float8 NOT NULL,
+  retry text NOT NULL,
+  path text,
+  inline_ms integer NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE operation_type IS 'types that remote workers run: operations of these are offered';
+COMMENT ON COLUMN operation_type.retry IS 'JSON: backoff_s, retry_on, no_retry_on';
+
+CREATE TABLE slot_wanted (
+  account_id text PRIMARY KEY,
+  until timestamptz NOT NULL
+);
+COMMENT ON TABLE slot_wanted IS 'accounts whose next free slot dispatch leaves, until then, to an operation that is offered and stands before those that are ready';
+
 CREATE TABLE process (
   id text PRIMARY KEY,
   roles text[] NOT NULL,
@@ -63,7 +84,7 @@ CREATE TABLE process (
   running integer NOT NULL,
   handlers text[] NOT NULL
 );
-COMMENT ON TABLE process IS 'who works: each process says so every 10 s; nothing is decided by it';
+COMMENT ON TABLE process IS 'who works: each process says so every 10 s, and of remote workers (role remote) whom they ask; nothing is decided by it';
 
 CREATE TABLE lease_watch (
   one boolean DEFAULT true PRIMARY KEY CHECK (one),
@@ -72,11 +93,11 @@ CREATE TABLE lease_watch (
 COMMENT ON TABLE lease_watch IS 'when a process last looked for leases that have run out: after a gap of a third of a lease, those are spared for as long';
 
 CREATE TABLE fairness_cursor (
-  of text PRIMARY KEY CHECK (of IN ('operations', 'deliveries', 'paused')),
+  of text PRIMARY KEY CHECK (of IN ('operations', 'deliveries', 'paused', 'work')),
   served text NOT NULL DEFAULT ''
 );
 COMMENT ON TABLE fairness_cursor IS 'whom the last round of dispatch served last: the next one begins behind it';
 
 INSERT INTO chore (name, due_at) VALUES ('housekeeping', now() + interval '1 minute');
 INSERT INTO lease_watch (looked_at) VALUES (now());
-INSERT INTO fairness_cursor (of) VALUES ('operations'), ('deliveries'), ('paused');
+INSERT INTO fairness_cursor (of) VALUES ('operations'), ('deliveries'), ('paused'), ('work');

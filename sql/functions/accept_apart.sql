@@ -4,7 +4,7 @@ RETURNS TABLE (rid text, request_id bigint, created_at timestamptz, due_at times
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
-  FOR rid, request_id, created_at, due_at, phase, epoch, silent_until IN SELECT * FROM accept_operations(given, keys, '{}', 0, interval '0') LOOP
+  FOR rid, request_id, created_at, due_at, phase, epoch, silent_until IN SELECT * FROM accept_operations(given, keys, '{}', 0, interval '0', NULL) LOOP
     UPDATE live_operation o SET phase = 'apart' WHERE o.request_id = accept_apart.request_id;
     RETURN NEXT;
   END LOOP;

@@ -1,7 +1,7 @@
 -- Stores new operations, each with its idempotency key, the files it may read and its live row, in one commit, and reserves a slot
--- where one is free: `accounts` are those of what is due now, `max_dispatched` may be dispatched in all (0: none here). Answers those
--- that were stored: one whose key is taken is not.
-CREATE OR REPLACE FUNCTION accept_operations(given json, keys json, accounts text[], max_dispatched integer, redispatch interval)
+-- where one is free: `accounts` are those of what is due now, `max_dispatched` may be dispatched in all (0: none here). Those whose types
+-- are `declared` (null: none) get no slot: they are offered to remote workers. Answers those that were stored: one whose key is taken is not.
+CREATE OR REPLACE FUNCTION accept_operations(given json, keys json, accounts text[], max_dispatched integer, redispatch interval, declared text[])
 RETURNS TABLE (rid text, request_id bigint, created_at timestamptz, due_at timestamptz, phase text, epoch integer, silent_until timestamptz)
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
@@ -16,6 +16,10 @@ BEGIN
       ORDER BY k.account_id, k.key ON CONFLICT DO NOTHING RETURNING rid
     )
     SELECT array_agg(k.rid) INTO kept FROM kept k;
+  END IF;
+  IF declared IS NOT NULL THEN
+    -- None is deleted while operations of it are accepted. Of one that is gone by now no remote worker asks any more.
+    declared := ARRAY(SELECT t.name FROM operation_type t WHERE t.name = ANY (declared) ORDER BY t.name FOR KEY SHARE);
   END IF;
   -- After the keys: another that takes the same one may be waited for, and a dispatch not because of that.
   IF max_dispatched > 0 THEN
@@ -35,7 +39,7 @@ BEGIN
   ), fitting AS (
     SELECT a.request_id, row_number() OVER (ORDER BY a.nth_of_account, a.nth) AS nth FROM (
       SELECT a.request_id, a.account_id, a.nth, row_number() OVER (PARTITION BY a.account_id ORDER BY a.priority DESC, a.nth) AS nth_of_account
-      FROM admitted a WHERE a.due
+      FROM admitted a WHERE a.due AND (a.type = ANY (declared)) IS NOT TRUE
     ) a JOIN unnest(roomy, frees) AS f (account_id, free) USING (account_id) WHERE a.nth_of_account <= f.free
   ), accepted AS (
     INSERT INTO operation (request_id, rid, account_id, type, face, input, callback_url, callback_headers, callback_thin_over, correlation,
@@ -45,7 +49,7 @@ BEGIN
   ), live AS (
     INSERT INTO live_operation (request_id, account_id, type, priority, tries, run_at, silent_until, phase, epoch, look_at, due_at, dispatched_at)
     SELECT a.request_id, a.account_id, a.type, a.priority, a.tries, a.run_at, now() + make_interval(secs => a.silent_s),
-      CASE WHEN s.slot THEN 'placed' WHEN a.due THEN 'ready' ELSE 'scheduled' END, s.slot::integer, n.next, n.next, CASE WHEN s.slot THEN now() END
+      CASE WHEN s.slot THEN 'placed' WHEN NOT a.due THEN 'scheduled' WHEN a.type = ANY (declared) THEN 'offered' ELSE 'ready' END, s.slot::integer, n.next, n.next, CASE WHEN s.slot THEN now() END
     FROM admitted a
     CROSS JOIN LATERAL (SELECT a.request_id IN (SELECT f.request_id FROM fitting f WHERE f.nth <= places) AS slot) s
     CROSS JOIN LATERAL (SELECT CASE WHEN s.slot THEN now() + redispatch WHEN a.due THEN now() ELSE a.run_at END AS next) n

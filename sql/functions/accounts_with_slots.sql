@@ -17,6 +17,8 @@ BEGIN
       UNION ALL
       SELECT a.id, NULL, NULL, a.slots FROM account a WHERE a.id = ANY (seen)
       UNION ALL
+      SELECT s.account_id, NULL, NULL, -1 FROM slot_wanted s WHERE s.account_id = ANY (seen) AND s.until > now()
+      UNION ALL
       -- Ordered, because without statistics other indexes look as good.
       SELECT t.account_id, NULL, NULL, -1 FROM (
         SELECT o.account_id FROM live_operation o WHERE o.account_id = ANY (seen) AND o.phase = 'placed' ORDER BY o.account_id) t

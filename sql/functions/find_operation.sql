@@ -17,7 +17,14 @@ BEGIN
       SELECT coalesce(x.state, 'Pending') FROM delivery d LEFT JOIN delivery_end x ON x.home = d.home AND x.seq = d.seq
       WHERE d.home = v.request_id AND d.destination = 'callback'
     ) END,
-    CASE v.phase WHEN 'dispatched' THEN 1 WHEN 'ready' THEN 1 + (
+    CASE v.phase WHEN 'dispatched' THEN 1 WHEN 'offered' THEN 1 + (
+      -- Among those of its type.
+      SELECT count(*)::integer FROM (
+        (SELECT FROM live_operation a WHERE a.phase = 'offered' AND a.type = v.type AND a.account_id = v.account_id AND a.priority > v.priority LIMIT 999)
+        UNION ALL
+        (SELECT FROM live_operation a WHERE a.phase = 'offered' AND a.type = v.type AND a.account_id = v.account_id AND a.priority = v.priority AND a.request_id < v.request_id LIMIT 999)
+        LIMIT 999
+      ) ahead) WHEN 'ready' THEN 1 + (
       -- Two ranges of the index that dispatch follows, and no more of it than is told.
       SELECT count(*)::integer FROM (
         (SELECT FROM live_operation a WHERE a.phase = 'ready' AND a.account_id = v.account_id AND a.priority > v.priority LIMIT 999)

@@ -22,7 +22,8 @@ BEGIN
   RETURN QUERY
   SELECT g.id, least(a.slots - (
       SELECT count(*)::integer FROM (
-        SELECT FROM live_operation o WHERE o.account_id = a.id AND o.phase = 'placed' ORDER BY o.account_id LIMIT a.slots) t),
+        SELECT FROM live_operation o WHERE o.account_id = a.id AND o.phase = 'placed' ORDER BY o.account_id LIMIT a.slots) t)
+      - (SELECT count(*)::integer FROM slot_wanted s WHERE s.account_id = a.id AND s.until > now()),
     CASE WHEN others THEN 1 END), places
   FROM unnest(accounts) AS g (id)
   CROSS JOIN LATERAL (SELECT a.id, a.slots FROM account a WHERE a.id = g.id LIMIT 1) a

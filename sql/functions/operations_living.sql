@@ -15,6 +15,10 @@ BEGIN
       SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'ready' AND l.account_id = account
       UNION ALL
       SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'scheduled' AND l.account_id = account
+      UNION ALL
+      SELECT l.request_id FROM operation_type t CROSS JOIN LATERAL (
+        SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'offered' AND l.type = t.name AND l.account_id = account
+        LIMIT max_collected + 1) l
     ) n LIMIT max_collected + 1);
   ELSIF NOT waiting THEN
     found := ARRAY(SELECT n.request_id FROM (

@@ -9,7 +9,7 @@ BEGIN
     due := ARRAY(SELECT o.ctid FROM live_operation o WHERE o.phase = 'scheduled' AND o.look_at <= now()
       ORDER BY o.look_at LIMIT 25 * most FOR UPDATE SKIP LOCKED);
     EXIT WHEN due = '{}';
-    UPDATE live_operation o SET phase = CASE WHEN o.run_at > now() THEN 'scheduled' ELSE 'ready' END, lease_token = NULL,
+    UPDATE live_operation o SET phase = CASE WHEN o.run_at > now() THEN 'scheduled' ELSE ready_phase(o.type) END, lease_token = NULL, worker = NULL, run_until = NULL,
       look_at = greatest(o.look_at, o.run_at), due_at = greatest(o.due_at, o.run_at)
     WHERE o.ctid = ANY (due);
     EXIT WHEN cardinality(due) < 25 * most OR clock_timestamp() > now() + interval '1 second';

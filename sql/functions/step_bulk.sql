@@ -12,7 +12,8 @@ BEGIN
     RETURN current_one;
   END IF;
   IF act = 'rerun' THEN
-    SELECT count(*) INTO acted FROM accept_operations(things, NULL, '{}', 0, interval '0');
+    SELECT count(*) INTO acted FROM accept_operations(things, NULL, '{}', 0, interval '0',
+      (SELECT array_agg(t.name) FROM operation_type t WHERE t.name IN (SELECT n.type FROM json_to_recordset(things) AS n (type text))));
   ELSIF act = 'redeliver' OR act = 'cancel' THEN
     SELECT array_agg(t.home), array_agg(t.seq) INTO homes, seqs FROM json_to_recordset(things) AS t (home bigint, seq bigint);
   END IF;

@@ -5,6 +5,7 @@ export const SCOPES = [
   'endpoints:write',
   'deliveries:redeliver',
   'keys:write',
+  'work',
   'admin',
 ] as const;
 

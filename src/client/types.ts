@@ -254,6 +254,7 @@ export interface RingbackProcess {
   readonly host: string;
   /** Operations that it runs, and those that it may run at once. */
   readonly running: number;
+  readonly last_seen_at: string;
   readonly capacity: number;
   /** Operation types that it runs. */
   readonly handlers: readonly string[];

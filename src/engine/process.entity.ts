@@ -8,7 +8,7 @@ export class ProcessEntity {
   id: string;
 
   @Column({ name: 'roles', type: 'text', array: true })
-  roles: Role[];
+  roles: (Role | 'remote')[];
 
   @Column({ name: 'version', type: 'text' })
   version: string;

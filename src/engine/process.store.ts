@@ -8,6 +8,9 @@ const GONE_S = 35;
 
 export type ProcessDescription = Omit<ProcessEntity, 'startedAt' | 'seenAt'>;
 
+/** A worker outside of this service, as it last asked for work. */
+export type RemoteWorker = Pick<ProcessEntity, 'id' | 'host' | 'handlers' | 'capacity'>;
+
 /** Every statement on processes. */
 @Injectable()
 export class ProcessStore {
@@ -48,9 +51,26 @@ export class ProcessStore {
     return row!.count;
   }
 
+  /** Says that a remote worker asks for work. */
+  async beatRemote({ id, host, handlers, capacity }: RemoteWorker): Promise<void> {
+    await this.database.query(
+      `INSERT INTO process (id, roles, version, host, capacity, running, handlers) VALUES ($1, '{remote}', '', $2, $3, 0, $4)
+       ON CONFLICT (id) DO UPDATE SET seen_at = now(), capacity = EXCLUDED.capacity, handlers = EXCLUDED.handlers`,
+      [id, host, capacity, handlers],
+    );
+  }
+
+  /** Says that these remote workers still do what they have. */
+  async touchRemote(ids: readonly string[]): Promise<void> {
+    await this.database.query('UPDATE process SET seen_at = now() WHERE id = ANY ($1::text[])', [ids]);
+  }
+
   async list(after: string, limit: number): Promise<ProcessEntity[]> {
     const rows = await this.database.query<object>(
-      'SELECT * FROM process WHERE seen_at >= now() - make_interval(secs => $1) AND id > $2 ORDER BY id LIMIT $3',
+      `SELECT p.*, CASE WHEN 'remote' = ANY (p.roles) THEN (
+         SELECT count(*)::integer FROM live_operation o WHERE o.phase = 'placed' AND o.worker = p.id AND o.lease_token IS NOT NULL
+       ) ELSE p.running END AS running
+       FROM (SELECT * FROM process WHERE seen_at >= now() - make_interval(secs => $1) AND id > $2 ORDER BY id LIMIT $3) p ORDER BY p.id`,
       [GONE_S, after, limit],
     );
     return rows.map((row) => this.rows.to(ProcessEntity, row));

@@ -7,8 +7,11 @@ import { CONNECTION } from '../database/postgres-client.js';
 import { after } from './worker-pool.js';
 import { QueueBackend } from './queue-backend.js';
 
-/** What may be told to other processes: an operation has ended; it is to be canceled; its history has grown. */
-const TOPICS = ['ended', 'canceling', 'history'] as const;
+/**
+ * What may be told to other processes: an operation has ended; it is to be canceled; its history has grown; there is work for remote
+ * workers (of a type); the declared types have changed.
+ */
+const TOPICS = ['ended', 'canceling', 'history', 'work', 'types'] as const;
 export type Topic = (typeof TOPICS)[number];
 
 /** What one message carries, by topic; `from` is the process that sent it. */
@@ -34,6 +37,8 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
     ended: [],
     canceling: [],
     history: [],
+    work: [],
+    types: [],
   };
   private pending = new Map<string, readonly [Topic, string]>();
   private sending: Promise<void> | undefined;

@@ -3,13 +3,23 @@ import { DECORATORS } from '@nestjs/swagger';
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
 import { ValidationTypes } from 'class-validator';
 import { targetConstructorToSchema } from 'class-validator-jsonschema';
+import { DIALECT } from '../operations/declared/input-schema.js';
+import type { RegisteredType } from '../operations/run/registered-type.js';
 
 /** Where the Swagger plugin puts what it has read of a class. */
 const METADATA_FACTORY_NAME = '_OPENAPI_METADATA_FACTORY';
 
+/** JSON Schema (draft 2020-12) of an operation type's input: as it was declared, or what its class says. */
+export function schemaOfType({
+  input,
+  declared,
+}: Pick<RegisteredType, 'input' | 'declared'>): Record<string, unknown> {
+  return declared === null ? inputSchema(input) : { $schema: DIALECT, ...declared.schema.document };
+}
+
 /** JSON Schema (draft 2020-12) of an operation type's input class; any JSON where there is no class. */
 export function inputSchema(input: Type<object> | null): Record<string, unknown> {
-  const dialect = { $schema: 'https://json-schema.org/draft/2020-12/schema' };
+  const dialect = { $schema: DIALECT };
   return input ? { ...dialect, ...schemaOf(input, []) } : dialect;
 }
 

@@ -1,3 +1,5 @@
+import { DeclarationConflictError } from '../operations/declared/declarations.service.js';
+import { LeaseLostError, LeaseNotFoundError } from '../operations/work/work.service.js';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountDisabledError } from '../accounts/account.errors.js';
@@ -61,6 +63,12 @@ export function toProblem(error: unknown): Problem {
     return new Problem(404, error.code, error.message, { errors: [{ path: 'id', message: error.message }] });
   if (error instanceof OperationEndedError)
     return new Problem(409, error.code, error.message, { members: { status_of_operation: error.state } });
+  if (error instanceof LeaseLostError || error instanceof DeclarationConflictError)
+    return new Problem(409, error.code, error.message);
+  if (error instanceof LeaseNotFoundError)
+    return new Problem(404, error.code, error.message, {
+      errors: [{ path: 'lease', message: error.message }],
+    });
   if (error instanceof OperationLiveError) return new Problem(409, error.code, error.message);
   if (error instanceof OperationExpiredError) return new Problem(410, error.code, error.message);
   if (error instanceof IdempotencyMismatchError) {

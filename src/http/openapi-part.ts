@@ -7,6 +7,16 @@ export abstract class OpenApiPart {
   /** Classes whose schemas it refers to. */
   readonly models: readonly Type[] = [];
 
+  /** Grows whenever what it describes has changed. */
+  get version(): number {
+    return 0;
+  }
+
+  /** Resolves when it knows what it is to describe. */
+  fresh(): Promise<void> {
+    return Promise.resolve();
+  }
+
   abstract describe(document: OpenAPIObject): void;
 }
 

@@ -13,6 +13,7 @@ const TAGS = {
   deliveries: 'The log of callbacks',
   endpoints: 'Callback URLs that are registered once, and the secrets that sign',
   stats: 'What happened: counts by time, and live',
+  work: 'Operations for workers in any language',
   files: 'Inputs and results as files',
   admin: 'Accounts and keys of the installation',
   lro: 'The status monitor in the Azure style',
@@ -57,9 +58,19 @@ function builder(): DocumentBuilder {
   return builder;
 }
 
-/** Serves `/openapi.json` and `/docs`; the document is made when it is first asked for. */
+/** Serves `/openapi.json` and `/docs`; the document is made when it is first asked for, and anew when a part of it has changed. */
 export function serveOpenApi(app: INestApplication): void {
-  SwaggerModule.setup('docs', app, () => openApi(app), {
+  let made: { document: OpenAPIObject; version: number } | undefined;
+  const current = async (): Promise<OpenAPIObject> => {
+    const parts = partsOf(app);
+    // What can't be read now is described as it was.
+    await Promise.all(parts.map((part) => part.fresh().catch(() => undefined)));
+    const version = parts.reduce((sum, part) => sum + part.version, 0);
+    if (made?.version !== version) made = { document: openApi(app), version };
+    return made.document;
+  };
+  SwaggerModule.setup('docs', app, () => ({}) as OpenAPIObject, {
+    patchDocumentOnRequest: current,
     jsonDocumentUrl: 'openapi.json',
     yamlDocumentUrl: 'openapi.yaml',
     customSiteTitle: 'Ringback API',

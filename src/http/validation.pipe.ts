@@ -38,7 +38,7 @@ export const NoFields = createParamDecorator((_: unknown, context: ExecutionCont
 );
 
 /** For what takes no fields: one that would be ignored is refused, since its sender means something by it. */
-function refuseFields(body: unknown): undefined {
+export function refuseFields(body: unknown): undefined {
   const errors = Object.keys(fieldsOf(body ?? undefined)).map((path) => ({
     path,
     message: 'is not a field: nothing is taken here',

@@ -9,6 +9,8 @@ export interface NewOperation {
   readonly rid: string;
   readonly accountId: string;
   readonly type: string;
+  /** Of a type that remote workers run. */
+  readonly declared: boolean;
   readonly face: Face;
   readonly input: string | null;
   readonly callbackUrl: string | null;
@@ -152,7 +154,7 @@ export function startRow({ operation, callback, start }: Ending): object {
 
 /** A new operation as it stands once it is stored. */
 export function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
-  const { idempotency: _, files: __, silentS: ___, ...given } = item;
+  const { idempotency: _, files: __, silentS: ___, declared: ____, ...given } = item;
   return {
     state: 'Waiting',
     attempt: 0,

@@ -26,7 +26,7 @@ export class OperationEntity {
   state: OperationState;
 
   @Column({ name: 'phase', type: 'text', nullable: true })
-  phase: 'scheduled' | 'ready' | 'dispatched' | 'running' | null;
+  phase: 'scheduled' | 'ready' | 'offered' | 'dispatched' | 'running' | null;
 
   /** JSON text, as it came. */
   @Column({ name: 'input', type: 'text', nullable: true })
@@ -201,11 +201,21 @@ export class IdempotencyKeyEntity {
 @Entity('fairness_cursor')
 export class FairnessCursorEntity {
   @PrimaryColumn({ name: 'of', type: 'text' })
-  of: 'operations' | 'deliveries' | 'paused';
+  of: 'operations' | 'deliveries' | 'paused' | 'work';
 
   /** Id of an account, a lane, id of an endpoint; empty at first. */
   @Column({ name: 'served', type: 'text' })
   served: string;
+}
+
+/** An account whose next free slot is left to an operation that is offered. */
+@Entity('slot_wanted')
+export class SlotWantedEntity {
+  @PrimaryColumn({ name: 'account_id', type: 'text' })
+  accountId: string;
+
+  @Column({ name: 'until', type: 'timestamptz' })
+  until: Date;
 }
 
 /** One row: when a process last looked for leases that have run out. A gap tells of an outage, in which none could be renewed. */

@@ -21,7 +21,7 @@ import {
   settleRow,
   startRow,
 } from './operation-rows.js';
-import { type Claim, claimOf, type ClaimRow } from './run/claim.js';
+import { type Claim, CLAIM_COLUMNS, claimOf, type ClaimRow } from './run/claim.js';
 import { RENEW_OPERATIONS } from './run/due-operations.js';
 
 interface SettledRow {
@@ -131,15 +131,17 @@ export class OperationStore {
 
   private async acceptMany(items: NewOperation[]): Promise<(OperationEntity | null)[]> {
     const keyed = items.filter(({ idempotency }) => idempotency !== null);
-    const due = items.filter(({ runAt }) => runAt === null);
+    const due = items.filter(({ runAt, declared }) => runAt === null && !declared);
+    const offered = items.filter(({ declared }) => declared);
     const rows = await this.database.query<{ rid: string }>(
-      'SELECT * FROM accept_operations($1, $2, $3, $4, make_interval(secs => $5))',
+      'SELECT * FROM accept_operations($1, $2, $3, $4, make_interval(secs => $5), $6)',
       [
         jsonRows(items.map(acceptRow)),
         keyed.length === 0 ? null : jsonRows(keyed.map(keyRow)),
         [...new Set(due.map(({ accountId }) => accountId))],
         this.config.fastStart && this.hints.isOpen ? this.maxDispatched : 0,
         this.config.redispatchS,
+        offered.length === 0 ? null : [...new Set(offered.map(({ type }) => type))],
       ],
     );
     const accepted = new Map(rows.map((row) => [row.rid, row]));
@@ -186,9 +188,7 @@ export class OperationStore {
 
   private claimAs(hints: readonly Hint[], tokens: readonly string[]): Promise<ClaimRow[]> {
     return this.database.query<ClaimRow>(
-      `SELECT (operation).*, (live).attempt, (live).tries, (live).epoch, (live).lease_token, (live).due_at, (live).run_at, (live).started_at,
-         (live).cancel_at, (live).silent_until, (live).progress, (live).status_text, waits, clock_timestamp() AS claimed_at
-       FROM claim_operations($1, make_interval(secs => $2))`,
+      `SELECT ${CLAIM_COLUMNS}, waits FROM claim_operations($1, make_interval(secs => $2))`,
       [
         jsonRows(hints.map(({ id, epoch }, place) => ({ request_id: id, epoch, token: tokens[place] }))),
         this.config.leaseS,

@@ -26,6 +26,10 @@ import { RetentionStore } from './retain/retention.store.js';
 import { SealedInputs } from './accept/sealed-inputs.js';
 import { HttpRequestHandler } from './types/http-request.js';
 import { EchoHandler, SleepHandler } from './types/trials.js';
+import { Declarations } from './declared/declarations.service.js';
+import { DeclaredTypeStore } from './declared/declared-type.store.js';
+import { DeclaredTypes } from './declared/declared-types.js';
+import { Offers } from './work/offers.js';
 import { StatsStore } from './stats/stats.store.js';
 import { UnservedStore } from './read/unserved.store.js';
 
@@ -44,6 +48,10 @@ import { UnservedStore } from './read/unserved.store.js';
     FeedStore,
     Feed,
     UnservedStore,
+    DeclaredTypeStore,
+    DeclaredTypes,
+    Declarations,
+    Offers,
     OperationTypes,
     CallbackPresenters,
     OperationEnder,
@@ -69,6 +77,8 @@ import { UnservedStore } from './read/unserved.store.js';
     LedgerStore,
     StatsStore,
     Feed,
+    Declarations,
+    Offers,
     OperationTypes,
     CallbackPresenters,
     OperationEnder,

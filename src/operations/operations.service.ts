@@ -33,6 +33,7 @@ import { OperationWaits } from './read/operation-waits.js';
 import { PollPace } from './read/poll-pace.js';
 import { randomId } from '../database/random-id.js';
 import { type Admitted, Quotas, UNCOUNTED } from './accept/quotas.js';
+import { Offers } from './work/offers.js';
 import { RetentionStore } from './retain/retention.store.js';
 import { SealedInputs, type ShownInput } from './accept/sealed-inputs.js';
 
@@ -121,6 +122,7 @@ export class OperationsService {
     private readonly pace: PollPace,
     private readonly quotas: Quotas,
     private readonly retention: RetentionStore,
+    private readonly offers: Offers,
     private readonly config: OperationConfig,
   ) {}
 
@@ -158,6 +160,7 @@ export class OperationsService {
     if (!accepted) return this.replay(submission);
     if (accepted.phase === 'dispatched')
       this.dispatcher.hint({ id: accepted.requestId, epoch: accepted.epoch });
+    else if (accepted.phase === 'offered') this.offers.told(accepted.type);
     else this.dispatcher.wake();
     return {
       view: { operation: accepted, callbackState: accepted.callbackUrl === null ? null : 'Pending' },
@@ -376,7 +379,7 @@ export class OperationsService {
   /** The row of a submission, or an `OperationRefusedError`; `check` judges the input, where it is to be judged. */
   private async admit(submission: Submission, check: OperationTypes['check'] | null): Promise<NewOperation> {
     const rid = randomId();
-    const type = this.type(submission);
+    const type = await this.type(submission);
     const callbackUrl = this.callbackUrl(submission.callback);
     const errors = [
       ...this.checkCallbackHeaders(submission.callback),
@@ -399,6 +402,7 @@ export class OperationsService {
       accountId,
       face: submission.face,
       type: type.name,
+      declared: type.declared !== null,
       input: input && this.inputs.seal(type, { accountId, rid }, input),
       files: input === null ? [] : filesNamed(input),
       callbackUrl: destination?.url ?? null,
@@ -421,8 +425,8 @@ export class OperationsService {
     };
   }
 
-  private type({ type: name, face, own }: Submission): RegisteredType {
-    const type = this.types.get(name);
+  private async type({ type: name, face, own }: Submission): Promise<RegisteredType> {
+    const type = await this.types.find(name);
     if (type?.handler.disabled)
       throw new OperationRefusedError('type-disabled', [{ path: 'type', message: type.handler.disabled }]);
     if (type && (!type.internal || face === 'bgrs' || own)) return type;

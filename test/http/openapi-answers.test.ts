@@ -277,6 +277,44 @@ describe('What is answered is what the document says', () => {
     reader.abort();
   });
 
+  it('of declared types and the work of their operations', async () => {
+    const type = { name: 'report.build' };
+    const declaration = {
+      title: 'Build a report',
+      input_schema: { type: 'object' },
+      retry: { backoff_s: [0] },
+    };
+    await ask(201, 'PUT /v1/operation-types/{name}', { path: type, body: declaration });
+    await ask(200, 'PUT /v1/operation-types/{name}', { path: type, body: declaration });
+    await ask(200, 'GET /v1/operation-types/{name}', { path: type });
+    const claimed = async (): Promise<{ lease: string }> => {
+      await ask(202, 'POST /v1/operations', { body: { type: type.name, input: {} } });
+      const claim = { types: [type.name], wait: 5, worker: 'host-17' };
+      return (await ask(200, 'POST /v1/work/claim', { body: claim })).data[0];
+    };
+    const path = await claimed();
+    await ask(200, 'POST /v1/work/{lease}/renew', { path, body: { progress: 40, log: ['one'] } });
+    await ask(200, 'GET /v1/processes');
+    await ask(409, 'DELETE /v1/operation-types/{name}', { path: type });
+    await ask(200, 'POST /v1/work/{lease}/complete', { path, body: { result: 1 } });
+    await ask(409, 'POST /v1/work/{lease}/renew', { path });
+    await ask(404, 'POST /v1/work/{lease}/renew', { path: { lease: 'none' } });
+    const failed = { code: 'spoilt', message: 'it is spoilt' };
+    await ask(200, 'POST /v1/work/{lease}/fail', { path: await claimed(), body: failed });
+    const { lease } = await claimed();
+    await ask(200, 'POST /v1/work/{lease}/release', { path: { lease } });
+    const [again] = (await ask(200, 'POST /v1/work/claim', { body: { types: [type.name] } })).data;
+    const actions = [
+      { lease, action: 'renew' },
+      { lease: again.lease, action: 'fail', ...failed },
+      { lease, action: 'no' },
+    ];
+    const { data } = await ask(200, 'POST /v1/work/batch', { body: { actions } });
+    expect(data.map(({ status }: any) => status)).toEqual([409, 200, 422]);
+    await ask(204, 'DELETE /v1/operation-types/{name}', { path: type });
+    await ask(422, 'POST /v1/work/claim', { body: { types: [type.name] } });
+  });
+
   it('of every route that it has', () => {
     const missing = [...routesOf(judge.document).keys()].filter((name) => !judge.succeeded.has(name));
     // Ask a new route above, where it succeeds.

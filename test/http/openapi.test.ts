@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EVENT_TYPES } from '../../src/endpoints/events.js';
 import { newDatabase } from '../support/database.js';
 import { Judge, type Route, routesOf } from '../support/openapi.js';
+import { claim, declare } from '../support/work.js';
 import { Receiver } from '../support/receiver.js';
 import { Service, sharedBy } from '../support/service.js';
 
@@ -158,12 +159,21 @@ describe('An example of the document', () => {
       if (name.includes('/operations/')) return operation;
       return name.includes('/endpoints/') ? endpoint : 'order-1';
     };
+    const type = 'report.build';
+    await declare(client, type);
+    const lease = async (): Promise<string> => {
+      await client.submit({ type, input: { report: 17 } });
+      return (await claim(client, [type]))[0].lease;
+    };
+    // What the example of a claim finds.
+    await client.submit({ type });
     let offered = 0;
     for (const [name, { requestBody }] of routes) {
       for (const { example, examples } of Object.values(requestBody?.content ?? {})) {
         const values = [example, ...Object.values(examples ?? {}).map(({ value }) => value)];
         for (const body of values.filter((value) => value !== undefined)) {
-          const asked = { path: { id: ids(name) }, body };
+          const named = name.includes('{lease}') ? { lease: await lease() } : { id: ids(name), name: type };
+          const asked = { path: named, body };
           const { status, text, faults } = await judge.request(name, asked);
           // The account and the key of that example are the reader's own.
           if (name === 'POST /api/auth/token') expect(status).toBe(401);

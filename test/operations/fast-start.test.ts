@@ -50,7 +50,7 @@ async function accept(client: pg.Client, keys: readonly string[]): Promise<strin
     rid: row.rid,
   }));
   const { rows } = await client.query<{ phase: string }>(
-    `SELECT phase FROM accept_operations($1, $2, '{a}', 100, interval '1 minute')`,
+    `SELECT phase FROM accept_operations($1, $2, '{a}', 100, interval '1 minute', NULL)`,
     [JSON.stringify(given), JSON.stringify(keyed)],
   );
   return rows.map(({ phase }) => phase);

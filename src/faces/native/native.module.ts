@@ -8,6 +8,7 @@ import { FilesModule } from '../../files/files.module.js';
 import { RequestValidationPipe } from '../../http/validation.pipe.js';
 import { OperationsModule } from '../../operations/operations.module.js';
 import { SigningModule } from '../../signing/signing.module.js';
+import { WorkModule } from '../../operations/work/work.module.js';
 import { AccountsController } from './accounts.controller.js';
 import { AuditController } from './audit.controller.js';
 import { BatchController } from './batch.controller.js';
@@ -28,12 +29,14 @@ import { SearchController } from './search.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
 import { StatsController } from './stats.controller.js';
 import { WebhookKeysController } from './webhook-keys.controller.js';
+import { WorkController } from './work.controller.js';
 
 /** The native face: `/v1`. */
 @Module({
   imports: [
     BulkModule,
     OperationsModule,
+    WorkModule,
     DeliveriesModule,
     FilesModule,
     EndpointsModule,
@@ -60,6 +63,7 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     EndpointsController,
     RecoveriesController,
     WebhookKeysController,
+    WorkController,
   ],
   providers: [NativeOpenApi, { provide: APP_PIPE, useClass: RequestValidationPipe }],
 })

@@ -17,7 +17,7 @@ export class ProcessesController {
     private readonly processes: Processes,
   ) {}
 
-  /** The processes of the installation that run; one that was killed is listed for up to 35 s. */
+  /** The processes of the installation that run, and remote workers; one that was killed is listed for up to 35 s. */
   @Get()
   @ApiOperation({ operationId: 'listProcesses' })
   @ApiPage(ProcessResponse)

@@ -118,7 +118,7 @@ export class TrmOperationsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TrmEnvelope> {
-    const found = this.paths.find(path);
+    const found = await this.paths.find(path);
     if (!found)
       throw new Problem(
         400,

@@ -1,4 +1,5 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Declarations } from '../../operations/declared/declarations.service.js';
 import { OperationTypes, type RegisteredType } from '../../operations/run/operation-types.js';
 
 interface Path {
@@ -14,8 +15,15 @@ const FIXED = new Set(['auth/token', 'media/upload', 'trm/status']);
 @Injectable()
 export class TrmPaths implements OnApplicationBootstrap {
   private paths: Path[] = [];
+  /** Of the types that the paths are of. */
+  private version = -1;
 
-  constructor(private readonly types: OperationTypes) {}
+  constructor(
+    private readonly types: OperationTypes,
+    declarations: Declarations,
+  ) {
+    declarations.reserve(FIXED);
+  }
 
   onApplicationBootstrap(): void {
     const hidden = this.types.all().find(({ path }) => path !== null && FIXED.has(path));
@@ -23,17 +31,35 @@ export class TrmPaths implements OnApplicationBootstrap {
       throw new Error(
         `operation type "${hidden.name}": /api/${hidden.path} is a route of the trm face itself; choose another path`,
       );
-    this.paths = this.types
-      .all()
-      .flatMap((type) => (type.path === null ? [] : [toPath(type, type.path)]))
-      // The more of it is spelled out, the sooner it is meant.
-      .sort((a, b) => a.parameters - b.parameters);
   }
 
   /** The type and what the path's parameters are; null when no type has such a path. */
-  find(path: string): { type: RegisteredType; parameters: Record<string, string> } | null {
+  async find(path: string): Promise<{ type: RegisteredType; parameters: Record<string, string> } | null> {
     const given = path.split('/');
-    for (const { type, segments } of this.paths) {
+    const found = this.among(this.known(), given);
+    if (found?.type.declared === null) return found;
+    // Of a declared type, or of none that is known here.
+    await this.types.fresh();
+    return this.among(this.known(), given);
+  }
+
+  private known(): readonly Path[] {
+    if (this.version !== this.types.version) {
+      this.version = this.types.version;
+      this.paths = this.types
+        .all()
+        .flatMap((type) => (type.path === null ? [] : [toPath(type, type.path)]))
+        // The more of it is spelled out, the sooner it is meant.
+        .sort((a, b) => a.parameters - b.parameters);
+    }
+    return this.paths;
+  }
+
+  private among(
+    paths: readonly Path[],
+    given: readonly string[],
+  ): { type: RegisteredType; parameters: Record<string, string> } | null {
+    for (const { type, segments } of paths) {
       if (segments.length !== given.length) continue;
       const parameters: Record<string, string> = {};
       const fits = segments.every((segment, index) => {

@@ -5,7 +5,7 @@ import { retryAfter } from '../../http/openapi-problems.js';
 import { type Route, routesOf } from '../../http/openapi-routes.js';
 import { OperationTypes, type RegisteredType } from '../../operations/run/operation-types.js';
 import { callbackRoute, type Content } from '../callback-route.js';
-import { inputSchema } from '../input-schema.js';
+import { schemaOfType } from '../input-schema.js';
 import { TrmEnvelope } from './trm-envelope.response.js';
 import { TrmErrorResponse } from './trm-error.response.js';
 import { TrmGuard } from './trm.guard.js';
@@ -30,6 +30,14 @@ export class TrmOpenApi extends OpenApiPart {
 
   constructor(private readonly types: OperationTypes) {
     super();
+  }
+
+  override get version(): number {
+    return this.types.version;
+  }
+
+  override fresh(): Promise<void> {
+    return this.types.fresh();
   }
 
   describe(document: OpenAPIObject): void {
@@ -105,8 +113,8 @@ const QUERY = [
 ];
 
 /** The fields of the type's input, less those that the path gives, with those of every submit. */
-function submitBody({ input }: RegisteredType, inPath: string[], own: Record<string, object>) {
-  const { properties = {}, required = [] } = inputSchema(input) as InputSchema;
+function submitBody(type: RegisteredType, inPath: string[], own: Record<string, object>) {
+  const { properties = {}, required = [] } = describable(type);
   const given = Object.fromEntries(Object.entries(properties).filter(([name]) => !inPath.includes(name)));
   const needed = required.filter((name) => !inPath.includes(name));
   return {
@@ -118,6 +126,12 @@ function submitBody({ input }: RegisteredType, inPath: string[], own: Record<str
     // Without one, the page would offer a callback to nowhere.
     example: sampleOf({ type: 'object', properties: given, required: needed }),
   };
+}
+
+/** The schema of the input, where it can be taken apart: what refers to parts of itself, would refer to parts of the document here. */
+function describable(type: RegisteredType): InputSchema {
+  const schema = schemaOfType(type);
+  return /"\$(dynamicRef|ref|id)":/.test(JSON.stringify(schema)) ? {} : schema;
 }
 
 interface InputSchema {

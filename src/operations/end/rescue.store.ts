@@ -74,7 +74,7 @@ export class RescueStore {
     return this.take(
       `WITH spent AS (
          SELECT request_id FROM live_operation WHERE phase = 'placed' AND look_at <= now() AND lease_token IS NOT NULL AND due_at <= now()
-           AND attempt >= tries AND (SELECT looked_at FROM lease_watch) > now() - make_interval(secs => $2) / 3
+           AND (attempt >= tries OR run_until <= now()) AND (SELECT looked_at FROM lease_watch) > now() - make_interval(secs => $2) / 3
          ORDER BY look_at LIMIT $3 FOR UPDATE SKIP LOCKED
        ), apart AS (
          SELECT request_id FROM live_operation WHERE phase = 'apart' AND lease_token IS NOT NULL AND due_at <= now()

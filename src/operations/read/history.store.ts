@@ -9,12 +9,13 @@ import { HistoryEntryEntity } from '../operation.entity.js';
 export interface Report {
   readonly requestId: string;
   readonly leaseToken: string;
-  /** The newest progress and status text, or null when only lines were logged. */
-  readonly progress: { readonly percent: number; readonly text: string } | null;
+  /** The newest progress and status text, of which null stays as it was; null when only lines were logged. */
+  readonly progress: { readonly percent: number | null; readonly text: string | null } | null;
   readonly entries: readonly {
     readonly kind: 'progress' | 'log';
     readonly progress: number | null;
-    readonly text: string;
+    /** Null, of progress: the text that stands. */
+    readonly text: string | null;
   }[];
 }
 

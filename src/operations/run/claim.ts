@@ -9,6 +9,8 @@ export interface Claim {
   readonly claimedAt: Date;
   /** This process's monotonic clock right before it: the lease began no earlier. */
   readonly askedAt: number;
+  /** A remote worker's time for it is over. */
+  readonly overtime: boolean;
 }
 
 /** A record and its live row. */
@@ -17,7 +19,13 @@ export interface ClaimRow {
   readonly claimed_at: Date;
   readonly status_text: string | null;
   readonly waits?: boolean;
+  /** Of a remote worker's run. */
+  readonly run_until?: Date | null;
 }
+
+/** What a claim is read from, where a statement answers the record as `operation` and its live row as `live`. */
+export const CLAIM_COLUMNS = `(operation).*, (live).attempt, (live).tries, (live).epoch, (live).lease_token, (live).due_at, (live).run_at, (live).started_at,
+         (live).cancel_at, (live).silent_until, (live).progress, (live).status_text, (live).run_until, clock_timestamp() AS claimed_at`;
 
 /** What only its end tells of an operation. */
 export const NOT_ENDED = {
@@ -49,5 +57,6 @@ export function claimOf(rows: Rows, row: ClaimRow, askedAt: number): Claim {
     leaseToken: row.lease_token,
     claimedAt: row.claimed_at,
     askedAt,
+    overtime: !!row.run_until && row.run_until <= row.claimed_at,
   };
 }

@@ -10,6 +10,9 @@ export const DUE_OPERATIONS = `EXISTS (SELECT FROM live_operation WHERE phase = 
 /** Whether one that runs apart waits, or has been left by its worker. */
 export const DUE_APART = `EXISTS (SELECT FROM live_operation WHERE phase = 'apart' AND look_at <= now() AND (lease_token IS NULL OR due_at <= now()) ORDER BY account_id, look_at LIMIT 1)`;
 
+/** Whether an operation is offered to remote workers. */
+export const DUE_WORK = `EXISTS (SELECT FROM live_operation WHERE phase = 'offered' ORDER BY type, account_id, priority DESC, request_id LIMIT 1)`;
+
 /** Renews the leases `$1`, by request id, that still have the tokens `$2`, for `$3` seconds. */
 export const RENEW_OPERATIONS = `UPDATE live_operation o SET look_at = least(o.look_at, now() + make_interval(secs => $3)), due_at = now() + make_interval(secs => $3)
        FROM (

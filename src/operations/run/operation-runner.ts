@@ -9,7 +9,7 @@ import { type Place, WorkerPool, type SendBack } from '../../engine/worker-pool.
 import { HistoryStore } from '../read/history.store.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
 import type { OperationEntity } from '../operation.entity.js';
-import { CANCELED, type How, OperationEnder } from '../end/operation-ender.js';
+import { CANCELED, OperationEnder } from '../end/operation-ender.js';
 import { OperationRun, RunAborted, storable } from './operation-run.js';
 import { RENEW_OPERATIONS } from './due-operations.js';
 import { RescueStore } from '../end/rescue.store.js';
@@ -21,16 +21,10 @@ import { OperationTypes, type RegisteredType } from './operation-types.js';
 import { Processes } from '../../engine/processes.js';
 import { WakeUps } from '../../engine/wake-ups.js';
 import { OperationWaits } from '../read/operation-waits.js';
-import { retryDelay } from './retry-policy.js';
-import { type Failure, failureOf, finished } from './run-ending.js';
+import { failureOf, finished } from './run-ending.js';
 import { SealedInputs } from '../accept/sealed-inputs.js';
 import { stackOf } from './stack.js';
-
-/** What becomes of a run. */
-type Verdict =
-  | { readonly kind: 'end'; readonly how: How }
-  | ({ readonly kind: 'release' } & Pick<Release, 'delayS' | 'counts' | 'text' | 'stack'>)
-  | { readonly kind: 'lost' };
+import { afterFailure, endAsFailed, timedOut, type Verdict } from './verdict.js';
 
 /** What becomes of a run whose handler is not started: its claim came back after the shutdown had begun, or too late. */
 const notBegun = (why: string): Verdict => ({
@@ -95,7 +89,7 @@ export class OperationRunner {
     });
     processes.describe({
       capacity: config.concurrency,
-      handlers: () => types.listed().map(({ name }) => name),
+      handlers: () => types.handled().map(({ name }) => name),
       running: () => this.runs.size,
     });
     // Ended by another part of this process: its handler needn't wait for the next renewal to learn it.
@@ -178,7 +172,7 @@ export class OperationRunner {
   private async run(claim: Claim, run: OperationRun): Promise<Verdict> {
     const { operation } = claim;
     const type = this.types.get(operation.type);
-    if (!type) return withoutHandler(operation);
+    if (!type || type.declared) return withoutHandler(operation);
     const timeout = setTimeout(() => run.abort('timeout'), Math.min(operation.timeoutS * 1000, 2 ** 31 - 1));
     try {
       const outcome = await Promise.race([this.work(type, run), this.aborted(run.signal)]);
@@ -225,21 +219,18 @@ export class OperationRunner {
             text: 'The worker shut down; waiting for another',
             stack: null,
           }
-        : end('interrupted', 'the worker shut down, and this type is never tried twice');
+        : endAsFailed('interrupted', 'the worker shut down, and this type is never tried twice');
     }
-    const { code, message, retry } = abort === 'timeout' ? timedOut(operation) : failureOf(error);
-    const delayS = retryDelay(type.retry, { ...operation, code, retry, random: Math.random() });
+    const failure = abort === 'timeout' ? timedOut(operation) : failureOf(error);
     // Our own signal says nothing of where the handler was.
     const stack = error instanceof RunAborted ? null : stackOf(error);
-    this.logFailure(operation, { code, message, stack, delayS });
-    if (delayS === null) return end(code, message, stack);
-    return {
-      kind: 'release',
-      delayS,
-      counts: true,
-      text: storable(`Attempt ${operation.attempt} failed (${code}): ${message}`),
+    const verdict = afterFailure(type.retry, operation, { ...failure, stack });
+    this.logFailure(operation, {
+      ...failure,
       stack,
-    };
+      delayS: verdict.kind === 'release' ? verdict.delayS : null,
+    });
+    return verdict;
   }
 
   private logFailure(
@@ -335,7 +326,7 @@ export class OperationRunner {
 /** During an upgrade only some workers may know a type; one that no worker knows must end all the same, and tell so. */
 function withoutHandler({ type, attempt }: OperationEntity): Verdict {
   if (attempt >= MAX_ROUNDS_WITHOUT_HANDLER)
-    return end(
+    return endAsFailed(
       'no_handler',
       `no worker has a handler for ${type}: start one that has, and rerun this operation`,
     );
@@ -348,18 +339,10 @@ function withoutHandler({ type, attempt }: OperationEntity): Verdict {
   };
 }
 
-function end(code: string, message: string, stack: string | null = null): Verdict {
-  return { kind: 'end', how: { state: 'Failed', code: storable(code), message: storable(message), stack } };
-}
-
 /** What a trace shows of a run that did not finish. */
 function faultOf(verdict: Verdict): string | null {
   if (verdict.kind === 'release') return verdict.text;
   if (verdict.kind === 'lost') return 'the lease was lost';
   if (verdict.how.state === 'Canceled') return 'canceled';
   return verdict.how.state === 'Failed' ? verdict.how.code : null;
-}
-
-function timedOut({ timeoutS }: OperationEntity): Failure {
-  return { code: 'timeout', message: `the run took longer than ${timeoutS} s`, retry: false };
 }

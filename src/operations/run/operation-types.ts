@@ -4,25 +4,12 @@ import type { ClassConstructor } from 'class-transformer';
 import { validated, withoutFields } from '../../config/validation.js';
 import { OperationRefusedError } from '../operation.errors.js';
 import { OPERATION_TYPE, type OperationHandler, type OperationTypeOptions } from './operation-type.js';
-import { type RetryPolicy, retryPolicy, retryPolicyFault } from './retry-policy.js';
+import { DeclaredTypes } from '../declared/declared-types.js';
+import { type Declared, nameFault, pathFault, type RegisteredType } from './registered-type.js';
+import { retryPolicy, retryPolicyFault } from './retry-policy.js';
 
-/** A type with its defaults filled in, and the handler that runs it. */
-export interface RegisteredType {
-  readonly name: string;
-  readonly title: string;
-  readonly path: string | null;
-  readonly inlineMs: number;
-  readonly internal: boolean;
-  readonly apart: boolean;
-  readonly input: Type<object> | null;
-  readonly timeoutS: number;
-  readonly retry: RetryPolicy;
-  readonly handler: OperationHandler;
-  tries(input: unknown): number;
-}
+export type { RegisteredType } from './registered-type.js';
 
-/** Segments may be parameters: `orders/{id}/files`. */
-const PATH = /^([\w-]+|\{[a-z]\w*\})(\/([\w-]+|\{[a-z]\w*\}))*$/i;
 /** A handler and what its `@OperationType` says. */
 export interface FoundHandler {
   readonly options: OperationTypeOptions;
@@ -56,9 +43,13 @@ export function findHandlers(discovery: DiscoveryService, reflector: Reflector):
   return [...found.values()];
 }
 
-const NAME = /^[a-z][a-z0-9]*([._-][a-z0-9]+)*$/;
+/** Milliseconds after which what is known of declared types is read again, where no wake-up has told that they have changed. */
+const MAX_AGE_MS = 5_000;
 
-/** Every operation type of this process, found by `@OperationType`. Wrong or doubled ones stop the boot. */
+/**
+ * Every operation type: those of this process, found by `@OperationType`, of which wrong or doubled ones stop the boot, and those that
+ * are declared, which remote workers run. A handler beats a declaration of its name.
+ */
 @Injectable()
 export class OperationTypes implements OnModuleInit {
   private readonly types = new Map<string, RegisteredType>();
@@ -67,6 +58,7 @@ export class OperationTypes implements OnModuleInit {
     private readonly discovery: DiscoveryService,
     private readonly reflector: Reflector,
     @Optional() private readonly given?: GivenHandlers,
+    @Optional() private readonly declared?: DeclaredTypes,
   ) {}
 
   onModuleInit(): void {
@@ -77,7 +69,13 @@ export class OperationTypes implements OnModuleInit {
   }
 
   all(): RegisteredType[] {
-    return [...this.types.values()].sort((a, b) => a.name.localeCompare(b.name));
+    const declared = (this.declared?.all() ?? []).filter(({ name }) => !this.types.has(name));
+    return [...this.types.values(), ...declared].sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  /** Those that handlers of this process run. */
+  handled(): RegisteredType[] {
+    return this.listed().filter(({ declared }) => declared === null);
   }
 
   /** Those that callers may name. */
@@ -85,8 +83,28 @@ export class OperationTypes implements OnModuleInit {
     return this.all().filter((type) => !type.internal && !type.handler.disabled);
   }
 
+  /** As far as is known here: of a declared type, `find` knows more. */
   get(name: string): RegisteredType | undefined {
-    return this.types.get(name);
+    return this.types.get(name) ?? this.declared?.get(name);
+  }
+
+  /** The type as it stands, also where it has just been declared over another process. */
+  async find(name: string): Promise<RegisteredType | undefined> {
+    const handled = this.types.get(name);
+    if (handled || !this.declared) return handled;
+    await this.declared.fresh(MAX_AGE_MS);
+    if (!this.declared.get(name)) await this.declared.fresh(0);
+    return this.declared.get(name);
+  }
+
+  /** Resolves when what is known of declared types is new enough to be listed. */
+  async fresh(): Promise<void> {
+    await this.declared?.fresh(MAX_AGE_MS);
+  }
+
+  /** Grows whenever declared types have changed. */
+  get version(): number {
+    return this.declared?.version ?? 0;
   }
 
   /** The input as its class, or an `OperationRefusedError` with the path of every field that is wrong. */
@@ -96,6 +114,10 @@ export class OperationTypes implements OnModuleInit {
 
   /** The input without the fields that its type doesn't have. */
   async known(type: RegisteredType, input: Record<string, unknown>): Promise<Record<string, unknown>> {
+    if (type.declared) {
+      const { unknown } = type.declared.schema.check(input);
+      return unknown.length === 0 ? input : withoutFields(input, unknown);
+    }
     if (!type.input) return input;
     const { unknown } = await validated(type.input as ClassConstructor<object>, input);
     return unknown.length === 0 ? input : withoutFields(input, unknown);
@@ -104,27 +126,15 @@ export class OperationTypes implements OnModuleInit {
   private register(options: OperationTypeOptions, handler: OperationHandler, className: string): void {
     const { name, title, input, tries = 3, timeoutS = 3600, path, inlineMs = 0 } = options;
     const { internal = false, apart = false } = options;
-    if (!NAME.test(name))
-      throw new Error(
-        `operation type "${name}" of ${className}: use dotted lower case, like segments.export`,
-      );
+    const misnamed = nameFault(name);
+    if (misnamed !== null) throw new Error(`operation type "${name}" of ${className}: ${misnamed}`);
     if (typeof handler.run !== 'function')
       throw new Error(`operation type "${name}": ${className} has no method run(input, context)`);
     const fault = retryPolicyFault(options);
     if (fault !== null) throw new Error(`operation type "${name}": ${fault}`);
     if (this.types.has(name)) throw new Error(`two handlers for operation type "${name}": rename one`);
-    if (path !== undefined && !PATH.test(path))
-      throw new Error(
-        `operation type "${name}": the path "${path}" must be segments of letters, digits, - and _, or {name}, between single slashes`,
-      );
-    const taken =
-      path === undefined
-        ? undefined
-        : this.all().find((type) => type.path !== null && shape(type.path) === shape(path));
-    if (taken)
-      throw new Error(
-        `operation types "${taken.name}" and "${name}" have the same path "${path}": change one`,
-      );
+    const misplaced = path === undefined ? null : pathFault(path, [...this.types.values()]);
+    if (misplaced !== null) throw new Error(`operation type "${name}": ${misplaced}`);
     this.types.set(name, {
       name,
       title,
@@ -136,21 +146,23 @@ export class OperationTypes implements OnModuleInit {
       inlineMs: Math.min(Math.max(inlineMs, 0), 60_000),
       input: input ?? null,
       retry: retryPolicy(options),
+      declared: null,
       tries: (given) => Math.max(1, typeof tries === 'number' ? tries : tries(given as object)),
     });
   }
 }
 
-/** What tells two paths apart: their parameters' names don't. */
-function shape(path: string): string {
-  return path.replace(/\{\w+\}/g, '{}');
-}
-
 /** The input as the class of its type, or an `OperationRefusedError`. */
 export async function checkInput(
-  { name, input: inputClass, handler }: Pick<RegisteredType, 'name' | 'input' | 'handler'>,
+  {
+    name,
+    input: inputClass,
+    handler,
+    declared,
+  }: Pick<RegisteredType, 'name' | 'input' | 'handler'> & Partial<Pick<RegisteredType, 'declared'>>,
   input: unknown,
 ): Promise<unknown> {
+  if (declared) return declaredInput(declared, input);
   const instance = inputClass ? await toInstance(name, inputClass, input) : input;
   const faults = await handler.check?.(instance);
   if (faults && faults.length > 0) throw new OperationRefusedError('invalid-input', faults);
@@ -166,4 +178,10 @@ async function toInstance(name: string, inputClass: Type<object>, input: unknown
   const { value, errors, unknown } = await validated(inputClass as ClassConstructor<object>, input, 'input');
   if (errors.length > 0) throw new OperationRefusedError('invalid-input', errors, null, unknown.length > 0);
   return value;
+}
+
+function declaredInput({ schema }: Declared, input: unknown): unknown {
+  const { errors, unknown } = schema.check(input ?? null);
+  if (errors.length > 0) throw new OperationRefusedError('invalid-input', errors, null, unknown.length > 0);
+  return input;
 }

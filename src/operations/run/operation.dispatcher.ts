@@ -9,6 +9,9 @@ import { DUE_OPERATIONS } from './due-operations.js';
 import { RescueStore } from '../end/rescue.store.js';
 import { OperationStore } from '../operation.store.js';
 import type { Claim } from './claim.js';
+import { OperationTypes } from './operation-types.js';
+import { retryPolicy } from './retry-policy.js';
+import { afterFailure, timedOut } from './verdict.js';
 
 /** Rows one round takes at the most. */
 const MOST = 200;
@@ -32,6 +35,7 @@ export class OperationDispatcher extends DispatchLoop {
     private readonly rescues: RescueStore,
     private readonly hints: OperationHints,
     private readonly ender: OperationEnder,
+    private readonly types: OperationTypes,
     private readonly config: OperationConfig,
     lookout: Lookout,
   ) {
@@ -92,6 +96,7 @@ export class OperationDispatcher extends DispatchLoop {
 
   private async rescueOne(claim: Claim): Promise<void> {
     const { attempt, tries, cancelAt } = claim.operation;
+    if (claim.overtime && cancelAt === null) return this.timeOut(claim);
     const message = `the worker went silent during attempt ${attempt} of ${tries}`;
     const how: How = cancelAt === null ? { state: 'Failed', code: 'attempts_exhausted', message } : CANCELED;
     const ended = await this.ender.end(claim, how, claim.claimedAt);
@@ -101,5 +106,15 @@ export class OperationDispatcher extends DispatchLoop {
         operation: ended.rid,
         type: ended.type,
       });
+  }
+
+  /** A remote worker's run that took too long: nobody is left to say so. */
+  private async timeOut(claim: Claim): Promise<void> {
+    const { operation, leaseToken } = claim;
+    const { requestId } = operation;
+    const type = await this.types.find(operation.type);
+    const verdict = afterFailure(type?.retry ?? retryPolicy({}), operation, timedOut(operation));
+    if (verdict.kind === 'end') await this.ender.end(claim, verdict.how, claim.claimedAt);
+    else await this.store.release({ ...verdict, requestId, leaseToken });
   }
 }
