@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
@@ -10,7 +8,8 @@ import { type Delivery, RingbackClient } from '../../src/client/index.js';
 import { App, freePort } from '../support/app.js';
 import { newDatabase, redisUrls } from '../support/database.js';
 import { BadRoad } from './bad-road.js';
-import { CONFORMANCE, CLIENTS, goDriver, PYTHON } from './drivers.js';
+import { goDriver, PYTHON } from './drivers.js';
+import { ended, startProgram } from './programs.js';
 
 /** Events that each receiver gets; RINGBACK_TEST_RECEIVED=10000 takes minutes. */
 const EVENTS = Number(process.env.RINGBACK_TEST_RECEIVED ?? 80);
@@ -53,38 +52,6 @@ async function inPostgres(): Promise<UsersTable> {
       (await client.query<{ operation: string }>(READ)).rows.map(({ operation }) => operation),
     [Symbol.asyncDispose]: () => client.end(),
   };
-}
-
-/** A receiver of one language as a process of its own, to be killed. */
-async function startReceiver(language: string, task: object): Promise<ChildProcess> {
-  const programs: Record<string, () => Promise<[string, ...string[]]> | [string, ...string[]]> = {
-    TypeScript: () => [process.execPath, join(CONFORMANCE, 'drivers/receiver.mjs')],
-    Python: () => [join(PYTHON!, 'bin/python'), join(CONFORMANCE, 'drivers/receiver.py')],
-    Go: async () => [await goDriver(), 'receive'],
-  };
-  const [command, ...args] = await programs[language]!();
-  const child = spawn(command, args, {
-    env: {
-      ...process.env,
-      PYTHONPATH: join(CLIENTS, 'python/src'),
-      PYTHONDONTWRITEBYTECODE: '1',
-      TASK: JSON.stringify(task),
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  // It says one line once it listens; one that ends instead never does.
-  await Promise.race([
-    once(child.stdout!, 'data'),
-    once(child, 'exit').then(() => Promise.reject(new Error(`the receiver in ${language} ended at once`))),
-  ]);
-  return child;
-}
-
-async function killed(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, 'exit');
-  child.kill('SIGKILL');
-  await ended;
 }
 
 /** The account's deliveries of a status. */
@@ -132,7 +99,7 @@ describe.skipIf(redisUrls().length > 0)('A receiver that was down, on a bad road
         key: account.key,
       };
       // It catches up at its start, and then hears of events by their callbacks alone.
-      let receiver = await startReceiver(language, { ...task, every_s: 3_600 });
+      let receiver = await startProgram(language, 'receiver', { ...task, every_s: 3_600 });
       try {
         const callback = { url: road.url };
         const delivered = async (): Promise<number> => (await counted(client, 'Delivered')).length;
@@ -151,11 +118,11 @@ describe.skipIf(redisUrls().length > 0)('A receiver that was down, on a bad road
         await submit(EVENTS / 2);
         const worked = async (): Promise<number> => (await table.operations()).length;
         await expect.poll(worked, PATIENCE).toBeGreaterThan(EVENTS / 8);
-        await killed(receiver);
+        await ended(receiver, 'SIGKILL');
         await submit(EVENTS);
         const exhausted = async (): Promise<number> => (await counted(client, 'Exhausted')).length;
         await expect.poll(exhausted, PATIENCE).toBeGreaterThan(EVENTS / 4);
-        receiver = await startReceiver(language, { ...task, every_s: 0.5 });
+        receiver = await startProgram(language, 'receiver', { ...task, every_s: 0.5 });
         await expect
           .poll(async () => new Set(await table.operations()).size, PATIENCE)
           .toBe(submitted.length);
@@ -165,7 +132,7 @@ describe.skipIf(redisUrls().length > 0)('A receiver that was down, on a bad road
         expect((await table.operations()).toSorted()).toEqual(submitted.toSorted());
         expect(Math.min(...Object.values(road.hits))).toBeGreaterThan(0);
       } finally {
-        await killed(receiver);
+        await ended(receiver, 'SIGKILL');
       }
     },
   );

@@ -58,8 +58,12 @@ type outcome struct {
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "receive" {
-		panic(receive())
+	if len(os.Args) > 1 {
+		run := map[string]func() error{"receive": receive, "work": work}[os.Args[1]]
+		if err := run(); err != nil {
+			panic(err)
+		}
+		return
 	}
 	lines := bufio.NewReader(os.Stdin)
 	for {

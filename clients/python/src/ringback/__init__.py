@@ -20,14 +20,19 @@ from .model import (
 from .receiver import Receiver
 from .verify import WebhookVerificationError, verify
 
+from .worker import Context, Done, Failure, Stopped, Worker
+
 __all__ = [
     "AsyncClient",
     "BatchItem",
     "Callback",
     "Client",
+    "Context",
     "Delivery",
     "DeliveryFilter",
+    "Done",
     "Event",
+    "Failure",
     "FieldFault",
     "HistoryEntry",
     "Operation",
@@ -35,9 +40,11 @@ __all__ = [
     "Receiver",
     "Result",
     "RingbackError",
+    "Stopped",
     "SubmitRequest",
     "TypeDeclaration",
     "WebhookVerificationError",
+    "Worker",
     "has_ended",
     "verify",
 ]
