@@ -21,7 +21,9 @@ await fetch(`${url}/v1/accounts/${id}`, {
 });
 const correlation = `bench ${Date.now()}`;
 for (let left = Number(OPERATIONS); left > 0; left -= 500)
-  await client.batch(Array.from({ length: Math.min(500, left) }, (_, n) => ({ type, input: { n }, correlation })));
+  await client.batch(
+    Array.from({ length: Math.min(500, left) }, (_, n) => ({ type, input: { n }, correlation })),
+  );
 
 const [program, ...args] = process.argv.slice(2);
 const task = { url, key: apiKey, name: 'bench', concurrency: Number(CONCURRENCY), grace_s: 10 };
@@ -38,7 +40,9 @@ const waits = async () => {
 };
 while (await waits()) await new Promise((resolve) => setTimeout(resolve, 250));
 const seconds = (performance.now() - from) / 1000;
-console.log(`${OPERATIONS} operations in ${seconds.toFixed(1)} s: ${Math.round(Number(OPERATIONS) / seconds)}/s`);
+console.log(
+  `${OPERATIONS} operations in ${seconds.toFixed(1)} s: ${Math.round(Number(OPERATIONS) / seconds)}/s`,
+);
 const ended = once(worker, 'exit');
 worker.kill('SIGTERM');
 await ended;

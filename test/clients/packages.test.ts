@@ -99,7 +99,14 @@ describe.skipIf(!PYTHON || redisUrls().length > 0)('The packages', { timeout: 12
       // It declares the type that is submitted.
       const declared = async (): Promise<number> =>
         (await app.client.get('/v1/operation-types/report.build')).status;
-      await expect.poll(declared).toBe(200);
+      await expect.poll(declared, { timeout: 30_000 }).toBe(200);
+      // Before it listens, the callback would be exhausted, and be found a minute later.
+      const listening = (): Promise<number> =>
+        fetch(all.CALLBACK).then(
+          ({ status }) => status,
+          () => 0,
+        );
+      await expect.poll(listening, { timeout: 30_000 }).toBe(405);
       const [program, ...args] = command('submit');
       const shown = await said(program!, args, folder, all);
       expect(shown).toMatch(/Finished \{["']pages["']: ?3\}\s*$/);
