@@ -38,6 +38,7 @@ export default defineConfig({
       // First: the alias after it matches its beginning.
       'ringback/verify': fileURLToPath(new URL('./src/verify.ts', import.meta.url)),
       'ringback/client': fileURLToPath(new URL('./src/client/index.ts', import.meta.url)),
+      'ringback/receiver': fileURLToPath(new URL('./src/receiver/index.ts', import.meta.url)),
       ringback: fileURLToPath(new URL('./src/index.ts', import.meta.url)),
     },
   },

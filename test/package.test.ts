@@ -74,7 +74,7 @@ async function importers(name: string, under: string): Promise<string[]> {
 /** What the documents show of the package: each as a file, `embedding-1.ts` for the first one of docs/embedding.md. */
 async function snippets(): Promise<Map<string, string>> {
   const found = new Map<string, string>();
-  for (const page of ['README', 'docs/handlers', 'docs/embedding']) {
+  for (const page of ['README', 'docs/clients', 'docs/handlers', 'docs/embedding']) {
     const text = await readFile(join(ROOT, `${page}.md`), 'utf8');
     const blocks = [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!);
     const whole = blocks.filter((code) => /from 'ringback/.test(code));
@@ -111,7 +111,14 @@ describe('The packed package', () => {
     const { exports } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
       exports: Record<string, string | { types: string; default: string }>;
     };
-    expect(Object.keys(exports)).toEqual(['.', './verify', './client', './testing', './package.json']);
+    expect(Object.keys(exports)).toEqual([
+      '.',
+      './verify',
+      './client',
+      './receiver',
+      './testing',
+      './package.json',
+    ]);
     for (const entry of Object.values(exports)) {
       const files = typeof entry === 'string' ? [entry] : [entry.types, entry.default];
       for (const file of files) expect(paths).toContain(file.replace('./', ''));

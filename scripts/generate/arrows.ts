@@ -31,6 +31,7 @@ export const ARROWS: Arrows = {
   doctor:       ['files', 'signing', 'egress', 'engine', 'database', 'config', 'embedded-postgres', 'boot', 'folders', 'kept-secret-keys', 'ports', 'ormconfig'],
   testing:      ['operations', 'files', 'config'],
   mcp:          ['client', 'config'],
+  receiver:     ['client', 'verify'],
   client:       ['verify'],
   'embedded-postgres': [],
 };
