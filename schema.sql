@@ -338,6 +338,8 @@ CREATE TABLE operation (
   rerun_of text,
   ack_by_poll boolean DEFAULT false NOT NULL,
   traceparent text,
+  schedule_id text,
+  tick timestamp with time zone,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   CONSTRAINT operation_pkey PRIMARY KEY (request_id)
 ) PARTITION BY RANGE (request_id);
@@ -450,6 +452,36 @@ CREATE TABLE resealing (
   due_at timestamp with time zone,
   CONSTRAINT resealing_pkey PRIMARY KEY (one),
   CONSTRAINT resealing_one_check CHECK (one)
+);
+
+CREATE TABLE schedule (
+  id text NOT NULL,
+  account_id text NOT NULL,
+  name text NOT NULL,
+  cron text,
+  every_s double precision,
+  at timestamp with time zone,
+  time_zone text NOT NULL,
+  operation text NOT NULL,
+  missed text NOT NULL,
+  overlap text NOT NULL,
+  jitter_s double precision DEFAULT 0 NOT NULL,
+  ends_at timestamp with time zone,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  changes integer DEFAULT 0 NOT NULL,
+  paused_at timestamp with time zone,
+  next_tick timestamp with time zone,
+  due_at timestamp with time zone,
+  last_tick timestamp with time zone,
+  last_operation bigint,
+  skipped_tick timestamp with time zone,
+  skipped_reason text,
+  CONSTRAINT schedule_pkey PRIMARY KEY (id),
+  CONSTRAINT schedule_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  CONSTRAINT schedule_check CHECK (num_nonnulls(cron, every_s, at) = 1),
+  CONSTRAINT schedule_every_s_check CHECK (every_s > 0::double precision),
+  CONSTRAINT schedule_missed_check CHECK (missed = ANY (ARRAY['skip'::text, 'once'::text, 'all'::text])),
+  CONSTRAINT schedule_overlap_check CHECK (overlap = ANY (ARRAY['allow'::text, 'skip'::text]))
 );
 
 CREATE TABLE signing_secret (
@@ -572,6 +604,7 @@ CREATE INDEX live_operation_scheduled ON live_operation USING btree (account_id,
 CREATE INDEX operation_account ON operation USING btree (account_id, request_id);
 CREATE INDEX operation_correlation ON operation USING btree (correlation, request_id) WHERE (correlation IS NOT NULL);
 CREATE INDEX operation_rid ON operation USING btree (rid);
+CREATE INDEX operation_schedule ON operation USING btree (schedule_id, request_id) WHERE (schedule_id IS NOT NULL);
 CREATE INDEX operation_end_error ON operation_end USING btree (error_code, request_id) WHERE (error_code IS NOT NULL);
 CREATE INDEX operation_end_expiry ON operation_end USING btree (COALESCE(sweep_at, expires_at)) WHERE (emptied_at IS NULL);
 CREATE INDEX operation_end_finished ON operation_end USING brin (finished_at, feed_id) WITH (pages_per_range='32');
@@ -580,6 +613,8 @@ CREATE INDEX origin_call_origin ON origin_call USING btree (origin);
 CREATE INDEX receiver_known ON receiver USING btree (known_at);
 CREATE INDEX recovery_account ON recovery USING btree (account_id);
 CREATE INDEX recovery_running ON recovery USING btree (created_at) WHERE (state = 'running'::text);
+CREATE INDEX schedule_account ON schedule USING btree (account_id, id);
+CREATE INDEX schedule_due ON schedule USING btree (due_at) WHERE (due_at IS NOT NULL);
 CREATE INDEX signing_secret_account ON signing_secret USING btree (account_id);
 CREATE UNIQUE INDEX signing_secret_current ON signing_secret USING btree (account_id, COALESCE(endpoint_id, ''::text), kind) WHERE (expires_at IS NULL);
 CREATE INDEX stats_age ON stats USING btree (step, at);
@@ -802,6 +837,8 @@ CREATE VIEW operation_view AS
     e.emptied_at,
     e.erased_at,
     o.traceparent,
+    o.schedule_id,
+    o.tick,
     l.cancel_at,
         CASE
             WHEN l.request_id IS NULL THEN o.run_at
@@ -859,9 +896,9 @@ BEGIN
     SELECT * FROM ROWS FROM (json_to_recordset(given) AS (
       rid text, account_id text, type text, face text, input text, callback_url text, callback_headers text, correlation text,
       priority smallint, retention text, tries integer, timeout_s float8, run_at timestamptz, rerun_of text, silent_s float8,
-      traceparent text, ack_by_poll boolean, callback_thin_over integer, keyed boolean, files text[]
+      traceparent text, ack_by_poll boolean, callback_thin_over integer, schedule_id text, tick timestamptz, keyed boolean, files text[]
     )) WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
-      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, callback_thin_over, keyed, files, nth)
+      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, callback_thin_over, schedule_id, tick, keyed, files, nth)
   ), admitted AS MATERIALIZED (
     SELECT i.*, nextval('record_id') AS request_id, coalesce(i.run_at <= now(), true) AS due FROM incoming i
     WHERE NOT i.keyed OR i.rid = ANY (kept) ORDER BY i.nth
@@ -872,9 +909,9 @@ BEGIN
     ) a JOIN unnest(roomy, frees) AS f (account_id, free) USING (account_id) WHERE a.nth_of_account <= f.free
   ), accepted AS (
     INSERT INTO operation (request_id, rid, account_id, type, face, input, callback_url, callback_headers, callback_thin_over, correlation,
-      priority, retention, tries, timeout_s, run_at, rerun_of, ack_by_poll, traceparent)
+      priority, retention, tries, timeout_s, run_at, rerun_of, ack_by_poll, traceparent, schedule_id, tick)
     SELECT a.request_id, a.rid, a.account_id, a.type, a.face, a.input, a.callback_url, a.callback_headers, a.callback_thin_over, a.correlation,
-      a.priority, a.retention, a.tries, a.timeout_s, a.run_at, a.rerun_of, a.ack_by_poll, a.traceparent FROM admitted a
+      a.priority, a.retention, a.tries, a.timeout_s, a.run_at, a.rerun_of, a.ack_by_poll, a.traceparent, a.schedule_id, a.tick FROM admitted a
   ), live AS (
     INSERT INTO live_operation (request_id, account_id, type, priority, tries, run_at, silent_until, phase, epoch, look_at, due_at, dispatched_at)
     SELECT a.request_id, a.account_id, a.type, a.priority, a.tries, a.run_at, now() + make_interval(secs => a.silent_s),
@@ -1362,6 +1399,25 @@ BEGIN
     chosen := take_operation_turns(accounts, heads, frees, room);
   END IF;
   RETURN QUERY SELECT * FROM mark_operations_dispatched(chosen, most, redispatch, patience);
+END $function$;
+
+CREATE OR REPLACE FUNCTION due_schedules(most integer, most_bytes bigint)
+ RETURNS TABLE(schedule schedule, busy boolean, closed boolean, looked_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  RETURN QUERY
+  WITH due AS MATERIALIZED (
+    SELECT s FROM schedule s WHERE s.due_at <= now() ORDER BY s.due_at LIMIT most FOR UPDATE SKIP LOCKED
+  ), sized AS (
+    SELECT d.s, sum(octet_length((d.s).operation)) OVER (ORDER BY (d.s).due_at, (d.s).id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM due d
+  )
+  SELECT z.s, (SELECT true FROM live_operation l WHERE l.request_id = (z.s).last_operation) IS TRUE,
+    (SELECT coalesce(a.disabled_at, a.deleted_at) IS NOT NULL FROM account a WHERE a.id = (z.s).account_id), now()
+  FROM sized z WHERE z.before IS NULL OR z.before < most_bytes;
 END $function$;
 
 CREATE OR REPLACE FUNCTION empty_operations(ids bigint[])
@@ -1896,6 +1952,32 @@ CREATE OR REPLACE FUNCTION most_of_origin(doubt integer, in_flight integer)
  IMMUTABLE
 AS $function$ SELECT greatest(1, in_flight * (6 - 2 * doubt) / 5) $function$;
 
+CREATE OR REPLACE FUNCTION move_schedules(moves json, given json, keys json)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  rids text[]; numbers bigint[];
+BEGIN
+  IF json_array_length(given) > 0 THEN
+    SELECT array_agg(a.rid), array_agg(a.request_id) INTO rids, numbers FROM accept_operations(given, keys, '{}', 0, interval '0') a;
+  END IF;
+  UPDATE schedule s SET next_tick = m.next_tick, due_at = m.due_at, last_tick = coalesce(m.last_tick, s.last_tick),
+    last_operation = coalesce(m.request_id, s.last_operation),
+    skipped_tick = coalesce(m.skipped_tick, s.skipped_tick), skipped_reason = coalesce(m.skipped_reason, s.skipped_reason)
+  FROM (
+    SELECT g.*, a.request_id FROM json_to_recordset(moves) AS g (
+      id text, next_tick timestamptz, due_at timestamptz, last_tick timestamptz, last_rid text, skipped_tick timestamptz, skipped_reason text)
+    LEFT JOIN unnest(rids, numbers) AS a (rid, request_id) ON a.rid = g.last_rid
+  ) m
+  WHERE s.id = ANY (ARRAY(SELECT g.id FROM json_to_recordset(moves) AS g (id text))) AND s.id = m.id;
+  RETURN coalesce(cardinality(rids), 0);
+END $function$;
+
 CREATE OR REPLACE FUNCTION new_delivery_id()
  RETURNS text
  LANGUAGE sql
@@ -2161,7 +2243,7 @@ DECLARE
 BEGIN
   SELECT * INTO w FROM json_to_record(wanted) AS j (account text, states text[], types text[], correlation text, request_id bigint,
     error_code text, callback_states text[], origin text, created_after timestamptz, created_before timestamptz,
-    finished_after timestamptz, finished_before timestamptz, undelivered boolean, below bigint, except_type text);
+    finished_after timestamptz, finished_before timestamptz, undelivered boolean, below bigint, except_type text, schedule text);
   -- Between which numbers: what has finished before a time was made before it.
   low := greatest(CASE WHEN NOT newest_first THEN reached END, (SELECT n.below FROM numbers_around(w.created_after, false) n WHERE w.created_after IS NOT NULL), 0);
   high := least(CASE WHEN newest_first THEN reached END, (SELECT n.above FROM numbers_around(least(w.created_before, w.finished_before), false) n
@@ -2171,6 +2253,7 @@ BEGIN
   IF w.types IS NOT NULL THEN fits := fits || format('o.type = ANY (%L::text[])', w.types); END IF;
   IF w.except_type IS NOT NULL THEN fits := fits || format('o.type <> %L', w.except_type); END IF;
   IF w.correlation IS NOT NULL THEN fits := fits || format('o.correlation = %L', w.correlation); END IF;
+  IF w.schedule IS NOT NULL THEN fits := fits || format('o.schedule_id = %L', w.schedule); END IF;
   IF w.request_id IS NOT NULL THEN fits := fits || format('o.request_id = %L::bigint', w.request_id); END IF;
   IF w.origin IS NOT NULL THEN fits := fits || format('starts_with(o.callback_url, %L)', w.origin || '/'); END IF;
   IF w.created_after IS NOT NULL THEN fits := fits || format('o.created_at > %L', w.created_after); END IF;
@@ -2203,6 +2286,8 @@ BEGIN
 
   IF w.request_id IS NOT NULL THEN
     few := ARRAY[format('SELECT %L::bigint AS request_id', w.request_id)];
+  ELSIF w.schedule IS NOT NULL THEN
+    few := ARRAY[format('SELECT o.request_id FROM operation o WHERE o.schedule_id = %L', w.schedule)];
   ELSIF w.correlation IS NOT NULL THEN
     few := ARRAY[format('SELECT o.request_id FROM operation o WHERE o.correlation = %L', w.correlation)];
   ELSIF w.error_code IS NOT NULL THEN
@@ -3551,6 +3636,7 @@ COMMENT ON COLUMN operation.tries IS 'how often it may be claimed before it fail
 COMMENT ON COLUMN operation.run_at IS 'not before, as asked';
 COMMENT ON COLUMN operation.ack_by_poll IS 'a caller that has read the end needs no callback: that ends its delivery';
 COMMENT ON COLUMN operation.traceparent IS 'W3C trace context of the request that submitted it';
+COMMENT ON COLUMN operation.tick IS 'the time at which its schedule had it submitted';
 COMMENT ON TABLE operation_end IS 'how it ended: that this row is there means that it has';
 COMMENT ON COLUMN operation_end.silent IS 'the submit''s answer has told the end: its own callback is owed nothing';
 COMMENT ON COLUMN operation_end.sweep_at IS 'when housekeeping next looks whether it can be emptied; null: at expires_at';
@@ -3584,6 +3670,13 @@ COMMENT ON COLUMN resealing.source IS 'which kind of sealed values is being look
 COMMENT ON COLUMN resealing.reached IS 'the last row of it that was looked at; null: none yet';
 COMMENT ON COLUMN resealing.left_over IS 'values of this walk that are still sealed with another key';
 COMMENT ON COLUMN resealing.due_at IS 'when the next walk begins; null: one is on its way';
+COMMENT ON TABLE schedule IS 'operations that are submitted at times known beforehand: each of those times is a tick';
+COMMENT ON COLUMN schedule.operation IS 'sealed JSON of what is submitted at each tick';
+COMMENT ON COLUMN schedule.changes IS 'how often it was changed: who changes it knows what it was';
+COMMENT ON COLUMN schedule.next_tick IS 'the first tick of which nothing has become yet; null where none is left, or it is paused';
+COMMENT ON COLUMN schedule.due_at IS 'when next_tick is submitted, later than that by its jitter, or when it is tried again';
+COMMENT ON COLUMN schedule.last_operation IS 'request id of what its last tick submitted';
+COMMENT ON COLUMN schedule.skipped_tick IS 'the last tick of which no operation has become';
 COMMENT ON TABLE stats IS 'counts of records, added up by minute and by hour: what came after stats_reached is not in them yet';
 COMMENT ON COLUMN stats.account_id IS '* of all accounts together';
 COMMENT ON COLUMN stats.step IS 'seconds: a minute or an hour, which begins at `at`';

@@ -26,6 +26,11 @@ export interface components {
             /** @enum {string} */
             readonly state: "Canceled" | "Delivered" | "Exhausted" | "Pending";
         };
+        readonly OperationScheduleResponse: {
+            readonly id: string;
+            /** Format: date-time */
+            readonly tick: string;
+        };
         readonly OperationLinksResponse: {
             readonly self: string;
             readonly history: string;
@@ -63,6 +68,7 @@ export interface components {
             readonly file: string | null;
             readonly callback: components["schemas"]["OperationCallbackResponse"] | null;
             readonly rerun_of: string | null;
+            readonly schedule?: components["schemas"]["OperationScheduleResponse"];
             readonly links: components["schemas"]["OperationLinksResponse"];
         };
         readonly FieldErrorResponse: {
@@ -91,6 +97,7 @@ export interface components {
             readonly status?: string;
             readonly type?: string;
             readonly correlation?: string;
+            readonly schedule?: string;
             readonly request_id?: string;
             readonly error_code?: string;
             readonly callback_state?: string;
@@ -641,6 +648,101 @@ export interface components {
             /** Format: date-time */
             readonly finished_at: string | null;
         };
+        readonly ScheduledOperationRequest: {
+            readonly type: string;
+            readonly input?: unknown;
+            readonly callback?: components["schemas"]["CallbackRequest"] | null;
+            readonly correlation?: string | null;
+            readonly priority?: number;
+            readonly timeout_s?: number | null;
+            readonly ack_by_poll?: boolean | null;
+            readonly retention?: string | null;
+        };
+        readonly CreateScheduleRequest: {
+            readonly name: string;
+            readonly operation: components["schemas"]["ScheduledOperationRequest"];
+            readonly cron?: string | null;
+            readonly every_s?: number | null;
+            /** Format: date-time */
+            readonly at?: string | null;
+            readonly time_zone?: string;
+            /** @enum {string} */
+            readonly missed?: "all" | "once" | "skip";
+            /** @enum {string} */
+            readonly overlap?: "allow" | "skip";
+            readonly jitter_s?: number;
+            /** Format: date-time */
+            readonly ends_at?: string | null;
+        };
+        readonly ScheduledOperationResponse: {
+            readonly type: string;
+            readonly callback: components["schemas"]["RequestedCallbackResponse"] | null;
+            readonly correlation: string | null;
+            readonly priority: number;
+            readonly timeout_s: number | null;
+            readonly retention: string | null;
+        };
+        readonly SkippedTickResponse: {
+            /** Format: date-time */
+            readonly tick: string;
+            readonly reason: string;
+        };
+        readonly ScheduleRunResponse: {
+            /** Format: date-time */
+            readonly tick: string;
+            readonly operation: string;
+            /** @enum {string} */
+            readonly status: "Canceled" | "Executing" | "Failed" | "Finished" | "Waiting";
+        };
+        readonly ScheduleResponse: {
+            readonly id: string;
+            readonly name: string;
+            readonly account_id?: string;
+            readonly cron: string | null;
+            readonly every_s: number | null;
+            /** Format: date-time */
+            readonly at: string | null;
+            readonly time_zone: string;
+            /** @enum {string} */
+            readonly missed: "all" | "once" | "skip";
+            /** @enum {string} */
+            readonly overlap: "allow" | "skip";
+            readonly jitter_s: number;
+            /** Format: date-time */
+            readonly ends_at: string | null;
+            readonly operation: components["schemas"]["ScheduledOperationResponse"];
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly paused_at: string | null;
+            /** Format: date-time */
+            readonly next_at: string | null;
+            /** Format: date-time */
+            readonly last_at: string | null;
+            readonly last_skipped: components["schemas"]["SkippedTickResponse"] | null;
+            readonly next?: readonly string[];
+            readonly last_runs?: readonly components["schemas"]["ScheduleRunResponse"][];
+        };
+        readonly SchedulePage: {
+            readonly data: readonly components["schemas"]["ScheduleResponse"][];
+            readonly next_cursor: string | null;
+        };
+        readonly ChangeScheduleRequest: {
+            readonly name?: string;
+            readonly operation?: components["schemas"]["ScheduledOperationRequest"];
+            readonly cron?: string | null;
+            readonly every_s?: number | null;
+            /** Format: date-time */
+            readonly at?: string | null;
+            readonly time_zone?: string;
+            /** @enum {string} */
+            readonly missed?: "all" | "once" | "skip";
+            /** @enum {string} */
+            readonly overlap?: "allow" | "skip";
+            readonly jitter_s?: number;
+            /** Format: date-time */
+            readonly ends_at?: string | null;
+        };
         readonly WebhookKeyResponse: {
             readonly endpoint_id: string;
             readonly public_key: string;
@@ -740,6 +842,7 @@ export interface components {
             readonly file: string | null;
             readonly callback: components["schemas"]["OperationCallbackResponse"] | null;
             readonly rerun_of: string | null;
+            readonly schedule?: components["schemas"]["OperationScheduleResponse"];
             readonly links: components["schemas"]["OperationLinksResponse"];
             readonly result_omitted?: boolean;
             readonly custom_omitted?: boolean;
@@ -807,6 +910,7 @@ export type ReadyResponse = components['schemas']['ReadyResponse'];
 export type BatchRequest = components['schemas']['BatchRequest'];
 export type OperationErrorResponse = components['schemas']['OperationErrorResponse'];
 export type OperationCallbackResponse = components['schemas']['OperationCallbackResponse'];
+export type OperationScheduleResponse = components['schemas']['OperationScheduleResponse'];
 export type OperationLinksResponse = components['schemas']['OperationLinksResponse'];
 export type OperationResponse = components['schemas']['OperationResponse'];
 export type FieldErrorResponse = components['schemas']['FieldErrorResponse'];
@@ -881,6 +985,14 @@ export type RecoverRequest = components['schemas']['RecoverRequest'];
 export type EndpointHourResponse = components['schemas']['EndpointHourResponse'];
 export type EndpointStatsResponse = components['schemas']['EndpointStatsResponse'];
 export type RecoveryResponse = components['schemas']['RecoveryResponse'];
+export type ScheduledOperationRequest = components['schemas']['ScheduledOperationRequest'];
+export type CreateScheduleRequest = components['schemas']['CreateScheduleRequest'];
+export type ScheduledOperationResponse = components['schemas']['ScheduledOperationResponse'];
+export type SkippedTickResponse = components['schemas']['SkippedTickResponse'];
+export type ScheduleRunResponse = components['schemas']['ScheduleRunResponse'];
+export type ScheduleResponse = components['schemas']['ScheduleResponse'];
+export type SchedulePage = components['schemas']['SchedulePage'];
+export type ChangeScheduleRequest = components['schemas']['ChangeScheduleRequest'];
 export type WebhookKeyResponse = components['schemas']['WebhookKeyResponse'];
 export type WebhookKeysResponse = components['schemas']['WebhookKeysResponse'];
 export type LroErrorResponse = components['schemas']['LroErrorResponse'];

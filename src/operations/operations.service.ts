@@ -65,6 +65,8 @@ export interface Submission {
   readonly ackByPoll?: boolean | null;
   /** Ringback's own: it may name a type that no caller can, and uses nothing of what the account may use. */
   readonly own?: boolean;
+  /** The schedule that has it submitted, and for which of its times. */
+  readonly schedule?: { readonly id: string; readonly tick: Date };
   /** With the text whose digest tells whether a repeated key comes with the same body. */
   readonly idempotency: { readonly key: string; readonly body: string } | null;
 }
@@ -129,7 +131,7 @@ export class OperationsService {
     let operation: NewOperation;
     let admitted: Admitted;
     try {
-      operation = await this.admit(submission, this.types.check.bind(this.types));
+      operation = await this.prepare(submission);
       admitted = submission.own
         ? UNCOUNTED
         : await this.quotas.admit(operation.accountId, sizeOf(operation), 1);
@@ -341,10 +343,15 @@ export class OperationsService {
     return this.accept({ ...this.again(operation), ...changes, traceparent, idempotency });
   }
 
-  /** The row of a rerun that somebody else stores; fails as `rerun` does where it is refused. */
+  /** The row of a submission that somebody else stores; fails as `accept` does where it is refused. */
+  prepare(submission: Submission): Promise<NewOperation> {
+    return this.admit(submission, this.types.check.bind(this.types));
+  }
+
+  /** The same of a rerun; fails as `rerun` does. */
   async prepareRerun(operation: OperationEntity, traceparent: string | null): Promise<NewOperation> {
     refuseGone(operation);
-    return this.admit({ ...this.again(operation), traceparent }, this.types.check.bind(this.types));
+    return this.prepare({ ...this.again(operation), traceparent });
   }
 
   /** What was submitted, to be submitted once more. */
@@ -414,6 +421,8 @@ export class OperationsService {
       silentS: silentMs === null ? null : (silentMs + ANSWER_MS) / 1000,
       traceparent: submission.traceparent,
       ackByPoll: submission.ackByPoll ?? this.config.ackByPoll,
+      scheduleId: submission.schedule?.id ?? null,
+      tick: submission.schedule?.tick ?? null,
       idempotency: idempotency && {
         key: idempotency.key,
         fingerprint: fingerprintOf(idempotency.body),

@@ -24,6 +24,8 @@ import { OperationsController } from './operations.controller.js';
 import { OwnAccountController } from './own-account.controller.js';
 import { ProcessesController } from './processes.controller.js';
 import { RecoveriesController } from './recoveries.controller.js';
+import { SchedulesModule } from '../../schedules/schedules.module.js';
+import { SchedulesController } from './schedules.controller.js';
 import { SearchController } from './search.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
 import { StatsController } from './stats.controller.js';
@@ -33,6 +35,7 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
 @Module({
   imports: [
     BulkModule,
+    SchedulesModule,
     OperationsModule,
     DeliveriesModule,
     FilesModule,
@@ -59,6 +62,7 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     CallbackCheckController,
     EndpointsController,
     RecoveriesController,
+    SchedulesController,
     WebhookKeysController,
   ],
   providers: [NativeOpenApi, { provide: APP_PIPE, useClass: RequestValidationPipe }],

@@ -27,6 +27,14 @@ export class OperationLinksResponse {
   cancel: string;
 }
 
+export class OperationScheduleResponse {
+  /** Id of the schedule. */
+  id: string;
+  /** Its time. */
+  @ApiTime()
+  tick: string;
+}
+
 /** An operation, as polling shows it and as the webhook's `data` carries it. */
 export class OperationResponse {
   /** 32 hex digits, unguessable. */
@@ -75,6 +83,8 @@ export class OperationResponse {
   callback: OperationCallbackResponse | null;
   /** Id of the operation that this one repeats. */
   rerun_of: string | null;
+  /** What had it submitted, and for when; absent where no schedule did. */
+  schedule?: OperationScheduleResponse;
   links: OperationLinksResponse;
 
   static from(
@@ -113,6 +123,9 @@ export class OperationResponse {
           ? null
           : { url: withoutQuery(operation.callbackUrl), state: callbackState ?? 'Pending' },
       rerun_of: operation.rerunOf,
+      ...(operation.scheduleId === null
+        ? {}
+        : { schedule: { id: operation.scheduleId, tick: operation.tick!.toISOString() } }),
       links: {
         self,
         history: `${self}/history`,
