@@ -50,7 +50,7 @@ export class SchedulesController {
       name: 'sync',
       every_s: 900,
       overlap: 'skip',
-      operation: { type: 'http.request', input: { url: 'https://example.com/sync' } },
+      operation: { type: 'http.request', input: { method: 'POST', url: 'https://example.com/sync' } },
     },
   })
   @ApiProblem(429, 'URLs named too many new hosts in a minute')
