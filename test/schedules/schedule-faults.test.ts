@@ -29,7 +29,8 @@ describe(
         [TICKS],
       );
       const made = async (): Promise<number> =>
-        (await rowsOf(database, 'SELECT count(*)::integer AS made FROM operation'))[0].made;
+        (await rowsOf<{ made: number }>(database, 'SELECT count(*)::integer AS made FROM operation'))[0]!
+          .made;
       const worker = (): Promise<Service> => Service.start({ ...shared, RINGBACK_ROLE: 'worker' });
       const killed: number[] = [];
       {

@@ -119,7 +119,7 @@ describe('A schedule', () => {
       headers: [{ key: 'authorization', value: '[redacted]' }],
     });
     const [row] = await rowsOf(app.databaseUrl, 'SELECT operation FROM schedule WHERE id = $1', [id]);
-    expect(row.operation).toMatch(/^v1\.k1\./);
+    expect(row!['operation']).toMatch(/^v1\.k1\./);
   });
 
   it('is changed where something is given, and goes on from now where its times are', async () => {
@@ -225,7 +225,7 @@ describe('A tick', () => {
             await rowsOf(app.databaseUrl, 'SELECT due_at > next_tick AS later FROM schedule WHERE id = $1', [
               id,
             ])
-          )[0].later,
+          )[0]!['later'],
       )
       .toBe(true);
     expect(await runs(id, busy)).toHaveLength(0);
