@@ -36,6 +36,7 @@ import {
   SlotWantedEntity,
 } from './src/operations/operation.entity.js';
 import { ProcessEntity } from './src/engine/process.entity.js';
+import { ScheduleEntity } from './src/schedules/schedule.entity.js';
 import { SigningSecretEntity } from './src/signing/signing-secret.entity.js';
 
 /** How Ringback connects: the same for the service, the tests and the migration command. */
@@ -78,6 +79,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       ProcessEntity,
       SlotWantedEntity,
       OperationTypeEntity,
+      ScheduleEntity,
     ],
     migrations: [Foundation1764600000000, Functions],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.

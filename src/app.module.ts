@@ -23,6 +23,8 @@ import { MetricsModule } from './metrics/metrics.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { OperationsWorkerModule } from './operations/operations.worker.module.js';
 import { EngineModule } from './engine/engine.module.js';
+import { SchedulesModule } from './schedules/schedules.module.js';
+import { SchedulesWorkerModule } from './schedules/schedules.worker.module.js';
 
 /** The only list of all modules: a process's roles choose among them. */
 @Module({})
@@ -41,6 +43,7 @@ export class AppModule {
         DeliveriesModule,
         EndpointsModule,
         BulkModule,
+        SchedulesModule,
         NativePresenterModule,
         TrmPresenterModule,
         BgrsPresenterModule,
@@ -53,7 +56,7 @@ export class AppModule {
         ...(config.gateway.upstream === undefined ? [] : [UpstreamModule]),
         ...(roles.has('gateway') && config.gateway.upstream !== undefined ? [BgrsModule] : []),
         ...(roles.has('worker')
-          ? [OperationsWorkerModule, DeliveriesWorkerModule, HousekeepingWorkerModule]
+          ? [OperationsWorkerModule, DeliveriesWorkerModule, HousekeepingWorkerModule, SchedulesWorkerModule]
           : []),
       ],
     };

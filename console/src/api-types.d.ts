@@ -26,6 +26,11 @@ export interface components {
             /** @enum {string} */
             readonly state: "Canceled" | "Delivered" | "Exhausted" | "Pending";
         };
+        readonly OperationScheduleResponse: {
+            readonly id: string;
+            /** Format: date-time */
+            readonly tick: string;
+        };
         readonly OperationLinksResponse: {
             readonly self: string;
             readonly history: string;
@@ -64,6 +69,7 @@ export interface components {
             readonly callback: components["schemas"]["OperationCallbackResponse"] | null;
             readonly completion_url?: string;
             readonly rerun_of: string | null;
+            readonly schedule?: components["schemas"]["OperationScheduleResponse"];
             readonly links: components["schemas"]["OperationLinksResponse"];
         };
         readonly FieldErrorResponse: {
@@ -92,6 +98,7 @@ export interface components {
             readonly status?: string;
             readonly type?: string;
             readonly correlation?: string;
+            readonly schedule?: string;
             readonly request_id?: string;
             readonly error_code?: string;
             readonly callback_state?: string;
@@ -729,6 +736,101 @@ export interface components {
             /** Format: date-time */
             readonly finished_at: string | null;
         };
+        readonly ScheduledOperationRequest: {
+            readonly type: string;
+            readonly input?: unknown;
+            readonly callback?: components["schemas"]["CallbackRequest"] | null;
+            readonly correlation?: string | null;
+            readonly priority?: number;
+            readonly timeout_s?: number | null;
+            readonly ack_by_poll?: boolean | null;
+            readonly retention?: string | null;
+        };
+        readonly CreateScheduleRequest: {
+            readonly name: string;
+            readonly operation: components["schemas"]["ScheduledOperationRequest"];
+            readonly cron?: string | null;
+            readonly every_s?: number | null;
+            /** Format: date-time */
+            readonly at?: string | null;
+            readonly time_zone?: string;
+            /** @enum {string} */
+            readonly missed?: "all" | "once" | "skip";
+            /** @enum {string} */
+            readonly overlap?: "allow" | "skip";
+            readonly jitter_s?: number;
+            /** Format: date-time */
+            readonly ends_at?: string | null;
+        };
+        readonly ScheduledOperationResponse: {
+            readonly type: string;
+            readonly callback: components["schemas"]["RequestedCallbackResponse"] | null;
+            readonly correlation: string | null;
+            readonly priority: number;
+            readonly timeout_s: number | null;
+            readonly retention: string | null;
+        };
+        readonly SkippedTickResponse: {
+            /** Format: date-time */
+            readonly tick: string;
+            readonly reason: string;
+        };
+        readonly ScheduleRunResponse: {
+            /** Format: date-time */
+            readonly tick: string;
+            readonly operation: string;
+            /** @enum {string} */
+            readonly status: "Canceled" | "Executing" | "Failed" | "Finished" | "Waiting";
+        };
+        readonly ScheduleResponse: {
+            readonly id: string;
+            readonly name: string;
+            readonly account_id?: string;
+            readonly cron: string | null;
+            readonly every_s: number | null;
+            /** Format: date-time */
+            readonly at: string | null;
+            readonly time_zone: string;
+            /** @enum {string} */
+            readonly missed: "all" | "once" | "skip";
+            /** @enum {string} */
+            readonly overlap: "allow" | "skip";
+            readonly jitter_s: number;
+            /** Format: date-time */
+            readonly ends_at: string | null;
+            readonly operation: components["schemas"]["ScheduledOperationResponse"];
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly paused_at: string | null;
+            /** Format: date-time */
+            readonly next_at: string | null;
+            /** Format: date-time */
+            readonly last_at: string | null;
+            readonly last_skipped: components["schemas"]["SkippedTickResponse"] | null;
+            readonly next?: readonly string[];
+            readonly last_runs?: readonly components["schemas"]["ScheduleRunResponse"][];
+        };
+        readonly SchedulePage: {
+            readonly data: readonly components["schemas"]["ScheduleResponse"][];
+            readonly next_cursor: string | null;
+        };
+        readonly ChangeScheduleRequest: {
+            readonly name?: string;
+            readonly operation?: components["schemas"]["ScheduledOperationRequest"];
+            readonly cron?: string | null;
+            readonly every_s?: number | null;
+            /** Format: date-time */
+            readonly at?: string | null;
+            readonly time_zone?: string;
+            /** @enum {string} */
+            readonly missed?: "all" | "once" | "skip";
+            /** @enum {string} */
+            readonly overlap?: "allow" | "skip";
+            readonly jitter_s?: number;
+            /** Format: date-time */
+            readonly ends_at?: string | null;
+        };
         readonly WebhookKeyResponse: {
             readonly endpoint_id: string;
             readonly public_key: string;
@@ -936,6 +1038,7 @@ export interface components {
             readonly callback: components["schemas"]["OperationCallbackResponse"] | null;
             readonly completion_url?: string;
             readonly rerun_of: string | null;
+            readonly schedule?: components["schemas"]["OperationScheduleResponse"];
             readonly links: components["schemas"]["OperationLinksResponse"];
             readonly result_omitted?: boolean;
             readonly custom_omitted?: boolean;
@@ -1003,6 +1106,7 @@ export type ReadyResponse = components['schemas']['ReadyResponse'];
 export type BatchRequest = components['schemas']['BatchRequest'];
 export type OperationErrorResponse = components['schemas']['OperationErrorResponse'];
 export type OperationCallbackResponse = components['schemas']['OperationCallbackResponse'];
+export type OperationScheduleResponse = components['schemas']['OperationScheduleResponse'];
 export type OperationLinksResponse = components['schemas']['OperationLinksResponse'];
 export type OperationResponse = components['schemas']['OperationResponse'];
 export type FieldErrorResponse = components['schemas']['FieldErrorResponse'];
@@ -1088,6 +1192,14 @@ export type AcksRequest = components['schemas']['AcksRequest'];
 export type AckResponse = components['schemas']['AckResponse'];
 export type AcksResponse = components['schemas']['AcksResponse'];
 export type RecoveryResponse = components['schemas']['RecoveryResponse'];
+export type ScheduledOperationRequest = components['schemas']['ScheduledOperationRequest'];
+export type CreateScheduleRequest = components['schemas']['CreateScheduleRequest'];
+export type ScheduledOperationResponse = components['schemas']['ScheduledOperationResponse'];
+export type SkippedTickResponse = components['schemas']['SkippedTickResponse'];
+export type ScheduleRunResponse = components['schemas']['ScheduleRunResponse'];
+export type ScheduleResponse = components['schemas']['ScheduleResponse'];
+export type SchedulePage = components['schemas']['SchedulePage'];
+export type ChangeScheduleRequest = components['schemas']['ChangeScheduleRequest'];
 export type WebhookKeyResponse = components['schemas']['WebhookKeyResponse'];
 export type WebhookKeysResponse = components['schemas']['WebhookKeysResponse'];
 export type ClaimWorkRequest = components['schemas']['ClaimWorkRequest'];

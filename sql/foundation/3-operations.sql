@@ -45,17 +45,21 @@ CREATE TABLE operation (
   rerun_of text,
   ack_by_poll boolean NOT NULL DEFAULT false,
   traceparent text,
+  schedule_id text,
+  tick timestamptz,
   created_at timestamptz NOT NULL DEFAULT now()
 ) PARTITION BY RANGE (request_id);
 CREATE INDEX operation_rid ON operation (rid);
 CREATE INDEX operation_account ON operation (account_id, request_id);
 CREATE INDEX operation_correlation ON operation (correlation, request_id) WHERE correlation IS NOT NULL;
+CREATE INDEX operation_schedule ON operation (schedule_id, request_id) WHERE schedule_id IS NOT NULL;
 COMMENT ON TABLE operation IS 'what was asked; never changed but by emptying';
 COMMENT ON COLUMN operation.rid IS 'random, and begins with the time: what is made together stands together in the index';
 COMMENT ON COLUMN operation.tries IS 'how often it may be claimed before it fails with attempts_exhausted';
 COMMENT ON COLUMN operation.run_at IS 'not before, as asked';
 COMMENT ON COLUMN operation.traceparent IS 'W3C trace context of the request that submitted it';
 COMMENT ON COLUMN operation.ack_by_poll IS 'a caller that has read the end needs no callback: that ends its delivery';
+COMMENT ON COLUMN operation.tick IS 'the time at which its schedule had it submitted';
 COMMENT ON COLUMN operation.callback_thin_over IS 'bytes: a larger body of its own callback leaves the result out; null: the setting''s';
 
 CREATE TABLE operation_end (
@@ -205,7 +209,7 @@ SELECT o.request_id, o.rid, o.account_id, o.type, o.face,
   coalesce(e.status_text, l.status_text, CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL OR l.awaits IS NOT NULL THEN 'Executing...' ELSE 'Waiting...' END) AS status_text,
   e.result, e.custom, e.error_code, e.error_message, e.file_id, o.rerun_of, coalesce(e.silent, false) AS silent, l.silent_until, o.ack_by_poll,
   o.created_at, coalesce(e.started_at, l.started_at) AS started_at, e.finished_at, e.expires_at, e.sweep_at, e.emptied_at, e.erased_at,
-  o.traceparent, l.cancel_at, CASE WHEN l.request_id IS NULL THEN o.run_at ELSE l.run_at END AS run_at, l.due_at, l.dispatched_at,
+  o.traceparent, o.schedule_id, o.tick, l.cancel_at, CASE WHEN l.request_id IS NULL THEN o.run_at ELSE l.run_at END AS run_at, l.due_at, l.dispatched_at,
   coalesce(l.epoch, 0) AS epoch, l.lease_token
 FROM operation o
 LEFT JOIN operation_end e ON e.request_id = o.request_id

@@ -40,6 +40,8 @@ export interface Operation<Result = unknown, Custom = unknown> {
   readonly completion_url?: string;
   /** Id of the operation that this one repeats. */
   readonly rerun_of: string | null;
+  /** What had it submitted, and for when; absent where no schedule did. */
+  readonly schedule?: { readonly id: string; readonly tick: string };
   readonly links: Readonly<Record<'self' | 'history' | 'result' | 'deliveries' | 'cancel', string>>;
 }
 
@@ -158,6 +160,8 @@ export interface OperationFilter {
   readonly type?: string;
   readonly correlation?: string;
   readonly request_id?: number | string;
+  /** Id of the schedule that had them submitted. */
+  readonly schedule?: string;
   readonly error_code?: string;
   /** Several by comma. */
   readonly callback_state?: DeliveryStatus | (string & {});

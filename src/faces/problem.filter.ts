@@ -10,6 +10,7 @@ import {
   RecoveryEndedError,
   RecoveryNotFoundError,
 } from '../endpoints/endpoint.errors.js';
+import { ScheduleNotFoundError, ScheduleRefusedError } from '../schedules/schedule.errors.js';
 import { FileTooLargeError } from '../files/files.service.js';
 import { FileMissingError, StorageUnavailableError } from '../files/storage-errors.js';
 import { Problem, sendProblem } from '../http/problem.js';
@@ -83,8 +84,14 @@ export function toProblem(error: unknown): Problem {
   }
   if (error instanceof EndpointRefusedError)
     return refused(STATES.has(error.code) ? 409 : 422, error);
+  if (error instanceof ScheduleRefusedError)
+    return new Problem(422, error.code, error.message, { errors: error.errors });
   if (error instanceof RecoveryEndedError) return new Problem(409, error.code, error.message);
-  if (error instanceof EndpointNotFoundError || error instanceof RecoveryNotFoundError) {
+  if (
+    error instanceof EndpointNotFoundError ||
+    error instanceof RecoveryNotFoundError ||
+    error instanceof ScheduleNotFoundError
+  ) {
     return new Problem(404, error.code, error.message, { errors: [{ path: 'id', message: error.message }] });
   }
   if (error instanceof FileTooLargeError)

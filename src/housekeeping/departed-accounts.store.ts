@@ -24,6 +24,7 @@ export class DepartedAccounts {
            OR EXISTS (SELECT FROM operation o WHERE o.account_id = a.id AND ${KEPT('o.request_id')})
            OR EXISTS (SELECT FROM delivery d WHERE d.account_id = a.id AND ${KEPT('d.home')})
            OR EXISTS (SELECT FROM file f WHERE f.account_id = a.id AND f.phase <> 'going') OR EXISTS (SELECT FROM endpoint e WHERE e.account_id = a.id)
+           OR EXISTS (SELECT FROM schedule s WHERE s.account_id = a.id)
            OR EXISTS (SELECT FROM idempotency_key k WHERE k.account_id = a.id))
          ORDER BY a.deleted_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
         [],
@@ -46,7 +47,8 @@ export class DepartedAccounts {
 
   private async endpoints(tx: Queryable, id: string): Promise<void> {
     await tx.query(
-      `WITH recoveries AS (DELETE FROM recovery WHERE account_id = $1), hosts AS (DELETE FROM callback_host WHERE account_id = $1)
+      `WITH recoveries AS (DELETE FROM recovery WHERE account_id = $1), hosts AS (DELETE FROM callback_host WHERE account_id = $1),
+         schedules AS (DELETE FROM schedule WHERE account_id = $1)
        DELETE FROM endpoint WHERE account_id = $1`,
       [id],
     );

@@ -29,6 +29,9 @@ export interface NewOperation {
   /** W3C trace context; null: none. */
   readonly traceparent: string | null;
   readonly ackByPoll: boolean;
+  /** Of the schedule that has it submitted, and for which of its times; null where none does. */
+  readonly scheduleId: string | null;
+  readonly tick: Date | null;
   /** Ids of the files that its input may name: those that there are stay as long as it may run. */
   readonly files: readonly string[];
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null;
@@ -105,6 +108,7 @@ export function acceptRow(o: NewOperation): object {
     traceparent: o.traceparent,
     ack_by_poll: o.ackByPoll,
     callback_thin_over: o.callbackThinOver,
+    ...(o.scheduleId === null ? {} : { schedule_id: o.scheduleId, tick: o.tick }),
     keyed: o.idempotency !== null,
     files: o.files,
   };

@@ -127,6 +127,14 @@ export class OperationEntity {
   @Column({ name: 'traceparent', type: 'text', nullable: true })
   traceparent: string | null;
 
+  /** Of the schedule that had it submitted; null where none did. */
+  @Column({ name: 'schedule_id', type: 'text', nullable: true })
+  scheduleId: string | null;
+
+  /** For which of its times that was. */
+  @Column({ name: 'tick', type: 'timestamptz', nullable: true })
+  tick: Date | null;
+
   /** A caller asked to cancel it: when it ends as Canceled whatever its handler does. */
   @Column({ name: 'cancel_at', type: 'timestamptz', nullable: true })
   cancelAt: Date | null;

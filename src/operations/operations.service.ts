@@ -67,6 +67,8 @@ export interface Submission {
   readonly ackByPoll?: boolean | null;
   /** Ringback's own: it may name a type that no caller can, and uses nothing of what the account may use. */
   readonly own?: boolean;
+  /** The schedule that has it submitted, and for which of its times. */
+  readonly schedule?: { readonly id: string; readonly tick: Date };
   /** With the text whose digest tells whether a repeated key comes with the same body. */
   readonly idempotency: { readonly key: string; readonly body: string } | null;
 }
@@ -133,7 +135,7 @@ export class OperationsService {
     let operation: NewOperation;
     let admitted: Admitted;
     try {
-      operation = await this.admit(submission, this.types.check.bind(this.types));
+      operation = await this.prepare(submission);
       admitted = submission.own
         ? UNCOUNTED
         : await this.quotas.admit(operation.accountId, sizeOf(operation), 1);
@@ -348,7 +350,12 @@ export class OperationsService {
     return this.accept({ ...this.again(operation), ...changes, traceparent, idempotency });
   }
 
-  /** The row of a rerun that somebody else stores; fails as `rerun` does where it is refused. */
+  /** The row of a submission that somebody else stores; fails as `accept` does where it is refused. */
+  prepare(submission: Submission): Promise<NewOperation> {
+    return this.admit(submission, this.types.check.bind(this.types));
+  }
+
+  /** The same of a rerun; fails as `rerun` does. */
   async prepareRerun(operation: OperationEntity, traceparent: string | null): Promise<NewOperation> {
     refuseGone(operation);
     if (this.types.get(operation.type)?.handler.completion)
@@ -358,7 +365,7 @@ export class OperationsService {
           message: `of ${operation.type}, each is run again by itself: its answer has a new completion_url`,
         },
       ]);
-    return this.admit({ ...this.again(operation), traceparent }, this.types.check.bind(this.types));
+    return this.prepare({ ...this.again(operation), traceparent });
   }
 
   /** What was submitted, to be submitted once more. */
@@ -432,6 +439,8 @@ export class OperationsService {
       traceparent: submission.traceparent,
       ackByPoll: submission.ackByPoll ?? this.config.ackByPoll,
       completion: completion ? this.offers.accept(completion, { accountId, rid, timeoutS }) : null,
+      scheduleId: submission.schedule?.id ?? null,
+      tick: submission.schedule?.tick ?? null,
       idempotency: idempotency && {
         key: idempotency.key,
         fingerprint: fingerprintOf(idempotency.body),

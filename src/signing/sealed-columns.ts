@@ -25,6 +25,12 @@ const COLUMNS = [
   { ...ENDPOINT, column: 'endpoint_headers', held: 'headers' },
   { ...ENDPOINT, column: 'client_certificate', held: 'client_certificate' },
   {
+    ...{ table: 'schedule', key: 'id', keyType: 'text' as const },
+    row: 't.id',
+    column: 'scheduled_operation',
+    held: 'operation',
+  },
+  {
     ...OPERATION,
     row: 't.rid',
     column: 'callback_headers',

@@ -228,6 +228,22 @@ describe('What is answered is what the document says', () => {
     await ask(200, 'POST /v1/deliveries/{id}/cancel', { path });
   });
 
+  it('of schedules', async () => {
+    const made = await ask(201, 'POST /v1/schedules', {
+      body: { name: 'nightly', cron: '0 3 * * *', operation: { type: 'echo' } },
+    });
+    await ask(422, 'POST /v1/schedules', { body: { name: 'never', operation: { type: 'echo' } } });
+    const path = { id: made.id as string };
+    await ask(200, 'GET /v1/schedules');
+    await ask(202, 'POST /v1/schedules/{id}/run', { path });
+    await ask(200, 'POST /v1/schedules/{id}/pause', { path });
+    await ask(200, 'POST /v1/schedules/{id}/resume', { path });
+    await ask(200, 'PATCH /v1/schedules/{id}', { path, body: { jitter_s: 5 } });
+    await ask(200, 'GET /v1/schedules/{id}', { path });
+    await ask(204, 'DELETE /v1/schedules/{id}', { path });
+    await ask(404, 'GET /v1/schedules/{id}', { path });
+  });
+
   it('of accounts, and of the service itself', async () => {
     const { id } = await ask(201, 'POST /v1/accounts', { body: { name: 'acme' } });
     await ask(409, 'POST /v1/accounts', { body: { name: 'acme' } });

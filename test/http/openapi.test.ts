@@ -155,9 +155,15 @@ describe('An example of the document', () => {
     const account = (await client.get('/v1/accounts')).body.data[0].id;
     const endpoint = (await client.post('/v1/endpoints', { url: receiver.url })).body.id;
     const operation = (await client.submit({ type: 'echo' })).id;
+    const schedule = await client.post('/v1/schedules', {
+      name: 'yearly',
+      cron: '@yearly',
+      operation: { type: 'echo' },
+    });
     const ids = (name: string): string => {
       if (name.includes('/accounts/')) return account;
       if (name.includes('/operations/')) return operation;
+      if (name.includes('/schedules/')) return schedule.body.id;
       return name.includes('/endpoints/') ? endpoint : 'order-1';
     };
     const type = 'report.build';

@@ -53,6 +53,12 @@ const SETTINGS = {
     'Requests that an account may make a second, counted per process; fractions allowed. Beyond it they are answered 429 `rate-limited`; 0 takes any.',
     number(0, 1_000_000, false),
   ),
+  schedulesPerAccount: setting(
+    'RINGBACK_SCHEDULES_PER_ACCOUNT',
+    '1000',
+    'Schedules that an account may have.',
+    number(0, 1_000_000),
+  ),
 };
 
 const ASKED = {

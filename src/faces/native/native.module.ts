@@ -28,6 +28,8 @@ import { OwnAccountController } from './own-account.controller.js';
 import { ProcessesController } from './processes.controller.js';
 import { PullController } from './pull.controller.js';
 import { RecoveriesController } from './recoveries.controller.js';
+import { SchedulesModule } from '../../schedules/schedules.module.js';
+import { SchedulesController } from './schedules.controller.js';
 import { SearchController } from './search.controller.js';
 import { SigningSecretController } from './signing-secret.controller.js';
 import { StatsController } from './stats.controller.js';
@@ -38,6 +40,7 @@ import { WorkController } from './work.controller.js';
 @Module({
   imports: [
     BulkModule,
+    SchedulesModule,
     OperationsModule,
     WorkModule,
     DeliveriesModule,
@@ -67,6 +70,7 @@ import { WorkController } from './work.controller.js';
     EndpointsController,
     PullController,
     RecoveriesController,
+    SchedulesController,
     WebhookKeysController,
     WorkController,
   ],

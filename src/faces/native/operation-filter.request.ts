@@ -30,6 +30,11 @@ export class OperationFilterRequest {
   @IsSought()
   correlation?: string;
 
+  /** Id of the schedule that had them submitted. */
+  @IsOptional()
+  @IsSought(100)
+  schedule?: string;
+
   @IsOptional()
   @IsNumberText()
   request_id?: string;
@@ -78,6 +83,7 @@ export function operationFilter(request: OperationFilterRequest, account: string
     states: words(request.status),
     types: words(request.type),
     correlation: request.correlation,
+    schedule: request.schedule,
     requestId: request.request_id,
     errorCode: request.error_code,
     callbackStates: words(request.callback_state),

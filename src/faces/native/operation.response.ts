@@ -28,6 +28,14 @@ export class OperationLinksResponse {
   cancel: string;
 }
 
+export class OperationScheduleResponse {
+  /** Id of the schedule. */
+  id: string;
+  /** Its time. */
+  @ApiTime()
+  tick: string;
+}
+
 /** An operation, as polling shows it and as the webhook's `data` carries it. */
 export class OperationResponse {
   /** 32 hex digits, unguessable. */
@@ -81,6 +89,8 @@ export class OperationResponse {
   completion_url?: string;
   /** Id of the operation that this one repeats. */
   rerun_of: string | null;
+  /** What had it submitted, and for when; absent where no schedule did. */
+  schedule?: OperationScheduleResponse;
   links: OperationLinksResponse;
 
   static from(
@@ -120,6 +130,9 @@ export class OperationResponse {
           : { url: withoutQuery(operation.callbackUrl), state: callbackState ?? 'Pending' },
       ...(completionToken === undefined ? {} : { completion_url: completionUrl(publicUrl, completionToken) }),
       rerun_of: operation.rerunOf,
+      ...(operation.scheduleId === null
+        ? {}
+        : { schedule: { id: operation.scheduleId, tick: operation.tick!.toISOString() } }),
       links: {
         self,
         history: `${self}/history`,

@@ -8,6 +8,8 @@ export interface OperationFilter {
   readonly states?: readonly OperationState[] | undefined;
   readonly types?: readonly string[] | undefined;
   readonly correlation?: string | undefined;
+  /** Id of the schedule that had them submitted. */
+  readonly schedule?: string | undefined;
   readonly requestId?: string | undefined;
   readonly errorCode?: string | undefined;
   /** Of their own callback. */
@@ -32,6 +34,7 @@ export function wantedOperations(filter: OperationFilter): object {
     states: filter.states,
     types: filter.types,
     correlation: filter.correlation,
+    schedule: filter.schedule,
     request_id: filter.requestId,
     error_code: filter.errorCode,
     callback_states: filter.callbackStates,

@@ -1,0 +1,104 @@
+import { Injectable } from '@nestjs/common';
+import { type Admitted, Quotas } from '../operations/accept/quotas.js';
+import type { NewOperation } from '../operations/operation-rows.js';
+import { OperationRefusedError, QuotaExceededError } from '../operations/operation.errors.js';
+import { OperationsService, sizeOf } from '../operations/operations.service.js';
+import { SecretBoxError } from '../signing/secret-box.js';
+import { dueTime, owedTicks, tickAfter } from './schedule-times.js';
+import type { DueSchedule, ScheduleMove } from './schedule.store.js';
+import { ScheduledOperations } from './scheduled-operations.js';
+
+/** Ticks of one schedule that become operations in one step. */
+const MOST_TICKS = 10;
+
+/** What a tick becomes: an operation, nothing, or, for the time being, nothing yet. */
+type Tick =
+  | { readonly kind: 'ready'; readonly operation: NewOperation; readonly admitted: Admitted }
+  | { readonly kind: 'refused'; readonly why: string }
+  | { readonly kind: 'later'; readonly waitS: number };
+
+/** The moves of one step. */
+export interface Planned {
+  readonly moves: readonly ScheduleMove[];
+  /** To be called when they were taken, or won't be. */
+  settle(taken: boolean): void;
+}
+
+/** Decides what becomes of schedules that are due. */
+@Injectable()
+export class ScheduleTicks {
+  constructor(
+    private readonly operations: OperationsService,
+    private readonly scheduled: ScheduledOperations,
+    private readonly quotas: Quotas,
+  ) {}
+
+  async plan(due: readonly DueSchedule[]): Promise<Planned> {
+    const ready: { operation: NewOperation; admitted: Admitted }[] = [];
+    const settle = (taken: boolean): void => {
+      for (const { operation, admitted } of ready) admitted.settle(taken ? sizeOf(operation) : null);
+    };
+    try {
+      const moves: ScheduleMove[] = [];
+      for (const one of due) moves.push(await this.move(one, ready));
+      return { moves, settle };
+    } catch (error) {
+      settle(false);
+      throw error;
+    }
+  }
+
+  private async move(
+    { schedule, busy, closed, now }: DueSchedule,
+    ready: { operation: NewOperation; admitted: Admitted }[],
+  ): Promise<ScheduleMove> {
+    const { id } = schedule;
+    const first = schedule.nextTick!;
+    const operations: NewOperation[] = [];
+    const owed = owedTicks(schedule, first, now, MOST_TICKS);
+    let skipped =
+      owed.missed === null ? null : { tick: owed.missed, reason: 'missed: nothing could submit it in time' };
+    for (const tick of owed.ticks) {
+      const running = schedule.overlap === 'skip' && (busy || operations.length > 0);
+      const idle = closed ? 'the account is disabled' : running ? 'the operation before had not ended' : null;
+      const made = idle === null ? await this.make(tick, schedule) : { kind: 'refused' as const, why: idle };
+      if (made.kind === 'later') {
+        const again = new Date(now.getTime() + made.waitS * 1000);
+        return { id, nextTick: tick, dueAt: again, operations, skipped };
+      }
+      if (made.kind === 'refused') skipped = { tick, reason: made.why };
+      else {
+        ready.push(made);
+        operations.push(made.operation);
+      }
+    }
+    const dueAt = owed.next && dueTime(schedule, id, owed.next);
+    return { id, nextTick: owed.next, dueAt, operations, skipped };
+  }
+
+  private async make(tick: Date, schedule: DueSchedule['schedule']): Promise<Tick> {
+    try {
+      const operation = await this.operations.prepare(this.scheduled.at(tick, schedule));
+      const admitted = await this.quotas.admit(operation.accountId, sizeOf(operation), 1);
+      return { kind: 'ready', operation, admitted };
+    } catch (error) {
+      if (error instanceof QuotaExceededError) return { kind: 'later', waitS: error.retryAfterS };
+      if (error instanceof OperationRefusedError && error.retryAfterS !== null)
+        return { kind: 'later', waitS: error.retryAfterS };
+      if (error instanceof OperationRefusedError) return { kind: 'refused', why: error.message };
+      if (error instanceof SecretBoxError)
+        return { kind: 'refused', why: 'what it submits does not open: its secret key is missing' };
+      throw error;
+    }
+  }
+}
+
+/** The first tick from now on and when it is due; nulls where none is left. */
+export function nextOf(
+  times: Parameters<typeof tickAfter>[0],
+  id: string,
+  now: Date,
+): { nextTick: Date | null; dueAt: Date | null } {
+  const nextTick = tickAfter(times, now);
+  return { nextTick, dueAt: nextTick && dueTime(times, id, nextTick) };
+}

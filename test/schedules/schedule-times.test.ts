@@ -1,0 +1,129 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { dueTime, owedTicks, type Times, ticksAfter } from '../../src/schedules/schedule-times.js';
+
+const CREATED = new Date('2026-01-01T00:00:00Z');
+const times = (given: Partial<Times>): Times => ({
+  cron: null,
+  everyS: null,
+  at: null,
+  timeZone: 'UTC',
+  jitterS: 0,
+  endsAt: null,
+  createdAt: CREATED,
+  ...given,
+});
+const iso = (ticks: readonly Date[]): string[] => ticks.map((tick) => tick.toISOString().slice(0, 16));
+
+describe('A time that a day of change does not have runs at the first moment after it, one that it has twice runs once', () => {
+  it.each([
+    ['Europe/Paris', '30 2 * * *', '2026-03-28T12:00Z', ['2026-03-29T01:00', '2026-03-30T00:30']],
+    ['Europe/Paris', '30 2 * * *', '2026-10-24T12:00Z', ['2026-10-25T00:30', '2026-10-26T01:30']],
+    ['America/New_York', '30 2 * * *', '2026-03-07T12:00Z', ['2026-03-08T07:00', '2026-03-09T06:30']],
+    ['America/New_York', '30 1 * * *', '2026-10-31T12:00Z', ['2026-11-01T05:30', '2026-11-02T06:30']],
+    ['Australia/Lord_Howe', '15 2 * * *', '2026-10-03T00:00Z', ['2026-10-03T15:30', '2026-10-04T15:15']],
+    ['Australia/Lord_Howe', '45 1 * * *', '2026-04-04T00:00Z', ['2026-04-04T14:45', '2026-04-05T15:15']],
+  ])('%s %s', (timeZone, cron, after, expected) => {
+    expect(iso(ticksAfter(times({ cron, timeZone }), new Date(after), 2))).toEqual(expected);
+  });
+
+  it('ticks that come every half hour come in each half hour there is', () => {
+    const cron = times({ cron: '*/30 * * * *', timeZone: 'Europe/Paris' });
+    const spring = ticksAfter(cron, new Date('2026-03-29T00:10Z'), 100);
+    const autumn = ticksAfter(cron, new Date('2026-10-24T23:40Z'), 100);
+    for (const ticks of [spring, autumn])
+      for (const [index, tick] of ticks.slice(1).entries())
+        expect(tick.getTime() - ticks[index]!.getTime()).toBe(1_800_000);
+  });
+});
+
+const KINDS: Partial<Times>[] = [
+  { everyS: 1 },
+  { everyS: 7.5 },
+  { everyS: 3600 },
+  { cron: '*/10 * * * * *' },
+  { cron: '5 * * * *', timeZone: 'Australia/Lord_Howe' },
+  { cron: '30 2 * * *', timeZone: 'Europe/Paris' },
+  { at: new Date('2026-03-29T01:00:00Z') },
+];
+
+describe('A walk of the clock', () => {
+  it('makes of each tick one operation at the most, in order, however it jumps and stops', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...KINDS),
+        fc.constantFrom('all' as const, 'once' as const, 'skip' as const),
+        fc.constantFrom(0, 5),
+        // Seconds; a clock is set back, too.
+        fc.array(fc.integer({ min: -90, max: 4000 }), { minLength: 1, maxLength: 30 }),
+        (kind, missed, jitterS, steps) => {
+          const schedule = { id: 'sch_1', missed, ...times({ ...kind, jitterS }) };
+          let now = new Date('2026-03-29T00:00:00Z').getTime();
+          const start = new Date(now);
+          let next = ticksAfter(schedule, start, 1)[0] ?? null;
+          const ticked: Date[] = [];
+          let last = 0;
+          for (const step of steps) {
+            now += step * 1000;
+            while (next !== null && dueTime(schedule, 'sch_1', next).getTime() <= now) {
+              const owed = owedTicks(schedule, next, new Date(now), 3);
+              ticked.push(...owed.ticks);
+              if (owed.next !== null) expect(owed.next.getTime()).toBeGreaterThan(next.getTime());
+              ({ next } = owed);
+            }
+            last = Math.max(last, now);
+          }
+          for (const [index, tick] of ticked.slice(1).entries())
+            expect(tick.getTime()).toBeGreaterThan(ticked[index]!.getTime());
+          if (missed !== 'all') return;
+          const all = ticksAfter(schedule, start, ticked.length + 1);
+          expect(ticked).toEqual(all.slice(0, ticked.length));
+          const first = all[ticked.length];
+          if (first) expect(dueTime(schedule, 'sch_1', first).getTime()).toBeGreaterThan(last);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('owes after an hour what its schedule says', () => {
+    const owed = (missed: 'skip' | 'once' | 'all', kind: Partial<Times>, now: string) =>
+      owedTicks({ id: 's', missed, ...times(kind) }, new Date('2026-03-01T03:00Z'), new Date(now), 100);
+    const daily = { cron: '0 3 * * *' };
+    expect(iso(owed('once', daily, '2026-03-01T04:00:30Z').ticks)).toEqual(['2026-03-01T03:00']);
+    expect(owed('skip', daily, '2026-03-01T04:00:30Z')).toMatchObject({
+      ticks: [],
+      missed: new Date('2026-03-01T03:00Z'),
+      next: new Date('2026-03-02T03:00Z'),
+    });
+    const often = { everyS: 600 };
+    expect(iso(owed('once', often, '2026-03-01T04:00:30Z').ticks)).toEqual(['2026-03-01T04:00']);
+    expect(iso(owed('skip', often, '2026-03-01T04:00:30Z').ticks)).toEqual(['2026-03-01T04:00']);
+    expect(owed('skip', often, '2026-03-01T04:05Z').ticks).toEqual([]);
+    expect(owed('all', often, '2026-03-01T04:00:30Z').ticks).toHaveLength(7);
+    expect(iso(owed('once', often, '2026-03-01T03:00:10Z').ticks)).toEqual(['2026-03-01T03:00']);
+  });
+
+  it('of a schedule that ends has no tick after its end', () => {
+    const ends = times({ everyS: 60, endsAt: new Date('2026-01-01T00:03:00Z') });
+    expect(ticksAfter(ends, CREATED, 10)).toHaveLength(3);
+    const owed = owedTicks(
+      { id: 's', missed: 'once', ...ends },
+      new Date('2026-01-01T00:01Z'),
+      new Date('2027-01-01'),
+      9,
+    );
+    expect(owed).toMatchObject({ ticks: [new Date('2026-01-01T00:03:00Z')], next: null });
+  });
+
+  it('spreads ticks over the jitter, each always to the same place', () => {
+    const due = Array.from({ length: 200 }, (_, index) => {
+      const tick = new Date(index * 60_000);
+      expect(dueTime({ jitterS: 30 }, 'sch_1', tick)).toEqual(dueTime({ jitterS: 30 }, 'sch_1', tick));
+      return dueTime({ jitterS: 30 }, 'sch_1', tick).getTime() - tick.getTime();
+    });
+    expect(Math.min(...due)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...due)).toBeLessThan(30_000);
+    expect(new Set(due.map((late) => Math.floor(late / 10_000))).size).toBe(3);
+  });
+});
