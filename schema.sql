@@ -161,6 +161,7 @@ CREATE TABLE delivery_end (
 CREATE TABLE endpoint (
   id text NOT NULL,
   account_id text NOT NULL,
+  mode text DEFAULT 'push'::text NOT NULL,
   url text NOT NULL,
   origin text NOT NULL,
   description text NOT NULL,
@@ -177,9 +178,16 @@ CREATE TABLE endpoint (
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   thin_over integer,
   client_certificate text,
+  lease_s integer,
+  ephemeral_s integer,
+  pulled_at timestamp with time zone,
   CONSTRAINT endpoint_pkey PRIMARY KEY (id),
   CONSTRAINT endpoint_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  CONSTRAINT endpoint_check CHECK ((mode = 'pull'::text) = (url = ''::text)),
+  CONSTRAINT endpoint_ephemeral_s_check CHECK (ephemeral_s > 0),
+  CONSTRAINT endpoint_lease_s_check CHECK (lease_s > 0),
   CONSTRAINT endpoint_max_in_flight_check CHECK (max_in_flight > 0),
+  CONSTRAINT endpoint_mode_check CHECK (mode = ANY (ARRAY['push'::text, 'pull'::text])),
   CONSTRAINT endpoint_rate_per_s_check CHECK (rate_per_s > 0::double precision)
 );
 
@@ -297,10 +305,11 @@ CREATE TABLE live_delivery (
   given_up_reason text,
   delivered_at timestamp with time zone,
   CONSTRAINT live_delivery_pkey PRIMARY KEY (seq),
-  CONSTRAINT live_delivery_check CHECK (lease_token IS NULL OR phase = 'placed'::text),
+  CONSTRAINT live_delivery_check CHECK (lease_token IS NULL OR (phase = ANY (ARRAY['placed'::text, 'leased'::text]))),
   CONSTRAINT live_delivery_check1 CHECK (look_at <= due_at),
-  CONSTRAINT live_delivery_check2 CHECK ((phase = 'paused'::text) = (look_at = 'infinity'::timestamp with time zone)),
-  CONSTRAINT live_delivery_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'placed'::text, 'paused'::text])),
+  CONSTRAINT live_delivery_check2 CHECK ((phase = ANY (ARRAY['paused'::text, 'held'::text])) = (look_at = 'infinity'::timestamp with time zone)),
+  CONSTRAINT live_delivery_check3 CHECK (phase <> 'leased'::text OR lease_token IS NOT NULL),
+  CONSTRAINT live_delivery_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'placed'::text, 'paused'::text, 'held'::text, 'leased'::text])),
   CONSTRAINT live_delivery_trigger_check CHECK (trigger = ANY (ARRAY['schedule'::text, 'manual'::text, 'recovery'::text, 'test'::text]))
 ) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
 
@@ -337,6 +346,21 @@ CREATE TABLE live_operation (
   CONSTRAINT live_operation_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'offered'::text, 'placed'::text, 'apart'::text, 'awaiting'::text, 'aside'::text]))
 ) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
 
+CREATE TABLE live_poll (
+  request_id bigint NOT NULL,
+  account_id text NOT NULL,
+  rid text NOT NULL,
+  type text NOT NULL,
+  due_at timestamp with time zone NOT NULL,
+  lease_token uuid,
+  lease_until timestamp with time zone,
+  failures smallint DEFAULT 0 NOT NULL,
+  refusals smallint DEFAULT 0 NOT NULL,
+  target text NOT NULL,
+  CONSTRAINT live_poll_pkey PRIMARY KEY (request_id),
+  CONSTRAINT live_poll_check CHECK ((lease_token IS NULL) = (lease_until IS NULL))
+) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
+
 CREATE TABLE operation (
   request_id bigint DEFAULT nextval('record_id'::regclass) NOT NULL,
   rid text NOT NULL,
@@ -356,6 +380,8 @@ CREATE TABLE operation (
   rerun_of text,
   ack_by_poll boolean DEFAULT false NOT NULL,
   traceparent text,
+  schedule_id text,
+  tick timestamp with time zone,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   CONSTRAINT operation_pkey PRIMARY KEY (request_id)
 ) PARTITION BY RANGE (request_id);
@@ -484,6 +510,36 @@ CREATE TABLE resealing (
   CONSTRAINT resealing_one_check CHECK (one)
 );
 
+CREATE TABLE schedule (
+  id text NOT NULL,
+  account_id text NOT NULL,
+  name text NOT NULL,
+  cron text,
+  every_s double precision,
+  at timestamp with time zone,
+  time_zone text NOT NULL,
+  operation text NOT NULL,
+  missed text NOT NULL,
+  overlap text NOT NULL,
+  jitter_s double precision DEFAULT 0 NOT NULL,
+  ends_at timestamp with time zone,
+  created_at timestamp with time zone DEFAULT now() NOT NULL,
+  changes integer DEFAULT 0 NOT NULL,
+  paused_at timestamp with time zone,
+  next_tick timestamp with time zone,
+  due_at timestamp with time zone,
+  last_tick timestamp with time zone,
+  last_operation bigint,
+  skipped_tick timestamp with time zone,
+  skipped_reason text,
+  CONSTRAINT schedule_pkey PRIMARY KEY (id),
+  CONSTRAINT schedule_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
+  CONSTRAINT schedule_check CHECK (num_nonnulls(cron, every_s, at) = 1),
+  CONSTRAINT schedule_every_s_check CHECK (every_s > 0::double precision),
+  CONSTRAINT schedule_missed_check CHECK (missed = ANY (ARRAY['skip'::text, 'once'::text, 'all'::text])),
+  CONSTRAINT schedule_overlap_check CHECK (overlap = ANY (ARRAY['allow'::text, 'skip'::text]))
+);
+
 CREATE TABLE signing_secret (
   id text NOT NULL,
   account_id text NOT NULL,
@@ -586,6 +642,7 @@ CREATE INDEX delivery_number ON delivery USING btree (seq);
 CREATE INDEX delivery_end_exhausted ON delivery_end USING btree (home) WHERE (state = 'Exhausted'::text);
 CREATE INDEX delivery_end_undelivered ON delivery_end USING btree (state, seq) WHERE (state <> 'Delivered'::text);
 CREATE INDEX endpoint_account ON endpoint USING btree (account_id, id);
+CREATE INDEX endpoint_pull ON endpoint USING btree (id) WHERE (mode = 'pull'::text);
 CREATE INDEX endpoint_disabling_at ON endpoint_disabling USING btree (at);
 CREATE INDEX file_account ON file USING btree (account_id);
 CREATE INDEX file_expiry ON file USING btree (expires_at) WHERE (expires_at IS NOT NULL);
@@ -593,14 +650,15 @@ CREATE INDEX file_operation ON file USING btree (operation_id) WHERE (operation_
 CREATE INDEX file_use_file ON file_use USING btree (file_id);
 CREATE INDEX idempotency_key_expiry ON idempotency_key USING btree (expires_at);
 CREATE INDEX live_delivery_endpoint ON live_delivery USING btree (endpoint_id, trigger) WHERE (endpoint_id IS NOT NULL);
+CREATE INDEX live_delivery_held ON live_delivery USING btree (endpoint_id, run_at, seq) WHERE (phase = 'held'::text);
 CREATE INDEX live_delivery_lane_placed ON live_delivery USING btree (lane) WHERE ((phase = 'placed'::text) AND (endpoint_id IS NOT NULL));
-CREATE INDEX live_delivery_look ON live_delivery USING btree (phase, look_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'placed'::text]));
-CREATE INDEX live_delivery_owed ON live_delivery USING btree (account_id, operation_id) WHERE (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'paused'::text]));
+CREATE INDEX live_delivery_look ON live_delivery USING btree (phase, look_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'placed'::text, 'leased'::text]));
+CREATE INDEX live_delivery_owed ON live_delivery USING btree (account_id, operation_id) WHERE (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'paused'::text, 'held'::text]));
 CREATE INDEX live_delivery_paused ON live_delivery USING btree (endpoint_id, seq) WHERE (phase = 'paused'::text);
 CREATE INDEX live_delivery_placed ON live_delivery USING btree (origin) WHERE (phase = 'placed'::text);
 CREATE INDEX live_delivery_ready ON live_delivery USING btree (lane, receiver, run_at, seq) WHERE (phase = 'ready'::text);
 CREATE INDEX live_delivery_recovering ON live_delivery USING btree (account_id, lane) WHERE (trigger = 'recovery'::text);
-CREATE INDEX live_delivery_scheduled ON live_delivery USING btree (account_id, lane, seq) WHERE (phase = 'scheduled'::text);
+CREATE INDEX live_delivery_scheduled ON live_delivery USING btree (account_id, lane, seq) WHERE (phase = ANY (ARRAY['scheduled'::text, 'held'::text]));
 CREATE INDEX live_delivery_waiting ON live_delivery USING btree (origin, seq) WHERE (phase = 'ready'::text);
 CREATE INDEX live_operation_apart ON live_operation USING btree (account_id, look_at) WHERE (phase = 'apart'::text);
 CREATE INDEX live_operation_aside ON live_operation USING btree (account_id) WHERE (phase = 'aside'::text);
@@ -611,9 +669,11 @@ CREATE INDEX live_operation_offered ON live_operation USING btree (type, account
 CREATE INDEX live_operation_placed ON live_operation USING btree (account_id) WHERE (phase = ANY (ARRAY['placed'::text, 'awaiting'::text]));
 CREATE INDEX live_operation_ready ON live_operation USING btree (account_id, priority DESC, request_id) WHERE (phase = 'ready'::text);
 CREATE INDEX live_operation_scheduled ON live_operation USING btree (account_id, request_id) WHERE (phase = 'scheduled'::text);
+CREATE INDEX live_poll_due ON live_poll USING btree (due_at);
 CREATE INDEX operation_account ON operation USING btree (account_id, request_id);
 CREATE INDEX operation_correlation ON operation USING btree (correlation, request_id) WHERE (correlation IS NOT NULL);
 CREATE INDEX operation_rid ON operation USING btree (rid);
+CREATE INDEX operation_schedule ON operation USING btree (schedule_id, request_id) WHERE (schedule_id IS NOT NULL);
 CREATE INDEX operation_end_error ON operation_end USING btree (error_code, request_id) WHERE (error_code IS NOT NULL);
 CREATE INDEX operation_end_expiry ON operation_end USING btree (COALESCE(sweep_at, expires_at)) WHERE (emptied_at IS NULL);
 CREATE INDEX operation_end_finished ON operation_end USING brin (finished_at, feed_id) WITH (pages_per_range='32');
@@ -622,6 +682,8 @@ CREATE INDEX origin_call_origin ON origin_call USING btree (origin);
 CREATE INDEX receiver_known ON receiver USING btree (known_at);
 CREATE INDEX recovery_account ON recovery USING btree (account_id);
 CREATE INDEX recovery_running ON recovery USING btree (created_at) WHERE (state = 'running'::text);
+CREATE INDEX schedule_account ON schedule USING btree (account_id, id);
+CREATE INDEX schedule_due ON schedule USING btree (due_at) WHERE (due_at IS NOT NULL);
 CREATE INDEX signing_secret_account ON signing_secret USING btree (account_id);
 CREATE UNIQUE INDEX signing_secret_current ON signing_secret USING btree (account_id, COALESCE(endpoint_id, ''::text), kind) WHERE (expires_at IS NULL);
 CREATE INDEX stats_age ON stats USING btree (step, at);
@@ -673,7 +735,10 @@ CREATE VIEW attempt_view AS
          SELECT l.home,
             l.seq,
             l.attempt_count,
-            l.trigger,
+                CASE l.phase
+                    WHEN 'leased'::text THEN 'pull'::text
+                    ELSE l.trigger
+                END AS trigger,
             'started'::text,
             l.started_at,
             NULL::real,
@@ -715,13 +780,9 @@ CREATE VIEW delivery_view AS
             ELSE NULL::text
         END) AS state,
         CASE
-            WHEN l.phase <> 'placed'::text THEN l.phase
-            WHEN l.lease_token IS NULL THEN
-            CASE
-                WHEN l.phase = 'placed'::text THEN 'dispatched'::text
-                ELSE NULL::text
-            END
-            ELSE 'running'::text
+            WHEN l.lease_token IS NOT NULL THEN 'running'::text
+            WHEN l.phase = 'placed'::text THEN 'dispatched'::text
+            ELSE l.phase
         END AS phase,
         CASE
             WHEN l.seq IS NULL THEN x.reason
@@ -845,6 +906,8 @@ CREATE VIEW operation_view AS
     e.emptied_at,
     e.erased_at,
     o.traceparent,
+    o.schedule_id,
+    o.tick,
     l.cancel_at,
         CASE
             WHEN l.request_id IS NULL THEN o.run_at
@@ -927,9 +990,9 @@ BEGIN
     SELECT * FROM ROWS FROM (json_to_recordset(given) AS (
       rid text, account_id text, type text, face text, input text, callback_url text, callback_headers text, correlation text,
       priority smallint, retention text, tries integer, timeout_s float8, run_at timestamptz, rerun_of text, silent_s float8,
-      traceparent text, ack_by_poll boolean, callback_thin_over integer, keyed boolean, files text[]
+      traceparent text, ack_by_poll boolean, callback_thin_over integer, schedule_id text, tick timestamptz, keyed boolean, files text[]
     )) WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
-      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, callback_thin_over, keyed, files, nth)
+      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, callback_thin_over, schedule_id, tick, keyed, files, nth)
   ), admitted AS MATERIALIZED (
     SELECT i.*, nextval('record_id') AS request_id, coalesce(i.run_at <= now(), true) AS due FROM incoming i
     WHERE NOT i.keyed OR i.rid = ANY (kept) ORDER BY i.nth
@@ -940,9 +1003,9 @@ BEGIN
     ) a JOIN unnest(roomy, frees) AS f (account_id, free) USING (account_id) WHERE a.nth_of_account <= f.free
   ), accepted AS (
     INSERT INTO operation (request_id, rid, account_id, type, face, input, callback_url, callback_headers, callback_thin_over, correlation,
-      priority, retention, tries, timeout_s, run_at, rerun_of, ack_by_poll, traceparent)
+      priority, retention, tries, timeout_s, run_at, rerun_of, ack_by_poll, traceparent, schedule_id, tick)
     SELECT a.request_id, a.rid, a.account_id, a.type, a.face, a.input, a.callback_url, a.callback_headers, a.callback_thin_over, a.correlation,
-      a.priority, a.retention, a.tries, a.timeout_s, a.run_at, a.rerun_of, a.ack_by_poll, a.traceparent FROM admitted a
+      a.priority, a.retention, a.tries, a.timeout_s, a.run_at, a.rerun_of, a.ack_by_poll, a.traceparent, a.schedule_id, a.tick FROM admitted a
   ), live AS (
     INSERT INTO live_operation (request_id, account_id, type, priority, tries, run_at, silent_until, phase, epoch, look_at, due_at, dispatched_at)
     SELECT a.request_id, a.account_id, a.type, a.priority, a.tries, a.run_at, now() + make_interval(secs => a.silent_s),
@@ -1173,6 +1236,28 @@ BEGIN
     WHERE o.request_id = ANY (ids) AND o.request_id = h.request_id AND NOT h.canceling AND NOT h.completed AND h.until IS NOT NULL
   )
   SELECT h.request_id, h.canceling, h.completed, h.until FROM held h;
+  IF strpos(given::text, '"after_s"') > 0 THEN
+    PERFORM begin_polls(given);
+  END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION begin_polls(given json)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  INSERT INTO live_poll AS p (request_id, account_id, rid, type, due_at, target)
+  SELECT o.request_id, o.account_id, r.rid, o.type, now() + make_interval(secs => j.after_s), j.target
+  FROM json_to_recordset(given) AS g (request_id bigint, job json)
+  CROSS JOIN LATERAL json_to_record(g.job) AS j (after_s float8, target text)
+  CROSS JOIN LATERAL (SELECT l.* FROM live_operation l WHERE l.request_id = g.request_id LIMIT 1) o
+  CROSS JOIN LATERAL (SELECT r.rid FROM operation r WHERE r.request_id = g.request_id LIMIT 1) r
+  WHERE g.job IS NOT NULL AND o.awaits = 'poll' AND o.lease_token IS NULL
+  -- Where an outage hid that it was done, it is done again.
+  ON CONFLICT (request_id) DO UPDATE SET due_at = excluded.due_at, target = excluded.target, lease_token = NULL, lease_until = NULL;
 END $function$;
 
 CREATE OR REPLACE FUNCTION book_off_partition(most bigint)
@@ -1232,7 +1317,7 @@ BEGIN
     RETURNING home, seq, state
   ), cut AS (
     INSERT INTO attempt (home, delivery_seq, number, trigger, outcome, error, started_at)
-    SELECT o.home, o.seq, o.attempt_count, o.trigger, 'unknown', 'canceled', o.started_at FROM over o WHERE o.lease_token IS NOT NULL
+    SELECT o.home, o.seq, o.attempt_count, CASE o.phase WHEN 'leased' THEN 'pull' ELSE o.trigger END, 'unknown', 'canceled', o.started_at FROM over o WHERE o.lease_token IS NOT NULL
   ), owed AS (
     INSERT INTO undelivered (home, seq, account_id, operation_id, lane, state)
     SELECT o.home, o.seq, o.account_id, o.operation_id, o.lane, 'Canceled' FROM over o WHERE o.delivered_at IS NULL AND why <> 'acknowledged_by_poll'
@@ -1241,6 +1326,37 @@ BEGIN
     SELECT e.state, count(*) FROM ended e JOIN over o USING (seq) WHERE o.operation_id IS NOT NULL AND o.endpoint_id IS NULL GROUP BY e.state
   )
   SELECT o.seq FROM over o;
+END $function$;
+
+CREATE OR REPLACE FUNCTION cancel_orphaned(most integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  seqs bigint[];
+BEGIN
+  seqs := ARRAY(
+    WITH RECURSIVE walk AS (
+      SELECT '' AS endpoint_id, 0::bigint AS seq
+      UNION ALL
+      SELECT d.endpoint_id, d.seq FROM walk w CROSS JOIN LATERAL (
+        SELECT d.endpoint_id, d.seq FROM live_delivery d WHERE d.phase = 'held' AND d.endpoint_id > w.endpoint_id
+        ORDER BY d.endpoint_id, d.run_at, d.seq LIMIT 1
+      ) d
+    )
+    SELECT d.seq FROM walk w CROSS JOIN LATERAL (
+      SELECT d.seq FROM live_delivery d WHERE d.phase = 'held' AND d.endpoint_id = w.endpoint_id ORDER BY d.endpoint_id, d.run_at, d.seq LIMIT most
+    ) d
+    WHERE w.seq > 0 AND NOT EXISTS (SELECT FROM endpoint e WHERE e.id = w.endpoint_id) LIMIT most);
+  IF seqs <> '{}' THEN
+    PERFORM cancel_deliveries(seqs, 'endpoint_deleted');
+  END IF;
+  RETURN cardinality(seqs);
 END $function$;
 
 CREATE OR REPLACE FUNCTION claim_deliveries(hints json, lease interval)
@@ -1355,6 +1471,33 @@ BEGIN
   END IF;
 END $function$;
 
+CREATE OR REPLACE FUNCTION collect_polls(given json)
+ RETURNS SETOF bigint
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH given AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(given) AS g (request_id bigint, token uuid, after_s float8, target text)
+  ), waiting AS (
+    SELECT g.* FROM given g JOIN live_operation o USING (request_id)
+    WHERE o.request_id = ANY (ARRAY(SELECT g.request_id FROM given g)) AND o.awaits = 'poll' AND o.lease_token IS NULL
+    ORDER BY o.request_id FOR UPDATE OF o
+  ), collected AS (
+    UPDATE live_poll p SET due_at = now() + make_interval(secs => w.after_s), lease_token = NULL, lease_until = NULL, failures = 0, refusals = 0, target = w.target
+    FROM waiting w
+    WHERE p.request_id = ANY (ARRAY(SELECT w.request_id FROM waiting w)) AND p.request_id = w.request_id AND p.lease_token = w.token
+    RETURNING p.request_id
+  )
+  UPDATE live_operation o SET look_at = now(), due_at = now() FROM collected c
+  WHERE o.request_id = ANY (ARRAY(SELECT c.request_id FROM collected c)) AND o.request_id = c.request_id
+  RETURNING o.request_id;
+END $function$;
+
 CREATE OR REPLACE FUNCTION complete_operation(hash text, request text, said text, lease interval)
  RETURNS TABLE(outcome text, operation operation, live live_operation)
  LANGUAGE plpgsql
@@ -1405,9 +1548,9 @@ DECLARE
 BEGIN
   IF account IS NOT NULL OR endpoint IS NOT NULL THEN
     SELECT array_agg(n.home), array_agg(n.seq) INTO homes, numbers FROM (
-      SELECT l.home, l.seq FROM live_delivery l WHERE endpoint IS NULL AND l.account_id = account AND l.phase IN ('scheduled', 'ready', 'paused')
+      SELECT l.home, l.seq FROM live_delivery l WHERE endpoint IS NULL AND l.account_id = account AND l.phase IN ('scheduled', 'ready', 'paused', 'held')
       UNION ALL
-      SELECT l.home, l.seq FROM live_delivery l WHERE endpoint IS NULL AND l.account_id = account AND l.phase = 'placed'
+      SELECT l.home, l.seq FROM live_delivery l WHERE endpoint IS NULL AND l.account_id = account AND l.phase IN ('placed', 'leased')
       UNION ALL
       SELECT l.home, l.seq FROM live_delivery l WHERE l.endpoint_id = endpoint
       LIMIT max_collected + 1
@@ -1460,7 +1603,7 @@ BEGIN
   )
   SELECT m.account_id, w.what, m.at, w.value, sum(m.count)::bigint FROM made m
   CROSS JOIN LATERAL (VALUES (CASE m.outcome WHEN 'delivered' THEN 'delivered' WHEN 'failed' THEN 'failed_attempts' END, ''),
-    (CASE WHEN m.exhausted THEN 'exhausted' END, ''), ('origin', m.origin), ('error', m.error)) AS w (what, value)
+    (CASE WHEN m.exhausted THEN 'exhausted' END, ''), ('origin', nullif(m.origin, '')), ('error', m.error)) AS w (what, value)
   WHERE w.what IS NOT NULL AND w.value IS NOT NULL GROUP BY 1, 2, 3, 4;
 END $function$;
 
@@ -1539,6 +1682,25 @@ BEGIN
   RETURN QUERY SELECT * FROM mark_operations_dispatched(chosen, most, redispatch, patience);
 END $function$;
 
+CREATE OR REPLACE FUNCTION due_schedules(most integer, most_bytes bigint)
+ RETURNS TABLE(schedule schedule, busy boolean, closed boolean, looked_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  RETURN QUERY
+  WITH due AS MATERIALIZED (
+    SELECT s FROM schedule s WHERE s.due_at <= now() ORDER BY s.due_at LIMIT most FOR UPDATE SKIP LOCKED
+  ), sized AS (
+    SELECT d.s, sum(octet_length((d.s).operation)) OVER (ORDER BY (d.s).due_at, (d.s).id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM due d
+  )
+  SELECT z.s, (SELECT true FROM live_operation l WHERE l.request_id = (z.s).last_operation) IS TRUE,
+    (SELECT coalesce(a.disabled_at, a.deleted_at) IS NOT NULL FROM account a WHERE a.id = (z.s).account_id), now()
+  FROM sized z WHERE z.before IS NULL OR z.before < most_bytes;
+END $function$;
+
 CREATE OR REPLACE FUNCTION empty_operations(ids bigint[])
  RETURNS void
  LANGUAGE plpgsql
@@ -1569,6 +1731,7 @@ AS $function$
     WHEN http_status IS NOT NULL THEN 'http_' || (http_status / 100)::text || 'xx'
     WHEN split_part(error, ':', 1) IN ('blocked_destination', 'connect_refused', 'connect_timeout', 'connection_reset', 'dns_error', 'dns_timeout',
       'proxy_error', 'request_timeout', 'response_invalid', 'response_timeout', 'tls_error') THEN split_part(error, ':', 1)
+    WHEN split_part(error, ':', 1) = 'nacked' THEN 'nacked'
     ELSE 'unknown' END
 $function$;
 
@@ -1828,6 +1991,20 @@ BEGIN
   WHERE d.seq = ANY (ARRAY(SELECT g.seq FROM given g)) AND d.seq = g.seq AND d.lease_token = g.token;
 END $function$;
 
+CREATE OR REPLACE FUNCTION give_back_leased(seqs bigint[], tokens uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  PERFORM FROM live_delivery d WHERE d.seq = ANY (seqs) ORDER BY d.seq FOR UPDATE;
+  UPDATE live_delivery d SET phase = 'held', look_at = 'infinity', due_at = 'infinity', lease_token = NULL, started_at = NULL,
+    attempt_count = d.attempt_count - 1, schedule_step = d.schedule_step - CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
+  WHERE d.seq = ANY (seqs) AND d.lease_token = ANY (tokens) AND d.phase = 'leased';
+END $function$;
+
 CREATE OR REPLACE FUNCTION halve_numbers(moment timestamp with time zone, deliveries boolean, OUT before bigint, OUT after bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -1889,6 +2066,14 @@ BEGIN
   WHERE o.request_id = ANY (ARRAY(SELECT l.request_id FROM json_to_recordset(leases) AS l (request_id bigint)))
     AND o.lease_token = l.token AND o.worker IS NOT NULL;
 END $function$;
+
+CREATE OR REPLACE FUNCTION is_over(e endpoint)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+  SELECT coalesce(coalesce(e.pulled_at, e.created_at) + make_interval(secs => e.ephemeral_s) + pull_slack(e.ephemeral_s) + interval '2 s' < now(), false)
+$function$;
 
 CREATE OR REPLACE FUNCTION judge_endpoints(made made_attempt[])
  RETURNS void
@@ -1975,6 +2160,29 @@ BEGIN
   ON CONFLICT (lane, receiver) DO UPDATE SET answers = excluded.answers, known_at = now(), rests_until = excluded.rests_until;
 END $function$;
 
+CREATE OR REPLACE FUNCTION lease_polled(given json, lease interval)
+ RETURNS TABLE(operation operation, live live_operation)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  ids bigint[];
+BEGIN
+  ids := ARRAY(SELECT o.request_id FROM json_to_recordset(given) AS g (request_id bigint, token uuid)
+    CROSS JOIN LATERAL (SELECT p.request_id FROM live_poll p WHERE p.request_id = g.request_id AND p.lease_token = g.token LIMIT 1) p
+    CROSS JOIN LATERAL (SELECT o.request_id FROM live_operation o WHERE o.request_id = g.request_id LIMIT 1) o);
+  PERFORM FROM live_operation o WHERE o.request_id = ANY (ids) ORDER BY o.request_id FOR UPDATE;
+  RETURN QUERY
+  WITH leased AS (
+    UPDATE live_operation o SET lease_token = gen_random_uuid(), look_at = now() + lease, due_at = now() + lease
+    WHERE o.request_id = ANY (ids) AND o.awaits = 'poll' AND o.lease_token IS NULL RETURNING o, o.request_id
+  )
+  SELECT r.operation, l.o FROM leased l CROSS JOIN LATERAL (SELECT r AS operation FROM operation r WHERE r.request_id = l.request_id LIMIT 1) r;
+END $function$;
+
 CREATE OR REPLACE FUNCTION lease_work(chosen bigint[], token uuid, lease_s double precision, worker text)
  RETURNS TABLE(operation operation, live live_operation)
  LANGUAGE plpgsql
@@ -2024,12 +2232,12 @@ AS $function$
   ) k ON true OFFSET 0
 $function$;
 
-CREATE OR REPLACE FUNCTION live_phase(paused boolean, OUT phase text, OUT due_at timestamp with time zone)
+CREATE OR REPLACE FUNCTION live_phase(paused boolean, mode text, OUT phase text, OUT due_at timestamp with time zone)
  RETURNS record
  LANGUAGE sql
  STABLE
 AS $function$
-  SELECT CASE WHEN paused THEN 'paused' ELSE 'ready' END, CASE WHEN paused THEN 'infinity' ELSE now() END
+  SELECT CASE WHEN mode = 'pull' THEN 'held' WHEN paused THEN 'paused' ELSE 'ready' END, CASE WHEN paused OR mode = 'pull' THEN 'infinity' ELSE now() END
 $function$;
 
 CREATE OR REPLACE FUNCTION make_partitions()
@@ -2139,6 +2347,32 @@ CREATE OR REPLACE FUNCTION most_of_origin(doubt integer, in_flight integer)
  IMMUTABLE
 AS $function$ SELECT greatest(1, in_flight * (6 - 2 * doubt) / 5) $function$;
 
+CREATE OR REPLACE FUNCTION move_schedules(moves json, given json, keys json)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  rids text[]; numbers bigint[];
+BEGIN
+  IF json_array_length(given) > 0 THEN
+    SELECT array_agg(a.rid), array_agg(a.request_id) INTO rids, numbers FROM accept_operations(given, keys, '{}', 0, interval '0') a;
+  END IF;
+  UPDATE schedule s SET next_tick = m.next_tick, due_at = m.due_at, last_tick = coalesce(m.last_tick, s.last_tick),
+    last_operation = coalesce(m.request_id, s.last_operation),
+    skipped_tick = coalesce(m.skipped_tick, s.skipped_tick), skipped_reason = coalesce(m.skipped_reason, s.skipped_reason)
+  FROM (
+    SELECT g.*, a.request_id FROM json_to_recordset(moves) AS g (
+      id text, next_tick timestamptz, due_at timestamptz, last_tick timestamptz, last_rid text, skipped_tick timestamptz, skipped_reason text)
+    LEFT JOIN unnest(rids, numbers) AS a (rid, request_id) ON a.rid = g.last_rid
+  ) m
+  WHERE s.id = ANY (ARRAY(SELECT g.id FROM json_to_recordset(moves) AS g (id text))) AND s.id = m.id;
+  RETURN coalesce(cardinality(rids), 0);
+END $function$;
+
 CREATE OR REPLACE FUNCTION new_delivery_id()
  RETURNS text
  LANGUAGE sql
@@ -2190,6 +2424,16 @@ BEGIN
   SELECT e.request_id, 'log', 'done' FROM json_to_recordset(endings) AS e (request_id bigint, face text)
   WHERE e.face = 'bgrs' AND e.request_id = ANY (ids);
 END $function$;
+
+CREATE OR REPLACE FUNCTION note_pulled(ids text[])
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  UPDATE endpoint e SET pulled_at = now() WHERE e.id = ANY (ARRAY(
+    SELECT e.id FROM endpoint e WHERE e.id = ANY (ids) AND e.mode = 'pull' AND e.disabled_at IS NULL
+      AND coalesce(e.pulled_at, '-infinity') < now() - pull_slack(e.ephemeral_s)
+    ORDER BY e.id FOR UPDATE SKIP LOCKED))
+$function$;
 
 CREATE OR REPLACE FUNCTION numbers_around(moment timestamp with time zone, deliveries boolean, OUT below bigint, OUT above bigint)
  RETURNS record
@@ -2330,8 +2574,8 @@ BEGIN
   IF account IS NOT NULL THEN
     -- In the order of an index but for those in flight, of which an installation has few.
     RETURN ARRAY[
-      format('SELECT d.operation_id FROM live_delivery d WHERE d.account_id = %L AND d.phase IN (''scheduled'', ''ready'', ''paused'')', account),
-      format('SELECT d.operation_id FROM live_delivery d WHERE d.account_id = %L AND d.phase = ''placed''', account)];
+      format('SELECT d.operation_id FROM live_delivery d WHERE d.account_id = %L AND d.phase IN (''scheduled'', ''ready'', ''paused'', ''held'')', account),
+      format('SELECT d.operation_id FROM live_delivery d WHERE d.account_id = %L AND d.phase IN (''placed'', ''leased'')', account)];
   END IF;
   found := ARRAY(SELECT d.home FROM live_delivery d ORDER BY d.seq LIMIT max_collected + 1);
   RETURN CASE WHEN cardinality(found) <= max_collected THEN ARRAY[format('SELECT unnest(%L::bigint[])', found)] END;
@@ -2423,7 +2667,7 @@ DECLARE
 BEGIN
   SELECT * INTO w FROM json_to_record(wanted) AS j (account text, states text[], types text[], correlation text, request_id bigint,
     error_code text, callback_states text[], origin text, created_after timestamptz, created_before timestamptz,
-    finished_after timestamptz, finished_before timestamptz, undelivered boolean, below bigint, except_type text);
+    finished_after timestamptz, finished_before timestamptz, undelivered boolean, below bigint, except_type text, schedule text);
   -- Between which numbers: what has finished before a time was made before it.
   low := greatest(CASE WHEN NOT newest_first THEN reached END, (SELECT n.below FROM numbers_around(w.created_after, false) n WHERE w.created_after IS NOT NULL), 0);
   high := least(CASE WHEN newest_first THEN reached END, (SELECT n.above FROM numbers_around(least(w.created_before, w.finished_before), false) n
@@ -2433,6 +2677,7 @@ BEGIN
   IF w.types IS NOT NULL THEN fits := fits || format('o.type = ANY (%L::text[])', w.types); END IF;
   IF w.except_type IS NOT NULL THEN fits := fits || format('o.type <> %L', w.except_type); END IF;
   IF w.correlation IS NOT NULL THEN fits := fits || format('o.correlation = %L', w.correlation); END IF;
+  IF w.schedule IS NOT NULL THEN fits := fits || format('o.schedule_id = %L', w.schedule); END IF;
   IF w.request_id IS NOT NULL THEN fits := fits || format('o.request_id = %L::bigint', w.request_id); END IF;
   IF w.origin IS NOT NULL THEN fits := fits || format('starts_with(o.callback_url, %L)', w.origin || '/'); END IF;
   IF w.created_after IS NOT NULL THEN fits := fits || format('o.created_at > %L', w.created_after); END IF;
@@ -2465,6 +2710,8 @@ BEGIN
 
   IF w.request_id IS NOT NULL THEN
     few := ARRAY[format('SELECT %L::bigint AS request_id', w.request_id)];
+  ELSIF w.schedule IS NOT NULL THEN
+    few := ARRAY[format('SELECT o.request_id FROM operation o WHERE o.schedule_id = %L', w.schedule)];
   ELSIF w.correlation IS NOT NULL THEN
     few := ARRAY[format('SELECT o.request_id FROM operation o WHERE o.correlation = %L', w.correlation)];
   ELSIF w.error_code IS NOT NULL THEN
@@ -2510,6 +2757,90 @@ AS $function$
   )
   SELECT w.endpoint_id FROM walk w WHERE w.seq > 0
 $function$;
+
+CREATE OR REPLACE FUNCTION pull_deliveries(endpoint text, most integer, most_bytes bigint, lease interval)
+ RETURNS TABLE(delivery delivery, live live_delivery)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  due tid[];
+BEGIN
+  PERFORM rescue_leased(1000);
+  due := ARRAY(
+    SELECT n.place FROM (
+      SELECT w.place, row_number() OVER (ORDER BY w.run_at, w.seq) AS nth, sum(b.bytes) OVER (ORDER BY w.run_at, w.seq) AS bytes
+      FROM (
+        SELECT d.ctid AS place, d.home, d.seq, d.run_at FROM live_delivery d
+        WHERE d.phase = 'held' AND d.endpoint_id = pull_deliveries.endpoint AND d.run_at <= now()
+        ORDER BY d.endpoint_id, d.run_at, d.seq LIMIT most FOR UPDATE SKIP LOCKED
+      ) w
+      CROSS JOIN LATERAL (SELECT octet_length(r.body) AS bytes FROM delivery r WHERE r.home = w.home AND r.seq = w.seq LIMIT 1) b
+    ) n WHERE n.nth = 1 OR n.bytes <= most_bytes);
+  IF due = '{}' THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  WITH leased AS (
+    UPDATE live_delivery d SET phase = 'leased', lease_token = gen_random_uuid(), attempt_count = d.attempt_count + 1,
+      schedule_step = d.schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END, started_at = now(),
+      look_at = now() + lease, due_at = now() + lease,
+      -- What waited for its consumer is not late by that.
+      owed_since = CASE WHEN d.attempt_count = 0 THEN now() ELSE d.owed_since END
+    WHERE d.ctid = ANY (due) RETURNING d
+  )
+  SELECT r.delivery, l.d FROM leased l
+  CROSS JOIN LATERAL (SELECT r AS delivery FROM delivery r WHERE r.home = (l.d).home AND r.seq = (l.d).seq LIMIT 1) r
+  ORDER BY (l.d).run_at, (l.d).seq;
+END $function$;
+
+CREATE OR REPLACE FUNCTION pull_slack(ephemeral_s integer)
+ RETURNS interval
+ LANGUAGE sql
+ IMMUTABLE
+AS $function$
+  SELECT make_interval(secs => least(5, ephemeral_s / 10.0))
+$function$;
+
+CREATE OR REPLACE FUNCTION pulled_deliveries(endpoint text, ids text[])
+ RETURNS TABLE(delivery delivery, live live_delivery, state text)
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  SELECT ROW(r.home, r.seq, r.id, r.account_id, r.operation_id, r.operation_rid, r.endpoint_id, r.destination, r.event_type, r.url, r.origin,
+      r.headers, '', r.created_at, r.accepted_at, r.traceparent)::delivery, l.live,
+    coalesce((SELECT x.state FROM delivery_end x WHERE x.home = r.home AND x.seq = r.seq LIMIT 1), 'Pending')
+  FROM unnest(ids) AS g (id)
+  CROSS JOIN LATERAL (SELECT r.* FROM delivery r WHERE r.id = g.id AND r.endpoint_id = pulled_deliveries.endpoint LIMIT 1) r
+  LEFT JOIN LATERAL (SELECT l AS live FROM live_delivery l WHERE l.seq = r.seq AND l.phase = 'leased' LIMIT 1) l ON true;
+END $function$;
+
+CREATE OR REPLACE FUNCTION pulls_due(ids text[])
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  PERFORM note_pulled(ids);
+  RETURN QUERY
+  SELECT g.id FROM unnest(ids) AS g (id)
+  WHERE (SELECT d.seq FROM live_delivery d WHERE d.phase = 'held' AND d.endpoint_id = g.id AND d.run_at <= now()
+      ORDER BY d.endpoint_id, d.run_at, d.seq LIMIT 1) IS NOT NULL
+    OR (SELECT e.disabled_at IS NULL FROM endpoint e WHERE e.id = g.id) IS NOT TRUE;
+END $function$;
 
 CREATE OR REPLACE FUNCTION put_off_attempts(most integer)
  RETURNS void
@@ -2792,7 +3123,7 @@ BEGIN
   ), moved AS MATERIALIZED (
     -- Acknowledged during the attempt: there is no other after it.
     SELECT l.seq, l.home, l.account_id, l.operation_id, l.endpoint_id, l.lane, l.receiver, l.origin, l.url, l.epoch, l.attempt_count,
-      l.trigger, l.started_at, l.delivered_at, r.outcome, r.counts, r.interrupted, r.exhausted_body, a.acknowledged,
+      l.trigger, l.started_at, l.delivered_at, r.outcome, r.counts, r.interrupted, r.exhausted_body, a.acknowledged, l.phase = 'leased' AS pulled,
       r.http_status IS NOT NULL AS answered, r.http_status IS NULL AND r.outcome = 'failed' AS silent,
       r.delay_s IS NULL OR a.acknowledged AS over, CASE WHEN NOT a.acknowledged THEN now() + make_interval(secs => r.delay_s) END AS next,
       r.delay_s > 0 AS later, l.schedule_step - CASE WHEN r.interrupted AND l.trigger = 'schedule' THEN 1 ELSE 0 END AS schedule_step,
@@ -2810,10 +3141,12 @@ BEGIN
   ), over AS (
     DELETE FROM live_delivery d WHERE d.seq = ANY (ARRAY(SELECT m.seq FROM moved m WHERE m.over))
   ), again AS (
-    UPDATE live_delivery d SET lease_token = NULL, phase = CASE WHEN m.later THEN 'scheduled' ELSE 'ready' END, look_at = m.next, due_at = m.next,
+    UPDATE live_delivery d SET lease_token = NULL, phase = CASE WHEN m.pulled THEN 'held' WHEN m.later THEN 'scheduled' ELSE 'ready' END,
+      look_at = w.due_at, due_at = w.due_at,
       run_at = m.next, started_at = NULL, reason = m.reason, given_up_reason = m.given_up_reason, schedule_step = m.schedule_step,
       trigger = CASE WHEN m.interrupted THEN d.trigger ELSE 'schedule' END, resume_at = CASE WHEN m.interrupted THEN d.resume_at END
-    FROM moved m WHERE d.seq = ANY (ARRAY(SELECT m.seq FROM moved m WHERE NOT m.over)) AND d.seq = m.seq
+    FROM moved m CROSS JOIN LATERAL (SELECT CASE WHEN m.pulled THEN 'infinity' ELSE m.next END AS due_at) w
+    WHERE d.seq = ANY (ARRAY(SELECT m.seq FROM moved m WHERE NOT m.over)) AND d.seq = m.seq
   ), owed AS (
     INSERT INTO undelivered (home, seq, account_id, operation_id, lane, state)
     SELECT m.home, m.seq, m.account_id, m.operation_id, m.lane, m.state FROM moved m
@@ -2824,21 +3157,22 @@ BEGIN
   ), logged AS (
     INSERT INTO attempt (home, delivery_seq, number, trigger, outcome, started_at, duration_ms, phases_ms, http_status, error, detail,
       request_headers, response_headers, response_body, response_truncated, resent, retry_after_s, next_attempt_at)
-    SELECT m.home, m.seq, r.number, m.trigger, r.outcome, m.started_at, r.duration_ms, r.phases_ms, r.http_status, r.error, r.detail,
+    SELECT m.home, m.seq, r.number, CASE WHEN m.pulled THEN 'pull' ELSE m.trigger END, r.outcome, m.started_at, r.duration_ms, r.phases_ms, r.http_status, r.error, r.detail,
       r.request_headers, r.response_headers, r.response_body, r.response_truncated, r.resent, r.retry_after_s, m.next
     FROM moved m JOIN record r USING (seq)
   )
   SELECT array_agg(ROW(m.seq, m.account_id, m.endpoint_id, m.lane, m.receiver, m.origin, m.outcome, m.counts, m.answered, m.silent,
       m.exhausted_body)::made_attempt),
     bool_or(m.endpoint_id IS NOT NULL), bool_or(m.exhausted_body IS NOT NULL),
-    bool_or(m.silent OR m.answered AND r.answers IS NOT TRUE OR m.outcome = 'delivered'
-      AND (k.proven_at IS NULL OR k.receiver IS DISTINCT FROM '' AND k.receiver IS DISTINCT FROM m.lane || ' ' || m.receiver))
+    -- Of a consumer that pulls, dispatch wants to know nothing.
+    bool_or(NOT m.pulled AND (m.silent OR m.answered AND r.answers IS NOT TRUE OR m.outcome = 'delivered'
+      AND (k.proven_at IS NULL OR k.receiver IS DISTINCT FROM '' AND k.receiver IS DISTINCT FROM m.lane || ' ' || m.receiver)))
   INTO made, of_endpoints, exhausted, news
   FROM moved m
   LEFT JOIN LATERAL (SELECT k.proven_at, k.receiver FROM origin k WHERE k.name = m.origin LIMIT 1) k ON true
   LEFT JOIN LATERAL (SELECT r.answers FROM receiver r WHERE r.lane = m.lane AND r.receiver = m.receiver LIMIT 1) r ON true;
   IF news THEN
-    PERFORM learn_of_receivers(made, rest);
+    PERFORM learn_of_receivers(ARRAY(SELECT m FROM unnest(made) m WHERE m.origin <> ''), rest);
   END IF;
   IF exhausted THEN
     PERFORM tell_exhausted(made);
@@ -2850,6 +3184,24 @@ BEGIN
   ELSE
     RETURN QUERY SELECT m.seq, false, wait FROM unnest(made) m;
   END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION record_polls(given json)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  PERFORM set_config('synchronous_commit', 'off', true);
+  WITH given AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(given) AS g (request_id bigint, token uuid, after_s float8, failures smallint, refusals smallint)
+  )
+  UPDATE live_poll p SET due_at = now() + make_interval(secs => g.after_s), lease_token = NULL, lease_until = NULL,
+    failures = g.failures, refusals = g.refusals
+  FROM given g
+  WHERE p.request_id = ANY (ARRAY(SELECT g.request_id FROM given g)) AND p.request_id = g.request_id AND p.lease_token = g.token;
 END $function$;
 
 CREATE OR REPLACE FUNCTION recoverable(account text, of_lane text, after bigint, most integer, since timestamp with time zone, until timestamp with time zone, of_reason text, pending boolean)
@@ -2870,7 +3222,8 @@ BEGIN
      WHERE u.account_id = account AND u.lane = of_lane AND u.seq > after AND u.state = 'Exhausted' ORDER BY u.account_id, u.lane, u.seq)
     UNION ALL
     (SELECT l.home, l.seq, false FROM live_delivery l
-     WHERE l.account_id = account AND l.lane = of_lane AND l.seq > after AND l.phase = 'scheduled' AND pending AND l.attempt_count > 0
+     WHERE l.account_id = account AND l.lane = of_lane AND l.seq > after AND l.phase IN ('scheduled', 'held') AND pending AND l.attempt_count > 0
+       AND (l.phase = 'scheduled' OR l.run_at > now())
      ORDER BY l.account_id, l.lane, l.seq)
   ) n
   CROSS JOIN LATERAL (SELECT d.body, d.event_type, d.created_at FROM delivery d WHERE d.home = n.home AND d.seq = n.seq LIMIT 1) d
@@ -3007,6 +3360,30 @@ BEGIN
   SELECT e.state, -count(*) FROM removed r JOIN ended e USING (seq) WHERE r.destination = 'callback' GROUP BY e.state;
 END $function$;
 
+CREATE OR REPLACE FUNCTION remove_ephemeral(most integer)
+ RETURNS TABLE(id text, account_id text)
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH removed AS (
+    DELETE FROM endpoint e WHERE e.id = ANY (ARRAY(
+      SELECT e.id FROM endpoint e WHERE e.mode = 'pull' AND is_over(e) ORDER BY e.id LIMIT most FOR UPDATE SKIP LOCKED))
+    RETURNING e.id, e.account_id
+  ), canceled AS (
+    SELECT count(*) AS count FROM removed r CROSS JOIN LATERAL cancel_deliveries(
+      ARRAY(SELECT l.seq FROM live_delivery l WHERE l.endpoint_id = r.id), 'endpoint_deleted')
+  ), unrecovered AS (
+    UPDATE recovery c SET state = 'canceled', finished_at = now() FROM removed r
+    WHERE c.account_id = r.account_id AND c.endpoint_id = r.id AND c.state = 'running'
+  ), written AS (
+    INSERT INTO audit (account_id, action, target, details)
+    SELECT r.account_id, 'endpoint.deleted', r.id, jsonb_build_object('reason', 'not_pulled') FROM removed r
+  )
+  SELECT r.id, r.account_id FROM removed r WHERE (SELECT c.count FROM canceled c) >= 0;
+END $function$;
+
 CREATE OR REPLACE FUNCTION remove_operations(ids bigint[])
  RETURNS void
  LANGUAGE plpgsql
@@ -3035,6 +3412,8 @@ BEGIN
     DELETE FROM completion c WHERE c.operation_id = ANY (ids)
   ), left_place AS (
     DELETE FROM origin_call c WHERE c.request_id = ANY (ids)
+  ), unpolled AS (
+    DELETE FROM live_poll p WHERE p.request_id = ANY (ids)
   ), booked AS (
     INSERT INTO ledger_entry (accepted) SELECT -count(*) FROM removed HAVING count(*) > 0
   )
@@ -3137,7 +3516,7 @@ BEGIN
   WITH given AS MATERIALIZED (
     -- Whatever has lost its body, or its endpoint, can't be sent; what is in a retired partition is about to be dropped.
     SELECT d.home, d.seq, d.account_id, d.operation_id, d.endpoint_id, d.destination, d.url AS first_url, d.created_at,
-      e.url AS moved_to, coalesce(e.origin, d.origin) AS origin, e.disabled_at IS NOT NULL AS paused
+      e.url AS moved_to, coalesce(e.origin, d.origin) AS origin, e.disabled_at IS NOT NULL AS paused, e.mode
     FROM unnest(homes, seqs) AS g (home, seq)
     CROSS JOIN LATERAL (SELECT d.* FROM delivery d WHERE d.home = g.home AND d.seq = g.seq LIMIT 1) d
     LEFT JOIN LATERAL (SELECT e.* FROM endpoint e WHERE e.id = d.endpoint_id LIMIT 1) e ON true
@@ -3155,14 +3534,16 @@ BEGIN
     SELECT n.seq, n.home, n.account_id, n.operation_id, n.endpoint_id, coalesce(n.endpoint_id, n.origin),
       CASE WHEN n.endpoint_id IS NULL THEN receiver_of(n.account_id, n.first_url) ELSE 1 END, n.origin, nullif(n.moved_to, n.first_url),
       w.phase, occasion, n.attempt_count, n.schedule_step, n.epoch, w.due_at, w.due_at, n.created_at, n.given_up_reason, n.delivered_at
-    FROM ended n CROSS JOIN LATERAL live_phase(n.paused) w
+    FROM ended n CROSS JOIN LATERAL live_phase(n.paused, n.mode) w
   ), hurried AS (
-    UPDATE live_delivery l SET reason = NULL, trigger = occasion, run_at = now(),
+    UPDATE live_delivery l SET reason = NULL, trigger = occasion,
+      -- What a consumer hasn't asked for yet keeps its turn.
+      run_at = least(l.run_at, now()),
       resume_at = CASE WHEN l.trigger = 'schedule' THEN l.run_at ELSE l.resume_at END,
       phase = w.phase, look_at = w.due_at, due_at = w.due_at
-    FROM given g CROSS JOIN LATERAL live_phase(g.paused) w
+    FROM given g CROSS JOIN LATERAL live_phase(g.paused, g.mode) w
     WHERE l.seq = ANY (ARRAY(SELECT g.seq FROM given g)) AND l.seq = g.seq
-      AND (l.phase = 'scheduled' OR (l.phase = 'ready' AND occasion <> 'recovery'))
+      AND (l.phase = 'scheduled' OR (l.phase IN ('ready', 'held') AND (occasion <> 'recovery' OR l.run_at > now())))
     RETURNING l.seq
   ), cleared AS (
     DELETE FROM undelivered u USING ended n WHERE u.home = n.home AND u.seq = n.seq
@@ -3207,6 +3588,33 @@ BEGIN
     INSERT INTO attempt (home, delivery_seq, number, trigger, outcome, error, started_at)
     SELECT r.home, r.seq, r.attempt_count, r.trigger, 'unknown', 'worker_lost', r.started_at FROM rescued r;
   END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION rescue_leased(most integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  patience CONSTANT integer := 2;
+  due tid[];
+BEGIN
+  due := ARRAY(SELECT d.ctid FROM live_delivery d WHERE d.phase = 'leased' AND d.look_at <= now()
+    ORDER BY d.look_at LIMIT most FOR UPDATE SKIP LOCKED);
+  IF due <> '{}' THEN
+    WITH rescued AS (
+      UPDATE live_delivery d SET phase = 'held', look_at = 'infinity', due_at = 'infinity', lease_token = NULL,
+        run_at = CASE WHEN d.attempt_count > patience THEN now() ELSE d.run_at END
+      WHERE d.ctid = ANY (due) RETURNING d.home, d.seq, d.attempt_count, d.started_at
+    )
+    INSERT INTO attempt (home, delivery_seq, number, trigger, outcome, error, started_at)
+    SELECT r.home, r.seq, r.attempt_count, 'pull', 'unknown', 'lease_expired', r.started_at FROM rescued r;
+  END IF;
+  RETURN cardinality(due);
 END $function$;
 
 CREATE OR REPLACE FUNCTION rescue_operations(most integer)
@@ -3638,6 +4046,39 @@ BEGIN
   RETURN true;
 END $function$;
 
+CREATE OR REPLACE FUNCTION take_polls(most integer, token uuid, lease interval)
+ RETURNS TABLE(request_id bigint, account_id text, rid text, type text, failures smallint, refusals smallint, target text, progress real, status_text text, waits boolean, ended text)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  due bigint[];
+BEGIN
+  -- A lease that a crash forgets was of a poll whose answer is forgotten as well, so nobody waits for the disk.
+  PERFORM set_config('synchronous_commit', 'off', true);
+  due := ARRAY(SELECT p.request_id FROM live_poll p WHERE p.due_at <= now() AND (p.lease_until IS NULL OR p.lease_until <= now())
+    ORDER BY p.due_at LIMIT most FOR UPDATE SKIP LOCKED);
+  IF due = '{}' THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  WITH taken AS (
+    UPDATE live_poll p SET lease_token = token, lease_until = now() + lease WHERE p.request_id = ANY (due) RETURNING p.*
+  )
+  SELECT t.request_id, t.account_id, t.rid, t.type, t.failures, t.refusals, t.target, l.progress, l.status_text, l.waits,
+    CASE WHEN l.waits IS NULL THEN (SELECT e.state FROM operation_end e WHERE e.request_id = t.request_id) END
+  FROM taken t LEFT JOIN LATERAL (
+    SELECT o.progress, o.status_text, o.lease_token IS NULL AND coalesce(o.awaits = 'poll', false) AS waits
+    FROM live_operation o WHERE o.request_id = t.request_id LIMIT 1) l ON true;
+END $function$;
+
 CREATE OR REPLACE FUNCTION take_turns(lanes open_lane[], places integer, doubtful_left integer, most integer, in_flight integer, start bigint)
  RETURNS TABLE(seq bigint, doubt integer)
  LANGUAGE plpgsql
@@ -3746,7 +4187,7 @@ BEGIN
     JOIN unnest(ids, accounts) AS s (request_id, account_id) USING (request_id)
   ), telling AS MATERIALIZED (
     SELECT s.request_id, s.rid, s.account_id, s.event_type, s.created_at, s.traceparent, nextval('record_id') AS seq,
-      e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused,
+      e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused, e.mode,
       -- Without the result, or without all that its handler gave, where the endpoint takes no more. What is under 16 KiB keeps `custom`.
       CASE WHEN s.event_thin IS NULL OR octet_length(s.event_body) <= coalesce(e.thin_over, s.thin_over) THEN s.event_body
         WHEN s.event_bare IS NULL OR octet_length(s.event_thin) <= greatest(coalesce(e.thin_over, s.thin_over), 16384) THEN s.event_thin ELSE s.event_bare END AS body
@@ -3759,7 +4200,7 @@ BEGIN
   ), live AS (
     INSERT INTO live_delivery (seq, home, account_id, operation_id, endpoint_id, lane, origin, phase, look_at, due_at)
     SELECT t.seq, t.request_id, t.account_id, t.request_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
-    FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p
+    FROM telling t CROSS JOIN LATERAL live_phase(t.paused, t.mode) p
   )
   SELECT array_agg(DISTINCT t.request_id) INTO told FROM telling t;
   RETURN told;
@@ -3771,7 +4212,7 @@ CREATE OR REPLACE FUNCTION tell_exhausted(made made_attempt[])
 AS $function$
 BEGIN
   WITH telling AS MATERIALIZED (
-    SELECT nextval('record_id') AS seq, m.account_id, m.exhausted_body AS body, e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused
+    SELECT nextval('record_id') AS seq, m.account_id, m.exhausted_body AS body, e.id AS endpoint_id, e.url, e.origin, e.disabled_at IS NOT NULL AS paused, e.mode
     FROM unnest(made) m JOIN endpoint e ON e.account_id = m.account_id AND 'delivery.exhausted' = ANY (e.events) AND e.id IS DISTINCT FROM m.endpoint_id
     WHERE m.exhausted_body IS NOT NULL AND e.account_id = ANY (ARRAY(SELECT m.account_id FROM unnest(made) m WHERE m.exhausted_body IS NOT NULL))
   ), told AS (
@@ -3780,7 +4221,29 @@ BEGIN
   )
   INSERT INTO live_delivery (seq, home, account_id, endpoint_id, lane, origin, phase, look_at, due_at)
   SELECT t.seq, t.seq, t.account_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
-  FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p;
+  FROM telling t CROSS JOIN LATERAL live_phase(t.paused, t.mode) p;
+END $function$;
+
+CREATE OR REPLACE FUNCTION tell_polls(given json)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  WITH given AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(given) AS g (request_id bigint, progress real, text text, news text)
+  ), waiting AS (
+    -- Locked before its entry gets its id, so that ids follow the order of the commits.
+    SELECT g.* FROM given g JOIN live_operation o USING (request_id)
+    WHERE o.request_id = ANY (ARRAY(SELECT g.request_id FROM given g)) AND o.awaits = 'poll' ORDER BY o.request_id FOR UPDATE OF o
+  ), told AS (
+    UPDATE live_operation o SET progress = w.progress, status_text = w.text
+    FROM waiting w WHERE o.request_id = ANY (ARRAY(SELECT w.request_id FROM waiting w)) AND o.request_id = w.request_id
+  )
+  INSERT INTO history_entry (operation_id, kind, progress, text)
+  SELECT w.request_id, w.news, CASE w.news WHEN 'progress' THEN w.progress END, w.text FROM waiting w WHERE w.news IS NOT NULL;
 END $function$;
 
 CREATE OR REPLACE FUNCTION transition(state text, told text, progress real DEFAULT NULL::real, stack text DEFAULT NULL::text)
@@ -3944,7 +4407,7 @@ COMMENT ON TABLE console_session IS 'logins to the console: SHA-256 of the token
 COMMENT ON COLUMN console_session.used_at IS 'to about a quarter of a minute';
 COMMENT ON TABLE delivery IS 'an event owed to a destination; never changed but by emptying';
 COMMENT ON COLUMN delivery.destination IS 'callback, or the id of an endpoint';
-COMMENT ON COLUMN delivery.url IS 'as of when it was made; an endpoint that has moved since gets it where it is';
+COMMENT ON COLUMN delivery.url IS 'as of when it was made; an endpoint that has moved since gets it where it is; empty of a pull endpoint, as its origin';
 COMMENT ON COLUMN delivery.body IS 'the bytes of every attempt, serialised once';
 COMMENT ON COLUMN delivery.accepted_at IS 'when its operation was accepted';
 COMMENT ON COLUMN delivery.traceparent IS 'of its operation';
@@ -3954,10 +4417,15 @@ COMMENT ON COLUMN delivery_end.given_up_reason IS 'of a callback that was given 
 COMMENT ON COLUMN delivery_end.delivered_at IS 'the first time; it stays while a delivery is sent again by hand';
 COMMENT ON COLUMN delivery_end.url IS 'where it was sent last; null: to the delivery''s url';
 COMMENT ON VIEW delivery_view IS 'deliveries as they stand: for reading';
+COMMENT ON COLUMN endpoint.mode IS 'pull: it has no URL; its deliveries wait until a consumer asks for them';
+COMMENT ON COLUMN endpoint.origin IS 'of its url; empty where that is';
 COMMENT ON COLUMN endpoint.failing_since IS 'first failure after the last success; null while attempts succeed';
 COMMENT ON COLUMN endpoint.rate_used_until IS 'up to when the attempts already dispatched have used the rate up';
 COMMENT ON COLUMN endpoint.thin_over IS 'bytes: a larger body leaves the result out; null: the setting''s';
 COMMENT ON COLUMN endpoint.client_certificate IS 'sealed PEM of the certificate, its chain and its key that TLS shows the receiver';
+COMMENT ON COLUMN endpoint.lease_s IS 'for how long what a consumer has pulled is its own, unless it says otherwise; null: 30';
+COMMENT ON COLUMN endpoint.ephemeral_s IS 'deleted so long after it was last pulled; null: kept';
+COMMENT ON COLUMN endpoint.pulled_at IS 'when a consumer last asked, within some seconds, or it was enabled; null: not yet';
 COMMENT ON TABLE endpoint_disabling IS 'that endpoints were disabled, for the feed: their rows forget it when they are enabled';
 COMMENT ON TABLE fairness_cursor IS 'whom the last round of dispatch served last: the next one begins behind it';
 COMMENT ON COLUMN file.operation_id IS 'the operation that stored it, and whose expiry it shares; null: an upload';
@@ -3971,11 +4439,11 @@ COMMENT ON TABLE live_delivery IS 'a delivery that is Pending';
 COMMENT ON COLUMN live_delivery.lane IS 'what takes turns: an endpoint, or the origin of callbacks that no endpoint has';
 COMMENT ON COLUMN live_delivery.receiver IS 'of callbacks what takes turns inside their origin: the account (high half) and its URL without the query; 1 of an endpoint';
 COMMENT ON COLUMN live_delivery.url IS 'where its endpoint is now; null: the delivery''s url';
-COMMENT ON COLUMN live_delivery.phase IS 'as of operations; placed: has a place at its origin; paused: its endpoint is disabled, so it is due never until that is enabled';
+COMMENT ON COLUMN live_delivery.phase IS 'as of operations; placed: has a place at its origin; paused: its endpoint is disabled, so it is due never until that is enabled; held: waits for a consumer of its pull endpoint, from run_at on; leased: a consumer has it';
 COMMENT ON COLUMN live_delivery.schedule_step IS 'attempts of the retry schedule that were made';
 COMMENT ON COLUMN live_delivery.doubt IS 'of its receiver when it was dispatched: 0 known to answer, 1 unknown, 2 silent, or of an origin that has never answered 2xx';
 COMMENT ON COLUMN live_delivery.run_at IS 'when its next attempt is planned';
-COMMENT ON COLUMN live_delivery.owed_since IS 'from when its deadline counts: made, or released after it was paused';
+COMMENT ON COLUMN live_delivery.owed_since IS 'from when its deadline counts: made, released after it was paused, or pulled first';
 COMMENT ON COLUMN live_delivery.resume_at IS 'after a redelivery by hand that fails: when the schedule goes on; null: exhausted';
 COMMENT ON COLUMN live_delivery.dispatched_at IS 'as of operations';
 COMMENT ON COLUMN live_delivery.started_at IS 'when its attempt began';
@@ -3995,6 +4463,12 @@ COMMENT ON COLUMN live_operation.transitions IS 'as in operation_end';
 COMMENT ON COLUMN live_operation.checkpoint IS 'how far its runs have come, where the next one goes on';
 COMMENT ON COLUMN live_operation.worker IS 'of one that a remote worker runs: which one, as in process';
 COMMENT ON COLUMN live_operation.run_until IS 'of such a one: when its time is over; due_at is never later';
+COMMENT ON TABLE live_poll IS 'a job of another API that an operation waits for (awaits = ''poll''), whose due_at is when it has waited for long enough';
+COMMENT ON COLUMN live_poll.due_at IS 'of the next poll; where a run of the handler fetches the result, of the next look whether it has';
+COMMENT ON COLUMN live_poll.lease_token IS 'of whoever polls it now: nobody else does before lease_until. No index has these two, so that taking one is cheap';
+COMMENT ON COLUMN live_poll.failures IS 'polls in a row that told nothing of the job';
+COMMENT ON COLUMN live_poll.refusals IS 'of these the last ones that were answered 401 or 403';
+COMMENT ON COLUMN live_poll.target IS 'sealed JSON: the URL to poll, or to fetch the result from, and the headers to send';
 COMMENT ON TABLE operation IS 'what was asked; never changed but by emptying';
 COMMENT ON COLUMN operation.rid IS 'random, and begins with the time: what is made together stands together in the index';
 COMMENT ON COLUMN operation.callback_thin_over IS 'bytes: a larger body of its own callback leaves the result out; null: the setting''s';
@@ -4002,6 +4476,7 @@ COMMENT ON COLUMN operation.tries IS 'how often it may be claimed before it fail
 COMMENT ON COLUMN operation.run_at IS 'not before, as asked';
 COMMENT ON COLUMN operation.ack_by_poll IS 'a caller that has read the end needs no callback: that ends its delivery';
 COMMENT ON COLUMN operation.traceparent IS 'W3C trace context of the request that submitted it';
+COMMENT ON COLUMN operation.tick IS 'the time at which its schedule had it submitted';
 COMMENT ON TABLE operation_end IS 'how it ended: that this row is there means that it has';
 COMMENT ON COLUMN operation_end.silent IS 'the submit''s answer has told the end: its own callback is owed nothing';
 COMMENT ON COLUMN operation_end.sweep_at IS 'when housekeeping next looks whether it can be emptied; null: at expires_at';
@@ -4037,6 +4512,13 @@ COMMENT ON COLUMN resealing.source IS 'which kind of sealed values is being look
 COMMENT ON COLUMN resealing.reached IS 'the last row of it that was looked at; null: none yet';
 COMMENT ON COLUMN resealing.left_over IS 'values of this walk that are still sealed with another key';
 COMMENT ON COLUMN resealing.due_at IS 'when the next walk begins; null: one is on its way';
+COMMENT ON TABLE schedule IS 'operations that are submitted at times known beforehand: each of those times is a tick';
+COMMENT ON COLUMN schedule.operation IS 'sealed JSON of what is submitted at each tick';
+COMMENT ON COLUMN schedule.changes IS 'how often it was changed: who changes it knows what it was';
+COMMENT ON COLUMN schedule.next_tick IS 'the first tick of which nothing has become yet; null where none is left, or it is paused';
+COMMENT ON COLUMN schedule.due_at IS 'when next_tick is submitted, later than that by its jitter, or when it is tried again';
+COMMENT ON COLUMN schedule.last_operation IS 'request id of what its last tick submitted';
+COMMENT ON COLUMN schedule.skipped_tick IS 'the last tick of which no operation has become';
 COMMENT ON TABLE slot_wanted IS 'accounts whose next free slot dispatch leaves, until then, to an operation that is offered and stands before those that are ready';
 COMMENT ON TABLE stats IS 'counts of records, added up by minute and by hour: what came after stats_reached is not in them yet';
 COMMENT ON COLUMN stats.account_id IS '* of all accounts together';

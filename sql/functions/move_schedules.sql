@@ -1,13 +1,13 @@
 -- Moves schedules on and accepts what their ticks submit, in one commit. The caller holds their rows (due_schedules). An operation
--- whose idempotency key is taken was accepted before. Answers how many were accepted now.
-CREATE OR REPLACE FUNCTION move_schedules(moves json, given json, keys json) RETURNS integer
+-- whose idempotency key is taken was accepted before; `declared` as of accept_operations. Answers how many were accepted now.
+CREATE OR REPLACE FUNCTION move_schedules(moves json, given json, keys json, declared text[]) RETURNS integer
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
   rids text[]; numbers bigint[];
 BEGIN
   IF json_array_length(given) > 0 THEN
-    SELECT array_agg(a.rid), array_agg(a.request_id) INTO rids, numbers FROM accept_operations(given, keys, '{}', 0, interval '0') a;
+    SELECT array_agg(a.rid), array_agg(a.request_id) INTO rids, numbers FROM accept_operations(given, keys, '{}', 0, interval '0', declared) a;
   END IF;
   UPDATE schedule s SET next_tick = m.next_tick, due_at = m.due_at, last_tick = coalesce(m.last_tick, s.last_tick),
     last_operation = coalesce(m.request_id, s.last_operation),

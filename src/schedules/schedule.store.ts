@@ -168,11 +168,16 @@ export class ScheduleStore {
       }));
       const moves = await plan(due);
       const operations = moves.flatMap((move) => move.operations);
-      const [moved] = await tx.query<{ accepted: number }>('SELECT move_schedules($1, $2, $3) AS accepted', [
-        jsonRows(moves.map(moveRow)),
-        jsonRows(operations.map(acceptRow)),
-        jsonRows(operations.map(keyRow)),
-      ]);
+      const declared = operations.filter((operation) => operation.declared);
+      const [moved] = await tx.query<{ accepted: number }>(
+        'SELECT move_schedules($1, $2, $3, $4) AS accepted',
+        [
+          jsonRows(moves.map(moveRow)),
+          jsonRows(operations.map(acceptRow)),
+          jsonRows(operations.map(keyRow)),
+          declared.length === 0 ? null : [...new Set(declared.map(({ type }) => type))],
+        ],
+      );
       return { taken: rows.length, accepted: moved!.accepted };
     });
   }
