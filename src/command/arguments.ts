@@ -75,6 +75,12 @@ export function orderOption(): Option {
     .default('desc');
 }
 
+/** Reads a key that makes one of many calls: what a header can hold. */
+export function idempotencyKey(text: string): string {
+  if (/^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(text)) return text;
+  throw new InvalidArgumentError('Give 1 to 255 ASCII characters.');
+}
+
 /** For options that may be given several times. */
 export function several(text: string, before: readonly string[] | undefined): string[] {
   return [...(before ?? []), text];

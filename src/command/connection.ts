@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { RingbackClient } from '../client/index.js';
@@ -50,7 +51,11 @@ const TRIES = 3;
 export function connect(options: ConnectOptions): Connection {
   const { url, key } = placeOf(options);
   const clientOptions = { url, apiKey: key, tries: TRIES };
-  return { url, key, client: new RingbackClient(clientOptions), api: new Transport(clientOptions) };
+  try {
+    return { url, key, client: new RingbackClient(clientOptions), api: new Transport(clientOptions) };
+  } catch (error) {
+    throw error instanceof TypeError ? new UsageError(error.message) : error;
+  }
 }
 
 interface Place {
@@ -61,7 +66,8 @@ interface Place {
 /** A stored key is sent to the address alone that it is stored with. */
 function placeOf(options: ConnectOptions): Place {
   const env = commandEnv();
-  const key = options.key ?? env.key;
+  // A profile that is asked for is taken whole, whatever the environment has.
+  const key = options.key ?? (options.profile === undefined ? env.key : undefined);
   const named = options.profile ?? env.profile;
   const stored = [...storedIn(named), ...(named === undefined ? localPlaces(env) : [])];
   const url = options.url ?? (options.profile === undefined ? env.url : undefined);
@@ -92,7 +98,19 @@ function storedIn(named: string | undefined): Place[] {
 /** The service that runs on a data folder of this machine, such as in the same container. */
 function localPlaces({ dataDir, serviceKey }: CommandEnv): Place[] {
   const url = textOf(join(dataDir, 'address'));
-  return url === null ? [] : [{ url, key: textOf(join(dataDir, 'first-key')) ?? serviceKey ?? null }];
+  return url === null || !isOfThisMachine(url)
+    ? []
+    : [{ url, key: textOf(join(dataDir, 'first-key')) ?? serviceKey ?? null }];
+}
+
+/** A folder may be anybody's: what it says must lead nowhere else. */
+function isOfThisMachine(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
+  const addresses = Object.values(networkInterfaces()).flatMap((all) =>
+    (all ?? []).map(({ address }) => address),
+  );
+  return /^127\./.test(host) || ['localhost', '::1', hostname().toLowerCase(), ...addresses].includes(host);
 }
 
 function textOf(path: string): string | null {

@@ -25,7 +25,7 @@ export function define(command: Command): void {
     const filter = filterOf(options);
     const { api } = connect(options);
     // A Pending one may have had no attempt yet.
-    const isMeant = ({ error }: Delivery): boolean => !failed || error !== null;
+    const isMeant = failed ? ({ error }: Delivery): boolean => error !== null : undefined;
     const rows = await rowsOf(api, '/v1/deliveries', { ...filter, order }, all ? Infinity : limit, isMeant);
     if (options.json) printJson(rows);
     else printTable(rows, DELIVERY_COLUMNS, 'No delivery is meant by that.');

@@ -18,8 +18,7 @@ export class UsageError extends Error {
 /** The exit code that tells of an error. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.misused;
-  // An argument that the client can't send.
-  if (error instanceof UsageError || error instanceof TypeError) return EXIT.misused;
+  if (error instanceof UsageError) return EXIT.misused;
   return error instanceof RingbackError && error.code === 'unreachable' ? EXIT.unreached : EXIT.failed;
 }
 
@@ -50,7 +49,7 @@ interface Words {
 
 function wordsOf(error: unknown): Words {
   if (!(error instanceof RingbackError)) {
-    const isOurs = error instanceof CommandError || error instanceof UsageError || error instanceof TypeError;
+    const isOurs = error instanceof CommandError || error instanceof UsageError;
     const detail = isOurs ? error.message : error instanceof Error ? describe(error) : String(error);
     return { detail: cleanLines(detail), code: codeOf(error), fields: [], remedy: null };
   }
@@ -65,7 +64,7 @@ function wordsOf(error: unknown): Words {
 }
 
 function codeOf(error: unknown): string {
-  if (error instanceof UsageError || error instanceof TypeError) return 'usage';
+  if (error instanceof UsageError) return 'usage';
   return error instanceof CommandError ? 'failed' : 'unexpected';
 }
 

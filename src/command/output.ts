@@ -105,11 +105,15 @@ export function printFacts(
 export function spanWords(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1_000).toFixed(1)} s`;
-  const minutes = Math.round(ms / 60_000);
-  if (minutes < 60) return `${Math.floor(ms / 60_000)} min ${Math.floor((ms % 60_000) / 1_000)} s`;
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 60) return parts(minutes, 'min', Math.floor((ms % 60_000) / 1_000), 's');
   return minutes < 48 * 60
-    ? `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+    ? parts(Math.floor(minutes / 60), 'h', minutes % 60, 'min')
     : `${Math.round(minutes / 1_440)} days`;
+}
+
+function parts(large: number, unit: string, small: number, smallUnit: string): string {
+  return `${large} ${unit}${small === 0 ? '' : ` ${small} ${smallUnit}`}`;
 }
 
 /** A number and its noun: `1 delivery`, `2 deliveries`. */

@@ -12,19 +12,20 @@ export async function rowsOf<Row>(
   path: string,
   query: Readonly<Record<string, string | number | boolean | undefined>>,
   most: number,
-  isMeant: (row: Row) => boolean = () => true,
+  isMeant?: (row: Row) => boolean,
 ): Promise<Row[]> {
   const rows: Row[] = [];
   let cursor: string | undefined;
   do {
-    const limit = Math.min(PAGE, most - rows.length);
+    // Of those that are looked at, few may be meant.
+    const limit = isMeant ? PAGE : Math.min(PAGE, most - rows.length);
     const page: { data: Row[]; next_cursor: string | null } = await api.json({
       method: 'GET',
       path,
       query: { ...query, limit, cursor },
       repeatable: true,
     });
-    rows.push(...page.data.filter(isMeant));
+    rows.push(...(isMeant ? page.data.filter(isMeant) : page.data));
     cursor = page.next_cursor ?? undefined;
   } while (cursor !== undefined && rows.length < most);
   return rows.slice(0, most);

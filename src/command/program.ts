@@ -40,6 +40,11 @@ export function programOf(): Command {
 }
 
 const AFTER = `
+Examples:
+  ringback
+  ringback submit echo --input '{"hello":"world"}' --callback http://127.0.0.1:9000/ --wait
+  ringback redeliver --failed --since 1h --dry-run
+
 Without a command, the service runs ("ringback serve"); its settings are environment variables, listed in docs/configuration.md.
 The other commands talk to a service: by --url and --key, RINGBACK_URL and RINGBACK_KEY, what "ringback login" has stored,
 or the data folder of a service that runs on this machine. docs/command.md has more.

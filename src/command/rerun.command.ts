@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { given, headersOf, jsonOf, several } from './arguments.js';
+import { given, headersOf, jsonOf, several, idempotencyKey } from './arguments.js';
 import type { Operation, RerunOptions as Changes } from '../client/index.js';
 import { accountOption, connect, connected, type Connection, type ConnectOptions } from './connection.js';
 import { UsageError } from './ending.js';
@@ -26,7 +26,11 @@ export function define(command: Command): void {
     .option('--callback <url>', 'another callback')
     .option('--no-callback', 'without the callback that it had')
     .option('--callback-header <header>', '"name: value" of the other callback; may be repeated', several)
-    .option('--idempotency-key <key>', 'run again with the same key within a day, it is the same operation')
+    .option(
+      '--idempotency-key <key>',
+      'run again with the same key within a day, it is the same operation',
+      idempotencyKey,
+    )
     .option('--wait', 'waits for the end, and shows the progress until then');
   connected(accountOption(command)).action(async (id: string, options: RerunOptions) => {
     const changes = changesOf(options);

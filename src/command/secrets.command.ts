@@ -6,6 +6,7 @@ import { Progress } from './progress.js';
 
 /** `ringback secrets reseal`. */
 export function define(command: Command): void {
+  examples(command, 'secrets reseal', 'secrets reseal --help');
   const reseal = command
     .command('reseal')
     .description(

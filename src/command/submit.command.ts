@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { SubmitRequest } from '../client/index.js';
-import { given, headersOf, jsonOf, number, several, span, future } from './arguments.js';
+import { given, headersOf, jsonOf, number, several, span, future, idempotencyKey } from './arguments.js';
 import { connect, connected, type ConnectOptions } from './connection.js';
 import { UsageError } from './ending.js';
 import { examples } from './examples.js';
@@ -47,6 +47,7 @@ export function define(command: Command): void {
     .option(
       '--idempotency-key <key>',
       'submitted again with the same key within a day, it is the same operation',
+      idempotencyKey,
     )
     .option('--wait', 'waits for the end, and shows the progress until then');
   connected(command).action(submit);

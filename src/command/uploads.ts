@@ -28,6 +28,7 @@ export async function uploadAll(
   files: readonly NamedFile[],
   isQuiet: boolean,
 ): Promise<Record<string, string>> {
+  if (files.length === 0) return {};
   const blobs = await Promise.all(
     files.map(async ({ path }) => {
       try {

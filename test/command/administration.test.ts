@@ -112,4 +112,17 @@ describe('ringback', () => {
     expect((await command.run(['endpoints', 'secret'])).stdout).toBe(`${secret}\n`);
     expect((await command.json(['endpoints', 'rotate-secret'])).secret).not.toBe(secret);
   });
+
+  it('makes an endpoint that is pulled, and shows how long what is pulled is leased', async () => {
+    const made = await command.json(['endpoints', 'make', '--pull', '--lease', '2m', '--ephemeral', '1h']);
+    expect(made).toMatchObject({ mode: 'pull', url: null, lease_s: 120, ephemeral_s: 3600 });
+    const { stdout } = await command.run(['endpoints', 'get', made.id]);
+    expect(stdout).toMatch(/^url +none: it is pulled from$/m);
+    expect(stdout).toMatch(/^leased for +2 min$/m);
+    expect((await command.run(['endpoints', 'list'])).stdout).toMatch(
+      new RegExp(`${made.id} +enabled.*pull$`, 'm'),
+    );
+    const both = await command.run(['endpoints', 'make', 'https://example.com', '--pull']);
+    expect([both.code, both.stderr]).toEqual([2, expect.stringContaining('or --pull, which has none')]);
+  });
 });

@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Command } from 'commander';
 import { load, programOf } from '../../src/command/program.js';
 import { COMMANDS } from '../../src/command/commands.js';
 import { ringback } from '../support/command.js';
@@ -76,9 +75,7 @@ describe('The command', () => {
   it('has help with examples for everything, and --json for all that prints', async () => {
     const program = programOf();
     await Promise.all(program.commands.map(load));
-    const leaves = (command: Command): Command[] =>
-      command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
-    for (const command of leaves(program)) {
+    for (const command of program.commands.flatMap((one) => [one, ...one.commands])) {
       let help = '';
       command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
       const name = [command.parent === program ? '' : command.parent!.name(), command.name()]
@@ -87,7 +84,7 @@ describe('The command', () => {
       expect(help, name).toMatch(/^Examples:$/m);
       expect(help, name).toContain(`\n  ringback ${name}`);
       expect(help, name).not.toMatch(/undefined/);
-      if (!WITHOUT_JSON.has(name)) expect(help, name).toContain('--json');
+      if (command.commands.length === 0 && !WITHOUT_JSON.has(name)) expect(help, name).toContain('--json');
     }
   });
 

@@ -50,6 +50,9 @@ describe('A profile', () => {
     await writeFile(at.file, JSON.stringify({ ...stored, current: 'nowhere' }));
     expect((await at.run(['list'])).code).toBe(3);
     expect((await at.run(['list', '--profile', 'production'])).code).toBe(0);
+    // Whatever else the environment names.
+    const others = { RINGBACK_URL: 'http://127.0.0.1:4', RINGBACK_KEY: 'rb_other' };
+    expect((await at.run(['list', '--profile', 'production'], others)).code).toBe(0);
     expect((await at.run(['list'], { RINGBACK_PROFILE: 'production' })).code).toBe(0);
     const none = await at.run(['list', '--profile', 'prodution']);
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('take one of production, nowhere')]);
@@ -95,6 +98,14 @@ describe('A service on this machine', () => {
     expect([code, stdout]).toEqual([0, expect.stringContaining(service.client.url)]);
     expect(await service.end('SIGTERM')).toBe(0);
     expect((await at.run(['list'])).code).toBe(2);
+  });
+
+  it('is no other: a folder that names an address elsewhere is not believed', async () => {
+    await using at = await place();
+    await mkdir(join(at.path, '.ringback'));
+    await writeFile(join(at.path, '.ringback', 'address'), 'http://ringback.example.com\n');
+    const { code, stderr } = await at.run(['list']);
+    expect([code, stderr]).toEqual([2, expect.stringContaining('no service is known here')]);
   });
 
   it('that is named by the environment or an option goes before all that is stored', async () => {

@@ -148,9 +148,9 @@ describe('the environment', () => {
   });
 
   it('names variables that are misspelt', () => {
-    expect(unknownVariables({ RINGBACK_SLOT: '1', RINGBACK_SLOTS: '1', PATH: '/' })).toEqual([
-      'RINGBACK_SLOT',
-    ]);
+    expect(
+      unknownVariables({ RINGBACK_SLOT: '1', RINGBACK_SLOTS: '1', RINGBACK_URL: 'x', PATH: '/' }),
+    ).toEqual(['RINGBACK_SLOT']);
   });
 
   it('refuses a lease that an attempt could outlive', () => {
