@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type LogLevel, Logger } from '@nestjs/common';
 import { dataSourceOptions } from '../ormconfig.js';
 import { readEnv } from './config/env.js';
@@ -10,6 +11,7 @@ import { migrate, type OtherMigrator, OtherMigratesError } from './database/migr
 import { patiently } from './database/patience.js';
 import { type SchemaState, schemaState } from './database/schema-state.js';
 import { QueueBackend } from './engine/queue-backend.js';
+import { SCHEMA } from './engine/queue-schema.js';
 
 /** What `ringback migrate` was asked for. */
 export interface MigrateOptions {
@@ -29,6 +31,7 @@ export interface Told {
 /** How long another process that migrates is waited for unless asked to wait. */
 const PATIENCE_MS = 60_000;
 const AGAIN_MS = 1_000;
+const CONNECTIONS = 2;
 
 const DONE = 0;
 const FAILED = 1;
@@ -38,9 +41,9 @@ const NOT_REACHED = 3;
 export async function migrateCommand(options: MigrateOptions, told: Told): Promise<number> {
   Logger.overrideLogger(meanwhileOnly(told));
   try {
-    const config = databaseOf();
+    const config = configOf();
     const state = options.status
-      ? await statusOf(config.database, options, told)
+      ? await statusOf(config, options, told)
       : await patient(options, () => bringUpToDate(config, options, told));
     if (options.json) told.result(JSON.stringify(inJson(state)));
     else for (const line of linesOf(state)) told.result(line);
@@ -51,13 +54,18 @@ export async function migrateCommand(options: MigrateOptions, told: Told): Promi
   }
 }
 
+interface Configs {
+  readonly database: DatabaseConfig;
+  readonly queue: QueueConfig;
+}
+
 /** How the schema stands, and what was applied just now. */
 interface Outcome extends SchemaState {
   readonly now: readonly string[];
 }
 
 /** All that migrating needs of the environment: a deploy job has no secret keys. */
-function databaseOf(): { database: DatabaseConfig; queue: QueueConfig } {
+function configOf(): Configs {
   const env = readEnv(undefined, 'The environment is wrong; mend it and try again.');
   if (env.DATABASE_URL === undefined)
     throw new SettingError(
@@ -70,44 +78,57 @@ function databaseOf(): { database: DatabaseConfig; queue: QueueConfig } {
   };
 }
 
-async function statusOf(
-  { url }: DatabaseConfig,
-  { wait = false }: MigrateOptions,
-  told: Told,
-): Promise<Outcome> {
+async function statusOf(config: Configs, { wait = false }: MigrateOptions, told: Told): Promise<Outcome> {
   for (let isTold = false; ; isTold = true) {
-    const state = await patient({ wait }, () => lookAt(url));
+    const state = await patient({ wait }, () => connected(config, stateOf));
     if (!wait || state.pending.length === 0) return { ...state, now: [] };
-    if (!isTold) told.meanwhile(`waiting until somebody applies ${counted(state.pending.length)}`);
-    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-  }
-}
-
-async function lookAt(url: string): Promise<SchemaState> {
-  const dataSource = await connectBeside(dataSourceOptions(url, 2));
-  try {
-    return await schemaState(dataSource);
-  } finally {
-    await dataSource.destroy();
+    if (!isTold)
+      told.meanwhile(`waiting until somebody applies what is pending: ${state.pending.join(', ')}`);
+    await delay(AGAIN_MS);
   }
 }
 
 async function bringUpToDate(
-  { database, queue }: { database: DatabaseConfig; queue: QueueConfig },
+  config: Configs,
   { wait = false }: MigrateOptions,
   told: Told,
 ): Promise<Outcome> {
-  const now = await migrate(dataSourceOptions(database.url, 2), {
+  const applied = await migrate(dataSourceOptions(config.database.url, CONNECTIONS), {
     mostMs: wait ? 0 : PATIENCE_MS,
     onOther: (other) => told.meanwhile(`${otherInWords(other)}: waiting for it`),
   });
-  const dataSource = await connectBeside(dataSourceOptions(database.url, 2));
+  return connected(config, async (dataSource, queue) => {
+    const made = queue === null || (await queue.hasSchema()) ? [] : [SCHEMA];
+    await queue?.makeSchema();
+    return { ...(await stateOf(dataSource, queue)), now: [...applied, ...made] };
+  });
+}
+
+type Connected = Awaited<ReturnType<typeof connectBeside>>;
+
+/** What is missing of a queue in PostgreSQL is pending too: a start that makes nothing needs both. */
+async function stateOf(dataSource: Connected, queue: QueueBackend | null): Promise<SchemaState> {
+  const state = await schemaState(dataSource);
+  if (queue === null) return state;
+  const { applied, pending } = state;
+  return (await queue.hasSchema())
+    ? { ...state, applied: [...applied, SCHEMA] }
+    : { ...state, pending: [...pending, SCHEMA] };
+}
+
+async function connected<T>(
+  { database, queue }: Configs,
+  work: (dataSource: Connected, queue: QueueBackend | null) => Promise<T>,
+): Promise<T> {
+  const dataSource = await connectBeside(dataSourceOptions(database.url, CONNECTIONS));
   try {
-    if (queue.redisUrls.length === 0)
-      await QueueBackend.connect(queue, database, new Database(dataSource)).then((backend) =>
-        backend.onApplicationShutdown(),
-      );
-    return { ...(await schemaState(dataSource)), now };
+    if (queue.redisUrls.length > 0) return await work(dataSource, null);
+    const backend = await QueueBackend.beside(queue, database, new Database(dataSource));
+    try {
+      return await work(dataSource, backend);
+    } finally {
+      await backend.onApplicationShutdown();
+    }
   } finally {
     await dataSource.destroy();
   }
@@ -145,10 +166,6 @@ function inJson({ now, applied, pending, unknown }: Outcome): object {
   };
 }
 
-function counted(migrations: number): string {
-  return migrations === 1 ? 'one migration' : `${migrations} migrations`;
-}
-
 function inWords(error: unknown): string {
   if (error instanceof SettingError) return error.message;
   if (error instanceof OtherMigratesError)
@@ -161,7 +178,8 @@ function inWords(error: unknown): string {
 /** No answer, or none but that it cannot be used now. */
 function isUnreached(error: unknown): boolean {
   const state = sqlState(error);
-  if (error instanceof SettingError || error instanceof OtherMigratesError) return false;
+  if (error instanceof SettingError || error instanceof OtherMigratesError || error instanceof TypeError)
+    return false;
   return error instanceof DatabaseUnavailableError || state === undefined || /^(08|28|3D|57P)/.test(state);
 }
 

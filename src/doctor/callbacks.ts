@@ -1,6 +1,7 @@
 import { type Check, counted, type Finding, green, red, yellow } from './finding.js';
 import type { WithDatabase } from './surroundings.js';
-import { proxyFault, WayOut } from './way-out.js';
+import { proxyFault } from './proxy.js';
+import { WayOut } from './way-out.js';
 
 /** Destinations that are tried. */
 const MOST = 10;
@@ -22,7 +23,8 @@ export const callbacks: Check<WithDatabase> = {
       proxyFault(egress),
     ]);
     const found = held.flatMap(heldInWords);
-    if (fault !== null) return [red(fault), ...found];
+    // Told by the check of the proxy, once for all of them.
+    if (fault !== null) return found;
     // A pull endpoint has no address.
     const destinations = known.filter(({ origin }) => URL.canParse(origin));
     const wayOut = new WayOut(egress);
@@ -67,7 +69,7 @@ function heldInWords({ endpoints, callbacks: count }: Held): Finding[] {
   if (count === 0) return [];
   return [
     yellow(
-      `${counted(count, 'callback is', 'callbacks are')} held by ${counted(endpoints, 'disabled endpoint')}: enable ${endpoints === 1 ? 'it' : 'them'} once the receiver is well (POST /v1/endpoints/:id/enable), and nothing is lost`,
+      `${counted(count, 'callback is', 'callbacks are')} held by ${counted(endpoints, 'disabled endpoint')}: enable ${endpoints === 1 ? 'it' : 'them'} once the receiver is well ("ringback endpoints enable ID"), and nothing is lost`,
     ),
   ];
 }

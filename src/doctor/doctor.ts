@@ -10,6 +10,7 @@ import { handlers } from './handlers.js';
 import { objectStore } from './object-store.js';
 import { pooler } from './pooler.js';
 import { ports } from './ports.js';
+import { proxy } from './proxy.js';
 import { queueInPostgres, queueInRedis } from './queue.js';
 import { reachDatabase } from './reach-database.js';
 import { rights } from './rights.js';
@@ -25,7 +26,7 @@ import { workers } from './workers.js';
 const CHECK_MS = 5_000;
 const LATE = `no answer within ${CHECK_MS / 1_000} s: look whether it is overloaded, or something between drops what is sent`;
 
-const OF_THE_MACHINE: readonly Check<Surroundings>[] = [folders, ports, objectStore, service];
+const OF_THE_MACHINE: readonly Check<Surroundings>[] = [folders, ports, objectStore, proxy, service];
 const OF_THE_ROWS: readonly Check<WithDatabase>[] = [
   server,
   pooler,

@@ -35,12 +35,15 @@ async function poolerOf(url: string): Promise<'none' | 'session' | 'transaction'
     const first = await serverOf(session);
     if (first === (session as unknown as { processID: number | null }).processID) return 'none';
     for (let others = 0; others < OTHERS; others++) {
-      const other = await opened(url, open);
+      // A pooler that has none left for another tells nothing by it.
+      const other = await opened(url, open).catch(() => null);
+      if (other === null) break;
       await other.query('BEGIN');
       const taken = await serverOf(other);
       // Only a server that was given back can be another's now.
       if (taken === first) return 'transaction';
-      if ((await serverOf(session)) !== first) return 'transaction';
+      // Nor does a session wait for its own.
+      if ((await serverOf(session).catch(() => null)) !== first) return 'transaction';
     }
     return 'session';
   } finally {

@@ -1,8 +1,6 @@
 import { getServers } from 'node:dns';
-import { connect } from 'node:net';
 import type { EgressConfig } from '../config/config.js';
 import { bareHost } from '../config/host-patterns.js';
-import { messageOf } from '../database/database-errors.js';
 import { classifyEgressError, explainEgressError, operatorsDetail } from '../egress/egress.js';
 import { EgressProxy } from '../egress/egress-proxy.js';
 import { ConnectionGuard } from '../egress/guarded-agent.js';
@@ -63,24 +61,5 @@ function inWords(error: unknown, name: string): string {
       return `the proxy does not let it through (${said}): have it allow the destination, or mend RINGBACK_EGRESS_PROXY`;
     default:
       return `${said}: have its owner start it, or open the way out for this machine (firewall, RINGBACK_EGRESS_PROXY)`;
-  }
-}
-
-/** Why the proxy can't be used, and the remedy; null where there is none, or it can be connected to. */
-export async function proxyFault({ proxy }: EgressConfig): Promise<string | null> {
-  if (proxy === undefined) return null;
-  const { hostname, port } = new URL(proxy);
-  const { shown } = new EgressProxy(proxy, false);
-  const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) });
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.setTimeout(CONNECT_MS, () => reject(new Error('no answer')));
-      socket.once('connect', resolve).once('error', reject);
-    });
-    return null;
-  } catch (error) {
-    return `no callback can leave: the proxy ${shown} cannot be reached (${messageOf(error)}); start it, or mend RINGBACK_EGRESS_PROXY`;
-  } finally {
-    socket.destroy();
   }
 }

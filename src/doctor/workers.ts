@@ -25,7 +25,7 @@ export const workers: Check<WithDatabase> = {
       working === 0
         ? red(NO_WORKERS)
         : green(
-            `${counted(processes.length, 'process runs', 'processes run')}, ${working} of them as worker`,
+            `${counted(processes.length, 'process runs', 'processes run')}, ${working === processes.length ? '' : `${working} `}with the role worker`,
           ),
     ];
     const versions = [...new Set([VERSION, ...processes.map(({ version }) => version)])];

@@ -86,7 +86,7 @@ export class QueueBackend implements OnApplicationShutdown {
     const installation = await patiently(() => installationOf(rows));
     const backend = new QueueBackend(config, database, installation);
     const { pool } = backend;
-    if (pool) await patiently(() => (database.migrates ? migrate(pool) : requireSchema(pool)));
+    await patiently(() => (pool && !database.migrates ? requireSchema(pool) : backend.makeSchema()));
     return backend;
   }
 
@@ -107,6 +107,11 @@ export class QueueBackend implements OnApplicationShutdown {
   /** Whether a PostgreSQL queue has its schema; with Redis there is none. */
   async hasSchema(): Promise<boolean> {
     return this.pool === undefined || !(await isGone(this.pool));
+  }
+
+  /** Makes the schema of a PostgreSQL queue, or brings it to this version of BullMQ's; with Redis there is nothing to do. */
+  async makeSchema(): Promise<void> {
+    if (this.pool) await migrate(this.pool);
   }
 
   /** Null when the queue can be used and trusted with hints, else what is wrong and the remedy. */
@@ -145,7 +150,7 @@ export class QueueBackend implements OnApplicationShutdown {
   async mend(): Promise<void> {
     if (this.pool === undefined || !this.database.migrates) return;
     try {
-      if (await isGone(this.pool)) await migrate(this.pool);
+      if (await isGone(this.pool)) await this.makeSchema();
     } catch (error) {
       this.logger.debug(`the schema ${SCHEMA} could not be made: ${String(error)}`);
     }

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { RingbackError } from '../client/index.js';
+import type { DeliveryDetails } from '../client/delivery-details.js';
 import type { Delivery, Operation } from '../client/types.js';
 import { explain as inWords } from './explanation.js';
-import type { DeliveryDetails, Endpoint, Service } from './service.js';
+import type { Endpoint, Service } from './service.js';
 import { operationLine } from './shown.js';
 import { READS, tool } from './tools.js';
 import { shortened } from './words.js';

@@ -1,6 +1,8 @@
+import type { Attempt, DeliveryDetails } from '../client/delivery-details.js';
+import { reasonText } from '../client/given-up.js';
 import type { Delivery } from '../client/types.js';
-import { reasonText, remedyOf } from './remedies.js';
-import type { Attempt, DeliveryDetails, Endpoint } from './service.js';
+import { remedyOf } from './remedies.js';
+import type { Endpoint } from './service.js';
 import { counted, relative, shortened } from './words.js';
 
 /** Attempts that are told of one by one, and characters of an answer's body. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { VERSION } from '../config/version.js';
@@ -19,12 +20,10 @@ const INSTRUCTIONS =
 /** Serves the Model Context Protocol on stdin and stdout, until stdin ends. */
 export async function serveMcp({ write, ...options }: McpOptions): Promise<void> {
   const server = mcpServer(new Service(options), write);
-  const ended = new Promise<void>((resolve) => {
-    server.server.onclose = resolve;
-    process.stdin.once('end', () => void server.close());
-  });
+  const ended = once(process.stdin, 'end');
   await server.connect(new StdioServerTransport());
   await ended;
+  await server.close();
 }
 
 function mcpServer(service: Service, write: boolean): McpServer {

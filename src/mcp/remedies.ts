@@ -48,20 +48,3 @@ const BY_STATUS: Readonly<Record<number, string>> = {
 export function remedyOf(error: ErrorClass | null, status: number | null): string {
   return (status === null ? undefined : BY_STATUS[status]) ?? REMEDIES[error ?? 'unknown'];
 }
-
-/** What each reason means for which a delivery was given up. */
-const REASONS: Readonly<Record<string, string>> = {
-  schedule_spent: 'all attempts of the schedule have failed',
-  deadline_spent: 'the next attempt would have come after the deadline',
-  gone: 'the receiver answered 410, which means for good',
-  aborted_by_receiver: 'the receiver asked for no more attempts (webhook-delivery header)',
-  blocked_destination: 'its URL may not be called',
-  canceled: 'somebody canceled it',
-  operation_erased: 'its operation was erased',
-  acknowledged_by_poll: 'the caller has read the end by polling',
-};
-
-/** In words; one that isn't known as it is. */
-export function reasonText(reason: string): string {
-  return REASONS[reason] ?? reason;
-}

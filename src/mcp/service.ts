@@ -1,6 +1,5 @@
 import type { RingbackClient } from '../client/index.js';
 import type { Transport } from '../client/transport.js';
-import type { Delivery } from '../client/types.js';
 
 /** The Ringback that the tools talk to. */
 export interface ServiceOptions {
@@ -9,25 +8,6 @@ export interface ServiceOptions {
   readonly api: Transport;
   /** Whose rows are read, for keys with the scope `admin`; the key's own account by default. */
   readonly account?: string | undefined;
-}
-
-/** One HTTP POST of a delivery, as far as it tells why it failed. */
-export interface Attempt {
-  readonly number: number;
-  readonly trigger: string;
-  readonly outcome: 'started' | 'delivered' | 'failed' | 'unknown';
-  readonly started_at: string;
-  readonly duration_ms: number | null;
-  readonly http_status: number | null;
-  readonly error: string | null;
-  readonly detail?: string;
-  readonly response_body: string | null;
-  readonly retry_after_s: number | null;
-}
-
-/** A delivery with its attempts. */
-export interface DeliveryDetails extends Delivery {
-  readonly attempts: readonly Attempt[];
 }
 
 /** What of an endpoint tells why its deliveries stand as they do. */

@@ -277,7 +277,7 @@ describe('ringback doctor', { timeout: 30_000 }, () => {
     const found = await lines({ ...database, RINGBACK_EGRESS_PROXY: proxy });
     expect(found).toContainEqual(
       expect.stringMatching(
-        /^red callbacks: no callback can leave: the proxy http:\/\/\[redacted\]@127.*ECONNREFUSED.*mend RINGBACK_EGRESS_PROXY/,
+        /^red proxy: no callback can leave: the proxy http:\/\/\[redacted\]@127.*ECONNREFUSED.*mend RINGBACK_EGRESS_PROXY/,
       ),
     );
     expect(found.join()).not.toContain('hush');

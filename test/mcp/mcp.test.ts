@@ -99,6 +99,7 @@ describe('ringback mcp', { timeout: 60_000 }, () => {
       ack_by_poll: true,
       callback: { url: `http://127.0.0.1:${await freePort()}/` },
     });
+    await expect.poll(async () => (await app.client.deliveries(asked))[0]?.status).toBe('Exhausted');
     const before = await state();
     await using agent = await Agent.start();
     expect(await agent.says('list', { status: 'Finished', limit: 5 })).toMatch(
@@ -135,6 +136,8 @@ describe('ringback mcp', { timeout: 60_000 }, () => {
       expect(text.length).toBeLessThan(2_500);
     }
     expect(await state()).toEqual(before);
+    await app.client.get(`/v1/operations/${asked}`);
+    await expect.poll(state).not.toEqual(before);
   });
 
   it('says to any key how the receiver fares otherwise, and that its endpoint is disabled', async () => {

@@ -113,7 +113,7 @@ describe('The table of arrows', () => {
     expect(() => withArrows('# Architecture')).toThrow('no place for the arrows');
     const page = withArrows('<!-- arrows: generated -->\n\nold\n\n<!-- end of arrows -->\n');
     expect(page).toContain('    operations --> deliveries\n');
-    expect(page).toContain('    program --> embedded-postgres\n');
+    expect(page).toContain('    program --> testing\n');
     // Over deliveries.
     expect(page).not.toContain('operations --> egress');
     expect(page).not.toContain('old');

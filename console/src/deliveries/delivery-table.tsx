@@ -7,7 +7,7 @@ import type { Selection } from '../selection.js';
 import { Ago } from '../ui/ago.js';
 import { Id } from '../ui/id.js';
 import { Status } from '../ui/status.js';
-import { reasonText } from './judgement.js';
+import { reasonText } from '../../../src/client/given-up.js';
 
 /** Deliveries as rows. */
 export function DeliveryTable({

@@ -1,24 +1,8 @@
+import { reasonText } from '../../../src/client/given-up.js';
 import type { AttemptResponse, DeliveryResponse } from '../api-types.js';
 import { relative, span } from '../words.js';
 
 /** Why an attempt, or a delivery, was judged as it was: sentences; pure. */
-
-/** What each reason means for who asks why nothing comes any more. */
-const REASONS: Readonly<Record<string, string>> = {
-  schedule_spent: 'all attempts of the schedule have failed',
-  deadline_spent: 'the next attempt would have come after the deadline',
-  gone: 'the receiver answered 410, which means for good',
-  aborted_by_receiver: 'the receiver asked for no more attempts (webhook-delivery header)',
-  blocked_destination: 'its URL may not be called',
-  canceled: 'somebody canceled it',
-  operation_erased: 'its operation was erased',
-  endpoint_deleted: 'its endpoint was deleted',
-  acknowledged_by_poll: 'the caller has read the end by polling',
-};
-
-export function reasonText(reason: string): string {
-  return REASONS[reason] ?? reason;
-}
 
 type Judged = Pick<
   AttemptResponse,
