@@ -2353,8 +2353,8 @@ BEGIN
     UPDATE live_delivery d SET phase = 'leased', lease_token = gen_random_uuid(), attempt_count = d.attempt_count + 1,
       schedule_step = d.schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END, started_at = now(),
       look_at = now() + lease, due_at = now() + lease,
-      -- What waited for its consumer is not late by that.
-      owed_since = CASE WHEN d.attempt_count = 0 THEN now() ELSE d.owed_since END
+      -- What waited for its consumer is not late by that, before whichever attempt.
+      owed_since = least(now(), d.owed_since + (now() - d.run_at))
     WHERE d.ctid = ANY (due) RETURNING d
   )
   SELECT r.delivery, l.d FROM leased l
@@ -3749,7 +3749,7 @@ COMMENT ON COLUMN live_delivery.phase IS 'as of operations; placed: has a place 
 COMMENT ON COLUMN live_delivery.schedule_step IS 'attempts of the retry schedule that were made';
 COMMENT ON COLUMN live_delivery.doubt IS 'of its receiver when it was dispatched: 0 known to answer, 1 unknown, 2 silent, or of an origin that has never answered 2xx';
 COMMENT ON COLUMN live_delivery.run_at IS 'when its next attempt is planned';
-COMMENT ON COLUMN live_delivery.owed_since IS 'from when its deadline counts: made, released after it was paused, or pulled first';
+COMMENT ON COLUMN live_delivery.owed_since IS 'from when its deadline counts: made, released after it was paused, and later by what it waited for a consumer';
 COMMENT ON COLUMN live_delivery.resume_at IS 'after a redelivery by hand that fails: when the schedule goes on; null: exhausted';
 COMMENT ON COLUMN live_delivery.dispatched_at IS 'as of operations';
 COMMENT ON COLUMN live_delivery.started_at IS 'when its attempt began';
