@@ -2347,7 +2347,7 @@ CREATE OR REPLACE FUNCTION most_of_origin(doubt integer, in_flight integer)
  IMMUTABLE
 AS $function$ SELECT greatest(1, in_flight * (6 - 2 * doubt) / 5) $function$;
 
-CREATE OR REPLACE FUNCTION move_schedules(moves json, given json, keys json)
+CREATE OR REPLACE FUNCTION move_schedules(moves json, given json, keys json, declared text[])
  RETURNS integer
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
@@ -2359,7 +2359,7 @@ DECLARE
   rids text[]; numbers bigint[];
 BEGIN
   IF json_array_length(given) > 0 THEN
-    SELECT array_agg(a.rid), array_agg(a.request_id) INTO rids, numbers FROM accept_operations(given, keys, '{}', 0, interval '0') a;
+    SELECT array_agg(a.rid), array_agg(a.request_id) INTO rids, numbers FROM accept_operations(given, keys, '{}', 0, interval '0', declared) a;
   END IF;
   UPDATE schedule s SET next_tick = m.next_tick, due_at = m.due_at, last_tick = coalesce(m.last_tick, s.last_tick),
     last_operation = coalesce(m.request_id, s.last_operation),
@@ -2788,8 +2788,8 @@ BEGIN
     UPDATE live_delivery d SET phase = 'leased', lease_token = gen_random_uuid(), attempt_count = d.attempt_count + 1,
       schedule_step = d.schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END, started_at = now(),
       look_at = now() + lease, due_at = now() + lease,
-      -- What waited for its consumer is not late by that.
-      owed_since = CASE WHEN d.attempt_count = 0 THEN now() ELSE d.owed_since END
+      -- What waited for its consumer is not late by that, before whichever attempt.
+      owed_since = least(now(), d.owed_since + (now() - d.run_at))
     WHERE d.ctid = ANY (due) RETURNING d
   )
   SELECT r.delivery, l.d FROM leased l
@@ -2820,8 +2820,10 @@ BEGIN
       r.headers, '', r.created_at, r.accepted_at, r.traceparent)::delivery, l.live,
     coalesce((SELECT x.state FROM delivery_end x WHERE x.home = r.home AND x.seq = r.seq LIMIT 1), 'Pending')
   FROM unnest(ids) AS g (id)
-  CROSS JOIN LATERAL (SELECT r.* FROM delivery r WHERE r.id = g.id AND r.endpoint_id = pulled_deliveries.endpoint LIMIT 1) r
-  LEFT JOIN LATERAL (SELECT l AS live FROM live_delivery l WHERE l.seq = r.seq AND l.phase = 'leased' LIMIT 1) l ON true;
+  -- By this index alone: without statistics, that of endpoints looks as good.
+  CROSS JOIN LATERAL (SELECT r.* FROM delivery r WHERE r.id = g.id LIMIT 1) r
+  LEFT JOIN LATERAL (SELECT l AS live FROM live_delivery l WHERE l.seq = r.seq AND l.phase = 'leased' LIMIT 1) l ON true
+  WHERE r.endpoint_id = pulled_deliveries.endpoint;
 END $function$;
 
 CREATE OR REPLACE FUNCTION pulls_due(ids text[])
@@ -4443,7 +4445,7 @@ COMMENT ON COLUMN live_delivery.phase IS 'as of operations; placed: has a place 
 COMMENT ON COLUMN live_delivery.schedule_step IS 'attempts of the retry schedule that were made';
 COMMENT ON COLUMN live_delivery.doubt IS 'of its receiver when it was dispatched: 0 known to answer, 1 unknown, 2 silent, or of an origin that has never answered 2xx';
 COMMENT ON COLUMN live_delivery.run_at IS 'when its next attempt is planned';
-COMMENT ON COLUMN live_delivery.owed_since IS 'from when its deadline counts: made, released after it was paused, or pulled first';
+COMMENT ON COLUMN live_delivery.owed_since IS 'from when its deadline counts: made, released after it was paused, and later by what it waited for a consumer';
 COMMENT ON COLUMN live_delivery.resume_at IS 'after a redelivery by hand that fails: when the schedule goes on; null: exhausted';
 COMMENT ON COLUMN live_delivery.dispatched_at IS 'as of operations';
 COMMENT ON COLUMN live_delivery.started_at IS 'when its attempt began';

@@ -148,7 +148,7 @@ COMMENT ON COLUMN live_delivery.url IS 'where its endpoint is now; null: the del
 COMMENT ON COLUMN live_delivery.schedule_step IS 'attempts of the retry schedule that were made';
 COMMENT ON COLUMN live_delivery.doubt IS 'of its receiver when it was dispatched: 0 known to answer, 1 unknown, 2 silent, or of an origin that has never answered 2xx';
 COMMENT ON COLUMN live_delivery.run_at IS 'when its next attempt is planned';
-COMMENT ON COLUMN live_delivery.owed_since IS 'from when its deadline counts: made, released after it was paused, or pulled first';
+COMMENT ON COLUMN live_delivery.owed_since IS 'from when its deadline counts: made, released after it was paused, and later by what it waited for a consumer';
 COMMENT ON COLUMN live_delivery.resume_at IS 'after a redelivery by hand that fails: when the schedule goes on; null: exhausted';
 COMMENT ON COLUMN live_delivery.dispatched_at IS 'as of operations';
 COMMENT ON COLUMN live_delivery.started_at IS 'when its attempt began';

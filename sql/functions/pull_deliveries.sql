@@ -26,8 +26,8 @@ BEGIN
     UPDATE live_delivery d SET phase = 'leased', lease_token = gen_random_uuid(), attempt_count = d.attempt_count + 1,
       schedule_step = d.schedule_step + CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END, started_at = now(),
       look_at = now() + lease, due_at = now() + lease,
-      -- What waited for its consumer is not late by that.
-      owed_since = CASE WHEN d.attempt_count = 0 THEN now() ELSE d.owed_since END
+      -- What waited for its consumer is not late by that, before whichever attempt.
+      owed_since = least(now(), d.owed_since + (now() - d.run_at))
     WHERE d.ctid = ANY (due) RETURNING d
   )
   SELECT r.delivery, l.d FROM leased l

@@ -89,7 +89,7 @@ export class DeliveryEntity {
   @Column({ name: 'created_at', type: 'timestamptz' })
   createdAt: Date;
 
-  /** From when its deadline counts: when it was made, or released after it was paused. */
+  /** From when its deadline counts: when it was made, or released after it was paused, and later by what it waited for a consumer. */
   @Column({ name: 'owed_since', type: 'timestamptz' })
   owedSince: Date;
 

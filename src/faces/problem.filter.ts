@@ -82,8 +82,7 @@ export function toProblem(error: unknown): Problem {
       errors: [{ path: 'Idempotency-Key', message: error.message }],
     });
   }
-  if (error instanceof EndpointRefusedError)
-    return refused(STATES.has(error.code) ? 409 : 422, error);
+  if (error instanceof EndpointRefusedError) return refused(STATES.has(error.code) ? 409 : 422, error);
   if (error instanceof ScheduleRefusedError)
     return new Problem(422, error.code, error.message, { errors: error.errors });
   if (error instanceof RecoveryEndedError) return new Problem(409, error.code, error.message);

@@ -289,5 +289,12 @@ describe('a pull endpoint', () => {
     const [last] = pulled.slice(-1);
     // What waited for its consumer is tried as often as what didn't.
     expect(await ack(client, id, { id: last!.id, ok: false })).toMatchObject([{ status: 'Pending' }]);
+    // However long it waits before its next attempt.
+    await rowsOf(
+      app.databaseUrl,
+      `UPDATE live_delivery SET run_at = run_at - interval '20 days', owed_since = owed_since - interval '20 days' WHERE endpoint_id = '${id}'`,
+    );
+    expect(await pull(client, id)).toMatchObject([{ id: last!.id, attempt: 2 }]);
+    expect(await ack(client, id, { id: last!.id, ok: false })).toMatchObject([{ status: 'Pending' }]);
   });
 });

@@ -154,6 +154,7 @@ describe('An example of the document', () => {
     const { client } = service;
     const account = (await client.get('/v1/accounts')).body.data[0].id;
     const endpoint = (await client.post('/v1/endpoints', { url: receiver.url })).body.id;
+    const pulled = (await client.post('/v1/endpoints', { mode: 'pull' })).body.id;
     const operation = (await client.submit({ type: 'echo' })).id;
     const schedule = await client.post('/v1/schedules', {
       name: 'yearly',
@@ -164,6 +165,7 @@ describe('An example of the document', () => {
       if (name.includes('/accounts/')) return account;
       if (name.includes('/operations/')) return operation;
       if (name.includes('/schedules/')) return schedule.body.id;
+      if (name.endsWith('/acks')) return pulled;
       return name.includes('/endpoints/') ? endpoint : 'order-1';
     };
     const type = 'report.build';
