@@ -28,6 +28,8 @@ const REMEDIES: Readonly<Record<ErrorClass, string>> = {
   proxy_error: 'the proxy of the service lets nothing through: have the operator run "ringback doctor"',
   blocked_destination:
     'the URL may not be called: use a public https: URL, or have the operator open it (RINGBACK_ALLOWED_HOSTS, RINGBACK_ALLOWED_PRIVATE)',
+  nacked:
+    'its consumer could not take it, and said why in the attempt: mend the consumer; it gets it again by the schedule',
   unknown: 'its worker ended before an answer was stored: it is sent again, with the same webhook-id',
 };
 
