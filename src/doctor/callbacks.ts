@@ -17,7 +17,7 @@ interface Destination {
 export const callbacks: Check<WithDatabase> = {
   name: 'callbacks',
   run: async ({ database, config: { egress }, hasTables }) => {
-    const [known, held, fault] = await Promise.all([
+    const [destinations, held, fault] = await Promise.all([
       hasTables ? database.query<Destination>(DESTINATIONS, [MOST]) : [],
       hasTables ? database.query<Held>(HELD) : [],
       proxyFault(egress),
@@ -25,8 +25,6 @@ export const callbacks: Check<WithDatabase> = {
     const found = held.flatMap(heldInWords);
     // Told by the check of the proxy, once for all of them.
     if (fault !== null) return found;
-    // A pull endpoint has no address.
-    const destinations = known.filter(({ origin }) => URL.canParse(origin));
     const wayOut = new WayOut(egress);
     const faults = await Promise.all(destinations.map(({ origin }) => wayOut.fault(origin)));
     // One receiver that is down is its owner's matter; where none is reached, it is ours.
@@ -77,13 +75,13 @@ function heldInWords({ endpoints, callbacks: count }: Held): Finding[] {
 const HELD = `
   SELECT count(DISTINCT endpoint_id)::integer AS endpoints, count(*)::integer AS callbacks FROM live_delivery WHERE phase = 'paused'`;
 
-/** Those for which most callbacks wait, and endpoints. */
+/** Those for which most callbacks wait, and endpoints. One that is pulled has no address. */
 const DESTINATIONS = `
   WITH waiting AS (
-    SELECT origin, count(*)::integer AS waiting FROM live_delivery WHERE phase <> 'paused' GROUP BY origin ORDER BY 2 DESC LIMIT $1
+    SELECT origin, count(*)::integer AS waiting FROM live_delivery WHERE phase <> 'paused' AND origin <> '' GROUP BY origin ORDER BY 2 DESC LIMIT $1
   ), known AS (
     SELECT * FROM waiting
-    UNION ALL SELECT DISTINCT e.origin, 0 FROM endpoint e WHERE e.disabled_at IS NULL AND e.origin NOT IN (SELECT origin FROM waiting)
+    UNION ALL SELECT DISTINCT e.origin, 0 FROM endpoint e WHERE e.disabled_at IS NULL AND e.origin <> '' AND e.origin NOT IN (SELECT origin FROM waiting)
     LIMIT $1
   )
   SELECT k.origin, k.waiting, (

@@ -6,7 +6,7 @@ import { explain as inWords } from './explanation.js';
 import type { Endpoint, Service } from './service.js';
 import { operationLine } from './shown.js';
 import { READS, tool } from './tools.js';
-import { shortened } from './words.js';
+import { originOf, shortened } from './words.js';
 
 /** Deliveries of an operation that are explained, and others of a receiver that are looked at. */
 const EXPLAINED = 3;
@@ -72,12 +72,8 @@ async function endpointOf({ endpoint_id: id }: Delivery, service: Service): Prom
 }
 
 function recentOf({ endpoint_id: endpoint, url }: Delivery, service: Service): Promise<Delivery[]> {
-  const receiver =
-    endpoint !== null
-      ? { endpoint }
-      : url !== null && URL.canParse(url)
-        ? { origin: new URL(url).origin }
-        : null;
+  const origin = originOf(url);
+  const receiver = endpoint !== null ? { endpoint } : origin !== null ? { origin } : null;
   return receiver === null
     ? Promise.resolve([])
     : service.page<Delivery>('/v1/deliveries', { ...receiver, limit: RECENT, order: 'desc' });

@@ -3,7 +3,7 @@ import { reasonText } from '../client/given-up.js';
 import type { Delivery } from '../client/types.js';
 import { remedyOf } from './remedies.js';
 import type { Endpoint } from './service.js';
-import { counted, relative, shortened } from './words.js';
+import { counted, originOf, relative, shortened } from './words.js';
 
 /** Attempts that are told of one by one, and characters of an answer's body. */
 const TOLD = 5;
@@ -31,8 +31,8 @@ export function explain(delivery: DeliveryDetails, receiver: Receiver, now: numb
 }
 
 function standing(delivery: DeliveryDetails, { endpoint }: Receiver, now: number): string {
-  const { status, attempts, reason, next_attempt_at: next, event, url } = delivery;
-  const head = `The callback ${event} to ${url} is ${status}`;
+  const { status, attempts, reason, next_attempt_at: next, event } = delivery;
+  const head = `The callback ${event} to ${placeOf(delivery)} is ${status}`;
   const tries = counted(attempts.filter(({ outcome }) => outcome !== 'started').length, 'attempt');
   switch (status) {
     case 'Delivered':
@@ -74,11 +74,11 @@ function outcomeOf({ outcome, http_status: status, error }: Attempt): string {
   return error ?? `HTTP ${status}`;
 }
 
-function receiverLines({ id, url }: DeliveryDetails, { endpoint, recent }: Receiver, now: number): string[] {
+function receiverLines(delivery: DeliveryDetails, { endpoint, recent }: Receiver, now: number): string[] {
   // What nobody has tried yet tells nothing.
-  const others = recent.filter((other) => other.id !== id && other.attempt_count > 0);
+  const others = recent.filter((other) => other.id !== delivery.id && other.attempt_count > 0);
   const arrived = others.filter(({ status }) => status === 'Delivered').length;
-  const place = endpoint || url === null ? 'this endpoint' : URL.canParse(url) ? new URL(url).origin : url;
+  const place = endpoint ? 'this endpoint' : (originOf(delivery.url) ?? 'it');
   const lines: string[] = [];
   if (endpoint?.disabled_at)
     lines.push(
@@ -89,6 +89,11 @@ function receiverLines({ id, url }: DeliveryDetails, { endpoint, recent }: Recei
       `${arrived} of the last ${others.length} other callbacks to ${place} arrived${verdict(arrived, others.length)}.`,
     );
   return lines;
+}
+
+/** A pull endpoint has no URL: its consumer comes for it. */
+function placeOf({ url, endpoint_id: endpoint }: DeliveryDetails): string {
+  return url ?? `whoever pulls ${endpoint}`;
 }
 
 function verdict(arrived: number, all: number): string {

@@ -29,7 +29,7 @@ const REMEDIES: Readonly<Record<ErrorClass, string>> = {
   blocked_destination:
     'the URL may not be called: use a public https: URL, or have the operator open it (RINGBACK_ALLOWED_HOSTS, RINGBACK_ALLOWED_PRIVATE)',
   nacked:
-    'whoever pulled it could not take it, and said why: look into its log at the time of the attempt, by the webhook-id',
+    'its consumer could not take it, and said why in the attempt: mend the consumer; it gets it again by the schedule',
   unknown: 'its worker ended before an answer was stored: it is sent again, with the same webhook-id',
 };
 

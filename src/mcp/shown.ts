@@ -57,7 +57,7 @@ export function deliveryLine(delivery: Delivery): string {
   const { id, event, url, status, attempt_count: attempts, error, reason, next_attempt_at: next } = delivery;
   return [
     `${id} ${event} ${status}`,
-    url,
+    ...(url === null ? ['pulled'] : [url]),
     `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`,
     ...(error === null ? [] : [`last failed by ${error}`]),
     ...(reason === null ? [] : [reason]),

@@ -30,3 +30,8 @@ export function relative(at: string, now: number): string {
 export function counted(count: number, one: string, many = `${one}s`): string {
   return count === 1 ? `one ${one}` : `${count} ${many}`;
 }
+
+/** Scheme, host and port of a URL; null where there is none. */
+export function originOf(url: string | null): string | null {
+  return url !== null && URL.canParse(url) ? new URL(url).origin : null;
+}
