@@ -2385,8 +2385,10 @@ BEGIN
       r.headers, '', r.created_at, r.accepted_at, r.traceparent)::delivery, l.live,
     coalesce((SELECT x.state FROM delivery_end x WHERE x.home = r.home AND x.seq = r.seq LIMIT 1), 'Pending')
   FROM unnest(ids) AS g (id)
-  CROSS JOIN LATERAL (SELECT r.* FROM delivery r WHERE r.id = g.id AND r.endpoint_id = pulled_deliveries.endpoint LIMIT 1) r
-  LEFT JOIN LATERAL (SELECT l AS live FROM live_delivery l WHERE l.seq = r.seq AND l.phase = 'leased' LIMIT 1) l ON true;
+  -- By this index alone: without statistics, that of endpoints looks as good.
+  CROSS JOIN LATERAL (SELECT r.* FROM delivery r WHERE r.id = g.id LIMIT 1) r
+  LEFT JOIN LATERAL (SELECT l AS live FROM live_delivery l WHERE l.seq = r.seq AND l.phase = 'leased' LIMIT 1) l ON true
+  WHERE r.endpoint_id = pulled_deliveries.endpoint;
 END $function$;
 
 CREATE OR REPLACE FUNCTION pulls_due(ids text[])

@@ -38,7 +38,8 @@ const OPERATION_OCCASIONS: Occasions<typeof OPERATION_MOVES> = {
 
 const DELIVERY_OCCASIONS: Occasions<typeof DELIVERY_MOVES> = {
   Pending: {
-    Delivered: 'the receiver answered 200 to 299, now or before it was sent again',
+    Delivered:
+      'the receiver answered 200 to 299, or a consumer of its pull endpoint acknowledged it, now or before it was sent again',
     Exhausted: 'the schedule is spent, the receiver answered 410, or the address is refused',
     Canceled:
       'asked by the caller, its endpoint was deleted, or the caller has read how its `ack_by_poll` operation ended',

@@ -20,7 +20,8 @@ interface Said {
 interface Waiting {
   readonly said: Said;
   readonly since: number;
-  done(error?: unknown): void;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** As many as one request takes. */
@@ -40,14 +41,10 @@ export class PullAcks {
 
   /** Resolves once it is said, or can't be in its time: the delivery is offered again then. */
   add(said: Said): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const done = (error?: unknown): void => {
-        if (error === undefined) resolve();
-        else reject(error instanceof Error ? error : new Error(String(error)));
-      };
-      this.waiting.push({ said, since: performance.now(), done });
-      if (!this.sending) void this.send();
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.waiting.push({ said, since: performance.now(), resolve, reject });
+    if (!this.sending) void this.send();
+    return promise;
   }
 
   private async send(): Promise<void> {
@@ -56,10 +53,12 @@ export class PullAcks {
     await Promise.resolve();
     while (this.waiting.length > 0) {
       const batch = this.waiting.splice(0, MOST);
-      await this.say(batch).then(
-        () => batch.forEach(({ done }) => done()),
-        (error: unknown) => batch.forEach(({ done }) => done(error)),
-      );
+      try {
+        await this.say(batch);
+        for (const { resolve } of batch) resolve();
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
     }
     this.sending = false;
   }

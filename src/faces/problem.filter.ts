@@ -51,6 +51,9 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
+/** What is refused as the endpoint stands. */
+const STATES = new Set(['endpoint-disabled', 'endpoint-not-pull']);
+
 /** The problem that an error is, whatever threw it. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
@@ -68,8 +71,7 @@ export function toProblem(error: unknown): Problem {
       errors: [{ path: 'Idempotency-Key', message: error.message }],
     });
   }
-  if (error instanceof EndpointRefusedError)
-    return refused(error.code === 'endpoint-disabled' ? 409 : 422, error);
+  if (error instanceof EndpointRefusedError) return refused(STATES.has(error.code) ? 409 : 422, error);
   if (error instanceof RecoveryEndedError) return new Problem(409, error.code, error.message);
   if (error instanceof EndpointNotFoundError || error instanceof RecoveryNotFoundError) {
     return new Problem(404, error.code, error.message, { errors: [{ path: 'id', message: error.message }] });

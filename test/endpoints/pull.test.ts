@@ -112,7 +112,7 @@ describe('a pull endpoint', () => {
     expect((await client.post('/v1/endpoints', {})).body.errors).toMatchObject([{ path: 'url' }]);
     const pushed = (await client.post('/v1/endpoints', { url: 'https://example.com/' })).body;
     const refused = await client.get(`/v1/endpoints/${pushed.id}/pull`);
-    expect([refused.status, refused.body.code]).toEqual([422, 'endpoint-not-pull']);
+    expect([refused.status, refused.body.code]).toEqual([409, 'endpoint-not-pull']);
   });
 
   it('gives what it is told to who asks, signed as a POST, the oldest first, and logs each as an attempt', async () => {

@@ -153,6 +153,27 @@ describe('What is answered is what the document says', () => {
     await ask(404, 'GET /.well-known/webhook-keys/{id}', { path: { id: 'ep_1' } });
   });
 
+  it('of what consumers pull', async () => {
+    const pulled = await ask(201, 'POST /v1/endpoints', { body: { mode: 'pull', ephemeral_s: 3600 } });
+    const path = { id: pulled.id as string };
+    await ask(202, 'POST /v1/operations', { body });
+    const { data } = await ask(200, 'GET /v1/endpoints/{id}/pull', {
+      path,
+      query: '?wait=20&limit=1&lease_s=60',
+    });
+    const acks = [
+      { id: data[0].id, ok: false, error: 'not yet', http_status: 503, attempt: 1 },
+      { id: 'dlv_nothing', ok: true },
+    ];
+    await ask(200, 'POST /v1/endpoints/{id}/acks', { path, body: { acks } });
+    await ask(200, 'GET /v1/endpoints/{id}', { path });
+    await ask(200, 'GET /v1/deliveries', { query: `?endpoint=${path.id}` });
+    await ask(400, 'GET /v1/endpoints/{id}/pull', { path, query: '?lease_s=0' });
+    await ask(200, 'POST /v1/endpoints/{id}/disable', { path });
+    await ask(409, 'GET /v1/endpoints/{id}/pull', { path });
+    await ask(204, 'DELETE /v1/endpoints/{id}', { path });
+  });
+
   it('of a recovery that is canceled', async () => {
     await using failing = await Receiver.answering(500);
     const { id } = await ask(201, 'POST /v1/endpoints', {

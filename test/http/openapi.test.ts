@@ -152,10 +152,12 @@ describe('An example of the document', () => {
     const { client } = service;
     const account = (await client.get('/v1/accounts')).body.data[0].id;
     const endpoint = (await client.post('/v1/endpoints', { url: receiver.url })).body.id;
+    const pulled = (await client.post('/v1/endpoints', { mode: 'pull' })).body.id;
     const operation = (await client.submit({ type: 'echo' })).id;
     const ids = (name: string): string => {
       if (name.includes('/accounts/')) return account;
       if (name.includes('/operations/')) return operation;
+      if (name.endsWith('/acks')) return pulled;
       return name.includes('/endpoints/') ? endpoint : 'order-1';
     };
     let offered = 0;

@@ -52,14 +52,14 @@ export class PullAcksService {
     );
     const told = new Set<string>();
     return Promise.all(
-      acks.map((ack) => {
+      acks.map(async (ack) => {
         const delivery = named.get(ack.id);
         if (!delivery) return unanswered(ack.id, 'unknown', null);
         const { lease, state, at } = delivery;
         const isOther = ack.attempt !== undefined && ack.attempt !== lease?.delivery.attemptCount;
         if (!lease || isOther || told.has(ack.id)) return unanswered(ack.id, 'late', state);
         told.add(ack.id);
-        return this.end(endpoint, lease, ack, at);
+        return await this.end(endpoint, lease, ack, at);
       }),
     );
   }

@@ -40,7 +40,7 @@ export class EndpointsController {
     private readonly audit: Audit,
   ) {}
 
-  /** Registers a URL for the account's events; `secret` is told along. */
+  /** Registers a URL for the account's events, or a consumer that pulls them; `secret` is told along. */
   @Post()
   @ApiOperation({ operationId: 'createEndpoint' })
   @HttpCode(201)
@@ -52,6 +52,7 @@ export class EndpointsController {
       events: ['operation.failed', 'delivery.exhausted'],
       headers: [{ key: 'authorization', value: 'Bearer yours' }],
     },
+    'A consumer that asks by itself': { mode: 'pull', lease_s: 60 },
   })
   @ApiProblem(429, 'URLs named too many new hosts in a minute')
   async create(

@@ -32,8 +32,7 @@ export class PullController {
   @Get(':id/pull')
   @ApiOperation({ operationId: 'pullDeliveries' })
   @NeedsScope('deliveries:redeliver')
-  @ApiProblem(409, 'The endpoint is disabled: enable it first')
-  @ApiProblem(422, 'The endpoint is no pull endpoint')
+  @ApiProblem(409, 'The endpoint is disabled: enable it first; or it is no pull endpoint')
   async pull(
     @AccountId() accountId: string,
     @WhoseRows() whose: Whose,
@@ -67,6 +66,7 @@ export class PullController {
   @HttpCode(200)
   @NeedsScope('deliveries:redeliver')
   @ApiAccount()
+  @ApiProblem(409, 'It is no pull endpoint')
   @ApiExamples(AcksRequest, {
     'Done, and not yet': {
       acks: [
