@@ -4,6 +4,7 @@ import { accountOption, connect, connected, type ConnectOptions } from './connec
 import { eachOf } from './each.js';
 import { examples } from './examples.js';
 import { OPERATION_COLUMNS } from './operation-facts.js';
+import { printTable } from './output.js';
 
 interface CancelOptions extends ConnectOptions {
   readonly account?: string;
@@ -16,7 +17,7 @@ export function define(command: Command): void {
     const { client, api } = connect(options);
     await eachOf<Operation>(ids, {
       json: options.json === true,
-      columns: OPERATION_COLUMNS,
+      print: (operations) => operations.length > 0 && printTable(operations, OPERATION_COLUMNS, ''),
       act: (id) =>
         account === undefined
           ? client.cancel(id)

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
@@ -110,7 +111,8 @@ function isOfThisMachine(url: string): boolean {
   const addresses = Object.values(networkInterfaces()).flatMap((all) =>
     (all ?? []).map(({ address }) => address),
   );
-  return /^127\./.test(host) || ['localhost', '::1', hostname().toLowerCase(), ...addresses].includes(host);
+  const isLoopback = isIP(host) === 4 && host.startsWith('127.');
+  return isLoopback || ['localhost', '::1', hostname().toLowerCase(), ...addresses].includes(host);
 }
 
 function textOf(path: string): string | null {

@@ -10,6 +10,11 @@ export class CommandError extends Error {
   override readonly name: string = 'CommandError';
 }
 
+/** Nobody answered there: exit code 3. */
+export class UnreachedError extends CommandError {
+  override readonly name = 'UnreachedError';
+}
+
 /** The command was used wrongly, and nothing was done: exit code 2. */
 export class UsageError extends Error {
   override readonly name: string = 'UsageError';
@@ -19,6 +24,7 @@ export class UsageError extends Error {
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.misused;
   if (error instanceof UsageError) return EXIT.misused;
+  if (error instanceof UnreachedError) return EXIT.unreached;
   return error instanceof RingbackError && error.code === 'unreachable' ? EXIT.unreached : EXIT.failed;
 }
 
@@ -65,6 +71,7 @@ function wordsOf(error: unknown): Words {
 
 function codeOf(error: unknown): string {
   if (error instanceof UsageError) return 'usage';
+  if (error instanceof UnreachedError) return 'unreachable';
   return error instanceof CommandError ? 'failed' : 'unexpected';
 }
 
@@ -85,6 +92,6 @@ function causeOf({ cause }: RingbackError): string {
 function remedyOf({ status, code }: RingbackError): string | null {
   if (code === 'unreachable') return 'Look whether the service runs there, and whether --url is right.';
   if (status === 401) return 'Give a key that the service knows, by --key, RINGBACK_KEY or "ringback login".';
-  if (status === 403) return 'Use a key whose scope allows it: "ringback keys make --scope admin" makes one.';
+  if (status === 403) return 'Use a key whose scope allows it: "ringback keys make" makes one.';
   return null;
 }

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { EVENTS } from './sample-event.js';
+import { EVENT_TYPES } from '../endpoints/events.js';
 import { given, headersOf, number, several, span, textOf } from './arguments.js';
 import { UsageError } from './ending.js';
 
@@ -22,7 +22,7 @@ export interface EndpointSettings {
 /** Adds the options that make and change have in common. */
 export function settingOptions(command: Command): Command {
   return command
-    .option('--events <list>', `of ${EVENTS.join(', ')}; several by comma`)
+    .option('--events <list>', `of ${EVENT_TYPES.join(', ')}; several by comma`)
     .option('--description <text>', 'for people')
     .option('--header <header>', '"name: value", sent with every attempt; may be repeated', several)
     .option('--retry-schedule <list>', 'seconds before attempt 2, 3, …, by comma')

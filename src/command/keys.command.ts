@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { SCOPES } from '../accounts/scopes.js';
 import type { Account } from '../client/index.js';
 import type { Transport } from '../client/transport.js';
 import { future, given } from './arguments.js';
@@ -20,15 +21,6 @@ interface ApiKey {
 interface KeysOptions extends ConnectOptions {
   readonly account?: string;
 }
-
-const SCOPES = [
-  'operations:write',
-  'operations:read',
-  'endpoints:write',
-  'deliveries:redeliver',
-  'keys:write',
-  'admin',
-];
 
 const COLUMNS: readonly Column<ApiKey>[] = [
   { head: 'ID', of: ({ id }) => id },
@@ -109,7 +101,7 @@ async function pathOf(api: Transport, account: string | undefined): Promise<stri
 /** Reads scopes by comma; more of them where the option comes again. */
 function scopesOf(text: string, before: readonly string[] | undefined): string[] {
   const asked = text.split(',').map((scope) => scope.trim());
-  const wrong = asked.find((scope) => !SCOPES.includes(scope));
+  const wrong = asked.find((scope) => !(SCOPES as readonly string[]).includes(scope));
   if (wrong !== undefined)
     throw new InvalidArgumentError(`${JSON.stringify(wrong)} is none of ${SCOPES.join(', ')}.`);
   return [...(before ?? []), ...asked];

@@ -5,6 +5,7 @@ import { accountOption, connect, connected, type Connection, type ConnectOptions
 import { attemptLine, type DeliveryDetails } from './delivery-facts.js';
 import { type DeliveryFilterOptions, filterOf, filterOptions } from './delivery-filter.js';
 import { findDelivery } from './delivery.command.js';
+import { eachOf } from './each.js';
 import { CommandError, UsageError } from './ending.js';
 import { examples } from './examples.js';
 import { follow } from './follow.js';
@@ -52,8 +53,8 @@ export function define(command: Command): void {
 
 async function redeliverEach(ids: readonly string[], options: RedeliverOptions): Promise<void> {
   const connection = connect(options);
-  const sent: DeliveryDetails[] = [];
-  for (const id of ids) {
+  const json = options.json === true;
+  const act = async (id: string): Promise<DeliveryDetails> => {
     const before = await findDelivery(connection.api, id, options.account);
     await connection.api.json<Delivery>({
       method: 'POST',
@@ -62,16 +63,15 @@ async function redeliverEach(ids: readonly string[], options: RedeliverOptions):
       repeatable: false,
     });
     const after = await outcomeOf(connection, before, options);
-    sent.push(after);
-    if (!options.json) printOutcome(after, before);
-  }
-  if (options.json) printJson(sent);
-  const failed = sent.filter(
-    ({ attempts, status }) => status !== 'Delivered' && attempts.at(-1)?.outcome !== 'delivered',
-  );
+    // Each at once: the next one may take as long as its receiver.
+    if (!json) printOutcome(after, before);
+    return after;
+  };
+  const sent = await eachOf(ids, { json, act, print: () => undefined });
+  const failed = sent.filter(({ attempts }) => attempts.at(-1)?.outcome !== 'delivered');
   if (options.wait && failed.length > 0)
     throw new CommandError(
-      `${counted(failed.length, 'delivery', 'deliveries')} of ${ids.length} did not arrive`,
+      `${failed.length} of ${counted(ids.length, 'delivery', 'deliveries')} did not arrive`,
     );
 }
 

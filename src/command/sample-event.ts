@@ -1,19 +1,9 @@
 import { randomBytes } from 'node:crypto';
-
-/** What a sample may tell: the events of endpoints. */
-export const EVENTS = [
-  'operation.finished',
-  'operation.failed',
-  'operation.canceled',
-  'delivery.exhausted',
-  'endpoint.disabled',
-] as const;
-
-export type SampleEvent = (typeof EVENTS)[number];
+import type { EventType } from '../endpoints/events.js';
 
 /** A sample, as it is told. */
 export interface Sample {
-  readonly type: SampleEvent;
+  readonly type: EventType;
   readonly timestamp: string;
   readonly data: { readonly id: string; readonly [member: string]: unknown };
 }
@@ -21,12 +11,12 @@ export interface Sample {
 const hex = (): string => randomBytes(16).toString('hex');
 
 /** An event as the service would tell it, of things that aren't there; `data` replaces members of its data. */
-export function sampleOf(event: SampleEvent, data: object): Sample {
+export function sampleOf(event: EventType, data: object): Sample {
   const timestamp = new Date().toISOString();
   return { type: event, timestamp, data: { ...dataOf(event, timestamp), ...data } };
 }
 
-function dataOf(event: SampleEvent, at: string): Sample['data'] {
+function dataOf(event: EventType, at: string): Sample['data'] {
   switch (event) {
     case 'operation.finished':
       return operation(at, { status: 'Finished', progress: 100, result: { hello: 'world' } });

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { Argument, type Command } from 'commander';
-import { EVENTS, type Sample, type SampleEvent, sampleOf } from './sample-event.js';
+import { EVENT_TYPES, type EventType } from '../endpoints/events.js';
+import { type Sample, sampleOf } from './sample-event.js';
 import { RingbackError } from '../client/index.js';
-import { unreachable } from '../client/transport.js';
 import { USER_AGENT } from '../config/version.js';
 import { newSigningSecret, signStandard } from '../signing/signature.js';
 import { headersOf, jsonOf, several } from './arguments.js';
 import { connect, connected, type ConnectOptions } from './connection.js';
-import { CommandError, UsageError } from './ending.js';
+import { CommandError, UnreachedError, UsageError } from './ending.js';
 import { examples } from './examples.js';
 import { clean, cleanLines, printJson, spanWords, styled, write } from './output.js';
 
@@ -25,7 +25,7 @@ const MOST_SHOWN = 16_384;
 /** `ringback trigger EVENT --to URL`: a signed sample, sent from this machine. */
 export function define(command: Command): void {
   command
-    .addArgument(new Argument('<event>', 'what is told').choices(EVENTS))
+    .addArgument(new Argument('<event>', 'what is told').choices(EVENT_TYPES))
     .requiredOption('--to <url>', 'where it is sent, from this machine')
     .option('--data <json>', 'members that data has otherwise: JSON, @file, or @- for stdin')
     .option(
@@ -55,7 +55,7 @@ interface Answered {
   readonly duration_ms: number;
 }
 
-async function trigger(event: SampleEvent, options: TriggerOptions): Promise<void> {
+async function trigger(event: EventType, options: TriggerOptions): Promise<void> {
   const url = urlOf(options.to);
   const data = options.data === undefined ? {} : jsonOf(options.data, '--data');
   if (typeof data !== 'object' || data === null || Array.isArray(data))
@@ -144,14 +144,9 @@ async function post({ url, headers, body }: Sent): Promise<Answered> {
       duration_ms: Math.round(performance.now() - from),
     };
   } catch (error) {
-    const { problem } = unreachable(error);
-    throw new RingbackError(
-      { ...problem, detail: `no answer from ${url}: ${(error as Error).message}` },
-      null,
-      {
-        cause: error,
-      },
-    );
+    const { message, cause } = error as Error;
+    const why = cause instanceof Error ? `${message} (${cause.message})` : message;
+    throw new UnreachedError(`no answer from ${url}: ${why}; look whether something listens there`);
   }
 }
 

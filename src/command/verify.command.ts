@@ -2,12 +2,13 @@ import { buffer } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { RingbackError } from '../client/index.js';
 import { several, span, textOf } from './arguments.js';
+import type { Finding } from './arrived-signature.js';
 import { connect, connected, type Connection, type ConnectOptions } from './connection.js';
 import { findDelivery } from './delivery.command.js';
 import { CommandError, UsageError } from './ending.js';
 import { examples } from './examples.js';
 import { clean, printJson, styled, write } from './output.js';
-import { diagnose, type Diagnosis, type Finding, type Known } from './signature-diagnosis.js';
+import { diagnose, type Diagnosis, type Known } from './signature-diagnosis.js';
 
 interface VerifyOptions extends ConnectOptions {
   readonly secret?: readonly string[];

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { App, freePort, TEST_KEY } from '../support/app.js';
 import { commandOf, ringback } from '../support/command.js';
-import { Receiver, verify } from '../support/receiver.js';
+import { type Answer, Receiver, verify } from '../support/receiver.js';
 
 let app: App;
 let command: ReturnType<typeof commandOf>;
@@ -12,8 +12,12 @@ beforeAll(async () => {
 afterAll(() => app[Symbol.asyncDispose]());
 
 /** An operation whose callback a receiver has refused. */
-async function refused(receiver: Receiver): Promise<{ operation: string; delivery: string }> {
+async function refused(
+  receiver: Receiver,
+  ...answers: Answer[]
+): Promise<{ operation: string; delivery: string }> {
   const before = receiver.all.length;
+  if (answers.length > 0) receiver.answer(...answers, 204);
   const { id: operation } = await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
   await receiver.received(before + 1);
   const failed = async () => (await app.client.deliveries(operation)).find(({ error }) => error !== null);
@@ -52,12 +56,20 @@ describe('Deliveries', () => {
       code: 0,
       stdout: expect.stringMatching(/Delivered {2}attempt 3: delivered, HTTP 204/),
     });
+    // One that is refused stops no other.
+    const other = await refused(receiver, 500);
+    const both = await command.run(['redeliver', delivery, other.delivery]);
+    expect([both.code, both.stderr]).toEqual([1, expect.stringContaining('1 of 2 were refused')]);
+    expect(both.stdout).toContain(`${other.delivery}  Delivered`);
     const again = await command.run(['redeliver', delivery]);
     expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('the delivery is Delivered')]);
     expect(await command.json(['redeliver', delivery, '--again'])).toMatchObject([
       { id: delivery, attempt_count: 4 },
     ]);
-    expect(receiver.all.map((one) => one.body)).toEqual(Array(4).fill(receiver.all[0]!.body));
+    const bodies = receiver.all
+      .filter((one) => one.headers['webhook-id'] === delivery)
+      .map((one) => one.body);
+    expect(bodies).toEqual(Array(4).fill(bodies[0]));
   });
 
   it('that a filter means are sent again, and counted before', async () => {

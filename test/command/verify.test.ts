@@ -4,8 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EVENTS, sampleOf } from '../../src/command/sample-event.js';
-import { type Arrived, diagnose, type Known } from '../../src/command/signature-diagnosis.js';
+import { EVENT_TYPES } from '../../src/endpoints/events.js';
+import { sampleOf } from '../../src/command/sample-event.js';
+import type { Arrived } from '../../src/command/arrived-signature.js';
+import { diagnose, type Known } from '../../src/command/signature-diagnosis.js';
 import { fingerprintOf, signStandard } from '../../src/signing/signature.js';
 import { App, TEST_KEY } from '../support/app.js';
 import type { Client } from '../support/client.js';
@@ -201,7 +203,7 @@ describe('ringback verify', () => {
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('no secret is known')]);
   });
 
-  it.each(EVENTS)('has samples to try: %s is as the document says', async (event) => {
+  it.each(EVENT_TYPES)('has samples to try: %s is as the document says', async (event) => {
     // The one that is built: only there what classes have is told.
     const document = JSON.parse(await readFile('openapi.json', 'utf8')) as unknown;
     const judge = await Judge.of({ get: () => Promise.resolve({ body: document }) } as unknown as Client);
