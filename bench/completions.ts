@@ -7,6 +7,8 @@ import { cpuSeconds, residentMb } from './usage.js';
 
 const BATCH = 500;
 const IDLE_S = 20;
+/** How long a start gets to come to rest, ms. */
+const SETTLE_MS = 20_000;
 /** Operations that are completed to see how fast that goes, and requests under way at once. */
 const COMPLETED = 2_000;
 const AT_ONCE = 32;
@@ -22,24 +24,20 @@ interface Idle {
 /** Measures what operations cost that wait for completions, against a service on which none waits. */
 export async function benchCompletions(options: BenchOptions, leftovers: Leftovers): Promise<void> {
   const waiting = options.completions!;
-  const service = await startService(options, leftovers, {
-    settings: { RINGBACK_SLOTS: '100000' },
-  });
-  const client = new pg.Client({
-    connectionString: service.postgres.url,
-    application_name: 'ringback-bench',
-  });
-  await client.connect();
-  // A first load, so that both sides have code compiled and connections open.
-  await complete(await submit(service, client, 2 * BATCH));
-  await pause(3_000);
+  // Compared are two starts, so that no side has a heap that a load has grown.
+  const dataDir = await leftovers.folder('data');
+  const settings = { RINGBACK_SLOTS: '100000' };
+  let service = await startService(options, leftovers, { dataDir, settings });
+  await pause(SETTLE_MS);
   const none = await idle(service);
   const startedAt = performance.now();
-  const urls = await submit(service, client, waiting);
+  const urls = await submit(service, waiting);
   console.log(
     `${waiting} submitted and waiting after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`,
   );
-  await pause(15_000);
+  await stopService(service, leftovers);
+  service = await startService(options, leftovers, { dataDir, settings });
+  await pause(SETTLE_MS);
   const many = await idle(service);
   for (const [name, { mb, statements, serviceCpu, postgresCpu }] of Object.entries({ none, many }))
     console.log(
@@ -48,15 +46,14 @@ export async function benchCompletions(options: BenchOptions, leftovers: Leftove
     );
   console.log(`more resident: ${(many.mb - none.mb).toFixed(1)} MB`);
   const completedAt = performance.now();
-  await complete(urls.slice(0, COMPLETED));
+  await complete(service.url, urls.slice(0, COMPLETED));
   const perSecond = Math.min(COMPLETED, waiting) / ((performance.now() - completedAt) / 1000);
   console.log(`completed, one request each: ${perSecond.toFixed(0)}/s`);
-  await client.end();
   await stopService(service, leftovers);
 }
 
-/** Submits so many and answers their completion URLs, once all of them wait. */
-async function submit({ url, key }: BenchedService, client: pg.Client, count: number): Promise<string[]> {
+/** Submits so many and answers the paths of their completion URLs, once all of them wait. */
+async function submit({ url, key, postgres }: BenchedService, count: number): Promise<string[]> {
   const urls: string[] = [];
   while (urls.length < count) {
     const operations = Array.from({ length: Math.min(BATCH, count - urls.length) }, () => ({
@@ -69,22 +66,21 @@ async function submit({ url, key }: BenchedService, client: pg.Client, count: nu
       body: JSON.stringify({ operations }),
     });
     const { data } = (await response.json()) as { data: { operation: { completion_url: string } }[] };
-    urls.push(...data.map(({ operation }) => operation.completion_url));
+    urls.push(...data.map(({ operation }) => new URL(operation.completion_url).pathname));
   }
-  for (;;) {
-    const { rows } = await client.query<{ left: number }>(
-      `SELECT count(*)::integer AS left FROM live_operation WHERE awaits IS NULL`,
-    );
-    if (rows[0]!.left === 0) return urls;
-    await pause(200);
-  }
+  const client = new pg.Client({ connectionString: postgres.url, application_name: 'ringback-bench' });
+  await client.connect();
+  const left = `SELECT count(*)::integer AS left FROM live_operation WHERE awaits IS NULL`;
+  while ((await client.query<{ left: number }>(left)).rows[0]!.left > 0) await pause(200);
+  await client.end();
+  return urls;
 }
 
-async function complete(urls: readonly string[]): Promise<void> {
+async function complete(base: string, urls: readonly string[]): Promise<void> {
   const left = [...urls];
   const one = async (): Promise<void> => {
     for (let url = left.pop(); url !== undefined; url = left.pop()) {
-      const response = await fetch(url, {
+      const response = await fetch(base + url, {
         method: 'POST',
         body: '{"status":"finished","result":{"done":true}}',
       });
