@@ -93,6 +93,8 @@ const MAX_TEXT = 4_000;
 /** How long handlers get to react to their signals, ms. */
 const ABORT_GRACE_MS = 1_000;
 const TROUBLE_MS = 1_000;
+/** How often all leases are renewed, in one request: less than a third of the shortest, and soon enough to hear of a cancel. */
+const RENEW_MS = 1_500;
 /** How long the end of a run is told again and again, ms. */
 const OUTAGE_MS = 300_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -120,6 +122,7 @@ export class Worker {
     const { signal } = this.options;
     const stop = (): void => this.ended?.();
     signal?.addEventListener('abort', stop, { once: true });
+    const renewal = setInterval(() => this.running.forEach((one) => void this.renew(one)), RENEW_MS);
     try {
       while (!signal?.aborted) {
         const free = this.concurrency - this.running.size;
@@ -129,6 +132,7 @@ export class Worker {
     } finally {
       signal?.removeEventListener('abort', stop);
       await this.drain();
+      clearInterval(renewal);
     }
   }
 
@@ -168,8 +172,7 @@ export class Worker {
   }
 
   private async runOne(one: Running): Promise<void> {
-    const { operation, lease, lease_s } = one.claimed;
-    const renewal = setInterval(() => void this.renew(one), (lease_s * 1000) / 3);
+    const { operation, lease } = one.claimed;
     const timeout = setTimeout(
       () => one.controller.abort(new WorkError('timeout', 'the run took too long')),
       Math.min(operation.timeout_s * 1000, MAX_TIMER_MS),
@@ -189,7 +192,6 @@ export class Worker {
           retry: false,
         });
     } finally {
-      clearInterval(renewal);
       clearTimeout(timeout);
     }
   }
