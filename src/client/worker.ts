@@ -124,7 +124,7 @@ export class Worker {
     signal?.addEventListener('abort', stop, { once: true });
     const renewal = setInterval(() => this.running.forEach((one) => void this.renew(one)), RENEW_MS);
     try {
-      while (!signal?.aborted) {
+      while (!this.isStopped) {
         const free = this.concurrency - this.running.size;
         if (free > 0) for (const claimed of await this.claim(free)) this.begin(claimed);
         else await new Promise<void>((resolve) => (this.ended = resolve));
@@ -134,6 +134,10 @@ export class Worker {
       await this.drain();
       clearInterval(renewal);
     }
+  }
+
+  private get isStopped(): boolean {
+    return this.options.signal?.aborted === true;
   }
 
   private async claim(limit: number): Promise<readonly Claimed[]> {
@@ -150,7 +154,7 @@ export class Worker {
       });
       return data;
     } catch (error) {
-      if (signal?.aborted) return [];
+      if (this.isStopped) return [];
       if (!isPassing(error)) throw error;
       this.options.onTrouble?.(error);
       await sleep(TROUBLE_MS, signal).catch(() => undefined);
