@@ -7,6 +7,8 @@ import { cpuSeconds, residentMb } from './usage.js';
 
 const BATCH = 500;
 const IDLE_S = 20;
+/** How long the heap gets to shrink after a load, ms. */
+const SETTLE_MS = 20_000;
 /** Operations that are completed to see how fast that goes, and requests under way at once. */
 const COMPLETED = 2_000;
 const AT_ONCE = 32;
@@ -23,23 +25,24 @@ interface Idle {
 export async function benchCompletions(options: BenchOptions, leftovers: Leftovers): Promise<void> {
   const waiting = options.completions!;
   const service = await startService(options, leftovers, {
-    settings: { RINGBACK_SLOTS: String(waiting + 1_000), RINGBACK_QUOTA_WAITING: '0' },
+    settings: { RINGBACK_SLOTS: '100000' },
   });
   const client = new pg.Client({
     connectionString: service.postgres.url,
     application_name: 'ringback-bench',
   });
   await client.connect();
-  // A first load, so that both sides have code compiled and connections open.
-  await complete(await submit(service, client, 2 * BATCH));
-  await pause(3_000);
+  // The same load, of operations that end: so both sides have code compiled, connections open, and a heap that has grown.
+  await complete((await submit(service, client, 'external', 2 * BATCH)) as string[]);
+  await submit(service, client, 'echo', waiting);
+  await pause(SETTLE_MS);
   const none = await idle(service);
   const startedAt = performance.now();
-  const urls = await submit(service, client, waiting);
+  const urls = (await submit(service, client, 'external', waiting)) as string[];
   console.log(
     `${waiting} submitted and waiting after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`,
   );
-  await pause(15_000);
+  await pause(SETTLE_MS);
   const many = await idle(service);
   for (const [name, { mb, statements, serviceCpu, postgresCpu }] of Object.entries({ none, many }))
     console.log(
@@ -55,12 +58,17 @@ export async function benchCompletions(options: BenchOptions, leftovers: Leftove
   await stopService(service, leftovers);
 }
 
-/** Submits so many and answers their completion URLs, once all of them wait. */
-async function submit({ url, key }: BenchedService, client: pg.Client, count: number): Promise<string[]> {
-  const urls: string[] = [];
+/** Submits so many and answers their completion URLs, once all of them wait, or have ended. */
+async function submit(
+  { url, key }: BenchedService,
+  client: pg.Client,
+  type: 'external' | 'echo',
+  count: number,
+): Promise<(string | undefined)[]> {
+  const urls: (string | undefined)[] = [];
   while (urls.length < count) {
     const operations = Array.from({ length: Math.min(BATCH, count - urls.length) }, () => ({
-      type: 'external',
+      type,
       input: { timeout_s: 86_400 },
     }));
     const response = await fetch(`${url}/v1/operations/batch`, {
@@ -68,7 +76,7 @@ async function submit({ url, key }: BenchedService, client: pg.Client, count: nu
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       body: JSON.stringify({ operations }),
     });
-    const { data } = (await response.json()) as { data: { operation: { completion_url: string } }[] };
+    const { data } = (await response.json()) as { data: { operation: { completion_url?: string } }[] };
     urls.push(...data.map(({ operation }) => operation.completion_url));
   }
   for (;;) {

@@ -108,9 +108,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     gateway: values.gateway ?? false,
     waits: values.waits ?? false,
     completions:
-      values.completions === undefined
-        ? undefined
-        : whole('completions', values.completions, 0, 1, 1_000_000),
+      values.completions === undefined ? undefined : whole('completions', values.completions, 0, 1, 100_000),
     statements: values.statements ?? true,
     top: whole('top', values.top, 0, 0, 1_000),
   };

@@ -26,8 +26,11 @@ export interface WebhookFault {
 /** Seconds that a signed time may be from now, as Standard Webhooks and Stripe advise. */
 const TOLERANCE_S = 300;
 
-/** Why a secret signs nothing by this profile; null where it does. */
+/** Why nothing can be signed so; null where it can. */
 export function signerFault({ profile, secret }: WebhookSigner): string | null {
+  if (!WEBHOOK_PROFILES.includes(profile))
+    return `${String(profile)} is no profile: use ${WEBHOOK_PROFILES.join(', ')}`;
+  if (typeof secret !== 'string' || secret === '') return 'must be a text';
   if (profile === 'stripe' || profile === 'github') return null;
   return isSigningSecret(secret)
     ? null

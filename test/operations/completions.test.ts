@@ -256,6 +256,17 @@ describe('an operation whose handler waits for a completion', () => {
     reviewed.letGo();
   });
 
+  it('that is erased has no token any more', async () => {
+    const { id, completion_url: url } = await app.client.submit({ type: 'external', input: {} });
+    await complete(url, { status: 'finished' });
+    await app.client.ended(id);
+    await app.client.request('DELETE', `/v1/operations/${id}`);
+    expect((await complete(url, { status: 'finished' })).body.code).toBe('unknown-token');
+    expect(await rowsOf(app.databaseUrl, 'SELECT FROM completion WHERE operation_rid = $1', [id])).toEqual(
+      [],
+    );
+  });
+
   it('that can never be completed fails, and says what is missing', async () => {
     const { id } = await app.client.submit({ type: 'test.tokenless' });
     expect((await app.client.ended(id)).error).toMatchObject({ code: 'no_completion_token' });

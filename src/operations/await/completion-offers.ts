@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { HttpConfig } from '../../config/config.js';
 import { SecretBox } from '../../signing/secret-box.js';
-import type { WebhookSigner } from '../../signing/received-webhook.js';
+import { signerFault, type WebhookSigner } from '../../signing/received-webhook.js';
 import { rideOut } from '../../database/ride-out.js';
 import type { OperationEntity } from '../operation.entity.js';
 import type { Claim } from '../run/claim.js';
@@ -88,6 +88,8 @@ export class CompletionOffers {
   private sealed(verify: WebhookSigner | undefined, account: string, row: string): string | null {
     if (!verify) return null;
     const { profile, secret } = verify;
+    const fault = signerFault(verify);
+    if (fault !== null) throw new TypeError(`verify of a completion: ${fault}`);
     return this.box.seal(JSON.stringify({ profile, secret }), { account, row, column: 'completion_verify' });
   }
 
