@@ -124,7 +124,7 @@ export class RingbackClient {
    * are refused.
    */
   work<Input = unknown>(options: WorkOptions<Input>): Promise<void> {
-    return new Worker(this.transport, options as WorkOptions<never>).run();
+    return new Worker(this.transport, options).run();
   }
 
   /**

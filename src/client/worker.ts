@@ -93,6 +93,8 @@ const MAX_TEXT = 4_000;
 /** How long handlers get to react to their signals, ms. */
 const ABORT_GRACE_MS = 1_000;
 const TROUBLE_MS = 1_000;
+/** How often all leases are renewed, in one request: less than a third of the shortest, and soon enough to hear of a cancel. */
+const RENEW_MS = 1_500;
 /** How long the end of a run is told again and again, ms. */
 const OUTAGE_MS = 300_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -120,8 +122,9 @@ export class Worker {
     const { signal } = this.options;
     const stop = (): void => this.ended?.();
     signal?.addEventListener('abort', stop, { once: true });
+    const renewal = setInterval(() => this.running.forEach((one) => void this.renew(one)), RENEW_MS);
     try {
-      while (!signal?.aborted) {
+      while (!this.isStopped) {
         const free = this.concurrency - this.running.size;
         if (free > 0) for (const claimed of await this.claim(free)) this.begin(claimed);
         else await new Promise<void>((resolve) => (this.ended = resolve));
@@ -129,7 +132,12 @@ export class Worker {
     } finally {
       signal?.removeEventListener('abort', stop);
       await this.drain();
+      clearInterval(renewal);
     }
+  }
+
+  private get isStopped(): boolean {
+    return this.options.signal?.aborted === true;
   }
 
   private async claim(limit: number): Promise<readonly Claimed[]> {
@@ -146,7 +154,7 @@ export class Worker {
       });
       return data;
     } catch (error) {
-      if (signal?.aborted) return [];
+      if (this.isStopped) return [];
       if (!isPassing(error)) throw error;
       this.options.onTrouble?.(error);
       await sleep(TROUBLE_MS, signal).catch(() => undefined);
@@ -168,8 +176,7 @@ export class Worker {
   }
 
   private async runOne(one: Running): Promise<void> {
-    const { operation, lease, lease_s } = one.claimed;
-    const renewal = setInterval(() => void this.renew(one), (lease_s * 1000) / 3);
+    const { operation, lease } = one.claimed;
     const timeout = setTimeout(
       () => one.controller.abort(new WorkError('timeout', 'the run took too long')),
       Math.min(operation.timeout_s * 1000, MAX_TIMER_MS),
@@ -189,7 +196,6 @@ export class Worker {
           retry: false,
         });
     } finally {
-      clearInterval(renewal);
       clearTimeout(timeout);
     }
   }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RingbackClient, WorkError } from '../../src/client/index.js';
+import { RingbackClient, type WorkContext, WorkError } from '../../src/client/index.js';
 import { App } from '../support/app.js';
 import { claim, declare } from '../support/work.js';
 
@@ -12,6 +12,20 @@ beforeAll(async () => {
   await declare(app.client, TYPE, { tries: 2, retry: { backoff_s: [0] } });
 });
 afterAll(() => app[Symbol.asyncDispose]());
+
+/** A handler that runs until its signal fires. */
+function heeding(): {
+  handler: (input: unknown, context: WorkContext) => Promise<void>;
+  running: Promise<void>;
+} {
+  const running = Promise.withResolvers<void>();
+  const handler = (_: unknown, { signal }: WorkContext): Promise<void> =>
+    new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+      running.resolve();
+    });
+  return { handler, running: running.promise };
+}
 
 describe('client.work', () => {
   it('runs what is submitted, shows its progress, and tells its result', async () => {
@@ -72,19 +86,10 @@ describe('client.work', () => {
 
   it('fires the signal of an operation that is canceled, which is Canceled then', async () => {
     const stop = new AbortController();
-    const running = Promise.withResolvers<void>();
-    const working = client.work({
-      types: [TYPE],
-      leaseS: 5,
-      signal: stop.signal,
-      handler: (_, { signal }) =>
-        new Promise((_, reject) => {
-          signal.addEventListener('abort', () => reject(signal.reason as Error));
-          running.resolve();
-        }),
-    });
+    const { handler, running } = heeding();
+    const working = client.work({ types: [TYPE], leaseS: 5, signal: stop.signal, handler });
     const { id } = await client.submit({ type: TYPE });
-    await running.promise;
+    await running;
     expect(await client.cancel(id)).toMatchObject({ status: 'Canceled' });
     stop.abort();
     await working;
@@ -92,19 +97,10 @@ describe('client.work', () => {
 
   it('gives back what still runs when it is stopped, for another worker', async () => {
     const stop = new AbortController();
-    const running = Promise.withResolvers<void>();
-    const working = client.work({
-      types: [TYPE],
-      graceS: 0,
-      signal: stop.signal,
-      handler: (_, { signal }) =>
-        new Promise((_, reject) => {
-          signal.addEventListener('abort', () => reject(signal.reason as Error));
-          running.resolve();
-        }),
-    });
+    const { handler, running } = heeding();
+    const working = client.work({ types: [TYPE], graceS: 0, signal: stop.signal, handler });
     const { id } = await client.submit({ type: TYPE });
-    await running.promise;
+    await running;
     stop.abort();
     await working;
     const [again] = await claim(app.client, [TYPE]);

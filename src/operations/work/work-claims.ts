@@ -12,6 +12,9 @@ import { type WorkAsk, WorkStore } from './work.store.js';
 /** Asks that one statement serves: as many as hang on to a process, but for a run on it. */
 const MOST = 1_000;
 
+/** Between two looks at the least that ends ask for, ms. */
+const FREED_MS = 10;
+
 /** An ask that hasn't been answered. */
 interface Waiting {
   readonly ask: WorkAsk;
@@ -31,6 +34,7 @@ interface Waiting {
 export class WorkClaims extends DispatchLoop {
   private waiting: Waiting[] = [];
   private heldUp = false;
+  private freed: NodeJS.Timeout | undefined;
   private closing = false;
 
   constructor(
@@ -76,11 +80,17 @@ export class WorkClaims extends DispatchLoop {
 
   /** A slot may have become free. */
   slotFreed(): void {
-    if (this.heldUp) this.wake();
+    if (!this.heldUp || this.closing) return;
+    // Ends that come together share a look: each one takes the lock that accepts try.
+    this.freed ??= setTimeout(() => {
+      this.freed = undefined;
+      this.wake();
+    }, FREED_MS).unref();
   }
 
   override async onModuleDestroy(): Promise<void> {
     this.closing = true;
+    clearTimeout(this.freed);
     await super.onModuleDestroy();
     for (const { answer } of this.waiting.splice(0)) answer([]);
   }

@@ -68,14 +68,12 @@ export class WorkStore {
         if (error instanceof DatabaseUnavailableError) void this.giveBack(tokens);
         throw error;
       });
-    return asks.map((_, nth) => {
-      const own = rows.filter(({ ask }) => ask === nth);
-      const leased = own.filter(({ request_id }) => request_id !== null);
-      return {
-        claims: leased.map((row) => claimOf(this.rows, row, askedAt)),
-        heldUp: leased.length < own.length,
-      };
-    });
+    const got = asks.map(() => ({ claims: [] as Claim[], heldUp: false }));
+    for (const row of rows) {
+      if (row.request_id === null) got[row.ask]!.heldUp = true;
+      else got[row.ask]!.claims.push(claimOf(this.rows, row, askedAt));
+    }
+    return got;
   }
 
   /** Keeps leases that stand, each for its seconds; answers them by the operations' numbers. */
