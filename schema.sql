@@ -335,6 +335,21 @@ CREATE TABLE live_operation (
   CONSTRAINT live_operation_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'placed'::text, 'apart'::text, 'awaiting'::text, 'aside'::text]))
 ) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
 
+CREATE TABLE live_poll (
+  request_id bigint NOT NULL,
+  account_id text NOT NULL,
+  rid text NOT NULL,
+  type text NOT NULL,
+  due_at timestamp with time zone NOT NULL,
+  lease_token uuid,
+  lease_until timestamp with time zone,
+  failures smallint DEFAULT 0 NOT NULL,
+  refusals smallint DEFAULT 0 NOT NULL,
+  target text NOT NULL,
+  CONSTRAINT live_poll_pkey PRIMARY KEY (request_id),
+  CONSTRAINT live_poll_check CHECK ((lease_token IS NULL) = (lease_until IS NULL))
+) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
+
 CREATE TABLE operation (
   request_id bigint DEFAULT nextval('record_id'::regclass) NOT NULL,
   rid text NOT NULL,
@@ -588,6 +603,7 @@ CREATE INDEX live_operation_look ON live_operation USING btree (phase, look_at) 
 CREATE INDEX live_operation_placed ON live_operation USING btree (account_id) WHERE (phase = ANY (ARRAY['placed'::text, 'awaiting'::text]));
 CREATE INDEX live_operation_ready ON live_operation USING btree (account_id, priority DESC, request_id) WHERE (phase = 'ready'::text);
 CREATE INDEX live_operation_scheduled ON live_operation USING btree (account_id, request_id) WHERE (phase = 'scheduled'::text);
+CREATE INDEX live_poll_due ON live_poll USING btree (due_at);
 CREATE INDEX operation_account ON operation USING btree (account_id, request_id);
 CREATE INDEX operation_correlation ON operation USING btree (correlation, request_id) WHERE (correlation IS NOT NULL);
 CREATE INDEX operation_rid ON operation USING btree (rid);
@@ -1144,6 +1160,28 @@ BEGIN
     WHERE o.request_id = ANY (ids) AND o.request_id = h.request_id AND NOT h.canceling AND NOT h.completed AND h.until IS NOT NULL
   )
   SELECT h.request_id, h.canceling, h.completed, h.until FROM held h;
+  IF strpos(given::text, '"after_s"') > 0 THEN
+    PERFORM begin_polls(given);
+  END IF;
+END $function$;
+
+CREATE OR REPLACE FUNCTION begin_polls(given json)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  INSERT INTO live_poll AS p (request_id, account_id, rid, type, due_at, target)
+  SELECT o.request_id, o.account_id, r.rid, o.type, now() + make_interval(secs => j.after_s), j.target
+  FROM json_to_recordset(given) AS g (request_id bigint, job json)
+  CROSS JOIN LATERAL json_to_record(g.job) AS j (after_s float8, target text)
+  CROSS JOIN LATERAL (SELECT l.* FROM live_operation l WHERE l.request_id = g.request_id LIMIT 1) o
+  CROSS JOIN LATERAL (SELECT r.rid FROM operation r WHERE r.request_id = g.request_id LIMIT 1) r
+  WHERE g.job IS NOT NULL AND o.awaits = 'poll' AND o.lease_token IS NULL
+  -- Where an outage hid that it was done, it is done again.
+  ON CONFLICT (request_id) DO UPDATE SET due_at = excluded.due_at, target = excluded.target, lease_token = NULL, lease_until = NULL;
 END $function$;
 
 CREATE OR REPLACE FUNCTION book_off_partition(most bigint)
@@ -1286,6 +1324,33 @@ BEGIN
     RETURNING o, o.request_id
   )
   SELECT r.operation, c.o, wait FROM claimed c CROSS JOIN LATERAL (SELECT r AS operation FROM operation r WHERE r.request_id = c.request_id LIMIT 1) r;
+END $function$;
+
+CREATE OR REPLACE FUNCTION collect_polls(given json)
+ RETURNS SETOF bigint
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH given AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(given) AS g (request_id bigint, token uuid, after_s float8, target text)
+  ), waiting AS (
+    SELECT g.* FROM given g JOIN live_operation o USING (request_id)
+    WHERE o.request_id = ANY (ARRAY(SELECT g.request_id FROM given g)) AND o.awaits = 'poll' AND o.lease_token IS NULL
+    ORDER BY o.request_id FOR UPDATE OF o
+  ), collected AS (
+    UPDATE live_poll p SET due_at = now() + make_interval(secs => w.after_s), lease_token = NULL, lease_until = NULL, failures = 0, refusals = 0, target = w.target
+    FROM waiting w
+    WHERE p.request_id = ANY (ARRAY(SELECT w.request_id FROM waiting w)) AND p.request_id = w.request_id AND p.lease_token = w.token
+    RETURNING p.request_id
+  )
+  UPDATE live_operation o SET look_at = now(), due_at = now() FROM collected c
+  WHERE o.request_id = ANY (ARRAY(SELECT c.request_id FROM collected c)) AND o.request_id = c.request_id
+  RETURNING o.request_id;
 END $function$;
 
 CREATE OR REPLACE FUNCTION complete_operation(hash text, request text, said text, lease interval)
@@ -1865,6 +1930,29 @@ BEGIN
   HAVING CASE WHEN bool_or(m.answered) THEN k.answers IS NOT TRUE ELSE bool_or(m.silent) END
   ORDER BY m.lane, m.receiver
   ON CONFLICT (lane, receiver) DO UPDATE SET answers = excluded.answers, known_at = now(), rests_until = excluded.rests_until;
+END $function$;
+
+CREATE OR REPLACE FUNCTION lease_polled(given json, lease interval)
+ RETURNS TABLE(operation operation, live live_operation)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  ids bigint[];
+BEGIN
+  ids := ARRAY(SELECT o.request_id FROM json_to_recordset(given) AS g (request_id bigint, token uuid)
+    CROSS JOIN LATERAL (SELECT p.request_id FROM live_poll p WHERE p.request_id = g.request_id AND p.lease_token = g.token LIMIT 1) p
+    CROSS JOIN LATERAL (SELECT o.request_id FROM live_operation o WHERE o.request_id = g.request_id LIMIT 1) o);
+  PERFORM FROM live_operation o WHERE o.request_id = ANY (ids) ORDER BY o.request_id FOR UPDATE;
+  RETURN QUERY
+  WITH leased AS (
+    UPDATE live_operation o SET lease_token = gen_random_uuid(), look_at = now() + lease, due_at = now() + lease
+    WHERE o.request_id = ANY (ids) AND o.awaits = 'poll' AND o.lease_token IS NULL RETURNING o, o.request_id
+  )
+  SELECT r.operation, l.o FROM leased l CROSS JOIN LATERAL (SELECT r AS operation FROM operation r WHERE r.request_id = l.request_id LIMIT 1) r;
 END $function$;
 
 CREATE OR REPLACE FUNCTION limits_of_lane(named text, in_flight integer, closed boolean)
@@ -2694,6 +2782,24 @@ BEGIN
   END IF;
 END $function$;
 
+CREATE OR REPLACE FUNCTION record_polls(given json)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  PERFORM set_config('synchronous_commit', 'off', true);
+  WITH given AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(given) AS g (request_id bigint, token uuid, after_s float8, failures smallint, refusals smallint)
+  )
+  UPDATE live_poll p SET due_at = now() + make_interval(secs => g.after_s), lease_token = NULL, lease_until = NULL,
+    failures = g.failures, refusals = g.refusals
+  FROM given g
+  WHERE p.request_id = ANY (ARRAY(SELECT g.request_id FROM given g)) AND p.request_id = g.request_id AND p.lease_token = g.token;
+END $function$;
+
 CREATE OR REPLACE FUNCTION recoverable(account text, of_lane text, after bigint, most integer, since timestamp with time zone, until timestamp with time zone, of_reason text, pending boolean)
  RETURNS TABLE(home bigint, seq bigint)
  LANGUAGE plpgsql
@@ -2876,6 +2982,8 @@ BEGIN
     DELETE FROM completion c WHERE c.operation_id = ANY (ids)
   ), left_place AS (
     DELETE FROM origin_call c WHERE c.request_id = ANY (ids)
+  ), unpolled AS (
+    DELETE FROM live_poll p WHERE p.request_id = ANY (ids)
   ), booked AS (
     INSERT INTO ledger_entry (accepted) SELECT -count(*) FROM removed HAVING count(*) > 0
   )
@@ -3454,6 +3562,39 @@ BEGIN
   RETURN true;
 END $function$;
 
+CREATE OR REPLACE FUNCTION take_polls(most integer, token uuid, lease interval)
+ RETURNS TABLE(request_id bigint, account_id text, rid text, type text, failures smallint, refusals smallint, target text, progress real, status_text text, waits boolean, ended text)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  due bigint[];
+BEGIN
+  -- A lease that a crash forgets was of a poll whose answer is forgotten as well, so nobody waits for the disk.
+  PERFORM set_config('synchronous_commit', 'off', true);
+  due := ARRAY(SELECT p.request_id FROM live_poll p WHERE p.due_at <= now() AND (p.lease_until IS NULL OR p.lease_until <= now())
+    ORDER BY p.due_at LIMIT most FOR UPDATE SKIP LOCKED);
+  IF due = '{}' THEN
+    RETURN;
+  END IF;
+  RETURN QUERY
+  WITH taken AS (
+    UPDATE live_poll p SET lease_token = token, lease_until = now() + lease WHERE p.request_id = ANY (due) RETURNING p.*
+  )
+  SELECT t.request_id, t.account_id, t.rid, t.type, t.failures, t.refusals, t.target, l.progress, l.status_text, l.waits,
+    CASE WHEN l.waits IS NULL THEN (SELECT e.state FROM operation_end e WHERE e.request_id = t.request_id) END
+  FROM taken t LEFT JOIN LATERAL (
+    SELECT o.progress, o.status_text, o.lease_token IS NULL AND coalesce(o.awaits = 'poll', false) AS waits
+    FROM live_operation o WHERE o.request_id = t.request_id LIMIT 1) l ON true;
+END $function$;
+
 CREATE OR REPLACE FUNCTION take_turns(lanes open_lane[], places integer, doubtful_left integer, most integer, in_flight integer, start bigint)
  RETURNS TABLE(seq bigint, doubt integer)
  LANGUAGE plpgsql
@@ -3540,6 +3681,28 @@ BEGIN
   INSERT INTO live_delivery (seq, home, account_id, endpoint_id, lane, origin, phase, look_at, due_at)
   SELECT t.seq, t.seq, t.account_id, t.endpoint_id, t.endpoint_id, t.origin, p.phase, p.due_at, p.due_at
   FROM telling t CROSS JOIN LATERAL live_phase(t.paused) p;
+END $function$;
+
+CREATE OR REPLACE FUNCTION tell_polls(given json)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  WITH given AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(given) AS g (request_id bigint, progress real, text text, news text)
+  ), waiting AS (
+    -- Locked before its entry gets its id, so that ids follow the order of the commits.
+    SELECT g.* FROM given g JOIN live_operation o USING (request_id)
+    WHERE o.request_id = ANY (ARRAY(SELECT g.request_id FROM given g)) AND o.awaits = 'poll' ORDER BY o.request_id FOR UPDATE OF o
+  ), told AS (
+    UPDATE live_operation o SET progress = w.progress, status_text = w.text
+    FROM waiting w WHERE o.request_id = ANY (ARRAY(SELECT w.request_id FROM waiting w)) AND o.request_id = w.request_id
+  )
+  INSERT INTO history_entry (operation_id, kind, progress, text)
+  SELECT w.request_id, w.news, CASE w.news WHEN 'progress' THEN w.progress END, w.text FROM waiting w WHERE w.news IS NOT NULL;
 END $function$;
 
 CREATE OR REPLACE FUNCTION transition(state text, told text, progress real DEFAULT NULL::real, stack text DEFAULT NULL::text)
@@ -3730,6 +3893,12 @@ COMMENT ON COLUMN live_operation.silent_until IS 'until when its own callback wa
 COMMENT ON COLUMN live_operation.status_text IS 'null: what its state says';
 COMMENT ON COLUMN live_operation.transitions IS 'as in operation_end';
 COMMENT ON COLUMN live_operation.checkpoint IS 'how far its runs have come, where the next one goes on';
+COMMENT ON TABLE live_poll IS 'a job of another API that an operation waits for (awaits = ''poll''), whose due_at is when it has waited for long enough';
+COMMENT ON COLUMN live_poll.due_at IS 'of the next poll; where a run of the handler fetches the result, of the next look whether it has';
+COMMENT ON COLUMN live_poll.lease_token IS 'of whoever polls it now: nobody else does before lease_until. No index has these two, so that taking one is cheap';
+COMMENT ON COLUMN live_poll.failures IS 'polls in a row that told nothing of the job';
+COMMENT ON COLUMN live_poll.refusals IS 'of these the last ones that were answered 401 or 403';
+COMMENT ON COLUMN live_poll.target IS 'sealed JSON: the URL to poll, or to fetch the result from, and the headers to send';
 COMMENT ON TABLE operation IS 'what was asked; never changed but by emptying';
 COMMENT ON COLUMN operation.rid IS 'random, and begins with the time: what is made together stands together in the index';
 COMMENT ON COLUMN operation.callback_thin_over IS 'bytes: a larger body of its own callback leaves the result out; null: the setting''s';

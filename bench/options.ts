@@ -39,6 +39,8 @@ export interface BenchOptions {
   readonly gateway: boolean;
   /** Only how soon held answers come, and what many of them cost. */
   readonly waits: boolean;
+  /** Only what it costs to poll so many jobs of another API. */
+  readonly jobs: number | undefined;
   /** Loads `pg_stat_statements` into the embedded PostgreSQL. */
   readonly statements: boolean;
   /** Statements listed by their share of PostgreSQL's time; 0 for none. */
@@ -71,6 +73,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
       plans: flag,
       gateway: flag,
       waits: flag,
+      jobs: text,
       statements: flag,
       top: text,
       profile: text,
@@ -80,7 +83,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
   if (values.help) return null;
   refuseTwoRuns(values);
   refuseWithout('rounds', ['compare', 'rate', 'records'], values);
-  refuseWithout('seconds', ['rate'], values);
+  refuseWithout('seconds', ['rate', 'jobs'], values);
   const records = values.records === undefined ? undefined : whole('records', values.records, 0, 100, 1e9);
   const twoSides = values.compare !== undefined || (records ?? 0) > FEW_RECORDS;
   return {
@@ -104,6 +107,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     plans: values.plans ?? false,
     gateway: values.gateway ?? false,
     waits: values.waits ?? false,
+    jobs: values.jobs === undefined ? undefined : whole('jobs', values.jobs, 10_000, 1, 100_000),
     statements: values.statements ?? true,
     top: whole('top', values.top, 0, 0, 1_000),
   };
@@ -123,7 +127,10 @@ function refuseWithout(
 /** Sides, which differ by revision or records, and rates combine; the others are runs of their own. */
 function refuseTwoRuns(values: Readonly<Record<string, unknown>>): void {
   const given = (names: readonly string[]): string[] => names.filter((name) => values[name]);
-  const [own, sides] = [given(['gateway', 'dispatch', 'waits']), given(['compare', 'rate', 'records'])];
+  const [own, sides] = [
+    given(['gateway', 'dispatch', 'waits', 'jobs']),
+    given(['compare', 'rate', 'records']),
+  ];
   if (own.length === 0 || own.length + sides.length === 1) return;
   const both = [...own, ...sides].map((name) => `--${name}`).join(' and ');
   throw new Error(`${both} are different runs: give one of them`);

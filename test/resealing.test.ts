@@ -56,7 +56,10 @@ class Stage implements AsyncDisposable {
   }
 
   static async set(): Promise<Stage> {
-    const upstream = await UpstreamApi.answering((response) => response.end('ok'));
+    const upstream = await UpstreamApi.answering((response, { url }) => {
+      if (url === '/job') response.writeHead(202, { 'x-job': '/job' }).end();
+      else response.end('ok');
+    });
     return new Stage(await newDatabase(), await Receiver.answering(500), upstream, await temporaryFolder());
   }
 
@@ -120,6 +123,14 @@ async function filled(stage: Stage, ...keys: string[]) {
   await client.post(`/v1/operations/${request}/rerun`);
   await expect.poll(() => upstream.seen.length).toBe(3);
   await expect.poll(async () => (await client.get('/v1/ledger')).body.operations.executing).toBe(0);
+  await client.submit({
+    type: 'http.request',
+    input: {
+      ...{ method: 'GET', url: `${upstream.url}/job` },
+      poll: { location: 'header:x-job', every_s: 3_600 },
+    },
+  });
+  await expect.poll(() => rowsOf(stage.url, 'SELECT FROM live_poll')).toHaveLength(1);
   return {
     ...{ secret: await client.signingSecret(), endpoint: endpoint.body, call: call.id, request },
     publicKey: await publicKeyOf(app, endpoint.body.id),
@@ -131,9 +142,9 @@ const publicKeyOf = async (app: App, endpoint: string): Promise<string> =>
 
 /**
  * Two secrets and a key pair; headers and certificate of an endpoint; callbacks of two operations and of a delivery;
- * the inputs of http.request, of the gateway's request and its rerun, and one that looks as if it were sealed.
+ * the inputs of two http.request, of the gateway's request and its rerun; what a job is polled with; and one that looks as if it were sealed.
  */
-const SEALED = 12;
+const SEALED = 14;
 
 describe('Values sealed with an older secret key', { timeout: 60_000 }, () => {
   it('are sealed anew by housekeeping, every one, and all is read without the older key then', async () => {
@@ -199,13 +210,13 @@ describe('Values sealed with an older secret key', { timeout: 60_000 }, () => {
     await filled(stage, K1);
     const first = await reseal(url, K2, K1);
     expect(first).toMatchObject({ status: 0, stderr: '' });
-    expect(first.stdout).toMatch(/^12 values were sealed anew\.\nk2: seals\nk1: may go: .*\n$/);
+    expect(first.stdout).toMatch(/^14 values were sealed anew\.\nk2: seals\nk1: may go: .*\n$/);
     expect(await sealedWith(url, 'k1')).toBe(0);
     expect((await reseal(url, K2, K1)).stdout).toMatch(/^0 values were sealed anew/);
     const missing = await reseal(url, K3, K1);
     expect(missing.status).toBe(1);
     expect(missing.stdout).toContain(
-      'k2: is missing, 12 values are sealed with it: add it to RINGBACK_SECRET_KEYS',
+      'k2: is missing, 14 values are sealed with it: add it to RINGBACK_SECRET_KEYS',
     );
   });
 
