@@ -114,7 +114,7 @@ export class OperationsController {
       input: {
         method: 'POST',
         url: 'https://api.replicate.com/v1/predictions',
-        headers: { Authorization: 'Bearer r8_…' },
+        headers: { Authorization: 'Bearer r8_yours' },
         body: { version: '5c7d5dc6', input: { prompt: 'a red panda' } },
         poll: 'replicate',
       },
