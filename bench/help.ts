@@ -11,6 +11,7 @@ What is measured, one of:
   --dispatch          only: what a round of dispatch costs on backlogs of 1,000 and 100,000, of 1 to 1,000 accounts
   --waits             only: how soon long-polls and history streams tell an end, and what 1,200 held answers cost
   --completions N     only: what N operations that wait for completions cost an idle service, and how fast they are completed
+  --jobs N            only: what it costs to poll N jobs of another API every 5 s
 
   --operations N      operations of the load phase (5000)
   --warmup N          operations before it that are not counted (500)
@@ -19,7 +20,7 @@ What is measured, one of:
   --slots N           slots of the account (500)
   --idle-samples N    operations submitted one at a time to an idle service (100)
   --rounds N          how often each side has its turn (3; 1 where there is only one side)
-  --seconds N         with --rate: how long (30)
+  --seconds N         with --rate and --jobs: how long (30)
   --backend B         postgresql, redis or both (both where a Redis can be had)
   --redis URL         a Redis to use; else REDIS_URL, else a redis-server from PATH is started and stopped.
                       Never one that a Ringback in use shares: the keys would mix.

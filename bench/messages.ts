@@ -102,3 +102,19 @@ export type ToCeiling =
 export interface CeilingAnswer {
   readonly perSecond: number;
 }
+
+/** What the process with an API of jobs is asked. */
+export type ToJobs = { readonly ask: 'listen' } | { readonly ask: 'count' } | { readonly ask: 'end' };
+
+/** Its answers. */
+export interface JobsAnswers {
+  listen: { readonly port: number };
+  /** Since the last count, but for the jobs and connections, which are all. */
+  count: {
+    readonly polls: number;
+    readonly gapsMs: readonly number[];
+    readonly jobs: number;
+    readonly connections: number;
+  };
+  end: null;
+}

@@ -56,7 +56,10 @@ class Stage implements AsyncDisposable {
   }
 
   static async set(): Promise<Stage> {
-    const upstream = await UpstreamApi.answering((response) => response.end('ok'));
+    const upstream = await UpstreamApi.answering((response, { url }) => {
+      if (url === '/job') response.writeHead(202, { 'x-job': '/job' }).end();
+      else response.end('ok');
+    });
     return new Stage(await newDatabase(), await Receiver.answering(500), upstream, await temporaryFolder());
   }
 
@@ -122,6 +125,14 @@ async function filled(stage: Stage, ...keys: string[]) {
   await client.post(`/v1/operations/${request}/rerun`);
   await expect.poll(() => upstream.seen.length).toBe(3);
   await expect.poll(async () => (await client.get('/v1/ledger')).body.operations.executing).toBe(0);
+  await client.submit({
+    type: 'http.request',
+    input: {
+      ...{ method: 'GET', url: `${upstream.url}/job` },
+      poll: { location: 'header:x-job', every_s: 3_600 },
+    },
+  });
+  await expect.poll(() => rowsOf(stage.url, 'SELECT FROM live_poll')).toHaveLength(1);
   return {
     ...{ secret: await client.signingSecret(), endpoint: endpoint.body, call: call.id, request },
     publicKey: await publicKeyOf(app, endpoint.body.id),
@@ -133,8 +144,8 @@ const publicKeyOf = async (app: App, endpoint: string): Promise<string> =>
 
 /**
  * Two secrets and a key pair; headers and certificate of an endpoint; callbacks of two operations and of a delivery;
- * the inputs of http.request, of the gateway's request and its rerun, one that looks as if it were sealed, and one with the secret of a webhook;
- * and the token that takes such a webhook.
+ * the inputs of two http.request, of the gateway's request and its rerun; what a job is polled with; one that looks as if it were sealed,
+ * and one with the secret of a webhook; and the token that takes such a webhook.
  */
 const SEALED = 14;
 

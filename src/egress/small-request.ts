@@ -54,7 +54,7 @@ export function makeSmallRequest(request: SmallRequest, agents: Agents): Promise
     );
     const fail = (error: unknown): void => {
       clearTimeout(late);
-      reject(error as Error);
+      reject(error);
     };
     outgoing.on('error', fail);
     // Node hands the socket over and forgets it.
@@ -94,6 +94,8 @@ export function readSmall(response: IncomingMessage, maxBytes: number): Promise<
     });
     response.once('end', () => done(true));
     response.once('error', reject);
-    response.once('close', () => reject(new EgressError('connection_reset')));
+    response.once('close', () => {
+      if (!response.complete) reject(new EgressError('connection_reset'));
+    });
   });
 }

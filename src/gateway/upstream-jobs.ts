@@ -7,7 +7,6 @@ import { Suspension } from '../operations/await/suspension.js';
 import { Jobs } from '../operations/poll/jobs.js';
 import { peek } from '../operations/poll/peek.js';
 import { PollAnswer } from '../operations/poll/poll-answer.js';
-import { mayPass } from '../operations/poll/poll-decision.js';
 import {
   type JobRequest,
   MAX_ANSWER_BYTES,
@@ -85,7 +84,7 @@ export class UpstreamJobs {
     try {
       const response = await this.send(target, 'GET', target.url, context.signal);
       const status = response.statusCode!;
-      if (mayPass(status)) {
+      if (this.jobs.mayPass(context, status)) {
         response.destroy();
         return this.jobs.later(context, target, `the upstream answers ${status}`);
       }

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { OperationsModule } from '../operations/operations.module.js';
 import { SigningModule } from '../signing/signing.module.js';
 import { PassedUpstream } from './passed-upstream.js';
 import { UpstreamInputs } from './upstream-input.js';
@@ -11,7 +12,7 @@ export class UpstreamInputsModule {}
 
 /** The operation type behind the gateway, where RINGBACK_UPSTREAM is set. */
 @Module({
-  imports: [UpstreamInputsModule],
+  imports: [UpstreamInputsModule, OperationsModule],
   providers: [UpstreamRequestHandler, UpstreamJobs, BackgroundUpstream, PassedUpstream],
   exports: [UpstreamInputsModule, PassedUpstream],
 })

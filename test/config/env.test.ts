@@ -10,7 +10,7 @@ import { temporaryFolder } from '../support/service.js';
 const KEY = `k:${Buffer.alloc(32).toString('base64')}`;
 const production = { NODE_ENV: 'production', DATABASE_URL: 'postgres://db/ringback' };
 /** Fields that have no value by default. */
-const UNSET = new Set(['proxy', 'upstream', 'authUrl']);
+const UNSET = new Set(['poll', 'proxy', 'upstream', 'authUrl']);
 const config = (source: Record<string, string>) => toConfig(readEnv(source), 'postgres://db/ringback', 8080);
 
 function refusal(read: () => unknown): SettingError {

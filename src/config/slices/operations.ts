@@ -13,13 +13,13 @@ const SETTINGS = {
     number(1, 10_000),
   ),
   polls: setting(
-    'RINGBACK_POLL_CONCURRENCY',
+    'RINGBACK_JOB_POLLS',
     '64',
     'Polls of jobs of other APIs (`poll` of `http.request` and of the gateway) that are under way at once in this process, half of them to one origin.',
     number(2, 1_000),
   ),
   pollMinS: setting(
-    'RINGBACK_POLL_MIN_S',
+    'RINGBACK_JOB_POLL_MIN_S',
     '1',
     'Seconds between the polls of a job at least: a smaller `every_s` is refused.',
     number(0.01, 3_600, false),

@@ -109,6 +109,17 @@ export class OperationsController {
       },
     },
     'An HTTP request': { type: 'http.request', input: { method: 'GET', url: 'https://example.com/report' } },
+    'A job of another API, polled to its end': {
+      type: 'http.request',
+      input: {
+        method: 'POST',
+        url: 'https://api.replicate.com/v1/predictions',
+        headers: { Authorization: 'Bearer r8_yours' },
+        body: { version: '5c7d5dc6', input: { prompt: 'a red panda' } },
+        poll: 'replicate',
+      },
+      callback: { url: 'https://example.com/hooks/prediction' },
+    },
   })
   @ApiOkResponse({
     type: OperationResponse,

@@ -4,12 +4,16 @@ import { Suspension } from '../await/suspension.js';
 import { OperationError } from '../run/operation-context.js';
 import type { RunContext } from '../run/operation-run.js';
 import type { PollAnswer } from './poll-answer.js';
-import { type Beginning, begin } from './poll-decision.js';
+import { type Beginning, begin, mayPass } from './poll-decision.js';
 import { planOf } from './poll-input.js';
 import { plainText, pollDelay } from './poll-news.js';
 import { PollStore } from './poll.store.js';
 import { PollTargets } from './poll-targets.js';
 import type { PollTarget } from './polling-handler.js';
+
+/** So often is a result asked for that answers 404, or says that it isn't to be had now. */
+const MAX_MISSED = 4;
+const MAX_TRIES = 8;
 
 /** A first answer, and what was asked for it. */
 export interface FirstAnswer extends Pick<PollTarget, 'poll' | 'method' | 'asked' | 'headers'> {
@@ -53,9 +57,7 @@ export class Jobs {
       };
     const untilMs = Math.min(now.getTime() + plan.untilS * 1000, context.endsBy.getTime());
     const target: PollTarget = {
-      ...asked,
-      url,
-      untilMs,
+      ...{ ...asked, asked: new URL(asked.asked).href, url, untilMs },
       ...(beginning.kind === 'done' && { collect: true }),
     };
     if (beginning.kind === 'done') return this.wait(context, target, plan.everyS);
@@ -74,15 +76,22 @@ export class Jobs {
       throw new OperationError('no_job', 'nothing is known any more of the job that the operation waits for');
     const target = this.targets.open({ accountId: context.accountId, rid: context.id }, sealed);
     const leftMs = target.untilMs - context.now().getTime();
-    if (leftMs <= 0) throw new OperationError('timeout', `the job has not ended within the time that it had`);
+    if (leftMs <= 0) throw new OperationError('timeout', 'the job has not ended within the time that it had');
     return target.collect ? { kind: 'collect', target } : context.goOn(leftMs / 1000, null);
   }
 
-  /** Has the result fetched by a later run, as it wasn't to be had. */
+  /** Has the result fetched by a later run, as it wasn't to be had: later each time. */
   later(context: RunContext, { poll, untilMs }: PollTarget, why: string): Suspension {
+    const tries = triesOf(context) + 1;
     context.progress(99, `The result is not to be had yet: ${why}`);
-    const leftS = (untilMs - context.now().getTime()) / 1000;
-    return context.goOn(Math.min(planOf(poll).everyS, Math.max(0, leftS)), null);
+    const leftS = Math.max(0, (untilMs - context.now().getTime()) / 1000);
+    const afterS = pollDelay(planOf(poll).everyS, null, tries - 1, Math.random());
+    return context.goOn(Math.min(afterS, leftS), `job ${tries}`);
+  }
+
+  /** Whether a result's answer of this status may be another one later. After some tries it is the result, whatever it says. */
+  mayPass(context: RunContext, status: number): boolean {
+    return mayPass(status) && triesOf(context) < (status === 404 ? MAX_MISSED : MAX_TRIES);
   }
 
   private wait(context: RunContext, target: PollTarget, afterS: number): Suspension {
@@ -90,4 +99,9 @@ export class Jobs {
     const leftS = (target.untilMs - context.now().getTime()) / 1000;
     return Suspension.forJob(target.collect ? 0 : leftS, { afterS, target: sealed });
   }
+}
+
+/** How often the result was asked for in vain: the checkpoint says it, behind its word. */
+function triesOf({ checkpoint }: RunContext): number {
+  return Number(checkpoint?.split(' ')[1] ?? 0);
 }

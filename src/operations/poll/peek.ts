@@ -29,11 +29,8 @@ export async function peek(stream: Readable, most: number): Promise<Peeked> {
 async function* all(chunks: readonly Buffer[], rest: AsyncIterator<Buffer> | null): AsyncGenerator<Buffer> {
   try {
     yield* chunks;
-    while (rest) {
-      const { value, done } = await rest.next();
-      if (done === true) return;
-      yield value;
-    }
+    if (rest === null) return;
+    for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
   } finally {
     // Whoever reads no further lets the connection go.
     await rest?.return?.();

@@ -135,7 +135,7 @@ function reasonOf(plan: PollPlan, answer: PollAnswer): string | null {
   for (const source of plan.error) {
     const value = valueAt(source, answer);
     if (value === undefined || value === null || value === '' || value === false) continue;
-    if (typeof value !== 'object') return String(value as string | number | true);
+    if (typeof value !== 'object') return typeof value === 'string' ? value : JSON.stringify(value);
     const { message, code } = value as { message?: unknown; code?: unknown };
     if (typeof message !== 'string') return JSON.stringify(value);
     return typeof code === 'string' || typeof code === 'number' ? `${message} (${code})` : message;

@@ -16,7 +16,7 @@ import { newsOf, plainText, pollDelay } from './poll-news.js';
 import { PollPlaces } from './poll-places.js';
 import { DUE_POLLS, type NextPoll, type PollNews, PollStore, type TakenPoll } from './poll.store.js';
 import { PollTargets } from './poll-targets.js';
-import { isPolling, type PollTarget } from './polling-handler.js';
+import { isPolling, originOf, type PollTarget } from './polling-handler.js';
 
 /** Polls that this process has taken and not yet put down, at the most. */
 const MAX_TAKEN = 1_000;
@@ -49,6 +49,8 @@ export class PollLoop extends DispatchLoop {
   private next: NextPoll[] = [];
   private news: PollNews[] = [];
   private recording: NodeJS.Timeout | undefined;
+  /** The last round took as many as there was room for. */
+  private isMore = false;
   private over = false;
 
   constructor(
@@ -73,7 +75,8 @@ export class PollLoop extends DispatchLoop {
     const polls = await this.store.take(room);
     this.taken += polls.length;
     for (const poll of polls) this.begin(poll);
-    return polls.length === room;
+    this.isMore = polls.length === room;
+    return false;
   }
 
   /** Puts down what has come back; what has not been asked for yet is left to others. */
@@ -102,7 +105,7 @@ export class PollLoop extends DispatchLoop {
     // Somebody ends the operation, or runs it; or a run is about to fetch the result.
     if (poll.waits === false || (poll.waits && target.collect)) return this.putDown(poll, { afterS: everyS });
     const job = { poll, target, handler, timeoutMs: this.timeoutMs };
-    this.places.take(new URL(target.url).origin, {
+    this.places.take(originOf(target.url), {
       begin: () => this.see(job),
       giveUp: () => this.putDown(poll, { afterS: this.over ? 0 : everyS }),
     });
@@ -185,6 +188,7 @@ export class PollLoop extends DispatchLoop {
       this.logger.warn(`polls could not be put down: ${String(error)}`);
     }
     this.taken -= next.length;
+    if (this.isMore && this.taken < MAX_TAKEN / 2) this.wake();
   }
 }
 

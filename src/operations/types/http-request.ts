@@ -8,7 +8,6 @@ import { Suspension } from '../await/suspension.js';
 import { Jobs } from '../poll/jobs.js';
 import { peek } from '../poll/peek.js';
 import { PollAnswer } from '../poll/poll-answer.js';
-import { mayPass } from '../poll/poll-decision.js';
 import { checkPoll, MAX_UNTIL_S, planOf } from '../poll/poll-input.js';
 import {
   isTrusted,
@@ -237,7 +236,7 @@ export class HttpRequestHandler implements OperationHandler<HttpRequestInput>, P
     context: RunContext,
   ): Promise<OperationOutcome> {
     const { status } = response;
-    if (mayPass(status)) {
+    if (this.jobs.mayPass(context, status)) {
       response.body.destroy();
       return this.jobs.later(context, target, `its URL answers ${status}`);
     }
