@@ -384,5 +384,7 @@ async def _uncanceled(done: asyncio.Future[Any]) -> Any:
 
 
 async def _ended(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.wait({task})
+    while not task.done():
+        # `wait_for` of Python 3.11 loses a cancel that comes together with what it waits for.
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.1)
