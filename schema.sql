@@ -101,6 +101,19 @@ CREATE TABLE chore (
   CONSTRAINT chore_pkey PRIMARY KEY (name)
 );
 
+CREATE TABLE completion (
+  token_hash text NOT NULL,
+  operation_id bigint NOT NULL,
+  operation_rid text NOT NULL,
+  account_id text NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  verify text,
+  digest text,
+  given text,
+  CONSTRAINT completion_pkey PRIMARY KEY (token_hash),
+  CONSTRAINT completion_check CHECK (digest IS NOT NULL OR given IS NULL)
+);
+
 CREATE TABLE console_session (
   hash text NOT NULL,
   key_id text NOT NULL,
@@ -296,6 +309,7 @@ CREATE TABLE live_operation (
   account_id text NOT NULL,
   type text NOT NULL,
   phase text NOT NULL,
+  awaits text,
   priority smallint NOT NULL,
   attempt integer DEFAULT 0 NOT NULL,
   tries integer NOT NULL,
@@ -316,9 +330,11 @@ CREATE TABLE live_operation (
   worker text,
   run_until timestamp with time zone,
   CONSTRAINT live_operation_pkey PRIMARY KEY (request_id),
-  CONSTRAINT live_operation_check CHECK (lease_token IS NULL OR (phase = ANY (ARRAY['scheduled'::text, 'placed'::text, 'apart'::text]))),
+  CONSTRAINT live_operation_awaits_check CHECK (awaits = ANY (ARRAY['completion'::text, 'poll'::text])),
+  CONSTRAINT live_operation_check CHECK (lease_token IS NULL OR (phase <> ALL (ARRAY['ready'::text, 'offered'::text]))),
   CONSTRAINT live_operation_check1 CHECK (look_at <= due_at),
-  CONSTRAINT live_operation_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'offered'::text, 'placed'::text, 'apart'::text]))
+  CONSTRAINT live_operation_check2 CHECK ((awaits IS NOT NULL) = (phase = ANY (ARRAY['awaiting'::text, 'aside'::text]))),
+  CONSTRAINT live_operation_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'offered'::text, 'placed'::text, 'apart'::text, 'awaiting'::text, 'aside'::text]))
 ) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
 
 CREATE TABLE operation (
@@ -560,6 +576,7 @@ CREATE UNIQUE INDEX audit_sum ON audit USING btree (sum_key) WHERE (sum_key IS N
 CREATE INDEX auth_token_used ON auth_token USING btree (used_at);
 CREATE INDEX callback_host_age ON callback_host USING btree (first_used_at);
 CREATE INDEX callback_host_new ON callback_host USING btree (account_id, first_used_at);
+CREATE INDEX completion_operation ON completion USING btree (operation_id);
 CREATE INDEX console_session_used ON console_session USING btree (used_at);
 CREATE INDEX delivery_account ON delivery USING btree (account_id, seq);
 CREATE INDEX delivery_endpoint ON delivery USING btree (endpoint_id, seq) WHERE (endpoint_id IS NOT NULL);
@@ -586,10 +603,12 @@ CREATE INDEX live_delivery_recovering ON live_delivery USING btree (account_id, 
 CREATE INDEX live_delivery_scheduled ON live_delivery USING btree (account_id, lane, seq) WHERE (phase = 'scheduled'::text);
 CREATE INDEX live_delivery_waiting ON live_delivery USING btree (origin, seq) WHERE (phase = 'ready'::text);
 CREATE INDEX live_operation_apart ON live_operation USING btree (account_id, look_at) WHERE (phase = 'apart'::text);
+CREATE INDEX live_operation_aside ON live_operation USING btree (account_id) WHERE (phase = 'aside'::text);
+CREATE INDEX live_operation_awaits ON live_operation USING btree (awaits, look_at) WHERE (awaits IS NOT NULL);
 CREATE INDEX live_operation_canceling ON live_operation USING btree (cancel_at) WHERE (cancel_at IS NOT NULL);
 CREATE INDEX live_operation_look ON live_operation USING btree (phase, look_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'placed'::text]));
 CREATE INDEX live_operation_offered ON live_operation USING btree (type, account_id, priority DESC, request_id) WHERE (phase = 'offered'::text);
-CREATE INDEX live_operation_placed ON live_operation USING btree (account_id) WHERE (phase = 'placed'::text);
+CREATE INDEX live_operation_placed ON live_operation USING btree (account_id) WHERE (phase = ANY (ARRAY['placed'::text, 'awaiting'::text]));
 CREATE INDEX live_operation_ready ON live_operation USING btree (account_id, priority DESC, request_id) WHERE (phase = 'ready'::text);
 CREATE INDEX live_operation_scheduled ON live_operation USING btree (account_id, request_id) WHERE (phase = 'scheduled'::text);
 CREATE INDEX operation_account ON operation USING btree (account_id, request_id);
@@ -782,13 +801,14 @@ CREATE VIEW operation_view AS
     o.face,
     COALESCE(e.state,
         CASE
-            WHEN (l.phase = ANY (ARRAY['placed'::text, 'apart'::text])) AND l.lease_token IS NOT NULL THEN 'Executing'::text
+            WHEN (l.phase = ANY (ARRAY['placed'::text, 'apart'::text])) AND l.lease_token IS NOT NULL OR l.awaits IS NOT NULL THEN 'Executing'::text
             WHEN l.request_id IS NOT NULL THEN 'Waiting'::text
             ELSE NULL::text
         END) AS state,
         CASE
             WHEN l.phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'offered'::text]) THEN l.phase
             WHEN l.lease_token IS NOT NULL THEN 'running'::text
+            WHEN l.awaits IS NOT NULL THEN 'awaiting'::text
             WHEN l.phase IS NOT NULL THEN 'dispatched'::text
             ELSE NULL::text
         END AS phase,
@@ -805,7 +825,7 @@ CREATE VIEW operation_view AS
     COALESCE(e.progress, l.progress) AS progress,
     COALESCE(e.status_text, l.status_text,
         CASE
-            WHEN (l.phase = ANY (ARRAY['placed'::text, 'apart'::text])) AND l.lease_token IS NOT NULL THEN 'Executing...'::text
+            WHEN (l.phase = ANY (ARRAY['placed'::text, 'apart'::text])) AND l.lease_token IS NOT NULL OR l.awaits IS NOT NULL THEN 'Executing...'::text
             ELSE 'Waiting...'::text
         END) AS status_text,
     e.result,
@@ -851,6 +871,27 @@ BEGIN
     UPDATE live_operation o SET phase = 'apart' WHERE o.request_id = accept_apart.request_id;
     RETURN NEXT;
   END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION accept_completable(given json, keys json, accounts text[], max_dispatched integer, redispatch interval, declared text[], tokens json)
+ RETURNS TABLE(rid text, request_id bigint, created_at timestamp with time zone, due_at timestamp with time zone, phase text, epoch integer, silent_until timestamp with time zone)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH accepted AS MATERIALIZED (
+    SELECT * FROM accept_operations(given, keys, accounts, max_dispatched, redispatch, declared)
+  ), tokens AS (
+    INSERT INTO completion (token_hash, operation_id, operation_rid, account_id, expires_at, verify)
+    SELECT t.hash, a.request_id, t.rid, t.account_id, greatest(t.run_at, now()) + make_interval(secs => t.expires_s), t.verify
+    FROM json_to_recordset(tokens) AS t (hash text, rid text, account_id text, run_at timestamptz, expires_s float8, verify text)
+    JOIN accepted a USING (rid)
+  )
+  SELECT * FROM accepted;
 END $function$;
 
 CREATE OR REPLACE FUNCTION accept_operations(given json, keys json, accounts text[], max_dispatched integer, redispatch interval, declared text[])
@@ -944,7 +985,7 @@ BEGIN
       UNION ALL
       -- Ordered, because without statistics other indexes look as good.
       SELECT t.account_id, NULL, NULL, -1 FROM (
-        SELECT o.account_id FROM live_operation o WHERE o.account_id = ANY (seen) AND o.phase = 'placed' ORDER BY o.account_id) t
+        SELECT o.account_id FROM live_operation o WHERE o.account_id = ANY (seen) AND o.phase IN ('placed', 'awaiting') ORDER BY o.account_id) t
     ) p GROUP BY p.account_id HAVING sum(p.slots) > 0 ORDER BY max(p.place) LIMIT left_over;
     GET DIAGNOSTICS found = ROW_COUNT;
     left_over := left_over - found;
@@ -1100,6 +1141,39 @@ AS $function$
   )
   SELECT s.* FROM summed s WHERE s.o <> s.oe + s.ol OR s.d <> s.de + s.dl ORDER BY s.lower
 $function$;
+
+CREATE OR REPLACE FUNCTION await_operations(given json)
+ RETURNS TABLE(request_id bigint, canceling boolean, completed boolean, until timestamp with time zone)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  ids bigint[] := ARRAY(SELECT g.request_id FROM json_to_recordset(given) AS g (request_id bigint));
+BEGIN
+  -- Whoever completes one takes the row's lock first, so what has come by now is seen below.
+  PERFORM FROM live_operation o WHERE o.request_id = ANY (ids) ORDER BY o.request_id FOR UPDATE;
+  RETURN QUERY
+  WITH given AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(given) AS g (request_id bigint, token uuid, awaits text, wait_s float8, slotless boolean, checkpoint text)
+  ), held AS MATERIALIZED (
+    SELECT g.*, o.cancel_at IS NOT NULL AS canceling, coalesce(c.completed, false) AS completed,
+      CASE g.awaits WHEN 'completion' THEN c.expires_at ELSE now() + make_interval(secs => g.wait_s) END AS until
+    FROM given g JOIN live_operation o USING (request_id)
+    CROSS JOIN LATERAL (
+      SELECT bool_or(c.digest IS NOT NULL) AS completed, max(c.expires_at) AS expires_at FROM completion c
+      WHERE g.awaits = 'completion' AND c.operation_id = g.request_id) c
+    WHERE o.request_id = ANY (ids) AND o.lease_token = g.token
+  ), moved AS (
+    UPDATE live_operation o SET phase = CASE WHEN h.slotless OR o.phase IN ('apart', 'aside') THEN 'aside' ELSE 'awaiting' END,
+      awaits = h.awaits, lease_token = NULL, look_at = h.until, due_at = h.until, checkpoint = coalesce(h.checkpoint, o.checkpoint)
+    FROM held h
+    WHERE o.request_id = ANY (ids) AND o.request_id = h.request_id AND NOT h.canceling AND NOT h.completed AND h.until IS NOT NULL
+  )
+  SELECT h.request_id, h.canceling, h.completed, h.until FROM held h;
+END $function$;
 
 CREATE OR REPLACE FUNCTION book_off_partition(most bigint)
  RETURNS boolean
@@ -1281,6 +1355,40 @@ BEGIN
   END IF;
 END $function$;
 
+CREATE OR REPLACE FUNCTION complete_operation(hash text, request text, said text, lease interval)
+ RETURNS TABLE(outcome text, operation operation, live live_operation)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  numbered bigint := (SELECT c.operation_id FROM completion c WHERE c.token_hash = hash);
+  token completion; held live_operation;
+BEGIN
+  -- The operation before the token, as all who take both.
+  SELECT o.* INTO held FROM live_operation o WHERE o.request_id = numbered FOR UPDATE;
+  SELECT c.* INTO token FROM completion c WHERE c.token_hash = hash FOR UPDATE;
+  outcome := CASE
+    WHEN token.token_hash IS NULL THEN 'unknown'
+    WHEN token.digest = request THEN 'repeated'
+    WHEN token.digest IS NOT NULL OR EXISTS (SELECT FROM completion c WHERE c.operation_id = numbered AND c.digest IS NOT NULL) THEN 'completed'
+    WHEN token.expires_at <= now() THEN 'expired'
+    WHEN held.request_id IS NULL THEN 'ended'
+    WHEN held.awaits IS NULL THEN 'kept'
+    ELSE 'taken' END;
+  IF outcome IN ('kept', 'taken') THEN
+    UPDATE completion c SET digest = request, given = said WHERE c.token_hash = hash;
+  END IF;
+  IF outcome = 'taken' THEN
+    UPDATE live_operation o SET lease_token = gen_random_uuid(), look_at = now() + lease, due_at = now() + lease
+    WHERE o.request_id = numbered RETURNING o.* INTO live;
+    SELECT r.* INTO operation FROM operation r WHERE r.request_id = numbered;
+  END IF;
+  RETURN NEXT;
+END $function$;
+
 CREATE OR REPLACE FUNCTION deliveries_living(account text, endpoint text)
  RETURNS text[]
  LANGUAGE plpgsql
@@ -1445,6 +1553,7 @@ BEGIN
   WHERE o.request_id = ANY (ids) AND (o.input IS NOT NULL OR o.callback_headers IS NOT NULL);
   UPDATE delivery d SET body = '', headers = NULL WHERE d.home = ANY (ids) AND (d.body <> '' OR d.headers IS NOT NULL);
   UPDATE attempt a SET response_body = NULL WHERE a.home = ANY (ids) AND a.response_body IS NOT NULL;
+  DELETE FROM completion c WHERE c.operation_id = ANY (ids);
   DELETE FROM file_use u WHERE u.operation_id = ANY (ids);
   -- Stored by a run that had lost its lease, while another one ended the operation.
   UPDATE file f SET expires_at = now() WHERE f.operation_id = ANY (ids) AND f.expires_at IS NULL;
@@ -1690,7 +1799,7 @@ BEGIN
   RETURN QUERY
   SELECT g.id, least(a.slots - (
       SELECT count(*)::integer FROM (
-        SELECT FROM live_operation o WHERE o.account_id = a.id AND o.phase = 'placed' ORDER BY o.account_id LIMIT a.slots) t)
+        SELECT FROM live_operation o WHERE o.account_id = a.id AND o.phase IN ('placed', 'awaiting') ORDER BY o.account_id LIMIT a.slots) t)
       - (SELECT count(*)::integer FROM slot_wanted s WHERE s.account_id = a.id AND s.until > now()),
     CASE WHEN others THEN 1 END), places
   FROM unnest(accounts) AS g (id)
@@ -2177,7 +2286,9 @@ DECLARE
 BEGIN
   IF account IS NOT NULL THEN
     found := ARRAY(SELECT n.request_id FROM (
-      SELECT l.request_id FROM live_operation l WHERE l.phase = 'placed' AND l.account_id = account
+      SELECT l.request_id FROM live_operation l WHERE l.phase IN ('placed', 'awaiting') AND l.account_id = account
+      UNION ALL
+      SELECT l.request_id FROM live_operation l WHERE l.phase = 'aside' AND l.account_id = account
       UNION ALL
       SELECT l.request_id FROM live_operation l WHERE l.phase = 'apart' AND l.account_id = account
       UNION ALL
@@ -2191,7 +2302,9 @@ BEGIN
     ) n LIMIT max_collected + 1);
   ELSIF NOT waiting THEN
     found := ARRAY(SELECT n.request_id FROM (
-      SELECT l.request_id FROM live_operation l WHERE l.phase = 'placed'
+      SELECT l.request_id FROM live_operation l WHERE l.phase IN ('placed', 'awaiting')
+      UNION ALL
+      SELECT l.request_id FROM live_operation l WHERE l.phase = 'aside'
       UNION ALL
       SELECT l.request_id FROM live_operation l WHERE l.phase = 'apart'
     ) n LIMIT max_collected + 1);
@@ -2331,7 +2444,7 @@ BEGIN
     ended := ended || format('e.state = ANY (%L::text[])', w.states);
   ELSIF w.states IS NOT NULL THEN
     fits := fits || format($sql$coalesce((SELECT e.state FROM operation_end e WHERE e.request_id = o.request_id),
-      (SELECT CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL THEN 'Executing' ELSE 'Waiting' END
+      (SELECT CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL OR l.awaits IS NOT NULL THEN 'Executing' ELSE 'Waiting' END
        FROM live_operation l WHERE l.request_id = o.request_id)) = ANY (%L::text[])$sql$, w.states);
   END IF;
   IF ended <> '{}' THEN
@@ -2824,7 +2937,7 @@ BEGIN
     FROM json_to_recordset(given) AS g (request_id bigint, token uuid, delay_s float8, counts boolean, text text, stack text)
   )
   UPDATE live_operation o SET phase = CASE WHEN o.phase = 'apart' THEN 'apart' WHEN g.delay_s > 0 THEN 'scheduled' ELSE ready_phase(o.type) END, look_at = g.next, due_at = g.next,
-    run_at = CASE WHEN g.delay_s > 0 THEN g.next ELSE o.run_at END, lease_token = NULL, worker = NULL, run_until = NULL,
+    run_at = CASE WHEN g.delay_s > 0 THEN g.next ELSE o.run_at END, lease_token = NULL, awaits = NULL, worker = NULL, run_until = NULL,
     status_text = NULL,
     tries = CASE WHEN g.counts THEN o.tries ELSE o.tries + 1 END,
     transitions = concat_ws(E'\n', o.transitions, transition('Waiting', g.text, stack => g.stack))
@@ -2917,6 +3030,8 @@ BEGIN
     DELETE FROM history_entry h WHERE h.operation_id = ANY (ids)
   ), unused AS (
     DELETE FROM file_use u WHERE u.operation_id = ANY (ids)
+  ), untold AS (
+    DELETE FROM completion c WHERE c.operation_id = ANY (ids)
   ), left_place AS (
     DELETE FROM origin_call c WHERE c.request_id = ANY (ids)
   ), booked AS (
@@ -2946,6 +3061,36 @@ BEGIN
   UPDATE live_operation o SET look_at = least(o.look_at, h.until), due_at = h.until
   FROM held h WHERE o.request_id = ANY (ARRAY(SELECT h.request_id FROM held h)) AND o.request_id = h.request_id AND o.lease_token = h.token
   RETURNING o.request_id, o.cancel_at IS NOT NULL, o.worker;
+END $function$;
+
+CREATE OR REPLACE FUNCTION report_completion(hash text, percent real, line text)
+ RETURNS TABLE(outcome text, request_id bigint)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  token completion; held live_operation;
+BEGIN
+  SELECT c.* INTO token FROM completion c WHERE c.token_hash = hash;
+  -- Locked before its entry gets its id, so that ids follow the order of the commits.
+  SELECT o.* INTO held FROM live_operation o WHERE o.request_id = token.operation_id FOR UPDATE;
+  request_id := token.operation_id;
+  outcome := CASE
+    WHEN token.token_hash IS NULL THEN 'unknown'
+    WHEN EXISTS (SELECT FROM completion c WHERE c.operation_id = token.operation_id AND c.digest IS NOT NULL) THEN 'completed'
+    WHEN token.expires_at <= now() THEN 'expired'
+    WHEN held.request_id IS NULL THEN 'ended'
+    ELSE 'told' END;
+  IF outcome = 'told' THEN
+    UPDATE live_operation o SET progress = coalesce(percent, o.progress), status_text = coalesce(line, o.status_text)
+    WHERE o.request_id = held.request_id;
+    INSERT INTO history_entry (operation_id, kind, progress, text)
+    VALUES (held.request_id, 'progress', coalesce(percent, held.progress), coalesce(line, held.status_text, 'Executing...'));
+  END IF;
+  RETURN NEXT;
 END $function$;
 
 CREATE OR REPLACE FUNCTION report_progress(reports json)
@@ -3296,7 +3441,9 @@ BEGIN
     PERFORM pg_advisory_xact_lock(7164225003);
     -- A lease ends no earlier than its look_at, which the index has.
     operations := ARRAY(SELECT o.request_id FROM live_operation o WHERE o.phase = 'placed' AND o.look_at < now() + third
-      AND o.lease_token IS NOT NULL AND o.due_at < now() + third ORDER BY o.look_at);
+      AND o.lease_token IS NOT NULL AND o.due_at < now() + third ORDER BY o.look_at)
+      || ARRAY(SELECT o.request_id FROM live_operation o WHERE o.awaits IN ('completion', 'poll') AND o.look_at < now() + third
+      AND o.lease_token IS NOT NULL AND o.due_at < now() + third);
     PERFORM FROM live_operation o WHERE o.request_id = ANY (operations) ORDER BY o.request_id FOR UPDATE;
     UPDATE live_operation o SET due_at = now() + third
     WHERE o.request_id = ANY (operations) AND o.lease_token IS NOT NULL AND o.due_at < now() + third;
@@ -3396,6 +3543,40 @@ BEGIN
       CONTINUE;
     END;
   END LOOP;
+END $function$;
+
+CREATE OR REPLACE FUNCTION take_awaiting(what text, most integer, lease interval)
+ RETURNS TABLE(operation operation, live live_operation)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  due bigint[];
+BEGIN
+  PERFORM spare_leases(0, lease);
+  due := ARRAY(SELECT o.request_id FROM live_operation o WHERE o.awaits = what AND o.look_at <= now()
+    ORDER BY o.look_at LIMIT most FOR UPDATE SKIP LOCKED);
+  IF due = '{}' THEN
+    RETURN;
+  END IF;
+  UPDATE live_operation o SET look_at = o.due_at WHERE o.request_id = ANY (due) AND o.due_at > now();
+  UPDATE live_operation o SET look_at = c.until, due_at = c.until, lease_token = NULL
+  FROM unnest(due) AS d (request_id) CROSS JOIN LATERAL (
+    SELECT max(c.expires_at) AS until FROM completion c WHERE c.operation_id = d.request_id HAVING bool_and(c.digest IS NULL)
+  ) c
+  WHERE what = 'completion' AND o.request_id = ANY (due) AND o.request_id = d.request_id AND o.due_at <= now() AND c.until > now();
+  RETURN QUERY
+  WITH taken AS (
+    UPDATE live_operation o SET lease_token = gen_random_uuid(), look_at = now() + lease, due_at = now() + lease
+    WHERE o.request_id = ANY (due) AND o.due_at <= now() RETURNING o, o.request_id
+  )
+  SELECT r.operation, t.o FROM taken t CROSS JOIN LATERAL (SELECT r AS operation FROM operation r WHERE r.request_id = t.request_id LIMIT 1) r;
 END $function$;
 
 CREATE OR REPLACE FUNCTION take_operation_turns(accounts text[], heads bigint[], frees bigint[], room integer)
@@ -3514,7 +3695,7 @@ BEGIN
       CONTINUE;
     END IF;
     free := (SELECT a.slots - (SELECT count(*)::integer FROM (
-      SELECT FROM live_operation o WHERE o.account_id = a.id AND o.phase = 'placed' ORDER BY o.account_id LIMIT a.slots) t)
+      SELECT FROM live_operation o WHERE o.account_id = a.id AND o.phase IN ('placed', 'awaiting') ORDER BY o.account_id LIMIT a.slots) t)
       FROM account a WHERE a.id = reached LIMIT 1);
     IF free > 0 THEN
       accounts := accounts || reached;
@@ -3753,6 +3934,11 @@ COMMENT ON TABLE auth_token IS 'tokens of the trm face: SHA-256 of the token, an
 COMMENT ON TABLE callback_host IS 'hosts of the callback URLs an account has given: a host that is not here is new, and new ones are bounded';
 COMMENT ON TABLE chore IS 'recurring work of the whole installation: dispatched and claimed like an operation';
 COMMENT ON COLUMN chore.epoch IS 'grows with every dispatch and claim: what names an older one is void';
+COMMENT ON TABLE completion IS 'tokens with which somebody else ends an operation, and what they were used for; they go with what the operation was given';
+COMMENT ON COLUMN completion.token_hash IS 'SHA-256 of the token, in hex';
+COMMENT ON COLUMN completion.verify IS 'sealed JSON: whose webhook it takes, and with which secret that is signed; null: any request with the token';
+COMMENT ON COLUMN completion.digest IS 'of the request that has ended the operation: the same once more is answered the same';
+COMMENT ON COLUMN completion.given IS 'JSON: how it ends the operation, until that has ended';
 COMMENT ON TABLE console_session IS 'logins to the console: SHA-256 of the token in the cookie, and the API key that it stands for until it ends, has been idle for long, or the key ends';
 COMMENT ON COLUMN console_session.used_at IS 'to about a quarter of a minute';
 COMMENT ON TABLE delivery IS 'an event owed to a destination; never changed but by emptying';
@@ -3794,7 +3980,8 @@ COMMENT ON COLUMN live_delivery.dispatched_at IS 'as of operations';
 COMMENT ON COLUMN live_delivery.started_at IS 'when its attempt began';
 COMMENT ON COLUMN live_delivery.reason IS 'acknowledged_by_poll: the attempt under way is the last';
 COMMENT ON TABLE live_operation IS 'an operation that hasn''t ended';
-COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; offered: of a declared type, so it gets its slot when a remote worker claims it; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease';
+COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; offered: of a declared type, so it gets its slot when a remote worker claims it; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease; awaiting: Executing without a worker, and has a slot; aside: the same without a slot. Those two have a lease only while somebody ends them or looks after them';
+COMMENT ON COLUMN live_operation.awaits IS 'completion: whoever has its token ends it, and at due_at nobody has; poll: its handler goes on at due_at';
 COMMENT ON COLUMN live_operation.look_at IS 'when the dispatcher next looks: no later than due_at. A claim and a renewal move due_at alone, which no index has; one that outlives look_at is put off to due_at';
 COMMENT ON COLUMN live_operation.due_at IS 'when this row next needs somebody';
 COMMENT ON COLUMN live_operation.waits_since IS 'when it was accepted';
@@ -3804,7 +3991,7 @@ COMMENT ON COLUMN live_operation.cancel_at IS 'a caller asked to cancel it: when
 COMMENT ON COLUMN live_operation.silent_until IS 'until when its own callback waits for the submit''s answer to tell the end in its place';
 COMMENT ON COLUMN live_operation.status_text IS 'null: what its state says';
 COMMENT ON COLUMN live_operation.transitions IS 'as in operation_end';
-COMMENT ON COLUMN live_operation.checkpoint IS 'of one that runs apart: how far its runs have come, where the next one goes on';
+COMMENT ON COLUMN live_operation.checkpoint IS 'how far its runs have come, where the next one goes on';
 COMMENT ON COLUMN live_operation.worker IS 'of one that a remote worker runs: which one, as in process';
 COMMENT ON COLUMN live_operation.run_until IS 'of such a one: when its time is over; due_at is never later';
 COMMENT ON TABLE operation IS 'what was asked; never changed but by emptying';

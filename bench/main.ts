@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { benchCompletions } from './completions.js';
 import { benchDispatch } from './dispatch.js';
 import { benchGateway } from './gateway.js';
 import type { CeilingAnswer, ReceiverAnswers, ToCeiling } from './messages.js';
@@ -31,6 +32,7 @@ try {
   const options = readOptions(process.argv.slice(2), process.env);
   if (options?.dispatch) await benchDispatch(leftovers, options.plans);
   else if (options?.gateway) await benchGateway(options, leftovers);
+  else if (options?.completions !== undefined) await benchCompletions(options, leftovers);
   else if (options?.waits) await benchWaits(options, await startHelpers(options), leftovers);
   else if (options && (options.compare ?? options.rate ?? options.records) !== undefined)
     await benchSides(options, await startHelpers(options), leftovers);

@@ -39,6 +39,8 @@ export interface BenchOptions {
   readonly gateway: boolean;
   /** Only how soon held answers come, and what many of them cost. */
   readonly waits: boolean;
+  /** Only what so many operations cost that wait for completions. */
+  readonly completions: number | undefined;
   /** Loads `pg_stat_statements` into the embedded PostgreSQL. */
   readonly statements: boolean;
   /** Statements listed by their share of PostgreSQL's time; 0 for none. */
@@ -71,6 +73,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
       plans: flag,
       gateway: flag,
       waits: flag,
+      completions: text,
       statements: flag,
       top: text,
       profile: text,
@@ -104,6 +107,8 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     plans: values.plans ?? false,
     gateway: values.gateway ?? false,
     waits: values.waits ?? false,
+    completions:
+      values.completions === undefined ? undefined : whole('completions', values.completions, 0, 1, 100_000),
     statements: values.statements ?? true,
     top: whole('top', values.top, 0, 0, 1_000),
   };
@@ -123,7 +128,10 @@ function refuseWithout(
 /** Sides, which differ by revision or records, and rates combine; the others are runs of their own. */
 function refuseTwoRuns(values: Readonly<Record<string, unknown>>): void {
   const given = (names: readonly string[]): string[] => names.filter((name) => values[name]);
-  const [own, sides] = [given(['gateway', 'dispatch', 'waits']), given(['compare', 'rate', 'records'])];
+  const [own, sides] = [
+    given(['gateway', 'dispatch', 'waits', 'completions']),
+    given(['compare', 'rate', 'records']),
+  ];
   if (own.length === 0 || own.length + sides.length === 1) return;
   const both = [...own, ...sides].map((name) => `--${name}`).join(' and ');
   throw new Error(`${both} are different runs: give one of them`);

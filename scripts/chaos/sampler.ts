@@ -34,7 +34,7 @@ export class Sampler {
   private async sample(): Promise<void> {
     const rows = await this.stage.postgres.rows<{ account: string; executing: number }>(
       `SELECT account_id AS account, count(*)::integer AS executing FROM live_operation
-       WHERE phase = 'placed' AND lease_token IS NOT NULL GROUP BY 1`,
+       WHERE phase = 'awaiting' OR phase = 'placed' AND lease_token IS NOT NULL GROUP BY 1`,
     );
     for (const { account, executing } of rows)
       this.most.set(account, Math.max(this.most.get(account) ?? 0, executing));

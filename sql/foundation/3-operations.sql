@@ -106,12 +106,13 @@ CREATE TABLE live_operation (
   request_id bigint PRIMARY KEY,
   account_id text NOT NULL,
   type text NOT NULL,
-  phase text NOT NULL CHECK (phase IN ('scheduled', 'ready', 'offered', 'placed', 'apart')),
+  phase text NOT NULL CHECK (phase IN ('scheduled', 'ready', 'offered', 'placed', 'apart', 'awaiting', 'aside')),
+  awaits text CHECK (awaits IN ('completion', 'poll')),
   priority smallint NOT NULL,
   attempt integer NOT NULL DEFAULT 0,
   tries integer NOT NULL,
   epoch integer NOT NULL DEFAULT 0,
-  lease_token uuid CHECK (lease_token IS NULL OR phase IN ('scheduled', 'placed', 'apart')),
+  lease_token uuid CHECK (lease_token IS NULL OR phase NOT IN ('ready', 'offered')),
   look_at timestamptz NOT NULL,
   due_at timestamptz NOT NULL,
   waits_since timestamptz NOT NULL DEFAULT now(),
@@ -126,19 +127,23 @@ CREATE TABLE live_operation (
   checkpoint text,
   worker text,
   run_until timestamptz,
-  CHECK (look_at <= due_at)
+  CHECK (look_at <= due_at),
+  CHECK ((awaits IS NOT NULL) = (phase IN ('awaiting', 'aside')))
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
   autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000,
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
 CREATE INDEX live_operation_ready ON live_operation (account_id, priority DESC, request_id) WHERE phase = 'ready';
 CREATE INDEX live_operation_offered ON live_operation (type, account_id, priority DESC, request_id) WHERE phase = 'offered';
-CREATE INDEX live_operation_placed ON live_operation (account_id) WHERE phase = 'placed';
+CREATE INDEX live_operation_placed ON live_operation (account_id) WHERE phase IN ('placed', 'awaiting');
 CREATE INDEX live_operation_look ON live_operation (phase, look_at) WHERE phase IN ('scheduled', 'placed');
 CREATE INDEX live_operation_scheduled ON live_operation (account_id, request_id) WHERE phase = 'scheduled';
 CREATE INDEX live_operation_apart ON live_operation (account_id, look_at) WHERE phase = 'apart';
+CREATE INDEX live_operation_aside ON live_operation (account_id) WHERE phase = 'aside';
+CREATE INDEX live_operation_awaits ON live_operation (awaits, look_at) WHERE awaits IS NOT NULL;
 CREATE INDEX live_operation_canceling ON live_operation (cancel_at) WHERE cancel_at IS NOT NULL;
 COMMENT ON TABLE live_operation IS 'an operation that hasn''t ended';
-COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; offered: of a declared type, so it gets its slot when a remote worker claims it; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease';
+COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; offered: of a declared type, so it gets its slot when a remote worker claims it; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease; awaiting: Executing without a worker, and has a slot; aside: the same without a slot. Those two have a lease only while somebody ends them or looks after them';
+COMMENT ON COLUMN live_operation.awaits IS 'completion: whoever has its token ends it, and at due_at nobody has; poll: its handler goes on at due_at';
 COMMENT ON COLUMN live_operation.look_at IS 'when the dispatcher next looks: no later than due_at. A claim and a renewal move due_at alone, which no index has; one that outlives look_at is put off to due_at';
 COMMENT ON COLUMN live_operation.due_at IS 'when this row next needs somebody';
 COMMENT ON COLUMN live_operation.waits_since IS 'when it was accepted';
@@ -150,7 +155,25 @@ COMMENT ON COLUMN live_operation.status_text IS 'null: what its state says';
 COMMENT ON COLUMN live_operation.transitions IS 'as in operation_end';
 COMMENT ON COLUMN live_operation.worker IS 'of one that a remote worker runs: which one, as in process';
 COMMENT ON COLUMN live_operation.run_until IS 'of such a one: when its time is over; due_at is never later';
-COMMENT ON COLUMN live_operation.checkpoint IS 'of one that runs apart: how far its runs have come, where the next one goes on';
+COMMENT ON COLUMN live_operation.checkpoint IS 'how far its runs have come, where the next one goes on';
+
+CREATE TABLE completion (
+  token_hash text PRIMARY KEY,
+  operation_id bigint NOT NULL,
+  operation_rid text NOT NULL,
+  account_id text NOT NULL,
+  expires_at timestamptz NOT NULL,
+  verify text,
+  digest text,
+  given text,
+  CHECK (digest IS NOT NULL OR given IS NULL)
+);
+CREATE INDEX completion_operation ON completion (operation_id);
+COMMENT ON TABLE completion IS 'tokens with which somebody else ends an operation, and what they were used for; they go with what the operation was given';
+COMMENT ON COLUMN completion.token_hash IS 'SHA-256 of the token, in hex';
+COMMENT ON COLUMN completion.verify IS 'sealed JSON: whose webhook it takes, and with which secret that is signed; null: any request with the token';
+COMMENT ON COLUMN completion.digest IS 'of the request that has ended the operation: the same once more is answered the same';
+COMMENT ON COLUMN completion.given IS 'JSON: how it ends the operation, until that has ended';
 
 -- What was accepted, and what became of it: bookings of each statement, which housekeeping adds up.
 CREATE TABLE ledger (
@@ -175,11 +198,11 @@ COMMENT ON TABLE ledger IS 'operations accepted, ended (of a type, in a state), 
 
 CREATE VIEW operation_view AS
 SELECT o.request_id, o.rid, o.account_id, o.type, o.face,
-  coalesce(e.state, CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL THEN 'Executing' WHEN l.request_id IS NOT NULL THEN 'Waiting' END) AS state,
-  CASE WHEN l.phase IN ('scheduled', 'ready', 'offered') THEN l.phase WHEN l.lease_token IS NOT NULL THEN 'running' WHEN l.phase IS NOT NULL THEN 'dispatched' END AS phase,
+  coalesce(e.state, CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL OR l.awaits IS NOT NULL THEN 'Executing' WHEN l.request_id IS NOT NULL THEN 'Waiting' END) AS state,
+  CASE WHEN l.phase IN ('scheduled', 'ready', 'offered') THEN l.phase WHEN l.lease_token IS NOT NULL THEN 'running' WHEN l.awaits IS NOT NULL THEN 'awaiting' WHEN l.phase IS NOT NULL THEN 'dispatched' END AS phase,
   o.input, o.callback_url, o.callback_headers, o.callback_thin_over, o.correlation, o.priority, o.retention,
   coalesce(l.tries, o.tries) AS tries, o.timeout_s, coalesce(e.attempt, l.attempt) AS attempt, coalesce(e.progress, l.progress) AS progress,
-  coalesce(e.status_text, l.status_text, CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL THEN 'Executing...' ELSE 'Waiting...' END) AS status_text,
+  coalesce(e.status_text, l.status_text, CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL OR l.awaits IS NOT NULL THEN 'Executing...' ELSE 'Waiting...' END) AS status_text,
   e.result, e.custom, e.error_code, e.error_message, e.file_id, o.rerun_of, coalesce(e.silent, false) AS silent, l.silent_until, o.ack_by_poll,
   o.created_at, coalesce(e.started_at, l.started_at) AS started_at, e.finished_at, e.expires_at, e.sweep_at, e.emptied_at, e.erased_at,
   o.traceparent, l.cancel_at, CASE WHEN l.request_id IS NULL THEN o.run_at ELSE l.run_at END AS run_at, l.due_at, l.dispatched_at,

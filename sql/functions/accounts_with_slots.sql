@@ -21,7 +21,7 @@ BEGIN
       UNION ALL
       -- Ordered, because without statistics other indexes look as good.
       SELECT t.account_id, NULL, NULL, -1 FROM (
-        SELECT o.account_id FROM live_operation o WHERE o.account_id = ANY (seen) AND o.phase = 'placed' ORDER BY o.account_id) t
+        SELECT o.account_id FROM live_operation o WHERE o.account_id = ANY (seen) AND o.phase IN ('placed', 'awaiting') ORDER BY o.account_id) t
     ) p GROUP BY p.account_id HAVING sum(p.slots) > 0 ORDER BY max(p.place) LIMIT left_over;
     GET DIAGNOSTICS found = ROW_COUNT;
     left_over := left_over - found;

@@ -9,6 +9,7 @@ BEGIN
   WHERE o.request_id = ANY (ids) AND (o.input IS NOT NULL OR o.callback_headers IS NOT NULL);
   UPDATE delivery d SET body = '', headers = NULL WHERE d.home = ANY (ids) AND (d.body <> '' OR d.headers IS NOT NULL);
   UPDATE attempt a SET response_body = NULL WHERE a.home = ANY (ids) AND a.response_body IS NOT NULL;
+  DELETE FROM completion c WHERE c.operation_id = ANY (ids);
   DELETE FROM file_use u WHERE u.operation_id = ANY (ids);
   -- Stored by a run that had lost its lease, while another one ended the operation.
   UPDATE file f SET expires_at = now() WHERE f.operation_id = ANY (ids) AND f.expires_at IS NULL;

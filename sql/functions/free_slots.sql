@@ -22,7 +22,7 @@ BEGIN
   RETURN QUERY
   SELECT g.id, least(a.slots - (
       SELECT count(*)::integer FROM (
-        SELECT FROM live_operation o WHERE o.account_id = a.id AND o.phase = 'placed' ORDER BY o.account_id LIMIT a.slots) t)
+        SELECT FROM live_operation o WHERE o.account_id = a.id AND o.phase IN ('placed', 'awaiting') ORDER BY o.account_id LIMIT a.slots) t)
       - (SELECT count(*)::integer FROM slot_wanted s WHERE s.account_id = a.id AND s.until > now()),
     CASE WHEN others THEN 1 END), places
   FROM unnest(accounts) AS g (id)

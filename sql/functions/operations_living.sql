@@ -8,7 +8,9 @@ DECLARE
 BEGIN
   IF account IS NOT NULL THEN
     found := ARRAY(SELECT n.request_id FROM (
-      SELECT l.request_id FROM live_operation l WHERE l.phase = 'placed' AND l.account_id = account
+      SELECT l.request_id FROM live_operation l WHERE l.phase IN ('placed', 'awaiting') AND l.account_id = account
+      UNION ALL
+      SELECT l.request_id FROM live_operation l WHERE l.phase = 'aside' AND l.account_id = account
       UNION ALL
       SELECT l.request_id FROM live_operation l WHERE l.phase = 'apart' AND l.account_id = account
       UNION ALL
@@ -22,7 +24,9 @@ BEGIN
     ) n LIMIT max_collected + 1);
   ELSIF NOT waiting THEN
     found := ARRAY(SELECT n.request_id FROM (
-      SELECT l.request_id FROM live_operation l WHERE l.phase = 'placed'
+      SELECT l.request_id FROM live_operation l WHERE l.phase IN ('placed', 'awaiting')
+      UNION ALL
+      SELECT l.request_id FROM live_operation l WHERE l.phase = 'aside'
       UNION ALL
       SELECT l.request_id FROM live_operation l WHERE l.phase = 'apart'
     ) n LIMIT max_collected + 1);

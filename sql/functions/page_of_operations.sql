@@ -31,7 +31,7 @@ BEGIN
     ended := ended || format('e.state = ANY (%L::text[])', w.states);
   ELSIF w.states IS NOT NULL THEN
     fits := fits || format($sql$coalesce((SELECT e.state FROM operation_end e WHERE e.request_id = o.request_id),
-      (SELECT CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL THEN 'Executing' ELSE 'Waiting' END
+      (SELECT CASE WHEN l.phase IN ('placed', 'apart') AND l.lease_token IS NOT NULL OR l.awaits IS NOT NULL THEN 'Executing' ELSE 'Waiting' END
        FROM live_operation l WHERE l.request_id = o.request_id)) = ANY (%L::text[])$sql$, w.states);
   END IF;
   IF ended <> '{}' THEN

@@ -11,7 +11,7 @@ BEGIN
     FROM json_to_recordset(given) AS g (request_id bigint, token uuid, delay_s float8, counts boolean, text text, stack text)
   )
   UPDATE live_operation o SET phase = CASE WHEN o.phase = 'apart' THEN 'apart' WHEN g.delay_s > 0 THEN 'scheduled' ELSE ready_phase(o.type) END, look_at = g.next, due_at = g.next,
-    run_at = CASE WHEN g.delay_s > 0 THEN g.next ELSE o.run_at END, lease_token = NULL, worker = NULL, run_until = NULL,
+    run_at = CASE WHEN g.delay_s > 0 THEN g.next ELSE o.run_at END, lease_token = NULL, awaits = NULL, worker = NULL, run_until = NULL,
     status_text = NULL,
     tries = CASE WHEN g.counts THEN o.tries ELSE o.tries + 1 END,
     transitions = concat_ws(E'\n', o.transitions, transition('Waiting', g.text, stack => g.stack))

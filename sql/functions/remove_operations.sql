@@ -19,6 +19,8 @@ BEGIN
     DELETE FROM history_entry h WHERE h.operation_id = ANY (ids)
   ), unused AS (
     DELETE FROM file_use u WHERE u.operation_id = ANY (ids)
+  ), untold AS (
+    DELETE FROM completion c WHERE c.operation_id = ANY (ids)
   ), left_place AS (
     DELETE FROM origin_call c WHERE c.request_id = ANY (ids)
   ), booked AS (

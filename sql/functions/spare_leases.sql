@@ -26,7 +26,9 @@ BEGIN
     PERFORM pg_advisory_xact_lock(7164225003);
     -- A lease ends no earlier than its look_at, which the index has.
     operations := ARRAY(SELECT o.request_id FROM live_operation o WHERE o.phase = 'placed' AND o.look_at < now() + third
-      AND o.lease_token IS NOT NULL AND o.due_at < now() + third ORDER BY o.look_at);
+      AND o.lease_token IS NOT NULL AND o.due_at < now() + third ORDER BY o.look_at)
+      || ARRAY(SELECT o.request_id FROM live_operation o WHERE o.awaits IN ('completion', 'poll') AND o.look_at < now() + third
+      AND o.lease_token IS NOT NULL AND o.due_at < now() + third);
     PERFORM FROM live_operation o WHERE o.request_id = ANY (operations) ORDER BY o.request_id FOR UPDATE;
     UPDATE live_operation o SET due_at = now() + third
     WHERE o.request_id = ANY (operations) AND o.lease_token IS NOT NULL AND o.due_at < now() + third;

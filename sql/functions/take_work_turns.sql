@@ -19,7 +19,7 @@ BEGIN
       CONTINUE;
     END IF;
     free := (SELECT a.slots - (SELECT count(*)::integer FROM (
-      SELECT FROM live_operation o WHERE o.account_id = a.id AND o.phase = 'placed' ORDER BY o.account_id LIMIT a.slots) t)
+      SELECT FROM live_operation o WHERE o.account_id = a.id AND o.phase IN ('placed', 'awaiting') ORDER BY o.account_id LIMIT a.slots) t)
       FROM account a WHERE a.id = reached LIMIT 1);
     IF free > 0 THEN
       accounts := accounts || reached;

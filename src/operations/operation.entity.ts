@@ -26,7 +26,7 @@ export class OperationEntity {
   state: OperationState;
 
   @Column({ name: 'phase', type: 'text', nullable: true })
-  phase: 'scheduled' | 'ready' | 'offered' | 'dispatched' | 'running' | null;
+  phase: 'scheduled' | 'ready' | 'offered' | 'dispatched' | 'running' | 'awaiting' | null;
 
   /** JSON text, as it came. */
   @Column({ name: 'input', type: 'text', nullable: true })

@@ -20,8 +20,9 @@ import {
   type Settled,
   settleRow,
   startRow,
+  tokenRow,
 } from './operation-rows.js';
-import { type Claim, CLAIM_COLUMNS, claimOf, type ClaimRow } from './run/claim.js';
+import { type Claim, claimOf, type ClaimRow, LIVE_COLUMNS } from './run/claim.js';
 import { RENEW_OPERATIONS } from './run/due-operations.js';
 
 interface SettledRow {
@@ -132,16 +133,20 @@ export class OperationStore {
   private async acceptMany(items: NewOperation[]): Promise<(OperationEntity | null)[]> {
     const keyed = items.filter(({ idempotency }) => idempotency !== null);
     const due = items.filter(({ runAt, declared }) => runAt === null && !declared);
-    const offered = items.filter(({ declared }) => declared);
+    const completable = items.filter(({ completion }) => completion !== null);
+    const declared = items.filter((item) => item.declared);
     const rows = await this.database.query<{ rid: string }>(
-      'SELECT * FROM accept_operations($1, $2, $3, $4, make_interval(secs => $5), $6)',
+      completable.length === 0
+        ? 'SELECT * FROM accept_operations($1, $2, $3, $4, make_interval(secs => $5), $6)'
+        : 'SELECT * FROM accept_completable($1, $2, $3, $4, make_interval(secs => $5), $6, $7)',
       [
         jsonRows(items.map(acceptRow)),
         keyed.length === 0 ? null : jsonRows(keyed.map(keyRow)),
         [...new Set(due.map(({ accountId }) => accountId))],
         this.config.fastStart && this.hints.isOpen ? this.maxDispatched : 0,
         this.config.redispatchS,
-        offered.length === 0 ? null : [...new Set(offered.map(({ type }) => type))],
+        declared.length === 0 ? null : [...new Set(declared.map(({ type }) => type))],
+        ...(completable.length === 0 ? [] : [jsonRows(completable.map(tokenRow))]),
       ],
     );
     const accepted = new Map(rows.map((row) => [row.rid, row]));
@@ -188,7 +193,7 @@ export class OperationStore {
 
   private claimAs(hints: readonly Hint[], tokens: readonly string[]): Promise<ClaimRow[]> {
     return this.database.query<ClaimRow>(
-      `SELECT ${CLAIM_COLUMNS}, waits FROM claim_operations($1, make_interval(secs => $2))`,
+      `SELECT ${LIVE_COLUMNS}, waits, clock_timestamp() AS claimed_at FROM claim_operations($1, make_interval(secs => $2))`,
       [
         jsonRows(hints.map(({ id, epoch }, place) => ({ request_id: id, epoch, token: tokens[place] }))),
         this.config.leaseS,

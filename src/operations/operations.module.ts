@@ -4,6 +4,11 @@ import { DeliveriesModule } from '../deliveries/deliveries.module.js';
 import { EgressModule } from '../egress/egress.module.js';
 import { FilesModule } from '../files/files.module.js';
 import { SigningModule } from '../signing/signing.module.js';
+import { AwaitingStore } from './await/awaiting.store.js';
+import { CompletionEnder } from './await/completion-ender.js';
+import { CompletionOffers } from './await/completion-offers.js';
+import { Completions } from './await/completions.service.js';
+import { CompletionStore } from './await/completion.store.js';
 import { CancelMany } from './end/cancel-many.js';
 import { CallbackPresenters } from './end/callback-presenters.js';
 import { Feed } from './feed/feed.js';
@@ -24,12 +29,13 @@ import { QuotaStore } from './accept/quota.store.js';
 import { Quotas } from './accept/quotas.js';
 import { RetentionStore } from './retain/retention.store.js';
 import { SealedInputs } from './accept/sealed-inputs.js';
+import { ExternalHandler } from './types/external.js';
 import { HttpRequestHandler } from './types/http-request.js';
 import { EchoHandler, SleepHandler } from './types/trials.js';
 import { Declarations } from './declared/declarations.service.js';
 import { DeclaredTypeStore } from './declared/declared-type.store.js';
 import { DeclaredTypes } from './declared/declared-types.js';
-import { Offers } from './work/offers.js';
+import { WorkOffers } from './work/work-offers.js';
 import { StatsStore } from './stats/stats.store.js';
 import { UnservedStore } from './read/unserved.store.js';
 
@@ -39,6 +45,11 @@ import { UnservedStore } from './read/unserved.store.js';
   providers: [
     OperationStore,
     RescueStore,
+    AwaitingStore,
+    CompletionStore,
+    CompletionEnder,
+    CompletionOffers,
+    Completions,
     CancelMany,
     OperationReads,
     HistoryStore,
@@ -51,7 +62,7 @@ import { UnservedStore } from './read/unserved.store.js';
     DeclaredTypeStore,
     DeclaredTypes,
     Declarations,
-    Offers,
+    WorkOffers,
     OperationTypes,
     CallbackPresenters,
     OperationEnder,
@@ -64,12 +75,17 @@ import { UnservedStore } from './read/unserved.store.js';
     OperationsService,
     OriginCalls,
     HttpRequestHandler,
+    ExternalHandler,
     EchoHandler,
     SleepHandler,
   ],
   exports: [
     OperationStore,
     RescueStore,
+    AwaitingStore,
+    CompletionEnder,
+    CompletionOffers,
+    Completions,
     CancelMany,
     OperationReads,
     HistoryStore,
@@ -78,7 +94,7 @@ import { UnservedStore } from './read/unserved.store.js';
     StatsStore,
     Feed,
     Declarations,
-    Offers,
+    WorkOffers,
     OperationTypes,
     CallbackPresenters,
     OperationEnder,

@@ -12,6 +12,7 @@ import { filesNamed, FilesService } from '../files/files.service.js';
 import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
 import { openDestination, sealDestination } from '../signing/sealed-destination.js';
 import { Step } from '../tracing/spans.js';
+import { CompletionOffers } from './await/completion-offers.js';
 import { OperationDispatcher } from './run/operation.dispatcher.js';
 import type { Face, OperationEntity } from './operation.entity.js';
 import { CANCELED, OperationEnder } from './end/operation-ender.js';
@@ -33,7 +34,7 @@ import { OperationWaits } from './read/operation-waits.js';
 import { PollPace } from './read/poll-pace.js';
 import { randomId } from '../database/random-id.js';
 import { type Admitted, Quotas, UNCOUNTED } from './accept/quotas.js';
-import { Offers } from './work/offers.js';
+import { WorkOffers } from './work/work-offers.js';
 import { RetentionStore } from './retain/retention.store.js';
 import { SealedInputs, type ShownInput } from './accept/sealed-inputs.js';
 
@@ -121,8 +122,9 @@ export class OperationsService {
     private readonly files: FilesService,
     private readonly pace: PollPace,
     private readonly quotas: Quotas,
+    private readonly offers: CompletionOffers,
     private readonly retention: RetentionStore,
-    private readonly offers: Offers,
+    private readonly work: WorkOffers,
     private readonly config: OperationConfig,
   ) {}
 
@@ -160,10 +162,12 @@ export class OperationsService {
     if (!accepted) return this.replay(submission);
     if (accepted.phase === 'dispatched')
       this.dispatcher.hint({ id: accepted.requestId, epoch: accepted.epoch });
-    else if (accepted.phase === 'offered') this.offers.told(accepted.type);
+    else if (accepted.phase === 'offered') this.work.told(accepted.type);
     else this.dispatcher.wake();
+    const { callbackUrl } = operation;
+    const completionToken = operation.completion?.token;
     return {
-      view: { operation: accepted, callbackState: accepted.callbackUrl === null ? null : 'Pending' },
+      view: { operation: accepted, callbackState: callbackUrl === null ? null : 'Pending', completionToken },
       replayed: false,
     };
   }
@@ -347,6 +351,13 @@ export class OperationsService {
   /** The row of a rerun that somebody else stores; fails as `rerun` does where it is refused. */
   async prepareRerun(operation: OperationEntity, traceparent: string | null): Promise<NewOperation> {
     refuseGone(operation);
+    if (this.types.get(operation.type)?.handler.completion)
+      throw new OperationRefusedError('invalid-request', [
+        {
+          path: 'type',
+          message: `of ${operation.type}, each is run again by itself: its answer has a new completion_url`,
+        },
+      ]);
     return this.admit({ ...this.again(operation), traceparent }, this.types.check.bind(this.types));
   }
 
@@ -381,6 +392,7 @@ export class OperationsService {
     const rid = randomId();
     const type = await this.type(submission);
     const callbackUrl = this.callbackUrl(submission.callback);
+    const timeoutS = submission.timeoutS ?? type.timeoutS;
     const errors = [
       ...this.checkCallbackHeaders(submission.callback),
       ...this.checkOptions(submission, type),
@@ -388,6 +400,7 @@ export class OperationsService {
     if (errors.length > 0) throw new OperationRefusedError('invalid-request', errors);
     const checked = check && (await check(type, submission.input));
     const tries = check ? type.tries(checked) : 1;
+    const completion = check ? type.handler.completion?.(checked) : undefined;
     const called = check ? type.handler.calls?.(checked) : undefined;
     if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl, 'callback.url');
     if (called !== undefined) await this.admitHost(submission.accountId, called, 'input.url');
@@ -412,12 +425,13 @@ export class OperationsService {
       priority: submission.priority,
       retention: submission.retention ?? 'keep1m',
       tries,
-      timeoutS: submission.timeoutS ?? type.timeoutS,
+      timeoutS,
       runAt: submission.runAt,
       rerunOf: submission.rerunOf ?? null,
       silentS: silentMs === null ? null : (silentMs + ANSWER_MS) / 1000,
       traceparent: submission.traceparent,
       ackByPoll: submission.ackByPoll ?? this.config.ackByPoll,
+      completion: completion ? this.offers.accept(completion, { accountId, rid, timeoutS }) : null,
       idempotency: idempotency && {
         key: idempotency.key,
         fingerprint: fingerprintOf(idempotency.body),
@@ -499,7 +513,11 @@ export class OperationsService {
     if (!first) return null;
     if (first.fingerprint !== fingerprintOf(body))
       throw new IdempotencyMismatchError('this Idempotency-Key came with another body before: use a new key');
-    return { view: await this.find(accountId, first.rid), replayed: true };
+    const view = await this.find(accountId, first.rid);
+    // The first answer may be lost, and the token of it with it.
+    const offers = this.types.get(view.operation.type)?.handler.completion !== undefined;
+    const completionToken = offers ? ((await this.offers.again(view.operation)) ?? undefined) : undefined;
+    return { view: { ...view, completionToken }, replayed: true };
   }
 }
 

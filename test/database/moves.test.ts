@@ -209,6 +209,16 @@ describe('The database', () => {
     });
   });
 
+  it('of an operation lets nothing wait without a worker that waits for nothing, and nothing else wait', async () => {
+    const { live } = TABLES.operation;
+    const awaits = `UPDATE live_operation SET phase = 'awaiting', awaits = 'completion'`;
+    expect(await refused(live('awaiting'))).toMatchObject({ code: CHECK_VIOLATION });
+    expect(await refused(live('placed', TOKEN), awaits)).toMatchObject({ code: 'none' });
+    expect(await refused(live('placed'), `UPDATE live_operation SET awaits = 'poll'`)).toMatchObject({
+      code: CHECK_VIOLATION,
+    });
+  });
+
   it('of a delivery takes an end back, and makes another', async () => {
     const { end, live } = TABLES.delivery;
     for (const [from, tos] of Object.entries(DELIVERY_MOVES))

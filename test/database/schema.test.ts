@@ -11,6 +11,7 @@ const LEFT_TO_MIGRATIONS =
 /** Tables that only statements know: records and live rows, which entities read by the views, and what keeps them. */
 const WITHOUT_ENTITY = [
   'attempt',
+  'completion',
   'delivery',
   'delivery_end',
   'endpoint_disabling',

@@ -39,6 +39,7 @@ describe('the list of processes', { timeout: 60_000 }, () => {
         role: 'api',
         version: expect.stringMatching(/^\d+\.\d+\.\d+/),
         since: expect.stringMatching(/Z$/),
+        last_seen_at: expect.stringMatching(/Z$/),
         host: expect.any(String),
         running: 0,
         capacity: 0,

@@ -63,6 +63,7 @@ describe('The OpenAPI document', () => {
       'GET /health/ready',
       'GET /metrics',
       'POST /api/auth/token',
+      'POST /v1/completions/{token}',
     ]);
     expect(routes.get('GET /v1/operations')!.security).toEqual([{ bearer: ['operations:read'] }]);
     expect(routes.get('GET /api/trm/list')!.security).toEqual([
@@ -167,13 +168,18 @@ describe('An example of the document', () => {
     };
     // What the example of a claim finds.
     await client.submit({ type });
+    const newToken = async (): Promise<string> =>
+      (await client.submit({ type: 'external', input: {} })).completion_url.split('/').at(-1);
     let offered = 0;
     for (const [name, { requestBody }] of routes) {
       for (const { example, examples } of Object.values(requestBody?.content ?? {})) {
         const values = [example, ...Object.values(examples ?? {}).map(({ value }) => value)];
         for (const body of values.filter((value) => value !== undefined)) {
-          const named = name.includes('{lease}') ? { lease: await lease() } : { id: ids(name), name: type };
-          const asked = { path: named, body };
+          const path: Record<string, string> = { id: ids(name), name: type };
+          if (name.includes('{lease}')) path['lease'] = await lease();
+          // Each ends one of its own.
+          if (name.includes('/completions/')) path['token'] = await newToken();
+          const asked = { path, body };
           const { status, text, faults } = await judge.request(name, asked);
           // The account and the key of that example are the reader's own.
           if (name === 'POST /api/auth/token') expect(status).toBe(401);

@@ -118,8 +118,9 @@ describe('the dispatch', () => {
     async (_, lock, store) => {
       await using receiver = await Receiver.answering(200);
       // Seldom: for a hint that a busy queue didn't take in time. Rounds of these alone are four in the time that is waited.
-      const loop = { pollMs: 5_000 };
-      await using app = await App.start({ operations: { ...loop, leaseS: 7_200 }, deliveries: loop });
+      // And leases so long that no gap between rounds is taken for an outage, after which one waits for the room.
+      const seldom = { pollMs: 5_000, leaseS: 7_200 };
+      await using app = await App.start({ operations: seldom, deliveries: seldom });
       const dispatch = vi.spyOn(store.prototype, 'dispatch');
       const other = new pg.Client({ connectionString: app.databaseUrl });
       await other.connect();

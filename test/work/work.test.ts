@@ -145,6 +145,22 @@ describe('An operation of a declared type', () => {
     expect((await canceled).body.status).toBe('Canceled');
   });
 
+  it('is canceled at once while it waits for a worker', async () => {
+    const { id } = await app.client.submit({ type: TYPE });
+    const { body } = await app.client.post(`/v1/operations/${id}/cancel`);
+    expect(body.status).toBe('Canceled');
+    expect(await claim(app.client, [TYPE])).toEqual([]);
+  });
+
+  it('waits for its time where it has one, and is offered then', async () => {
+    const run_at = new Date(Date.now() + 400).toISOString();
+    const { id } = await app.client.submit({ type: TYPE, run_at });
+    expect(await claim(app.client, [TYPE])).toEqual([]);
+    const [work] = await claim(app.client, [TYPE], { wait: 20 });
+    expect(work.operation.id).toBe(id);
+    await act(app.client, work.lease, 'complete');
+  });
+
   it('fails with timeout when its time is over, whatever its worker renews', async () => {
     const { id } = await app.client.submit({ type: TYPE, timeout_s: 0.2 });
     const [work] = await claim(app.client, [TYPE]);

@@ -9,6 +9,7 @@ export const SCOPES = [
   ['endpoints:write', 'make and change endpoints, see and rotate signing secrets'],
   ['deliveries:redeliver', 'send deliveries again, or give them up'],
   ['keys:write', 'make and revoke the account’s own keys, with no scope that it lacks'],
+  ['work', 'run the account’s operations of declared types, as a worker'],
   ['admin', 'everything, in all accounts'],
 ] as const;
 

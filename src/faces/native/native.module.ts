@@ -14,6 +14,8 @@ import { AuditController } from './audit.controller.js';
 import { BatchController } from './batch.controller.js';
 import { BulkController } from './bulk.controller.js';
 import { CallbackCheckController } from './callback-check.controller.js';
+import { CompletionTokenGuard } from './completion-token.guard.js';
+import { CompletionsController } from './completions.controller.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { EndpointsController } from './endpoints.controller.js';
 import { FeedController } from './feed.controller.js';
@@ -47,6 +49,7 @@ import { WorkController } from './work.controller.js';
     BatchController,
     BulkController,
     OperationsController,
+    CompletionsController,
     SearchController,
     OperationTypesController,
     DeliveriesController,
@@ -65,6 +68,6 @@ import { WorkController } from './work.controller.js';
     WebhookKeysController,
     WorkController,
   ],
-  providers: [NativeOpenApi, { provide: APP_PIPE, useClass: RequestValidationPipe }],
+  providers: [NativeOpenApi, CompletionTokenGuard, { provide: APP_PIPE, useClass: RequestValidationPipe }],
 })
 export class NativeModule {}

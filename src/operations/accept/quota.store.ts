@@ -59,7 +59,7 @@ export class QuotaStore {
            ${waitingRows('g.id')} LIMIT $2) waiting) w
        CROSS JOIN LATERAL (
          SELECT count(*)::integer AS executing FROM live_operation
-         WHERE account_id = g.id AND phase = 'placed' AND lease_token IS NOT NULL) x`,
+         WHERE account_id = g.id AND (phase = 'awaiting' OR phase = 'placed' AND lease_token IS NOT NULL)) x`,
       [accountIds, most],
     );
     return new Map(rows.map(({ id, waiting, executing }) => [id, { waiting, executing }]));
@@ -68,7 +68,7 @@ export class QuotaStore {
   async executingOf(accountId: string): Promise<number> {
     const [row] = await this.database.query<{ count: number }>(
       `SELECT count(*)::integer AS count FROM live_operation
-       WHERE account_id = $1 AND phase = 'placed' AND lease_token IS NOT NULL`,
+       WHERE account_id = $1 AND (phase = 'awaiting' OR phase = 'placed' AND lease_token IS NOT NULL)`,
       [accountId],
     );
     return row!.count;

@@ -88,6 +88,7 @@ export function registered(row: OperationTypeEntity): RegisteredType {
     timeoutS,
     internal: false,
     apart: false,
+    slotless: false,
     input: null,
     retry: policyOf(JSON.parse(row.retry) as RetryGiven),
     handler: REMOTE,

@@ -95,7 +95,6 @@ function compiled(document: Record<string, unknown>, allErrors: boolean): Valida
     allErrors,
     meta: false,
     validateSchema: false,
-    addUsedSchema: false,
     code: { regExp: linearPattern },
   });
   formats.default(ajv, { mode: 'fast' });

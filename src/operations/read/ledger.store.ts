@@ -45,7 +45,7 @@ export interface TypeCount {
  * Since when the first row of a live table is overdue; `$1` is when a hint counts as lost, seconds. A dispatched row is due anew with
  * each hint, so that counts from the first one: where no worker takes any, the dispatcher alone would never be late.
  */
-const OVERDUE_SINCE = `min(CASE WHEN phase IN ('scheduled', 'apart') OR lease_token IS NOT NULL THEN due_at
+const OVERDUE_SINCE = `min(CASE WHEN phase IN ('scheduled', 'apart', 'awaiting', 'aside') OR lease_token IS NOT NULL THEN due_at
              WHEN phase = 'placed' THEN least(due_at, dispatched_at + make_interval(secs => $1)) END)`;
 
 const sum = (column: string, of: string, state: string): string =>
@@ -64,9 +64,9 @@ export class LedgerStore {
   async read(): Promise<{ ledger: Ledger; types: TypeCount[] }> {
     const [row] = await this.database.query<{ ledger: Ledger; types: TypeCount[] | null }>(
       `WITH live AS (
-         SELECT type, CASE WHEN phase IN ('placed', 'apart') AND lease_token IS NOT NULL THEN 'Executing' ELSE 'Waiting' END AS state, count(*) AS count,
-           count(*) FILTER (WHERE phase = 'placed') AS slots,
-           min(coalesce(run_at, waits_since)) FILTER (WHERE phase <> 'scheduled' AND lease_token IS NULL) AS waits_since,
+         SELECT type, CASE WHEN phase IN ('placed', 'apart') AND lease_token IS NOT NULL OR awaits IS NOT NULL THEN 'Executing' ELSE 'Waiting' END AS state, count(*) AS count,
+           count(*) FILTER (WHERE phase IN ('placed', 'awaiting')) AS slots,
+           min(coalesce(run_at, waits_since)) FILTER (WHERE phase <> 'scheduled' AND awaits IS NULL AND lease_token IS NULL) AS waits_since,
            ${OVERDUE_SINCE} AS overdue_since
          FROM live_operation GROUP BY 1, 2
        ), owed AS (

@@ -30,7 +30,7 @@ const OPERATIONS = `
   SELECT 'operation ' || w.request_id || ' ' || w.attempt AS row
   FROM (SELECT * FROM walk WHERE request_id > 0 LIMIT ${MOST}) w JOIN account a ON a.id = w.account_id
   WHERE (SELECT count(*) FROM (
-    SELECT FROM live_operation o WHERE o.account_id = w.account_id AND o.phase = 'placed' LIMIT a.slots) t) < a.slots`;
+    SELECT FROM live_operation o WHERE o.account_id = w.account_id AND o.phase IN ('placed', 'awaiting') LIMIT a.slots) t) < a.slots`;
 
 /** Of each lane that certainly has room, since nothing is in flight to its origin and nothing else holds it back: the delivery that stands first. */
 const DELIVERIES = `

@@ -11,6 +11,10 @@ export interface Claim {
   readonly askedAt: number;
   /** A remote worker's time for it is over. */
   readonly overtime: boolean;
+  /** How far its runs before this one have come; null where they said nothing. */
+  readonly checkpoint: string | null;
+  /** What it waited for without a worker until now; null: a worker claimed it from its slot. */
+  readonly awaited: 'completion' | 'poll' | null;
 }
 
 /** A record and its live row. */
@@ -18,14 +22,16 @@ export interface ClaimRow {
   readonly lease_token: string;
   readonly claimed_at: Date;
   readonly status_text: string | null;
+  readonly checkpoint: string | null;
+  readonly awaits: 'completion' | 'poll' | null;
   readonly waits?: boolean;
-  /** Of a remote worker's run. */
-  readonly run_until?: Date | null;
+  /** Of a remote worker's run: when its time is over. */
+  readonly run_until: Date | null;
 }
 
-/** What a claim is read from, where a statement answers the record as `operation` and its live row as `live`. */
-export const CLAIM_COLUMNS = `(operation).*, (live).attempt, (live).tries, (live).epoch, (live).lease_token, (live).due_at, (live).run_at, (live).started_at,
-         (live).cancel_at, (live).silent_until, (live).progress, (live).status_text, (live).run_until, clock_timestamp() AS claimed_at`;
+/** Of a function that answers a record as `operation` and its live row as `live`: the columns of a `ClaimRow`. */
+export const LIVE_COLUMNS = `(operation).*, (live).attempt, (live).tries, (live).epoch, (live).lease_token, (live).due_at, (live).run_at, (live).started_at,
+         (live).cancel_at, (live).silent_until, (live).progress, (live).status_text, (live).checkpoint, (live).awaits, (live).run_until`;
 
 /** What only its end tells of an operation. */
 export const NOT_ENDED = {
@@ -57,6 +63,8 @@ export function claimOf(rows: Rows, row: ClaimRow, askedAt: number): Claim {
     leaseToken: row.lease_token,
     claimedAt: row.claimed_at,
     askedAt,
-    overtime: !!row.run_until && row.run_until <= row.claimed_at,
+    overtime: row.run_until !== null && row.run_until <= row.claimed_at,
+    checkpoint: row.checkpoint,
+    awaited: row.awaits,
   };
 }

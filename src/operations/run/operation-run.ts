@@ -4,6 +4,8 @@ import { DatabaseUnavailableError } from '../../database/database-errors.js';
 import { rideOut } from '../../database/ride-out.js';
 import type { FilesService, StoredFile } from '../../files/files.service.js';
 import { Step } from '../../tracing/spans.js';
+import type { CompletionOffer, CompletionOffers, CompletionOptions } from '../await/completion-offers.js';
+import { Suspension } from '../await/suspension.js';
 import type { HistoryStore, Report } from '../read/history.store.js';
 import { type OperationContext, OperationError } from './operation-context.js';
 import type { Claim } from './claim.js';
@@ -27,6 +29,13 @@ const MAX_BUFFERED = 1_000;
 export interface RunContext extends OperationContext {
   /** Progress that is an entry of the history by itself; `progress` makes one of all steps between two records. */
   tell(percent: number, text?: string): void;
+  /** How far the runs before this one have come; null where they said nothing. */
+  readonly checkpoint: string | null;
+  /**
+   * To be returned: no worker and no memory is held for `afterS`, then the handler is run again, in the same attempt and with this
+   * checkpoint (null: the one before).
+   */
+  goOn(afterS: number, checkpoint: string | null): Suspension;
   /** Of this run: whoever has another one is another run. */
   readonly leaseToken: string;
   /** Records at once what has been told, and resolves when it stands; an outage only delays it. */
@@ -49,6 +58,7 @@ export class OperationRun implements RunContext {
     private readonly history: HistoryStore,
     private readonly files: FilesService,
     private readonly waits: OperationWaits,
+    private readonly offers: CompletionOffers,
   ) {
     const { type, traceparent, rid, attempt } = claim.operation;
     this.step = Step.start(`run ${type}`, SpanKind.CONSUMER, traceparent, {
@@ -67,6 +77,10 @@ export class OperationRun implements RunContext {
 
   get leaseToken(): string {
     return this.claim.leaseToken;
+  }
+
+  get checkpoint(): string | null {
+    return this.claim.checkpoint;
   }
 
   get accountId(): string {
@@ -166,6 +180,23 @@ export class OperationRun implements RunContext {
         throw ownFault(error) ?? error;
       }),
     };
+  }
+
+  async completion(options: CompletionOptions = {}): Promise<CompletionOffer> {
+    const { claim } = this;
+    const leftS = claim.operation.timeoutS - (performance.now() - claim.askedAt) / 1000;
+    const offer = await this.offers.offer(claim, options, leftS, () => this.signal.aborted);
+    if (offer) return offer;
+    this.abort('lease-lost');
+    throw this.signal.reason;
+  }
+
+  untilCompleted(): Suspension {
+    return Suspension.untilCompleted();
+  }
+
+  goOn(afterS: number, checkpoint: string | null): Suspension {
+    return Suspension.goOn(afterS, checkpoint);
   }
 
   fail(code: string, message: string): never {

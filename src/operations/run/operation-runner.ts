@@ -6,10 +6,14 @@ import { rideOut } from '../../database/ride-out.js';
 import { FilesService } from '../../files/files.service.js';
 import type { Hint } from '../../engine/hint.js';
 import { type Place, WorkerPool, type SendBack } from '../../engine/worker-pool.js';
+import { AwaitingStore } from '../await/awaiting.store.js';
+import { CompletionOffers } from '../await/completion-offers.js';
+import { CompletionEnder } from '../await/completion-ender.js';
+import { Suspension } from '../await/suspension.js';
 import { HistoryStore } from '../read/history.store.js';
 import { OperationDispatcher } from './operation.dispatcher.js';
 import type { OperationEntity } from '../operation.entity.js';
-import { CANCELED, OperationEnder } from '../end/operation-ender.js';
+import { CANCELED, type How, OperationEnder } from '../end/operation-ender.js';
 import { OperationRun, RunAborted, storable } from './operation-run.js';
 import { RENEW_OPERATIONS } from './due-operations.js';
 import { RescueStore } from '../end/rescue.store.js';
@@ -21,27 +25,32 @@ import { OperationTypes, type RegisteredType } from './operation-types.js';
 import { Processes } from '../../engine/processes.js';
 import { WakeUps } from '../../engine/wake-ups.js';
 import { OperationWaits } from '../read/operation-waits.js';
-import { failureOf, finished } from './run-ending.js';
+import { finished } from './run-ending.js';
 import { SealedInputs } from '../accept/sealed-inputs.js';
-import { stackOf } from './stack.js';
-import { afterFailure, endAsFailed, timedOut, type Verdict } from './verdict.js';
+import {
+  type FailedAttempt,
+  failedVerdict,
+  faultOf,
+  notBegun,
+  type Verdict,
+  withoutHandler,
+} from './verdict.js';
 
-/** What becomes of a run whose handler is not started: its claim came back after the shutdown had begun, or too late. */
-const notBegun = (why: string): Verdict => ({
-  kind: 'release',
-  delayS: 0,
-  counts: false,
-  text: `The worker ${why} before it began; waiting for another`,
-  stack: null,
-});
-/** Rounds, seconds apart, in which a worker that has the type's handler may turn up: half an hour in all. */
-const MAX_ROUNDS_WITHOUT_HANDLER = 35;
 /** How long a handler gets to react to its signal before its run is decided without it; a cancel has a time of its own. */
 const ABORT_GRACE_MS = 500;
 /** Runs apart in this process at once. */
 const MAX_APART = 8;
+/** Runs that go on after a wait, in this process at once: each asks another service how far it is, and little else. */
+const MAX_RESUMED = 200;
 /** How often runs are looked at for a cancel that no wake-up told, or told before the run was known here. */
 const CANCELS_MS = 1_000;
+
+/** The end of an operation that nobody could complete. */
+const NO_TOKEN = {
+  state: 'Failed',
+  code: 'no_completion_token',
+  message: 'the handler waits for a completion and has made no token: call context.completion() first',
+} as const satisfies How;
 
 /** Runs operations: claims what hints name, runs the handler, settles. */
 @Injectable()
@@ -49,6 +58,7 @@ export class OperationRunner {
   private readonly logger = new Logger('Operations');
   private readonly follower: WorkerPool;
   private readonly apart: WorkerPool;
+  private readonly resumed: WorkerPool;
   private readonly leases: KeptLeases;
   private readonly runs = new Map<string, OperationRun>();
   private renewal: NodeJS.Timeout | undefined;
@@ -65,6 +75,9 @@ export class OperationRunner {
     private readonly history: HistoryStore,
     private readonly files: FilesService,
     private readonly dispatcher: OperationDispatcher,
+    private readonly awaiting: AwaitingStore,
+    private readonly completions: CompletionEnder,
+    private readonly offers: CompletionOffers,
     private readonly waits: OperationWaits,
     wakeUps: WakeUps,
     keeper: LeaseKeeper,
@@ -83,6 +96,13 @@ export class OperationRunner {
     this.apart = new WorkerPool({
       name: 'Operations apart',
       concurrency: MAX_APART,
+      act: (hint) => this.claimAndRun(hint),
+      giveBack: () => Promise.resolve(),
+      reach: () => database.query('SELECT'),
+    });
+    this.resumed = new WorkerPool({
+      name: 'Operations that go on',
+      concurrency: MAX_RESUMED,
       act: (hint) => this.claimAndRun(hint),
       giveBack: () => Promise.resolve(),
       reach: () => database.query('SELECT'),
@@ -115,27 +135,44 @@ export class OperationRunner {
     this.apart.run(place, hint.id, this.claimAndRun(hint));
   }
 
+  /** A place for what goes on after a wait; null where there is none. */
+  placeResumed(): Place | null {
+    return this.resumed.reserve();
+  }
+
+  /** Runs in such a place what this process has leased. */
+  resume(place: Place, claim: Claim): Promise<void> {
+    const running = this.runClaimed(claim);
+    this.resumed.run(place, claim.operation.requestId, running);
+    return running.catch(() => undefined);
+  }
+
   /** Stops claiming, lets runs finish for `graceS`, then fires their signals and gives back what is still running. */
   async drain(graceS: number): Promise<void> {
-    const cutOff = (apart: boolean): void => {
-      for (const run of this.runs.values()) if (this.isApart(run) === apart) run.abort('shutdown');
+    const cutOff = (pool: WorkerPool): void => {
+      for (const run of this.runs.values()) if (this.poolOf(run) === pool) run.abort('shutdown');
     };
-    // What runs apart goes on elsewhere where it stands: nothing is gained by waiting for it.
-    await Promise.all([
-      this.follower.drain(graceS, () => cutOff(false)),
-      this.apart.drain(0, () => cutOff(true)),
-    ]);
+    // What runs apart, or goes on after a wait, goes on elsewhere where it stands: nothing is gained by waiting for it.
+    await Promise.all(
+      [this.follower, this.apart, this.resumed].map((pool) =>
+        pool.drain(pool === this.follower ? graceS : 0, () => cutOff(pool)),
+      ),
+    );
     clearInterval(this.renewal);
     clearTimeout(this.cancels);
   }
 
-  private isApart({ claim }: OperationRun): boolean {
-    return this.types.get(claim.operation.type)?.apart === true;
+  private poolOf({ claim }: OperationRun): WorkerPool {
+    if (claim.awaited !== null) return this.resumed;
+    return this.types.get(claim.operation.type)?.apart ? this.apart : this.follower;
   }
 
   private async claimAndRun(hint: Hint): Promise<void> {
     const claim = await this.store.claim(hint);
-    if (!claim) return;
+    if (claim) await this.runClaimed(claim);
+  }
+
+  private async runClaimed(claim: Claim): Promise<void> {
     const { leaseToken, operation } = claim;
     this.leases.hold({
       id: operation.requestId,
@@ -144,7 +181,7 @@ export class OperationRunner {
       forS: operation.timeoutS,
     });
     this.waits.grew(operation.requestId);
-    const run = new OperationRun(claim, this.history, this.files, this.waits);
+    const run = new OperationRun(claim, this.history, this.files, this.waits, this.offers);
     // Its lease ran out here, as it may after an outage: nobody else would stop it.
     this.runs.get(run.requestId)?.abort('lease-lost');
     this.runs.set(run.requestId, run);
@@ -163,9 +200,9 @@ export class OperationRunner {
   private async decide(claim: Claim, run: OperationRun): Promise<Verdict> {
     // Asked for while another worker ran it, which gave it back.
     if (claim.operation.cancelAt !== null) return { kind: 'end', how: CANCELED };
-    if (this.follower.stopping) return notBegun('shut down');
+    if (this.follower.stopping) return notBegun(claim, 'shut down');
     // Frozen between the claim's commit and its answer: the operation may have ended elsewhere long ago.
-    if (performance.now() - claim.askedAt > this.config.leaseS * 1000) return notBegun('was frozen');
+    if (performance.now() - claim.askedAt > this.config.leaseS * 1000) return notBegun(claim, 'was frozen');
     return this.run(claim, run);
   }
 
@@ -178,6 +215,7 @@ export class OperationRunner {
       const outcome = await Promise.race([this.work(type, run), this.aborted(run.signal)]);
       // It stopped because it was told to, with nothing to show for it.
       if (outcome === undefined && run.signal.aborted) throw run.signal.reason as RunAborted;
+      if (outcome instanceof Suspension) return suspended(outcome, run.signal);
       return { kind: 'end', how: finished(outcome ?? {}) };
     } catch (error) {
       return this.failed(claim, type, run, error);
@@ -206,36 +244,15 @@ export class OperationRunner {
     });
   }
 
-  private failed({ operation }: Claim, type: RegisteredType, run: OperationRun, error: unknown): Verdict {
-    const abort = run.signal.aborted ? (run.signal.reason as RunAborted).cause : null;
-    if (abort === 'lease-lost') return { kind: 'lost' };
-    if (abort === 'canceled') return { kind: 'end', how: CANCELED };
-    if (abort === 'shutdown') {
-      return operation.tries > 1
-        ? {
-            kind: 'release',
-            delayS: 0,
-            counts: false,
-            text: 'The worker shut down; waiting for another',
-            stack: null,
-          }
-        : endAsFailed('interrupted', 'the worker shut down, and this type is never tried twice');
-    }
-    const failure = abort === 'timeout' ? timedOut(operation) : failureOf(error);
-    // Our own signal says nothing of where the handler was.
-    const stack = error instanceof RunAborted ? null : stackOf(error);
-    const verdict = afterFailure(type.retry, operation, { ...failure, stack });
-    this.logFailure(operation, {
-      ...failure,
-      stack,
-      delayS: verdict.kind === 'release' ? verdict.delayS : null,
-    });
+  private failed(claim: Claim, type: RegisteredType, run: OperationRun, error: unknown): Verdict {
+    const { verdict, attempt } = failedVerdict(claim, type, run.signal, error);
+    if (attempt) this.logFailure(claim.operation, attempt);
     return verdict;
   }
 
   private logFailure(
     { rid, requestId, type, attempt, tries }: OperationEntity,
-    failure: { code: string; message: string; stack: string | null; delayS: number | null },
+    failure: FailedAttempt,
   ): void {
     this.logger.warn({
       msg: 'attempt failed',
@@ -259,6 +276,7 @@ export class OperationRunner {
     await rideOut(
       async () => {
         if (verdict.kind === 'end') await this.ender.end(claim, verdict.how, finishedAt);
+        else if (verdict.kind === 'suspend') await this.suspend(claim, verdict.suspension, finishedAt);
         else {
           await this.store.release({ ...verdict, requestId, leaseToken: claim.leaseToken } satisfies Release &
             Verdict);
@@ -268,6 +286,23 @@ export class OperationRunner {
       },
       () => this.follower.over,
     );
+  }
+
+  /** Gives the operation up until it needs somebody, unless it has to end now. */
+  private async suspend(claim: Claim, suspension: Suspension, finishedAt: Date): Promise<void> {
+    const { requestId, type } = claim.operation;
+    const slotless = this.types.get(type)?.slotless ?? false;
+    const became = await this.awaiting.suspend({
+      requestId,
+      leaseToken: claim.leaseToken,
+      suspension,
+      slotless,
+    });
+    if (became === 'completed') await this.completions.end(claim, finishedAt);
+    if (became === 'canceling') await this.ender.end(claim, CANCELED, finishedAt);
+    if (became === 'no-token') await this.ender.end(claim, NO_TOKEN, finishedAt);
+    // Others may have waited for its slot.
+    if (slotless && claim.awaited === null) this.dispatcher.wake();
   }
 
   private lookAt(requestIds: readonly string[]): void {
@@ -323,26 +358,8 @@ export class OperationRunner {
   }
 }
 
-/** During an upgrade only some workers may know a type; one that no worker knows must end all the same, and tell so. */
-function withoutHandler({ type, attempt }: OperationEntity): Verdict {
-  if (attempt >= MAX_ROUNDS_WITHOUT_HANDLER)
-    return endAsFailed(
-      'no_handler',
-      `no worker has a handler for ${type}: start one that has, and rerun this operation`,
-    );
-  return {
-    kind: 'release',
-    delayS: Math.min(5 * attempt, 60),
-    counts: false,
-    text: `This worker has no handler for ${type}; waiting for one that has`,
-    stack: null,
-  };
-}
-
-/** What a trace shows of a run that did not finish. */
-function faultOf(verdict: Verdict): string | null {
-  if (verdict.kind === 'release') return verdict.text;
-  if (verdict.kind === 'lost') return 'the lease was lost';
-  if (verdict.how.state === 'Canceled') return 'canceled';
-  return verdict.how.state === 'Failed' ? verdict.how.code : null;
+/** A shutdown is no reason to run it again; a cancel, or a lost lease, is one to let it be. */
+function suspended(suspension: Suspension, signal: AbortSignal): Verdict {
+  if (signal.aborted && (signal.reason as RunAborted).cause !== 'shutdown') throw signal.reason as RunAborted;
+  return { kind: 'suspend', suspension };
 }

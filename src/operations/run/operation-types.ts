@@ -125,7 +125,7 @@ export class OperationTypes implements OnModuleInit {
 
   private register(options: OperationTypeOptions, handler: OperationHandler, className: string): void {
     const { name, title, input, tries = 3, timeoutS = 3600, path, inlineMs = 0 } = options;
-    const { internal = false, apart = false } = options;
+    const { internal = false, apart = false, slotless = false } = options;
     const misnamed = nameFault(name);
     if (misnamed !== null) throw new Error(`operation type "${name}" of ${className}: ${misnamed}`);
     if (typeof handler.run !== 'function')
@@ -142,6 +142,7 @@ export class OperationTypes implements OnModuleInit {
       timeoutS,
       internal,
       apart,
+      slotless,
       path: path ?? null,
       inlineMs: Math.min(Math.max(inlineMs, 0), 60_000),
       input: input ?? null,

@@ -4,6 +4,7 @@ import { DispatchLoop } from '../../engine/dispatch-loop.js';
 import type { Hint } from '../../engine/hint.js';
 import { Lookout } from '../../engine/lookout.js';
 import { OperationHints } from '../../engine/engine.module.js';
+import { CompletionStore } from '../await/completion.store.js';
 import { CANCELED, type How, OperationEnder } from '../end/operation-ender.js';
 import { DUE_OPERATIONS } from './due-operations.js';
 import { RescueStore } from '../end/rescue.store.js';
@@ -35,6 +36,7 @@ export class OperationDispatcher extends DispatchLoop {
     private readonly rescues: RescueStore,
     private readonly hints: OperationHints,
     private readonly ender: OperationEnder,
+    private readonly completions: CompletionStore,
     private readonly types: OperationTypes,
     private readonly config: OperationConfig,
     lookout: Lookout,
@@ -95,12 +97,14 @@ export class OperationDispatcher extends DispatchLoop {
   }
 
   private async rescueOne(claim: Claim): Promise<void> {
-    const { attempt, tries, cancelAt } = claim.operation;
+    const { requestId, attempt, tries, cancelAt } = claim.operation;
     if (claim.overtime && cancelAt === null) return this.timeOut(claim);
     const message = `the worker went silent during attempt ${attempt} of ${tries}`;
-    const how: How = cancelAt === null ? { state: 'Failed', code: 'attempts_exhausted', message } : CANCELED;
+    // Its workers are gone, and whoever was to complete it has.
+    const completed = cancelAt === null ? await this.completions.given(requestId) : CANCELED;
+    const how: How = completed ?? { state: 'Failed', code: 'attempts_exhausted', message };
     const ended = await this.ender.end(claim, how, claim.claimedAt);
-    if (ended && how.state === 'Failed')
+    if (ended && completed === null)
       this.logger.warn({
         msg: 'operation failed with its workers',
         operation: ended.rid,

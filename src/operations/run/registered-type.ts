@@ -19,6 +19,7 @@ export interface RegisteredType {
   readonly inlineMs: number;
   readonly internal: boolean;
   readonly apart: boolean;
+  readonly slotless: boolean;
   readonly input: Type<object> | null;
   readonly timeoutS: number;
   readonly retry: RetryPolicy;

@@ -1,34 +1,108 @@
-import type { How } from '../end/operation-ender.js';
+import { Suspension } from '../await/suspension.js';
+import { CANCELED, type How } from '../end/operation-ender.js';
 import type { OperationEntity } from '../operation.entity.js';
 import type { Release } from '../operation-rows.js';
-import { storable } from './operation-run.js';
+import type { Claim } from './claim.js';
+import { RunAborted, storable } from './operation-run.js';
+import type { RegisteredType } from './registered-type.js';
 import { type RetryPolicy, retryDelay } from './retry-policy.js';
-import type { Failure } from './run-ending.js';
+import { type Failure, failureOf } from './run-ending.js';
+import { stackOf } from './stack.js';
 
 /** What becomes of a run. */
 export type Verdict =
   | { readonly kind: 'end'; readonly how: How }
   | ({ readonly kind: 'release' } & Pick<Release, 'delayS' | 'counts' | 'text' | 'stack'>)
+  | { readonly kind: 'suspend'; readonly suspension: Suspension }
   | { readonly kind: 'lost' };
 
-/** What becomes of a run that failed: another try, as its type says, or its end. */
+/** A run that failed by itself, to be logged; a delay where it is tried again. */
+export interface FailedAttempt extends Failure {
+  readonly stack: string | null;
+  readonly delayS: number | null;
+}
+
+/** Rounds, seconds apart, in which a worker that has the type's handler may turn up: half an hour in all. */
+const MAX_ROUNDS_WITHOUT_HANDLER = 35;
+
+/** What becomes of a run whose handler is not started: its claim came back after the shutdown had begun, or too late. */
+export function notBegun(claim: Claim, why: string): Verdict {
+  return givenBack(claim, `The worker ${why} before it began; waiting for another`);
+}
+
+/** What becomes of a run whose handler failed, or was stopped; `attempt` is there where it failed by itself. */
+export function failedVerdict(
+  claim: Claim,
+  type: RegisteredType,
+  signal: AbortSignal,
+  error: unknown,
+): { verdict: Verdict; attempt?: FailedAttempt } {
+  const { operation } = claim;
+  const abort = signal.aborted ? (signal.reason as RunAborted).cause : null;
+  if (abort === 'lease-lost') return { verdict: { kind: 'lost' } };
+  if (abort === 'canceled') return { verdict: { kind: 'end', how: CANCELED } };
+  if (abort === 'shutdown') {
+    // What goes on after a wait repeats nothing.
+    const again = operation.tries > 1 || claim.awaited !== null;
+    return {
+      verdict: again
+        ? givenBack(claim, 'The worker shut down; waiting for another')
+        : end('interrupted', 'the worker shut down, and this type is never tried twice'),
+    };
+  }
+  const failure = abort === 'timeout' ? timedOut(operation) : failureOf(error);
+  // Our own signal says nothing of where the handler was.
+  const stack = error instanceof RunAborted ? null : stackOf(error);
+  const verdict = afterFailure(type.retry, operation, failure, stack);
+  const delayS = verdict.kind === 'release' ? verdict.delayS : null;
+  return { verdict, attempt: { ...failure, stack, delayS } };
+}
+
+/** What becomes of an operation after a failure: another try, as its type says, or its end. */
 export function afterFailure(
   policy: RetryPolicy,
-  { attempt, tries }: Pick<OperationEntity, 'attempt' | 'tries'>,
-  { code, message, retry, stack = null }: Failure & { readonly stack?: string | null },
-): Exclude<Verdict, { kind: 'lost' }> {
-  const delayS = retryDelay(policy, { attempt, tries, code, retry, random: Math.random() });
-  if (delayS === null) return endAsFailed(code, message, stack);
-  const text = storable(`Attempt ${attempt} failed (${code}): ${message}`);
+  operation: OperationEntity,
+  { code, message, retry }: Failure,
+  stack: string | null = null,
+): Extract<Verdict, { kind: 'end' | 'release' }> {
+  const delayS = retryDelay(policy, { ...operation, code, retry, random: Math.random() });
+  if (delayS === null) return end(code, message, stack);
+  const text = storable(`Attempt ${operation.attempt} failed (${code}): ${message}`);
   return { kind: 'release', delayS, counts: true, text, stack };
 }
 
-/** The end as Failed. */
-export function endAsFailed(
-  code: string,
-  message: string,
-  stack: string | null = null,
-): Extract<Verdict, { kind: 'end' }> {
+/** During an upgrade only some workers may know a type; one that no worker knows must end all the same, and tell so. */
+export function withoutHandler({ type, attempt }: OperationEntity): Verdict {
+  if (attempt >= MAX_ROUNDS_WITHOUT_HANDLER)
+    return end(
+      'no_handler',
+      `no worker has a handler for ${type}: start one that has, and rerun this operation`,
+    );
+  return {
+    kind: 'release',
+    delayS: Math.min(5 * attempt, 60),
+    counts: false,
+    text: `This worker has no handler for ${type}; waiting for one that has`,
+    stack: null,
+  };
+}
+
+/** What a trace shows of a run that did not finish. */
+export function faultOf(verdict: Verdict): string | null {
+  if (verdict.kind === 'suspend') return null;
+  if (verdict.kind === 'release') return verdict.text;
+  if (verdict.kind === 'lost') return 'the lease was lost';
+  if (verdict.how.state === 'Canceled') return 'canceled';
+  return verdict.how.state === 'Failed' ? verdict.how.code : null;
+}
+
+/** Runs that were cut off use up no try; one that went on after a wait goes on where it stands. */
+function givenBack({ awaited }: Claim, text: string): Verdict {
+  if (awaited !== null) return { kind: 'suspend', suspension: Suspension.goOn(0, null) };
+  return { kind: 'release', delayS: 0, counts: false, text, stack: null };
+}
+
+function end(code: string, message: string, stack: string | null = null): Extract<Verdict, { kind: 'end' }> {
   return { kind: 'end', how: { state: 'Failed', code: storable(code), message: storable(message), stack } };
 }
 

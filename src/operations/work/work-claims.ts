@@ -6,11 +6,14 @@ import { WakeUps } from '../../engine/wake-ups.js';
 import { OperationWaits } from '../read/operation-waits.js';
 import type { Claim } from '../run/claim.js';
 import { DUE_WORK } from '../run/due-operations.js';
-import { Offers, signOf } from './offers.js';
+import { WorkOffers, signOf } from './work-offers.js';
 import { type WorkAsk, WorkStore } from './work.store.js';
 
 /** Asks that one statement serves: as many as hang on to a process, but for a run on it. */
 const MOST = 1_000;
+
+/** Between two looks at the least that ends ask for, ms. */
+const FREED_MS = 10;
 
 /** An ask that hasn't been answered. */
 interface Waiting {
@@ -31,12 +34,13 @@ interface Waiting {
 export class WorkClaims extends DispatchLoop {
   private waiting: Waiting[] = [];
   private heldUp = false;
+  private freed: NodeJS.Timeout | undefined;
   private closing = false;
 
   constructor(
     private readonly store: WorkStore,
     private readonly waits: OperationWaits,
-    offers: Offers,
+    offers: WorkOffers,
     wakeUps: WakeUps,
     config: OperationConfig,
     lookout: Lookout,
@@ -76,11 +80,17 @@ export class WorkClaims extends DispatchLoop {
 
   /** A slot may have become free. */
   slotFreed(): void {
-    if (this.heldUp) this.wake();
+    if (!this.heldUp || this.closing) return;
+    // Ends that come together share a look: each one takes the lock that accepts try.
+    this.freed ??= setTimeout(() => {
+      this.freed = undefined;
+      this.wake();
+    }, FREED_MS).unref();
   }
 
   override async onModuleDestroy(): Promise<void> {
     this.closing = true;
+    clearTimeout(this.freed);
     await super.onModuleDestroy();
     for (const { answer } of this.waiting.splice(0)) answer([]);
   }

@@ -13,7 +13,7 @@ import { retryPolicy } from '../run/retry-policy.js';
 import { finished } from '../run/run-ending.js';
 import { afterFailure, type Verdict } from '../run/verdict.js';
 import type { WorkLease } from './lease.js';
-import { Offers } from './offers.js';
+import { WorkOffers } from './work-offers.js';
 import { RemoteWorkers } from './remote-workers.js';
 import { WorkClaims } from './work-claims.js';
 import { WorkStore } from './work.store.js';
@@ -72,7 +72,10 @@ export type WorkOutcome =
 /** What a worker has done with each of its leases; a refusal is an error of it alone. */
 export type WorkResult = WorkOutcome | Error;
 
-const GIVEN_BACK: Verdict = {
+/** What a worker's word makes of its run. */
+type Decision = Extract<Verdict, { kind: 'end' | 'release' }>;
+
+const GIVEN_BACK: Decision = {
   kind: 'release',
   delayS: 0,
   counts: false,
@@ -91,7 +94,7 @@ export class WorkService {
     private readonly types: OperationTypes,
     private readonly ender: OperationEnder,
     private readonly waits: OperationWaits,
-    private readonly offers: Offers,
+    private readonly offers: WorkOffers,
     private readonly workers: RemoteWorkers,
   ) {}
 
@@ -144,7 +147,7 @@ export class WorkService {
     );
   }
 
-  private async verdict(claim: Claim, does: Exclude<WorkAction, { action: 'renew' }>): Promise<Verdict> {
+  private async verdict(claim: Claim, does: Exclude<WorkAction, { action: 'renew' }>): Promise<Decision> {
     const { operation } = claim;
     if (does.action === 'complete') return { kind: 'end', how: await this.finish(claim, does) };
     // Who was asked to stop, and did.
@@ -177,10 +180,9 @@ export class WorkService {
   }
 
   /** Null where the lease was lost. */
-  private async settle(claim: Claim, verdict: Verdict): Promise<WorkOutcome | null> {
+  private async settle(claim: Claim, verdict: Decision): Promise<WorkOutcome | null> {
     const { operation, leaseToken } = claim;
     const { rid, requestId, type } = operation;
-    if (verdict.kind === 'lost') return null;
     if (verdict.kind === 'end') {
       const ended = await this.ender.end(claim, verdict.how, claim.claimedAt);
       return ended && { kind: 'settled', rid, state: ended.state, retryInS: null };

@@ -6,7 +6,7 @@ import { jsonRows } from '../../database/json-rows.js';
 import { rideOut } from '../../database/ride-out.js';
 import { Rows } from '../../database/rows.js';
 import { OperationStore } from '../operation.store.js';
-import { type Claim, CLAIM_COLUMNS, claimOf, type ClaimRow } from '../run/claim.js';
+import { type Claim, claimOf, type ClaimRow, LIVE_COLUMNS } from '../run/claim.js';
 import type { WorkLease } from './lease.js';
 
 /** What a remote worker asks for. */
@@ -49,7 +49,7 @@ export class WorkStore {
     const askedAt = performance.now();
     const rows = await this.database
       .query<ClaimRow & { ask: number; request_id: string | null }>(
-        `SELECT ask, ${CLAIM_COLUMNS} FROM claim_work($1)`,
+        `SELECT ask, ${LIVE_COLUMNS}, clock_timestamp() AS claimed_at FROM claim_work($1)`,
         [
           jsonRows(
             asks.map(({ types, account, limit, leaseS, worker }, nth) => ({
@@ -68,14 +68,12 @@ export class WorkStore {
         if (error instanceof DatabaseUnavailableError) void this.giveBack(tokens);
         throw error;
       });
-    return asks.map((_, nth) => {
-      const own = rows.filter(({ ask }) => ask === nth);
-      const leased = own.filter(({ request_id }) => request_id !== null);
-      return {
-        claims: leased.map((row) => claimOf(this.rows, row, askedAt)),
-        heldUp: leased.length < own.length,
-      };
-    });
+    const got = asks.map(() => ({ claims: [] as Claim[], heldUp: false }));
+    for (const row of rows) {
+      if (row.request_id === null) got[row.ask]!.heldUp = true;
+      else got[row.ask]!.claims.push(claimOf(this.rows, row, askedAt));
+    }
+    return got;
   }
 
   /** Keeps leases that stand, each for its seconds; answers them by the operations' numbers. */
@@ -93,7 +91,7 @@ export class WorkStore {
     if (leases.length === 0) return new Map();
     const askedAt = performance.now();
     const rows = await this.database.query<ClaimRow & { request_id: string }>(
-      `SELECT ${CLAIM_COLUMNS} FROM held_work($1)`,
+      `SELECT ${LIVE_COLUMNS}, clock_timestamp() AS claimed_at FROM held_work($1)`,
       [jsonRows(leases.map(leaseRow))],
     );
     return new Map(rows.map((row) => [row.request_id, claimOf(this.rows, row, askedAt)]));

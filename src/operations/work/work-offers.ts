@@ -4,7 +4,7 @@ import { WakeUps } from '../../engine/wake-ups.js';
 
 /** Tells those who claim for remote workers that an operation of a type is offered. A hint: what nobody hears, a look finds. */
 @Injectable()
-export class Offers {
+export class WorkOffers {
   private readonly listeners: ((type: string) => void)[] = [];
 
   constructor(private readonly wakeUps: WakeUps) {}
