@@ -1,5 +1,6 @@
 import type { Operation, OperationFilter, RingbackClient } from '../client/index.js';
 import { verify, type WebhookHeaders, WebhookVerificationError } from '../verify.js';
+import { readBody } from './body.js';
 import { type CallbackEvent, endOf, type EventName, nameOf } from './event.js';
 import { type EventStore, TABLES } from './event-store.js';
 
@@ -181,16 +182,8 @@ export class CallbackReceiver<Transaction> {
     return body === 'too large' ? 413 : this.receive(body, request.headers);
   }
 
-  private async read(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array | 'too large'> {
-    const { maxBytes = 16 * 1024 * 1024 } = this.options;
-    const all: Uint8Array[] = [];
-    let size = 0;
-    for await (const piece of pieces) {
-      size += piece.length;
-      if (size > maxBytes) return 'too large';
-      all.push(piece);
-    }
-    return joined(all, size);
+  private read(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array | 'too large'> {
+    return readBody(pieces, this.options.maxBytes ?? 16 * 1024 * 1024);
   }
 
   private tell(error: unknown): void {
@@ -205,16 +198,6 @@ const OWN_FAULTS = ['no_secret', 'malformed_secret', 'malformed_options'];
 function webhookIdOf(headers: WebhookHeaders): string {
   if (typeof headers.get === 'function') return headers.get('webhook-id')!;
   return String(Object.entries(headers).find(([name]) => name.toLowerCase() === 'webhook-id')![1]);
-}
-
-function joined(pieces: Uint8Array[], size: number): Uint8Array {
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }
 
 /** Resolves after the time, or when the signal fires. */

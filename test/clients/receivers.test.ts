@@ -13,7 +13,7 @@ import { ended, startProgram } from './programs.js';
 
 /** Events that each receiver gets; RINGBACK_TEST_RECEIVED=10000 takes minutes. */
 const EVENTS = Number(process.env.RINGBACK_TEST_RECEIVED ?? 80);
-const PATIENCE = { timeout: 60_000 + EVENTS * 60, interval: 100 };
+const PATIENCE = { timeout: 60_000 + EVENTS * 60, interval: 100 + EVENTS / 5 };
 
 /** Rows of the user's own table: one for each time that an event was worked through. */
 interface UsersTable extends AsyncDisposable {
