@@ -103,6 +103,7 @@ async function filled(stage: Stage, ...keys: string[]) {
     .toBeGreaterThan(Date.now() + 1e6);
   const later = new Date(Date.now() + 1e6).toISOString();
   await client.submit({ type: 'echo', run_at: later, callback });
+  await client.post('/v1/schedules', { name: 'a', cron: '@yearly', operation: { type: 'echo' } });
   const verify = { profile: 'github', secret: 'of a webhook' };
   await client.submit({ type: 'external', run_at: later, input: { verify } });
   // Of a caller's own, which no walk may take for a value of a key that is missing.
@@ -144,10 +145,10 @@ const publicKeyOf = async (app: App, endpoint: string): Promise<string> =>
 
 /**
  * Two secrets and a key pair; headers and certificate of an endpoint; callbacks of two operations and of a delivery;
- * the inputs of two http.request, of the gateway's request and its rerun; what a job is polled with; one that looks as if it were sealed,
+ * the inputs of two http.request, of the gateway's request and its rerun; what a job is polled with; what a schedule submits; one that looks as if it were sealed,
  * and one with the secret of a webhook; and the token that takes such a webhook.
  */
-const SEALED = 14;
+const SEALED = 17;
 
 describe('Values sealed with an older secret key', { timeout: 60_000 }, () => {
   it('are sealed anew by housekeeping, every one, and all is read without the older key then', async () => {
