@@ -64,7 +64,7 @@ describe('ringback migrate', { timeout: 60_000 }, () => {
       ]);
       expect(stdout).toContain('The schema is up to date.');
     }
-    expect(ended.filter(({ stdout }) => stdout.includes('applied'))).toHaveLength(1);
+    expect(ended.filter(({ stdout }) => stdout.includes('applied Foundation'))).toHaveLength(1);
   });
 
   it('--status --wait changes nothing and ends once somebody has migrated', async () => {
