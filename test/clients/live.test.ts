@@ -6,7 +6,7 @@ import { Receiver } from '../support/receiver.js';
 import { goDriver, LANGUAGES, PYTHON } from './drivers.js';
 import { ended, startProgram } from './programs.js';
 
-/** Types of the drivers' workers: `clients/conformance/drivers/worker.py` and `go/worker.go` run them. */
+/** Types of the drivers' workers: `clients/conformance/drivers/worker.*` and `go/worker.go` run them. */
 const TYPES: Record<string, object> = {
   'conformance.echo': { title: 'Gives its input back' },
   'conformance.steps': { title: 'Tells of three steps' },
@@ -81,7 +81,7 @@ describe.skipIf(redisUrls().length > 0)('A client against the service', { timeou
     },
   );
 
-  it.concurrent.for(PYTHON ? ['Python', 'Go'] : [])(
+  it.concurrent.for(['TypeScript', ...(PYTHON ? ['Python', 'Go'] : [])])(
     'in %s works: results, progress, failures, tries, cancels, a stop and a kill',
     async (language, { expect }) => {
       const account = await app.account(`worker in ${language}`, 20, SCOPES);
