@@ -1371,9 +1371,9 @@ BEGIN
   outcome := CASE
     WHEN token.token_hash IS NULL THEN 'unknown'
     WHEN token.digest = request THEN 'repeated'
-    WHEN token.digest IS NOT NULL THEN 'ended'
+    WHEN token.digest IS NOT NULL OR EXISTS (SELECT FROM completion c WHERE c.operation_id = numbered AND c.digest IS NOT NULL) THEN 'completed'
     WHEN token.expires_at <= now() THEN 'expired'
-    WHEN held.request_id IS NULL OR EXISTS (SELECT FROM completion c WHERE c.operation_id = numbered AND c.digest IS NOT NULL) THEN 'ended'
+    WHEN held.request_id IS NULL THEN 'ended'
     WHEN held.awaits IS NULL THEN 'kept'
     ELSE 'taken' END;
   IF outcome IN ('kept', 'taken') THEN
@@ -3008,8 +3008,9 @@ BEGIN
   request_id := token.operation_id;
   outcome := CASE
     WHEN token.token_hash IS NULL THEN 'unknown'
-    WHEN token.digest IS NULL AND token.expires_at <= now() THEN 'expired'
-    WHEN held.request_id IS NULL OR EXISTS (SELECT FROM completion c WHERE c.operation_id = token.operation_id AND c.digest IS NOT NULL) THEN 'ended'
+    WHEN EXISTS (SELECT FROM completion c WHERE c.operation_id = token.operation_id AND c.digest IS NOT NULL) THEN 'completed'
+    WHEN token.expires_at <= now() THEN 'expired'
+    WHEN held.request_id IS NULL THEN 'ended'
     ELSE 'told' END;
   IF outcome = 'told' THEN
     UPDATE live_operation o SET progress = coalesce(percent, o.progress), status_text = coalesce(line, o.status_text)

@@ -11,6 +11,7 @@ What is measured, one of:
   --dispatch          only: what a round of dispatch costs on backlogs of 1,000 and 100,000, of 1 to 1,000 accounts
   --waits             only: how soon long-polls and history streams tell an end, and what 1,200 held answers cost
   --jobs N            only: what it costs to poll N jobs of another API every 5 s
+  --completions N     only: what N operations that wait for completions cost an idle service, and how fast they are completed
 
   --operations N      operations of the load phase (5000)
   --warmup N          operations before it that are not counted (500)

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { benchCompletions } from './completions.js';
 import { benchDispatch } from './dispatch.js';
 import { benchGateway } from './gateway.js';
 import { benchJobs } from './jobs.js';
@@ -33,6 +34,7 @@ try {
   if (options?.dispatch) await benchDispatch(leftovers, options.plans);
   else if (options?.gateway) await benchGateway(options, leftovers);
   else if (options?.jobs !== undefined) await benchJobs(options, leftovers);
+  else if (options?.completions !== undefined) await benchCompletions(options, leftovers);
   else if (options?.waits) await benchWaits(options, await startHelpers(options), leftovers);
   else if (options && (options.compare ?? options.rate ?? options.records) !== undefined)
     await benchSides(options, await startHelpers(options), leftovers);

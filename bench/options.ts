@@ -41,6 +41,8 @@ export interface BenchOptions {
   readonly waits: boolean;
   /** Only what it costs to poll so many jobs of another API. */
   readonly jobs: number | undefined;
+  /** Only what so many operations cost that wait for completions. */
+  readonly completions: number | undefined;
   /** Loads `pg_stat_statements` into the embedded PostgreSQL. */
   readonly statements: boolean;
   /** Statements listed by their share of PostgreSQL's time; 0 for none. */
@@ -74,6 +76,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
       gateway: flag,
       waits: flag,
       jobs: text,
+      completions: text,
       statements: flag,
       top: text,
       profile: text,
@@ -108,6 +111,8 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     gateway: values.gateway ?? false,
     waits: values.waits ?? false,
     jobs: values.jobs === undefined ? undefined : whole('jobs', values.jobs, 10_000, 1, 100_000),
+    completions:
+      values.completions === undefined ? undefined : whole('completions', values.completions, 0, 1, 100_000),
     statements: values.statements ?? true,
     top: whole('top', values.top, 0, 0, 1_000),
   };
@@ -128,7 +133,7 @@ function refuseWithout(
 function refuseTwoRuns(values: Readonly<Record<string, unknown>>): void {
   const given = (names: readonly string[]): string[] => names.filter((name) => values[name]);
   const [own, sides] = [
-    given(['gateway', 'dispatch', 'waits', 'jobs']),
+    given(['gateway', 'dispatch', 'waits', 'jobs', 'completions']),
     given(['compare', 'rate', 'records']),
   ];
   if (own.length === 0 || own.length + sides.length === 1) return;

@@ -15,7 +15,7 @@ export class Foundation1764600000000 implements MigrationInterface {
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`
       DROP VIEW attempt_view, delivery_view, history_view, operation_view;
-      DROP TABLE live_poll, stats, stats_reached, endpoint_disabling, live_delivery, undelivered, attempt, delivery_end, delivery, ledger_entry, ledger, live_operation, history_entry,
+      DROP TABLE live_poll, stats, stats_reached, endpoint_disabling, live_delivery, undelivered, attempt, delivery_end, delivery, ledger_entry, ledger, live_operation, completion, history_entry,
         operation_end, operation, record_partition, resealing, fairness_cursor, lease_watch, process, chore, idempotency_key, origin_call,
         file_use, file, recovery_lane, recovery, receiver, origin, signing_secret, endpoint, callback_host, audit, console_session,
         auth_token, api_key, account;

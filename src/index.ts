@@ -12,6 +12,7 @@ export {
 export type { RingbackOptions } from './embedding/options.js';
 export { type RingbackAsyncOptions, RingbackModule } from './embedding/ringback.module.js';
 export type { StoredFile } from './files/files.service.js';
+export type { CompletionOffer, CompletionOptions } from './operations/await/completion-offers.js';
 export { type OperationContext, OperationError } from './operations/run/operation-context.js';
 export {
   type OperationHandler,

@@ -103,6 +103,8 @@ async function filled(stage: Stage, ...keys: string[]) {
     .toBeGreaterThan(Date.now() + 1e6);
   const later = new Date(Date.now() + 1e6).toISOString();
   await client.submit({ type: 'echo', run_at: later, callback });
+  const verify = { profile: 'github', secret: 'of a webhook' };
+  await client.submit({ type: 'external', run_at: later, input: { verify } });
   // Of a caller's own, which no walk may take for a value of a key that is missing.
   const odd = { $sealed: 'v1.k9.a.b.c' };
   for (const input of [odd, { in: odd }, JSON.stringify(odd)])
@@ -142,9 +144,10 @@ const publicKeyOf = async (app: App, endpoint: string): Promise<string> =>
 
 /**
  * Two secrets and a key pair; headers and certificate of an endpoint; callbacks of two operations and of a delivery;
- * the inputs of two http.request, of the gateway's request and its rerun; what a job is polled with; and one that looks as if it were sealed.
+ * the inputs of two http.request, of the gateway's request and its rerun, one that looks as if it were sealed, and one with the secret of a webhook;
+ * what a job is polled with; and the token that takes such a webhook.
  */
-const SEALED = 14;
+const SEALED = 16;
 
 describe('Values sealed with an older secret key', { timeout: 60_000 }, () => {
   it('are sealed anew by housekeeping, every one, and all is read without the older key then', async () => {
@@ -210,13 +213,13 @@ describe('Values sealed with an older secret key', { timeout: 60_000 }, () => {
     await filled(stage, K1);
     const first = await reseal(url, K2, K1);
     expect(first).toMatchObject({ status: 0, stderr: '' });
-    expect(first.stdout).toMatch(/^14 values were sealed anew\.\nk2: seals\nk1: may go: .*\n$/);
+    expect(first.stdout).toMatch(/^16 values were sealed anew\.\nk2: seals\nk1: may go: .*\n$/);
     expect(await sealedWith(url, 'k1')).toBe(0);
     expect((await reseal(url, K2, K1)).stdout).toMatch(/^0 values were sealed anew/);
     const missing = await reseal(url, K3, K1);
     expect(missing.status).toBe(1);
     expect(missing.stdout).toContain(
-      'k2: is missing, 14 values are sealed with it: add it to RINGBACK_SECRET_KEYS',
+      'k2: is missing, 16 values are sealed with it: add it to RINGBACK_SECRET_KEYS',
     );
   });
 

@@ -62,6 +62,7 @@ export interface components {
             readonly error: components["schemas"]["OperationErrorResponse"] | null;
             readonly file: string | null;
             readonly callback: components["schemas"]["OperationCallbackResponse"] | null;
+            readonly completion_url?: string;
             readonly rerun_of: string | null;
             readonly links: components["schemas"]["OperationLinksResponse"];
         };
@@ -227,6 +228,24 @@ export interface components {
             readonly timeout_s: number;
             readonly retention: string;
             readonly trace_id: string | null;
+        };
+        readonly CompletionErrorRequest: {
+            readonly code: string;
+            readonly message: string;
+        };
+        readonly CompletionRequest: {
+            /** @enum {string} */
+            readonly status: "failed" | "finished" | "running";
+            readonly result?: unknown;
+            readonly custom?: unknown;
+            readonly file?: string | null;
+            readonly error?: components["schemas"]["CompletionErrorRequest"] | null;
+            readonly progress?: number | null;
+            readonly text?: string | null;
+        };
+        readonly CompletionResponse: {
+            /** @enum {string} */
+            readonly status: "failed" | "finished" | "running";
         };
         readonly SearchResult: {
             /** @enum {string} */
@@ -739,6 +758,7 @@ export interface components {
             readonly error: components["schemas"]["OperationErrorResponse"] | null;
             readonly file: string | null;
             readonly callback: components["schemas"]["OperationCallbackResponse"] | null;
+            readonly completion_url?: string;
             readonly rerun_of: string | null;
             readonly links: components["schemas"]["OperationLinksResponse"];
             readonly result_omitted?: boolean;
@@ -830,6 +850,9 @@ export type DeliveryPage = components['schemas']['DeliveryPage'];
 export type RequestedHeaderResponse = components['schemas']['RequestedHeaderResponse'];
 export type RequestedCallbackResponse = components['schemas']['RequestedCallbackResponse'];
 export type OperationRequestResponse = components['schemas']['OperationRequestResponse'];
+export type CompletionErrorRequest = components['schemas']['CompletionErrorRequest'];
+export type CompletionRequest = components['schemas']['CompletionRequest'];
+export type CompletionResponse = components['schemas']['CompletionResponse'];
 export type SearchResult = components['schemas']['SearchResult'];
 export type SearchResponse = components['schemas']['SearchResponse'];
 export type OperationTypeResponse = components['schemas']['OperationTypeResponse'];

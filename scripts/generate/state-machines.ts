@@ -25,9 +25,9 @@ const OPERATION_OCCASIONS: Occasions<typeof OPERATION_MOVES> = {
   Executing: {
     Waiting:
       'the handler failed and the type allows another try, its lease ran out, or the worker is shutting down',
-    Finished: 'the handler returned',
+    Finished: 'the handler returned, or whoever has its completion token says so',
     Failed:
-      'the handler failed for good, timed out, or the tries ran out, also where every try killed its worker',
+      'the handler failed for good, timed out, or the tries ran out, also where every try killed its worker; whoever has its completion token says so, or nobody has used one in time',
     Canceled:
       "asked by the caller; the running handler's `AbortSignal` fires, and it has a grace time to stop",
   },

@@ -14,9 +14,9 @@ BEGIN
   outcome := CASE
     WHEN token.token_hash IS NULL THEN 'unknown'
     WHEN token.digest = request THEN 'repeated'
-    WHEN token.digest IS NOT NULL THEN 'ended'
+    WHEN token.digest IS NOT NULL OR EXISTS (SELECT FROM completion c WHERE c.operation_id = numbered AND c.digest IS NOT NULL) THEN 'completed'
     WHEN token.expires_at <= now() THEN 'expired'
-    WHEN held.request_id IS NULL OR EXISTS (SELECT FROM completion c WHERE c.operation_id = numbered AND c.digest IS NOT NULL) THEN 'ended'
+    WHEN held.request_id IS NULL THEN 'ended'
     WHEN held.awaits IS NULL THEN 'kept'
     ELSE 'taken' END;
   IF outcome IN ('kept', 'taken') THEN

@@ -2,6 +2,7 @@
  * `ringback/client`: submits operations and follows them to their end.
  * Only web-standard `fetch` and no dependency: it runs in Node 22, Deno, Bun, browsers and workers.
  */
+export type { Completion } from './completion.js';
 export { type FieldFault, type ProblemBody, RingbackError } from './error.js';
 export type { FeedOptions } from './feed-stream.js';
 export type { StreamOptions } from './history-stream.js';

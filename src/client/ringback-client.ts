@@ -1,4 +1,5 @@
 import { atLeast, headerValue } from './arguments.js';
+import type { Completion } from './completion.js';
 import { type ProblemBody, RingbackError } from './error.js';
 import { feedOf, type FeedOptions } from './feed-stream.js';
 import { historyOf, type StreamOptions } from './history-stream.js';
@@ -103,6 +104,16 @@ export class RingbackClient {
     options: SubmitOptions = {},
   ): Promise<Operation<Result>> {
     return this.transport.json(keyed('/v1/operations', request, options));
+  }
+
+  /**
+   * Ends an operation, or tells its progress, by its completion URL; the API key isn't sent there. May be repeated: the first end
+   * counts, and the same again changes nothing. Another one rejects with the status 409, one after the token's time with 410.
+   */
+  async complete(url: string, completion: Completion, { signal }: Signaled = {}): Promise<void> {
+    await this.transport
+      .to(url)
+      .json({ method: 'POST', path: '', body: completion, signal, repeatable: true });
   }
 
   /**

@@ -80,6 +80,11 @@ export class Transport {
     }
   }
 
+  /** The same for a URL that is a credential by itself, wherever it leads: the API key stays here. */
+  to(url: string): Transport {
+    return new Transport({ ...this.options, url, apiKey: null });
+  }
+
   json<T>(call: Call): Promise<T> {
     return this.send(call, (response) => response.json() as Promise<T>);
   }

@@ -36,6 +36,8 @@ export interface Operation<Result = unknown, Custom = unknown> {
   /** Id of the stored result. */
   readonly file: string | null;
   readonly callback: { readonly url: string; readonly state: DeliveryStatus } | null;
+  /** Whoever POSTs to it ends the operation: `complete`. Only in the answer to a submit or rerun of what is done elsewhere. */
+  readonly completion_url?: string;
   /** Id of the operation that this one repeats. */
   readonly rerun_of: string | null;
   readonly links: Readonly<Record<'self' | 'history' | 'result' | 'deliveries' | 'cancel', string>>;

@@ -12,6 +12,7 @@ import { FileTooLargeError } from '../files/files.service.js';
 import { FileMissingError, StorageUnavailableError } from '../files/storage-errors.js';
 import { Problem, sendProblem } from '../http/problem.js';
 import { rateLimitFields } from '../http/rate-limit.js';
+import { CompletionRefusedError } from '../operations/await/completions.service.js';
 import {
   IdempotencyMismatchError,
   OperationEndedError,
@@ -57,6 +58,7 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof AccountDisabledError) return new Problem(403, error.code, error.message);
   if (error instanceof OperationRefusedError) return refused(422, error);
   if (error instanceof QuotaExceededError) return overQuota(error);
+  if (error instanceof CompletionRefusedError) return ofCompletion(error);
   if (error instanceof OperationNotFoundError)
     return new Problem(404, error.code, error.message, { errors: [{ path: 'id', message: error.message }] });
   if (error instanceof OperationEndedError)
@@ -84,6 +86,19 @@ export function toProblem(error: unknown): Problem {
     return new Problem(503, error.code, error.message, { headers: { 'retry-after': '5' } });
   if (error instanceof FileMissingError) return new Problem(404, error.code, error.message);
   return ofFramework(error);
+}
+
+const OF_COMPLETIONS = {
+  'malformed-token': 400,
+  'invalid-signature': 401,
+  'unknown-token': 404,
+  'already-completed': 409,
+  'operation-ended': 409,
+  'token-expired': 410,
+} as const satisfies Record<CompletionRefusedError['code'], number>;
+
+function ofCompletion({ code, message, header }: CompletionRefusedError): Problem {
+  return new Problem(OF_COMPLETIONS[code], code, message, { errors: [{ path: header ?? 'token', message }] });
 }
 
 /** 429 where it may be asked again later. */

@@ -19,6 +19,9 @@ const BODY_MS = 30_000;
 
 /** Stands for whatever a raw upload's content type is, so that no parser touches its bytes. No caller can name it. */
 const RAW_UPLOAD = `application/x-ringback-${randomUUID()}`;
+/** The same for bytes that are read whole. */
+const RAW_BYTES = `application/x-ringback-${randomUUID()}`;
+const RAW = new Set<string | undefined>([RAW_UPLOAD, RAW_BYTES]);
 const FORM = 'application/x-www-form-urlencoded';
 const CHARSET = /;\s*charset\s*=\s*"?([^\s;"]*)/i;
 const UTF_8 = new TextDecoder('utf-8', { fatal: true });
@@ -40,11 +43,12 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
     // Where nothing comes, it is of no type, whatever a client says by habit.
     if (request.headers['content-length'] === '0') delete request.headers['content-type'];
     const given = request.headers['content-type'] ?? 'application/octet-stream';
-    const upload = bodyKindOf(request) === 'upload';
-    if (MULTIPART.test(given)) return done(upload ? undefined : notUnderstood(given));
-    if (upload) {
+    const kind = bodyKindOf(request);
+    if (MULTIPART.test(given) && kind !== 'raw')
+      return done(kind === 'upload' ? undefined : notUnderstood(given));
+    if (kind === 'upload' || kind === 'raw') {
       rawTypes.set(request.raw, given);
-      request.headers['content-type'] = RAW_UPLOAD;
+      request.headers['content-type'] = kind === 'raw' ? RAW_BYTES : RAW_UPLOAD;
     }
     done();
   });
@@ -65,6 +69,7 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
   // Fastify's own: a body of plain text is wanted nowhere.
   app.removeContentTypeParser('text/plain');
   app.addContentTypeParser(RAW_UPLOAD, (_request, payload, done) => done(null, payload));
+  app.addContentTypeParser(RAW_BYTES, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.addHook('preParsing', (request, reply, payload, done) => {
     const comes =
       Number(request.headers['content-length'] ?? 0) > 0 || 'transfer-encoding' in request.headers;
@@ -74,7 +79,7 @@ export async function registerBodyParsers(app: FastifyInstance): Promise<void> {
     done(null, payload);
   });
   app.addHook('preValidation', (request, _reply, done) => {
-    if (typeof request.body === 'object' && !(request.headers['content-type'] === RAW_UPLOAD))
+    if (typeof request.body === 'object' && !RAW.has(request.headers['content-type']))
       checkJsonShape(request.body, bodyKindOf(request) === 'batch' ? BATCH : undefined);
     done();
   });
@@ -130,7 +135,20 @@ function notTaken(path: string, message: string): Problem {
   });
 }
 
-/** The content type that a raw upload came with. */
+/** The bytes of a `raw` body; none where nothing came. */
+export function rawBytes(request: FastifyRequest): Buffer {
+  return Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+}
+
+/** The text of a `raw` body, or a `Problem` where it is none. */
+export function rawText(request: FastifyRequest): string {
+  const headers = { ...request.headers, 'content-type': rawContentType(request) };
+  const text = utf8Text(headers, rawBytes(request));
+  if (text instanceof Problem) throw text;
+  return text;
+}
+
+/** The content type that a raw body came with. */
 export function rawContentType(request: FastifyRequest): string {
   return rawTypes.get(request.raw) ?? 'application/octet-stream';
 }

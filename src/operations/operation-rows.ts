@@ -1,5 +1,6 @@
 import type { FirstAttempt } from '../deliveries/first-attempts.js';
 import type { OwnCallback, OwedEvent, Started } from '../deliveries/owed.js';
+import type { AcceptedToken } from './await/completion-offers.js';
 import type { Face, OperationEntity } from './operation.entity.js';
 import type { TerminalState } from './operation.state.js';
 import { NOT_ENDED } from './run/claim.js';
@@ -29,6 +30,8 @@ export interface NewOperation {
   /** Ids of the files that its input may name: those that there are stay as long as it may run. */
   readonly files: readonly string[];
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null;
+  /** Ends it, in the hands of who is answered; null: its type has none. */
+  readonly completion: AcceptedToken | null;
 }
 
 /** How an operation ends, and what that owes to whom. */
@@ -110,6 +113,12 @@ export function keyRow({ accountId, rid, idempotency }: NewOperation): object {
   return { account_id: accountId, key: idempotency!.key, fingerprint: idempotency!.fingerprint, rid };
 }
 
+/** The token that ends it, likewise. */
+export function tokenRow({ rid, accountId, runAt, completion }: NewOperation): object {
+  const { hash, expiresS, verify } = completion!;
+  return { hash, rid, account_id: accountId, run_at: runAt, expires_s: expiresS, verify };
+}
+
 /** What `settle_operations` reads. */
 export function settleRow(e: Ending): object {
   return {
@@ -152,7 +161,7 @@ export function startRow({ operation, callback, start }: Ending): object {
 
 /** A new operation as it stands once it is stored. */
 export function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
-  const { idempotency: _, files: __, silentS: ___, ...given } = item;
+  const { idempotency: _, files: __, silentS: ___, completion: ____, ...given } = item;
   return {
     state: 'Waiting',
     attempt: 0,

@@ -20,6 +20,7 @@ import {
   type Settled,
   settleRow,
   startRow,
+  tokenRow,
 } from './operation-rows.js';
 import { type Claim, claimOf, type ClaimRow, LIVE_COLUMNS } from './run/claim.js';
 import { RENEW_OPERATIONS } from './run/due-operations.js';
@@ -132,14 +133,18 @@ export class OperationStore {
   private async acceptMany(items: NewOperation[]): Promise<(OperationEntity | null)[]> {
     const keyed = items.filter(({ idempotency }) => idempotency !== null);
     const due = items.filter(({ runAt }) => runAt === null);
+    const offered = items.filter(({ completion }) => completion !== null);
     const rows = await this.database.query<{ rid: string }>(
-      'SELECT * FROM accept_operations($1, $2, $3, $4, make_interval(secs => $5))',
+      offered.length === 0
+        ? 'SELECT * FROM accept_operations($1, $2, $3, $4, make_interval(secs => $5))'
+        : 'SELECT * FROM accept_completable($1, $2, $3, $4, make_interval(secs => $5), $6)',
       [
         jsonRows(items.map(acceptRow)),
         keyed.length === 0 ? null : jsonRows(keyed.map(keyRow)),
         [...new Set(due.map(({ accountId }) => accountId))],
         this.config.fastStart && this.hints.isOpen ? this.maxDispatched : 0,
         this.config.redispatchS,
+        ...(offered.length === 0 ? [] : [jsonRows(offered.map(tokenRow))]),
       ],
     );
     const accepted = new Map(rows.map((row) => [row.rid, row]));

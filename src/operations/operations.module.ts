@@ -6,6 +6,8 @@ import { FilesModule } from '../files/files.module.js';
 import { SigningModule } from '../signing/signing.module.js';
 import { AwaitingStore } from './await/awaiting.store.js';
 import { CompletionEnder } from './await/completion-ender.js';
+import { CompletionOffers } from './await/completion-offers.js';
+import { Completions } from './await/completions.service.js';
 import { CompletionStore } from './await/completion.store.js';
 import { CancelMany } from './end/cancel-many.js';
 import { CallbackPresenters } from './end/callback-presenters.js';
@@ -30,6 +32,7 @@ import { QuotaStore } from './accept/quota.store.js';
 import { Quotas } from './accept/quotas.js';
 import { RetentionStore } from './retain/retention.store.js';
 import { SealedInputs } from './accept/sealed-inputs.js';
+import { ExternalHandler } from './types/external.js';
 import { HttpRequestHandler } from './types/http-request.js';
 import { EchoHandler, SleepHandler } from './types/trials.js';
 import { StatsStore } from './stats/stats.store.js';
@@ -44,6 +47,8 @@ import { UnservedStore } from './read/unserved.store.js';
     AwaitingStore,
     CompletionStore,
     CompletionEnder,
+    CompletionOffers,
+    Completions,
     CancelMany,
     OperationReads,
     HistoryStore,
@@ -68,6 +73,7 @@ import { UnservedStore } from './read/unserved.store.js';
     PollTargets,
     Jobs,
     HttpRequestHandler,
+    ExternalHandler,
     EchoHandler,
     SleepHandler,
   ],
@@ -79,6 +85,8 @@ import { UnservedStore } from './read/unserved.store.js';
     RescueStore,
     AwaitingStore,
     CompletionEnder,
+    CompletionOffers,
+    Completions,
     CancelMany,
     OperationReads,
     HistoryStore,

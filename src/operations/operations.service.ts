@@ -12,6 +12,7 @@ import { filesNamed, FilesService } from '../files/files.service.js';
 import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
 import { openDestination, sealDestination } from '../signing/sealed-destination.js';
 import { Step } from '../tracing/spans.js';
+import { CompletionOffers } from './await/completion-offers.js';
 import { OperationDispatcher } from './run/operation.dispatcher.js';
 import type { Face, OperationEntity } from './operation.entity.js';
 import { CANCELED, OperationEnder } from './end/operation-ender.js';
@@ -120,6 +121,7 @@ export class OperationsService {
     private readonly files: FilesService,
     private readonly pace: PollPace,
     private readonly quotas: Quotas,
+    private readonly offers: CompletionOffers,
     private readonly retention: RetentionStore,
     private readonly config: OperationConfig,
   ) {}
@@ -159,8 +161,10 @@ export class OperationsService {
     if (accepted.phase === 'dispatched')
       this.dispatcher.hint({ id: accepted.requestId, epoch: accepted.epoch });
     else this.dispatcher.wake();
+    const { callbackUrl } = operation;
+    const completionToken = operation.completion?.token;
     return {
-      view: { operation: accepted, callbackState: accepted.callbackUrl === null ? null : 'Pending' },
+      view: { operation: accepted, callbackState: callbackUrl === null ? null : 'Pending', completionToken },
       replayed: false,
     };
   }
@@ -344,6 +348,13 @@ export class OperationsService {
   /** The row of a rerun that somebody else stores; fails as `rerun` does where it is refused. */
   async prepareRerun(operation: OperationEntity, traceparent: string | null): Promise<NewOperation> {
     refuseGone(operation);
+    if (this.types.get(operation.type)?.handler.completion)
+      throw new OperationRefusedError('invalid-request', [
+        {
+          path: 'type',
+          message: `of ${operation.type}, each is run again by itself: its answer has a new completion_url`,
+        },
+      ]);
     return this.admit({ ...this.again(operation), traceparent }, this.types.check.bind(this.types));
   }
 
@@ -385,6 +396,8 @@ export class OperationsService {
     if (errors.length > 0) throw new OperationRefusedError('invalid-request', errors);
     const checked = check && (await check(type, submission.input));
     const tries = check ? type.tries(checked) : 1;
+    const timeoutS = submission.timeoutS ?? (check ? type.timeoutS(checked) : type.maxTimeoutS);
+    const completion = check ? type.handler.completion?.(checked) : undefined;
     const called = check ? type.handler.calls?.(checked) : undefined;
     if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl, 'callback.url');
     if (called !== undefined) await this.admitHost(submission.accountId, called, 'input.url');
@@ -408,12 +421,13 @@ export class OperationsService {
       priority: submission.priority,
       retention: submission.retention ?? 'keep1m',
       tries,
-      timeoutS: submission.timeoutS ?? (check ? type.timeoutS(checked) : type.maxTimeoutS),
+      timeoutS,
       runAt: submission.runAt,
       rerunOf: submission.rerunOf ?? null,
       silentS: silentMs === null ? null : (silentMs + ANSWER_MS) / 1000,
       traceparent: submission.traceparent,
       ackByPoll: submission.ackByPoll ?? this.config.ackByPoll,
+      completion: completion ? this.offers.accept(completion, { accountId, rid, timeoutS }) : null,
       idempotency: idempotency && {
         key: idempotency.key,
         fingerprint: fingerprintOf(idempotency.body),
@@ -495,7 +509,11 @@ export class OperationsService {
     if (!first) return null;
     if (first.fingerprint !== fingerprintOf(body))
       throw new IdempotencyMismatchError('this Idempotency-Key came with another body before: use a new key');
-    return { view: await this.find(accountId, first.rid), replayed: true };
+    const view = await this.find(accountId, first.rid);
+    // The first answer may be lost, and the token of it with it.
+    const offers = this.types.get(view.operation.type)?.handler.completion !== undefined;
+    const completionToken = offers ? ((await this.offers.again(view.operation)) ?? undefined) : undefined;
+    return { view: { ...view, completionToken }, replayed: true };
   }
 }
 

@@ -48,6 +48,12 @@ const COLUMNS = [
     sealed: `CASE t.face WHEN 'bgrs' THEN substring(t.input from '"sealed":"(v1\\.[^"]+)"') END`,
   },
   {
+    ...{ table: 'completion', key: 'token_hash', keyType: 'text' as const },
+    row: 't.operation_rid',
+    column: 'completion_verify',
+    held: 'verify',
+  },
+  {
     ...{ table: 'delivery', key: 'home', keyType: 'bigint' as const },
     among: `t.destination = 'callback'`,
     row: 't.operation_rid',

@@ -144,6 +144,12 @@ export function signatureHeaders(profile: SignatureProfile, request: SigningRequ
   };
 }
 
+/** Whether a text is `whsec_` and base64 of at least 16 bytes: Standard Webhooks wants 24 to 64, senders differ. */
+export function isSigningSecret(text: string): boolean {
+  const bytes = text.slice(SECRET.length);
+  return text.startsWith(SECRET) && BASE64.test(bytes) && Buffer.from(bytes, 'base64').length >= 16;
+}
+
 /** The key's bytes. Buffer.from skips what is not base64, so a mistyped secret would sign with the wrong key: refuse it. */
 function decodeSecret(secret: string): Buffer {
   const text = secret.slice(SECRET.length);

@@ -8,6 +8,7 @@ import {
   type OperationTypeOptions,
 } from '../operations/run/operation-type.js';
 import { checkInput } from '../operations/run/operation-types.js';
+import { Suspension } from '../operations/await/suspension.js';
 import { RunAborted } from '../operations/run/operation-run.js';
 import { failureOf, finished } from '../operations/run/run-ending.js';
 import { type GivenFile, type KeptFile, TestContext } from './test-context.js';
@@ -37,6 +38,8 @@ export type RanOutcome =
   /** `retry`: whether the error lets another try follow where the type has one left and its options don't say otherwise. */
   | { readonly status: 'Failed'; readonly error: { code: string; message: string }; readonly retry: boolean }
   | { readonly status: 'Canceled' }
+  /** It waits for a completion: it returned `context.untilCompleted()`. */
+  | { readonly status: 'Executing' }
   /** The input is not what the type takes: a submit would be answered 422 with these errors. */
   | { readonly status: 'Refused'; readonly errors: readonly FieldError[] };
 
@@ -103,6 +106,7 @@ async function judged(
   try {
     const outcome = await Promise.race([run(), overdue]);
     if (outcome === undefined && signal.aborted) return { status: 'Canceled' };
+    if (outcome instanceof Suspension) return { status: 'Executing' };
     const { result, custom, fileId, statusText } = finished(outcome ?? {});
     return {
       status: 'Finished',

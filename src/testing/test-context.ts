@@ -2,6 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import type { StoredFile } from '../files/files.service.js';
+import { type CompletionOffer, completionUrl } from '../operations/await/completion-offers.js';
+import { newCompletionToken } from '../operations/await/completion-token.js';
+import { Suspension } from '../operations/await/suspension.js';
+import type { OperationOutcome } from '../operations/run/operation-type.js';
 import { type OperationContext, OperationError } from '../operations/run/operation-context.js';
 import { fileNotFound } from '../operations/run/own-fault.js';
 
@@ -56,6 +60,15 @@ export class TestContext implements OperationContext {
     const file = this.given.get(bare(id));
     if (!file) throw fileNotFound(id);
     return { ...storedOf(file), stream: Readable.from([file.content]) };
+  }
+
+  async completion(): Promise<CompletionOffer> {
+    const { token } = newCompletionToken();
+    return { token, url: completionUrl('http://localhost:8080', token) };
+  }
+
+  untilCompleted(): OperationOutcome {
+    return Suspension.untilCompleted();
   }
 
   fail(code: string, message: string): never {

@@ -11,12 +11,14 @@ const LEFT_TO_MIGRATIONS =
 /** Tables that only statements know: records and live rows, which entities read by the views, and what keeps them. */
 const WITHOUT_ENTITY = [
   'attempt',
+  'completion',
   'delivery',
   'delivery_end',
   'endpoint_disabling',
   'history_entry',
   'live_delivery',
   'live_operation',
+  'live_poll',
   'operation',
   'operation_end',
   'record_partition',

@@ -91,6 +91,20 @@ describe('What is answered is what the document says', () => {
     await ask(200, 'POST /v1/operations/{id}/cancel', { path: { id: later.id } });
   });
 
+  it('of one that somebody else completes', async () => {
+    const { completion_url: url } = await ask(202, 'POST /v1/operations', {
+      body: { type: 'external', input: {} },
+    });
+    const name = 'POST /v1/completions/{token}';
+    const path = { token: url.split('/').at(-1) as string };
+    await ask(200, name, { path, body: { status: 'running', progress: 1 } });
+    await ask(422, name, { path, body: { status: 'failed' } });
+    await ask(200, name, { path, body: { status: 'finished', result: [1] } });
+    await ask(409, name, { path, body: { status: 'finished' } });
+    await ask(400, name, { path: { token: unknown }, body: {} });
+    await ask(404, name, { path: { token: `rbc_${'A'.repeat(43)}` }, body: {} });
+  });
+
   it('of files', async () => {
     const form = new FormData();
     form.append('file', new Blob(['id,source,target\n1,a,b\n'], { type: 'text/csv' }), 'segments.csv');

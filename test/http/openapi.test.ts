@@ -62,6 +62,7 @@ describe('The OpenAPI document', () => {
       'GET /health/ready',
       'GET /metrics',
       'POST /api/auth/token',
+      'POST /v1/completions/{token}',
     ]);
     expect(routes.get('GET /v1/operations')!.security).toEqual([{ bearer: ['operations:read'] }]);
     expect(routes.get('GET /api/trm/list')!.security).toEqual([
@@ -158,12 +159,16 @@ describe('An example of the document', () => {
       if (name.includes('/operations/')) return operation;
       return name.includes('/endpoints/') ? endpoint : 'order-1';
     };
+    const newToken = async (): Promise<string> =>
+      (await client.submit({ type: 'external', input: {} })).completion_url.split('/').at(-1);
     let offered = 0;
     for (const [name, { requestBody }] of routes) {
       for (const { example, examples } of Object.values(requestBody?.content ?? {})) {
         const values = [example, ...Object.values(examples ?? {}).map(({ value }) => value)];
         for (const body of values.filter((value) => value !== undefined)) {
-          const asked = { path: { id: ids(name) }, body };
+          // Each ends one of its own.
+          const token = name.includes('/completions/') ? await newToken() : '';
+          const asked = { path: { id: ids(name), token }, body };
           const { status, text, faults } = await judge.request(name, asked);
           // The account and the key of that example are the reader's own.
           if (name === 'POST /api/auth/token') expect(status).toBe(401);

@@ -46,7 +46,21 @@ class BlockHandler {
 }
 OperationType({ name: 'test.block', title: 'Block the event loop', tries: 5 })(BlockHandler);
 
+/** Hands a completion token on, and leaves the rest to whoever has it. */
+class HandedOnHandler {
+  async run({ to }, context) {
+    const { url } = await context.completion();
+    await fetch(to, { method: 'POST', body: JSON.stringify({ id: context.id, url }) });
+    return context.untilCompleted();
+  }
+}
+OperationType({ name: 'test.handed-on', title: 'Be done elsewhere', tries: 50, backoffS: [0.1] })(
+  HandedOnHandler,
+);
+
 class FaultModule {}
-Module({ providers: [DieHandler, StubbornHandler, NotedHandler, BlockHandler] })(FaultModule);
+Module({ providers: [DieHandler, StubbornHandler, NotedHandler, BlockHandler, HandedOnHandler] })(
+  FaultModule,
+);
 
 export default FaultModule;

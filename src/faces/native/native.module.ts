@@ -13,6 +13,8 @@ import { AuditController } from './audit.controller.js';
 import { BatchController } from './batch.controller.js';
 import { BulkController } from './bulk.controller.js';
 import { CallbackCheckController } from './callback-check.controller.js';
+import { CompletionTokenGuard } from './completion-token.guard.js';
+import { CompletionsController } from './completions.controller.js';
 import { DeliveriesController } from './deliveries.controller.js';
 import { EndpointsController } from './endpoints.controller.js';
 import { FeedController } from './feed.controller.js';
@@ -44,6 +46,7 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     BatchController,
     BulkController,
     OperationsController,
+    CompletionsController,
     SearchController,
     OperationTypesController,
     DeliveriesController,
@@ -61,6 +64,6 @@ import { WebhookKeysController } from './webhook-keys.controller.js';
     RecoveriesController,
     WebhookKeysController,
   ],
-  providers: [NativeOpenApi, { provide: APP_PIPE, useClass: RequestValidationPipe }],
+  providers: [NativeOpenApi, CompletionTokenGuard, { provide: APP_PIPE, useClass: RequestValidationPipe }],
 })
 export class NativeModule {}

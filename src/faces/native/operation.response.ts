@@ -3,6 +3,7 @@ import { MIN_BARE } from '../../deliveries/owed.js';
 import type { DeliveryState } from '../../deliveries/delivery.state.js';
 import type { HistoryEntryEntity, OperationEntity } from '../../operations/operation.entity.js';
 import type { Bodies } from '../../operations/end/callback-presenters.js';
+import { completionUrl } from '../../operations/await/completion-offers.js';
 import type { OperationRequest } from '../../operations/operations.service.js';
 import type { OperationState } from '../../operations/operation.state.js';
 import type { OperationView } from '../../operations/read/operation-reads.store.js';
@@ -73,12 +74,17 @@ export class OperationResponse {
   /** Id of the stored result, as `GET /v1/files/:id` knows it. */
   file: string | null;
   callback: OperationCallbackResponse | null;
+  /**
+   * Whoever POSTs to it ends the operation. Only in the answer to a submit or rerun of a type that is done elsewhere, such as
+   * `external`: keep it, it is not shown again.
+   */
+  completion_url?: string;
   /** Id of the operation that this one repeats. */
   rerun_of: string | null;
   links: OperationLinksResponse;
 
   static from(
-    { operation, callbackState, queuePosition }: OperationView,
+    { operation, callbackState, queuePosition, completionToken }: OperationView,
     publicUrl: string,
     whose?: Whose,
   ): OperationResponse {
@@ -112,6 +118,7 @@ export class OperationResponse {
         operation.callbackUrl === null
           ? null
           : { url: withoutQuery(operation.callbackUrl), state: callbackState ?? 'Pending' },
+      ...(completionToken === undefined ? {} : { completion_url: completionUrl(publicUrl, completionToken) }),
       rerun_of: operation.rerunOf,
       links: {
         self,

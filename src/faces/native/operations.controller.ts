@@ -155,7 +155,7 @@ export class OperationsController {
     if (held) {
       // It was accepted with a valid key: where that ends meanwhile, the answer comes as it stands.
       const until = { gone: this.keys.watch(keyId, left) };
-      view = await this.operations.await(accountId, view.operation.rid, waitMs, until);
+      view = { ...view, ...(await this.operations.await(accountId, view.operation.rid, waitMs, until)) };
     }
     const applied = heeded(wanted, held || ended);
     if (applied !== null) void reply.header('preference-applied', applied);

@@ -4,6 +4,12 @@ import { type How, OperationEnder } from '../end/operation-ender.js';
 import type { Claim } from '../run/claim.js';
 import { CompletionStore } from './completion.store.js';
 
+const TIMED_OUT = {
+  state: 'Failed',
+  code: 'timeout',
+  message: 'nobody completed it before its token expired',
+} as const satisfies How;
+
 /** Ends operations as whoever had their token said, or because nobody did in time. */
 @Injectable()
 export class CompletionEnder {
@@ -14,7 +20,7 @@ export class CompletionEnder {
 
   /** Ends an operation that the caller has leased; null when the lease was lost. */
   async end(claim: Claim, finishedAt = claim.claimedAt): Promise<OperationEntity | null> {
-    const how = (await this.completions.given(claim.operation.requestId)) ?? lateFor(claim);
+    const how = (await this.completions.given(claim.operation.requestId)) ?? TIMED_OUT;
     return this.endAs(claim, how, finishedAt);
   }
 
@@ -25,10 +31,4 @@ export class CompletionEnder {
     if (ended) void this.completions.settled(claim.operation.requestId).catch(() => undefined);
     return ended;
   }
-}
-
-function lateFor({ operation, claimedAt }: Claim): How {
-  const since = operation.startedAt ?? operation.createdAt;
-  const waitedS = Math.round((claimedAt.getTime() - since.getTime()) / 1000);
-  return { state: 'Failed', code: 'timeout', message: `nobody completed it within ${waitedS} s` };
 }

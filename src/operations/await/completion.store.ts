@@ -33,11 +33,11 @@ export interface NewToken {
 
 /** What became of a request with a token. `taken`: it is for the caller to end the operation now. */
 export type Completed =
-  | { readonly outcome: 'unknown' | 'repeated' | 'ended' | 'expired' | 'kept' }
+  | { readonly outcome: 'unknown' | 'repeated' | 'completed' | 'ended' | 'expired' | 'kept' }
   | { readonly outcome: 'taken'; readonly claim: Claim };
 
 export type Told =
-  | { readonly outcome: 'unknown' | 'ended' | 'expired' }
+  | { readonly outcome: 'unknown' | 'completed' | 'ended' | 'expired' }
   | { readonly outcome: 'told'; readonly requestId: string };
 
 /** Every statement on the tokens with which somebody else ends an operation. */

@@ -13,6 +13,8 @@ export interface OperationView {
   readonly callbackState: DeliveryState | null;
   /** 1 for the next of its account to start; an estimate, at most 1,000. Null unless one ready operation was looked up. */
   readonly queuePosition?: number | null;
+  /** Ends the operation; there once, for whoever submitted it. */
+  readonly completionToken?: string | undefined;
 }
 
 /** Names an operation for those that act on many. */

@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { StoredFile } from '../../files/files.service.js';
+import type { CompletionOffer, CompletionOptions } from '../await/completion-offers.js';
+import type { OperationOutcome } from './operation-type.js';
 
 /** What a running handler knows and may do. */
 export interface OperationContext {
@@ -21,6 +23,16 @@ export interface OperationContext {
   saveFile(stream: Readable, about: { name: string; contentType: string }): Promise<StoredFile>;
   /** A file of the operation's account, uploaded or stored before; fails the operation when there is none. */
   openFile(id: string): Promise<StoredFile & { stream: Readable }>;
+  /**
+   * Makes a token with which somebody else ends this operation, and the URL to POST it to: hand them out, then return
+   * `untilCompleted()`. Tokens of an earlier attempt are good as well, until one of them has ended the operation.
+   */
+  completion(options?: CompletionOptions): Promise<CompletionOffer>;
+  /**
+   * To be returned: the worker is free, and the operation goes on being Executing until one of its tokens ends it, also one that
+   * was used before this; or fails with `timeout` when the last has expired.
+   */
+  untilCompleted(): OperationOutcome;
   /** Ends the operation as Failed, for good. */
   fail(code: string, message: string): never;
 }

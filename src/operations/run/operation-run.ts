@@ -4,6 +4,7 @@ import { DatabaseUnavailableError } from '../../database/database-errors.js';
 import { rideOut } from '../../database/ride-out.js';
 import type { FilesService, StoredFile } from '../../files/files.service.js';
 import { Step } from '../../tracing/spans.js';
+import type { CompletionOffer, CompletionOffers, CompletionOptions } from '../await/completion-offers.js';
 import { Suspension } from '../await/suspension.js';
 import type { HistoryStore, Report } from '../read/history.store.js';
 import { type OperationContext, OperationError } from './operation-context.js';
@@ -61,6 +62,7 @@ export class OperationRun implements RunContext {
     private readonly history: HistoryStore,
     private readonly files: FilesService,
     private readonly waits: OperationWaits,
+    private readonly offers: CompletionOffers,
   ) {
     const { type, traceparent, rid, attempt } = claim.operation;
     this.step = Step.start(`run ${type}`, SpanKind.CONSUMER, traceparent, {
@@ -186,6 +188,19 @@ export class OperationRun implements RunContext {
         throw ownFault(error) ?? error;
       }),
     };
+  }
+
+  async completion(options: CompletionOptions = {}): Promise<CompletionOffer> {
+    const { claim } = this;
+    const leftS = claim.operation.timeoutS - (performance.now() - claim.askedAt) / 1000;
+    const offer = await this.offers.offer(claim, options, leftS, () => this.signal.aborted);
+    if (offer) return offer;
+    this.abort('lease-lost');
+    throw this.signal.reason;
+  }
+
+  untilCompleted(): Suspension {
+    return Suspension.untilCompleted();
   }
 
   goOn(afterS: number, checkpoint: string | null): Suspension {

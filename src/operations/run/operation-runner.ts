@@ -7,6 +7,7 @@ import { FilesService } from '../../files/files.service.js';
 import type { Hint } from '../../engine/hint.js';
 import { type Place, WorkerPool, type SendBack } from '../../engine/worker-pool.js';
 import { AwaitingStore } from '../await/awaiting.store.js';
+import { CompletionOffers } from '../await/completion-offers.js';
 import { CompletionEnder } from '../await/completion-ender.js';
 import { Suspension } from '../await/suspension.js';
 import { HistoryStore } from '../read/history.store.js';
@@ -76,6 +77,7 @@ export class OperationRunner {
     private readonly dispatcher: OperationDispatcher,
     private readonly awaiting: AwaitingStore,
     private readonly completions: CompletionEnder,
+    private readonly offers: CompletionOffers,
     private readonly waits: OperationWaits,
     wakeUps: WakeUps,
     keeper: LeaseKeeper,
@@ -179,7 +181,7 @@ export class OperationRunner {
       forS: operation.timeoutS,
     });
     this.waits.grew(operation.requestId);
-    const run = new OperationRun(claim, this.history, this.files, this.waits);
+    const run = new OperationRun(claim, this.history, this.files, this.waits, this.offers);
     // Its lease ran out here, as it may after an outage: nobody else would stop it.
     this.runs.get(run.requestId)?.abort('lease-lost');
     this.runs.set(run.requestId, run);

@@ -1,5 +1,6 @@
 import { applyDecorators, Injectable, SetMetadata, type Type } from '@nestjs/common';
 import type { FieldError } from '../../config/validation.js';
+import type { CompletionOptions } from '../await/completion-offers.js';
 import type { OperationContext } from './operation-context.js';
 
 /** How an operation type is named, checked and retried. */
@@ -73,6 +74,11 @@ export interface OperationHandler<Input = unknown> {
    * operator wants bodies sealed too. Without it, all of the input is stored as it is.
    */
   conceal?(input: object, bodies: boolean): { readonly shown: object; readonly sealed: object };
+  /**
+   * Operations of this type are given a completion URL with the answer to their submit: what its token is good for. The handler
+   * then needs to make none, and returns `context.untilCompleted()`.
+   */
+  completion?(input: Input): CompletionOptions;
   /** Why nobody may submit this type here; null, or not there: everybody may. */
   readonly disabled?: string | null;
 }
