@@ -7,7 +7,7 @@ import { cpuSeconds, residentMb } from './usage.js';
 
 const BATCH = 500;
 const IDLE_S = 20;
-/** How long the heap gets to shrink after a load, ms. */
+/** How long a start gets to come to rest, ms. */
 const SETTLE_MS = 20_000;
 /** Operations that are completed to see how fast that goes, and requests under way at once. */
 const COMPLETED = 2_000;
@@ -24,24 +24,19 @@ interface Idle {
 /** Measures what operations cost that wait for completions, against a service on which none waits. */
 export async function benchCompletions(options: BenchOptions, leftovers: Leftovers): Promise<void> {
   const waiting = options.completions!;
-  const service = await startService(options, leftovers, {
-    settings: { RINGBACK_SLOTS: '100000' },
-  });
-  const client = new pg.Client({
-    connectionString: service.postgres.url,
-    application_name: 'ringback-bench',
-  });
-  await client.connect();
-  // The same load, of operations that end: so both sides have code compiled, connections open, and a heap that has grown.
-  await complete((await submit(service, client, 'external', 2 * BATCH)) as string[]);
-  await submit(service, client, 'echo', waiting);
+  // Compared are two starts, so that no side has a heap that a load has grown.
+  const dataDir = await leftovers.folder('data');
+  const settings = { RINGBACK_SLOTS: '100000' };
+  let service = await startService(options, leftovers, { dataDir, settings });
   await pause(SETTLE_MS);
   const none = await idle(service);
   const startedAt = performance.now();
-  const urls = (await submit(service, client, 'external', waiting)) as string[];
+  const urls = await submit(service, waiting);
   console.log(
     `${waiting} submitted and waiting after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`,
   );
+  await stopService(service, leftovers);
+  service = await startService(options, leftovers, { dataDir, settings });
   await pause(SETTLE_MS);
   const many = await idle(service);
   for (const [name, { mb, statements, serviceCpu, postgresCpu }] of Object.entries({ none, many }))
@@ -51,24 +46,18 @@ export async function benchCompletions(options: BenchOptions, leftovers: Leftove
     );
   console.log(`more resident: ${(many.mb - none.mb).toFixed(1)} MB`);
   const completedAt = performance.now();
-  await complete(urls.slice(0, COMPLETED));
+  await complete(service.url, urls.slice(0, COMPLETED));
   const perSecond = Math.min(COMPLETED, waiting) / ((performance.now() - completedAt) / 1000);
   console.log(`completed, one request each: ${perSecond.toFixed(0)}/s`);
-  await client.end();
   await stopService(service, leftovers);
 }
 
-/** Submits so many and answers their completion URLs, once all of them wait, or have ended. */
-async function submit(
-  { url, key }: BenchedService,
-  client: pg.Client,
-  type: 'external' | 'echo',
-  count: number,
-): Promise<(string | undefined)[]> {
-  const urls: (string | undefined)[] = [];
+/** Submits so many and answers the paths of their completion URLs, once all of them wait. */
+async function submit({ url, key, postgres }: BenchedService, count: number): Promise<string[]> {
+  const urls: string[] = [];
   while (urls.length < count) {
     const operations = Array.from({ length: Math.min(BATCH, count - urls.length) }, () => ({
-      type,
+      type: 'external',
       input: { timeout_s: 86_400 },
     }));
     const response = await fetch(`${url}/v1/operations/batch`, {
@@ -76,23 +65,22 @@ async function submit(
       headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
       body: JSON.stringify({ operations }),
     });
-    const { data } = (await response.json()) as { data: { operation: { completion_url?: string } }[] };
-    urls.push(...data.map(({ operation }) => operation.completion_url));
+    const { data } = (await response.json()) as { data: { operation: { completion_url: string } }[] };
+    urls.push(...data.map(({ operation }) => new URL(operation.completion_url).pathname));
   }
-  for (;;) {
-    const { rows } = await client.query<{ left: number }>(
-      `SELECT count(*)::integer AS left FROM live_operation WHERE awaits IS NULL`,
-    );
-    if (rows[0]!.left === 0) return urls;
-    await pause(200);
-  }
+  const client = new pg.Client({ connectionString: postgres.url, application_name: 'ringback-bench' });
+  await client.connect();
+  const left = `SELECT count(*)::integer AS left FROM live_operation WHERE awaits IS NULL`;
+  while ((await client.query<{ left: number }>(left)).rows[0]!.left > 0) await pause(200);
+  await client.end();
+  return urls;
 }
 
-async function complete(urls: readonly string[]): Promise<void> {
+async function complete(base: string, urls: readonly string[]): Promise<void> {
   const left = [...urls];
   const one = async (): Promise<void> => {
     for (let url = left.pop(); url !== undefined; url = left.pop()) {
-      const response = await fetch(url, {
+      const response = await fetch(base + url, {
         method: 'POST',
         body: '{"status":"finished","result":{"done":true}}',
       });
