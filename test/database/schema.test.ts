@@ -18,6 +18,7 @@ const WITHOUT_ENTITY = [
   'history_entry',
   'live_delivery',
   'live_operation',
+  'live_poll',
   'operation',
   'operation_end',
   'record_partition',

@@ -30,10 +30,12 @@ class Elsewhere implements AsyncDisposable {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const elsewhere = new Elsewhere(server);
-    server.on('request', async (request, response) => {
-      const { id, url } = (await json(request)) as { id: string; url: string };
-      response.end();
-      await elsewhere.complete(id, url);
+    server.on('request', (request, response) => {
+      void json(request).then((asked) => {
+        const { id, url } = asked as { id: string; url: string };
+        response.end();
+        return elsewhere.complete(id, url);
+      });
     });
     return elsewhere;
   }

@@ -9,7 +9,7 @@ import { storable } from '../run/operation-run.js';
 import { finished } from '../run/run-ending.js';
 import { keepResponse, nameOf } from '../types/kept-response.js';
 import { PollAnswer } from './poll-answer.js';
-import { planOf } from './poll-input.js';
+import type { PollPlan } from './poll-plan.js';
 import { urlAt } from './poll-source.js';
 import { PollStore, type TakenPoll } from './poll.store.js';
 import { PollTargets } from './poll-targets.js';
@@ -19,6 +19,7 @@ import type { PollingHandler, PollTarget } from './polling-handler.js';
 export interface TakenJob {
   readonly poll: TakenPoll;
   readonly target: PollTarget;
+  readonly plan: PollPlan;
   readonly handler: PollingHandler;
   /** For requests, milliseconds. */
   readonly timeoutMs: number;
@@ -61,15 +62,15 @@ export class JobEnder {
   }
 
   /** Leaves a result that is large, or elsewhere, to a run of the handler: that has all the time that it takes. */
-  async collect({ poll, target }: TakenJob, url: string): Promise<boolean> {
+  async collect({ poll, target, plan }: TakenJob, url: string): Promise<boolean> {
     const sealed = this.targets.seal(poll, { ...target, url, collect: true });
-    return this.store.collect(poll, sealed, planOf(target.poll).everyS);
+    return this.store.collect(poll, sealed, plan.everyS);
   }
 
   /** The operation has ended without its job: where it was canceled, and the API can, the job is canceled too. */
   async forget(job: TakenJob): Promise<boolean> {
-    const { poll, target } = job;
-    const { cancel } = planOf(target.poll);
+    const { poll, target, plan } = job;
+    const { cancel } = plan;
     if (poll.ended === 'Canceled' && cancel !== null && !target.collect) await this.cancel(job, cancel);
     await this.store.drop(poll);
     return true;

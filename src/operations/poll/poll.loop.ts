@@ -101,10 +101,11 @@ export class PollLoop extends DispatchLoop {
       this.logger.error(`the job of operation ${poll.rid} can't be polled: ${String(error)}`);
       return this.putDown(poll, { afterS: 60 });
     }
-    const { everyS } = planOf(target.poll);
+    const plan = planOf(target.poll);
+    const { everyS } = plan;
     // Somebody ends the operation, or runs it; or a run is about to fetch the result.
     if (poll.waits === false || (poll.waits && target.collect)) return this.putDown(poll, { afterS: everyS });
-    const job = { poll, target, handler, timeoutMs: this.timeoutMs };
+    const job = { poll, target, plan, handler, timeoutMs: this.timeoutMs };
     this.places.take(originOf(target.url), {
       begin: () => this.see(job),
       giveUp: () => this.putDown(poll, { afterS: this.over ? 0 : everyS }),
@@ -112,7 +113,7 @@ export class PollLoop extends DispatchLoop {
   }
 
   private async see(job: TakenJob): Promise<void> {
-    const { poll, target } = job;
+    const { poll, target, plan } = job;
     try {
       if (poll.waits === null) return this.gone(job, await this.ender.forget(job));
       const { answer, decision } = await this.ask(job);
@@ -125,11 +126,11 @@ export class PollLoop extends DispatchLoop {
     } catch (error) {
       // Of our own storage or database: the job is there as before.
       this.logger.warn(`the job of operation ${poll.rid} is polled again: ${String(error)}`);
-      this.putDown(poll, { afterS: planOf(target.poll).everyS });
+      this.putDown(poll, { afterS: plan.everyS });
     }
   }
 
-  private async ask({ poll, target, handler, timeoutMs }: TakenJob): Promise<Found> {
+  private async ask({ poll, target, plan, handler, timeoutMs }: TakenJob): Promise<Found> {
     let answer: SmallAnswer;
     try {
       answer = await handler.ask(target, { method: 'GET', url: target.url, timeoutMs });
@@ -138,17 +139,17 @@ export class PollLoop extends DispatchLoop {
     }
     const { status, headers, body, whole } = answer;
     const seen = new PollAnswer(status, headers, body, whole);
-    const decision = decide(planOf(target.poll), seen, target.url, new Date());
+    const decision = decide(plan, seen, target.url, new Date());
     if (decision.kind !== 'again' || !decision.refused || poll.refusals + 1 < MAX_REFUSALS)
       return { answer, decision };
     const message = `${decision.trouble}, ${MAX_REFUSALS} times in a row`;
     return { answer, decision: { kind: 'failed', code: 'job_refused', message } };
   }
 
-  private again({ poll, target }: TakenJob, answer: Extract<Decision, { kind: 'again' }>): void {
+  private again({ poll, target, plan }: TakenJob, answer: Extract<Decision, { kind: 'again' }>): void {
     const failures = answer.trouble === null ? 0 : Math.min(poll.failures + 1, 1_000);
     const refusals = answer.refused ? poll.refusals + 1 : 0;
-    const afterS = pollDelay(planOf(target.poll).everyS, answer.retryAfterS, failures, Math.random());
+    const afterS = pollDelay(plan.everyS, answer.retryAfterS, failures, Math.random());
     const news = newsOf(poll, answer, failures, plainText(target.url));
     if (news) this.news.push({ ...news, text: storable(news.text) });
     this.putDown(poll, { afterS, failures, refusals });
