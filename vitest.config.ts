@@ -19,6 +19,8 @@ const builtThreads: Plugin = {
 /** What knows nothing of the queue: one run is enough, and RINGBACK_TEST_PART=queue leaves it out of another. */
 const WITHOUT_QUEUE = [
   'client',
+  'clients',
+  'command',
   'config',
   'console',
   'egress',
@@ -26,6 +28,7 @@ const WITHOUT_QUEUE = [
   'examples',
   'files',
   'http',
+  'mcp',
   'scripts',
   'signing',
   'tracing',

@@ -30,7 +30,7 @@ const STEPS: [step: string, database: () => Promise<string>, hold: string, held:
     'looks at its migrations',
     newDatabase,
     'LOCK TABLE migrations IN ACCESS EXCLUSIVE MODE',
-    '%FROM "migrations"%',
+    '%FROM%migrations%',
   ],
   [
     'waits for another process that migrates',

@@ -20,7 +20,7 @@ describe('What keeps dead rows from being cleared away', () => {
 
   it('is the oldest transaction of the database, which is named with its remedy', async () => {
     expect(await store.read()).toEqual({
-      deadRows: { live_operation: 0, live_delivery: 0 },
+      deadRows: { live_operation: 0, live_delivery: 0, live_poll: 0 },
       oldestS: 0,
       holder: null,
       remedy: null,
