@@ -41,10 +41,10 @@ export class PullAcks {
 
   /** Resolves once it is said, or can't be in its time: the delivery is offered again then. */
   add(said: Said): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.waiting.push({ said, since: performance.now(), resolve, reject });
-    if (!this.sending) void this.send();
-    return promise;
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ said, since: performance.now(), resolve, reject });
+      if (!this.sending) void this.send();
+    });
   }
 
   private async send(): Promise<void> {
