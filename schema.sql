@@ -1292,6 +1292,7 @@ BEGIN
   DELETE FROM undelivered u WHERE u.home >= first AND u.home < beyond;
   DELETE FROM file_use u WHERE u.operation_id >= first AND u.operation_id < beyond;
   DELETE FROM origin_call c WHERE c.request_id >= first AND c.request_id < beyond;
+  DELETE FROM live_poll p WHERE p.request_id >= first AND p.request_id < beyond;
   UPDATE record_partition p SET booked_to = CASE WHEN beyond < p.lower + p.given THEN beyond ELSE p.upper END WHERE p.lower = part.lower;
   RETURN true;
 END $function$;
@@ -1446,7 +1447,7 @@ CREATE OR REPLACE FUNCTION claim_work(asks json)
 AS $function$
 #variable_conflict use_column
 DECLARE
-  a record; chosen bigint[]; held_up boolean; leased boolean := false;
+  a record; chosen bigint[]; held_up boolean; leased boolean := false; full_for text[] := '{}';
 BEGIN
   -- Where nothing is offered nobody waits for the lock.
   IF (SELECT f.request_id FROM (SELECT DISTINCT t.type FROM json_to_recordset(asks) AS a (types text[]) CROSS JOIN LATERAL unnest(a.types) AS t (type)) w
@@ -1457,11 +1458,17 @@ BEGIN
   PERFORM pg_advisory_xact_lock(7164225002);
   FOR a IN SELECT * FROM json_to_recordset(asks) AS a (nth integer, token uuid, types text[], account text, most integer, lease_s float8, worker text)
   LOOP
+    IF a.account || ' ' || a.types::text = ANY (full_for) THEN
+      -- It would find what an equal ask has found.
+      RETURN QUERY SELECT a.nth, NULL::operation, NULL::live_operation;
+      CONTINUE;
+    END IF;
     SELECT t.chosen, t.held_up INTO chosen, held_up FROM take_work_turns(a.types, a.account, a.most) t;
     IF chosen IS NOT NULL THEN
       RETURN QUERY SELECT a.nth, l.operation, l.live FROM lease_work(chosen, a.token, a.lease_s, a.worker) l;
       leased := leased OR FOUND;
     ELSIF held_up THEN
+      full_for := full_for || (a.account || ' ' || a.types::text);
       RETURN QUERY SELECT a.nth, NULL::operation, NULL::live_operation;
     END IF;
   END LOOP;

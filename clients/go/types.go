@@ -52,6 +52,8 @@ type Operation struct {
 	} `json:"callback"`
 	RerunOf *string           `json:"rerun_of"`
 	Links   map[string]string `json:"links"`
+	// CompletionURL ends the operation for whoever POSTs to it; it is only in the answer to a submit or rerun of what is done elsewhere.
+	CompletionURL string `json:"completion_url,omitempty"`
 }
 
 // Header is a header that callbacks carry.

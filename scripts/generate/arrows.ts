@@ -39,14 +39,14 @@ export const ARROWS: Arrows = {
 
 /** Files that may import more than their folder: the routes that are about egress, signing and queues themselves, and commands that offer the words of a list. */
 export const EXCEPTIONS: Arrows = {
-  'command/keys.command.ts': ['accounts'],
-  'command/sample-event.ts': ['type:endpoints'],
-  'command/trigger.command.ts': ['endpoints'],
-  'command/endpoint-settings.ts': ['endpoints'],
   'faces/native/native.module.ts': ['egress', 'signing'],
   'faces/native/callback-check.controller.ts': ['egress'],
   'faces/native/deliveries.controller.ts': ['signing'],
   'faces/native/signing-secret.controller.ts': ['signing'],
   'faces/native/processes.controller.ts': ['engine'],
   'faces/native/process.response.ts': ['engine'],
+  'command/keys.command.ts': ['accounts'],
+  'command/sample-event.ts': ['type:endpoints'],
+  'command/trigger.command.ts': ['endpoints'],
+  'command/endpoint-settings.ts': ['endpoints'],
 };

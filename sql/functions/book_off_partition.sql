@@ -28,6 +28,7 @@ BEGIN
   DELETE FROM undelivered u WHERE u.home >= first AND u.home < beyond;
   DELETE FROM file_use u WHERE u.operation_id >= first AND u.operation_id < beyond;
   DELETE FROM origin_call c WHERE c.request_id >= first AND c.request_id < beyond;
+  DELETE FROM live_poll p WHERE p.request_id >= first AND p.request_id < beyond;
   UPDATE record_partition p SET booked_to = CASE WHEN beyond < p.lower + p.given THEN beyond ELSE p.upper END WHERE p.lower = part.lower;
   RETURN true;
 END $$;

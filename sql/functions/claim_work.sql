@@ -8,7 +8,7 @@ LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable
   SET enable_memoize = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
-  a record; chosen bigint[]; held_up boolean; leased boolean := false;
+  a record; chosen bigint[]; held_up boolean; leased boolean := false; full_for text[] := '{}';
 BEGIN
   -- Where nothing is offered nobody waits for the lock.
   IF (SELECT f.request_id FROM (SELECT DISTINCT t.type FROM json_to_recordset(asks) AS a (types text[]) CROSS JOIN LATERAL unnest(a.types) AS t (type)) w
@@ -19,11 +19,17 @@ BEGIN
   PERFORM pg_advisory_xact_lock(7164225002);
   FOR a IN SELECT * FROM json_to_recordset(asks) AS a (nth integer, token uuid, types text[], account text, most integer, lease_s float8, worker text)
   LOOP
+    IF a.account || ' ' || a.types::text = ANY (full_for) THEN
+      -- It would find what an equal ask has found.
+      RETURN QUERY SELECT a.nth, NULL::operation, NULL::live_operation;
+      CONTINUE;
+    END IF;
     SELECT t.chosen, t.held_up INTO chosen, held_up FROM take_work_turns(a.types, a.account, a.most) t;
     IF chosen IS NOT NULL THEN
       RETURN QUERY SELECT a.nth, l.operation, l.live FROM lease_work(chosen, a.token, a.lease_s, a.worker) l;
       leased := leased OR FOUND;
     ELSIF held_up THEN
+      full_for := full_for || (a.account || ' ' || a.types::text);
       RETURN QUERY SELECT a.nth, NULL::operation, NULL::live_operation;
     END IF;
   END LOOP;

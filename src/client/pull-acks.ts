@@ -1,3 +1,4 @@
+import { sendable } from './sendable.js';
 import { isPassing, type Transport } from './transport.js';
 
 /** What a handler makes of a delivery; nothing is as good as `{ ok: true }`. */
@@ -92,7 +93,12 @@ function ackOf({ id, attempt, answer: { ok, error, httpStatus } }: Said): object
     id,
     attempt,
     ok,
-    ...(error === undefined ? {} : { error: error.slice(0, MAX_ERROR) }),
-    ...(httpStatus === undefined ? {} : { http_status: httpStatus }),
+    ...(error === undefined ? {} : { error: sendable(error, MAX_ERROR) }),
+    ...(isStatus(httpStatus) ? { http_status: httpStatus } : {}),
   };
+}
+
+/** Servers may answer any number; the log takes statuses. */
+function isStatus(status: number | undefined): boolean {
+  return Number.isInteger(status) && status! >= 100 && status! <= 599;
 }

@@ -1,3 +1,4 @@
+import { sendable } from './sendable.js';
 import { atLeast } from './arguments.js';
 import { RingbackError } from './error.js';
 import { isPassing, sleep, type Transport } from './transport.js';
@@ -225,11 +226,11 @@ export class Worker {
         one.told = {
           ...one.told,
           progress,
-          ...(text === undefined ? {} : { text: text.slice(0, MAX_TEXT) }),
+          ...(text === undefined ? {} : { text: sendable(text, MAX_TEXT) }),
         };
       },
       log: (line) => {
-        if (one.lines.length < MAX_LINES) one.lines.push(line.slice(0, MAX_TEXT));
+        if (one.lines.length < MAX_LINES) one.lines.push(sendable(line, MAX_TEXT));
       },
     };
     try {
@@ -308,7 +309,7 @@ function failed(error: unknown): Extract<Said, { action: 'fail' }> {
   return {
     action: 'fail',
     code,
-    message: message.slice(0, MAX_TEXT) || 'the handler failed without a message',
+    message: sendable(message, MAX_TEXT) || 'the handler failed without a message',
     retry,
   };
 }

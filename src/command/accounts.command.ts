@@ -44,7 +44,9 @@ const COLUMNS: readonly Column<Account>[] = [
 /** `ringback accounts list | get | make | change | disable | enable | delete`. */
 export function define(command: Command): void {
   examples(command, 'accounts list', 'accounts make acme --slots 5', 'accounts change --help');
-  const list = command.command('list').description('Lists the accounts, and what they run.');
+  const list = command
+    .command('list', { isDefault: true })
+    .description('Lists the accounts, and what they run.');
   connected(list).action(async (options: ConnectOptions) => {
     const { api } = connect(options);
     const accounts = await rowsOf<Account>(api, '/v1/accounts', { usage: true }, Infinity);

@@ -20,7 +20,7 @@ interface EndpointOptions extends ConnectOptions, EndpointSettings {
 /** `ringback endpoints list | get | make | change | delete | enable | disable | test | secret | rotate-secret`. */
 export function define(command: Command): void {
   examples(command, 'endpoints list', 'endpoints make https://example.com/hooks', 'endpoints make --help');
-  const list = command.command('list').description('Lists the endpoints.');
+  const list = command.command('list', { isDefault: true }).description('Lists the endpoints.');
   connected(accountOption(list)).action(async ({ account, ...options }: EndpointOptions) => {
     const { api } = connect(options);
     const rows = await rowsOf<Endpoint>(api, '/v1/endpoints', { account }, Infinity);

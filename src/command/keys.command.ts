@@ -34,7 +34,9 @@ const COLUMNS: readonly Column<ApiKey>[] = [
 /** `ringback keys list | make | revoke`. */
 export function define(command: Command): void {
   examples(command, 'keys list', 'keys make "acme backend" --scope operations:write', 'keys make --help');
-  const list = command.command('list').description('Lists the keys of an account, without their text.');
+  const list = command
+    .command('list', { isDefault: true })
+    .description('Lists the keys of an account, without their text.');
   ofAccount(list).action(async ({ account, ...options }: KeysOptions) => {
     const { api } = connect(options);
     const keys = await rowsOf<ApiKey>(api, await pathOf(api, account), {}, Infinity);

@@ -14,6 +14,7 @@ interface ListOptions extends ConnectOptions {
   readonly status?: string;
   readonly type?: string;
   readonly correlation?: string;
+  readonly schedule?: string;
   readonly requestId?: string;
   readonly errorCode?: string;
   readonly callbackState?: string;
@@ -35,6 +36,7 @@ export function define(command: Command): void {
     .option('--status <list>', 'of Waiting, Executing, Finished, Failed, Canceled; several by comma')
     .option('--type <list>', 'of these types; several by comma')
     .option('--correlation <text>', 'with exactly this one')
+    .option('--schedule <id>', 'that this schedule had submitted')
     .option('--request-id <number>', 'of this number')
     .option('--error-code <code>', 'that Failed with this code')
     .option(
@@ -72,6 +74,7 @@ function queryOf(options: ListOptions): Query<OperationFilter> {
     status: options.failed ? 'Failed' : options.status,
     type: options.type,
     correlation: options.correlation,
+    schedule: options.schedule,
     request_id: options.requestId,
     error_code: options.errorCode,
     callback_state: options.callbackState,

@@ -34,6 +34,7 @@ export function printOperation(operation: Operation, url: string): void {
       file: operation.file,
       callback: operation.callback && `${operation.callback.state}, ${operation.callback.url}`,
       'rerun of': operation.rerun_of,
+      'completion url': operation.completion_url,
       console: consoleLink(url, `operations/${operation.id}`),
     },
     { status: statusStyle(operation.status) },

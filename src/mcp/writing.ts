@@ -33,7 +33,11 @@ const submit = tool({
       key === undefined ? {} : { idempotencyKey: key },
     );
     const operation = waitS > 0 ? await service.client.wait(submitted.id, { timeoutS: waitS }) : submitted;
-    return operationLines(operation, service);
+    const { completion_url: end } = submitted;
+    return [
+      ...operationLines(operation, service),
+      ...(end === undefined ? [] : [`Completion URL, shown this once: ${end}`]),
+    ];
   },
 });
 

@@ -1,7 +1,9 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
+import { DatabaseUnavailableError } from '../database/database-errors.js';
 import { type Admitted, Quotas } from '../operations/accept/quotas.js';
 import type { NewOperation } from '../operations/operation-rows.js';
 import { OperationRefusedError, QuotaExceededError } from '../operations/operation.errors.js';
+import { storable } from '../operations/run/operation-run.js';
 import { OperationsService, sizeOf } from '../operations/operations.service.js';
 import { SecretBoxError } from '../signing/secret-box.js';
 import { dueTime, owedTicks, tickAfter } from './schedule-times.js';
@@ -10,12 +12,16 @@ import { ScheduledOperations } from './scheduled-operations.js';
 
 /** Ticks of one schedule that become operations in one step. */
 const MOST_TICKS = 10;
+/** Until a schedule is tried again that could not be planned, milliseconds. */
+const AGAIN_MS = 30_000;
 
 /** What a tick becomes: an operation, nothing, or, for the time being, nothing yet. */
 type Tick =
   | { readonly kind: 'ready'; readonly operation: NewOperation; readonly admitted: Admitted }
   | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'later'; readonly waitS: number };
+
+type Ready = Omit<Extract<Tick, { kind: 'ready' }>, 'kind'>;
 
 /** The moves of one step. */
 export interface Planned {
@@ -27,6 +33,8 @@ export interface Planned {
 /** Decides what becomes of schedules that are due. */
 @Injectable()
 export class ScheduleTicks {
+  private readonly logger = new Logger('Schedules');
+
   constructor(
     private readonly operations: OperationsService,
     private readonly scheduled: ScheduledOperations,
@@ -34,13 +42,13 @@ export class ScheduleTicks {
   ) {}
 
   async plan(due: readonly DueSchedule[]): Promise<Planned> {
-    const ready: { operation: NewOperation; admitted: Admitted }[] = [];
+    const ready: Ready[] = [];
     const settle = (taken: boolean): void => {
       for (const { operation, admitted } of ready) admitted.settle(taken ? sizeOf(operation) : null);
     };
     try {
       const moves: ScheduleMove[] = [];
-      for (const one of due) moves.push(await this.move(one, ready));
+      for (const one of due) moves.push(await this.moveAlone(one, ready));
       return { moves, settle };
     } catch (error) {
       settle(false);
@@ -48,10 +56,23 @@ export class ScheduleTicks {
     }
   }
 
-  private async move(
-    { schedule, busy, closed, now }: DueSchedule,
-    ready: { operation: NewOperation; admitted: Admitted }[],
-  ): Promise<ScheduleMove> {
+  /** What a handler's own check throws stops no other schedule. */
+  private async moveAlone(one: DueSchedule, ready: Ready[]): Promise<ScheduleMove> {
+    const own: Ready[] = [];
+    try {
+      const move = await this.move(one, own);
+      ready.push(...own);
+      return move;
+    } catch (error) {
+      for (const { admitted } of own) admitted.settle(null);
+      if (error instanceof DatabaseUnavailableError) throw error;
+      const { id, nextTick } = one.schedule;
+      this.logger.warn(`schedule ${id} could not be submitted, and is tried again: ${String(error)}`);
+      return { id, nextTick, dueAt: new Date(one.now.getTime() + AGAIN_MS), operations: [], skipped: null };
+    }
+  }
+
+  private async move({ schedule, busy, closed, now }: DueSchedule, ready: Ready[]): Promise<ScheduleMove> {
     const { id } = schedule;
     const first = schedule.nextTick!;
     const operations: NewOperation[] = [];
@@ -85,7 +106,7 @@ export class ScheduleTicks {
       if (error instanceof QuotaExceededError) return { kind: 'later', waitS: error.retryAfterS };
       if (error instanceof OperationRefusedError && error.retryAfterS !== null)
         return { kind: 'later', waitS: error.retryAfterS };
-      if (error instanceof OperationRefusedError) return { kind: 'refused', why: error.message };
+      if (error instanceof OperationRefusedError) return { kind: 'refused', why: storable(error.message) };
       if (error instanceof SecretBoxError)
         return { kind: 'refused', why: 'what it submits does not open: its secret key is missing' };
       throw error;

@@ -19,6 +19,8 @@ export type ScheduleDescription = Pick<
 
 /** Times that are told beforehand. */
 const TOLD = 5;
+/** Ticks that a jitter is held against. */
+const LOOKED_AT = 10;
 /** Another change may come between the read and the write of one. */
 const MAX_TRIES = 5;
 
@@ -36,8 +38,7 @@ export class SchedulesService {
     const id = randomId('sch_');
     const createdAt = new Date();
     const settings = await this.settings({ id, accountId, createdAt }, description);
-    if (settings.nextTick === null)
-      throw refused(description.at ? 'at' : 'cron', 'has no time ahead at which it would tick');
+    refuseTickless(settings);
     const most = this.config.schedulesPerAccount;
     const made = await this.store.create(accountId, id, createdAt, settings, most);
     if (!made) throw refused('name', `this account has its ${most} schedules: delete one`);
@@ -72,7 +73,9 @@ export class SchedulesService {
       const current = await this.find(accountId, id);
       const description = describe({ ...current, operation: this.scheduled.open(current) });
       const settings = await this.settings(current, description);
-      const changed = await this.store.change(current, settings, isRetimed(current, settings));
+      const retimed = isRetimed(current, settings);
+      if (retimed) refuseTickless(settings);
+      const changed = await this.store.change(current, settings, retimed);
       if (changed) return changed;
     }
     throw refused('id', 'was changed by others meanwhile: try again');
@@ -127,11 +130,12 @@ export class SchedulesService {
       traceparent: null,
       idempotency: null,
     });
+    const next = nextOf({ ...times, createdAt }, id, new Date());
     const { name, cron, everyS, at, timeZone, missed, overlap, jitterS, endsAt } = times;
     return {
       ...{ name, cron, everyS, at, timeZone, missed, overlap, jitterS, endsAt },
       operation: this.scheduled.seal(operation, { id, accountId }),
-      ...nextOf({ ...times, createdAt }, id, new Date()),
+      ...next,
     };
   }
 
@@ -155,6 +159,7 @@ function checkTimes({
   at,
   timeZone,
   endsAt,
+  jitterS,
 }: Omit<ScheduleDescription, 'operation'>): FieldError[] {
   const given = [cron, everyS, at].filter((value) => value !== null);
   if (given.length !== 1)
@@ -163,14 +168,23 @@ function checkTimes({
     return [{ path: 'time_zone', message: 'must be an IANA name, like Europe/Paris' }];
   if (endsAt !== null && endsAt.getTime() <= Date.now())
     return [{ path: 'ends_at', message: 'must be in the future' }];
-  if (cron === null) return [];
   try {
-    readCron(cron, timeZone);
-    return [];
+    if (cron !== null) readCron(cron, timeZone);
   } catch (error) {
     const told = (error as Error).message.replace(/^CronPattern: /, '');
     return [{ path: 'cron', message: `must be a cron pattern of five or six fields: ${told}` }];
   }
+  const now = new Date();
+  const ticks = ticksAfter(
+    { cron, everyS, at, timeZone, jitterS, endsAt: null, createdAt: now },
+    now,
+    LOOKED_AT,
+  );
+  const gaps = ticks.slice(1).map((tick, index) => tick.getTime() - ticks[index]!.getTime());
+  // Else a tick would be due before the one that it comes after.
+  if (jitterS * 1000 > Math.min(...gaps))
+    return [{ path: 'jitter_s', message: 'must be no longer than the time between two ticks' }];
+  return [];
 }
 
 function isTimeZone(name: string): boolean {
@@ -196,6 +210,12 @@ function isRetimed(before: ScheduleEntity, after: ScheduleSettings): boolean {
 function withoutCompletion(type: string): OperationRefusedError {
   const message = `${type} can't be scheduled: nobody would be told its completion_url`;
   return new OperationRefusedError('invalid-request', [{ path: 'type', message }]);
+}
+
+function refuseTickless({ nextTick, at, everyS }: ScheduleSettings): void {
+  if (nextTick !== null) return;
+  const path = at !== null ? 'at' : everyS !== null ? 'every_s' : 'cron';
+  throw refused(path, 'has no time ahead at which it would tick');
 }
 
 function refused(path: string, message: string): ScheduleRefusedError {

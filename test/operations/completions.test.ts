@@ -84,6 +84,20 @@ const complete = (url: string, body: unknown, headers?: Record<string, string>):
 };
 
 describe('an operation whose handler waits for a completion', () => {
+  it('is ended by what PostgreSQL has no characters for, and heartbeats may have it', async () => {
+    const { id } = await app.client.submit({ type: 'test.reviewed' });
+    const [offer] = await reviewed.offered();
+    const running = await complete(offer!.url, { status: 'running', progress: 5, text: 'a\0b' });
+    expect(running.status, running.text).toBe(200);
+    const error = { code: 'x\0', message: 'a\0b' };
+    const answer = await complete(offer!.url, { status: 'failed', error });
+    expect(answer.status, answer.text).toBe(200);
+    expect(await app.client.ended(id)).toMatchObject({
+      status: 'Failed',
+      error: { code: 'x\ufffd', message: 'a\ufffdb' },
+    });
+  });
+
   it('is ended by whoever has its token, and calls back', async () => {
     await using receiver = await Receiver.answering(200);
     const { id } = await app.client.submit({ type: 'test.reviewed', callback: { url: receiver.url } });

@@ -1,4 +1,11 @@
+import { Module } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type FieldError,
+  type OperationHandler,
+  type OperationOutcome,
+  OperationType,
+} from '../../src/index.js';
 import { App } from '../support/app.js';
 import type { Client } from '../support/client.js';
 import { rowsOf } from '../support/database.js';
@@ -8,8 +15,25 @@ let app: App;
 let client: Client;
 let count = 0;
 
+/** Whose check asks somebody who is away, once they have gone. */
+@OperationType({ name: 'test.asking', title: 'Ask before it is accepted' })
+class AskingHandler implements OperationHandler {
+  static away = false;
+
+  check(): Promise<FieldError[]> {
+    return AskingHandler.away ? Promise.reject(new Error('nobody answers')) : Promise.resolve([]);
+  }
+
+  run(): Promise<OperationOutcome> {
+    return Promise.resolve({});
+  }
+}
+
+@Module({ providers: [AskingHandler] })
+class AskingModule {}
+
 beforeAll(async () => {
-  app = await App.start({ accounts: { schedulesPerAccount: 30 } });
+  app = await App.start({ accounts: { schedulesPerAccount: 30 } }, [AskingModule]);
 });
 afterAll(() => app[Symbol.asyncDispose]());
 
@@ -70,6 +94,8 @@ describe('A schedule', () => {
     [{ at: '2020-01-01T00:00:00Z' }, 'at', /no time ahead/],
     [{ every_s: 60, ends_at: '2020-01-01T00:00:00Z' }, 'ends_at', /future/],
     [{ every_s: 0.1 }, 'every_s', /not be less than 1/],
+    [{ every_s: 60, jitter_s: 61 }, 'jitter_s', /no longer than/],
+    [{ every_s: 900, ends_at: new Date(Date.now() + 60_000).toISOString() }, 'every_s', /no time ahead/],
     [{ every_s: 60, missed: 'never' }, 'missed', /one of/],
     [{ every_s: 60, operation: { type: 'nope' } }, 'operation.type', /no operation type/],
     [
@@ -179,6 +205,21 @@ describe('An outage of an hour', () => {
     const { last_skipped } = (await client.get(`/v1/schedules/${id}`)).body;
     if (missed === 'all') expect(last_skipped).toBeNull();
     else expect(last_skipped.reason).toMatch(/^missed/);
+  });
+});
+
+describe('A schedule whose handler cannot judge its input', () => {
+  it('is tried again, and keeps no other from its ticks', async () => {
+    client = await account();
+    const asking = await make({ every_s: 60, operation: { type: 'test.asking', input: {} } });
+    const other = await make({ every_s: 60 });
+    AskingHandler.away = true;
+    await Promise.all([pass(asking.id, 61), pass(other.id, 61)]);
+    await expect.poll(() => runs(other.id)).toHaveLength(1);
+    expect(await runs(asking.id)).toEqual([]);
+    AskingHandler.away = false;
+    await rowsOf(app.databaseUrl, 'UPDATE schedule SET due_at = now() WHERE id = $1', [asking.id]);
+    await expect.poll(() => runs(asking.id)).toHaveLength(1);
   });
 });
 

@@ -157,6 +157,7 @@ describe('A declaration', () => {
       'input_schema',
     ],
     ['a schema elsewhere', 'x', schemaOf({ $ref: 'http://127.0.0.1:9/schema.json' }), 'input_schema'],
+    ['a schema that is judged later', 'x', schemaOf({ $async: true }), 'input_schema'],
     ['a schema without an end', 'x', schemaOf({ allOf: [{ $ref: '#' }] }), 'input_schema'],
     ['a pattern that looks back', 'x', schemaOf({ pattern: '(a)\\1' }), 'input_schema'],
     ['a schema that is too large', 'x', schemaOf({ description: 'x'.repeat(70_000) }), 'input_schema'],

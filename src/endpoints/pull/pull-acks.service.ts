@@ -126,7 +126,9 @@ function unanswered(id: string, result: 'late' | 'unknown', state: DeliveryState
 function verdictOf({ ok, error, httpStatus }: Ack): Verdict {
   if (ok) return { outcome: 'delivered', disableEndpoint: false };
   const why = error ?? (httpStatus === null ? 'its consumer refused it' : `HTTP ${httpStatus}`);
-  return { outcome: 'failed', retry: true, retryAfterS: null, error: `nacked: ${why}` };
+  // PostgreSQL has no NUL in its texts.
+  const told = why.replaceAll('\u0000', '\ufffd');
+  return { outcome: 'failed', retry: true, retryAfterS: null, error: `nacked: ${told}` };
 }
 
 /** What metrics learn of it. */

@@ -111,12 +111,12 @@ export async function readCompletion(text: string): Promise<Said> {
         status: 'finished',
         result: json(given.result),
         custom: json(given.custom),
-        file: given.file ?? null,
+        file: stored(given.file),
       };
     case 'failed':
-      return { status: 'failed', ...given.error! };
+      return { status: 'failed', code: stored(given.error!.code)!, message: stored(given.error!.message)! };
     case 'running':
-      return { status: 'running', progress: given.progress ?? null, text: given.text ?? null };
+      return { status: 'running', progress: given.progress ?? null, text: stored(given.text) };
     default:
       return given.status satisfies never;
   }
@@ -162,6 +162,11 @@ function misplaced(given: CompletionRequest): FieldError[] {
   if (given.status === 'failed' && !given.error)
     errors.push({ path: 'error', message: 'must say why: { "code", "message" }' });
   return errors;
+}
+
+/** PostgreSQL has no NUL in its texts. */
+function stored(text: string | null | undefined): string | null {
+  return text?.replaceAll('\u0000', '\ufffd') ?? null;
 }
 
 function json(value: unknown): string | null {

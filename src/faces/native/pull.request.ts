@@ -14,6 +14,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { ApiDetail, ApiInteger } from '../../http/api-properties.js';
+import { STORABLE } from '../../http/filter-fields.js';
 import { AccountQuery } from './operation.request.js';
 
 export class PullQuery extends AccountQuery {
@@ -43,6 +44,7 @@ export class AckRequest {
   /** The delivery's: its `webhook-id`. */
   @IsString()
   @MaxLength(100)
+  @Matches(STORABLE, { message: 'id must be Unicode text without NUL' })
   id: string;
 
   /** `true`: it is delivered. `false`: it is tried again, as after a POST that failed. */

@@ -24,7 +24,12 @@ const YEAR_S = 31_622_400;
 const DAY_S = 86_400;
 
 /** What is submitted at each tick: as `POST /v1/operations` takes it, without `run_at`. */
-export class ScheduledOperationRequest extends OmitType(SubmitOperationRequest, ['run_at'] as const) {}
+export class ScheduledOperationRequest extends OmitType(SubmitOperationRequest, ['run_at'] as const) {
+  /** Null: each tick has its own time. */
+  @IsOptional()
+  @IsIn([null], { message: 'run_at must be null: the schedule says when' })
+  run_at?: null;
+}
 
 class ScheduleSettingsRequest {
   /** Five or six fields (seconds first), names, `L`, `W`, `#`; or `@daily` and its like. */

@@ -5,6 +5,7 @@ import { Rows } from '../../database/rows.js';
 import type { How } from '../end/operation-ender.js';
 import { ENDED_TEXT } from '../operation.state.js';
 import { type Claim, claimOf, type ClaimRow, LIVE_COLUMNS } from '../run/claim.js';
+import { storable } from '../run/operation-run.js';
 
 /** What a token's request says of how its operation ends; JSON texts as they came. */
 export type GivenEnd =
@@ -125,7 +126,8 @@ export class CompletionStore {
 }
 
 export function howOf(end: GivenEnd): How {
-  if (end.status === 'failed') return { state: 'Failed', code: end.code, message: end.message };
+  if (end.status === 'failed')
+    return { state: 'Failed', code: storable(end.code), message: storable(end.message) };
   const { result, custom, file: fileId } = end;
   return { state: 'Finished', statusText: ENDED_TEXT.Finished, result, custom, fileId };
 }

@@ -71,7 +71,7 @@ export class Declarations {
   /** Deletes a declaration; false where there is none. */
   async remove(name: string): Promise<boolean> {
     if (nameFault(name) !== null) return false;
-    const removed = await this.store.remove(name);
+    const removed = await this.store.remove(name, this.types.get(name)?.declared === null);
     if (removed === 'live')
       throw new DeclarationConflictError(
         'operation-type-live',

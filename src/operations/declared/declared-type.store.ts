@@ -57,15 +57,25 @@ export class DeclaredTypeStore {
     });
   }
 
-  /** Deletes the declaration of a type of which nothing lives; `live` where something does, null where there is none. */
-  async remove(name: string): Promise<'removed' | 'live' | null> {
+  /**
+   * Deletes the declaration of a type of which nothing lives; `live` where something does, null where there is none. Of a type
+   * that a handler runs by now (`handled`), what is offered goes to that handler.
+   */
+  async remove(name: string, handled: boolean): Promise<'removed' | 'live' | null> {
     return this.database.transaction(async (tx) => {
       // Whoever accepts an operation of it holds the row until that is committed.
       const [row] = await tx.query('SELECT name FROM operation_type WHERE name = $1 FOR UPDATE', [name]);
       if (!row) return null;
       const [live] = await tx.query('SELECT request_id FROM live_operation WHERE type = $1 LIMIT 1', [name]);
-      if (live) return 'live';
+      if (live && !handled) return 'live';
       await tx.query('DELETE FROM operation_type WHERE name = $1', [name]);
+      if (live) {
+        await tx.query(`SELECT pg_advisory_xact_lock(${SLOTS_LOCK})`);
+        await tx.query(
+          `UPDATE live_operation SET phase = 'ready', look_at = now(), due_at = now() WHERE type = $1 AND phase = 'offered'`,
+          [name],
+        );
+      }
       return 'removed';
     });
   }

@@ -39,7 +39,7 @@ export class InputSchema {
   private readonly refers: boolean;
 
   constructor(readonly document: Record<string, unknown>) {
-    this.refers = /"\$(dynamicRef|ref)":/.test(JSON.stringify(document));
+    this.refers = /"(?:\$dynamicRef|\$ref|pattern|patternProperties)":/.test(JSON.stringify(document));
   }
 
   /** The schema that somebody declares; a `SchemaError` says why it can't be used. */
@@ -49,6 +49,9 @@ export class InputSchema {
     const { $schema = DIALECT } = document;
     if ($schema !== DIALECT && $schema !== `${DIALECT}#`)
       throw new SchemaError(`$schema must be ${DIALECT}: other drafts are not understood`);
+    // A word of ajv's own: its judgement would be a promise, which nobody waits for.
+    if (/"\$async":/.test(JSON.stringify(document)))
+      throw new SchemaError('$async is no keyword of JSON Schema 2020-12: leave it out');
     meta ??= new Ajv2020({ ...OPTIONS, validateFormats: false });
     if (meta.validateSchema(document) !== true) throw new SchemaError(meta.errorsText(meta.errors, NAMED));
     const schema = new InputSchema(document);

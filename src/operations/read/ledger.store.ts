@@ -91,7 +91,8 @@ export class LedgerStore {
          ${['Delivered', 'Exhausted'].map((state) => `'${state.toLowerCase()}', ${sum('callbacks', 'booked', state)}`).join(', ')},
          'deliveriesCanceled', ${sum('callbacks', 'booked', 'Canceled')},
          'slotsUsed', (SELECT coalesce(sum(slots), 0) FROM live),
-         'oldestOverdueS', (SELECT coalesce(greatest(0, extract(epoch FROM now() - least((SELECT min(overdue_since) FROM live), overdue_since))), 0) FROM owed),
+         'oldestOverdueS', (SELECT coalesce(greatest(0, extract(epoch FROM now() - least((SELECT min(overdue_since) FROM live), overdue_since,
+           (SELECT min(due_at) FROM schedule WHERE due_at IS NOT NULL), (SELECT min(due_at) FROM live_poll)))), 0) FROM owed),
          'oldestWaitingS', (SELECT coalesce(greatest(0, extract(epoch FROM now() - min(waits_since))), 0) FROM live),
          'oldestUndeliveredS', (SELECT coalesce(greatest(0, extract(epoch FROM now() - waits_since)), 0) FROM owed)
        ) AS ledger, (SELECT json_agg(json_build_object('type', type, 'state', state, 'count', count)) FROM counted) AS types`,

@@ -1,10 +1,11 @@
 /**
  * Whether dispatch would find an operation: one that waits or has a slot may be lost, overdue or spared, one that is scheduled may
- * be due, and one that runs apart may have nobody left to end it. What is to be canceled runs.
+ * be due, one that runs apart may have nobody left to end it, and so may one that is to be canceled.
  */
 export const DUE_OPERATIONS = `EXISTS (SELECT FROM live_operation WHERE phase = 'ready' ORDER BY account_id, priority DESC, request_id LIMIT 1)
   OR EXISTS (SELECT FROM live_operation WHERE phase = 'placed' ORDER BY look_at LIMIT 1)
   OR EXISTS (SELECT FROM live_operation WHERE phase = 'apart' ORDER BY account_id, look_at LIMIT 1)
+  OR EXISTS (SELECT FROM live_operation WHERE cancel_at <= now() ORDER BY cancel_at LIMIT 1)
   OR (SELECT min(look_at) FROM live_operation WHERE phase = 'scheduled') <= now()`;
 
 /** Whether one that runs apart waits, or has been left by its worker. */

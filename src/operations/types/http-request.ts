@@ -68,11 +68,24 @@ export class HttpRequestHandler implements OperationHandler<HttpRequestInput>, P
 
   /** The query and the headers often hold a token. */
   conceal(input: object, bodies: boolean): { shown: object; sealed: object } {
-    const { headers, body, ...rest } = input as HttpRequestInput;
+    const { headers, body, poll, ...rest } = input as HttpRequestInput;
     const withBody = body === undefined ? {} : { body };
+    const withPoll = poll === undefined ? {} : { poll };
+    // URLs that a plan has may hold a token in their query, as the first one's.
+    const isSecret = JSON.stringify(withPoll).includes('?');
     return {
-      shown: { ...rest, url: shownUrl(rest.url), ...(bodies ? {} : withBody) },
-      sealed: { url: rest.url, ...(headers === undefined ? {} : { headers }), ...(bodies ? withBody : {}) },
+      shown: {
+        ...rest,
+        url: shownUrl(rest.url),
+        ...(isSecret ? {} : withPoll),
+        ...(bodies ? {} : withBody),
+      },
+      sealed: {
+        url: rest.url,
+        ...(headers === undefined ? {} : { headers }),
+        ...(isSecret ? withPoll : {}),
+        ...(bodies ? withBody : {}),
+      },
     };
   }
 

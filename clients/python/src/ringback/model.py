@@ -27,8 +27,7 @@ class OperationCallback(TypedDict):
     state: DeliveryStatus
 
 
-class Operation(TypedDict):
-    """An operation, as polling shows it and as a callback's ``data`` carries it."""
+class _Operation(TypedDict):
 
     id: str
     request_id: int
@@ -50,6 +49,13 @@ class Operation(TypedDict):
     callback: OperationCallback | None
     rerun_of: str | None
     links: dict[str, str]
+
+
+class Operation(_Operation, total=False):
+    """An operation, as polling shows it and as a callback's ``data`` carries it."""
+
+    #: Whoever POSTs to it ends the operation; only in the answer to a submit or rerun of what is done elsewhere.
+    completion_url: str
 
 
 class CallbackHeader(TypedDict):
