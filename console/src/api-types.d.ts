@@ -745,8 +745,7 @@ export interface components {
             readonly timeout_s?: number | null;
             readonly ack_by_poll?: boolean | null;
             readonly retention?: string | null;
-            /** @enum {number} */
-            readonly run_at?: null;
+            readonly run_at?: string | null;
         };
         readonly CreateScheduleRequest: {
             readonly name: string;

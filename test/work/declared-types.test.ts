@@ -167,6 +167,14 @@ describe('A declaration', () => {
     ['no tries', 'x', { tries: 0 }, 'tries'],
     ['an unknown field', 'x', { schema: {} }, 'schema'],
   ];
+  it('takes null for what is not given', async () => {
+    const { status, text } = await put('of.nulls', {
+      ...{ tries: null, timeout_s: null, path: null, inline_ms: null },
+      retry: { backoff_s: null, retry_on: null, no_retry_on: null },
+    });
+    expect(status, text).toBe(201);
+  });
+
   it.each(wrong)('with %s is refused, and the field is named', async (_, name, body, path) => {
     const answer = await put(name, body);
     expect(answer).toMatchObject({ status: 422, body: { errors: [{ path }] } });

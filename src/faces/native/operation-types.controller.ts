@@ -7,6 +7,7 @@ import type { Actor } from '../../accounts/audit.store.js';
 import { ApiExamples, ApiPage, ApiProblem } from '../../http/api-answers.js';
 import type { Page } from '../../http/page.js';
 import { Problem } from '../../http/problem.js';
+import type { RetryGiven } from '../../operations/declared/declared-types.js';
 import { NoFields } from '../../http/validation.pipe.js';
 import { Declarations } from '../../operations/declared/declarations.service.js';
 import { OperationTypes } from '../../operations/run/operation-types.js';
@@ -78,7 +79,7 @@ export class OperationTypesController {
       inputSchema: request.input_schema ?? {},
       tries: request.tries ?? 3,
       timeoutS: request.timeout_s ?? 3600,
-      retry: request.retry ?? {},
+      retry: retryOf(request),
       path: request.path ?? null,
       inlineMs: request.inline_ms ?? 0,
     });
@@ -108,4 +109,9 @@ export class OperationTypesController {
 function notFound(name: string): Problem {
   const message = `there is no operation type ${name.slice(0, 60)}`;
   return new Problem(404, 'operation-type-not-found', message, { errors: [{ path: 'name', message }] });
+}
+
+/** Null is as good as nothing. */
+function retryOf({ retry }: DeclareOperationTypeRequest): RetryGiven {
+  return Object.fromEntries(Object.entries(retry ?? {}).filter(([, given]) => given !== null));
 }

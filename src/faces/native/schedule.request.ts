@@ -1,6 +1,7 @@
 import { OmitType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import {
+  Equals,
   IsDefined,
   IsIn,
   IsNumber,
@@ -27,8 +28,8 @@ const DAY_S = 86_400;
 export class ScheduledOperationRequest extends OmitType(SubmitOperationRequest, ['run_at'] as const) {
   /** Null: each tick has its own time. */
   @IsOptional()
-  @IsIn([null], { message: 'run_at must be null: the schedule says when' })
-  run_at?: null;
+  @Equals(null, { message: 'run_at must be null: the schedule says when' })
+  run_at?: string | null;
 }
 
 class ScheduleSettingsRequest {
