@@ -43,6 +43,9 @@ export function define(command: Command): void {
     const isQuiet = options.json === true;
     if (options.wait) {
       if (!isQuiet) process.stderr.write(`submitted as ${operation.id}\n`);
+      // Shown this once: who is to end it needs it.
+      if (operation.completion_url !== undefined)
+        process.stderr.write(`completion url: ${operation.completion_url}\n`);
       printEnd(await follow(client, operation.id, { isQuiet, account }), { url, json: isQuiet });
     } else if (isQuiet) printJson(operation);
     else printOperation(operation, url);

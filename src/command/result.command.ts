@@ -8,7 +8,7 @@ import { given } from './arguments.js';
 import { accountOption, connect, connected, type ConnectOptions } from './connection.js';
 import { CommandError, UsageError } from './ending.js';
 import { examples } from './examples.js';
-import { printJson } from './output.js';
+import { cleanLines, printJson, write } from './output.js';
 
 interface ResultOptions extends ConnectOptions {
   readonly account?: string;
@@ -27,9 +27,11 @@ export function define(command: Command): void {
       const { client } = connect(options);
       const response = await client.result(id, given({ account }));
       const type = response.headers.get('content-type') ?? '';
+      if (output === undefined) refuseBinary(type);
+      // As others' texts anywhere: what it is on a terminal must not be commands to it.
+      if (output === undefined && process.stdout.isTTY) return write(cleanLines(await response.text()));
       const body = Readable.fromWeb(response.body as ReadableStream);
       if (output === undefined) {
-        refuseBinary(type);
         await unbroken(pipeline(body, process.stdout, { end: false }));
         return;
       }

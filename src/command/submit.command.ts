@@ -83,6 +83,9 @@ async function submit(type: string, options: SubmitOptions): Promise<void> {
   const operation = await client.submit(request, given({ idempotencyKey: options.idempotencyKey }));
   if (options.wait) {
     if (!isQuiet) process.stderr.write(`submitted as ${operation.id}\n`);
+    // Shown this once: who is to end it needs it.
+    if (operation.completion_url !== undefined)
+      process.stderr.write(`completion url: ${operation.completion_url}\n`);
     printEnd(await follow(client, operation.id, { isQuiet }), { url, json: isQuiet });
   } else if (options.json) printJson(operation);
   else printOperation(operation, url);
