@@ -96,12 +96,16 @@ function storedIn(named: string | undefined): Place[] {
   return profile ? [{ url: profile.url, key: profile.key }] : [];
 }
 
-/** The service that runs on a data folder of this machine, such as in the same container. */
-function localPlaces({ dataDir, serviceKey }: CommandEnv): Place[] {
+/** Where the service of a data folder on this machine listens, such as in the same container; undefined where none runs. */
+export function localUrl({ dataDir }: CommandEnv): string | undefined {
   const url = textOf(join(dataDir, 'address'));
-  return url === null || !isOfThisMachine(url)
-    ? []
-    : [{ url, key: textOf(join(dataDir, 'first-key')) ?? serviceKey ?? null }];
+  return url !== null && isOfThisMachine(url) ? url : undefined;
+}
+
+function localPlaces(env: CommandEnv): Place[] {
+  const { dataDir, serviceKey } = env;
+  const url = localUrl(env);
+  return url === undefined ? [] : [{ url, key: textOf(join(dataDir, 'first-key')) ?? serviceKey ?? null }];
 }
 
 /** A folder may be anybody's: what it says must lead nowhere else. */

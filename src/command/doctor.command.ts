@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { commandEnv, environment } from '../config/command-env.js';
 import type { Level, Reported } from '../doctor/finding.js';
-import { jsonOption } from './connection.js';
+import { jsonOption, localUrl } from './connection.js';
 import { EXIT } from './ending.js';
 import { examples } from './examples.js';
 import { clean, printJson, styled, write } from './output.js';
@@ -19,7 +19,8 @@ export function define(command: Command): void {
     .action(async ({ url, json }: { url?: string; json?: boolean }) => {
       await import('reflect-metadata');
       const { examine } = await import('../doctor/doctor.js');
-      const findings = await examine({ source: environment(), url: url ?? commandEnv().url });
+      const env = commandEnv();
+      const findings = await examine({ source: environment(), url: url ?? env.url ?? localUrl(env) });
       const isWell = !findings.some(({ level }) => level === 'red');
       if (json) printJson({ ok: isWell, findings });
       else print(findings);

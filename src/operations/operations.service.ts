@@ -395,9 +395,10 @@ export class OperationsService {
   }
 
   /** The row of a submission, or an `OperationRefusedError`; `check` judges the input, where it is to be judged. */
-  private async admit(submission: Submission, check: OperationTypes['check'] | null): Promise<NewOperation> {
+  private async admit(given: Submission, check: OperationTypes['check'] | null): Promise<NewOperation> {
     const rid = randomId();
-    const type = await this.type(submission);
+    const type = await this.type(given);
+    const submission = (await this.takesEmpty(type, given, check)) ? { ...given, input: {} } : given;
     const callbackUrl = this.callbackUrl(submission.callback);
     const errors = [
       ...this.checkCallbackHeaders(submission.callback),
@@ -446,6 +447,22 @@ export class OperationsService {
         fingerprint: fingerprintOf(idempotency.body),
       },
     };
+  }
+
+  /** Whether no input is as good as an empty one. */
+  private async takesEmpty(
+    type: RegisteredType,
+    { input }: Submission,
+    check: OperationTypes['check'] | null,
+  ): Promise<boolean> {
+    if (input !== undefined || type.input === null || check === null) return false;
+    return check(type, {}).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof OperationRefusedError) return false;
+        throw error;
+      },
+    );
   }
 
   private async type({ type: name, face, own }: Submission): Promise<RegisteredType> {

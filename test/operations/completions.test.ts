@@ -83,6 +83,12 @@ const complete = (url: string, body: unknown, headers?: Record<string, string>):
   return app.client.withKey('').post(pathname + search, body, headers);
 };
 
+it('what takes nothing but options needs no input', async () => {
+  const { body } = await app.client.post('/v1/operations', { type: 'external' });
+  expect(body.completion_url).toMatch(/\/v1\/completions\/rbc_/);
+  expect((await complete(body.completion_url, { status: 'finished' })).status).toBe(200);
+});
+
 describe('an operation whose handler waits for a completion', () => {
   it('is ended by what PostgreSQL has no characters for, and heartbeats may have it', async () => {
     const { id } = await app.client.submit({ type: 'test.reviewed' });
