@@ -13,6 +13,8 @@ import { hasPgBouncer, PgBouncer } from '../support/pgbouncer.js';
 import { RedisServer } from '../support/redis-server.js';
 import { temporaryFolder } from '../support/service.js';
 
+/** A server that tests are given may ask for no password. */
+const isGiven = globalThis.process.env['RINGBACK_TEST_POSTGRES_URL'] !== undefined;
 const onRedis = redisUrls().length > 0;
 const hasRedis =
   globalThis.process.env.CI !== undefined || spawnSync('redis-server', ['--version']).status === 0;
@@ -111,12 +113,14 @@ describe('ringback doctor', { timeout: 30_000 }, () => {
       return { DATABASE_URL: url.href };
     };
 
-    it.each([
-      [
-        'that the password is wrong',
+    it.skipIf(isGiven)('that the password is wrong', () =>
+      expectRed(
         /postgresql: PostgreSQL refuses the password of the user "\w+".*mend user and password in DATABASE_URL/,
-        (url: URL) => void (url.password = 'wrong'),
-      ],
+        changed((url) => (url.password = 'wrong')),
+      ),
+    );
+
+    it.each([
       [
         'that the database is not there',
         /postgresql: there is no database "none" .*CREATE DATABASE "none"/,

@@ -35,7 +35,7 @@ export class PgBouncer implements AsyncDisposable {
     await chmod(folder, 0o755);
     const settings = [
       '[databases]',
-      `${pathname.slice(1)} = host=${hostname} port=${port || 5432} user=${decodeURIComponent(username)} password=${decodeURIComponent(password)}`,
+      `${pathname.slice(1)} = host=${hostname} port=${port || 5432} user=${decodeURIComponent(username)}${password === '' ? '' : ` password=${decodeURIComponent(password)}`}`,
       '[pgbouncer]',
       ...['listen_addr = 127.0.0.1', `listen_port = ${own}`, 'unix_socket_dir =', 'auth_type = any'],
       ...[`pool_mode = ${mode}`, `ignore_startup_parameters = ${passes.join(',')}`],
