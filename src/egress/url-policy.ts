@@ -25,7 +25,7 @@ export type UrlVerdict =
 export const MAX_URL_LENGTH = 2048;
 
 /** Accepted URLs that are remembered: some MB at the most. */
-const MAX_KNOWN = 1_000;
+const MAX_KNOWN = 20_000;
 
 const OPERATORS_REMEDY = 'have the operator name it in RINGBACK_ALLOWED_HOSTS';
 

@@ -104,7 +104,9 @@ describe('client.work', () => {
     stop.abort();
     await working;
     const [again] = await claim(app.client, [TYPE]);
-    expect(again.operation).toMatchObject({ id, attempt: 2, tries: 3 });
+    expect(again.operation).toMatchObject({ id });
+    // A claim that was on its way may have had it once more, and given it back as well: no try is used up.
+    expect(again.operation.tries - again.operation.attempt).toBe(1);
   });
 
   it('rejects where the service refuses what it asks for', async () => {
