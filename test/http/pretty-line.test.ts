@@ -48,22 +48,22 @@ describe('A line of the log for people', () => {
     const own = `${process.cwd()}/src/operations/run/operation-runner.ts:100:5`;
     const stack = [
       'Error: no such file',
-      '    at parse (/home/me/app/node_modules/parser/index.js:1:1)',
-      '    at ExportHandler.run (/home/me/app/export.js:12:7)',
+      '    at parse (/app/node_modules/parser/index.js:1:1)',
+      '    at ExportHandler.run (/app/export.js:12:7)',
       '    at async OperationRunner.run (' + own + ')',
       '    at process.processTicksAndRejections (node:internal/process/task_queues:104:5)',
       'Caused by: Error: ENOENT',
       '    at async open (node:internal/fs/promises:639:25)',
-      '    at async ExportHandler.read (/home/me/app/export.js:30:3)',
+      '    at async ExportHandler.read (/app/export.js:30:3)',
     ].join('\n');
     expect(
       lines({ level: 40, msg: 'attempt failed', error: 'handler_error', reason: 'no such file', stack }),
     ).toEqual([
       '20:54:58.580            warn attempt failed handler_error',
       '    Error: no such file',
-      '        at ExportHandler.run (/home/me/app/export.js:12:7)',
+      '        at ExportHandler.run (/app/export.js:12:7)',
       '    Caused by: Error: ENOENT',
-      '        at async ExportHandler.read (/home/me/app/export.js:30:3)',
+      '        at async ExportHandler.read (/app/export.js:30:3)',
     ]);
     expect(lines({ level: 50, msg: 'request failed', stack: `Error: ours\n    at run (${own})` })).toEqual([
       '20:54:58.580            error request failed',

@@ -12,6 +12,7 @@ const HANDLERS = {
     for (const step of [1, 2, 3]) {
       context.progress(step * 25, `step ${step}`);
       context.log(`line ${step}`);
+      // Longer than from one renewal to the next, so that each step is told.
       await sleep(1_600);
     }
     return { result: { steps: 3 }, custom: { by: name }, text: 'all three' };
