@@ -686,7 +686,7 @@ CREATE INDEX schedule_account ON schedule USING btree (account_id, id);
 CREATE INDEX schedule_due ON schedule USING btree (due_at) WHERE (due_at IS NOT NULL);
 CREATE INDEX signing_secret_account ON signing_secret USING btree (account_id);
 CREATE UNIQUE INDEX signing_secret_current ON signing_secret USING btree (account_id, COALESCE(endpoint_id, ''::text), kind) WHERE (expires_at IS NULL);
-CREATE INDEX stats_age ON stats USING btree (step, at);
+CREATE INDEX stats_age ON stats USING btree (step, (at AT TIME ZONE 'UTC'::text));
 CREATE INDEX undelivered_lane ON undelivered USING btree (account_id, lane, seq) WHERE (state = 'Exhausted'::text);
 CREATE INDEX undelivered_operation ON undelivered USING btree (account_id, operation_id) WHERE (operation_id IS NOT NULL);
 
@@ -1586,6 +1586,7 @@ CREATE OR REPLACE FUNCTION delivery_stats(account text, after_feed bigint, upto_
  LANGUAGE plpgsql
  STABLE
  SET enable_seqscan TO 'off'
+ SET enable_indexscan TO 'on'
  SET enable_sort TO 'off'
  SET work_mem TO '32MB'
  SET jit TO 'off'
@@ -2491,6 +2492,7 @@ CREATE OR REPLACE FUNCTION operation_stats(account text, after bigint, upto bigi
  LANGUAGE plpgsql
  STABLE
  SET enable_seqscan TO 'off'
+ SET enable_indexscan TO 'on'
  SET enable_sort TO 'off'
  SET work_mem TO '32MB'
  SET jit TO 'off'
@@ -2952,6 +2954,7 @@ CREATE OR REPLACE FUNCTION read_stats(account text, kinds text[], tops text[], s
  LANGUAGE plpgsql
  STABLE
  SET enable_seqscan TO 'off'
+ SET enable_indexscan TO 'off'
  SET work_mem TO '32MB'
  SET jit TO 'off'
  SET plan_cache_mode TO 'force_custom_plan'

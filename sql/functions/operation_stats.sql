@@ -2,7 +2,7 @@
 -- and inclusive. A null account counts all.
 CREATE OR REPLACE FUNCTION operation_stats(account text, after bigint, upto bigint, after_feed bigint, upto_feed bigint)
 RETURNS TABLE (account_id text, what text, at timestamptz, value text, count bigint)
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_sort = off SET work_mem = '32MB' SET jit = off SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_indexscan = on SET enable_sort = off SET work_mem = '32MB' SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY

@@ -1,10 +1,10 @@
 -- Counts of an account (`*`: of all), of the kinds `kinds`, in buckets of `step` from `since` to before `until`, and of the kinds `tops`
 -- over all of it: the most frequent ones, with no `at`. Of durations p50 and p95, as `value` of stats has them. What is not added up
 -- yet is counted from the records, at most `most` of each kind: where more have come within a minute, the last of them are missing for
--- some seconds. Sums are of float8, which is exact up to 2^53 and quicker than numeric.
+-- some seconds. Counts are read block by block: along the index each would be a block. Sums are of float8, which is exact up to 2^53 and quicker than numeric.
 CREATE OR REPLACE FUNCTION read_stats(account text, kinds text[], tops text[], since timestamptz, until timestamptz, seconds integer, most integer)
 RETURNS TABLE (what text, at timestamptz, value text, count bigint)
-LANGUAGE plpgsql STABLE SET enable_seqscan = off SET work_mem = '32MB' SET jit = off SET plan_cache_mode = force_custom_plan AS $$
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_indexscan = off SET work_mem = '32MB' SET jit = off SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
 DECLARE
   r stats_reached; upto bigint; only_of text := nullif(account, '*');

@@ -6,8 +6,8 @@ import { StatsStore, type StatsRange } from '../../src/operations/stats/stats.st
 import { newDatabase } from '../support/database.js';
 
 const OPERATIONS = 150_000;
-/** A block is counted for each count that an index leads to, before a vacuum; records would be a block each. */
-const MAX_BLOCKS = 40_000;
+/** Of the counts that a reading takes, with what updates have left of them before a vacuum; the records alone have many times as many. */
+const MAX_BLOCKS = 8_000;
 
 /**
  * Records of the last 23 hours: of five accounts and eight types, one of ten failed, one of six attempts failed. There are as many
@@ -59,26 +59,35 @@ describe('The statistics of a day', () => {
     [60, 'acc_1'],
     [3600, null],
     [3600, 'acc_1'],
-  ] as const)('is read from counts only: step %s, account %s', async (step, accountId) => {
-    const to = Math.ceil(Date.now() / step / 1000) * step * 1000;
-    const range: StatsRange = { accountId, step, from: new Date(to - 86_400_000), to: new Date(to) };
-    sent = [];
-    const operations = await stats.operations(range);
-    const deliveries = await stats.deliveries(range);
-    const all = accountId === null ? OPERATIONS : OPERATIONS / 5;
-    expect([sum(operations.buckets, 'accepted'), sum(deliveries.buckets, 'delivered')]).toEqual([
-      all,
-      (all / 6) * 5,
-    ]);
-    for (const [sql, parameters] of sent) {
-      const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(
-        `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${sql}`,
-        [...parameters],
-      );
-      const plan = rows[0]!['QUERY PLAN'][0].Plan;
-      expect(plan['Shared Hit Blocks'] + plan['Shared Read Blocks']).toBeLessThan(MAX_BLOCKS);
-    }
-  });
+  ] as const)(
+    'is read within 300 ms, and reads counts only: step %s, account %s',
+    async (step, accountId) => {
+      const to = Math.ceil(Date.now() / step / 1000) * step * 1000;
+      const range: StatsRange = { accountId, step, from: new Date(to - 86_400_000), to: new Date(to) };
+      const took: number[] = [];
+      for (let n = 0; n < 5; n++) {
+        sent = [];
+        const startedAt = performance.now();
+        const operations = await stats.operations(range);
+        took.push(performance.now() - startedAt);
+        const deliveries = await stats.deliveries(range);
+        const all = accountId === null ? OPERATIONS : OPERATIONS / 5;
+        expect([sum(operations.buckets, 'accepted'), sum(deliveries.buckets, 'delivered')]).toEqual([
+          all,
+          (all / 6) * 5,
+        ]);
+      }
+      for (const [sql, parameters] of sent) {
+        const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(
+          `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${sql}`,
+          [...parameters],
+        );
+        const plan = rows[0]!['QUERY PLAN'][0].Plan;
+        expect(plan['Shared Hit Blocks'] + plan['Shared Read Blocks']).toBeLessThan(MAX_BLOCKS);
+      }
+      expect(Math.min(...took)).toBeLessThan(300);
+    },
+  );
 });
 
 interface Plan {

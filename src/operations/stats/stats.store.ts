@@ -76,7 +76,8 @@ export class StatsStore {
          SELECT o.* FROM (VALUES (60, $2), (3600, $3)) AS k (step, kept_s)
          CROSS JOIN LATERAL (
            SELECT s.account_id, s.step, s.what, s.at, s.value FROM stats s
-           WHERE s.step = k.step AND s.at <= now() - make_interval(secs => k.kept_s) ORDER BY s.step, s.at LIMIT $1
+           WHERE s.step = k.step AND s.at AT TIME ZONE 'UTC' <= (now() - make_interval(secs => k.kept_s)) AT TIME ZONE 'UTC'
+           ORDER BY s.step, s.at AT TIME ZONE 'UTC' LIMIT $1
          ) o)
        RETURNING 1`,
       [most, MINUTES_KEPT_S, this.config.historyS],
