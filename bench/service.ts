@@ -94,7 +94,19 @@ export async function startProcess(
   );
   const url = `http://127.0.0.1:${port}`;
   await ready(child, url);
+  child.once('exit', endsTheBench(child));
   return { child, pid: child.pid!, url, key };
+}
+
+/** What is waited for would never come: the bench stops as it does when it is interrupted. */
+function endsTheBench(child: ChildProcess) {
+  return (code: number | null, signal: NodeJS.Signals | null): void => {
+    if (child.killed) return;
+    console.error(
+      `the service ended in the middle of the bench (${signal ?? `code ${code}`}): its messages are above`,
+    );
+    process.kill(process.pid, 'SIGTERM');
+  };
 }
 
 /** Ends the service, and the server it started with it. */
