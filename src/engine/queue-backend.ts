@@ -8,7 +8,7 @@ import type { Queryable } from '../database/database.js';
 import { asDatabaseError, DatabaseUnavailableError } from '../database/database-errors.js';
 import { patiently } from '../database/patience.js';
 import { type Installation, installationOf } from '../database/installation.js';
-import { POOL } from '../database/postgres-client.js';
+import { poolWith } from '../database/postgres-client.js';
 import { backConnection } from './backend-choice.js';
 import { postgresBackend, redisBackend } from './patient-backend.js';
 import { accessOf, evictionPolicy } from './redis-access.js';
@@ -208,18 +208,13 @@ export class QueueBackend implements OnApplicationShutdown {
   }
 
   private postgres(): pg.Pool {
-    // The URL's own options would replace ours, its search_path for instance: they go first, and of two the last one counts.
-    const url = new URL(this.database.url);
-    const own = url.searchParams.get('options') ?? '';
-    if (own !== '') url.searchParams.delete('options');
     const pool = new pg.Pool({
-      connectionString: own === '' ? this.database.url : url.href,
+      connectionString: this.database.directUrl,
       max: this.database.poolSize,
-      ...POOL,
+      // The rows are the truth: a hint that a PostgreSQL crash forgets is sent again. Set where it stays: the boot has seen to that.
+      ...poolWith({ search_path: SCHEMA, synchronous_commit: 'off' }, true),
       application_name: 'ringback-queue',
       connectionTimeoutMillis: 5000,
-      // The rows are the truth: a hint that a PostgreSQL crash forgets is sent again.
-      options: `${own} -c search_path=${SCHEMA} -c synchronous_commit=off`,
     });
     pool.on('error', (error) => this.logger.debug(`PostgreSQL queue pool: ${error.message}`));
     // Every queue and worker adds listeners to the one pool.

@@ -74,18 +74,6 @@ describe.skipIf(redisUrls().length > 0)('a queue in PostgreSQL', { timeout: 60_0
     await expect.poll(() => lines(service, 'hints go through the queue again')).toBe(1);
   });
 
-  it('behind a pooler that drops its search_path says so, and works once it is passed on', async () => {
-    await using proxy = await PostgresProxy.before(await newDatabase());
-    await using app = await App.start({ database: { url: proxy.url } });
-    proxy.dropsOptions = true;
-    proxy.cut();
-    await expect.poll(() => queueOf(app.client)).toMatch(/search_path.*pooler.*REDIS_URL/);
-    proxy.dropsOptions = false;
-    proxy.cut();
-    await expect.poll(() => queueOf(app.client)).toBe('ok');
-    await expectWork(app.client);
-  });
-
   it('is followed again within about a second once PostgreSQL is back', async () => {
     await using proxy = await PostgresProxy.before(await newDatabase());
     await using app = await App.start({ database: { url: proxy.url } });

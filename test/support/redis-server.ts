@@ -1,8 +1,12 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { expect } from 'vitest';
 import { freePort } from './app.js';
+
+/** Without the program there is no Redis to try; the gate has it. */
+export const hasRedisServer =
+  process.env.CI !== undefined || spawnSync('redis-server', ['--version']).status === 0;
 
 /** A Redis of the test's own, to be killed. */
 export class RedisServer implements AsyncDisposable {
