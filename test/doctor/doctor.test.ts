@@ -244,7 +244,7 @@ describe('ringback doctor', { timeout: 30_000 }, () => {
       });
       await redis.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
       expect(await lines({ REDIS_URL: redis.url })).toContainEqual('green queue: BullMQ can use Redis');
-      await expectRed(/queue: Redis refuses what the queue needs \(WRONGPASS/, {
+      await expectRed(/queue: Redis refuses user or password: mend them in REDIS_URL \(WRONGPASS/, {
         REDIS_URL: redis.url.replace('//:', '//nobody:wrong'),
       });
       redis.freeze();
