@@ -4,6 +4,7 @@ import type { QueueOptions } from 'bullmq';
 import { Cluster, Redis, type RedisOptions, ReplyError } from 'ioredis';
 import pg from 'pg';
 import { DatabaseConfig, QueueConfig } from '../config/config.js';
+import { withoutOptions } from '../config/postgres-url.js';
 import type { Queryable } from '../database/database.js';
 import { asDatabaseError, DatabaseUnavailableError } from '../database/database-errors.js';
 import { patiently } from '../database/patience.js';
@@ -209,17 +210,15 @@ export class QueueBackend implements OnApplicationShutdown {
 
   private postgres(): pg.Pool {
     // The URL's own options would replace ours, its search_path for instance: they go first, and of two the last one counts.
-    const url = new URL(this.database.url);
-    const own = url.searchParams.get('options') ?? '';
-    if (own !== '') url.searchParams.delete('options');
+    const { url, options } = withoutOptions(this.database.url);
     const pool = new pg.Pool({
-      connectionString: own === '' ? this.database.url : url.href,
+      connectionString: url,
       max: this.database.poolSize,
       ...POOL,
       application_name: 'ringback-queue',
       connectionTimeoutMillis: 5000,
       // The rows are the truth: a hint that a PostgreSQL crash forgets is sent again.
-      options: `${own} -c search_path=${SCHEMA} -c synchronous_commit=off`,
+      options: `${options} -c search_path=${SCHEMA} -c synchronous_commit=off`,
     });
     pool.on('error', (error) => this.logger.debug(`PostgreSQL queue pool: ${error.message}`));
     // Every queue and worker adds listeners to the one pool.
