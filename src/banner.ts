@@ -1,5 +1,6 @@
 import { parseAllowedPrivate } from './config/allowed-private.js';
 import type { RingbackConfig } from './config/config.js';
+import { placeOf } from './config/postgres-url.js';
 import { VERSION } from './config/version.js';
 import { inboxUrl } from './console/inbox/inbox-url.js';
 
@@ -82,7 +83,6 @@ export function readyLine(
   { http, gateway, database, queue, process: { roles } }: RingbackConfig,
   { handlers, keyIds, trouble }: { handlers: string[]; keyIds: string[]; trouble: string | null },
 ): Record<string, unknown> {
-  const { host, pathname } = new URL(database.url);
   return {
     msg: trouble === null ? 'ready' : `not ready: ${trouble}`,
     version: VERSION,
@@ -90,7 +90,7 @@ export function readyLine(
     url: http.publicUrl,
     port: http.port,
     ...(gateway.upstream !== undefined && roles.has('gateway') ? { gateway_port: gateway.port } : {}),
-    postgresql: `${host}${pathname}`,
+    postgresql: placeOf(database.url),
     queue: queue.redisUrls.length > 0 ? 'redis' : 'postgresql',
     handlers,
     key_ids: keyIds,

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
+import { serversOf } from '../config/postgres-url.js';
 import { SettingError } from '../config/settings.js';
 import { migrate } from './migrate.js';
 import { schemaState } from './schema-state.js';
@@ -56,11 +57,24 @@ export interface ServerFaults {
   readonly mayForget: readonly string[];
 }
 
+interface ServerSettings {
+  readonly version: string;
+  readonly fsync: string;
+  readonly commit: string;
+  readonly standbys: string;
+}
+
+/** Where only one server is named, how it is replicated is not known here: hosted ones have ways of their own. */
+function mayForgetAtFailover({ options }: DataSource, { commit, standbys }: ServerSettings): boolean {
+  const { url } = options as { url?: string };
+  return url !== undefined && serversOf(url).length > 1 && (standbys === '' || commit === 'local');
+}
+
 /** Looks at its version, and whether what it has committed is on its disk. */
 export async function serverFaults(dataSource: DataSource): Promise<ServerFaults> {
-  const [server] = await dataSource.query<[{ version: string; fsync: string; commit: string }]>(
+  const [server] = await dataSource.query<[ServerSettings]>(
     `SELECT current_setting('server_version_num') AS version, current_setting('fsync') AS fsync,
-       current_setting('synchronous_commit') AS commit`,
+       current_setting('synchronous_commit') AS commit, current_setting('synchronous_standby_names') AS standbys`,
   );
   const major = Math.floor(Number(server.version) / 10_000);
   const mayForget: string[] = [];
@@ -71,6 +85,10 @@ export async function serverFaults(dataSource: DataSource): Promise<ServerFaults
   if (server.commit === 'off')
     mayForget.push(
       'PostgreSQL runs with synchronous_commit = off: its crash loses what was acknowledged in the moment before; switch it on, for this database or user at least',
+    );
+  if (mayForgetAtFailover(dataSource, server))
+    mayForget.push(
+      `PostgreSQL acknowledges before a standby has kept it (synchronous_standby_names = '${server.standbys}', synchronous_commit = ${server.commit}): a failover to the other server in DATABASE_URL loses what was acknowledged in the moment before; set synchronous_standby_names, and synchronous_commit = on`,
     );
   return {
     tooOld:

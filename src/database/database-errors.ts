@@ -37,6 +37,23 @@ export class DatabaseUnavailableError extends Error {
   }
 }
 
+/** The server was asked to write while it takes no writes (25006): it is a standby, or was made read-only. */
+export function isReadOnly(error: unknown): boolean {
+  return sqlState(error) === '25006';
+}
+
+/** A server that takes no writes is of no use, as if it were away; `code` is the SQLSTATE where it refused to let us in. */
+export class NotWritableError extends Error {
+  override readonly name = 'NotWritableError';
+
+  constructor(
+    message: string,
+    readonly code?: string,
+  ) {
+    super(message);
+  }
+}
+
 /**
  * What a failed statement's error means: an outage, or a fault of the statement itself.
  * Classes 08 (connection), 53 (resources), 57 (operator intervention: shutdown, crash, a statement's time limit), 55P03
@@ -48,6 +65,13 @@ export function asDatabaseError(error: unknown): unknown {
   return state === undefined || /^(08|53|57)/.test(state) || state === '55P03' || state === '25006'
     ? new DatabaseUnavailableError(error)
     : error;
+}
+
+/** Why no server takes writes, where that is what an outage is about; else undefined. */
+export function whyNotWritable(error: unknown): string | undefined {
+  const { cause } = error as { cause?: unknown };
+  if (error instanceof DatabaseUnavailableError) return whyNotWritable(cause);
+  return error instanceof NotWritableError ? error.message : undefined;
 }
 
 /** What an error says, also where an outage or several addresses stand around it. */

@@ -1,12 +1,12 @@
 import type { EventEmitter } from 'node:events';
-import pg from 'pg';
-import { isStalePlan } from './database-errors.js';
+import type pg from 'pg';
+import { isReadOnly, isStalePlan } from './database-errors.js';
 import { planName } from './planned-once.js';
+import { type Callback, WritableClient } from './writable-client.js';
 
 /** Milliseconds after which a statement that got no answer gets none: what PostgreSQL itself cuts off ends before. */
-const SILENT_MS = 25_000;
+const SILENT_MS = 22_000;
 
-type Callback = (...answer: unknown[]) => void;
 type Settings = Readonly<Record<string, string>>;
 
 /** The open connections of this process. */
@@ -15,11 +15,12 @@ const open = new Set<PostgresClient>();
 /**
  * A connection that is dropped when a statement got no answer over it, and with it all others to the same server on which nobody
  * waits for one. The server may have died or moved without a word: then nothing ever comes, and a pool that got such a connection
- * back would hand it out again, one after the other.
+ * back would hand it out again, one after the other. The same where the server takes no writes any more, and where writes have
+ * moved to another one.
  *
  * Its end never ends the process: between a pool's hand-over and the listener of whoever gets it, nobody listens for errors.
  */
-class PostgresClient extends pg.Client {
+class PostgresClient extends WritableClient {
   private asked = 0;
   /** Whether this connection is known to be to the server itself: a pooler may give each transaction another, which hasn't what was prepared. */
   private direct = false;
@@ -28,11 +29,17 @@ class PostgresClient extends pg.Client {
 
   constructor(config?: string | pg.ClientConfig) {
     super(config);
-    this.once('connect', () => open.add(this));
+    this.once('connect', () => this.join());
     this.once('end', () => open.delete(this));
     (this as EventEmitter).on('newListener', (event) => {
       if (event === 'error' && this.unheard !== undefined) process.nextTick(() => this.tell());
     });
+  }
+
+  /** Those to where the writes were before are dropped, whoever waits for an answer: it may be a server that nobody hears of again. */
+  private join(): void {
+    for (const other of open) if (this.hasMovedFrom(other)) other.drop();
+    open.add(this);
   }
 
   override emit(event: string | symbol, ...given: unknown[]): boolean {
@@ -97,7 +104,7 @@ class PostgresClient extends pg.Client {
       await answer;
     } catch (error) {
       this.judge(error);
-      if (error instanceof Error && error.message === 'Query read timeout') this.dropSilent();
+      if (error instanceof Error && error.message === 'Query read timeout') this.leave();
     } finally {
       this.asked--;
     }
@@ -105,16 +112,13 @@ class PostgresClient extends pg.Client {
 
   private judge(error: unknown): void {
     if (isStalePlan(error)) this.direct = false;
+    if (isReadOnly(error)) this.leave();
   }
 
-  private dropSilent(): void {
+  private leave(): void {
+    this.leaveServer();
     this.drop();
-    for (const other of open)
-      if (other.asked === 0 && other.host === this.host && other.port === this.port) other.drop();
-  }
-
-  private drop(): void {
-    (this as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+    for (const other of open) if (other.asked === 0 && this.isBeside(other)) other.drop();
   }
 }
 

@@ -1,9 +1,9 @@
-import { join } from 'node:path';
 import { dataSourceOptions } from '../../ormconfig.js';
 import type { Env } from '../config/env.js';
+import { databaseOf, placeOf, userOf } from '../config/postgres-url.js';
 import { connectBeside } from '../database/connection.js';
 import { Database } from '../database/database.js';
-import { messageOf, sqlState } from '../database/database-errors.js';
+import { messageOf, sqlState, whyNotWritable } from '../database/database-errors.js';
 import { EmbeddedPostgres } from '../embedded-postgres/embedded-postgres.js';
 import { type Finding, green, red } from './finding.js';
 import type { WithDatabase } from './surroundings.js';
@@ -38,12 +38,7 @@ function notRunning({ RINGBACK_DATA_DIR }: Env): string {
 
 /** What a connection that isn't made means, and the remedy. */
 export function whyNot(error: unknown, url: string): string {
-  const { username, pathname } = new URL(url);
-  const [place, user, name] = [
-    placeOf(url),
-    decodeURIComponent(username),
-    decodeURIComponent(pathname.slice(1)),
-  ];
+  const [place, user, name] = [placeOf(url), userOf(url), databaseOf(url)];
   const said = messageOf(error);
   switch (sqlState(error)) {
     case '28P01':
@@ -61,12 +56,7 @@ export function whyNot(error: unknown, url: string): string {
     case '08P01':
       return `a pooler in front of PostgreSQL refuses the connection (${said}): mend user and password in DATABASE_URL; of a startup parameter, take it out of DATABASE_URL, and set it by ALTER ROLE … IN DATABASE … SET`;
     default:
+      if (whyNotWritable(error) !== undefined) return `PostgreSQL at ${place} cannot be written to: ${said}`;
       return `PostgreSQL cannot be reached at ${place} (${said}): start it, open the way to it, or mend DATABASE_URL`;
   }
-}
-
-/** Without user and password. */
-function placeOf(url: string): string {
-  const { host, pathname } = new URL(url);
-  return join(host, pathname);
 }

@@ -68,7 +68,7 @@ describe('a service whose PostgreSQL moved to another machine without a word', {
     const load = new Load(service.client, receiver.url);
     await load.reached(50);
     door.swallow();
-    // A statement is waited for 25 s; then everything is as before.
+    // A statement is waited for 22 s; then everything is as before.
     const before = load.acknowledged.length;
     await expect.poll(() => load.acknowledged.length, { timeout: 60_000 }).toBeGreaterThan(before + 50);
     await expectNothingLost(database, await load.stop(), receiver);

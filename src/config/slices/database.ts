@@ -1,4 +1,5 @@
-import { boolean, number, optional, setting, url } from '../settings.js';
+import { postgresUrl } from '../postgres-url.js';
+import { boolean, number, optional, setting } from '../settings.js';
 import { sliceOf } from '../slice.js';
 
 const SETTINGS = {
@@ -20,14 +21,14 @@ const ASKED = {
   url: optional(
     'DATABASE_URL',
     'an embedded PostgreSQL in RINGBACK_DATA_DIR',
-    'PostgreSQL 14 or newer, `postgres://user:password@host:5432/database`.',
-    url('postgres:', 'postgresql:'),
+    'PostgreSQL 14 or newer, `postgres://user:password@host:5432/database`; with a standby both, `postgres://user:password@one:5432,two:5432/database`: the one that takes writes is used.',
+    postgresUrl,
   ),
   directUrl: optional(
     'RINGBACK_DIRECT_URL',
     'DATABASE_URL',
     'The same database past a pooler in transaction mode, for what needs a session: migrations, `LISTEN`, the PostgreSQL queue.',
-    url('postgres:', 'postgresql:'),
+    postgresUrl,
   ),
 };
 
