@@ -3,6 +3,7 @@ import { type LogLevel, Logger } from '@nestjs/common';
 import { dataSourceOptions } from '../ormconfig.js';
 import { readEnv } from './config/env.js';
 import { SettingError } from './config/settings.js';
+import { VERSION } from './config/version.js';
 import type { DatabaseConfig, QueueConfig } from './config/config.js';
 import { connectBeside } from './database/connection.js';
 import { Database } from './database/database.js';
@@ -49,7 +50,7 @@ export async function migrateCommand(options: MigrateOptions, told: Told): Promi
       : await patient(options, () => bringUpToDate(config, options, told));
     if (options.json) told.result(JSON.stringify(inJson(state)));
     else for (const line of linesOf(state)) told.result(line);
-    return state.pending.length === 0 && state.unknown.length === 0 ? DONE : FAILED;
+    return runsOn(state) ? DONE : FAILED;
   } catch (error) {
     told.meanwhile(`ringback: ${inWords(error)}`);
     return isUnreached(error) ? NOT_REACHED : FAILED;
@@ -149,16 +150,29 @@ function otherInWords({ pid, address, seconds }: OtherMigrator): string {
   return `another process migrates this database (session ${pid}${address === null ? '' : ` from ${address}`}, for ${seconds} s)`;
 }
 
-function linesOf({ now, pending, unknown, hasOtherFunctions }: Outcome): string[] {
+/** Also one version back, on the schema that the newer one left. */
+function runsOn({ pending, unknown, newer }: SchemaState): boolean {
+  return pending.length === 0 && (newer?.bears ?? unknown.length === 0);
+}
+
+function linesOf({ now, pending, unknown, newer, hasOtherFunctions }: Outcome): string[] {
   const lines = now.map((name) => `applied ${name}`);
-  if (unknown.length > 0)
+  if (newer?.bears)
+    lines.push(
+      `ahead: the schema is of Ringback ${newer.version}, and this is ${VERSION}, which runs on it.`,
+    );
+  else if (newer)
+    lines.push(
+      `ahead: the schema is of Ringback ${newer.version}, beside which ${newer.oldest} and newer run; start one of those`,
+    );
+  else if (unknown.length > 0)
     lines.push(
       `ahead: ${unknown.join(', ')} ${unknown.length === 1 ? 'is' : 'are'} of a newer Ringback; start that version, or restore a backup`,
     );
   if (pending.length > 0)
     lines.push(...pending.map((name) => `pending ${name}`), 'behind: run "ringback migrate"');
-  else if (unknown.length === 0) lines.push('The schema is up to date.');
-  if (pending.length === 0 && hasOtherFunctions)
+  else if (unknown.length === 0 && !newer) lines.push('The schema is up to date.');
+  if (pending.length === 0 && hasOtherFunctions && !newer)
     lines.push('Another version has made its functions since: run one version everywhere.');
   return lines;
 }

@@ -60,7 +60,7 @@ const COMMENTS = `
     ELSE 'COLUMN ' || quote_ident(c.relname) || '.' || quote_ident(a.attname) END, d.description) AS text
   FROM pg_description d JOIN pg_class c ON d.classoid = 'pg_class'::regclass AND c.oid = d.objoid
     LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.objsubid AND d.objsubid > 0
-  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition ORDER BY c.relname, d.objsubid`;
+  WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition AND c.relname <> 'migrations' ORDER BY c.relname, d.objsubid`;
 
 /** schema.sql: the sequences, tables, types, indexes, views, functions, triggers and comments that the migrations make in schema public. */
 export async function schemaDump(databaseUrl: string): Promise<string> {

@@ -3,8 +3,9 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { serversOf } from '../config/postgres-url.js';
 import { SettingError } from '../config/settings.js';
+import { VERSION } from '../config/version.js';
 import { migrate } from './migrate.js';
-import { schemaState } from './schema-state.js';
+import { type Newer, schemaState } from './schema-state.js';
 
 const OLDEST_POSTGRES = 14;
 
@@ -20,7 +21,8 @@ export async function connect(given: DataSourceOptions): Promise<DataSource> {
   const dataSource = await new DataSource(options).initialize();
   try {
     await checkServer(dataSource);
-    const { pending } = await schemaState(dataSource);
+    const { pending, newer } = await schemaState(dataSource);
+    if (newer && !newer.bears) throw tooOld(newer);
     if (pending.length > 0 && !migrationsRun) throw behind(pending);
     if (pending.length > 0) await migrate(directUrl === undefined ? options : { ...options, url: directUrl });
     return dataSource;
@@ -29,6 +31,15 @@ export async function connect(given: DataSourceOptions): Promise<DataSource> {
     await dataSource.destroy().catch(() => undefined);
     throw error;
   }
+}
+
+/** It would write what the newer one can't read, or not find what that has dropped. */
+function tooOld({ version, oldest }: Newer): SettingError {
+  return new SettingError(
+    (named) =>
+      `the schema in the database of ${named('DATABASE_URL')} is of Ringback ${version}, beside which ${oldest} and newer run, and this is ${VERSION}: start one of those`,
+    { settings: ['DATABASE_URL'] },
+  );
 }
 
 function behind(pending: readonly string[]): SettingError {

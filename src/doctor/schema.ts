@@ -1,3 +1,4 @@
+import { VERSION } from '../config/version.js';
 import { schemaState } from '../database/schema-state.js';
 import { type Check, counted, type Finding, green, red, yellow } from './finding.js';
 import type { WithDatabase } from './surroundings.js';
@@ -6,16 +7,28 @@ import type { WithDatabase } from './surroundings.js';
 export const schema: Check<WithDatabase> = {
   name: 'schema',
   run: async ({ dataSource, config }) => {
-    const { applied, pending, unknown, hasOtherFunctions } = await schemaState(dataSource);
+    const { applied, pending, unknown, newer, hasOtherFunctions } = await schemaState(dataSource);
     const found: Finding[] = [];
-    if (unknown.length > 0)
+    if (newer?.bears)
+      found.push(
+        yellow(
+          `is of Ringback ${newer.version}, and this is ${VERSION}, which runs beside it: run one version everywhere before the next`,
+        ),
+      );
+    else if (newer)
+      found.push(
+        red(
+          `is of Ringback ${newer.version}, beside which ${newer.oldest} and newer run, and this is ${VERSION}: start one of those`,
+        ),
+      );
+    else if (unknown.length > 0)
       found.push(
         red(
           `is ahead: a newer Ringback has applied ${unknown.join(', ')}; start that version, or restore a backup`,
         ),
       );
     if (pending.length > 0) found.push(behind(applied, pending, config.database.migrates));
-    else if (hasOtherFunctions)
+    else if (hasOtherFunctions && !newer)
       found.push(
         yellow('has the functions of another version, which started last: run one version everywhere'),
       );

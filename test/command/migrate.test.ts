@@ -98,6 +98,31 @@ describe('ringback migrate', { timeout: 60_000 }, () => {
     ]);
   });
 
+  it('one version back is well where the newer schema bears it, and ends with 1 where it does not', async () => {
+    const database = await emptyDatabase();
+    const env = sharedBy(database);
+    await ringback(['migrate'], { env });
+    await rowsOf(
+      database,
+      `INSERT INTO migrations (timestamp, name) VALUES (1999999999999, 'Newer1999999999999')`,
+    );
+    for (const [oldest, code, said] of [
+      ['0.1.0', 0, /^ahead: the schema is of Ringback 99\.1\.0, and this is \S+, which runs on it\.\n$/],
+      [
+        '99.0.0',
+        1,
+        /^ahead: the schema is of Ringback 99\.1\.0, beside which 99\.0\.0 and newer run; start one of those\n$/,
+      ],
+    ] as const) {
+      await rowsOf(
+        database,
+        `COMMENT ON TABLE migrations IS 'of Ringback 99.1.0; ${oldest} and newer run on it'`,
+      );
+      for (const given of [['migrate'], ['migrate', '--status', '--wait']])
+        expect(await ringback(given, { env })).toMatchObject({ code, stdout: expect.stringMatching(said) });
+    }
+  });
+
   it('ends with 3 where PostgreSQL is not reached, and with 1 where none is named', async () => {
     const nowhere = `postgres://127.0.0.1:${await freePort()}/none`;
     const { code, stderr } = await ringback(['migrate'], { env: { DATABASE_URL: nowhere } });
