@@ -1,0 +1,34 @@
+import { Module, type OnModuleInit } from '@nestjs/common';
+import { speakErrorsBelow } from '../../http/problem.js';
+import { MessagesModule } from '../../messages/messages.module.js';
+import { OperationsModule } from '../../operations/operations.module.js';
+import { Destinations } from './destinations.js';
+import { QstashDlqController } from './dlq.controller.js';
+import { QstashKeysController } from './keys.controller.js';
+import { QstashLogsController } from './logs.controller.js';
+import { Messages } from './messages.js';
+import { QstashMessagesController } from './messages.controller.js';
+import { QstashNotOfferedController } from './not-offered.controller.js';
+import { QstashPublishController } from './publish.controller.js';
+import { Publisher } from './publisher.js';
+import { qstashError } from './qstash-error.response.js';
+
+/** The qstash face: `/qstash/v2`, for clients of Upstash's QStash. */
+@Module({
+  imports: [OperationsModule, MessagesModule],
+  // The last one's wildcard takes what the others leave.
+  controllers: [
+    QstashPublishController,
+    QstashMessagesController,
+    QstashDlqController,
+    QstashLogsController,
+    QstashKeysController,
+    QstashNotOfferedController,
+  ],
+  providers: [Destinations, Publisher, Messages],
+})
+export class QstashModule implements OnModuleInit {
+  onModuleInit(): void {
+    speakErrorsBelow('/qstash/', qstashError);
+  }
+}

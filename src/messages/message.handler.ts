@@ -1,0 +1,195 @@
+import { rideOut } from '../database/ride-out.js';
+import { EgressConfig } from '../config/config.js';
+import type { FieldError } from '../config/validation.js';
+import { HttpRequestEgress } from '../egress/egress.module.js';
+import type { EgressResponse } from '../egress/egress.js';
+import { peek } from '../operations/poll/peek.js';
+import { AttemptFailed } from '../operations/run/attempt-failed.js';
+import type { RunContext } from '../operations/run/operation-run.js';
+import {
+  type OperationHandler,
+  type OperationOutcome,
+  OperationType,
+} from '../operations/run/operation-type.js';
+import { OriginCalls } from '../operations/run/origin-calls.store.js';
+import { ownFault } from '../operations/run/own-fault.js';
+import { transportFault } from '../operations/types/kept-response.js';
+import { shownUrl } from '../signing/sealed-destination.js';
+import { AttemptCallbacks } from './attempt-callbacks.js';
+import { headerLists, type MessageAnswer } from './message-answer.js';
+import { bodyOf, MESSAGE, type Message, messageId, retriesOf, timeoutOf } from './message.js';
+import { messageSignature } from './message-signature.js';
+import { MessageKeyStore } from './message-keys.store.js';
+import { messageDelayS } from './retry-delay.js';
+
+/** Workers that a message may outlive besides its attempts: a worker that dies uses up no retry. */
+const MAX_DEATHS = 25;
+/** What a run may take besides its request, seconds: it may have to wait for a place at the receiver's. */
+const MARGIN_S = 600;
+const MAX_TIMEOUT_S = 86_400 + MARGIN_S;
+/** Bytes of an answer's body that are kept: a callback repeats them. */
+const MAX_KEPT = 512 * 1024;
+/** With the header below, the receiver's word that no retry makes sense. */
+const NON_RETRYABLE = 489;
+
+const DISABLED =
+  'messages are disabled here: have the operator name the hosts that may be called in RINGBACK_HTTP_HOSTS, or * for any public one';
+
+/** Makes the request of a message: once a run, as signed as QStash's. What isn't answered 2xx is made again when its time has come. */
+@OperationType<Message>({
+  name: MESSAGE,
+  title: 'Deliver a message',
+  internal: true,
+  // The run's own time may be over while it waits for a place at its receiver's: that is no attempt.
+  retryOn: ['timeout'],
+  tries: (message) => retriesOf(message) + 1 + MAX_DEATHS,
+  timeoutS: (message) => timeoutOf(message) + MARGIN_S,
+  maxTimeoutS: MAX_TIMEOUT_S,
+})
+export class MessageHandler implements OperationHandler<Message> {
+  readonly disabled: string | null;
+
+  constructor(
+    private readonly egress: HttpRequestEgress,
+    private readonly places: OriginCalls,
+    private readonly keys: MessageKeyStore,
+    private readonly callbacks: AttemptCallbacks,
+    config: EgressConfig,
+  ) {
+    this.disabled = config.httpHosts === null ? DISABLED : null;
+  }
+
+  calls({ url, callback, failureCallback }: Message): string[] {
+    return [url, ...[callback, failureCallback].flatMap((given) => (given === null ? [] : [given.url]))];
+  }
+
+  check({ url, callback, failureCallback }: Message): FieldError[] {
+    const urls = { url, callback: callback?.url, failureCallback: failureCallback?.url };
+    return Object.entries(urls).flatMap(([name, given]) => {
+      const checked = given === undefined ? null : this.egress.policy.check(given);
+      return checked === null || checked.accepted ? [] : [{ path: `input.${name}`, message: checked.reason }];
+    });
+  }
+
+  /** Queries and headers often hold a token. */
+  conceal(input: object, bodies: boolean): { shown: object; sealed: object } {
+    const { url, headers, body, bodyBase64, callback, failureCallback, ...shown } = input as Message;
+    const isSealed = bodies || shown.redact?.body === true;
+    const content = JSON.parse(JSON.stringify({ body, bodyBase64 })) as object;
+    return {
+      shown: { ...shown, url: shownUrl(url), ...(isSealed ? {} : content) },
+      sealed: { url, headers, callback, failureCallback, ...(isSealed ? content : {}) },
+    };
+  }
+
+  async run(message: Message, context: RunContext): Promise<OperationOutcome> {
+    const retried = context.checkpoint === null ? 0 : Number(context.checkpoint);
+    const { origin } = new URL(message.url);
+    await this.places.take(origin, context);
+    let isProven = false;
+    try {
+      const response = await this.send(message, retried, context).catch((error: unknown) => {
+        if (context.signal.aborted) throw error;
+        throw ownFault(error) ?? unanswered(message, retried, error, context);
+      });
+      isProven = response.status >= 200 && response.status <= 299;
+      const answer = await answerTo(message, response, retried);
+      if (!isProven) throw unsuccessful(message, response, answer, context);
+      return { result: answer, statusText: `${message.method} answered ${response.status}` };
+    } catch (error) {
+      if (error instanceof AttemptFailed && error.again !== null && !context.signal.aborted)
+        await this.callbacks.tell(message, error.told as MessageAnswer, context);
+      throw error;
+    } finally {
+      // In an outage the end of the run's lease gives it back.
+      await this.places.giveBack(origin, context, isProven).catch(() => undefined);
+    }
+  }
+
+  private async send(message: Message, retried: number, context: RunContext): Promise<EgressResponse> {
+    const isOver = (): boolean => context.signal.aborted;
+    const { current } = await rideOut(() => this.keys.of(context.accountId), isOver);
+    const body = bodyOf(message);
+    const own = {
+      'Upstash-Message-Id': messageId(context.id),
+      'Upstash-Retried': String(retried),
+      'Upstash-Signature': messageSignature(current, message.url, body, context.now()),
+      'Upstash-Caller-Ip': message.callerIp,
+      'Upstash-Schedule-Id': message.scheduleId,
+      'Upstash-Topic-Name': message.topicName,
+      'Upstash-Endpoint-Name': message.endpointName,
+      'Upstash-Queue-Name': message.queueName,
+      'Upstash-Source-Message-Id': message.sourceMessageId ?? null,
+    };
+    const told = Object.entries(own).filter((entry): entry is [string, string] => entry[1] !== null);
+    return this.egress.request({
+      url: message.url,
+      method: message.method,
+      headers: {
+        'User-Agent': 'Upstash-QStash',
+        ...(context.traceparent === null ? {} : { Traceparent: context.traceparent }),
+        ...message.headers,
+        ...Object.fromEntries(told),
+      },
+      body: body ?? undefined,
+      timeoutMs: timeoutOf(message) * 1000,
+      signal: context.signal,
+      maxResponseBytes: Infinity,
+    });
+  }
+}
+
+function unsuccessful(
+  message: Message,
+  { status, headers }: EgressResponse,
+  answer: MessageAnswer,
+  context: RunContext,
+): AttemptFailed {
+  const word = String(headers['upstash-nonretryable-error']).toLowerCase();
+  const isFinal = status === NON_RETRYABLE && word === 'true';
+  const next = isFinal ? null : again(message, answer, headers, context);
+  return new AttemptFailed('unsuccessful_status', `${message.method} answered ${status}`, answer, next);
+}
+
+/** An attempt without an answer. */
+function unanswered(message: Message, retried: number, error: unknown, context: RunContext): AttemptFailed {
+  const { code, message: text, retry, cause } = transportFault(error);
+  const answer = { status: 0, retried, header: {}, body: Buffer.from(text).toString('base64') };
+  const failed = new AttemptFailed(code, text, answer, retry ? again(message, answer, null, context) : null);
+  failed.cause = cause;
+  return failed;
+}
+
+/** The next attempt; null where the retries are used up. */
+function again(
+  message: Message,
+  { retried }: MessageAnswer,
+  headers: EgressResponse['headers'] | null,
+  context: RunContext,
+): AttemptFailed['again'] {
+  if (retried >= retriesOf(message)) return null;
+  const { retryDelay: expression } = message;
+  const delayS = messageDelayS({ retried, expression, headers, now: context.now() });
+  return { delayS, checkpoint: String(retried + 1) };
+}
+
+/** What of an answer is kept; where it is a success that nobody is told of, its status alone. */
+async function answerTo(
+  { callback }: Message,
+  { status, headers, body: stream }: EgressResponse,
+  retried: number,
+): Promise<MessageAnswer> {
+  if (status >= 200 && status <= 299 && callback === null) {
+    stream.destroy();
+    return { status, retried };
+  }
+  // What breaks off in its body has been answered all the same.
+  const { start, stream: rest } = await peek(stream, MAX_KEPT).catch(() => ({
+    start: Buffer.alloc(0),
+    stream,
+  }));
+  rest.destroy();
+  stream.destroy();
+  const body = start.subarray(0, MAX_KEPT).toString('base64');
+  return { status, retried, header: headerLists(headers), body };
+}
