@@ -8,6 +8,8 @@ export interface Reading {
   readonly ledger: Ledger;
   readonly types: readonly TypeCount[];
   readonly vacuum: VacuumState;
+  /** Processes with the role `worker` that run. */
+  readonly workers: number;
 }
 
 /** The metrics that are the same in every process, since they come from the rows. */
@@ -30,6 +32,11 @@ export class InstallationMetrics {
     'ringback_queue_age_seconds',
     'How long the first Waiting operation has waited for a slot and a worker',
   );
+  private readonly typeQueueAge = this.gauge(
+    'ringback_type_queue_age_seconds',
+    'How long the first Waiting operation of a type has waited for a slot and a worker',
+    ['type'],
+  );
   private readonly undeliveredAge = this.gauge(
     'ringback_undelivered_age_seconds',
     'How long the first delivery has waited for room and a worker',
@@ -44,6 +51,7 @@ export class InstallationMetrics {
     'ringback_oldest_transaction_seconds',
     'Age of the oldest transaction that keeps PostgreSQL from clearing dead rows away',
   );
+  private readonly workers = this.gauge('ringback_workers', 'Processes with the role worker that run');
   private readonly up = this.gauge('ringback_postgresql_up', '1 when the ledger could be read');
 
   constructor(
@@ -52,8 +60,10 @@ export class InstallationMetrics {
   ) {}
 
   /** What was read. */
-  show({ ledger, types, vacuum }: Reading): void {
-    this.showLedger(ledger, types);
+  show({ ledger, types, vacuum, workers }: Reading): void {
+    this.showLedger(ledger);
+    this.showTypes(types);
+    this.workers.set(workers);
     this.showVacuum(vacuum);
     this.up.set(1);
   }
@@ -61,17 +71,26 @@ export class InstallationMetrics {
   /** What is no longer known must not look as if it were. */
   forget(): void {
     for (const gauge of [this.accepted, this.balanced, this.overdue]) gauge.remove();
-    for (const gauge of [this.operations, this.deliveries]) gauge.reset();
-    for (const gauge of [this.queueAge, this.undeliveredAge, this.slots, this.oldestTransaction])
-      gauge.remove();
-    this.deadRows.reset();
+    for (const gauge of [this.queueAge, this.undeliveredAge, this.slots, this.workers]) gauge.remove();
+    for (const gauge of [this.operations, this.deliveries, this.deadRows]) gauge.reset();
+    this.oldestTransaction.remove();
+    this.typeQueueAge.reset();
     this.up.set(0);
   }
 
-  private showLedger(ledger: Ledger, types: readonly TypeCount[]): void {
+  private showTypes(types: readonly TypeCount[]): void {
+    const ages = new Map<string, number>();
     this.operations.reset();
-    for (const { type, state, count } of types)
-      this.operations.inc({ type: this.labels.of(type), state }, count);
+    for (const { type, state, count, oldestWaitingS } of types) {
+      const label = this.labels.of(type);
+      this.operations.inc({ type: label, state }, count);
+      ages.set(label, Math.max(ages.get(label) ?? 0, oldestWaitingS));
+    }
+    this.typeQueueAge.reset();
+    for (const [type, age] of ages) this.typeQueueAge.set({ type }, age);
+  }
+
+  private showLedger(ledger: Ledger): void {
     this.deliveries.set({ state: 'Pending' }, ledger.pending);
     this.deliveries.set({ state: 'Delivered' }, ledger.delivered);
     this.deliveries.set({ state: 'Exhausted' }, ledger.exhausted);

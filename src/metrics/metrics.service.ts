@@ -1,8 +1,10 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { GROUP_COMMIT } from '../database/group-commit.js';
 import { VacuumStore } from '../database/vacuum.store.js';
 import { ATTEMPT_MADE, type AttemptMade } from '../deliveries/attempt-made.js';
+import { ProcessStore } from '../engine/process.store.js';
+import { HealthService } from '../health/health.service.js';
 import { LedgerStore } from '../operations/read/ledger.store.js';
 import { OPERATION_ENDED, type OperationEnded } from '../operations/end/operation-ended.js';
 import { InstallationMetrics } from './installation-metrics.js';
@@ -23,6 +25,12 @@ export class MetricsService implements OnApplicationBootstrap, OnApplicationShut
   private read: Promise<void> | undefined;
   private freshUntil = -Infinity;
 
+  private readonly ready = new Gauge({
+    name: 'ringback_ready',
+    help: "1 while this process's /health/ready is green, by what it checks",
+    labelNames: ['check'],
+    registers: [this.registry],
+  });
   private readonly duration = this.histogram(
     'ringback_operation_duration_seconds',
     'From first claim to end',
@@ -54,6 +62,8 @@ export class MetricsService implements OnApplicationBootstrap, OnApplicationShut
   constructor(
     private readonly ledger: LedgerStore,
     private readonly vacuum: VacuumStore,
+    private readonly processes: ProcessStore,
+    private readonly health: HealthService,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -78,23 +88,32 @@ export class MetricsService implements OnApplicationBootstrap, OnApplicationShut
     // Not before the first scrape: it watches the event loop, which costs a little.
     if (this.registry.getSingleMetric('process_cpu_user_seconds_total') === undefined)
       collectDefaultMetrics({ register: this.registry });
-    if (performance.now() >= this.freshUntil) this.read ??= this.refresh();
+    if (performance.now() >= this.freshUntil)
+      this.read ??= Promise.all([this.readInstallation(), this.readReadiness()]).then(() => {
+        this.read = undefined;
+      });
     await this.read;
     return this.registry.metrics();
   }
 
-  private async refresh(): Promise<void> {
+  private async readInstallation(): Promise<void> {
     const startedAt = performance.now();
     try {
       const reading = await this.ledger.read();
-      this.installation.show({ ...reading, vacuum: await this.vacuum.glance() });
+      const vacuum = await this.vacuum.glance();
+      this.installation.show({ ...reading, vacuum, workers: await this.processes.workers() });
     } catch {
       this.installation.forget();
     } finally {
       const now = performance.now();
       this.freshUntil = now + Math.max(FRESH_MS, (now - startedAt) * FRESH_TIMES);
-      this.read = undefined;
     }
+  }
+
+  private async readReadiness(): Promise<void> {
+    const checks = await this.health.checks().catch(() => ({}));
+    this.ready.reset();
+    for (const [check, found] of Object.entries(checks)) this.ready.set({ check }, found === 'ok' ? 1 : 0);
   }
 
   private readonly ended = (message: unknown): void => {
