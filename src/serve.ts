@@ -10,6 +10,7 @@ import { API_KEY_REMEDY, checkProduction, closeInTime, loadHandlers, logFormat, 
 import type { RingbackConfig } from './config/config.js';
 import { type Env, readEnv, unknownVariables } from './config/env.js';
 import { SettingError } from './config/settings.js';
+import { drain } from './drain.js';
 import {
   DataFolderInUseError,
   EmbeddedPostgres,
@@ -215,16 +216,23 @@ function endOnSignal(
   logger: LineLogger,
 ): Running['end'] {
   let ending = false;
-  const end = async (code: number): Promise<void> => {
+  const draining = new AbortController();
+  const finish = async (code: number): Promise<void> => {
     if (ending) return;
     ending = true;
     address?.remove();
+    await drain(app, config, { cut: draining.signal, logger });
     await closeInTime(app, config, logger);
     await Promise.race([stopTracing(), new Promise((resolve) => setTimeout(resolve, 1_000).unref())]);
     await database?.stop();
     process.exit(code);
   };
-  process.on('SIGTERM', () => void end(0));
+  // Somebody at the terminal has no balancer, and a second signal means now.
+  const end = (code: number): Promise<void> => {
+    draining.abort();
+    return finish(code);
+  };
+  process.on('SIGTERM', () => void (ending ? end(0) : finish(0)));
   process.on('SIGINT', () => void end(0));
   void database?.exited.then((exit) => {
     logger.fatal(

@@ -4,7 +4,7 @@ import { type Env, objectStoreVariables, readEnv, SETTINGS } from '../config/env
 import { SettingError } from '../config/settings.js';
 
 /** Settings that a host has its own means for. */
-const OF_THE_SERVICE = ['RINGBACK_HANDLERS', 'RINGBACK_LOG_LEVEL'] as const;
+const OF_THE_SERVICE = ['RINGBACK_HANDLERS', 'RINGBACK_LOG_LEVEL', 'RINGBACK_DRAIN_S'] as const;
 
 type Setting = Exclude<
   Extract<keyof Env, `RINGBACK_${string}` | 'DATABASE_URL' | 'REDIS_URL'>,

@@ -12,6 +12,7 @@ import type { FastifyInstance } from 'fastify';
 import { GatewayConfig, HttpConfig, ProcessConfig } from '../config/config.js';
 import { toProblem } from '../faces/problem.filter.js';
 import { refuseConnection } from '../http/client-error.js';
+import { closeAfterAnswers } from '../http/hanging-up.js';
 import { guardListener, LISTENER, refuse } from '../http/listener.js';
 import { Problem } from '../http/problem.js';
 import { BackgroundRequests } from './background-requests.js';
@@ -78,8 +79,14 @@ export class GatewayServer implements OnApplicationBootstrap, OnModuleDestroy, B
     this.logger.log(`the gateway listens on port ${this.config.port}, in front of ${this.config.upstream}`);
   }
 
+  /** Answers go on, each the last one of its connection. */
+  leave(): void {
+    closeAfterAnswers(this.server);
+  }
+
   /** Begins here, where nobody waits, so that requests under way have the same grace time as operations. */
   onModuleDestroy(): void {
+    this.leave();
     const until = performance.now() + this.process_.shutdownGraceS * 1000;
     const ending = setInterval(() => {
       this.passing.closeWebSockets();

@@ -18,9 +18,14 @@ export class HealthService implements OnModuleDestroy {
     private readonly processes: Processes,
   ) {}
 
-  /** The first hook of a shutdown: from then on nothing more should be sent here, while what was is finished. */
-  onModuleDestroy(): void {
+  /** From now on nothing more should be sent here, while what was is finished. */
+  leave(): void {
     this.ending = true;
+  }
+
+  /** The first hook of a shutdown. */
+  onModuleDestroy(): void {
+    this.leave();
   }
 
   /** What is worth a look, and no reason to send requests elsewhere. */

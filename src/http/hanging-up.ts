@@ -1,5 +1,6 @@
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Problem, spoken } from './problem.js';
 
 /** How long a refused body is still read and dropped, and how long nothing of it may come; milliseconds. */
@@ -8,6 +9,32 @@ const LINGER_IDLE_MS = 1_000;
 
 /** Connections of which the last request was answered. */
 const ending = new WeakSet<Socket>();
+
+/** Servers whose process is on its way out. */
+const leaving = new WeakSet<Server>();
+
+/** From now on each answer of this server is the last of its connection: who sends more connects anew, to another process. */
+export function closeAfterAnswers(server: Server): void {
+  leaving.add(server);
+}
+
+/** How long answers that are under way get to go out when their server closes; milliseconds. */
+const LAST_ANSWERS_MS = 1_000;
+
+/** Lets answers that are under way go out before a server cuts its connections. */
+export async function lastAnswers(server: Server): Promise<void> {
+  closeAfterAnswers(server);
+  const until = performance.now() + LAST_ANSWERS_MS;
+  const open = (): Promise<number> =>
+    new Promise((resolve) => server.getConnections((_error, count) => resolve(count ?? 0)));
+  do server.closeIdleConnections();
+  while ((await open()) > 0 && performance.now() < until && (await delay(10, true)));
+}
+
+/** Whether answers of this server are the last of their connections. */
+export function isLeaving(server: Server): boolean {
+  return leaving.has(server);
+}
 
 /** Whether no further request may be taken on a connection: what comes on it is read only to be dropped. */
 export function isEnding(socket: Socket): boolean {

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { HttpConfig } from '../config/config.js';
 import { ConnectionCaps } from './connection-caps.js';
 import { SlowBodies } from './slow-bodies.js';
-import { hangUp, isEnding, lingeringClose, writeProblem } from './hanging-up.js';
+import { hangUp, isEnding, isLeaving, lastAnswers, lingeringClose, writeProblem } from './hanging-up.js';
 import { Problem, spoken } from './problem.js';
 import { originForm } from './request-target.js';
 
@@ -52,7 +52,10 @@ export function guardListener(
     if (!REQUESTS.has(event)) return emit(event, ...given);
     const [request, answered] = given as [IncomingMessage, ServerResponse | Socket];
     if (isEnding(request.socket)) return true;
-    if (answered instanceof ServerResponse) arrived(request, answered);
+    if (answered instanceof ServerResponse) {
+      if (isLeaving(server)) answered.shouldKeepAlive = false;
+      arrived(request, answered);
+    }
     const problem = hostProblem(request);
     if (!problem) return emit(event, ...given);
     if (answered instanceof ServerResponse) {
@@ -115,8 +118,12 @@ const MAX_BUFFERED = 16 * 1024;
 
 /** Closes connections behind errors to bodies that nobody will read, and those whose caller doesn't take its answer. */
 export function guardAnswers(app: FastifyInstance, { answerIdleS }: HttpConfig): void {
+  const { server } = app;
+  app.addHook('preClose', () => lastAnswers(server));
   app.addHook('onSend', (request, reply, payload, done) => {
     if (reply.statusCode >= 400) closeUnread(reply);
+    // What was asked before the process was told to go, a held poll for instance.
+    if (isLeaving(server)) reply.raw.shouldKeepAlive = false;
     if (mayHang(reply, payload)) request.raw.socket.setTimeout(answerIdleS * 1000);
     done(null, payload);
   });

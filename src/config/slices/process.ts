@@ -39,6 +39,12 @@ const SETTINGS = {
     existingFiles,
     'none',
   ),
+  drainS: setting(
+    'RINGBACK_DRAIN_S',
+    '0',
+    'Seconds that a process with the role `api` or `gateway` serves on after SIGTERM, while readiness is red already: the time that balancers take to see it. 5 to 15 in a cluster.',
+    number(0, 3600, false),
+  ),
   shutdownGraceS: setting(
     'RINGBACK_SHUTDOWN_GRACE_S',
     '3',
