@@ -43,7 +43,8 @@ exec node --enable-source-maps /app/dist/src/main.js "$@"
 EOF
 # In production Ringback listens on every interface, and refuses to boot without DATABASE_URL and RINGBACK_SECRET_KEYS.
 ENV NODE_ENV=production PORT=8080 RINGBACK_DATA_DIR=/var/lib/ringback
-USER node
+# By its number, which Kubernetes can tell from root's.
+USER 1000:1000
 VOLUME /var/lib/ringback
 EXPOSE 8080 8081
 STOPSIGNAL SIGTERM

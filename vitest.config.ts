@@ -23,6 +23,7 @@ const WITHOUT_QUEUE = [
   'command',
   'config',
   'console',
+  'deploy',
   'egress',
   'embedded-postgres',
   'examples',

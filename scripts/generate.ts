@@ -14,6 +14,8 @@ import { stateMachinesPage } from './generate/state-machines.js';
 // Runs compiled, from dist/scripts: the Swagger plugin documents the request and response classes while they are compiled.
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
+const committed = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
+
 /** Every generated file of the repository: path → text. */
 async function generated(): Promise<Map<string, string>> {
   const folder = await mkdtemp(join(tmpdir(), 'ringback-generate-'));
@@ -25,11 +27,14 @@ async function generated(): Promise<Map<string, string>> {
       ['docs/configuration.md', configurationPage()],
       ['.env.example', envExample()],
       ['docs/state-machines.md', stateMachinesPage()],
-      ['docs/architecture.md', withArrows(await readFile(join(ROOT, 'docs/architecture.md'), 'utf8'))],
+      ['docs/architecture.md', withArrows(await committed('docs/architecture.md'))],
       ['.oxlint-arrows.json', arrowRules(ROOT)],
       ['openapi.json', openapi],
       ['console/src/api-types.d.ts', await apiTypes(openapi)],
       ['schema.sql', await schemaDump(postgres.url)],
+      // A chart has only what is in its folder.
+      ['deploy/helm/ringback/files/rules.yaml', await committed('deploy/prometheus/rules.yaml')],
+      ['deploy/helm/ringback/files/dashboard.json', await committed('deploy/grafana/ringback.json')],
     ]);
   } finally {
     await postgres.stop();
@@ -48,8 +53,8 @@ async function write(files: Map<string, string>): Promise<void> {
 async function stale(files: Map<string, string>): Promise<string[]> {
   const compared = await Promise.all(
     [...files].map(async ([path, text]) => {
-      const committed = await readFile(join(ROOT, path), 'utf8').catch(() => null);
-      return committed === text ? null : path;
+      const before = await committed(path).catch(() => null);
+      return before === text ? null : path;
     }),
   );
   return compared.filter((path) => path !== null);

@@ -15,7 +15,7 @@ export const ARROWS: Arrows = {
   schedules:    ['operations', 'signing', 'engine', 'database', 'config'],
   bulk:         ['operations', 'deliveries', 'database', 'config'],
   housekeeping: ['operations', 'files', 'signing', 'engine', 'database', 'config'],
-  metrics:      ['operations', 'deliveries', 'engine', 'database', 'config'],
+  metrics:      ['health', 'operations', 'deliveries', 'engine', 'database', 'config'],
   health:       ['files', 'engine', 'database', 'config'],
   endpoints:    ['deliveries', 'signing', 'egress', 'tracing', 'engine', 'database', 'config'],
   operations:   ['deliveries', 'files', 'signing', 'egress', 'tracing', 'engine', 'database', 'config'],

@@ -4,5 +4,10 @@ import { HealthController } from './health.controller.js';
 import { HealthService } from './health.service.js';
 
 /** `/health/live` and `/health/ready`. */
-@Module({ imports: [FilesModule], controllers: [HealthController], providers: [HealthService] })
+@Module({
+  imports: [FilesModule],
+  controllers: [HealthController],
+  providers: [HealthService],
+  exports: [HealthService],
+})
 export class HealthModule {}

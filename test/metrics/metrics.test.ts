@@ -39,9 +39,13 @@ describe('/metrics', { timeout: 60_000 }, () => {
       ringback_ledger_balanced: 1,
       ringback_oldest_overdue_seconds: 0,
       ringback_queue_age_seconds: 0,
+      'ringback_type_queue_age_seconds{type="echo"}': 0,
       ringback_undelivered_age_seconds: 0,
       ringback_slots_used: 0,
       ringback_postgresql_up: 1,
+      ringback_workers: 1,
+      'ringback_ready{check="postgresql"}': 1,
+      'ringback_ready{check="queue"}': 1,
       'ringback_operation_duration_seconds_count{type="echo",state="Finished"}': 1,
       'ringback_attempts_total{outcome="failed",class="5xx"}': 1,
       'ringback_attempts_total{outcome="delivered",class="2xx"}': 1,
@@ -79,6 +83,27 @@ describe('/metrics', { timeout: 60_000 }, () => {
       ([, name]) => name,
     );
     expect(classes.toSorted()).toEqual(['2xx', '5xx', 'connect_refused']);
+  });
+
+  it('tells how long the first operation of each type waits, and that no worker runs', async () => {
+    const shared = sharedBy(await newDatabase());
+    await using api = await Service.start({ ...shared, RINGBACK_ROLE: 'api' });
+    await api.client.submit({ type: 'sleep', input: { seconds: 1 } });
+    await api.client.submit({ type: 'echo', run_at: new Date(Date.now() + 3_600_000).toISOString() });
+    const scrape = async (): Promise<Record<string, number | undefined>> => {
+      const { text } = await api.client.get('/metrics');
+      const [sleep, echo] = ['sleep', 'echo'].map((type) =>
+        value(text, `ringback_type_queue_age_seconds{type="${type}"}`),
+      );
+      return { sleep, echo, all: value(text, 'ringback_queue_age_seconds') };
+    };
+    await expect.poll(async () => (await scrape())['sleep'], { timeout: 15_000 }).toBeGreaterThan(0);
+    const ages = await scrape();
+    expect(ages).toEqual({ sleep: ages['all'], echo: 0, all: expect.any(Number) });
+    const { text } = await api.client.get('/metrics');
+    expect(value(text, 'ringback_workers')).toBe(0);
+    // As readiness has it: operations are accepted all the same.
+    expect(value(text, 'ringback_ready{check="queue"}')).toBe(1);
   });
 
   it('is served by a worker too, where errors are problem+json as well', async () => {

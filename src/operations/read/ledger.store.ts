@@ -39,6 +39,8 @@ export interface TypeCount {
   readonly type: string;
   readonly state: string;
   readonly count: number;
+  /** Of Waiting ones whose time has come: for how long the first has waited, seconds; else 0. */
+  readonly oldestWaitingS: number;
 }
 
 /**
@@ -80,8 +82,8 @@ export class LedgerStore {
            UNION ALL SELECT type, state, accepted, ended, destined, callbacks FROM ledger_entry
          ) b GROUP BY type, state
        ), counted AS (
-         SELECT type, state, count FROM live
-         UNION ALL SELECT type, state, ended FROM booked WHERE type <> '' AND ended <> 0
+         SELECT type, state, count, waits_since FROM live
+         UNION ALL SELECT type, state, ended, NULL FROM booked WHERE type <> '' AND ended <> 0
        )
        SELECT json_build_object(
          'accepted', (SELECT coalesce(sum(accepted), 0) FROM booked),
@@ -95,7 +97,8 @@ export class LedgerStore {
            (SELECT min(due_at) FROM schedule WHERE due_at IS NOT NULL), (SELECT min(due_at) FROM live_poll), (SELECT min(look_at) FROM flow WHERE look_at IS NOT NULL)))), 0) FROM owed),
          'oldestWaitingS', (SELECT coalesce(greatest(0, extract(epoch FROM now() - min(waits_since))), 0) FROM live),
          'oldestUndeliveredS', (SELECT coalesce(greatest(0, extract(epoch FROM now() - waits_since)), 0) FROM owed)
-       ) AS ledger, (SELECT json_agg(json_build_object('type', type, 'state', state, 'count', count)) FROM counted) AS types`,
+       ) AS ledger, (SELECT json_agg(json_build_object('type', type, 'state', state, 'count', count,
+         'oldestWaitingS', coalesce(greatest(0, extract(epoch FROM now() - waits_since)), 0))) FROM counted) AS types`,
       [this.config.redispatchS],
     );
     const { ledger, types } = row!;
