@@ -1,6 +1,7 @@
 import { DataSource } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { Foundation1764600000000 } from './migrations/1764600000000-foundation.js';
+import { Messages1764700001000 } from './migrations/1764700001000-messages.js';
 import { Functions } from './migrations/functions.js';
 import {
   AccountEntity,
@@ -23,6 +24,7 @@ import {
 import { FileEntity, FileUseEntity } from './src/files/file.entity.js';
 import { ChoreEntity } from './src/housekeeping/chore.entity.js';
 import { ResealingEntity } from './src/housekeeping/resealing.entity.js';
+import { MessageKeyEntity } from './src/messages/message-key.entity.js';
 import { OperationTypeEntity } from './src/operations/declared/operation-type.entity.js';
 import { LedgerEntity, LedgerEntryEntity } from './src/operations/read/ledger.entity.js';
 import { StatsEntity, StatsReachedEntity } from './src/operations/stats/stats.entity.js';
@@ -80,8 +82,9 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       SlotWantedEntity,
       OperationTypeEntity,
       ScheduleEntity,
+      MessageKeyEntity,
     ],
-    migrations: [Foundation1764600000000, Functions],
+    migrations: [Foundation1764600000000, Messages1764700001000, Functions],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,
     extra: {

@@ -12,6 +12,7 @@ import { LroModule } from './faces/lro/lro.module.js';
 import { NativeModule } from './faces/native/native.module.js';
 import { NativePresenterModule } from './faces/native/native.presenter.module.js';
 import { ProblemModule } from './faces/problem.module.js';
+import { QstashModule } from './faces/qstash/qstash.module.js';
 import { TrmModule } from './faces/trm/trm.module.js';
 import { TrmPresenterModule } from './faces/trm/trm.presenter.module.js';
 import { BgrsModule } from './gateway/bgrs.module.js';
@@ -19,6 +20,7 @@ import { BgrsPresenterModule } from './gateway/bgrs.presenter.module.js';
 import { UpstreamModule } from './gateway/upstream.module.js';
 import { HealthModule } from './health/health.module.js';
 import { HousekeepingWorkerModule } from './housekeeping/housekeeping.worker.module.js';
+import { MessagesModule } from './messages/messages.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { OperationsModule } from './operations/operations.module.js';
 import { OperationsWorkerModule } from './operations/operations.worker.module.js';
@@ -44,6 +46,7 @@ export class AppModule {
         EndpointsModule,
         BulkModule,
         SchedulesModule,
+        MessagesModule,
         NativePresenterModule,
         TrmPresenterModule,
         BgrsPresenterModule,
@@ -51,7 +54,7 @@ export class AppModule {
         ProblemModule,
         MetricsModule,
         ...handlers,
-        ...(roles.has('api') ? [NativeModule, LroModule, TrmModule] : []),
+        ...(roles.has('api') ? [NativeModule, LroModule, TrmModule, QstashModule] : []),
         ...(roles.has('api') && config.console.isOn ? [ConsoleModule.with(config.console)] : []),
         ...(config.gateway.upstream === undefined ? [] : [UpstreamModule]),
         ...(roles.has('gateway') && config.gateway.upstream !== undefined ? [BgrsModule] : []),

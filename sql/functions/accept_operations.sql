@@ -11,8 +11,8 @@ BEGIN
   IF keys IS NOT NULL THEN
     WITH kept AS (
       INSERT INTO idempotency_key (account_id, key, fingerprint, rid, expires_at)
-      SELECT k.account_id, k.key, k.fingerprint, k.rid, now() + interval '24 hours'
-      FROM json_to_recordset(keys) AS k (account_id text, key text, fingerprint text, rid text)
+      SELECT k.account_id, k.key, k.fingerprint, k.rid, now() + coalesce(make_interval(secs => k.kept_s), interval '24 hours')
+      FROM json_to_recordset(keys) AS k (account_id text, key text, fingerprint text, rid text, kept_s float8)
       ORDER BY k.account_id, k.key ON CONFLICT DO NOTHING RETURNING rid
     )
     SELECT array_agg(k.rid) INTO kept FROM kept k;

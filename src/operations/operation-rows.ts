@@ -34,9 +34,41 @@ export interface NewOperation {
   readonly tick: Date | null;
   /** Ids of the files that its input may name: those that there are stay as long as it may run. */
   readonly files: readonly string[];
-  readonly idempotency: { readonly key: string; readonly fingerprint: string } | null;
+  readonly idempotency: {
+    readonly key: string;
+    readonly fingerprint: string;
+    /** For so long, seconds; a day where it isn't given. */
+    readonly keptS?: number | undefined;
+  } | null;
   /** Ends it, in the hands of who is answered; null: its type has none. */
   readonly completion: AcceptedToken | null;
+}
+
+/** One that Ringback itself makes: what isn't given is as for an operation whose caller asks for nothing. */
+export function ownRow(
+  given: Pick<NewOperation, 'rid' | 'accountId' | 'type' | 'face' | 'input' | 'tries' | 'timeoutS'> &
+    Partial<NewOperation>,
+): NewOperation {
+  return {
+    declared: false,
+    callbackUrl: null,
+    callbackHeaders: null,
+    callbackThinOver: null,
+    correlation: null,
+    priority: 0,
+    retention: 'keep1m',
+    runAt: null,
+    rerunOf: null,
+    silentS: null,
+    traceparent: null,
+    ackByPoll: false,
+    scheduleId: null,
+    tick: null,
+    files: [],
+    idempotency: null,
+    completion: null,
+    ...given,
+  };
 }
 
 /** How an operation ends, and what that owes to whom. */
@@ -65,6 +97,8 @@ export interface Ending {
   readonly start: FirstAttempt | null;
   /** For the account's endpoints. */
   readonly event: OwedEvent;
+  /** Accepted in the same commit; nobody is answered, so they have no idempotency key. */
+  readonly followUps: readonly NewOperation[];
 }
 
 /** An operation that was ended by us. */
@@ -85,6 +119,8 @@ export interface Release {
   readonly text: string;
   /** Where the handler failed, for keys with `admin`. */
   readonly stack: string | null;
+  /** How far it has come, for the next run; what stands stays where it isn't given. */
+  readonly checkpoint?: string | null;
 }
 
 /** What `accept_operations` reads. */
@@ -116,13 +152,24 @@ export function acceptRow(o: NewOperation): object {
 
 /** Its idempotency key, likewise. */
 export function keyRow({ accountId, rid, idempotency }: NewOperation): object {
-  return { account_id: accountId, key: idempotency!.key, fingerprint: idempotency!.fingerprint, rid };
+  return {
+    account_id: accountId,
+    key: idempotency!.key,
+    fingerprint: idempotency!.fingerprint,
+    kept_s: idempotency!.keptS,
+    rid,
+  };
 }
 
 /** The token that ends it, likewise. */
 export function tokenRow({ rid, accountId, runAt, completion }: NewOperation): object {
   const { hash, expiresS, verify } = completion!;
   return { hash, rid, account_id: accountId, run_at: runAt, expires_s: expiresS, verify };
+}
+
+/** Operations that follow on an end, as `settle_followed` reads them. */
+export function followerRows({ operation, followUps }: Ending): object[] {
+  return followUps.map((followUp) => ({ ...acceptRow(followUp), after: operation.requestId }));
 }
 
 /** What `settle_operations` reads. */

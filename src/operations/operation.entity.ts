@@ -2,7 +2,7 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { OperationState } from './operation.state.js';
 
 /** The dialect in which an operation was submitted, and in which its own callback speaks. */
-export type Face = 'native' | 'trm' | 'bgrs';
+export type Face = 'native' | 'trm' | 'bgrs' | 'qstash';
 
 /** One piece of background work as it stands. Its live row is the truth and the outbox; the queue only holds hints to it. */
 @Entity('operation_view')

@@ -13,6 +13,7 @@ import { OperationEntity } from './operation.entity.js';
 import {
   acceptRow,
   type Ending,
+  followerRows,
   fresh,
   keyRow,
   type NewOperation,
@@ -204,17 +205,23 @@ export class OperationStore {
   private async settleMany(endings: Ending[]): Promise<(Settled | null)[]> {
     const sorted = endings.toSorted((one, other) => byRequestId(one.operation, other.operation));
     const starts = sorted.filter(({ start }) => start !== null);
+    const followers = sorted.flatMap(followerRows);
+    const settle =
+      followers.length === 0
+        ? 'settle_operations($1, $2, $3, make_interval(secs => $4))'
+        : 'settle_followed($1, $2, $3, make_interval(secs => $4), $5)';
     const askedAt = performance.now();
     const rows = await this.database.query<SettledRow>(
-      `SELECT *, now() AS made_at, clock_timestamp() AS settled_at FROM settle_operations($1, $2, $3, make_interval(secs => $4))`,
+      `SELECT *, now() AS made_at, clock_timestamp() AS settled_at FROM ${settle}`,
       [
         jsonRows(sorted.map(settleRow)),
         starts.length === 0 ? null : jsonRows(starts.map(startRow)),
         this.deliveries.originInFlight,
         this.deliveries.leaseS,
+        ...(followers.length === 0 ? [] : [jsonRows(followers)]),
       ],
     );
-    if (rows.some(({ waits }) => waits)) this.waiting?.();
+    if (rows.some(({ waits }) => waits) || followers.length > 0) this.waiting?.();
     const settled = new Map(rows.map((row) => [row.request_id, row]));
     return endings.map((ending) => {
       const row = settled.get(ending.operation.requestId);
@@ -234,14 +241,17 @@ export class OperationStore {
       'SELECT request_id FROM release_operations($1) AS request_id',
       [
         jsonRows(
-          items.toSorted(byRequestId).map(({ requestId, leaseToken, delayS, counts, text, stack }) => ({
-            request_id: requestId,
-            token: leaseToken,
-            delay_s: delayS,
-            counts,
-            text,
-            stack,
-          })),
+          items
+            .toSorted(byRequestId)
+            .map(({ requestId, leaseToken, delayS, counts, text, stack, checkpoint }) => ({
+              request_id: requestId,
+              token: leaseToken,
+              delay_s: delayS,
+              counts,
+              text,
+              stack,
+              ...(checkpoint == null ? {} : { checkpoint }),
+            })),
         ),
       ],
     );

@@ -11,6 +11,7 @@ import { Completions } from './await/completions.service.js';
 import { CompletionStore } from './await/completion.store.js';
 import { CancelMany } from './end/cancel-many.js';
 import { CallbackPresenters } from './end/callback-presenters.js';
+import { FollowUps } from './end/follow-ups.js';
 import { Feed } from './feed/feed.js';
 import { FeedStore } from './feed/feed.store.js';
 import { HistoryStore } from './read/history.store.js';
@@ -68,6 +69,7 @@ import { UnservedStore } from './read/unserved.store.js';
     WorkOffers,
     OperationTypes,
     CallbackPresenters,
+    FollowUps,
     OperationEnder,
     OperationDispatcher,
     OperationWaits,
@@ -113,6 +115,8 @@ import { UnservedStore } from './read/unserved.store.js';
     Quotas,
     SealedInputs,
     OperationsService,
+    OriginCalls,
+    FollowUps,
   ],
 })
 export class OperationsModule {}

@@ -70,7 +70,12 @@ export interface Submission {
   /** The schedule that has it submitted, and for which of its times. */
   readonly schedule?: { readonly id: string; readonly tick: Date };
   /** With the text whose digest tells whether a repeated key comes with the same body. */
-  readonly idempotency: { readonly key: string; readonly body: string } | null;
+  readonly idempotency: {
+    readonly key: string;
+    readonly body: string;
+    /** For so long it stands for this submission, seconds; a day where it isn't given. */
+    readonly keptS?: number;
+  } | null;
 }
 
 /** What a rerun has otherwise than the operation that it repeats. */
@@ -94,6 +99,8 @@ export interface Accepted {
   readonly replayed: boolean;
 }
 
+/** Faces that submit types of their own, which no caller can name. */
+const OWN_FACES: ReadonlySet<Face> = new Set(['bgrs', 'qstash']);
 /** How far `run_at` may lie back: who says "now" says it a little before it arrives. */
 const RUN_AT_SLACK_MS = 1_000;
 /** A year, whichever it is. */
@@ -411,7 +418,8 @@ export class OperationsService {
     const completion = check ? type.handler.completion?.(checked) : undefined;
     const called = check ? type.handler.calls?.(checked) : undefined;
     if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl, 'callback.url');
-    if (called !== undefined) await this.admitHost(submission.accountId, called, 'input.url');
+    for (const url of called === undefined ? [] : [called].flat())
+      await this.admitHost(submission.accountId, url, 'input.url');
     const { callback, accountId, idempotency, silentMs = null } = submission;
     const place: SecretPlace = { account: accountId, row: rid, column: 'callback_headers' };
     const headers = callback?.headers ?? [];
@@ -445,6 +453,7 @@ export class OperationsService {
       idempotency: idempotency && {
         key: idempotency.key,
         fingerprint: fingerprintOf(idempotency.body),
+        keptS: idempotency.keptS,
       },
     };
   }
@@ -469,7 +478,7 @@ export class OperationsService {
     const type = await this.types.find(name);
     if (type?.handler.disabled)
       throw new OperationRefusedError('type-disabled', [{ path: 'type', message: type.handler.disabled }]);
-    if (type && (!type.internal || face === 'bgrs' || own)) return type;
+    if (type && (!type.internal || OWN_FACES.has(face) || own)) return type;
     const shown = `"${name.slice(0, 100)}"`;
     const message = type
       ? `${shown} is Ringback's own: nobody submits it, or runs it again`

@@ -18,6 +18,12 @@ export interface SealedColumn<Name extends string = SealedColumnName> {
 
 const OPERATION = { table: 'operation', key: 'request_id', keyType: 'bigint' } as const;
 const ENDPOINT = { table: 'endpoint', key: 'id', keyType: 'text', row: 't.id' } as const;
+const MESSAGE_KEY = {
+  table: 'message_key',
+  key: 'account_id',
+  keyType: 'text',
+  row: 't.account_id',
+} as const;
 
 /** In this order: what an operation owes is made of the operation, so deliveries come after. */
 const COLUMNS = [
@@ -72,6 +78,8 @@ const COLUMNS = [
     column: 'poll_target',
     held: 'target',
   },
+  { ...MESSAGE_KEY, column: 'message_key', held: 'current_key' },
+  { ...MESSAGE_KEY, column: 'next_message_key', held: 'next_key' },
 ] as const satisfies readonly SealedColumn<string>[];
 
 /** What a secret can be sealed for: nothing that sealing anew doesn't know. */

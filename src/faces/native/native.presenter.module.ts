@@ -12,9 +12,11 @@ class NativePresenter implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.presenters.register('native', (operation, eventType) =>
-      nativeCallbackBodies(operation, eventType, this.http.publicUrl),
-    );
+    // Messages have callbacks of their own; one that is run again by the native face may have a native one besides.
+    for (const face of ['native', 'qstash'] as const)
+      this.presenters.register(face, (operation, eventType) =>
+        nativeCallbackBodies(operation, eventType, this.http.publicUrl),
+      );
   }
 }
 

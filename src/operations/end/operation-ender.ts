@@ -5,6 +5,7 @@ import { FirstAttempts } from '../../deliveries/first-attempts.js';
 import { firstClaim, type OwnCallback } from '../../deliveries/owed.js';
 import { type Bodies, CallbackPresenters } from './callback-presenters.js';
 import type { OperationEntity } from '../operation.entity.js';
+import { FollowUps } from './follow-ups.js';
 import { OPERATION_ENDED, type OperationEnded } from './operation-ended.js';
 import { ENDED_TEXT, EVENT_OF } from '../operation.state.js';
 import { OperationStore } from '../operation.store.js';
@@ -29,6 +30,8 @@ export type How =
       readonly stack?: string | null;
       /** What it failed with, as another API told it. */
       readonly fileId?: string | null;
+      /** The same as JSON text, for the face that it came by. */
+      readonly result?: string | null;
     }
   | { readonly state: 'Canceled'; readonly message: string };
 
@@ -43,6 +46,7 @@ export class OperationEnder {
   constructor(
     private readonly store: OperationStore,
     private readonly presenters: CallbackPresenters,
+    private readonly followUps: FollowUps,
     private readonly deliveries: DeliveryDispatcher,
     private readonly firstAttempts: FirstAttempts,
     private readonly waits: OperationWaits,
@@ -80,6 +84,7 @@ export class OperationEnder {
         bare: event.bare ?? null,
         thinOver: this.config.thinOver,
       },
+      followUps: this.followUps.of(operation),
     });
     const settled = await settling.catch((error: unknown) => {
       start?.abandon(operation.requestId);
@@ -138,6 +143,7 @@ export class OperationEnder {
           errorCode: how.code,
           errorMessage: how.message,
           fileId: how.fileId ?? null,
+          result: how.result ?? null,
         });
       case 'Canceled':
         return Object.assign(ended, { statusText: how.message });

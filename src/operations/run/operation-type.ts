@@ -65,10 +65,10 @@ export interface OperationHandler<Input = unknown> {
   /** What the input class cannot say: faults found here refuse the operation at submit. Paths begin with `input.`. */
   check?(input: Input): readonly FieldError[] | Promise<readonly FieldError[]>;
   /**
-   * The URL that a run will call, where the caller names it: its host counts among those that an account may bring up a minute,
-   * as those of callbacks do.
+   * The URL that a run will call, where the caller names it, or all of them: their hosts count among those that an account may
+   * bring up a minute, as those of callbacks do.
    */
-  calls?(input: Input): string;
+  calls?(input: Input): string | readonly string[];
   /**
    * What of an input is stored sealed, as callback headers are, and what is not; together they are the input. `bodies`: the
    * operator wants bodies sealed too. Without it, all of the input is stored as it is.

@@ -1,6 +1,7 @@
 import { wellFormedJson } from '../../config/well-formed.js';
 import type { How } from '../end/operation-ender.js';
 import { OperationError } from './operation-context.js';
+import { AttemptFailed } from './attempt-failed.js';
 import { storable } from './operation-run.js';
 import { ENDED_TEXT } from '../operation.state.js';
 import type { OperationOutcome } from './operation-type.js';
@@ -28,6 +29,10 @@ export interface Failure {
   readonly retry: boolean;
   /** Id of a file that tells more of it. */
   readonly fileId: string | null;
+  /** JSON that tells more of it. */
+  readonly result?: string | null;
+  /** When the handler wants another try; as its type says where it isn't given. */
+  readonly again?: AttemptFailed['again'];
 }
 
 /** What a handler's error says. */
@@ -35,7 +40,9 @@ export function failureOf(error: unknown): Failure {
   const { code, retry, file } =
     error instanceof OperationError ? error : { code: 'handler_error', retry: true, file: null };
   // Handlers may be plain JavaScript: nothing that they throw may keep the run from ending.
-  return { code: String(code || 'handler_error'), message: describe(error), retry, fileId: fileId({ file }) };
+  const { told, again } = error instanceof AttemptFailed ? error : { told: undefined, again: null };
+  const failure = { code: String(code || 'handler_error'), message: describe(error), retry };
+  return { ...failure, fileId: fileId({ file }), result: json(told), again };
 }
 
 /** Handlers in plain JavaScript may give anything: what is no text is no file. */

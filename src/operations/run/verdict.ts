@@ -12,7 +12,7 @@ import { stackOf } from './stack.js';
 /** What becomes of a run. */
 export type Verdict =
   | { readonly kind: 'end'; readonly how: How }
-  | ({ readonly kind: 'release' } & Pick<Release, 'delayS' | 'counts' | 'text' | 'stack'>)
+  | ({ readonly kind: 'release' } & Pick<Release, 'delayS' | 'counts' | 'text' | 'stack' | 'checkpoint'>)
   | { readonly kind: 'suspend'; readonly suspension: Suspension }
   | { readonly kind: 'lost' };
 
@@ -62,13 +62,14 @@ export function failedVerdict(
 export function afterFailure(
   policy: RetryPolicy,
   operation: OperationEntity,
-  { code, message, retry, fileId }: Failure,
+  { code, message, retry, fileId, result = null, again = null }: Failure,
   stack: string | null = null,
 ): Extract<Verdict, { kind: 'end' | 'release' }> {
-  const delayS = retryDelay(policy, { ...operation, code, retry, random: Math.random() });
-  if (delayS === null) return end(code, message, stack, fileId);
+  const asked = again !== null && operation.attempt < operation.tries ? again.delayS : null;
+  const delayS = asked ?? retryDelay(policy, { ...operation, code, retry, random: Math.random() });
+  if (delayS === null) return end(code, message, stack, fileId, result);
   const text = storable(`Attempt ${operation.attempt} failed (${code}): ${message}`);
-  return { kind: 'release', delayS, counts: true, text, stack };
+  return { kind: 'release', delayS, counts: true, text, stack, checkpoint: again?.checkpoint ?? null };
 }
 
 /** During an upgrade only some workers may know a type; one that no worker knows must end all the same, and tell so. */
@@ -107,8 +108,10 @@ function end(
   message: string,
   stack: string | null = null,
   fileId: string | null = null,
+  result: string | null = null,
 ): Extract<Verdict, { kind: 'end' }> {
-  const how = { state: 'Failed', code: storable(code), message: storable(message), stack, fileId } as const;
+  const told = { code: storable(code), message: storable(message) };
+  const how = { state: 'Failed', ...told, stack, fileId, result } as const;
   return { kind: 'end', how };
 }
 

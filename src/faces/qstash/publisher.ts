@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { asBody, MESSAGE, type Message, messageId } from '../../messages/message.js';
+import { OperationsService, type Submission } from '../../operations/operations.service.js';
+import { Destinations, type Target } from './destinations.js';
+import { type Fields, type Publication, readPublication } from './publication.js';
+
+/** Who publishes. */
+export interface PublishedBy {
+  readonly accountId: string;
+  readonly ip: string | null;
+  readonly traceparent: string | null;
+}
+
+/** What is published, and where to. */
+export interface Given {
+  readonly destination: string;
+  readonly fields: Fields;
+  readonly body: Buffer;
+  /** Name of the queue that it is to go through; null: none. */
+  readonly queue: string | null;
+}
+
+/** What a publish is answered for each message. */
+export interface PublishResponse {
+  readonly messageId: string;
+  readonly url: string;
+  readonly deduplicated?: true;
+}
+
+/** For so long what has the same id, or content, is the same message, seconds. */
+const DEDUPLICATED_S = 600;
+
+/** Makes messages of what is published. */
+@Injectable()
+export class Publisher {
+  constructor(
+    private readonly destinations: Destinations,
+    private readonly operations: OperationsService,
+  ) {}
+
+  /** Accepts a message for each place that the destination stands for: a list of answers where that is a URL group. */
+  async publish(by: PublishedBy, given: Given): Promise<PublishResponse | PublishResponse[]> {
+    const publication = readPublication(given.fields);
+    const { isGroup, targets } = await this.destinations.of(by.accountId, given.destination);
+    const answers = await Promise.all(
+      targets.map((target) => this.accept(submissionOf(by, publication, target, given), target)),
+    );
+    return isGroup ? answers : answers[0]!;
+  }
+
+  private async accept(submission: Submission, { url }: Target): Promise<PublishResponse> {
+    const { view, replayed } = await this.operations.accept(submission);
+    const answer = { messageId: messageId(view.operation.rid), url };
+    return replayed ? { ...answer, deduplicated: true } : answer;
+  }
+}
+
+/** A message as the engine takes it. */
+export function submissionOf(
+  { accountId, ip, traceparent }: PublishedBy,
+  publication: Publication,
+  target: Target,
+  { body, queue }: Pick<Given, 'body' | 'queue'>,
+): Submission {
+  const { delayS, notBefore, deduplication, ...sending } = publication;
+  const message: Message = {
+    ...sending,
+    ...target,
+    ...asBody(body),
+    ...{ queueName: queue, scheduleId: null, callerIp: ip },
+  };
+  return {
+    ...{ accountId, traceparent, face: 'qstash', type: MESSAGE, input: message },
+    ...{ callback: null, priority: 0, timeoutS: null, retention: null },
+    correlation: message.labels.length === 0 ? null : message.labels.join(','),
+    runAt: startOf(delayS, notBefore),
+    idempotency: deduplication === null ? null : onceOf(deduplication, message, body),
+  };
+}
+
+/** Null: at once, as what should have begun before. */
+function startOf(delayS: number | null, notBefore: Date | null): Date | null {
+  const at = notBefore?.getTime() ?? Date.now() + (delayS ?? 0) * 1000;
+  return at > Date.now() ? new Date(at) : null;
+}
+
+/** Each place that a URL group stands for has messages of its own; a key of a caller of another face is none of these. */
+function onceOf(
+  deduplication: NonNullable<Publication['deduplication']>,
+  { url, headers, topicName, queueName }: Message,
+  body: Buffer,
+): NonNullable<Submission['idempotency']> {
+  const named = deduplication === 'content' ? null : deduplication.id;
+  const digest = createHash('sha256').update(JSON.stringify([named, topicName === null ? null : url]));
+  if (named === null) digest.update(JSON.stringify([url, queueName, headers])).update(body);
+  return { key: `part message sha256:${digest.digest('hex')}`, body: '', keptS: DEDUPLICATED_S };
+}

@@ -1,0 +1,99 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { randomId } from '../database/random-id.js';
+import { SealedInputs } from '../operations/accept/sealed-inputs.js';
+import { FollowUps } from '../operations/end/follow-ups.js';
+import type { OperationEntity } from '../operations/operation.entity.js';
+import { type NewOperation, ownRow } from '../operations/operation-rows.js';
+import { OperationTypes } from '../operations/run/operation-types.js';
+import { answerOf, type MessageAnswer } from './message-answer.js';
+import { bodyOf, MESSAGE, type Message, type MessageCallback, messageId, retriesOf } from './message.js';
+
+/** Which end, or attempt, a callback tells of. */
+type Told = Pick<OperationEntity, 'rid' | 'createdAt' | 'runAt'>;
+
+/** Makes of the end of a message the messages that tell it: accepted in the commit that ends it, and delivered as any other. */
+@Injectable()
+export class MessageCallbacks implements OnModuleInit {
+  constructor(
+    private readonly followUps: FollowUps,
+    private readonly types: OperationTypes,
+    private readonly inputs: SealedInputs,
+  ) {}
+
+  onModuleInit(): void {
+    this.followUps.register(MESSAGE, (ended) => this.of(ended));
+  }
+
+  private of(ended: OperationEntity): NewOperation[] {
+    if (ended.state === 'Canceled' || ended.input === null) return [];
+    const message = this.inputs.open(ended) as Message;
+    const failed = ended.state === 'Failed';
+    const answer = answerOf(ended);
+    const callbacks = [message.callback, failed ? message.failureCallback : null];
+    const body = callbackBody(ended, message, answer, failed ? { dlqId: `dlq_${ended.rid}` } : {});
+    return callbacks.flatMap((callback) =>
+      callback === null ? [] : [this.row(ended, callbackMessage(ended, message, callback, body), callback)],
+    );
+  }
+
+  private row(ended: OperationEntity, message: Message, { delayS, labels }: MessageCallback): NewOperation {
+    const type = this.types.get(MESSAGE)!;
+    const { accountId, retention, traceparent, finishedAt } = ended;
+    const rid = randomId();
+    return ownRow({
+      ...{ rid, accountId, retention, traceparent, face: 'qstash', type: MESSAGE },
+      input: this.inputs.seal(type, { accountId, rid }, JSON.stringify(message)),
+      correlation: labels.length === 0 ? null : labels.join(','),
+      tries: type.tries(message),
+      timeoutS: type.timeoutS(message),
+      runAt: delayS === null ? null : new Date(finishedAt!.getTime() + delayS * 1000),
+    });
+  }
+}
+
+/** The message that tells of another one. */
+export function callbackMessage(
+  { rid }: Pick<OperationEntity, 'rid'>,
+  message: Message,
+  { delayS: _, ...sending }: MessageCallback,
+  body: string,
+): Message {
+  const { callerIp, scheduleId } = message;
+  return {
+    ...sending,
+    body,
+    retries: sending.retries ?? retriesOf(message),
+    ...{ callback: null, failureCallback: null, topicName: null, endpointName: null, queueName: null },
+    ...{ callerIp, scheduleId, sourceMessageId: messageId(rid) },
+  };
+}
+
+/** What a callback is told, in QStash's words. */
+export function callbackBody(
+  told: Told,
+  message: Message,
+  { status, retried, header = {}, body = '' }: MessageAnswer,
+  more: { readonly dlqId?: string },
+): string {
+  const sourceBody = bodyOf(message)?.toString('base64') ?? '';
+  const { url, method, topicName, endpointName, queueName, scheduleId, callerIp } = message;
+  const createdAt = told.createdAt.getTime();
+  return JSON.stringify({
+    ...{ status, header, body, retried, maxRetries: retriesOf(message), ...more },
+    ...{ sourceMessageId: messageId(told.rid), url, method, sourceBody },
+    sourceHeader: listsOf(message.headers),
+    notBefore: told.runAt?.getTime() ?? createdAt,
+    createdAt,
+    ...Object.fromEntries(
+      Object.entries({ topicName, endpointName, queueName, scheduleId }).filter(
+        ([, value]) => value !== null,
+      ),
+    ),
+    ...(callerIp === null ? {} : { callerIP: callerIp }),
+  });
+}
+
+/** Each header with the list of its values, of which a message has one. */
+export function listsOf(headers: Readonly<Record<string, string>>): Record<string, string[]> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value]]));
+}

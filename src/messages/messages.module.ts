@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { EgressModule } from '../egress/egress.module.js';
+import { OperationsModule } from '../operations/operations.module.js';
+import { SigningModule } from '../signing/signing.module.js';
+import { MessageCallbacks } from './message-callbacks.js';
+import { MessageHandler } from './message.handler.js';
+import { MessageKeyStore } from './message-keys.store.js';
+
+/** Messages: requests that are made until they are answered 2xx, with the retries, signatures and callbacks of QStash. */
+@Module({
+  imports: [OperationsModule, EgressModule, SigningModule],
+  providers: [MessageHandler, MessageKeyStore, MessageCallbacks],
+  exports: [MessageKeyStore],
+})
+export class MessagesModule {}
