@@ -1,11 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-const FOLDER = new URL('../../sql/foundation/', import.meta.url);
+const FOLDERS = ['foundation', 'changes'].map((name) => new URL(`../../sql/${name}/`, import.meta.url));
 
-/** The tables and sequences that the foundation makes, as it names them. */
+/** The tables and sequences that migrations make, as they name them. */
 export function ownRelations(): string[] {
-  return readdirSync(FOLDER).flatMap((file) => {
-    const text = readFileSync(new URL(file, FOLDER), 'utf8');
-    return [...text.matchAll(/^CREATE (?:TABLE|SEQUENCE) (\w+)/gm)].map(([, name]) => name!);
-  });
+  return FOLDERS.flatMap((folder) =>
+    readdirSync(folder).flatMap((file) => {
+      const text = readFileSync(new URL(file, folder), 'utf8');
+      return [...text.matchAll(/^CREATE (?:TABLE|SEQUENCE) (\w+)/gm)].map(([, name]) => name!);
+    }),
+  );
 }

@@ -27,7 +27,7 @@ describe('a message', () => {
     expect(received!.headers).toMatchObject({
       'content-type': 'application/json',
       'my-header': 'my value',
-      'authorization': 'Bearer secret',
+      authorization: 'Bearer secret',
       'user-agent': 'Upstash-QStash',
       'upstash-message-id': messageId,
       'upstash-retried': '0',
