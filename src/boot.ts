@@ -12,6 +12,7 @@ import {
   HttpConfig,
   OperationConfig,
   ProcessConfig,
+  QstashConfig,
   type RingbackConfig,
   SecretConfig,
   TrmConfig,
@@ -106,6 +107,7 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       ),
     },
     trm: { ...valuesOf(TrmConfig, env), tokenIdleS: 1800 },
+    qstash: valuesOf(QstashConfig, env),
   };
 }
 

@@ -9,6 +9,7 @@ import { HousekeepingConfig } from './slices/housekeeping.js';
 import { HttpConfig } from './slices/http.js';
 import { OperationConfig } from './slices/operations.js';
 import { ProcessConfig } from './slices/process.js';
+import { QstashConfig } from './slices/qstash.js';
 import { QueueConfig } from './slices/queue.js';
 import { SecretConfig } from './slices/secrets.js';
 import { TrmConfig } from './slices/trm.js';
@@ -25,6 +26,7 @@ export {
   HttpConfig,
   OperationConfig,
   ProcessConfig,
+  QstashConfig,
   QueueConfig,
   SecretConfig,
   TrmConfig,
@@ -49,6 +51,7 @@ export const SLICES = {
   housekeeping: HousekeepingConfig,
   gateway: GatewayConfig,
   trm: TrmConfig,
+  qstash: QstashConfig,
 };
 
 type Slices = typeof SLICES;

@@ -10,7 +10,7 @@ const FUNCTIONS: Readonly<Record<string, (...values: number[]) => number>> = {
   min: (one: number, other: number) => Math.min(one, other),
   max: (one: number, other: number) => Math.max(one, other),
 };
-const TOKEN = /\s*(?:(\d+(?:\.\d+)?(?:e[+-]?\d+)?|\.\d+)|([a-z_]\w*)|([-+*/%(),]))/iy;
+const TOKEN = /\s*(?:((?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)|([a-z_]\w*)|([-+*/%(),]))/iy;
 const MAX_LENGTH = 500;
 const MAX_DEPTH = 50;
 

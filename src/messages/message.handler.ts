@@ -15,6 +15,7 @@ import { OriginCalls } from '../operations/run/origin-calls.store.js';
 import { ownFault } from '../operations/run/own-fault.js';
 import { transportFault } from '../operations/types/kept-response.js';
 import { shownUrl } from '../signing/sealed-destination.js';
+import { AttemptCallbacks } from './attempt-callbacks.js';
 import { headerLists, type MessageAnswer } from './message-answer.js';
 import { bodyOf, MESSAGE, type Message, messageId, retriesOf, timeoutOf } from './message.js';
 import { messageSignature } from './message-signature.js';
@@ -39,6 +40,8 @@ const DISABLED =
   name: MESSAGE,
   title: 'Deliver a message',
   internal: true,
+  // The run's own time may be over while it waits for a place at its receiver's: that is no attempt.
+  retryOn: ['timeout'],
   tries: (message) => retriesOf(message) + 1 + MAX_DEATHS,
   timeoutS: (message) => timeoutOf(message) + MARGIN_S,
   maxTimeoutS: MAX_TIMEOUT_S,
@@ -50,6 +53,7 @@ export class MessageHandler implements OperationHandler<Message> {
     private readonly egress: HttpRequestEgress,
     private readonly places: OriginCalls,
     private readonly keys: MessageKeyStore,
+    private readonly callbacks: AttemptCallbacks,
     config: EgressConfig,
   ) {
     this.disabled = config.httpHosts === null ? DISABLED : null;
@@ -84,18 +88,18 @@ export class MessageHandler implements OperationHandler<Message> {
     await this.places.take(origin, context);
     let isProven = false;
     try {
-      const response = await this.send(message, retried, context);
+      const response = await this.send(message, retried, context).catch((error: unknown) => {
+        if (context.signal.aborted) throw error;
+        throw ownFault(error) ?? unanswered(message, retried, error, context);
+      });
       isProven = response.status >= 200 && response.status <= 299;
-      if (isProven && message.callback === null) response.body.destroy();
-      const answer =
-        isProven && message.callback === null
-          ? { status: response.status, retried }
-          : await kept(response, retried);
-      if (isProven) return { result: answer, statusText: `${message.method} answered ${response.status}` };
-      throw this.unsuccessful(message, response, answer, context.now());
+      const answer = await answerTo(message, response, retried);
+      if (!isProven) throw unsuccessful(message, response, answer, context);
+      return { result: answer, statusText: `${message.method} answered ${response.status}` };
     } catch (error) {
-      if (context.signal.aborted || error instanceof AttemptFailed) throw error;
-      throw ownFault(error) ?? this.unanswered(message, retried, error, context.now());
+      if (error instanceof AttemptFailed && error.again !== null && !context.signal.aborted)
+        await this.callbacks.tell(message, error.told as MessageAnswer, context);
+      throw error;
     } finally {
       // In an outage the end of the run's lease gives it back.
       await this.places.giveBack(origin, context, isProven).catch(() => undefined);
@@ -133,61 +137,59 @@ export class MessageHandler implements OperationHandler<Message> {
       maxResponseBytes: Infinity,
     });
   }
+}
 
-  private unsuccessful(
-    message: Message,
-    { status, headers }: EgressResponse,
-    answer: MessageAnswer,
-    now: Date,
-  ): AttemptFailed {
-    const isFinal =
-      status === NON_RETRYABLE && String(headers['upstash-nonretryable-error']).toLowerCase() === 'true';
-    const delayS = messageDelayS({ retried: answer.retried, expression: message.retryDelay, headers, now });
-    const text = `${message.method} answered ${status}`;
-    return new AttemptFailed(
-      'unsuccessful_status',
-      text,
-      answer,
-      isFinal ? null : again(message, answer, delayS),
-    );
-  }
+function unsuccessful(
+  message: Message,
+  { status, headers }: EgressResponse,
+  answer: MessageAnswer,
+  context: RunContext,
+): AttemptFailed {
+  const word = String(headers['upstash-nonretryable-error']).toLowerCase();
+  const isFinal = status === NON_RETRYABLE && word === 'true';
+  const next = isFinal ? null : again(message, answer, headers, context);
+  return new AttemptFailed('unsuccessful_status', `${message.method} answered ${status}`, answer, next);
+}
 
-  private unanswered(message: Message, retried: number, error: unknown, now: Date): AttemptFailed {
-    const fault = transportFault(error);
-    const body = Buffer.from(fault.message).toString('base64');
-    const answer = { status: 0, retried, header: {}, body };
-    const delayS = messageDelayS({ retried, expression: message.retryDelay, headers: null, now });
-    const failed = new AttemptFailed(
-      fault.code,
-      fault.message,
-      answer,
-      fault.retry ? again(message, answer, delayS) : null,
-    );
-    failed.cause = fault.cause;
-    return failed;
-  }
+/** An attempt without an answer. */
+function unanswered(message: Message, retried: number, error: unknown, context: RunContext): AttemptFailed {
+  const { code, message: text, retry, cause } = transportFault(error);
+  const answer = { status: 0, retried, header: {}, body: Buffer.from(text).toString('base64') };
+  const failed = new AttemptFailed(code, text, answer, retry ? again(message, answer, null, context) : null);
+  failed.cause = cause;
+  return failed;
 }
 
 /** The next attempt; null where the retries are used up. */
-function again(message: Message, { retried }: MessageAnswer, delayS: number): AttemptFailed['again'] {
-  return retried >= retriesOf(message) ? null : { delayS, checkpoint: String(retried + 1) };
+function again(
+  message: Message,
+  { retried }: MessageAnswer,
+  headers: EgressResponse['headers'] | null,
+  context: RunContext,
+): AttemptFailed['again'] {
+  if (retried >= retriesOf(message)) return null;
+  const { retryDelay: expression } = message;
+  const delayS = messageDelayS({ retried, expression, headers, now: context.now() });
+  return { delayS, checkpoint: String(retried + 1) };
 }
 
-/** The answer with the beginning of its body; what breaks off there has been answered all the same. */
-async function kept(
+/** What of an answer is kept; where it is a success that nobody is told of, its status alone. */
+async function answerTo(
+  { callback }: Message,
   { status, headers, body: stream }: EgressResponse,
   retried: number,
 ): Promise<MessageAnswer> {
+  if (status >= 200 && status <= 299 && callback === null) {
+    stream.destroy();
+    return { status, retried };
+  }
+  // What breaks off in its body has been answered all the same.
   const { start, stream: rest } = await peek(stream, MAX_KEPT).catch(() => ({
     start: Buffer.alloc(0),
     stream,
   }));
   rest.destroy();
   stream.destroy();
-  return {
-    status,
-    retried,
-    header: headerLists(headers),
-    body: start.subarray(0, MAX_KEPT).toString('base64'),
-  };
+  const body = start.subarray(0, MAX_KEPT).toString('base64');
+  return { status, retried, header: headerLists(headers), body };
 }

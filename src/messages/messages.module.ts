@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { EgressModule } from '../egress/egress.module.js';
 import { OperationsModule } from '../operations/operations.module.js';
 import { SigningModule } from '../signing/signing.module.js';
+import { AttemptCallbacks } from './attempt-callbacks.js';
 import { MessageCallbacks } from './message-callbacks.js';
 import { MessageHandler } from './message.handler.js';
 import { MessageKeyStore } from './message-keys.store.js';
@@ -11,7 +12,7 @@ import { UrlGroups } from './url-groups.js';
 /** Messages: requests that are made until they are answered 2xx, with the retries, signatures and callbacks of QStash. */
 @Module({
   imports: [OperationsModule, EgressModule, SigningModule],
-  providers: [MessageHandler, MessageKeyStore, MessageCallbacks, UrlGroupStore, UrlGroups],
+  providers: [MessageHandler, MessageKeyStore, MessageCallbacks, AttemptCallbacks, UrlGroupStore, UrlGroups],
   exports: [MessageKeyStore, UrlGroups],
 })
 export class MessagesModule {}

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { asBody, MESSAGE, type Message, messageId } from '../../messages/message.js';
 import { OperationsService, type Submission } from '../../operations/operations.service.js';
 import { Destinations, type Target } from './destinations.js';
+import type { FoundMessage } from './messages.js';
 import { type Fields, type Publication, readPublication } from './publication.js';
 
 /** Who publishes. */
@@ -49,7 +50,28 @@ export class Publisher {
     return isGroup ? answers : answers[0]!;
   }
 
-  private async accept(submission: Submission, { url }: Target): Promise<PublishResponse> {
+  /** Accepts once more a message that failed, as it was but for what the fields say; once, however often it is asked for. */
+  async again(
+    by: PublishedBy,
+    { operation, message }: FoundMessage,
+    fields: Fields,
+  ): Promise<PublishResponse> {
+    const { accountId, traceparent } = by;
+    const { changes, runAt } = changesOf(fields);
+    const input: Message = { ...message, ...changes, headers: { ...message.headers, ...changes.headers } };
+    return this.accept(
+      {
+        ...{ accountId, traceparent, face: 'qstash', type: MESSAGE, input, runAt },
+        ...{ callback: null, priority: 0, timeoutS: null, retention: operation.retention },
+        correlation: input.labels.length === 0 ? null : input.labels.join(','),
+        rerunOf: operation.rid,
+        idempotency: { key: `part message again ${operation.rid}`, body: '' },
+      },
+      input,
+    );
+  }
+
+  private async accept(submission: Submission, { url }: Pick<Target, 'url'>): Promise<PublishResponse> {
     const { view, replayed } = await this.operations.accept(submission);
     const answer = { messageId: messageId(view.operation.rid), url };
     return replayed ? { ...answer, deduplicated: true } : answer;
@@ -76,6 +98,30 @@ export function submissionOf(
     correlation: message.labels.length === 0 ? null : message.labels.join(','),
     runAt: startOf(delayS, notBefore),
     idempotency: deduplication === null ? null : onceOf(deduplication, message, body),
+  };
+}
+
+/** What header fields say otherwise than a message that there is: only what they name. */
+function changesOf(fields: Fields): { changes: Partial<Message>; runAt: Date | null } {
+  const { delayS, notBefore, deduplication: _, headers, ...given } = readPublication(fields);
+  const named: Readonly<Record<string, keyof typeof given>> = {
+    'upstash-method': 'method',
+    'upstash-retries': 'retries',
+    'upstash-retry-delay': 'retryDelay',
+    'upstash-timeout': 'timeoutS',
+    'upstash-label': 'labels',
+    'upstash-flow-control-key': 'flow',
+    'upstash-redact-fields': 'redact',
+    'upstash-callback': 'callback',
+    'upstash-failure-callback': 'failureCallback',
+  };
+  const changes = Object.entries(named).flatMap(([field, member]) =>
+    fields.has(field) ? [[member, given[member]] as const] : [],
+  );
+  const { 'Content-Type': __, ...forwarded } = headers;
+  return {
+    changes: { ...Object.fromEntries(changes), headers: forwarded },
+    runAt: startOf(delayS, notBefore),
   };
 }
 

@@ -3,6 +3,11 @@ import { speakErrorsBelow } from '../../http/problem.js';
 import { MessagesModule } from '../../messages/messages.module.js';
 import { OperationsModule } from '../../operations/operations.module.js';
 import { Destinations } from './destinations.js';
+import { QstashDlqController } from './dlq.controller.js';
+import { QstashKeysController } from './keys.controller.js';
+import { QstashLogsController } from './logs.controller.js';
+import { Messages } from './messages.js';
+import { QstashMessagesController } from './messages.controller.js';
 import { QstashNotOfferedController } from './not-offered.controller.js';
 import { QstashPublishController } from './publish.controller.js';
 import { Publisher } from './publisher.js';
@@ -13,8 +18,16 @@ import { qstashError } from './qstash-error.response.js';
 @Module({
   imports: [OperationsModule, MessagesModule],
   // The last one's wildcard takes what the others leave.
-  controllers: [QstashPublishController, QstashTopicsController, QstashNotOfferedController],
-  providers: [Destinations, Publisher],
+  controllers: [
+    QstashPublishController,
+    QstashTopicsController,
+    QstashMessagesController,
+    QstashDlqController,
+    QstashLogsController,
+    QstashKeysController,
+    QstashNotOfferedController,
+  ],
+  providers: [Destinations, Publisher, Messages],
 })
 export class QstashModule implements OnModuleInit {
   onModuleInit(): void {

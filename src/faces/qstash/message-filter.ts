@@ -1,0 +1,90 @@
+import { type Message, ridOf } from '../../messages/message.js';
+import type { OperationEntity } from '../../operations/operation.entity.js';
+import { refused } from './publication.js';
+
+/** Which messages are meant, of what a query, or the body of a bulk action, names. What isn't given lets all through. */
+export interface MessageFilter {
+  /** Ids of their operations; null: not by id. */
+  readonly rids: readonly string[] | null;
+  /** When they were made, or, in the dead letter queue, when they came there. */
+  readonly from: Date | null;
+  readonly to: Date | null;
+  /** HTTP statuses of their last answers. */
+  readonly statuses: readonly number[];
+  matches(operation: Pick<OperationEntity, 'rid'>, message: Message): boolean;
+}
+
+/** Parameters as they came: repeated ones are a list. */
+export type Query = Readonly<Record<string, unknown>>;
+
+type Facet = (message: Message) => readonly (string | null | undefined)[];
+
+/** What several values may be given of: a message needs one of them. Commas part values too, but not those of URLs. */
+const FACETS: Readonly<Record<string, Facet>> = {
+  url: ({ url }) => [url],
+  host: ({ url }) => [new URL(url).host, new URL(url).hostname],
+  path: ({ url }) => [new URL(url).pathname],
+  topicName: ({ topicName }) => [topicName],
+  queueName: ({ queueName }) => [queueName],
+  scheduleId: ({ scheduleId }) => [scheduleId],
+  callerIp: ({ callerIp }) => [callerIp],
+  callerIP: ({ callerIp }) => [callerIp],
+  label: ({ labels }) => labels,
+  flowControlKey: ({ flow }) => [flow?.key],
+};
+
+/** Reads it, or fails with a Problem. `ids` is what names them: `messageIds`, or `dlqIds`. */
+export function readFilter(query: Query, ids: 'messageIds' | 'dlqIds'): MessageFilter {
+  const wanted = Object.entries(FACETS).flatMap(([name, facet]) => {
+    const values = valuesOf(query, name, name !== 'url');
+    return values.length === 0 ? [] : [{ facet, values }];
+  });
+  const one = valuesOf(query, 'messageId', false).map(toRid);
+  return {
+    rids: query[ids] === undefined ? (one.length === 0 ? null : one) : valuesOf(query, ids, true).map(toRid),
+    from: timeOf(query, 'fromDate'),
+    to: timeOf(query, 'toDate'),
+    statuses: valuesOf(query, 'responseStatus', true).map(Number),
+    matches: (operation, message) =>
+      (one.length === 0 || one.includes(operation.rid)) &&
+      wanted.every(({ facet, values }) => facet(message).some((value) => values.includes(value ?? ''))),
+  };
+}
+
+/** How many are asked for. */
+export function countOf(query: Query, fallback: number, most: number): number {
+  const [text] = valuesOf(query, 'count', false);
+  if (text === undefined) return fallback;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Math.min(most, Number(text));
+  throw refused('count', 'must be a whole number from 1');
+}
+
+/** Where a page before ended; null for the first one. */
+export function cursorOf(query: Query): string | null {
+  const [text] = valuesOf(query, 'cursor', false);
+  if (text === undefined || text === '') return null;
+  if (/^\d{1,18}$/.test(text)) return text;
+  throw refused('cursor', 'must be one that a page before has answered');
+}
+
+/** The values of a parameter. */
+export function valuesOf(query: Query, name: string, byComma: boolean): string[] {
+  const given = query[name];
+  if (given === undefined || given === null) return [];
+  const values = (Array.isArray(given) ? given : [given]) as unknown[];
+  if (values.some((value) => typeof value !== 'string' && typeof value !== 'number'))
+    throw refused(name, 'must be text');
+  return values.flatMap((value) => (byComma ? String(value).split(',') : [String(value)]));
+}
+
+/** An id that can't be one is of no message. */
+function toRid(id: string): string {
+  return ridOf(id) ?? '';
+}
+
+function timeOf(query: Query, name: string): Date | null {
+  const [text] = valuesOf(query, name, false);
+  if (text === undefined) return null;
+  if (/^\d{1,14}$/.test(text)) return new Date(Number(text));
+  throw refused(name, 'must be milliseconds since 1970');
+}

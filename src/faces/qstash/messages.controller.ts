@@ -1,0 +1,54 @@
+import { Body, Controller, Delete, Get, Param, Query as Parameters } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { CancelMany } from '../../operations/end/cancel-many.js';
+import { type Query, readFilter } from './message-filter.js';
+import { messageResponse, type MessageResponse } from './message.response.js';
+import { Messages } from './messages.js';
+
+const PAGE = 250;
+
+/** Messages that aren't over: read, and canceled. */
+@ApiExcludeController()
+@Controller('qstash/v2/messages')
+export class QstashMessagesController {
+  constructor(
+    private readonly messages: Messages,
+    private readonly canceling: CancelMany,
+  ) {}
+
+  @Get(':id')
+  @NeedsScope('operations:read')
+  async read(@AccountId() accountId: string, @Param('id') id: string): Promise<MessageResponse> {
+    const { operation, message } = await this.messages.live(accountId, id);
+    return messageResponse(operation, message);
+  }
+
+  @Delete(':id')
+  @NeedsScope('operations:write')
+  async cancel(@AccountId() accountId: string, @Param('id') id: string): Promise<{ cancelled: number }> {
+    const { operation } = await this.messages.live(accountId, id);
+    return { cancelled: await this.canceling.cancel([operation.requestId]) };
+  }
+
+  /** Those that are named, or meant; all of the account's where nothing is said. */
+  @Delete()
+  @NeedsScope('operations:write')
+  async cancelMany(
+    @AccountId() accountId: string,
+    @Parameters() query: Query,
+    @Body() body: Query | undefined,
+  ): Promise<{ cancelled: number }> {
+    const filter = readFilter({ ...body, ...query }, 'messageIds');
+    let cancelled = 0;
+    for (let after: string | null = null; ;) {
+      const { found, cursor } = await this.messages.list(accountId, {
+        ...{ filter, after, states: ['Waiting', 'Executing'], newestFirst: false, count: PAGE },
+      });
+      if (found.length > 0)
+        cancelled += await this.canceling.cancel(found.map(({ operation }) => operation.requestId));
+      if (cursor === null) return { cancelled };
+      after = cursor;
+    }
+  }
+}

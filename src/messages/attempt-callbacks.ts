@@ -1,0 +1,47 @@
+import { Injectable } from '@nestjs/common';
+import { QstashConfig } from '../config/config.js';
+import { rideOut } from '../database/ride-out.js';
+import { OperationsService } from '../operations/operations.service.js';
+import type { RunContext } from '../operations/run/operation-run.js';
+import type { MessageAnswer } from './message-answer.js';
+import { callbackBody, callbackMessage } from './message-callbacks.js';
+import { MESSAGE, type Message } from './message.js';
+
+/** Tells of attempts that weren't the last, where the operator wants that. */
+@Injectable()
+export class AttemptCallbacks {
+  constructor(
+    private readonly operations: OperationsService,
+    private readonly config: QstashConfig,
+  ) {}
+
+  /** Accepted before the attempt is recorded, and once for each: an attempt that is made again after a crash is told once. */
+  async tell(
+    message: Message,
+    answer: MessageAnswer,
+    { accountId, id, signal, traceparent }: RunContext,
+  ): Promise<void> {
+    const { callback } = message;
+    if (this.config.callbacks === 'once' || callback === null) return;
+    await rideOut(
+      async () => {
+        const { operation } = await this.operations.find(accountId, id);
+        const input = callbackMessage(
+          operation,
+          message,
+          callback,
+          callbackBody(operation, message, answer, {}),
+        );
+        const { delayS, labels } = callback;
+        await this.operations.accept({
+          ...{ accountId, traceparent, face: 'qstash', type: MESSAGE, input, own: true },
+          ...{ callback: null, priority: 0, timeoutS: null, retention: operation.retention },
+          correlation: labels.length === 0 ? null : labels.join(','),
+          runAt: delayS === null ? null : new Date(Date.now() + delayS * 1000),
+          idempotency: { key: `part message callback ${id} ${answer.retried}`, body: '' },
+        });
+      },
+      () => signal.aborted,
+    );
+  }
+}
