@@ -3,6 +3,7 @@ import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/Postgres
 import { Foundation1764600000000 } from './migrations/1764600000000-foundation.js';
 import { Flows1764700000000 } from './migrations/1764700000000-flows.js';
 import { Messages1764700001000 } from './migrations/1764700001000-messages.js';
+import { UrlGroups1764700002000 } from './migrations/1764700002000-url-groups.js';
 import { Functions } from './migrations/functions.js';
 import {
   AccountEntity,
@@ -22,6 +23,7 @@ import {
   RecoveryEntity,
   RecoveryLaneEntity,
 } from './src/endpoints/endpoint.entity.js';
+import { UrlGroupEntity } from './src/messages/url-group.entity.js';
 import { FileEntity, FileUseEntity } from './src/files/file.entity.js';
 import { ChoreEntity } from './src/housekeeping/chore.entity.js';
 import { ResealingEntity } from './src/housekeeping/resealing.entity.js';
@@ -84,8 +86,15 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       OperationTypeEntity,
       ScheduleEntity,
       MessageKeyEntity,
+      UrlGroupEntity,
     ],
-    migrations: [Foundation1764600000000, Flows1764700000000, Messages1764700001000, Functions],
+    migrations: [
+      Foundation1764600000000,
+      Flows1764700000000,
+      Messages1764700001000,
+      UrlGroups1764700002000,
+      Functions,
+    ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,
     extra: poolWith(LIMITS),

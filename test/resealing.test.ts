@@ -104,6 +104,10 @@ async function filled(stage: Stage, ...keys: string[]) {
   const later = new Date(Date.now() + 1e6).toISOString();
   await client.submit({ type: 'echo', run_at: later, callback });
   await client.post('/v1/schedules', { name: 'a', cron: '@yearly', operation: { type: 'echo' } });
+  const group = { endpoints: [{ url: `${receiver.url}?token=of-the-group` }] };
+  await client.post('/qstash/v2/topics/group/endpoints', group);
+  const message = await client.post(`/qstash/v2/publish/${upstream.url}/message`, 'x');
+  await client.ended(message.body.messageId.slice('msg_'.length));
   const verify = { profile: 'github', secret: 'of a webhook' };
   await client.submit({ type: 'external', run_at: later, input: { verify } });
   // Of a caller's own, which no walk may take for a value of a key that is missing.
@@ -145,10 +149,11 @@ const publicKeyOf = async (app: App, endpoint: string): Promise<string> =>
 
 /**
  * Two secrets and a key pair; headers and certificate of an endpoint; callbacks of two operations and of a delivery;
- * the inputs of two http.request, of the gateway's request and its rerun; what a job is polled with; what a schedule submits; one that looks as if it were sealed,
+ * the inputs of two http.request, of the gateway's request and its rerun; what a job is polled with; what a schedule submits; a message,
+ * the two keys of its account, and a URL group; one that looks as if it were sealed,
  * and one with the secret of a webhook; and the token that takes such a webhook.
  */
-const SEALED = 17;
+const SEALED = 21;
 
 describe('Values sealed with an older secret key', { timeout: 60_000 }, () => {
   it('are sealed anew by housekeeping, every one, and all is read without the older key then', async () => {

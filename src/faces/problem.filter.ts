@@ -13,6 +13,7 @@ import {
 import { ScheduleNotFoundError, ScheduleRefusedError } from '../schedules/schedule.errors.js';
 import { FileTooLargeError } from '../files/files.service.js';
 import { FileMissingError, StorageUnavailableError } from '../files/storage-errors.js';
+import { UrlGroupError } from '../messages/url-groups.js';
 import { Problem, sendProblem } from '../http/problem.js';
 import { rateLimitFields } from '../http/rate-limit.js';
 import { CompletionRefusedError } from '../operations/await/completions.service.js';
@@ -93,6 +94,7 @@ export function toProblem(error: unknown): Problem {
   ) {
     return new Problem(404, error.code, error.message, { errors: [{ path: 'id', message: error.message }] });
   }
+  if (error instanceof UrlGroupError) return new Problem(OF_GROUPS[error.code], error.code, error.message);
   if (error instanceof FileTooLargeError)
     return new Problem(413, error.code, error.message, {
       errors: [{ path: 'file', message: error.message }],
@@ -104,6 +106,13 @@ export function toProblem(error: unknown): Problem {
   if (error instanceof FileMissingError) return new Problem(404, error.code, error.message);
   return ofFramework(error);
 }
+
+const OF_GROUPS = {
+  'not-found': 404,
+  'too-many': 412,
+  'invalid-url': 400,
+  'changed-meanwhile': 409,
+} as const satisfies Record<UrlGroupError['code'], number>;
 
 const OF_COMPLETIONS = {
   'malformed-token': 400,

@@ -6,11 +6,13 @@ import { AttemptCallbacks } from './attempt-callbacks.js';
 import { MessageCallbacks } from './message-callbacks.js';
 import { MessageHandler } from './message.handler.js';
 import { MessageKeyStore } from './message-keys.store.js';
+import { UrlGroupStore } from './url-group.store.js';
+import { UrlGroups } from './url-groups.js';
 
 /** Messages: requests that are made until they are answered 2xx, with the retries, signatures and callbacks of QStash. */
 @Module({
   imports: [OperationsModule, EgressModule, SigningModule],
-  providers: [MessageHandler, MessageKeyStore, MessageCallbacks, AttemptCallbacks],
-  exports: [MessageKeyStore],
+  providers: [MessageHandler, MessageKeyStore, MessageCallbacks, AttemptCallbacks, UrlGroupStore, UrlGroups],
+  exports: [MessageKeyStore, UrlGroups],
 })
 export class MessagesModule {}

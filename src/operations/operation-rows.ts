@@ -69,6 +69,7 @@ export function ownRow(
     tick: null,
     files: [],
     idempotency: null,
+    flow: null,
     completion: null,
     ...given,
   };

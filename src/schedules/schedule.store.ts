@@ -57,7 +57,7 @@ export class ScheduleStore {
     private readonly rows: Rows,
   ) {}
 
-  /** Makes a schedule unless the account has `most` already; null then. */
+  /** Makes a schedule unless there is one of that id, or the account has `most` already; null then. */
   async create(
     accountId: string,
     id: string,
@@ -71,7 +71,7 @@ export class ScheduleStore {
       const [row] = await tx.query<object>(
         `INSERT INTO schedule (id, account_id, created_at, name, cron, every_s, at, time_zone, operation, missed, overlap, jitter_s, ends_at, next_tick, due_at)
          SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
-         WHERE (SELECT count(*) FROM schedule WHERE account_id = $2) < $16 RETURNING *`,
+         WHERE (SELECT count(*) FROM schedule WHERE account_id = $2) < $16 ON CONFLICT (id) DO NOTHING RETURNING *`,
         [id, accountId, createdAt, ...valuesOf(settings), most],
       );
       return row ? this.rows.to(ScheduleEntity, row) : null;

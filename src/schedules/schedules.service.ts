@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { AccountConfig } from '../config/config.js';
-import type { FieldError } from '../config/validation.js';
 import { randomId } from '../database/random-id.js';
 import { OperationRefusedError } from '../operations/operation.errors.js';
 import { type Accepted, OperationsService, type Submission } from '../operations/operations.service.js';
 import type { ScheduleEntity } from './schedule.entity.js';
 import { ScheduleNotFoundError, ScheduleRefusedError } from './schedule.errors.js';
+import { checkTimes, isRetimed, refused, refuseTickless } from './schedule-checks.js';
 import { nextOf } from './schedule-ticks.js';
-import { readCron, ticksAfter } from './schedule-times.js';
+import { ticksAfter } from './schedule-times.js';
 import { type ScheduleSettings, ScheduleStore } from './schedule.store.js';
 import { type ScheduledOperation, ScheduledOperations } from './scheduled-operations.js';
 
@@ -19,8 +19,6 @@ export type ScheduleDescription = Pick<
 
 /** Times that are told beforehand. */
 const TOLD = 5;
-/** Ticks that a jitter is held against. */
-const LOOKED_AT = 10;
 /** Another change may come between the read and the write of one. */
 const MAX_TRIES = 5;
 
@@ -35,14 +33,22 @@ export class SchedulesService {
   ) {}
 
   async create(accountId: string, description: ScheduleDescription): Promise<ScheduleEntity> {
-    const id = randomId('sch_');
-    const createdAt = new Date();
-    const settings = await this.settings({ id, accountId, createdAt }, description);
-    refuseTickless(settings);
-    const most = this.config.schedulesPerAccount;
-    const made = await this.store.create(accountId, id, createdAt, settings, most);
-    if (!made) throw refused('name', `this account has its ${most} schedules: delete one`);
+    const made = await this.make(accountId, randomId('sch_'), description);
+    if (!made) throw this.full();
     return made;
+  }
+
+  /** Makes the schedule of this id, or replaces all that a caller decides of the one that there is. */
+  async put(accountId: string, id: string, description: ScheduleDescription): Promise<ScheduleEntity> {
+    for (let tries = MAX_TRIES; tries > 0; tries--) {
+      const there = await this.store.find(accountId, id);
+      const put = there
+        ? await this.replace(there, description)
+        : await this.make(accountId, id, description);
+      if (put) return put;
+      if (!there && !(await this.store.find(accountId, id))) throw this.full();
+    }
+    throw refused('id', 'was changed by others meanwhile: try again');
   }
 
   /** Of an account, or of any (null). */
@@ -71,11 +77,10 @@ export class SchedulesService {
   ): Promise<ScheduleEntity> {
     for (let tries = MAX_TRIES; tries > 0; tries--) {
       const current = await this.find(accountId, id);
-      const description = describe({ ...current, operation: this.scheduled.open(current) });
-      const settings = await this.settings(current, description);
-      const retimed = isRetimed(current, settings);
-      if (retimed) refuseTickless(settings);
-      const changed = await this.store.change(current, settings, retimed);
+      const changed = await this.replace(
+        current,
+        describe({ ...current, operation: this.scheduled.open(current) }),
+      );
       if (changed) return changed;
     }
     throw refused('id', 'was changed by others meanwhile: try again');
@@ -112,6 +117,33 @@ export class SchedulesService {
   async remove(accountId: string, id: string): Promise<void> {
     if (!(await this.store.remove(accountId, id)))
       throw new ScheduleNotFoundError(`there is no schedule ${id.slice(0, 60)} in this account`);
+  }
+
+  /** Null where there is one of that id, or the account has all that it may have. */
+  private async make(
+    accountId: string,
+    id: string,
+    description: ScheduleDescription,
+  ): Promise<ScheduleEntity | null> {
+    const createdAt = new Date();
+    const settings = await this.settings({ id, accountId, createdAt }, description);
+    refuseTickless(settings);
+    return this.store.create(accountId, id, createdAt, settings, this.config.schedulesPerAccount);
+  }
+
+  /** Null where it was changed by somebody else since it was read, or is gone. */
+  private async replace(
+    current: ScheduleEntity,
+    description: ScheduleDescription,
+  ): Promise<ScheduleEntity | null> {
+    const settings = await this.settings(current, description);
+    const retimed = isRetimed(current, settings);
+    if (retimed) refuseTickless(settings);
+    return this.store.change(current, settings, retimed);
+  }
+
+  private full(): ScheduleRefusedError {
+    return refused('name', `this account has its ${this.config.schedulesPerAccount} schedules: delete one`);
   }
 
   /** What is stored of a description, once all of it would be accepted. */
@@ -152,72 +184,8 @@ export class SchedulesService {
   }
 }
 
-/** What is wrong with a description's times. */
-function checkTimes({
-  cron,
-  everyS,
-  at,
-  timeZone,
-  endsAt,
-  jitterS,
-}: Omit<ScheduleDescription, 'operation'>): FieldError[] {
-  const given = [cron, everyS, at].filter((value) => value !== null);
-  if (given.length !== 1)
-    return [{ path: 'cron', message: 'give one of cron, every_s and at: they say when it ticks' }];
-  if (!isTimeZone(timeZone))
-    return [{ path: 'time_zone', message: 'must be an IANA name, like Europe/Paris' }];
-  if (endsAt !== null && endsAt.getTime() <= Date.now())
-    return [{ path: 'ends_at', message: 'must be in the future' }];
-  try {
-    if (cron !== null) readCron(cron, timeZone);
-  } catch (error) {
-    const told = (error as Error).message.replace(/^CronPattern: /, '');
-    return [{ path: 'cron', message: `must be a cron pattern of five or six fields: ${told}` }];
-  }
-  const now = new Date();
-  const ticks = ticksAfter(
-    { cron, everyS, at, timeZone, jitterS, endsAt: null, createdAt: now },
-    now,
-    LOOKED_AT,
-  );
-  const gaps = ticks.slice(1).map((tick, index) => tick.getTime() - ticks[index]!.getTime());
-  // Else a tick would be due before the one that it comes after.
-  if (jitterS * 1000 > Math.min(...gaps))
-    return [{ path: 'jitter_s', message: 'must be no longer than the time between two ticks' }];
-  return [];
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }) instanceof Intl.DateTimeFormat;
-  } catch {
-    return false;
-  }
-}
-
-function isRetimed(before: ScheduleEntity, after: ScheduleSettings): boolean {
-  return (
-    before.cron !== after.cron ||
-    before.everyS !== after.everyS ||
-    before.at?.getTime() !== after.at?.getTime() ||
-    before.timeZone !== after.timeZone ||
-    before.jitterS !== after.jitterS ||
-    before.endsAt?.getTime() !== after.endsAt?.getTime()
-  );
-}
-
 /** Of a type whose operations are ended by whoever was told their address when they were submitted: nobody is. */
 function withoutCompletion(type: string): OperationRefusedError {
   const message = `${type} can't be scheduled: nobody would be told its completion_url`;
   return new OperationRefusedError('invalid-request', [{ path: 'type', message }]);
-}
-
-function refuseTickless({ nextTick, at, everyS }: ScheduleSettings): void {
-  if (nextTick !== null) return;
-  const path = at !== null ? 'at' : everyS !== null ? 'every_s' : 'cron';
-  throw refused(path, 'has no time ahead at which it would tick');
-}
-
-function refused(path: string, message: string): ScheduleRefusedError {
-  return new ScheduleRefusedError([{ path, message }]);
 }

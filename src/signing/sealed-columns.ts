@@ -80,6 +80,13 @@ const COLUMNS = [
   },
   { ...MESSAGE_KEY, column: 'message_key', held: 'current_key' },
   { ...MESSAGE_KEY, column: 'next_message_key', held: 'next_key' },
+  // What a version adds stands last: how far sealing anew has come is a place in this list.
+  {
+    ...{ table: 'url_group', key: 'id', keyType: 'text' as const },
+    row: 't.id',
+    column: 'url_group_endpoints',
+    held: 'endpoints',
+  },
 ] as const satisfies readonly SealedColumn<string>[];
 
 /** What a secret can be sealed for: nothing that sealing anew doesn't know. */

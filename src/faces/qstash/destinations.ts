@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Problem } from '../../http/problem.js';
+import { UrlGroups } from '../../messages/url-groups.js';
 import { isUrl, refused } from './publication.js';
 
 /** One place that a message goes to. */
@@ -21,7 +22,9 @@ const MAX_URL = 2048;
 /** What callers name as the destination of a message: a URL, or a URL group. */
 @Injectable()
 export class Destinations {
-  async of(_accountId: string, given: string): Promise<Destination> {
+  constructor(private readonly groups: UrlGroups) {}
+
+  async of(accountId: string, given: string): Promise<Destination> {
     const named = decoded(given);
     if (isUrl(named)) {
       if (named.length > MAX_URL) throw refused('destination', `has more than ${MAX_URL} characters`);
@@ -38,11 +41,13 @@ export class Destinations {
         'destination',
         'must be a URL that begins with http:// or https://, or the name of a URL group',
       );
-    return this.group(named);
+    return this.group(accountId, named);
   }
 
-  private group(name: string): Promise<Destination> {
-    throw new Problem(404, 'not-found', `there is no URL group ${name}`);
+  private async group(accountId: string, topicName: string): Promise<Destination> {
+    const { endpoints } = await this.groups.find(accountId, topicName);
+    const targets = endpoints.map(({ url, name = null }) => ({ url, topicName, endpointName: name }));
+    return { isGroup: true, targets };
   }
 }
 

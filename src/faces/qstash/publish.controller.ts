@@ -2,11 +2,11 @@ import { Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { NeedsScope } from '../../accounts/api-key.guard.js';
-import { rawBytes, rawText } from '../../http/body-parsers.js';
-import { checkText } from '../../http/json-shape.js';
+import { rawBytes } from '../../http/body-parsers.js';
 import { TakesBody } from '../../http/takes-body.js';
 import { toProblem } from '../problem.filter.js';
 import { Publishes, rawAfter } from './caller.js';
+import { jsonOf, nameOf } from './json-body.js';
 import { fieldsOf, fieldsOfItem, refused } from './publication.js';
 import { type Given, type PublishedBy, Publisher, type PublishResponse } from './publisher.js';
 
@@ -31,11 +31,20 @@ export class QstashPublishController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<PublishResponse | PublishResponse[]> {
-    const destination = rawAfter(request, '/v2/publish/');
-    const answer = await this.publisher.publish(by, { ...this.given(request), destination, queue: null });
-    // A message that was there already is accepted, and nothing more.
-    void reply.status([answer].flat().some(({ deduplicated }) => deduplicated) ? 202 : 200);
-    return answer;
+    return this.take(by, request, reply, { destination: rawAfter(request, '/v2/publish/'), queue: null });
+  }
+
+  /** The same through a queue, which is made where there is none of that name. */
+  @Post('enqueue/*')
+  @TakesBody('raw')
+  async enqueue(
+    @Publishes() by: PublishedBy,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<PublishResponse | PublishResponse[]> {
+    const [name = '', ...rest] = rawAfter(request, '/v2/enqueue/').split('/');
+    const queue = nameOf(name, 'The name of a queue');
+    return this.take(by, request, reply, { destination: rest.join('/'), queue });
   }
 
   /** One that is refused doesn't stop the others. */
@@ -65,23 +74,25 @@ export class QstashPublishController {
     }
   }
 
-  private given(request: FastifyRequest): Pick<Given, 'fields' | 'body'> {
-    return { fields: fieldsOf(request.raw.rawHeaders), body: rawBytes(request) };
+  private async take(
+    by: PublishedBy,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    to: Pick<Given, 'destination' | 'queue'>,
+  ): Promise<PublishResponse | PublishResponse[]> {
+    const given = { ...to, fields: fieldsOf(request.raw.rawHeaders), body: rawBytes(request) };
+    const answer = await this.publisher.publish(by, given);
+    // A message that was there already is accepted, and nothing more.
+    void reply.status([answer].flat().some(({ deduplicated }) => deduplicated) ? 202 : 200);
+    return answer;
   }
 }
 
 function itemsOf(request: FastifyRequest): unknown[] {
-  let items: unknown;
-  try {
-    items = JSON.parse(rawText(request));
-  } catch (error) {
-    if (error instanceof SyntaxError) throw refused('body', `is not JSON: ${error.message}`);
-    throw error;
-  }
+  const items = jsonOf(request);
   if (!Array.isArray(items)) throw refused('body', 'must be an array of messages');
   if (items.length > MAX_BATCH)
     throw refused('body', `has ${items.length} messages: at most ${MAX_BATCH} go in a batch`);
-  checkText(items);
   return items as unknown[];
 }
 
@@ -91,8 +102,10 @@ function givenOf(item: unknown, path: string): Given {
   if (typeof destination !== 'string' || destination === '')
     throw refused(`${path}.destination`, 'must be a URL or the name of a URL group');
   if (!isText(body)) throw refused(`${path}.body`, 'must be a string');
-  if (!isText(queue)) throw refused(`${path}.queue`, 'must be the name of a queue');
-  return { destination, fields: fieldsOfItem(headers), body: Buffer.from(body ?? ''), queue: queue || null };
+  return {
+    ...{ destination, fields: fieldsOfItem(headers), body: Buffer.from(body ?? '') },
+    queue: queue === undefined || queue === null || queue === '' ? null : nameOf(queue, `${path}.queue`),
+  };
 }
 
 function isText(value: unknown): value is string | null | undefined {

@@ -11,6 +11,7 @@ import { QstashMessagesController } from './messages.controller.js';
 import { QstashNotOfferedController } from './not-offered.controller.js';
 import { QstashPublishController } from './publish.controller.js';
 import { Publisher } from './publisher.js';
+import { QstashTopicsController } from './topics.controller.js';
 import { qstashError } from './qstash-error.response.js';
 
 /** The qstash face: `/qstash/v2`, for clients of Upstash's QStash. */
@@ -19,6 +20,7 @@ import { qstashError } from './qstash-error.response.js';
   // The last one's wildcard takes what the others leave.
   controllers: [
     QstashPublishController,
+    QstashTopicsController,
     QstashMessagesController,
     QstashDlqController,
     QstashLogsController,

@@ -1,0 +1,100 @@
+import { Controller, Delete, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { TakesBody } from '../../http/takes-body.js';
+import { type UrlGroup, type UrlGroupEndpoint, UrlGroups } from '../../messages/url-groups.js';
+import { nameOf, objectOf } from './json-body.js';
+import { isUrl, refused } from './publication.js';
+
+/** A URL group, in QStash's words. */
+interface TopicResponse {
+  readonly name: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly endpoints: readonly UrlGroupEndpoint[];
+}
+
+/** Endpoints that a request names at once. */
+const MOST_NAMED = 1_000;
+
+/** URL groups, which QStash called topics. */
+@ApiExcludeController()
+@Controller('qstash/v2/topics')
+export class QstashTopicsController {
+  constructor(private readonly groups: UrlGroups) {}
+
+  @Get()
+  @NeedsScope('operations:read')
+  async list(@AccountId() accountId: string): Promise<TopicResponse[]> {
+    return (await this.groups.list(accountId)).map(toResponse);
+  }
+
+  @Get(':name')
+  @NeedsScope('operations:read')
+  async read(@AccountId() accountId: string, @Param('name') name: string): Promise<TopicResponse> {
+    return toResponse(await this.groups.find(accountId, name));
+  }
+
+  @Delete(':name')
+  @NeedsScope('operations:write')
+  remove(@AccountId() accountId: string, @Param('name') name: string): Promise<void> {
+    return this.groups.remove(accountId, name);
+  }
+
+  @Post(':name/endpoints')
+  @HttpCode(200)
+  @NeedsScope('operations:write')
+  @TakesBody('raw')
+  add(
+    @AccountId() accountId: string,
+    @Param('name') name: string,
+    @Req() request: FastifyRequest,
+  ): Promise<void> {
+    const added = endpointsOf(request).map(({ name: given, url }, index) => {
+      if (url !== undefined) return { name: given, url };
+      throw refused(`endpoints[${index}].url`, 'must be a URL that begins with http:// or https://');
+    });
+    return this.groups.add(accountId, nameOf(name, 'The name of a URL group'), added);
+  }
+
+  @Delete(':name/endpoints')
+  @NeedsScope('operations:write')
+  @TakesBody('raw')
+  removeEndpoints(
+    @AccountId() accountId: string,
+    @Param('name') name: string,
+    @Req() request: FastifyRequest,
+  ): Promise<void> {
+    const removed = endpointsOf(request);
+    const unnamed = removed.findIndex((one) => one.name === undefined && one.url === undefined);
+    if (unnamed !== -1) throw refused(`endpoints[${unnamed}]`, 'must have a name or a url');
+    return this.groups.removeEndpoints(accountId, name, removed);
+  }
+}
+
+function toResponse({ name, createdAt, updatedAt, endpoints }: UrlGroup): TopicResponse {
+  return { name, createdAt: createdAt.getTime(), updatedAt: updatedAt.getTime(), endpoints };
+}
+
+function endpointsOf(request: FastifyRequest): Partial<UrlGroupEndpoint>[] {
+  const { endpoints } = objectOf(request);
+  if (!Array.isArray(endpoints) || endpoints.length === 0 || endpoints.length > MOST_NAMED)
+    throw refused('endpoints', `must be a list of 1 to ${MOST_NAMED}`);
+  return endpoints.map(endpointOf);
+}
+
+function endpointOf(given: unknown, index: number): Partial<UrlGroupEndpoint> {
+  const path = `endpoints[${index}]`;
+  if (typeof given !== 'object' || given === null) throw refused(path, 'must be an object');
+  const { name, url } = given as Record<string, unknown>;
+  const isNamed = name !== undefined && name !== null && name !== '';
+  if (isNamed && (typeof name !== 'string' || name.length > 255))
+    throw refused(`${path}.name`, 'must have at most 255 characters');
+  if (url !== undefined && url !== null && (typeof url !== 'string' || !isUrl(url) || url.length > 2048))
+    throw refused(
+      `${path}.url`,
+      'must be a URL of at most 2048 characters that begins with http:// or https://',
+    );
+  return { ...(isNamed ? { name: name as string } : {}), ...(url ? { url } : {}) };
+}
