@@ -5,6 +5,9 @@ import type { LookedOutFor, Lookout } from './lookout.js';
 /** After a round that was refused, milliseconds on average: about as long as somebody else's takes. */
 const REFUSED_MS = 5;
 
+/** A loop that has had a round within so long is busy, ms. */
+export const BUSY_MS = 10_000;
+
 /** What finds out in a loop's place whether a round would find anything. */
 export interface LoopLookout {
   readonly lookout: Lookout;
@@ -40,6 +43,11 @@ export abstract class DispatchLoop implements LookedOutFor, OnApplicationBootstr
 
   get due(): string {
     return this.looking?.due ?? 'true';
+  }
+
+  /** A round of any process serves all, unless its loop says otherwise. */
+  get isOwn(): boolean {
+    return false;
   }
 
   get restedMs(): number {
