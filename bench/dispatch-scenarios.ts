@@ -1,3 +1,4 @@
+import type { WakeUps } from '../src/engine/wake-ups.js';
 import type { WorkQueue } from '../src/engine/work-queue.js';
 import type { QueueBackend } from '../src/engine/queue-backend.js';
 import { DeliveryHints, OperationHints } from '../src/engine/engine.module.js';
@@ -26,7 +27,7 @@ export interface Kind {
   /** Answers `id` and `epoch` of every row it dispatches. */
   readonly dispatch: string;
   /** The queue that the hints go to. */
-  readonly queue: new (backend: QueueBackend) => WorkQueue;
+  readonly queue: new (backend: QueueBackend, wakeUps: WakeUps) => WorkQueue;
   readonly reset: string;
   fill(scenario: Scenario): string[];
   readonly scenarios: readonly Scenario[];

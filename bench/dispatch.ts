@@ -8,6 +8,7 @@ import { EmbeddedPostgres } from '../src/embedded-postgres/embedded-postgres.js'
 import type { Hint } from '../src/engine/hint.js';
 import type { WorkQueue } from '../src/engine/work-queue.js';
 import { QueueBackend } from '../src/engine/queue-backend.js';
+import { WakeUps } from '../src/engine/wake-ups.js';
 import { DELIVERIES, type Kind, MOST, OPERATIONS, type Scenario } from './dispatch-scenarios.js';
 import { spreadOf } from './figures.js';
 import type { Leftovers } from './processes.js';
@@ -93,7 +94,7 @@ async function lay(server: string, kind: Kind, scenario: Scenario, name: string)
     { url: url.href, directUrl: url.href, poolSize: 8, migrates: true },
     database,
   );
-  const hints = new kind.queue(backend);
+  const hints = new kind.queue(backend, new WakeUps(backend));
   const queue = new Queue(hints.name, { connection: backend.producer, prefix: backend.prefix });
   return {
     ...{ scenario, dispatcher, other, backend, hints, queue },

@@ -12,6 +12,8 @@ What is measured, one of:
   --waits             only: how soon long-polls and history streams tell an end, and what 1,200 held answers cost
   --completions N     only: what N operations that wait for completions cost an idle service, and how fast they are completed
   --jobs N            only: what it costs to poll N jobs of another API every 5 s
+  --processes N       only: what N idle processes on one database cost, how soon they are at work, how evenly they share it
+                      (--operations 0: only the first two), on each backend that --backend names (postgresql)
 
   --operations N      operations of the load phase (5000)
   --warmup N          operations before it that are not counted (500)
@@ -20,7 +22,7 @@ What is measured, one of:
   --slots N           slots of the account (500)
   --idle-samples N    operations submitted one at a time to an idle service (100)
   --rounds N          how often each side has its turn (3; 1 where there is only one side)
-  --seconds N         with --rate and --jobs: how long (30)
+  --seconds N         with --rate, --jobs and --processes: how long (30)
   --backend B         postgresql, redis or both (both where a Redis can be had)
   --redis URL         a Redis to use; else REDIS_URL, else a redis-server from PATH is started and stopped.
                       Never one that a Ringback in use shares: the keys would mix.

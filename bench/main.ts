@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { benchCompletions } from './completions.js';
 import { benchDispatch } from './dispatch.js';
+import { benchFleet } from './fleet.js';
 import { benchGateway } from './gateway.js';
 import { benchJobs } from './jobs.js';
 import type { CeilingAnswer, ReceiverAnswers, ToCeiling } from './messages.js';
@@ -35,6 +36,8 @@ try {
   else if (options?.gateway) await benchGateway(options, leftovers);
   else if (options?.completions !== undefined) await benchCompletions(options, leftovers);
   else if (options?.jobs !== undefined) await benchJobs(options, leftovers);
+  else if (options?.processes !== undefined)
+    await benchFleet(options, await startHelpers(options), leftovers);
   else if (options?.waits) await benchWaits(options, await startHelpers(options), leftovers);
   else if (options && (options.compare ?? options.rate ?? options.records) !== undefined)
     await benchSides(options, await startHelpers(options), leftovers);

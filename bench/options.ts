@@ -43,6 +43,10 @@ export interface BenchOptions {
   readonly completions: number | undefined;
   /** Only what it costs to poll so many jobs of another API. */
   readonly jobs: number | undefined;
+  /** Only what so many processes on one database cost and do. */
+  readonly processes: number | undefined;
+  /** Only how soon so many schedules that are due at once have submitted, and what they cost while none is. */
+  readonly schedules: number | undefined;
   /** Loads `pg_stat_statements` into the embedded PostgreSQL. */
   readonly statements: boolean;
   /** Statements listed by their share of PostgreSQL's time; 0 for none. */
@@ -77,6 +81,8 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
       waits: flag,
       completions: text,
       jobs: text,
+      processes: text,
+      schedules: text,
       statements: flag,
       top: text,
       profile: text,
@@ -86,11 +92,17 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
   if (values.help) return null;
   refuseTwoRuns(values);
   refuseWithout('rounds', ['compare', 'rate', 'records'], values);
-  refuseWithout('seconds', ['rate', 'jobs'], values);
+  refuseWithout('seconds', ['rate', 'jobs', 'processes', 'schedules'], values);
   const records = values.records === undefined ? undefined : whole('records', values.records, 0, 100, 1e9);
   const twoSides = values.compare !== undefined || (records ?? 0) > FEW_RECORDS;
   return {
-    operations: whole('operations', values.operations, 5_000, 1, 10_000_000),
+    operations: whole(
+      'operations',
+      values.operations,
+      5_000,
+      values.processes === undefined ? 1 : 0,
+      10_000_000,
+    ),
     warmup: whole('warmup', values.warmup, 500, 0, 1_000_000),
     concurrency: whole('concurrency', values.concurrency, 64, 1, 10_000),
     origins: whole('origins', values.origins, 8, 1, 1_000),
@@ -113,6 +125,9 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     completions:
       values.completions === undefined ? undefined : whole('completions', values.completions, 0, 1, 100_000),
     jobs: values.jobs === undefined ? undefined : whole('jobs', values.jobs, 10_000, 1, 100_000),
+    processes: values.processes === undefined ? undefined : whole('processes', values.processes, 0, 1, 500),
+    schedules:
+      values.schedules === undefined ? undefined : whole('schedules', values.schedules, 0, 1, 1_000_000),
     statements: values.statements ?? true,
     top: whole('top', values.top, 0, 0, 1_000),
   };
@@ -133,7 +148,7 @@ function refuseWithout(
 function refuseTwoRuns(values: Readonly<Record<string, unknown>>): void {
   const given = (names: readonly string[]): string[] => names.filter((name) => values[name]);
   const [own, sides] = [
-    given(['gateway', 'dispatch', 'waits', 'completions', 'jobs']),
+    given(['gateway', 'dispatch', 'waits', 'completions', 'jobs', 'processes', 'schedules']),
     given(['compare', 'rate', 'records']),
   ];
   if (own.length === 0 || own.length + sides.length === 1) return;

@@ -7,6 +7,9 @@ const REFUSED_MS = 5;
 /** Of an alarm at the most, milliseconds: timers take no longer ones. */
 const MAX_ALARM_MS = 3_600_000;
 
+/** A loop that has had a round within so long is busy, ms. */
+export const BUSY_MS = 10_000;
+
 /** What finds out in a loop's place whether a round would find anything. */
 export interface LoopLookout {
   readonly lookout: Lookout;
@@ -43,6 +46,11 @@ export abstract class DispatchLoop implements LookedOutFor, OnApplicationBootstr
 
   get due(): string {
     return this.looking?.due ?? 'true';
+  }
+
+  /** A round of any process serves all, unless its loop says otherwise. */
+  get isOwn(): boolean {
+    return false;
   }
 
   get restedMs(): number {

@@ -3,6 +3,7 @@ import { Global, Injectable, Module } from '@nestjs/common';
 import { DatabaseConfig, QueueConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { WorkQueue } from './work-queue.js';
+import { Fleet } from './fleet.js';
 import { Lookout } from './lookout.js';
 import { Processes } from './processes.js';
 import { ProcessStore } from './process.store.js';
@@ -22,7 +23,6 @@ export const WORKERS = 'workers';
 export const WORKER_OPTIONS = {
   autorun: false,
   lockDuration: 30_000,
-  stalledInterval: 5_000,
   maxStalledCount: 10,
   // BullMQ's pause after an outage, 15 s unless given, during which nothing would run.
   runRetryDelay: 250,
@@ -33,38 +33,39 @@ export const WORKER_OPTIONS = {
 /** Hints to operations that are due. */
 @Injectable()
 export class OperationHints extends WorkQueue {
-  constructor(backend: QueueBackend) {
-    super(OPERATIONS_QUEUE, 'op', backend);
+  constructor(backend: QueueBackend, wakeUps: WakeUps) {
+    super(OPERATIONS_QUEUE, 'op', backend, wakeUps);
   }
 }
 
 /** Hints to deliveries that are due. */
 @Injectable()
 export class DeliveryHints extends WorkQueue {
-  constructor(backend: QueueBackend) {
-    super(DELIVERIES_QUEUE, 'dlv', backend);
+  constructor(backend: QueueBackend, wakeUps: WakeUps) {
+    super(DELIVERIES_QUEUE, 'dlv', backend, wakeUps);
   }
 }
 
 /** Hints to housekeeping that is due. */
 @Injectable()
 export class HousekeepingHints extends WorkQueue {
-  constructor(backend: QueueBackend) {
-    super(HOUSEKEEPING_QUEUE, 'hk', backend);
+  constructor(backend: QueueBackend, wakeUps: WakeUps) {
+    super(HOUSEKEEPING_QUEUE, 'hk', backend, wakeUps);
   }
 }
 
 @Global()
 @Module({
   providers: [
+    Fleet,
     {
       provide: QueueBackend,
-      inject: [QueueConfig, DatabaseConfig, Database],
-      useFactory: (queue: QueueConfig, database: DatabaseConfig, rows: Database) =>
-        QueueBackend.connect(queue, database, rows),
+      inject: [QueueConfig, DatabaseConfig, Database, Fleet],
+      useFactory: (queue: QueueConfig, database: DatabaseConfig, rows: Database, fleet: Fleet) =>
+        QueueBackend.connect(queue, database, rows, fleet),
     },
   ],
-  exports: [QueueBackend],
+  exports: [QueueBackend, Fleet],
 })
 class QueueBackendModule {}
 

@@ -6,20 +6,28 @@ import {
   PostgresQueueBackend,
 } from 'bullmq';
 import type pg from 'pg';
+import type { Fleet } from './fleet.js';
+import { JobBell } from './job-bell.js';
+import type { PostgresListener } from './postgres-listener.js';
 import { after } from './worker-pool.js';
 
 type AnyFactory = BackendFactory<any, any>;
 
 /** How long a worker that couldn't ask its queue waits before it asks again, ms: by how often it has failed in a row. */
 const PAUSES_MS = [250, 500, 750];
-/** A worker looks at an idle queue at least so often, seconds: behind some poolers nobody hears of a new job. */
-const MAX_BLOCKED_S = 5;
-
 /** BullMQ's PostgreSQL backend, of queues and workers that outlive whatever becomes of their connections. */
-export function postgresBackend(pool: pg.Pool, suffix: string): AnyFactory {
+export function postgresBackend(
+  pool: pg.Pool,
+  suffix: string,
+  listener: PostgresListener,
+  fleet: Fleet,
+): AnyFactory {
   return (name, options, { withBlockingConnection = false } = {}) => {
-    const backend = new PatientBackend(new ReadyConnection(pool), `${name}${suffix}`, options);
-    return withBlockingConnection ? paced(backend) : backend;
+    const queue = `${name}${suffix}`;
+    const backend = new PatientBackend(new ReadyConnection(pool), queue, options);
+    if (!withBlockingConnection) return backend;
+    backend.bell = new JobBell(queue, listener, fleet);
+    return paced(backend);
   };
 }
 
@@ -47,18 +55,49 @@ const NEVER: Readonly<Record<string, object>> = {
 
 type Run = (command: string, parameters: unknown[]) => Promise<{ rows: object[] }>;
 
+/** What BullMQ keeps to itself. */
+interface Inside {
+  run: Run;
+  closing: unknown;
+  blockingDisconnected: boolean;
+  cancelWait: (() => void) | undefined;
+}
+
 class PatientBackend extends PostgresQueueBackend {
+  /** Of a worker's. */
+  bell: JobBell | undefined;
+
   constructor(...given: ConstructorParameters<typeof PostgresQueueBackend>) {
     super(...given);
-    // A LISTEN whose answer comes right before the end of its connection makes BullMQ believe that it listens on the next one.
-    given[0].on('listenerinvalidated', () =>
-      setImmediate(() => ((this as unknown as { listening: boolean }).listening = false)),
-    );
     this.neverAsk();
   }
 
-  override get maximumBlockTimeout(): number {
-    return MAX_BLOCKED_S;
+  /** Resolves when there is a job, or nobody waits for one any more. */
+  override async waitForJob(): Promise<{ member: string; score: number } | null> {
+    const inside = this as unknown as Inside;
+    const over = new AbortController();
+    inside.cancelWait = () => over.abort();
+    const ended = new Promise<null>((resolve) => over.signal.addEventListener('abort', () => resolve(null)));
+    try {
+      return await Promise.race([ended, this.jobBy(over.signal)]);
+    } finally {
+      over.abort();
+      inside.cancelWait = undefined;
+    }
+  }
+
+  private async jobBy(over: AbortSignal): Promise<{ member: string; score: number } | null> {
+    const { queueName } = this;
+    const inside = this as unknown as Inside;
+    while (!over.aborted && !inside.closing && !inside.blockingDisconnected) {
+      // Before the look: what is added after it is told.
+      const ring = this.bell!.next(over);
+      const { rows } = await inside.run('has_waiting_job', [queueName]);
+      answered.set(this, performance.now());
+      if ((rows[0] as { present: boolean }).present) return { member: queueName, score: 0 };
+      await ring;
+    }
+    return null;
   }
 
   /** Two statements of a worker that finds no job, and an idle one does nothing else. */
@@ -77,6 +116,11 @@ const answered = new WeakMap<IQueueBackend, number>();
 /** When a worker last had an answer of its queue, by `performance.now()`. */
 export function answeredAt(backend: IQueueBackend): number {
   return answered.get(backend) ?? -Infinity;
+}
+
+/** Tells a worker's queue that a job with so many hints was taken, so that others have their turn. */
+export function tookOf(backend: IQueueBackend, hints: number): void {
+  if (backend instanceof PatientBackend) backend.bell?.took(hints);
 }
 
 /** BullMQ's worker asks again at once after most errors: without a pause it would do nothing else. */

@@ -21,13 +21,16 @@ export class ProcessStore {
 
   /** Says that the process runs, forgets those that don't, and answers how many workers there are. */
   async beat(process: ProcessDescription): Promise<number> {
-    await this.database.query(
+    const [row] = await this.database.query<{ count: number }>(
       `WITH gone AS (
          DELETE FROM process WHERE id IN (
            SELECT id FROM process WHERE seen_at < now() - make_interval(secs => $8) AND id <> $1 FOR UPDATE SKIP LOCKED)
+       ), seen AS (
+         INSERT INTO process (id, roles, version, host, capacity, running, handlers) VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (id) DO UPDATE SET seen_at = now(), running = EXCLUDED.running
        )
-       INSERT INTO process (id, roles, version, host, capacity, running, handlers) VALUES ($1, $2, $3, $4, $5, $6, $7)
-       ON CONFLICT (id) DO UPDATE SET seen_at = now(), running = EXCLUDED.running`,
+       SELECT ('worker' = ANY ($2::text[]))::integer + count(*)::integer AS count FROM process
+       WHERE id <> $1 AND 'worker' = ANY (roles) AND seen_at >= now() - make_interval(secs => $8)`,
       [
         process.id,
         process.roles,
@@ -39,7 +42,7 @@ export class ProcessStore {
         GONE_S,
       ],
     );
-    return this.workers();
+    return row!.count;
   }
 
   async workers(): Promise<number> {

@@ -9,6 +9,7 @@ import {
 } from '@nestjs/common';
 import { ProcessConfig } from '../config/config.js';
 import { VERSION } from '../config/version.js';
+import { Fleet } from './fleet.js';
 import { type ProcessDescription, ProcessStore } from './process.store.js';
 
 const BEAT_MS = 10_000;
@@ -42,6 +43,7 @@ export class Processes implements OnApplicationBootstrap, OnModuleDestroy, Befor
   constructor(
     private readonly store: ProcessStore,
     private readonly config: ProcessConfig,
+    private readonly fleet: Fleet,
   ) {}
 
   /** What this process runs; told before the application is up. */
@@ -76,7 +78,7 @@ export class Processes implements OnApplicationBootstrap, OnModuleDestroy, Befor
   }
 
   private async look(): Promise<void> {
-    this.workers = await this.store.workers().catch(() => undefined);
+    this.counted(await this.store.workers().catch(() => undefined));
     this.say();
     this.timer = setTimeout(() => this.again(), BEAT_MS - FIRST_LOOK_MS).unref();
   }
@@ -98,7 +100,12 @@ export class Processes implements OnApplicationBootstrap, OnModuleDestroy, Befor
       handlers: [...work.handlers()],
     };
     // In an outage nobody knows, and readiness says that.
-    this.workers = await this.store.beat(description).catch(() => undefined);
+    this.counted(await this.store.beat(description).catch(() => undefined));
+  }
+
+  private counted(workers: number | undefined): void {
+    this.workers = workers;
+    if (workers !== undefined) this.fleet.count(workers);
   }
 
   private say(): void {

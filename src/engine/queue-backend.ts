@@ -11,7 +11,9 @@ import { patiently } from '../database/patience.js';
 import { type Installation, installationOf } from '../database/installation.js';
 import { poolWith } from '../database/postgres-client.js';
 import { backConnection } from './backend-choice.js';
+import { Fleet } from './fleet.js';
 import { postgresBackend, redisBackend } from './patient-backend.js';
+import { PostgresListener } from './postgres-listener.js';
 import { type RedisClient, redisClient } from './redis-client.js';
 import { tryRedis, verdictOf } from './redis-trouble.js';
 import { diagnose, isGone, migrate, requireSchema, SCHEMA, usable } from './queue-schema.js';
@@ -45,6 +47,8 @@ export class QueueBackend implements OnApplicationShutdown {
   readonly producer: Connection;
   /** For `Worker`: waits out an outage. */
   readonly worker: Connection;
+  /** Hears what PostgreSQL notifies of; with Redis there is none. */
+  readonly listener: PostgresListener | undefined;
   /** Hints per job: on PostgreSQL a job costs more than what it carries. */
   readonly hintsPerJob: number;
 
@@ -52,6 +56,8 @@ export class QueueBackend implements OnApplicationShutdown {
     private readonly config: QueueConfig,
     private readonly database: DatabaseConfig,
     installation: Installation,
+    /** Those who share its queues. */
+    readonly fleet: Fleet,
   ) {
     // Others may be on the same Redis, or in the same database: none takes another's hints.
     this.prefix = `{ringback-${installation.fingerprint}}`;
@@ -70,7 +76,8 @@ export class QueueBackend implements OnApplicationShutdown {
       this.producer = this.worker = this.pool as unknown as Connection;
       // BullMQ has no prefix here, and one schema a database: queues are told apart by their names in it.
       const suffix = installation.schema === 'public' ? '' : `-${installation.schema}`;
-      backConnection(this.pool, postgresBackend(this.pool, suffix));
+      this.listener = new PostgresListener(database.directUrl);
+      backConnection(this.pool, postgresBackend(this.pool, suffix, this.listener, fleet));
     }
   }
 
@@ -84,9 +91,10 @@ export class QueueBackend implements OnApplicationShutdown {
     config: QueueConfig,
     database: DatabaseConfig,
     rows: Queryable,
+    fleet = new Fleet(),
   ): Promise<QueueBackend> {
     const installation = await patiently(() => installationOf(rows));
-    const backend = new QueueBackend(config, database, installation);
+    const backend = new QueueBackend(config, database, installation, fleet);
     const { pool } = backend;
     await patiently(() => (pool && !database.migrates ? requireSchema(pool) : backend.makeSchema()));
     return backend;
@@ -98,7 +106,8 @@ export class QueueBackend implements OnApplicationShutdown {
     database: DatabaseConfig,
     rows: Queryable | null,
   ): Promise<QueueBackend> {
-    const backend = new QueueBackend(config, database, rows ? await installationOf(rows) : NOBODY);
+    const installation = rows ? await installationOf(rows) : NOBODY;
+    const backend = new QueueBackend(config, database, installation, new Fleet());
     const [client] = backend.clients;
     // Until it stands, it answers nothing. What fails is seen when it is asked.
     const signal = AbortSignal.timeout(CONNECTED_MS);
@@ -168,6 +177,7 @@ export class QueueBackend implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     for (const client of this.clients) client.disconnect();
+    await this.listener?.end();
     await Promise.race([
       this.pool?.end().catch(() => undefined),
       new Promise((resolve) => setTimeout(resolve, 1000).unref()),

@@ -5,6 +5,7 @@ import { QueueBackend } from './queue-backend.js';
 /** How often the queue is looked at, ms: where it was last in trouble, and where it was fine. How often it is mended at the most. */
 const LOOK_MS = 1_000;
 const CALM_MS = 3_000;
+const MAX_CALM_MS = 15_000;
 const MEND_MS = 5_000;
 
 /** Tells whether this process can use the queue, in the log too, and mends it where that can be done from here. */
@@ -47,7 +48,7 @@ export class QueueHealth implements OnApplicationBootstrap, OnModuleDestroy {
   private async lookOn(): Promise<void> {
     await this.look().catch(() => undefined);
     if (this.stopped) return;
-    const nextMs = this.seen === null ? CALM_MS : LOOK_MS;
+    const nextMs = this.seen === null ? this.backend.fleet.pause(CALM_MS, MAX_CALM_MS) : LOOK_MS;
     this.timer = setTimeout(() => void this.lookOn(), nextMs).unref();
   }
 

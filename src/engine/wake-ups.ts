@@ -1,17 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import type { Cluster, Redis } from 'ioredis';
-import pg from 'pg';
-import { DatabaseConfig } from '../config/config.js';
-import { CONNECTION } from '../database/postgres-client.js';
 import { after } from './worker-pool.js';
 import { QueueBackend } from './queue-backend.js';
 
 /**
  * What may be told to other processes: an operation has ended; it is to be canceled; its history has grown; there is work for remote
- * workers (of a type); the declared types have changed.
+ * workers (of a type); the declared types have changed; a job has gone through a queue.
  */
-const TOPICS = ['ended', 'canceling', 'history', 'work', 'types'] as const;
+const TOPICS = ['ended', 'canceling', 'history', 'work', 'types', 'passed'] as const;
 export type Topic = (typeof TOPICS)[number];
 
 /** What one message carries, by topic; `from` is the process that sent it. */
@@ -23,7 +20,6 @@ const GAP_MS = 10;
 const MAX_IDS = 300;
 /** Ids that may wait for a message; beyond it, others find out by their own looks at the rows. */
 const MAX_PENDING = 10_000;
-const RECONNECT_MS = 1_000;
 
 /**
  * Tells other processes that a row is worth a look: `NOTIFY` on the PostgreSQL backend, pub/sub on Redis. A hint only: it may
@@ -39,25 +35,22 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
     history: [],
     work: [],
     types: [],
+    passed: [],
   };
   private pending = new Map<string, readonly [Topic, string]>();
   private sending: Promise<void> | undefined;
   /** Cuts the gap short in which only history would wait. */
   private hurry: (() => void) | undefined;
-  private postgres: pg.Client | undefined;
   private redis: Redis | Cluster | undefined;
-  private timer: NodeJS.Timeout | undefined;
   private stopped = false;
 
-  constructor(
-    private readonly backend: QueueBackend,
-    private readonly database: DatabaseConfig,
-  ) {}
+  constructor(private readonly backend: QueueBackend) {}
 
   onApplicationBootstrap(): void {
     // Nobody waits for it: until it hears, the rows are looked at.
-    if (this.backend.kind === 'redis') this.subscribe();
-    else void this.listen();
+    const { listener, channel } = this.backend;
+    if (listener) listener.on(channel, (text) => text !== null && this.heard(text));
+    else this.subscribe();
   }
 
   /** Hears what other processes tell; never what this one told itself. */
@@ -75,11 +68,9 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
     if (topic !== 'history') this.hurry?.();
   }
 
-  async onApplicationShutdown(): Promise<void> {
+  onApplicationShutdown(): void {
     this.stopped = true;
-    clearTimeout(this.timer);
     this.redis?.disconnect();
-    await Promise.race([this.postgres?.end().catch(() => undefined), after(500)]);
   }
 
   private async send(): Promise<void> {
@@ -135,32 +126,5 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
     this.redis
       .subscribe(this.backend.channel)
       .catch((error: Error) => this.logger.debug(`no wake-ups are heard: ${error.message}`));
-  }
-
-  private async listen(): Promise<void> {
-    if (this.stopped) return;
-    const client: pg.Client = new CONNECTION.Client({
-      connectionString: this.database.directUrl,
-      ...CONNECTION,
-      application_name: 'ringback-wake-ups',
-      connectionTimeoutMillis: 5_000,
-    });
-    this.postgres = client;
-    client.on('error', (error) => this.logger.debug(`the listener's connection failed: ${error.message}`));
-    client.on('notification', ({ payload }) => this.heard(payload ?? ''));
-    client.once('end', () => this.listenAgain());
-    try {
-      await client.connect();
-      await client.query(`LISTEN ${this.backend.channel}`);
-    } catch (error) {
-      this.logger.debug(`no wake-ups are heard: ${String(error)}`);
-      await client.end().catch(() => undefined);
-      this.listenAgain();
-    }
-  }
-
-  private listenAgain(): void {
-    clearTimeout(this.timer);
-    if (!this.stopped) this.timer = setTimeout(() => void this.listen(), RECONNECT_MS).unref();
   }
 }

@@ -6,9 +6,18 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import type { Job, Worker } from 'bullmq';
+import type { Fleet } from './fleet.js';
 import type { Hint } from './hint.js';
+import { tookOf } from './patient-backend.js';
 import type { SendBack } from './worker-pool.js';
 import type { HintJob, WorkQueue } from './work-queue.js';
+
+/** How often a worker looks for jobs whose worker died, ms: alone, and one of many. */
+const STALLED_MS = 5_000;
+const MAX_STALLED_MS = 60_000;
+/** How long it waits for a job in Redis before it looks again, seconds. */
+const QUIET_S = 5;
+const MAX_QUIET_S = 10;
 
 /** Does what hints name. */
 export interface Follower {
@@ -50,6 +59,7 @@ export abstract class WorkProcessor
 
   onApplicationBootstrap(): void {
     const { worker } = this;
+    pace(worker, this.hints.backend.fleet);
     worker.run().catch((error: Error) => this.logger.error(`the worker stopped: ${error.message}`));
     this.hints.heartbeat.start(worker.getBackend());
   }
@@ -66,8 +76,17 @@ export abstract class WorkProcessor
 
   /** A job without hints is a heartbeat. */
   private async follow(hints: HintJob): Promise<void> {
+    tookOf(this.worker.getBackend(), hints.length);
     if (hints.length > 0) await this.follower.follow(hints, (rest) => this.hints.send(rest, 'first'));
   }
+}
+
+/** An idle worker's looks, for jobs whose worker died and at a queue in Redis, are as many over all processes as one alone makes. */
+function pace({ opts }: Worker, fleet: Fleet): void {
+  Object.defineProperties(opts, {
+    stalledInterval: { get: () => fleet.pause(STALLED_MS, MAX_STALLED_MS) },
+    drainDelay: { get: () => fleet.pause(QUIET_S, MAX_QUIET_S) },
+  });
 }
 
 /** Stops taking jobs and waits for those that run; gives up some seconds after `graceS`, since closing never ends while Redis is down. */

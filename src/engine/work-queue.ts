@@ -4,6 +4,7 @@ import { Queue } from 'bullmq';
 import { Heartbeat } from './heartbeat.js';
 import type { Hint } from './hint.js';
 import type { QueueBackend } from './queue-backend.js';
+import type { WakeUps } from './wake-ups.js';
 
 /** What a job of a hint queue carries. */
 export type HintJob = readonly Hint[];
@@ -32,7 +33,8 @@ export abstract class WorkQueue implements OnApplicationShutdown {
     readonly name: string,
     /** `op`, `dlv` or `hk`: begins every job id. */
     private readonly prefix: string,
-    private readonly backend: QueueBackend,
+    readonly backend: QueueBackend,
+    wakeUps: WakeUps,
   ) {
     this.logger = new Logger(`Queue ${name}`);
     this.queue = new Queue(name, {
@@ -42,7 +44,7 @@ export abstract class WorkQueue implements OnApplicationShutdown {
       skipVersionCheck: true,
       defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
     });
-    this.heartbeat = new Heartbeat(this.queue, prefix);
+    this.heartbeat = new Heartbeat(this.queue, prefix, wakeUps, backend.fleet);
     this.queue.on('error', (error) => this.logger.debug(`the queue's connection failed: ${error.message}`));
   }
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../../config/config.js';
-import { DispatchLoop } from '../../engine/dispatch-loop.js';
+import { BUSY_MS, DispatchLoop } from '../../engine/dispatch-loop.js';
 import { Lookout } from '../../engine/lookout.js';
 import type { Place } from '../../engine/worker-pool.js';
 import type { Claim } from '../run/claim.js';
@@ -28,6 +28,11 @@ export class AwaitingLoop extends DispatchLoop {
     lookout: Lookout,
   ) {
     super('operations that wait', config.pollMs, { lookout, due: DUE_AWAITING });
+  }
+
+  /** What one process has no place for, another may have. */
+  override get isOwn(): boolean {
+    return this.restedMs < BUSY_MS;
   }
 
   protected async round(): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../../config/config.js';
-import { DispatchLoop } from '../../engine/dispatch-loop.js';
+import { BUSY_MS, DispatchLoop } from '../../engine/dispatch-loop.js';
 import { Lookout } from '../../engine/lookout.js';
 import { after } from '../../engine/worker-pool.js';
 import { classifyEgressError, explainEgressError } from '../../egress/egress.js';
@@ -66,6 +66,11 @@ export class PollLoop extends DispatchLoop {
     this.places = new PollPlaces(config.polls, Math.ceil(config.polls / 2));
     // With the wait for a place well within the lease.
     this.timeoutMs = Math.min(TIMEOUT_MS, (config.leaseS * 1000) / 2);
+  }
+
+  /** What one process has no place for, another may have. */
+  override get isOwn(): boolean {
+    return this.restedMs < BUSY_MS;
   }
 
   protected async round(): Promise<boolean> {

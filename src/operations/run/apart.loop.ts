@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../../config/config.js';
-import { DispatchLoop } from '../../engine/dispatch-loop.js';
+import { BUSY_MS, DispatchLoop } from '../../engine/dispatch-loop.js';
 import { Lookout } from '../../engine/lookout.js';
 import type { Place } from '../../engine/worker-pool.js';
 import { OperationStore } from '../operation.store.js';
@@ -24,6 +24,11 @@ export class ApartLoop extends DispatchLoop {
   ) {
     super('operations apart', config.pollMs, { lookout, due: DUE_APART });
     store.onApart(() => this.wake());
+  }
+
+  /** What one process has no place for, another may have. */
+  override get isOwn(): boolean {
+    return this.restedMs < BUSY_MS;
   }
 
   protected async round(): Promise<boolean> {

@@ -58,6 +58,11 @@ export class WorkClaims extends DispatchLoop {
     return this.waiting.length === 0 ? 'false' : super.due;
   }
 
+  /** Those who wait here are served by this process. */
+  override get isOwn(): boolean {
+    return this.waiting.length > 0;
+  }
+
   /** Leases operations to a worker: at least one, or nothing after `waitMs`, or when it has `gone`, or this process ends. */
   claim(ask: WorkAsk, waitMs: number, gone: AbortSignal): Promise<readonly Claim[]> {
     if (this.closing || gone.aborted) return Promise.resolve([]);
