@@ -76,16 +76,6 @@ export function userOf(url: string): string {
   return decodeURIComponent(user);
 }
 
-/** Takes `options` out of a URL, where they would replace those that are given beside it. */
-export function withoutOptions(given: string): { readonly url: string; readonly options: string } {
-  const query = queryOf(given);
-  const options = query.get('options') ?? '';
-  if (options === '') return { url: given, options };
-  query.delete('options');
-  const [before] = given.split('?', 1);
-  return { url: `${before}${query.size > 0 ? `?${query.toString()}` : ''}`, options };
-}
-
 function queryOf(url: string): URLSearchParams {
   return new URLSearchParams(SHAPE.exec(url)?.[4]);
 }

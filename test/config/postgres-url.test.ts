@@ -6,7 +6,6 @@ import {
   seeksPrimary,
   serversOf,
   userOf,
-  withoutOptions,
 } from '../../src/config/postgres-url.js';
 
 const serversIn = (url: string): string[] => serversOf(postgresUrl(url)).map(({ url: own }) => own);
@@ -70,13 +69,5 @@ describe('a URL of PostgreSQL', () => {
       'the db',
     ]);
     expect(userOf('postgres://one/db')).toBe('');
-  });
-
-  it('gives its options out, whatever else it says', () => {
-    expect(withoutOptions('postgres://one,two/db?options=-csearch_path%3Drb&sslmode=require')).toEqual({
-      url: 'postgres://one,two/db?sslmode=require',
-      options: '-csearch_path=rb',
-    });
-    expect(withoutOptions('postgres://one/db')).toEqual({ url: 'postgres://one/db', options: '' });
   });
 });

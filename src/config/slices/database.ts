@@ -24,9 +24,17 @@ const ASKED = {
     'PostgreSQL 14 or newer, `postgres://user:password@host:5432/database`; with a standby both, `postgres://user:password@one:5432,two:5432/database`: the one that takes writes is used.',
     postgresUrl,
   ),
+  directUrl: optional(
+    'RINGBACK_DIRECT_URL',
+    'DATABASE_URL',
+    'The same database past a pooler in transaction mode, for what needs a session: migrations, `LISTEN`, the PostgreSQL queue.',
+    postgresUrl,
+  ),
 };
 
 /** The PostgreSQL that owns every row. */
 export abstract class DatabaseConfig extends sliceOf(SETTINGS, ASKED) {
   abstract readonly url: string;
+  /** Where connections are sessions; the same as `url` unless given. */
+  abstract readonly directUrl: string;
 }
