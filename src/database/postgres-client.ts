@@ -29,7 +29,7 @@ class PostgresClient extends WritableClient {
 
   constructor(config?: string | pg.ClientConfig) {
     super(config);
-    this.once('connect', () => this.join());
+    this.once('connect', () => this.leaveOthers());
     this.once('end', () => open.delete(this));
     (this as EventEmitter).on('newListener', (event) => {
       if (event === 'error' && this.unheard !== undefined) process.nextTick(() => this.tell());
@@ -37,7 +37,7 @@ class PostgresClient extends WritableClient {
   }
 
   /** Those to where the writes were before are dropped, whoever waits for an answer: it may be a server that nobody hears of again. */
-  private join(): void {
+  private leaveOthers(): void {
     for (const other of open) if (this.hasMovedFrom(other)) other.drop();
     open.add(this);
   }

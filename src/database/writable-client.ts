@@ -10,6 +10,12 @@ import { type FoundServer, isCurrent, leave, primaryOf } from './primary.js';
 const ASK_MS = 3_000;
 const SEARCH_MS = 4_000;
 
+/** What a server that takes no writes reports as on. */
+const READ_ONLY = ['in_hot_standby', 'default_transaction_read_only'];
+const A_STANDBY = 'it is a standby, which takes no writes: promote it, or name its primary in DATABASE_URL';
+const MADE_READ_ONLY =
+  'it takes no writes, as default_transaction_read_only is on: switch that off for the server, the database and the user';
+
 /** What node-postgres calls, and what it keeps to itself. */
 export type Callback = (...answer: unknown[]) => void;
 type Connected = Parameters<pg.Client['connect']>[0];
@@ -89,6 +95,16 @@ export class WritableClient extends pg.Client {
     return this;
   }
 
+  /** Asks the server itself; rejects where it takes no writes. */
+  async refuseReadOnly(): Promise<void> {
+    const { rows } = await super.query<{ standby: boolean; read_only: boolean }>(
+      `SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only') = 'on' AS read_only`,
+    );
+    const { standby, read_only } = rows[0]!;
+    if (standby) throw new NotWritableError(A_STANDBY);
+    if (read_only) throw new NotWritableError(MADE_READ_ONLY);
+  }
+
   private get inner(): Inner {
     return this as unknown as Inner;
   }
@@ -97,8 +113,9 @@ export class WritableClient extends pg.Client {
     if (this.several !== undefined) await this.search(this.several);
     try {
       await super.connect();
-      const fault = faultOf(this.reported);
-      if (fault !== null) throw new NotWritableError(fault);
+      const reported = READ_ONLY.some((name) => this.reported.get(name) === 'on');
+      // A pooler may report what its server was before it was promoted.
+      if (reported) await this.refuseReadOnly();
     } catch (error) {
       this.drop();
       this.leaveServer();
@@ -127,26 +144,22 @@ export class WritableClient extends pg.Client {
   }
 }
 
-/** Why a server takes no writes, from what it has reported; null where it does, or a pooler reports nothing of it. */
-function faultOf(reported: ReadonlyMap<string, string>): string | null {
-  if (reported.get('in_hot_standby') === 'on')
-    return 'it is a standby, which takes no writes: promote it, or name its primary in DATABASE_URL';
-  if (reported.get('default_transaction_read_only') === 'on')
-    return 'it takes no writes, as default_transaction_read_only is on: switch that off for the server, the database and the user';
-  return null;
-}
-
 /** Connects once, to see whether it takes writes. */
 async function ask(server: FoundServer): Promise<void> {
   const client = new WritableClient({
     connectionString: server.url,
     connectionTimeoutMillis: ASK_MS,
+    query_timeout: ASK_MS,
     application_name: 'ringback-search',
   }).aimAt(server);
   // What happens to it from then on is nobody's concern.
   client.on('error', () => undefined);
-  await client.connect();
-  await client.end();
+  try {
+    await client.connect();
+    await client.refuseReadOnly();
+  } finally {
+    client.drop();
+  }
 }
 
 /** Whatever the name leads to by now. */
