@@ -57,13 +57,15 @@ describe('Dashboard and alarms', () => {
   });
 
   it('ask for labels and values that there are', () => {
-    // As in docs/operating.md.
-    const labels = ['namespace', 'job', 'type', 'state', 'check'];
+    // Those of a scrape are Prometheus' own.
+    const labels = new Set([...scrape.matchAll(/[{,](\w+)="/g)].map(([, label]) => label!));
+    for (const label of ['namespace', 'job']) labels.add(label);
     const matched = [...queries, ...rules.map(({ expr }) => expr)].flatMap((query) =>
       [...query.matchAll(/(\w+)(?:=~|!=|=)"([^"]*)"/g)].map(([, label]) => label!),
     );
-    expect([...new Set(matched)].filter((label) => !labels.includes(label))).toEqual([]);
-    for (const label of ['check="queue"', 'state="Exhausted"']) expect(scrape).toContain(label);
+    expect([...new Set(matched)].filter((label) => !labels.has(label))).toEqual([]);
+    for (const label of ['check="queue"', 'state="Exhausted"', 'outcome="delivered"'])
+      expect(scrape).toContain(label);
   });
 
   it('show every metric of Ringback', () => {
