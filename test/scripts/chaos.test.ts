@@ -44,6 +44,7 @@ const KEPT: Facts = {
   refusals: [],
   told: [{ id: 'one', state: 'Finished' }],
   operations: [OPERATION],
+  schedules: [{ id: 'sch_one', acknowledged: true, kept: true, operations: 1 }],
   deliveries: [DELIVERY],
   posts: [{ ...POST, answered: 500 }, POST],
   runs: [RUN],
@@ -152,6 +153,21 @@ describe('the oracle of a fault campaign', () => {
         ],
         acknowledged: [...KEPT.acknowledged, { id: 'two', item: 0 }],
       },
+    ],
+    [
+      'an acknowledged schedule that has no row',
+      'lost',
+      { schedules: [{ id: 'sch_one', acknowledged: true, kept: false, operations: 1 }] },
+    ],
+    [
+      'a tick that is no operation',
+      'tick-miscounted',
+      { schedules: [{ id: 'sch_one', acknowledged: true, kept: true, operations: 0 }] },
+    ],
+    [
+      'a tick that is two operations, of a schedule whose answer was lost',
+      'tick-miscounted',
+      { schedules: [{ id: 'sch_one', acknowledged: false, kept: true, operations: 2 }] },
     ],
     [
       'a run-once operation that ran twice',
