@@ -258,7 +258,7 @@ describe('a fault campaign of a seed', () => {
     const operations = items.reduce((sum, item) => sum + operationsOf(item), 0);
     expect(operations).toBeGreaterThanOrEqual(2_000);
     expect(operations).toBeLessThan(2_010);
-    expect(new Set(items.map(({ kind }) => kind)).size).toBe(14);
+    expect(new Set(items.map(({ kind }) => kind)).size).toBe(18);
   });
 
   it('draws numbers that are spread evenly, and apart for each purpose', () => {
