@@ -75,6 +75,9 @@ async function benchOn(
     const fleet: Fleet = { processes, postgres };
     const idle = await measureIdle(fleet, server.pid, options.seconds * 1000);
     const top = await postgres.top(options.top);
+    console.error(
+      `idle, of one core: ${(100 * idle.serviceCpu).toFixed(1)} % + ${(100 * idle.postgresCpu).toFixed(1)} %`,
+    );
     const service = { ...processes[0]!, postgres };
     const run = new Run(service, options, helpers);
     const waited = options.idleSamples > 0 ? await run.idle() : null;

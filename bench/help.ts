@@ -14,6 +14,7 @@ What is measured, one of:
   --jobs N            only: what it costs to poll N jobs of another API every 5 s
   --processes N       only: what N idle processes on one database cost, how soon they are at work, how evenly they share it
                       (--operations 0: only the first two), on each backend that --backend names (postgresql)
+  --schedules N       only: what N schedules cost while none is due, and how soon their operations begin that are due at one time
 
   --operations N      operations of the load phase (5000)
   --warmup N          operations before it that are not counted (500)

@@ -11,6 +11,7 @@ import { ask, Leftovers } from './processes.js';
 import { redisFor } from './redis.js';
 import { type Ceilings, heading, table } from './report.js';
 import { type Helpers, measure, type Measured } from './run.js';
+import { benchSchedules } from './schedules.js';
 import { benchSides } from './sides.js';
 import { benchWaits } from './waits.js';
 
@@ -38,6 +39,7 @@ try {
   else if (options?.jobs !== undefined) await benchJobs(options, leftovers);
   else if (options?.processes !== undefined)
     await benchFleet(options, await startHelpers(options), leftovers);
+  else if (options?.schedules !== undefined) await benchSchedules(options, leftovers);
   else if (options?.waits) await benchWaits(options, await startHelpers(options), leftovers);
   else if (options && (options.compare ?? options.rate ?? options.records) !== undefined)
     await benchSides(options, await startHelpers(options), leftovers);

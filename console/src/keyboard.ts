@@ -10,6 +10,7 @@ export const KEYS = [
   { keys: ['g', 'o'], what: 'Go to the operations' },
   { keys: ['g', 'd'], what: 'Go to the deliveries' },
   { keys: ['g', 'e'], what: 'Go to the endpoints' },
+  { keys: ['g', 's'], what: 'Go to the schedules' },
   { keys: ['g', 't'], what: 'Go to "Try it"' },
   { keys: ['?'], what: 'Show these keys' },
 ] as const;

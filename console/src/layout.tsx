@@ -25,6 +25,7 @@ export function Layout(): ReactNode {
       'g o': () => void navigate({ to: '/operations' }),
       'g d': () => void navigate({ to: '/deliveries' }),
       'g e': () => void navigate({ to: '/endpoints' }),
+      'g s': () => void navigate({ to: '/schedules' }),
       'g t': () => void navigate({ to: '/try' }),
     }),
     [navigate],
@@ -63,6 +64,8 @@ const TITLES: Readonly<Record<string, string>> = {
   '/deliveries/$id': 'Delivery',
   '/endpoints': 'Endpoints',
   '/endpoints/$id': 'Endpoint',
+  '/schedules': 'Schedules',
+  '/schedules/$id': 'Schedule',
   '/accounts': 'Accounts',
   '/accounts/$id': 'Account',
   '/audit': 'Audit',
@@ -95,6 +98,9 @@ function Nav(): ReactNode {
       </Link>
       <Link to="/endpoints" activeOptions={{ includeSearch: false }}>
         Endpoints
+      </Link>
+      <Link to="/schedules" activeOptions={{ includeSearch: false }}>
+        Schedules
       </Link>
       <Link to="/try" activeOptions={{ includeSearch: false }}>
         Try it

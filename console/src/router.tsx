@@ -62,6 +62,18 @@ const endpoint = createRoute({
   component: lazyRouteComponent(() => import('./screens/endpoint.js'), 'Endpoint'),
 });
 
+const schedules = createRoute({
+  getParentRoute: () => root,
+  path: '/schedules',
+  component: lazyRouteComponent(() => import('./screens/schedules.js'), 'Schedules'),
+});
+
+const schedule = createRoute({
+  getParentRoute: () => root,
+  path: '/schedules/$id',
+  component: lazyRouteComponent(() => import('./screens/schedule.js'), 'Schedule'),
+});
+
 const accounts = createRoute({
   getParentRoute: () => root,
   path: '/accounts',
@@ -104,6 +116,8 @@ export const router = createRouter({
     delivery,
     endpoints,
     endpoint,
+    schedules,
+    schedule,
     accounts,
     account,
     audit,

@@ -32,6 +32,7 @@ export const OPERATION_FILTERS = [
   'origin',
   'correlation',
   'request_id',
+  'schedule',
   'created_after',
   'created_before',
   'finished_after',

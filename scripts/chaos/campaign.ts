@@ -2,13 +2,14 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Leftovers } from '../processes/leftovers.js';
-import { countLive, deliveryFacts, ledgerFact, operationFacts, runFacts } from './collect.js';
+import { countLive, deliveryFacts, ledgerFact, operationFacts, runFacts, scheduleFacts } from './collect.js';
 import type { Facts } from './facts.js';
 import { Faults } from './faults.js';
 import { Load } from './load.js';
 import { loadPlan, type LoadItem } from './load-plan.js';
 import type { Backend, ChaosOptions } from './options.js';
 import { judge, type Violation } from './oracle.js';
+import { RemoteWorkers } from './remote-workers.js';
 import { type RecoveryTimes, recoveryTimes } from './recovery-times.js';
 import { mostInHistory, Sampler } from './sampler.js';
 import { type Fault, schedule } from './schedule.js';
@@ -59,6 +60,7 @@ async function play(
   const sampler = new Sampler(stage);
   const startedAt = performance.now();
   const sampling = sampler.run();
+  const workers = new RemoteWorkers(stage);
   await Promise.all([
     load.run(seconds).finally(() => faults.end()),
     faults.run(schedule(options.seed, backend, seconds)),
@@ -66,7 +68,7 @@ async function play(
   const loadS = (performance.now() - startedAt) / 1000;
   const restS = await rest(stage, options.restS);
   sampler.end();
-  await sampling;
+  await Promise.all([sampling, workers.stop()]);
   const facts = await collect(stage, load, sampler, items);
   await stage.close();
   if (logs !== undefined) await writeFile(join(logs, 'facts.json'), JSON.stringify(facts, null, 1));
@@ -113,6 +115,7 @@ async function collect(
     refusals: load.refusals,
     told: load.told,
     operations,
+    schedules: await scheduleFacts(stage, load.schedules),
     deliveries: await deliveryFacts(stage),
     posts: stage.posts,
     runs: [...(await runFacts(stage)), ...stage.upstream.posts],

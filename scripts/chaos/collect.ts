@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { DeliveryFact, LedgerFact, OperationFact, RunFact } from './facts.js';
+import type { DeliveryFact, LedgerFact, OperationFact, RunFact, ScheduleFact } from './facts.js';
 import type { LoadItem } from './load-plan.js';
 import { openDestination } from '../../src/signing/sealed-destination.js';
 import { SecretBox } from '../../src/signing/secret-box.js';
@@ -8,7 +8,7 @@ import { SECRET_KEY, type Stage } from './stage.js';
 /** Rows that somebody still has to do something about. */
 export async function countLive({ postgres }: Stage): Promise<number> {
   const [row] = await postgres.rows<{ live: number }>(
-    'SELECT ((SELECT count(*) FROM live_operation) + (SELECT count(*) FROM live_delivery))::integer AS live',
+    'SELECT ((SELECT count(*) FROM live_operation) + (SELECT count(*) FROM live_delivery) + (SELECT count(*) FROM schedule WHERE due_at IS NOT NULL))::integer AS live',
   );
   return row!.live;
 }
@@ -55,6 +55,16 @@ export async function operationFacts(stage: Stage, items: readonly LoadItem[]): 
       endedAt: live ? null : (ended ?? 0),
     };
   });
+}
+
+/** Every schedule that there is or was acknowledged, and what it has submitted. */
+export function scheduleFacts({ postgres }: Stage, acknowledged: readonly string[]): Promise<ScheduleFact[]> {
+  return postgres.rows<ScheduleFact>(
+    `SELECT id, a.id IS NOT NULL AS acknowledged, s.id IS NOT NULL AS kept,
+       (SELECT count(*)::integer FROM operation o WHERE o.schedule_id = id) AS operations
+     FROM schedule s FULL JOIN unnest($1::text[]) AS a (id) USING (id) ORDER BY id`,
+    [acknowledged],
+  );
 }
 
 export function deliveryFacts({ postgres }: Stage): Promise<DeliveryFact[]> {

@@ -41,6 +41,16 @@ export interface OperationFact {
   readonly endedAt: number | null;
 }
 
+/** A schedule at rest that was acknowledged, or is there all the same: it has one tick. */
+export interface ScheduleFact {
+  readonly id: string;
+  readonly acknowledged: boolean;
+  /** Whether it is there. */
+  readonly kept: boolean;
+  /** Operations that it has submitted. */
+  readonly operations: number;
+}
+
 /** A delivery's row at rest. */
 export interface DeliveryFact {
   readonly id: string;
@@ -105,6 +115,7 @@ export interface Facts {
   readonly refusals: readonly Refusal[];
   readonly told: readonly Told[];
   readonly operations: readonly OperationFact[];
+  readonly schedules: readonly ScheduleFact[];
   readonly deliveries: readonly DeliveryFact[];
   readonly posts: readonly PostFact[];
   readonly runs: readonly RunFact[];

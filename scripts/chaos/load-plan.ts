@@ -17,6 +17,10 @@ const WEIGHTS = {
   refused: 3,
   scheduled: 3,
   'acknowledged-by-poll': 3,
+  external: 5,
+  polled: 4,
+  remote: 6,
+  'on-schedule': 5,
 } as const;
 
 export type LoadKind = keyof typeof WEIGHTS;

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Acknowledged, Ended, Refusal, Told } from './facts.js';
+import { REMOTE_TYPE } from './remote-workers.js';
 import { type LoadItem, OPERATIONS_OF_A_BATCH, operationsOf } from './load-plan.js';
 import { FRONTS, type ProcessName } from './schedule.js';
 import type { Stage } from './stage.js';
@@ -11,7 +12,9 @@ const AGAIN_MS = 200;
 const WAIT_S = 2;
 /** How far ahead `scheduled` operations are: further than an answer is waited for. */
 const AHEAD_MS = ANSWER_MS + 2_000;
-const ACCEPTED = [200, 202];
+/** After which an `external` operation fails that nobody completes, as nobody can whose answer with its URL was lost; seconds. */
+const EXTERNAL_S = 30;
+const ACCEPTED = [200, 201, 202];
 /** Answers that say: again later. */
 const BUSY = [409, 429, 503];
 const TERMINAL: readonly string[] = ['Finished', 'Failed', 'Canceled'] satisfies Ended[];
@@ -35,6 +38,8 @@ export class Load {
   readonly acknowledged: Acknowledged[] = [];
   readonly told: Told[] = [];
   readonly refusals: Refusal[] = [];
+  /** Ids of schedules that were acknowledged, each with one tick. */
+  readonly schedules: string[] = [];
   /** Requests that got no answer: what they asked for may have been accepted all the same. */
   unanswered = 0;
   /** Items whose time was over before they were acknowledged. */
@@ -73,6 +78,10 @@ export class Load {
         return this.cancel(item);
       case 'rerun':
         return this.rerun(item);
+      case 'external':
+        return this.external(item);
+      case 'on-schedule':
+        return this.onSchedule(item);
       case 'acknowledged-by-poll':
         await this.poll(item, await this.accepted(item, this.native(item, { ack_by_poll: true })));
         return;
@@ -96,6 +105,13 @@ export class Load {
         const url = `${this.stage.upstream.url}/fetch?n=${number}&ms=${ms}`;
         return this.native(item, { type: 'http.request', input: { method: 'GET', url } });
       }
+      case 'polled': {
+        const url = `${this.stage.upstream.url}/jobs?n=${number}&ms=${ms}`;
+        const poll = { preset: 'http-202', every_s: 1 };
+        return this.native(item, { type: 'http.request', input: { method: 'POST', url, poll } });
+      }
+      case 'remote':
+        return this.native(item, { type: REMOTE_TYPE });
       case 'once':
         return this.native(item, { type: 'chaos.once' });
       case 'retried':
@@ -152,6 +168,37 @@ export class Load {
     await pause(item.ms);
     const answer = await this.ask(item.front, item.account, { path: `/v1/operations/${id}/cancel` });
     if (answer?.status === 200) this.hear(answer);
+  }
+
+  /** Completes it, at one process or the other, until it is told that this is done. */
+  private async external(item: LoadItem): Promise<void> {
+    const request = this.native(item, { type: 'external', input: { timeout_s: EXTERNAL_S } });
+    const answer = await this.untilAnswered(item, request);
+    if (!answer) return;
+    const { id, completion_url: url } = JSON.parse(answer.text) as { id: string; completion_url: string };
+    this.acknowledged.push({ id, item: item.number });
+    await pause(item.ms);
+    const body = { status: 'finished', result: { item: item.number } };
+    for (let asked = 0; !this.over; asked++) {
+      const front = FRONTS[(FRONTS.indexOf(item.front as (typeof FRONTS)[number]) + asked) % FRONTS.length]!;
+      const done = await this.ask(front, item.account, { path: new URL(url).pathname, body });
+      if (done?.status === 200) this.told.push({ id, state: 'Finished' });
+      if (done && !BUSY.filter((status) => status !== 409).includes(done.status)) return;
+      await pause(AGAIN_MS);
+    }
+  }
+
+  /** A schedule with one tick; what that submits has the item's callback. */
+  private async onSchedule(item: LoadItem): Promise<void> {
+    const answer = await this.untilAnswered(item, () => ({
+      path: '/v1/schedules',
+      body: {
+        name: `item ${item.number}`,
+        at: new Date(Date.now() + AHEAD_MS).toISOString(),
+        operation: this.operation(item),
+      },
+    }));
+    if (answer) this.schedules.push((JSON.parse(answer.text) as { id: string }).id);
   }
 
   private async rerun(item: LoadItem): Promise<void> {

@@ -6,6 +6,8 @@ import type { Check, Violation } from './oracle.js';
 const OTHER_ENDS: Partial<Record<LoadKind, readonly string[]>> = {
   cancel: ['Canceled'],
   refused: ['chaos_refused'],
+  // Whose completion URL was lost with the answer.
+  external: ['timeout'],
 };
 
 /** What is promised of an operation itself. */
@@ -16,6 +18,7 @@ export const operationChecks: readonly Check[] = [
   endsAreExplained,
   endsStayAsTold,
   keysAreOneOperation,
+  ticksAreOneOperation,
   runsAreCounted,
 ];
 
@@ -97,6 +100,21 @@ function keysAreOneOperation({ acknowledged, operations }: Facts): Violation[] {
       id: [...ids].join(' '),
       detail: `one Idempotency-Key (item ${item}) is ${ids.size} operations`,
     }));
+}
+
+function ticksAreOneOperation({ schedules }: Facts): Violation[] {
+  return schedules.flatMap(({ id, acknowledged, kept, operations }) => {
+    if (!kept) return [{ kind: 'lost', id, detail: 'is a schedule that was acknowledged and has no row' }];
+    if (operations === 1) return [];
+    const how = acknowledged ? 'was acknowledged' : 'was not acknowledged';
+    return [
+      {
+        kind: 'tick-miscounted',
+        id,
+        detail: `has one tick, ${how}, and has submitted ${operations} operations`,
+      },
+    ];
+  });
 }
 
 function runsAreCounted({ runs, operations }: Facts): Violation[] {

@@ -8,6 +8,7 @@ import type { PostFact, ProcessFact } from './facts.js';
 import { ACCOUNT_SLOTS } from './load-plan.js';
 import { Postgres } from './postgres.js';
 import { Receiver } from './receivers.js';
+import { REMOTE_TYPE } from './remote-workers.js';
 import { Redis } from './redis.js';
 import { RingbackProcess } from './ringback-process.js';
 import { LEASE_S, PROCESS_NAMES, type ProcessName, PROCESSES, RECEIVERS } from './schedule.js';
@@ -68,12 +69,16 @@ export class Stage {
       // One after another: the first one makes the tables.
       for (const name of PROCESS_NAMES) await stage.startProcess(name);
       for (const slots of ACCOUNT_SLOTS) await stage.makeAccount(slots);
+      const remote = { title: 'Run by a remote worker, and noted', tries: 20, retry: { backoff_s: [0.2] } };
+      await stage.admin('PUT', `/v1/operation-types/${REMOTE_TYPE}`, remote);
       return stage;
     } catch (error) {
       stage.abandon();
       throw error;
     }
   }
+
+  readonly adminKey = ADMIN_KEY;
 
   get notes(): string {
     return join(this.folder, 'notes');
@@ -153,6 +158,8 @@ export class Stage {
       RINGBACK_POLL_MS: '200',
       RINGBACK_RETRY_SCHEDULE: RETRY_SCHEDULE.join(','),
       RINGBACK_SHUTDOWN_GRACE_S: '1',
+      RINGBACK_SCHEDULES_PER_ACCOUNT: '1000000',
+      RINGBACK_JOB_POLL_MIN_S: '0.2',
       RINGBACK_TRM_REQUESTS_PER_HOUR: '10000000',
       RINGBACK_LOG_LEVEL: 'warn',
       RINGBACK_DATA_DIR: this.folder,

@@ -6,6 +6,8 @@ import type { RunFact } from './facts.js';
 /** The API behind the gateway, which `http.request` calls too. It notes each POST: no operation may make two. */
 export class Upstream {
   readonly posts: RunFact[] = [];
+  /** When the jobs end that POSTs to /jobs have begun, by their place. */
+  private readonly jobs: number[] = [];
 
   private constructor(private readonly server: Server) {}
 
@@ -33,9 +35,10 @@ export class Upstream {
       const now = Date.now();
       this.posts.push({ operation, attempt: 0, pid: 0, once: true, startedAt: now, endedAt: now });
     }
-    const query = new URL(request.url!, this.url).searchParams;
+    const { pathname, searchParams: query } = new URL(request.url!, this.url);
     request.resume().on('error', () => undefined);
     response.on('error', () => undefined);
+    if (pathname.startsWith('/jobs')) return this.answerOfJob(pathname, query, response);
     setTimeout(
       () => {
         response.setHeader('content-type', 'application/json');
@@ -43,5 +46,17 @@ export class Upstream {
       },
       Number(query.get('ms') ?? 0),
     );
+  }
+
+  /** 202 and where to ask again, until the job has ended. */
+  private answerOfJob(pathname: string, query: URLSearchParams, response: ServerResponse): void {
+    const [, , asked] = pathname.split('/');
+    const job =
+      asked === undefined ? this.jobs.push(Date.now() + Number(query.get('ms'))) - 1 : Number(asked);
+    if (asked !== undefined && this.jobs[job]! <= Date.now()) {
+      response.setHeader('content-type', 'application/json').end(JSON.stringify({ job }));
+      return;
+    }
+    response.writeHead(202, { location: `/jobs/${job}` }).end();
   }
 }

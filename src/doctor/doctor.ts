@@ -4,6 +4,7 @@ import { schemaState } from '../database/schema-state.js';
 import { messageOf } from '../database/database-errors.js';
 import { callbacks } from './callbacks.js';
 import { clock } from './clock.js';
+import { connections } from './connections.js';
 import { type Check, type Finding, red, type Reported } from './finding.js';
 import { folders } from './folders.js';
 import { handlers } from './handlers.js';
@@ -34,6 +35,7 @@ const OF_THE_ROWS: readonly Check<WithDatabase>[] = [
   schema,
   clock,
   workers,
+  connections,
   handlers,
   secrets,
   callbacks,

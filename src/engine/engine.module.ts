@@ -1,8 +1,9 @@
 import { BullModule } from '@nestjs/bullmq';
 import { Global, Injectable, Module } from '@nestjs/common';
-import { DatabaseConfig, QueueConfig } from '../config/config.js';
+import { DatabaseConfig, ProcessConfig, QueueConfig } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { WorkQueue } from './work-queue.js';
+import { queuePoolOf } from './connections.js';
 import { Fleet } from './fleet.js';
 import { Lookout } from './lookout.js';
 import { Processes } from './processes.js';
@@ -60,9 +61,17 @@ export class HousekeepingHints extends WorkQueue {
     Fleet,
     {
       provide: QueueBackend,
-      inject: [QueueConfig, DatabaseConfig, Database, Fleet],
-      useFactory: (queue: QueueConfig, database: DatabaseConfig, rows: Database, fleet: Fleet) =>
-        QueueBackend.connect(queue, database, rows, fleet),
+      inject: [QueueConfig, DatabaseConfig, ProcessConfig, Database, Fleet],
+      useFactory: (
+        queue: QueueConfig,
+        database: DatabaseConfig,
+        { roles }: ProcessConfig,
+        rows: Database,
+        fleet: Fleet,
+      ) => {
+        const poolSize = queuePoolOf(roles, database.poolSize);
+        return QueueBackend.connect(queue, { ...database, poolSize }, rows, fleet);
+      },
     },
   ],
   exports: [QueueBackend, Fleet],

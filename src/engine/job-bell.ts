@@ -33,6 +33,11 @@ export class JobBell {
     this.turns.took(hints, this.fleet.workers);
   }
 
+  /** How long the next job is left to others, where this worker has had more than they, ms. */
+  get owedMs(): number {
+    return this.turns.owed(this.fleet.workers);
+  }
+
   /** Resolves when it is time for a look, or with the signal. What is told from here on counts. */
   next(signal: AbortSignal): Promise<void> {
     this.lookedAt = performance.now();
@@ -51,7 +56,8 @@ export class JobBell {
 
   private told(): void {
     const { workers } = this.fleet;
-    const turnAt = performance.now() + this.turns.told(workers);
+    const now = performance.now();
+    const turnAt = now + this.turns.told(workers, now);
     if (this.ring === undefined) return;
     const at = workers === 1 ? turnAt : Math.max(turnAt, this.lookedAt + APART_MS * workers);
     if (at < this.ringsAt) this.ringAt(at);

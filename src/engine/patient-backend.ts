@@ -86,6 +86,22 @@ class PatientBackend extends PostgresQueueBackend {
     }
   }
 
+  /** The next job comes with the end of this one only where it is this worker's turn again. */
+  override moveToCompleted(
+    ...given: Parameters<PostgresQueueBackend['moveToCompleted']>
+  ): ReturnType<PostgresQueueBackend['moveToCompleted']> {
+    const [job, value, remove, token, fetchNext] = given;
+    return super.moveToCompleted(job, value, remove, token, fetchNext && (this.bell?.owedMs ?? 0) === 0);
+  }
+
+  override async moveToActive(
+    ...given: Parameters<PostgresQueueBackend['moveToActive']>
+  ): ReturnType<PostgresQueueBackend['moveToActive']> {
+    const ms = this.bell?.owedMs ?? 0;
+    if (ms > 0) await after(ms);
+    return super.moveToActive(...given);
+  }
+
   private async jobBy(over: AbortSignal): Promise<{ member: string; score: number } | null> {
     const { queueName } = this;
     const inside = this as unknown as Inside;
@@ -120,7 +136,8 @@ export function answeredAt(backend: IQueueBackend): number {
 
 /** Tells a worker's queue that a job with so many hints was taken, so that others have their turn. */
 export function tookOf(backend: IQueueBackend, hints: number): void {
-  if (backend instanceof PatientBackend) backend.bell?.took(hints);
+  // A heartbeat is no work.
+  if (hints > 0 && backend instanceof PatientBackend) backend.bell?.took(hints);
 }
 
 /** BullMQ's worker asks again at once after most errors: without a pause it would do nothing else. */

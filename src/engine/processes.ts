@@ -7,8 +7,10 @@ import {
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
-import { ProcessConfig } from '../config/config.js';
+import { DatabaseConfig, ProcessConfig, QueueConfig } from '../config/config.js';
 import { VERSION } from '../config/version.js';
+import { Database } from '../database/database.js';
+import { crowding } from './connections.js';
 import { Fleet } from './fleet.js';
 import { type ProcessDescription, ProcessStore } from './process.store.js';
 
@@ -44,6 +46,9 @@ export class Processes implements OnApplicationBootstrap, OnModuleDestroy, Befor
     private readonly store: ProcessStore,
     private readonly config: ProcessConfig,
     private readonly fleet: Fleet,
+    private readonly rows: Database,
+    private readonly database: DatabaseConfig,
+    private readonly queue: QueueConfig,
   ) {}
 
   /** What this process runs; told before the application is up. */
@@ -81,6 +86,7 @@ export class Processes implements OnApplicationBootstrap, OnModuleDestroy, Befor
     this.counted(await this.store.workers().catch(() => undefined));
     this.say();
     this.timer = setTimeout(() => this.again(), BEAT_MS - FIRST_LOOK_MS).unref();
+    await this.sayCrowded().catch(() => undefined);
   }
 
   private again(): void {
@@ -106,6 +112,13 @@ export class Processes implements OnApplicationBootstrap, OnModuleDestroy, Befor
   private counted(workers: number | undefined): void {
     this.workers = workers;
     if (workers !== undefined) this.fleet.count(workers);
+  }
+
+  /** Once: who is started last sees all. */
+  private async sayCrowded(): Promise<void> {
+    const usesRedis = this.queue.redisUrls.length > 0;
+    const crowd = await crowding(this.rows, { poolSize: this.database.poolSize, usesRedis });
+    if (crowd !== null) this.logger.warn(crowd);
   }
 
   private say(): void {

@@ -8,6 +8,7 @@ import { rideOut } from '../database/ride-out.js';
 import { Rows } from '../database/rows.js';
 import { jsonRows } from '../database/json-rows.js';
 import type { Hint } from '../engine/hint.js';
+import { Fleet } from '../engine/fleet.js';
 import { OperationHints } from '../engine/engine.module.js';
 import { OperationEntity } from './operation.entity.js';
 import {
@@ -73,8 +74,6 @@ export class OperationStore {
     rowOf: (item) => item.requestId,
   });
 
-  /** As many as this process could run: more would wait in the queue, where no other account's can overtake them. */
-  private readonly maxDispatched: number;
   private waiting: (() => void) | undefined;
   private apart: (() => void) | undefined;
 
@@ -84,8 +83,13 @@ export class OperationStore {
     private readonly hints: OperationHints,
     private readonly config: OperationConfig,
     private readonly deliveries: DeliveryConfig,
-  ) {
-    this.maxDispatched = Math.min(Math.max(config.concurrency, MIN_DISPATCHED), MAX_DISPATCHED);
+    private readonly fleet: Fleet,
+  ) {}
+
+  /** As many as the workers could run: more would wait in the queue, where no other account's can overtake them. */
+  private get maxDispatched(): number {
+    const places = this.config.concurrency * this.fleet.workers;
+    return Math.min(Math.max(places, MIN_DISPATCHED), MAX_DISPATCHED);
   }
 
   /** Called where operations wait for a slot that this process has just made free. */

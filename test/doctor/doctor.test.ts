@@ -77,6 +77,7 @@ describe('ringback doctor', { timeout: 30_000 }, () => {
         'postgresql',
         'queue',
         'workers',
+        'connections',
         'secrets',
       ]),
     );

@@ -22,9 +22,20 @@ describe('many processes on one database', () => {
   it('have one that is alone go for a job at once', () => {
     const turns = new Turns();
     for (let news = 0; news < 10; news++) {
-      expect(turns.told(1)).toBe(0);
+      expect([turns.told(1, news), turns.owed(1)]).toEqual([0, 0]);
       turns.took(1, 1);
     }
+  });
+
+  it('go at once for the first job after a while, whoever draws it, and leave the next ones to others', () => {
+    const [one, other] = [new Turns(() => 0), new Turns(() => 0.5)];
+    expect([one.told(2, 0), other.told(2, 0)]).toEqual([0, 0.5]);
+    one.took(1, 2);
+    expect(one.owed(2)).toBe(0);
+    expect(one.told(2, 10)).toBeGreaterThan(other.told(2, 10));
+    one.took(1, 2);
+    expect(one.owed(2)).toBeGreaterThan(0);
+    expect(one.told(2, 10_000)).toBe(0);
   });
 
   it.each([
@@ -36,7 +47,7 @@ describe('many processes on one database', () => {
     for (let jobs = 0; jobs < 10_000; jobs++) {
       // The first whose time it is finds the job, all others go in vain.
       const [first] = workers
-        .map((worker) => ({ worker, ms: worker.turns.told(workers.length) }))
+        .map((worker) => ({ worker, ms: worker.turns.told(workers.length, jobs) }))
         .toSorted((one, other) => one.ms - other.ms);
       const size = sizeOf(random);
       first!.worker.had += size;

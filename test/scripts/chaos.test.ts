@@ -44,6 +44,7 @@ const KEPT: Facts = {
   refusals: [],
   told: [{ id: 'one', state: 'Finished' }],
   operations: [OPERATION],
+  schedules: [{ id: 'sch_one', acknowledged: true, kept: true, operations: 1 }],
   deliveries: [DELIVERY],
   posts: [{ ...POST, answered: 500 }, POST],
   runs: [RUN],
@@ -154,6 +155,21 @@ describe('the oracle of a fault campaign', () => {
       },
     ],
     [
+      'an acknowledged schedule that has no row',
+      'lost',
+      { schedules: [{ id: 'sch_one', acknowledged: true, kept: false, operations: 1 }] },
+    ],
+    [
+      'a tick that is no operation',
+      'tick-miscounted',
+      { schedules: [{ id: 'sch_one', acknowledged: true, kept: true, operations: 0 }] },
+    ],
+    [
+      'a tick that is two operations, of a schedule whose answer was lost',
+      'tick-miscounted',
+      { schedules: [{ id: 'sch_one', acknowledged: false, kept: true, operations: 2 }] },
+    ],
+    [
       'a run-once operation that ran twice',
       'ran-twice',
       {
@@ -242,7 +258,7 @@ describe('a fault campaign of a seed', () => {
     const operations = items.reduce((sum, item) => sum + operationsOf(item), 0);
     expect(operations).toBeGreaterThanOrEqual(2_000);
     expect(operations).toBeLessThan(2_010);
-    expect(new Set(items.map(({ kind }) => kind)).size).toBe(14);
+    expect(new Set(items.map(({ kind }) => kind)).size).toBe(18);
   });
 
   it('draws numbers that are spread evenly, and apart for each purpose', () => {

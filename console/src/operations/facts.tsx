@@ -7,7 +7,8 @@ import { OthersText } from '../body-view.js';
 import type { Operation } from '../rows.js';
 import { Ago } from '../ui/ago.js';
 import { Copy } from '../ui/copy.js';
-import { span } from '../words.js';
+import { Id } from '../ui/id.js';
+import { span, utc } from '../words.js';
 import { Duration } from './operation-table.js';
 import { faceRows } from './faces.js';
 import { requestQuery } from './request.js';
@@ -17,7 +18,7 @@ export function Facts({ operation }: { operation: Operation }): ReactNode {
   const account = useAccountQuery();
   const names = useAccountNames();
   const { data: request } = useQuery(requestQuery(operation.id, account));
-  const { id, request_id, correlation, account_id, attempt, rerun_of, queue_position } = operation;
+  const { id, request_id, correlation, account_id, attempt, rerun_of, queue_position, schedule } = operation;
   return (
     <section className="card" aria-labelledby="facts-title">
       <header>
@@ -70,6 +71,17 @@ export function Facts({ operation }: { operation: Operation }): ReactNode {
           <>
             <dt>In the queue</dt>
             <dd>{queue_position}</dd>
+          </>
+        )}
+        {schedule && (
+          <>
+            <dt>Schedule</dt>
+            <dd>
+              <Link to="/schedules/$id" params={{ id: schedule.id }}>
+                <Id id={schedule.id} />
+              </Link>
+              , its tick of {utc(schedule.tick)}
+            </dd>
           </>
         )}
         {rerun_of !== null && (

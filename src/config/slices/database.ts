@@ -6,7 +6,7 @@ const SETTINGS = {
   poolSize: setting(
     'RINGBACK_DATABASE_POOL',
     '20',
-    'Connections to PostgreSQL per process, for rows (the PostgreSQL queue backend has a pool of its own of the same size).',
+    'Connections to PostgreSQL per process, for rows. The PostgreSQL queue backend has a pool of its own: as many, but 10 at the most in a worker and 4 in other processes.',
     number(4, 200),
   ),
   migrates: setting(

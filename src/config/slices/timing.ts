@@ -24,7 +24,7 @@ export const TIMING = {
   pollMs: setting(
     'RINGBACK_POLL_MS',
     '750',
-    'How often the dispatcher looks for due rows when nothing wakes it, in milliseconds, ± 25 %.',
+    'How often the dispatchers look for due rows when nothing wakes them, in milliseconds, ± 25 %: one alone, or about all workers together.',
     number(10, 60_000),
   ),
 };
