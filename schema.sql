@@ -361,6 +361,15 @@ CREATE TABLE live_poll (
   CONSTRAINT live_poll_check CHECK ((lease_token IS NULL) = (lease_until IS NULL))
 ) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
 
+CREATE TABLE message_key (
+  account_id text NOT NULL,
+  current_key text NOT NULL,
+  next_key text NOT NULL,
+  rotated_at timestamp with time zone DEFAULT now() NOT NULL,
+  CONSTRAINT message_key_pkey PRIMARY KEY (account_id),
+  CONSTRAINT message_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id) ON DELETE CASCADE
+);
+
 CREATE TABLE operation (
   request_id bigint DEFAULT nextval('record_id'::regclass) NOT NULL,
   rid text NOT NULL,
@@ -971,8 +980,8 @@ BEGIN
   IF keys IS NOT NULL THEN
     WITH kept AS (
       INSERT INTO idempotency_key (account_id, key, fingerprint, rid, expires_at)
-      SELECT k.account_id, k.key, k.fingerprint, k.rid, now() + interval '24 hours'
-      FROM json_to_recordset(keys) AS k (account_id text, key text, fingerprint text, rid text)
+      SELECT k.account_id, k.key, k.fingerprint, k.rid, now() + coalesce(make_interval(secs => k.kept_s), interval '24 hours')
+      FROM json_to_recordset(keys) AS k (account_id text, key text, fingerprint text, rid text, kept_s float8)
       ORDER BY k.account_id, k.key ON CONFLICT DO NOTHING RETURNING rid
     )
     SELECT array_agg(k.rid) INTO kept FROM kept k;
@@ -3300,11 +3309,11 @@ BEGIN
   RETURN QUERY
   WITH given AS MATERIALIZED (
     SELECT g.*, now() + make_interval(secs => g.delay_s) AS next
-    FROM json_to_recordset(given) AS g (request_id bigint, token uuid, delay_s float8, counts boolean, text text, stack text)
+    FROM json_to_recordset(given) AS g (request_id bigint, token uuid, delay_s float8, counts boolean, text text, stack text, checkpoint text)
   )
   UPDATE live_operation o SET phase = CASE WHEN o.phase = 'apart' THEN 'apart' WHEN g.delay_s > 0 THEN 'scheduled' ELSE ready_phase(o.type) END, look_at = g.next, due_at = g.next,
     run_at = CASE WHEN g.delay_s > 0 THEN g.next ELSE o.run_at END, lease_token = NULL, awaits = NULL, worker = NULL, run_until = NULL,
-    status_text = NULL,
+    status_text = NULL, checkpoint = coalesce(g.checkpoint, o.checkpoint),
     tries = CASE WHEN g.counts THEN o.tries ELSE o.tries + 1 END,
     transitions = concat_ws(E'\n', o.transitions, transition('Waiting', g.text, stack => g.stack))
   FROM given g
@@ -3692,6 +3701,29 @@ BEGIN
     EXECUTE format('ALTER SEQUENCE record_id RESTART WITH %s', present.upper);
   END IF;
   PERFORM make_partitions();
+END $function$;
+
+CREATE OR REPLACE FUNCTION settle_followed(endings json, starts json, in_flight integer, lease interval, followers json)
+ RETURNS TABLE(request_id bigint, callback bigint, started boolean, owes boolean, waits boolean)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  ids bigint[]; callbacks bigint[]; starting boolean[]; owed boolean[]; wait boolean; made json;
+BEGIN
+  SELECT array_agg(s.request_id), array_agg(s.callback), array_agg(s.started), array_agg(s.owes), bool_or(s.waits)
+  INTO ids, callbacks, starting, owed, wait
+  FROM settle_operations(endings, starts, in_flight, lease) s;
+  SELECT json_agg(f.value) INTO made
+  FROM json_array_elements(followers) f WHERE (f.value ->> 'after')::bigint = ANY (ids);
+  IF made IS NOT NULL THEN
+    PERFORM accept_operations(made, NULL, '{}', 0, interval '0', NULL);
+  END IF;
+  RETURN QUERY SELECT s.id, s.callback, s.starts, s.owes, wait
+  FROM unnest(ids, callbacks, starting, owed) AS s (id, callback, starts, owes);
 END $function$;
 
 CREATE OR REPLACE FUNCTION settle_operations(endings json, starts json, in_flight integer, lease interval)
@@ -4481,6 +4513,7 @@ COMMENT ON COLUMN live_poll.lease_token IS 'of whoever polls it now: nobody else
 COMMENT ON COLUMN live_poll.failures IS 'polls in a row that told nothing of the job';
 COMMENT ON COLUMN live_poll.refusals IS 'of these the last ones that were answered 401 or 403';
 COMMENT ON COLUMN live_poll.target IS 'sealed JSON: the URL to poll, or to fetch the result from, and the headers to send';
+COMMENT ON TABLE message_key IS 'what signs an account''s messages, and what will after the next rotation; both sealed';
 COMMENT ON TABLE operation IS 'what was asked; never changed but by emptying';
 COMMENT ON COLUMN operation.rid IS 'random, and begins with the time: what is made together stands together in the index';
 COMMENT ON COLUMN operation.callback_thin_over IS 'bytes: a larger body of its own callback leaves the result out; null: the setting''s';

@@ -250,7 +250,7 @@ export class OperationStore {
               counts,
               text,
               stack,
-              ...(checkpoint == null ? {} : { checkpoint }),
+              ...(checkpoint ? { checkpoint } : {}),
             })),
         ),
       ],
