@@ -6,7 +6,15 @@ import type { OperationEntity } from '../operations/operation.entity.js';
 import { type NewOperation, ownRow } from '../operations/operation-rows.js';
 import { OperationTypes } from '../operations/run/operation-types.js';
 import { answerOf, type MessageAnswer } from './message-answer.js';
-import { bodyOf, MESSAGE, type Message, type MessageCallback, messageId, retriesOf } from './message.js';
+import {
+  bodyOf,
+  flowOf,
+  MESSAGE,
+  type Message,
+  type MessageCallback,
+  messageId,
+  retriesOf,
+} from './message.js';
 
 /** Which end, or attempt, a callback tells of. */
 type Told = Pick<OperationEntity, 'rid' | 'createdAt' | 'runAt'>;
@@ -44,6 +52,7 @@ export class MessageCallbacks implements OnModuleInit {
       ...{ rid, accountId, retention, traceparent, face: 'qstash', type: MESSAGE },
       input: this.inputs.seal(type, { accountId, rid }, JSON.stringify(message)),
       correlation: labels.length === 0 ? null : labels.join(','),
+      flow: flowOf(message),
       tries: type.tries(message),
       timeoutS: type.timeoutS(message),
       runAt: delayS === null ? null : new Date(finishedAt!.getTime() + delayS * 1000),
@@ -55,14 +64,14 @@ export class MessageCallbacks implements OnModuleInit {
 export function callbackMessage(
   { rid }: Pick<OperationEntity, 'rid'>,
   message: Message,
-  { delayS: _, ...sending }: MessageCallback,
+  callback: MessageCallback,
   body: string,
 ): Message {
+  const { url, method, headers, retries, retryDelay, timeoutS, labels, flow, redact } = callback;
   const { callerIp, scheduleId } = message;
   return {
-    ...sending,
-    body,
-    retries: sending.retries ?? retriesOf(message),
+    ...{ url, method, headers, retryDelay, timeoutS, labels, flow, redact, body },
+    retries: retries ?? retriesOf(message),
     ...{ callback: null, failureCallback: null, topicName: null, endpointName: null, queueName: null },
     ...{ callerIp, scheduleId, sourceMessageId: messageId(rid) },
   };

@@ -273,7 +273,7 @@ export class OperationStore {
               counts,
               text,
               stack,
-              ...(checkpoint == null ? {} : { checkpoint }),
+              ...(checkpoint ? { checkpoint } : {}),
             })),
         ),
       ],

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { asBody, MESSAGE, type Message, messageId } from '../../messages/message.js';
+import { asBody, flowOf, MESSAGE, type Message, messageId } from '../../messages/message.js';
 import { OperationRefusedError } from '../../operations/operation.errors.js';
 import { OperationsService, type Submission } from '../../operations/operations.service.js';
 import { Destinations, type Target } from './destinations.js';
@@ -65,6 +65,7 @@ export class Publisher {
         ...{ accountId, traceparent, face: 'qstash', type: MESSAGE, input, runAt },
         ...{ callback: null, priority: 0, timeoutS: null, retention: operation.retention },
         correlation: input.labels.length === 0 ? null : input.labels.join(','),
+        flow: flowOf(input),
         rerunOf: operation.rid,
         idempotency: { key: `part message again ${operation.rid}`, body: '' },
       },
@@ -111,6 +112,7 @@ export function submissionOf(
     ...{ accountId, traceparent, face: 'qstash', type: MESSAGE, input: message },
     ...{ callback: null, priority: 0, timeoutS: null, retention: null },
     correlation: message.labels.length === 0 ? null : message.labels.join(','),
+    flow: flowOf(message),
     runAt: startOf(delayS, notBefore),
     idempotency: deduplication === null ? null : onceOf(deduplication, message, body),
   };
