@@ -2,6 +2,7 @@ import { rideOut } from '../database/ride-out.js';
 import { EgressConfig } from '../config/config.js';
 import type { FieldError } from '../config/validation.js';
 import { HttpRequestEgress } from '../egress/egress.module.js';
+import type { UrlPolicy } from '../egress/url-policy.js';
 import type { EgressResponse } from '../egress/egress.js';
 import { peek } from '../operations/poll/peek.js';
 import { AttemptFailed } from '../operations/run/attempt-failed.js';
@@ -65,21 +66,11 @@ export class MessageHandler implements OperationHandler<Message> {
 
   check({ url, callback, failureCallback }: Message): FieldError[] {
     const urls = { url, callback: callback?.url, failureCallback: failureCallback?.url };
-    return Object.entries(urls).flatMap(([name, given]) => {
-      const checked = given === undefined ? null : this.egress.policy.check(given);
-      return checked === null || checked.accepted ? [] : [{ path: `input.${name}`, message: checked.reason }];
-    });
+    return urlFaults(this.egress.policy, urls);
   }
 
-  /** Queries and headers often hold a token. */
   conceal(input: object, bodies: boolean): { shown: object; sealed: object } {
-    const { url, headers, body, bodyBase64, callback, failureCallback, ...shown } = input as Message;
-    const isSealed = bodies || shown.redact?.body === true;
-    const content = JSON.parse(JSON.stringify({ body, bodyBase64 })) as object;
-    return {
-      shown: { ...shown, url: shownUrl(url), ...(isSealed ? {} : content) },
-      sealed: { url, headers, callback, failureCallback, ...(isSealed ? content : {}) },
-    };
+    return concealMessage(input as Message, bodies);
   }
 
   async run(message: Message, context: RunContext): Promise<OperationOutcome> {
@@ -158,6 +149,28 @@ function unanswered(message: Message, retried: number, error: unknown, context: 
   const failed = new AttemptFailed(code, text, answer, retry ? again(message, answer, null, context) : null);
   failed.cause = cause;
   return failed;
+}
+
+/** What the policy has against URLs, by the names of their fields in the input. */
+export function urlFaults(
+  policy: UrlPolicy,
+  urls: Readonly<Record<string, string | undefined>>,
+): FieldError[] {
+  return Object.entries(urls).flatMap(([name, given]) => {
+    const checked = given === undefined ? null : policy.check(given);
+    return checked === null || checked.accepted ? [] : [{ path: `input.${name}`, message: checked.reason }];
+  });
+}
+
+/** What is stored sealed of a message: queries and headers often hold a token. */
+export function concealMessage(message: Message, bodies: boolean): { shown: object; sealed: object } {
+  const { url, headers, body, bodyBase64, callback, failureCallback, ...shown } = message;
+  const isSealed = bodies || shown.redact?.body === true;
+  const content = JSON.parse(JSON.stringify({ body, bodyBase64 })) as object;
+  return {
+    shown: { ...shown, url: shownUrl(url), ...(isSealed ? {} : content) },
+    sealed: { url, headers, callback, failureCallback, ...(isSealed ? content : {}) },
+  };
 }
 
 /** The next attempt; null where the retries are used up. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { asBody, MESSAGE, type Message, messageId } from '../../messages/message.js';
+import { asBody, type Message, messageId } from '../../messages/message.js';
+import { workOf } from '../../messages/message-submission.js';
 import { OperationsService, type Submission } from '../../operations/operations.service.js';
 import { Destinations, type Target } from './destinations.js';
 import type { FoundMessage } from './messages.js';
@@ -61,10 +62,8 @@ export class Publisher {
     const input: Message = { ...message, ...changes, headers: { ...message.headers, ...changes.headers } };
     return this.accept(
       {
-        ...{ accountId, traceparent, face: 'qstash', type: MESSAGE, input, runAt },
-        ...{ callback: null, priority: 0, timeoutS: null, retention: operation.retention },
-        correlation: input.labels.length === 0 ? null : input.labels.join(','),
-        rerunOf: operation.rid,
+        ...{ ...workOf(input), accountId, traceparent, runAt },
+        ...{ retention: operation.retention, rerunOf: operation.rid },
         idempotency: { key: `part message again ${operation.rid}`, body: '' },
       },
       input,
@@ -85,19 +84,26 @@ export function submissionOf(
   target: Target,
   { body, queue }: Pick<Given, 'body' | 'queue'>,
 ): Submission {
-  const { delayS, notBefore, deduplication, ...sending } = publication;
-  const message: Message = {
+  const { delayS, notBefore, deduplication } = publication;
+  const message = messageOf(ip, publication, target, { body, queue });
+  return {
+    ...{ ...workOf(message), accountId, traceparent, runAt: startOf(delayS, notBefore) },
+    idempotency: deduplication === null ? null : onceOf(deduplication, message, body),
+  };
+}
+
+/** What is sent. */
+export function messageOf(
+  ip: PublishedBy['ip'],
+  { delayS: _, notBefore: _at, deduplication: _once, ...sending }: Publication,
+  target: Target,
+  { body, queue }: Pick<Given, 'body' | 'queue'>,
+): Message {
+  return {
     ...sending,
     ...target,
     ...asBody(body),
     ...{ queueName: queue, scheduleId: null, callerIp: ip },
-  };
-  return {
-    ...{ accountId, traceparent, face: 'qstash', type: MESSAGE, input: message },
-    ...{ callback: null, priority: 0, timeoutS: null, retention: null },
-    correlation: message.labels.length === 0 ? null : message.labels.join(','),
-    runAt: startOf(delayS, notBefore),
-    idempotency: deduplication === null ? null : onceOf(deduplication, message, body),
   };
 }
 

@@ -38,7 +38,10 @@ describe('A URL group', () => {
   it('replaces an endpoint by one of the same name or URL', async () => {
     const { urlGroups } = qstash();
     await urlGroups.addEndpoints({ name: 'a', endpoints: [ONE, TWO] });
-    await urlGroups.addEndpoints({ name: 'a', endpoints: [{ name: 'one', url: 'http://127.0.0.1:9999/new' }] });
+    await urlGroups.addEndpoints({
+      name: 'a',
+      endpoints: [{ name: 'one', url: 'http://127.0.0.1:9999/new' }],
+    });
     await urlGroups.addEndpoints({ name: 'a', endpoints: [{ name: 'other', url: TWO.url }] });
     expect((await urlGroups.get('a')).endpoints).toEqual([
       { name: 'one', url: 'http://127.0.0.1:9999/new' },
