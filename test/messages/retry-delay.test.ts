@@ -27,9 +27,12 @@ describe('the delay before a retry', () => {
     expect(delayed(retried, expression)).toBe(seconds);
   });
 
-  it.each(['0 - 1', '1 / 0 - 1 / 0', 'sqrt(0 - 1)'])('is the default where "%s" makes no sense', (expression) => {
-    expect(Math.floor(delayed(0, expression))).toBe(12);
-  });
+  it.each(['0 - 1', '1 / 0 - 1 / 0', 'sqrt(0 - 1)'])(
+    'is the default where "%s" makes no sense',
+    (expression) => {
+      expect(Math.floor(delayed(0, expression))).toBe(12);
+    },
+  );
 
   it.each([
     ['', /ends too early/],
@@ -61,7 +64,8 @@ describe('the delay before a retry', () => {
   });
 
   it('is not what the receiver asks for where that is no delay, or more than a day', () => {
-    for (const value of ['soon', '86401', '1767225600', '2d']) expect(delayed(0, '5000', { 'retry-after': value })).toBe(5);
+    for (const value of ['soon', '86401', '1767225600', '2d'])
+      expect(delayed(0, '5000', { 'retry-after': value })).toBe(5);
     expect(delayed(0, null, { 'retry-after': 'soon', 'x-ratelimit-reset': '3' })).toBe(3);
   });
 });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { asBody, type Message, messageId } from '../../messages/message.js';
 import { workOf } from '../../messages/message-submission.js';
+import { OperationRefusedError } from '../../operations/operation.errors.js';
 import { OperationsService, type Submission } from '../../operations/operations.service.js';
 import { Destinations, type Target } from './destinations.js';
 import type { FoundMessage } from './messages.js';
@@ -71,10 +72,24 @@ export class Publisher {
   }
 
   private async accept(submission: Submission, { url }: Pick<Target, 'url'>): Promise<PublishResponse> {
-    const { view, replayed } = await this.operations.accept(submission);
+    const { view, replayed } = await this.operations.accept(submission).catch(inTheirWords);
     const answer = { messageId: messageId(view.operation.rid), url };
     return replayed ? { ...answer, deduplicated: true } : answer;
   }
+}
+
+/** What the engine calls what it refuses, as callers of this face know it. */
+const NAMES: Readonly<Record<string, string>> = {
+  'input.url': 'destination',
+  'input.callback': 'Upstash-Callback',
+  'input.failureCallback': 'Upstash-Failure-Callback',
+  run_at: 'Upstash-Delay, or Upstash-Not-Before,',
+};
+
+function inTheirWords(error: unknown): never {
+  if (!(error instanceof OperationRefusedError)) throw error;
+  const errors = error.errors.map(({ path, message }) => ({ path: NAMES[path] ?? path, message }));
+  throw new OperationRefusedError(error.code, errors, error.retryAfterS);
 }
 
 /** A message as the engine takes it. */
