@@ -1,6 +1,7 @@
 import { DataSource } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { Foundation1764600000000 } from './migrations/1764600000000-foundation.js';
+import { Flows1764700000000 } from './migrations/1764700000000-flows.js';
 import { Messages1764700001000 } from './migrations/1764700001000-messages.js';
 import { UrlGroups1764700002000 } from './migrations/1764700002000-url-groups.js';
 import { Functions } from './migrations/functions.js';
@@ -87,7 +88,13 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       MessageKeyEntity,
       UrlGroupEntity,
     ],
-    migrations: [Foundation1764600000000, Messages1764700001000, UrlGroups1764700002000, Functions],
+    migrations: [
+      Foundation1764600000000,
+      Flows1764700000000,
+      Messages1764700001000,
+      UrlGroups1764700002000,
+      Functions,
+    ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,
     extra: {

@@ -12,6 +12,7 @@ import { CompletionStore } from './await/completion.store.js';
 import { CancelMany } from './end/cancel-many.js';
 import { CallbackPresenters } from './end/callback-presenters.js';
 import { FollowUps } from './end/follow-ups.js';
+import { FlowStore } from './flow/flow.store.js';
 import { Feed } from './feed/feed.js';
 import { FeedStore } from './feed/feed.store.js';
 import { HistoryStore } from './read/history.store.js';
@@ -62,6 +63,7 @@ import { UnservedStore } from './read/unserved.store.js';
     StatsStore,
     FeedStore,
     Feed,
+    FlowStore,
     UnservedStore,
     DeclaredTypeStore,
     DeclaredTypes,
@@ -104,6 +106,7 @@ import { UnservedStore } from './read/unserved.store.js';
     LedgerStore,
     StatsStore,
     Feed,
+    FlowStore,
     Declarations,
     WorkOffers,
     OperationTypes,

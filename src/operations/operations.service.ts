@@ -14,6 +14,7 @@ import { openDestination, sealDestination } from '../signing/sealed-destination.
 import { Step } from '../tracing/spans.js';
 import { CompletionOffers } from './await/completion-offers.js';
 import { OperationDispatcher } from './run/operation.dispatcher.js';
+import { type Flow, flowAgain } from './flow/flow.js';
 import type { Face, OperationEntity } from './operation.entity.js';
 import { CANCELED, OperationEnder } from './end/operation-ender.js';
 import {
@@ -69,6 +70,8 @@ export interface Submission {
   readonly own?: boolean;
   /** The schedule that has it submitted, and for which of its times. */
   readonly schedule?: { readonly id: string; readonly tick: Date };
+  /** The key that it shares with others, of which so many run or start at once; not given: none. */
+  readonly flow?: Flow | null;
   /** With the text whose digest tells whether a repeated key comes with the same body. */
   readonly idempotency: {
     readonly key: string;
@@ -173,6 +176,8 @@ export class OperationsService {
       this.dispatcher.hint({ id: accepted.requestId, epoch: accepted.epoch });
     else if (accepted.phase === 'offered') this.work.told(accepted.type);
     else this.dispatcher.wake();
+    // Its claim admits it where its key has room.
+    if (accepted.phase === 'keyed' && operation.declared) this.work.told(accepted.type);
     const { callbackUrl } = operation;
     const completionToken = operation.completion?.token;
     return {
@@ -395,6 +400,7 @@ export class OperationsService {
       timeoutS: Math.min(operation.timeoutS, this.types.get(operation.type)?.maxTimeoutS ?? Infinity),
       retention: operation.retention,
       ackByPoll: operation.ackByPoll,
+      flow: flowAgain(operation.flow),
       rerunOf: rid,
       traceparent: null,
       idempotency: null,
@@ -450,6 +456,7 @@ export class OperationsService {
       completion: completion ? this.offers.accept(completion, { accountId, rid, timeoutS }) : null,
       scheduleId: submission.schedule?.id ?? null,
       tick: submission.schedule?.tick ?? null,
+      flow: submission.flow ?? null,
       idempotency: idempotency && {
         key: idempotency.key,
         fingerprint: fingerprintOf(idempotency.body),
