@@ -13,7 +13,7 @@ import {
   type OperationOutcome,
   OperationType,
 } from '../operations/run/operation-type.js';
-import { concealMessage, urlFaults } from './message.handler.js';
+import { concealMessage, urlFaults } from './message-input.js';
 import { type Message, messageId } from './message.js';
 import { workOf } from './message-submission.js';
 import { type UrlGroupEndpoint, UrlGroupError, UrlGroups } from './url-groups.js';

@@ -55,14 +55,14 @@ export class MessageCallbacks implements OnModuleInit {
 export function callbackMessage(
   { rid }: Pick<OperationEntity, 'rid'>,
   message: Message,
-  { delayS: _, ...sending }: MessageCallback,
+  callback: MessageCallback,
   body: string,
 ): Message {
+  const { url, method, headers, retries, retryDelay, timeoutS, labels, flow, redact } = callback;
   const { callerIp, scheduleId } = message;
   return {
-    ...sending,
-    body,
-    retries: sending.retries ?? retriesOf(message),
+    ...{ url, method, headers, retryDelay, timeoutS, labels, flow, redact, body },
+    retries: retries ?? retriesOf(message),
     ...{ callback: null, failureCallback: null, topicName: null, endpointName: null, queueName: null },
     ...{ callerIp, scheduleId, sourceMessageId: messageId(rid) },
   };

@@ -2,8 +2,7 @@ import { rideOut } from '../database/ride-out.js';
 import { EgressConfig } from '../config/config.js';
 import type { FieldError } from '../config/validation.js';
 import { HttpRequestEgress } from '../egress/egress.module.js';
-import type { UrlPolicy } from '../egress/url-policy.js';
-import type { EgressResponse } from '../egress/egress.js';
+import type { EgressRequest, EgressResponse } from '../egress/egress.js';
 import { peek } from '../operations/poll/peek.js';
 import { AttemptFailed } from '../operations/run/attempt-failed.js';
 import type { RunContext } from '../operations/run/operation-run.js';
@@ -15,8 +14,8 @@ import {
 import { OriginCalls } from '../operations/run/origin-calls.store.js';
 import { ownFault } from '../operations/run/own-fault.js';
 import { transportFault } from '../operations/types/kept-response.js';
-import { shownUrl } from '../signing/sealed-destination.js';
 import { AttemptCallbacks } from './attempt-callbacks.js';
+import { concealMessage, urlFaults } from './message-input.js';
 import { headerLists, type MessageAnswer } from './message-answer.js';
 import { bodyOf, MESSAGE, type Message, messageId, retriesOf, timeoutOf } from './message.js';
 import { messageSignature } from './message-signature.js';
@@ -25,11 +24,14 @@ import { messageDelayS } from './retry-delay.js';
 
 /** Workers that a message may outlive besides its attempts: a worker that dies uses up no retry. */
 const MAX_DEATHS = 25;
-/** What a run may take besides its request, seconds: it may have to wait for a place at the receiver's. */
-const MARGIN_S = 600;
+/** What a run may take besides its request, seconds. */
+const MARGIN_S = 60;
 const MAX_TIMEOUT_S = 86_400 + MARGIN_S;
 /** Bytes of an answer's body that are kept: a callback repeats them. */
 const MAX_KEPT = 512 * 1024;
+/** How long a run waits for a place at its receiver's with its slot, milliseconds; and without it, seconds at the most. */
+const PLACE_MS = 300;
+const MAX_PLACE_S = 30;
 /** With the header below, the receiver's word that no retry makes sense. */
 const NON_RETRYABLE = 489;
 
@@ -41,8 +43,7 @@ const DISABLED =
   name: MESSAGE,
   title: 'Deliver a message',
   internal: true,
-  // The run's own time may be over while it waits for a place at its receiver's: that is no attempt.
-  retryOn: ['timeout'],
+  slotless: true,
   tries: (message) => retriesOf(message) + 1 + MAX_DEATHS,
   timeoutS: (message) => timeoutOf(message) + MARGIN_S,
   maxTimeoutS: MAX_TIMEOUT_S,
@@ -74,15 +75,14 @@ export class MessageHandler implements OperationHandler<Message> {
   }
 
   async run(message: Message, context: RunContext): Promise<OperationOutcome> {
-    const retried = context.checkpoint === null ? 0 : Number(context.checkpoint);
+    const { retried, waits } = progressOf(context.checkpoint);
     const { origin } = new URL(message.url);
-    await this.places.take(origin, context);
+    // Who waits for a receiver that hangs gives its slot up: messages to others go on.
+    if (!(await this.places.takeSoon(origin, context, PLACE_MS)))
+      return context.goOn(placeDelayS(waits), checkpoint({ retried, waits: waits + 1 }));
     let isProven = false;
     try {
-      const response = await this.send(message, retried, context).catch((error: unknown) => {
-        if (context.signal.aborted) throw error;
-        throw ownFault(error) ?? unanswered(message, retried, error, context);
-      });
+      const response = await this.send(message, retried, context);
       isProven = response.status >= 200 && response.status <= 299;
       const answer = await answerTo(message, response, retried);
       if (!isProven) throw unsuccessful(message, response, answer, context);
@@ -97,7 +97,21 @@ export class MessageHandler implements OperationHandler<Message> {
     }
   }
 
+  /** Its faults are failed attempts, but for those of our own. */
   private async send(message: Message, retried: number, context: RunContext): Promise<EgressResponse> {
+    try {
+      return await this.egress.request(await this.request(message, retried, context));
+    } catch (error) {
+      if (context.signal.aborted) throw error;
+      throw ownFault(error) ?? unanswered(message, retried, error, context);
+    }
+  }
+
+  private async request(
+    message: Message,
+    retried: number,
+    context: RunContext,
+  ): Promise<EgressRequest & { maxResponseBytes: number }> {
     const isOver = (): boolean => context.signal.aborted;
     const { current } = await rideOut(() => this.keys.of(context.accountId), isOver);
     const body = bodyOf(message);
@@ -113,7 +127,7 @@ export class MessageHandler implements OperationHandler<Message> {
       'Upstash-Source-Message-Id': message.sourceMessageId ?? null,
     };
     const told = Object.entries(own).filter((entry): entry is [string, string] => entry[1] !== null);
-    return this.egress.request({
+    return {
       url: message.url,
       method: message.method,
       headers: {
@@ -126,7 +140,7 @@ export class MessageHandler implements OperationHandler<Message> {
       timeoutMs: timeoutOf(message) * 1000,
       signal: context.signal,
       maxResponseBytes: Infinity,
-    });
+    };
   }
 }
 
@@ -151,26 +165,23 @@ function unanswered(message: Message, retried: number, error: unknown, context: 
   return failed;
 }
 
-/** What the policy has against URLs, by the names of their fields in the input. */
-export function urlFaults(
-  policy: UrlPolicy,
-  urls: Readonly<Record<string, string | undefined>>,
-): FieldError[] {
-  return Object.entries(urls).flatMap(([name, given]) => {
-    const checked = given === undefined ? null : policy.check(given);
-    return checked === null || checked.accepted ? [] : [{ path: `input.${name}`, message: checked.reason }];
-  });
+/** How far a message has come: its retries so far, and how often it has waited in vain for a place at its receiver's since. */
+interface Progress {
+  readonly retried: number;
+  readonly waits: number;
 }
 
-/** What is stored sealed of a message: queries and headers often hold a token. */
-export function concealMessage(message: Message, bodies: boolean): { shown: object; sealed: object } {
-  const { url, headers, body, bodyBase64, callback, failureCallback, ...shown } = message;
-  const isSealed = bodies || shown.redact?.body === true;
-  const content = JSON.parse(JSON.stringify({ body, bodyBase64 })) as object;
-  return {
-    shown: { ...shown, url: shownUrl(url), ...(isSealed ? {} : content) },
-    sealed: { url, headers, callback, failureCallback, ...(isSealed ? content : {}) },
-  };
+function checkpoint(progress: Progress): string {
+  return JSON.stringify(progress);
+}
+
+function progressOf(text: string | null): Progress {
+  return text === null ? { retried: 0, waits: 0 } : (JSON.parse(text) as Progress);
+}
+
+/** Not all at once: many may wait for one receiver. */
+function placeDelayS(waits: number): number {
+  return Math.min(MAX_PLACE_S, 2 ** waits) * (0.5 + Math.random() / 2);
 }
 
 /** The next attempt; null where the retries are used up. */
@@ -183,7 +194,7 @@ function again(
   if (retried >= retriesOf(message)) return null;
   const { retryDelay: expression } = message;
   const delayS = messageDelayS({ retried, expression, headers, now: context.now() });
-  return { delayS, checkpoint: String(retried + 1) };
+  return { delayS, checkpoint: checkpoint({ retried: retried + 1, waits: 0 }) };
 }
 
 /** What of an answer is kept; where it is a success that nobody is told of, its status alone. */

@@ -269,7 +269,7 @@ export class OperationStore {
               counts,
               text,
               stack,
-              ...(checkpoint == null ? {} : { checkpoint }),
+              ...(checkpoint ? { checkpoint } : {}),
             })),
         ),
       ],

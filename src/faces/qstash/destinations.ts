@@ -30,7 +30,7 @@ export class Destinations {
       if (named.length > MAX_URL) throw refused('destination', `has more than ${MAX_URL} characters`);
       return { isGroup: false, targets: [{ url: named, topicName: null, endpointName: null }] };
     }
-    if (/^api\//.test(named))
+    if (named.startsWith('api/'))
       throw new Problem(
         501,
         'not-offered',

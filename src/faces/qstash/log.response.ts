@@ -1,4 +1,4 @@
-import { answerOf } from '../../messages/message-answer.js';
+import { answerOf, type MessageAnswer } from '../../messages/message-answer.js';
 import { bodyOf, messageId, timeoutOf } from '../../messages/message.js';
 import type { HistoryEntryEntity } from '../../operations/operation.entity.js';
 import { messageResponse, present, shownBody, shownHeaders } from './message.response.js';
@@ -20,6 +20,10 @@ export interface LogResponse {
   readonly error?: string;
   readonly nextDeliveryTime?: number;
   readonly responseStatus?: number;
+  /** By both names that QStash's documentation and clients have for it. */
+  readonly responseHeader?: MessageAnswer['header'];
+  readonly responseHeaders?: MessageAnswer['header'];
+  readonly responseBody?: string;
 }
 
 /** All that happened to a message, oldest first, of the history of its operation. */
@@ -67,10 +71,8 @@ function waits(text: string, runAt: Date | null): Told[] {
 
 function failed({ operation }: FoundMessage): Told {
   const { status, header, body } = answerOf(operation);
-  return {
-    ...{ state: 'ERROR', error: operation.errorMessage ?? '', responseStatus: status },
-    ...present({ responseHeader: header, responseHeaders: header, responseBody: body }),
-  } as Told;
+  const answered = present({ responseHeader: header, responseHeaders: header, responseBody: body });
+  return { state: 'ERROR', error: operation.errorMessage ?? '', responseStatus: status, ...answered };
 }
 
 /** What each entry says of its message: the names are those of logs, where they differ. */

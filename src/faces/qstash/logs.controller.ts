@@ -74,7 +74,7 @@ export class QstashLogsController {
 
   private async logsOf(found: FoundMessage): Promise<LogResponse[]> {
     const entries = await this.history.list(found.operation.requestId, '0', MAX_ENTRIES);
-    return logsOf(found, entries).reverse();
+    return logsOf(found, entries).toReversed();
   }
 }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { DeliveryConfig } from '../../config/config.js';
@@ -8,6 +9,9 @@ import type { RunContext } from './operation-run.js';
 /** How often a run that waits for a place asks again, at least and at most; only the first of a process and origin asks. */
 const ASK_MS = 50;
 const MAX_ASK_MS = 150;
+
+/** A run, as far as its place needs to know. */
+type Taker = Pick<RunContext, 'requestId' | 'leaseToken' | 'signal'>;
 
 /**
  * Places at the origins that `http.request` calls, over all processes: as many as callbacks have at one, and one where it has
@@ -24,7 +28,7 @@ export class OriginCalls {
   ) {}
 
   /** Resolves when the run has a place; fails when its signal fires before. */
-  async take(origin: string, run: RunContext): Promise<void> {
+  async take(origin: string, run: Taker): Promise<void> {
     const before = this.lines.get(origin) ?? Promise.resolve();
     const taken = before.then(() => this.ask(origin, run));
     const line = taken.catch(() => undefined);
@@ -34,8 +38,28 @@ export class OriginCalls {
     });
   }
 
+  /** Whether the run has got a place within so many milliseconds; fails when its signal fires before. */
+  async takeSoon(origin: string, { requestId, leaseToken, signal }: Taker, ms: number): Promise<boolean> {
+    signal.throwIfAborted();
+    const late = AbortSignal.timeout(ms);
+    const either = AbortSignal.any([signal, late]);
+    // Others that wait here may be more patient. What is taken too late goes with the lease.
+    const taken = this.take(origin, { requestId, leaseToken, signal: either });
+    const over = once(either, 'abort').then(() => Promise.reject(either.reason as Error));
+    try {
+      await Promise.race([taken, over]);
+      return true;
+    } catch (error) {
+      if (signal.aborted || !late.aborted) throw error;
+      return false;
+    } finally {
+      taken.catch(() => undefined);
+      over.catch(() => undefined);
+    }
+  }
+
   /** Gives the place back; an origin that has `answered` 2xx is trusted with more from now on. */
-  async giveBack(origin: string, run: RunContext, answered: boolean): Promise<void> {
+  async giveBack(origin: string, run: Taker, answered: boolean): Promise<void> {
     await this.database.query(
       `WITH left_ AS (
          DELETE FROM origin_call WHERE request_id = $2 AND lease_token = $3
@@ -47,7 +71,7 @@ export class OriginCalls {
     );
   }
 
-  private async ask(origin: string, run: RunContext): Promise<void> {
+  private async ask(origin: string, run: Taker): Promise<void> {
     for (;;) {
       run.signal.throwIfAborted();
       const [row] = await rideOut(

@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest';
+import { App, TEST_KEY } from '../../support/app.js';
+import { newDatabase } from '../../support/database.js';
+import { type Answer, Receiver } from '../../support/receiver.js';
+import { Service, sharedBy } from '../../support/service.js';
+import { upstash, verifyWith } from './clients.js';
+
+const KILLS = 10;
+const EACH = 20;
+
+/** Answers after a while, so that a kill finds requests under way. */
+const slowly: Answer = (response) => void setTimeout(() => response.writeHead(200).end('done'), 40);
+
+describe('messages', { timeout: 120_000 }, () => {
+  it('are delivered and called back, each of them, through ten workers that are killed meanwhile', async () => {
+    await using receiver = await Receiver.answering(slowly);
+    await using told = await Receiver.answering(slowly);
+    const shared = { ...sharedBy(await newDatabase()), RINGBACK_HTTP_HOSTS: '*' };
+    await using front = await Service.start({ ...shared, RINGBACK_ROLE: 'api' });
+    const client = upstash(front.client.url, TEST_KEY);
+    const sent: string[] = [];
+    for (let kill = 0; kill < KILLS; kill++) {
+      const worker = await Service.start({ ...shared, RINGBACK_ROLE: 'worker' });
+      const before = receiver.all.length;
+      const messages = Array.from({ length: EACH }, (_, n) => ({
+        ...{ url: `${receiver.url}?${kill}-${n}`, body: { kill, n }, callback: told.url },
+        ...{ retries: 0, headers: { 'Upstash-Callback-Retries': '0' } },
+      }));
+      for (const answer of (await client.batchJSON(messages)) as { messageId: string }[])
+        sent.push(answer.messageId);
+      await receiver.received(before + 3);
+      await worker.end('SIGKILL');
+    }
+    await using _last = await Service.start({ ...shared, RINGBACK_ROLE: 'worker' });
+    const arrived = () => new Set(receiver.all.map(({ headers }) => String(headers['upstash-message-id'])));
+    const toldOf = () => new Set(told.all.map(({ body }) => JSON.parse(body).sourceMessageId as string));
+    await expect.poll(() => arrived().size, { timeout: 60_000 }).toBe(sent.length);
+    await expect.poll(() => toldOf().size, { timeout: 60_000 }).toBe(sent.length);
+    expect([...toldOf()].toSorted()).toEqual(sent.toSorted());
+    // A run that is made again after a kill is the same attempt: no retry is used up.
+    expect(new Set(receiver.all.map(({ headers }) => headers['upstash-retried']))).toEqual(new Set(['0']));
+    await expect
+      .poll(
+        async () => (await client.logs({ count: 1000, filter: { state: 'IN_PROGRESS' } })).logs.length > 0,
+      )
+      .toBe(true);
+    expect((await client.dlq.listMessages()).messages).toEqual([]);
+    const keys = (await front.client.get('/qstash/v2/keys')).body;
+    for (const each of receiver.all.slice(-5)) await verifyWith(keys, receiver, each);
+  });
+
+  it('to a receiver that hangs keep no slot, so those to others go on', async () => {
+    await using app = await App.start({ accounts: { slots: 4 }, deliveries: { originInFlight: 2 } });
+    await using hanging = await Receiver.answering(200, () => undefined);
+    await using quick = await Receiver.answering(200);
+    const client = upstash(app.client.url, TEST_KEY);
+    await client.publish({ url: hanging.url });
+    await hanging.received(1);
+    for (let n = 0; n < 12; n++) await client.publish({ url: hanging.url, timeout: 60 });
+    await hanging.received(3);
+    for (let n = 0; n < 5; n++) await client.publish({ url: quick.url });
+    expect(await quick.received(5)).toHaveLength(5);
+    // As many at once as there are places at it.
+    expect(hanging.all).toHaveLength(3);
+  });
+});
