@@ -1,10 +1,11 @@
 import type { Submission } from '../operations/operations.service.js';
 import { MESSAGE, type Message } from './message.js';
+import { laneOf } from './queues.js';
 
 /** What a message is to the engine, whoever has it submitted and when. */
 export type MessageWork = Pick<
   Submission,
-  'face' | 'type' | 'input' | 'callback' | 'correlation' | 'priority' | 'timeoutS' | 'retention'
+  'face' | 'type' | 'input' | 'callback' | 'correlation' | 'priority' | 'timeoutS' | 'retention' | 'flow'
 >;
 
 /** A message as the engine takes it; of another type, where it is not sent as it stands. */
@@ -12,5 +13,7 @@ export function workOf(message: Message, type: string = MESSAGE): MessageWork {
   return {
     ...{ face: 'qstash', type, input: message, callback: null, priority: 0, timeoutS: null, retention: null },
     correlation: message.labels.length === 0 ? null : message.labels.join(','),
+    // What becomes of it waits for its turn, not this.
+    flow: message.queueName === null || type !== MESSAGE ? null : laneOf(message.queueName),
   };
 }

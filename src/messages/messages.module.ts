@@ -7,6 +7,8 @@ import { GroupMessageHandler } from './group-message.handler.js';
 import { MessageCallbacks } from './message-callbacks.js';
 import { MessageHandler } from './message.handler.js';
 import { MessageKeyStore } from './message-keys.store.js';
+import { QueueStore } from './queue.store.js';
+import { Queues } from './queues.js';
 import { UrlGroupStore } from './url-group.store.js';
 import { UrlGroups } from './url-groups.js';
 
@@ -20,8 +22,10 @@ import { UrlGroups } from './url-groups.js';
     MessageCallbacks,
     AttemptCallbacks,
     UrlGroupStore,
+    QueueStore,
+    Queues,
     UrlGroups,
   ],
-  exports: [MessageKeyStore, UrlGroups],
+  exports: [MessageKeyStore, UrlGroups, Queues],
 })
 export class MessagesModule {}

@@ -4,6 +4,7 @@ import { asBody, type Message, messageId } from '../../messages/message.js';
 import { workOf } from '../../messages/message-submission.js';
 import { OperationRefusedError } from '../../operations/operation.errors.js';
 import { OperationsService, type Submission } from '../../operations/operations.service.js';
+import { Lanes } from './lanes.js';
 import { Destinations, type Target } from './destinations.js';
 import type { FoundMessage } from './messages.js';
 import { type Fields, type Publication, readPublication } from './publication.js';
@@ -39,6 +40,7 @@ const DEDUPLICATED_S = 600;
 export class Publisher {
   constructor(
     private readonly destinations: Destinations,
+    private readonly lanes: Lanes,
     private readonly operations: OperationsService,
   ) {}
 
@@ -46,6 +48,7 @@ export class Publisher {
   async publish(by: PublishedBy, given: Given): Promise<PublishResponse | PublishResponse[]> {
     const publication = readPublication(given.fields);
     const { isGroup, targets } = await this.destinations.of(by.accountId, given.destination);
+    await this.lanes.open(by.accountId, given.queue, publication);
     const answers = await Promise.all(
       targets.map((target) => this.accept(submissionOf(by, publication, target, given), target)),
     );

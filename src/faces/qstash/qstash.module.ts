@@ -12,6 +12,9 @@ import { QstashMessagesController } from './messages.controller.js';
 import { QstashNotOfferedController } from './not-offered.controller.js';
 import { QstashPublishController } from './publish.controller.js';
 import { Publisher } from './publisher.js';
+import { Lanes } from './lanes.js';
+import { QstashFlowControlController } from './flow-control.controller.js';
+import { QstashQueuesController } from './queues.controller.js';
 import { QstashSchedulesController } from './schedules.controller.js';
 import { QstashSchedules } from './schedules.js';
 import { ScheduleStates } from './schedule-states.store.js';
@@ -26,13 +29,15 @@ import { qstashError } from './qstash-error.response.js';
     QstashPublishController,
     QstashTopicsController,
     QstashSchedulesController,
+    QstashQueuesController,
+    QstashFlowControlController,
     QstashMessagesController,
     QstashDlqController,
     QstashLogsController,
     QstashKeysController,
     QstashNotOfferedController,
   ],
-  providers: [Destinations, Publisher, Messages, QstashSchedules, ScheduleStates],
+  providers: [Destinations, Lanes, Publisher, Messages, QstashSchedules, ScheduleStates],
 })
 export class QstashModule implements OnModuleInit {
   onModuleInit(): void {

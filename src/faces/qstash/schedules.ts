@@ -10,6 +10,7 @@ import { ScheduleNotFoundError, ScheduleRefusedError } from '../../schedules/sch
 import { ScheduleStore } from '../../schedules/schedule.store.js';
 import { SchedulesService } from '../../schedules/schedules.service.js';
 import { Destinations } from './destinations.js';
+import { Lanes } from './lanes.js';
 import { nameOf } from './json-body.js';
 import { type Fields, readPublication, refused } from './publication.js';
 import { type Given, messageOf, type PublishedBy } from './publisher.js';
@@ -29,6 +30,7 @@ export class QstashSchedules {
     private readonly store: ScheduleStore,
     private readonly destinations: Destinations,
     private readonly states: ScheduleStates,
+    private readonly lanes: Lanes,
   ) {}
 
   /** Makes a schedule, or replaces the one of that id; answers its id. */
@@ -42,6 +44,7 @@ export class QstashSchedules {
     const named = fields.get('upstash-schedule-id');
     const scheduleId = named === undefined ? randomId('scd_') : nameOf(named, 'Upstash-Schedule-Id');
     const { isGroup, targets } = await this.destinations.of(by.accountId, destination);
+    await this.lanes.open(by.accountId, queue, publication);
     const target = isGroup ? { url: '', topicName: destination, endpointName: null } : targets[0]!;
     const message = { ...messageOf(by.ip, publication, target, { body, queue }), scheduleId };
     const { delayS } = publication;
