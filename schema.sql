@@ -3333,12 +3333,13 @@ AS $function$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-  SELECT f, w.count, p.executing, s.starts
+  SELECT g.flow, w.count, p.executing, s.starts
   FROM (
-    (SELECT f.* FROM flow f WHERE f.account_id = account AND f.key = wanted)
+    (SELECT f AS flow FROM flow f WHERE f.account_id = account AND f.key = wanted)
     UNION ALL
-    (SELECT f.* FROM flow f WHERE wanted IS NULL AND f.account_id = account AND f.key > after AND NOT starts_with(f.key, '$') ORDER BY f.account_id, f.key LIMIT most)
-  ) f
+    (SELECT f FROM flow f WHERE wanted IS NULL AND f.account_id = account AND f.key > after AND NOT starts_with(f.key, '$') ORDER BY f.account_id, f.key LIMIT most)
+  ) g
+  CROSS JOIN LATERAL (SELECT (g.flow).*) f
   CROSS JOIN LATERAL (
     SELECT (count(*) FILTER (WHERE o.awaits IS NOT NULL OR o.phase = 'placed' AND o.lease_token IS NOT NULL))::integer AS executing,
       (count(*) FILTER (WHERE o.awaits IS NULL AND o.lease_token IS NULL AND o.phase <> 'keyed'))::integer AS admitted

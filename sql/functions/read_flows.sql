@@ -6,21 +6,22 @@ LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-  SELECT f.flow, w.count, p.executing, s.starts
+  SELECT g.flow, w.count, p.executing, s.starts
   FROM (
     (SELECT f AS flow FROM flow f WHERE f.account_id = account AND f.key = wanted)
     UNION ALL
     (SELECT f FROM flow f WHERE wanted IS NULL AND f.account_id = account AND f.key > after AND NOT starts_with(f.key, '$') ORDER BY f.account_id, f.key LIMIT most)
-  ) f
+  ) g
+  CROSS JOIN LATERAL (SELECT (g.flow).*) f
   CROSS JOIN LATERAL (
     SELECT (count(*) FILTER (WHERE o.awaits IS NOT NULL OR o.phase = 'placed' AND o.lease_token IS NOT NULL))::integer AS executing,
       (count(*) FILTER (WHERE o.awaits IS NULL AND o.lease_token IS NULL AND o.phase <> 'keyed'))::integer AS admitted
-    FROM live_operation o WHERE o.account_id = (f.flow).account_id AND o.flow_key = (f.flow).key AND o.flow_place
+    FROM live_operation o WHERE o.account_id = f.account_id AND o.flow_key = f.key AND o.flow_place
   ) p
   CROSS JOIN LATERAL (
     SELECT p.admitted + count(*)::integer AS count FROM (
-      SELECT FROM live_operation o WHERE o.account_id = (f.flow).account_id AND o.flow_key = (f.flow).key AND o.phase = 'keyed' LIMIT 10000) k
+      SELECT FROM live_operation o WHERE o.account_id = f.account_id AND o.flow_key = f.key AND o.phase = 'keyed' LIMIT 10000) k
   ) w
-  CROSS JOIN LATERAL flow_window((f.flow).max_rate, (f.flow).max_period_s, (f.flow).start_times, (f.flow).start_counts,
-    ARRAY(SELECT n.started_at FROM flow_note n WHERE n.account_id = (f.flow).account_id AND n.key = (f.flow).key AND n.started_at IS NOT NULL)) s;
+  CROSS JOIN LATERAL flow_window(f.max_rate, f.max_period_s, f.start_times, f.start_counts,
+    ARRAY(SELECT n.started_at FROM flow_note n WHERE n.account_id = f.account_id AND n.key = f.key AND n.started_at IS NOT NULL)) s;
 END $$;

@@ -1,3 +1,5 @@
+import type { FieldError } from '../../config/validation.js';
+
 /**
  * A key that operations of an account share, and how many of those may be Executing at once, or start in a time. Values that come
  * later hold for all of them.
@@ -8,7 +10,7 @@ export interface Flow {
   readonly parallelism: number | null;
   /** Most that start in any window of `periodS` seconds; null: any. */
   readonly rate: number | null;
-  /** Null where there is no rate. */
+  /** Null where there is no rate, or for a second. */
   readonly periodS: number | null;
   /**
    * Ringback's own keys only: one that has begun keeps its place and its turn until it has ended, also while it waits for its next
@@ -17,6 +19,23 @@ export interface Flow {
   readonly ordered?: boolean;
   /** The values only make a key that nobody knows: where it is known, those that stand go on. */
   readonly standing?: boolean;
+}
+
+/** Of a window that isn't given, seconds. */
+const DEFAULT_PERIOD_S = 1;
+
+/** What of a flow is refused. */
+export function checkFlow({ parallelism, rate, periodS, standing }: Flow): FieldError[] {
+  if (rate === null && periodS !== null)
+    return [{ path: 'flow.period_s', message: 'is the time of a rate: give flow.rate too' }];
+  if (parallelism === null && rate === null && !standing)
+    return [{ path: 'flow', message: 'needs parallelism, rate, or both' }];
+  return [];
+}
+
+/** The same with what is meant where it isn't given. */
+export function wholeFlow(flow: Flow): Flow {
+  return flow.rate === null ? flow : { ...flow, periodS: flow.periodS ?? DEFAULT_PERIOD_S };
 }
 
 /** A flow as it is stored with its operation. */
