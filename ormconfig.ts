@@ -3,7 +3,7 @@ import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/Postgres
 import { Foundation1764600000000 } from './migrations/1764600000000-foundation.js';
 import { Flows1764700000000 } from './migrations/1764700000000-flows.js';
 import { Messages1764700001000 } from './migrations/1764700001000-messages.js';
-import { UrlGroups1764700002000 } from './migrations/1764700002000-url-groups.js';
+import { GroupsAndQueues1764700002000 } from './migrations/1764700002000-groups-and-queues.js';
 import { Functions } from './migrations/functions.js';
 import {
   AccountEntity,
@@ -92,7 +92,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       Foundation1764600000000,
       Flows1764700000000,
       Messages1764700001000,
-      UrlGroups1764700002000,
+      GroupsAndQueues1764700002000,
       Functions,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.

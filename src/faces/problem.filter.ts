@@ -14,6 +14,7 @@ import { FlowNotFoundError } from '../operations/flow/flow.errors.js';
 import { ScheduleNotFoundError, ScheduleRefusedError } from '../schedules/schedule.errors.js';
 import { FileTooLargeError } from '../files/files.service.js';
 import { FileMissingError, StorageUnavailableError } from '../files/storage-errors.js';
+import { QueueError } from '../messages/queues.js';
 import { UrlGroupError } from '../messages/url-groups.js';
 import { Problem, sendProblem } from '../http/problem.js';
 import { rateLimitFields } from '../http/rate-limit.js';
@@ -95,7 +96,8 @@ export function toProblem(error: unknown): Problem {
   ) {
     return new Problem(404, error.code, error.message, { errors: [{ path: 'id', message: error.message }] });
   }
-  if (error instanceof UrlGroupError) return new Problem(OF_GROUPS[error.code], error.code, error.message);
+  if (error instanceof UrlGroupError || error instanceof QueueError)
+    return new Problem(OF_GROUPS[error.code], error.code, error.message);
   if (error instanceof FlowNotFoundError)
     return new Problem(404, error.code, error.message, { errors: [{ path: 'key', message: error.message }] });
   if (error instanceof FileTooLargeError)
@@ -115,7 +117,7 @@ const OF_GROUPS = {
   'too-many': 412,
   'invalid-url': 400,
   'changed-meanwhile': 409,
-} as const satisfies Record<UrlGroupError['code'], number>;
+} as const satisfies Record<(UrlGroupError | QueueError)['code'], number>;
 
 const OF_COMPLETIONS = {
   'malformed-token': 400,

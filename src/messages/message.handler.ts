@@ -14,8 +14,8 @@ import {
 import { OriginCalls } from '../operations/run/origin-calls.store.js';
 import { ownFault } from '../operations/run/own-fault.js';
 import { transportFault } from '../operations/types/kept-response.js';
-import { shownUrl } from '../signing/sealed-destination.js';
 import { AttemptCallbacks } from './attempt-callbacks.js';
+import { concealMessage, urlFaults } from './message-input.js';
 import { headerLists, type MessageAnswer } from './message-answer.js';
 import { bodyOf, MESSAGE, type Message, messageId, retriesOf, timeoutOf } from './message.js';
 import { messageSignature } from './message-signature.js';
@@ -67,21 +67,11 @@ export class MessageHandler implements OperationHandler<Message> {
 
   check({ url, callback, failureCallback }: Message): FieldError[] {
     const urls = { url, callback: callback?.url, failureCallback: failureCallback?.url };
-    return Object.entries(urls).flatMap(([name, given]) => {
-      const checked = given === undefined ? null : this.egress.policy.check(given);
-      return checked === null || checked.accepted ? [] : [{ path: `input.${name}`, message: checked.reason }];
-    });
+    return urlFaults(this.egress.policy, urls);
   }
 
-  /** Queries and headers often hold a token. */
   conceal(input: object, bodies: boolean): { shown: object; sealed: object } {
-    const { url, headers, body, bodyBase64, callback, failureCallback, ...shown } = input as Message;
-    const isSealed = bodies || shown.redact?.body === true;
-    const content = JSON.parse(JSON.stringify({ body, bodyBase64 })) as object;
-    return {
-      shown: { ...shown, url: shownUrl(url), ...(isSealed ? {} : content) },
-      sealed: { url, headers, callback, failureCallback, ...(isSealed ? content : {}) },
-    };
+    return concealMessage(input as Message, bodies);
   }
 
   async run(message: Message, context: RunContext): Promise<OperationOutcome> {

@@ -7,7 +7,12 @@ import type { ScheduleEntity } from './schedule.entity.js';
 export type ScheduledOperation = Pick<
   Submission,
   'type' | 'input' | 'callback' | 'correlation' | 'priority' | 'timeoutS' | 'retention' | 'ackByPoll' | 'flow'
->;
+> &
+  // Not given: the native one.
+  Partial<Pick<Submission, 'face'>> & {
+    /** Seconds from a tick to the start of its operation; not given: none. */
+    readonly delayS?: number;
+  };
 
 type Row = Pick<ScheduleEntity, 'id' | 'accountId'>;
 
@@ -25,13 +30,16 @@ export class ScheduledOperations {
   }
 
   /** What is submitted for a tick. Its key says which one: it is accepted once, whoever asks how often. */
-  at(tick: Date, schedule: ScheduleEntity, face: Submission['face'] = 'native'): Submission {
+  at(tick: Date, schedule: ScheduleEntity): Submission {
     const { id, accountId } = schedule;
+    const { delayS = 0, face = 'native', ...operation } = this.open(schedule);
+    const starts = tick.getTime() + delayS * 1000;
     return {
-      ...this.open(schedule),
+      ...operation,
       accountId,
       face,
-      runAt: null,
+      // Of a tick that an outage has held up it may lie in the past.
+      runAt: starts > Date.now() && delayS > 0 ? new Date(starts) : null,
       traceparent: null,
       schedule: { id, tick },
       idempotency: { key: `part schedule ${id} ${tick.toISOString()}`, body: '' },

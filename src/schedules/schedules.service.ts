@@ -154,10 +154,11 @@ export class SchedulesService {
     const errors = checkTimes(times);
     if (errors.length > 0) throw new ScheduleRefusedError(errors);
     const { id, accountId, createdAt } = row;
+    const { delayS: _, face = 'native', ...submitted } = operation;
     await this.check({
-      ...operation,
+      ...submitted,
       accountId,
-      face: 'native',
+      face,
       runAt: null,
       traceparent: null,
       idempotency: null,

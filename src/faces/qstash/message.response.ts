@@ -46,32 +46,37 @@ export interface DlqMessageResponse extends MessageResponse {
 }
 
 export function messageResponse(operation: OperationEntity, message: Message): MessageResponse {
-  const { callback, failureCallback, flow, labels } = message;
   const createdAt = operation.createdAt.getTime();
   return {
     messageId: messageId(operation.rid),
     ...{ url: message.url, method: message.method, header: shownHeaders(message) },
     ...shownBody(message),
     ...{ maxRetries: retriesOf(message), notBefore: operation.runAt?.getTime() ?? createdAt, createdAt },
-    ...present({
-      topicName: message.topicName,
-      endpointName: message.endpointName,
-      queueName: message.queueName,
-      scheduleId: message.scheduleId,
-      callerIP: message.callerIp,
-      callback: callback?.url,
-      callbackHeader: callback && listsOf(callback.headers),
-      failureCallback: failureCallback?.url,
-      failureCallbackHeader: failureCallback && listsOf(failureCallback.headers),
-      retryDelayExpression: message.retryDelay,
-      flowControlKey: flow?.key,
-      parallelism: flow?.parallelism,
-      rate: flow?.rate,
-      period: flow && (flow.periodS ?? 1),
-      label: labels[0],
-      labels: labels.length === 0 ? null : labels,
-    }),
+    ...shownSending(message),
   };
+}
+
+/** How a message is sent, and where it comes from: what is shown alike of it and of a schedule that makes such. */
+export function shownSending(message: Message) {
+  const { callback, failureCallback, flow, labels } = message;
+  return present({
+    topicName: message.topicName,
+    endpointName: message.endpointName,
+    queueName: message.queueName,
+    scheduleId: message.scheduleId,
+    callerIP: message.callerIp,
+    callback: callback?.url,
+    callbackHeader: callback && listsOf(callback.headers),
+    failureCallback: failureCallback?.url,
+    failureCallbackHeader: failureCallback && listsOf(failureCallback.headers),
+    retryDelayExpression: message.retryDelay,
+    flowControlKey: flow?.key,
+    parallelism: flow?.parallelism,
+    rate: flow?.rate,
+    period: flow && (flow.periodS ?? 1),
+    label: labels[0],
+    labels: labels.length === 0 ? null : labels,
+  });
 }
 
 export function dlqMessageResponse(

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { asBody, flowOf, MESSAGE, type Message, messageId } from '../../messages/message.js';
+import { asBody, type Message, messageId } from '../../messages/message.js';
+import { workOf } from '../../messages/message-submission.js';
 import { OperationRefusedError } from '../../operations/operation.errors.js';
 import { OperationsService, type Submission } from '../../operations/operations.service.js';
+import { Lanes } from './lanes.js';
 import { Destinations, type Target } from './destinations.js';
 import type { FoundMessage } from './messages.js';
 import { type Fields, type Publication, readPublication } from './publication.js';
@@ -38,6 +40,7 @@ const DEDUPLICATED_S = 600;
 export class Publisher {
   constructor(
     private readonly destinations: Destinations,
+    private readonly lanes: Lanes,
     private readonly operations: OperationsService,
   ) {}
 
@@ -45,6 +48,7 @@ export class Publisher {
   async publish(by: PublishedBy, given: Given): Promise<PublishResponse | PublishResponse[]> {
     const publication = readPublication(given.fields);
     const { isGroup, targets } = await this.destinations.of(by.accountId, given.destination);
+    await this.lanes.open(by.accountId, given.queue, publication);
     const answers = await Promise.all(
       targets.map((target) => this.accept(submissionOf(by, publication, target, given), target)),
     );
@@ -62,11 +66,8 @@ export class Publisher {
     const input: Message = { ...message, ...changes, headers: { ...message.headers, ...changes.headers } };
     return this.accept(
       {
-        ...{ accountId, traceparent, face: 'qstash', type: MESSAGE, input, runAt },
-        ...{ callback: null, priority: 0, timeoutS: null, retention: operation.retention },
-        correlation: input.labels.length === 0 ? null : input.labels.join(','),
-        flow: flowOf(input),
-        rerunOf: operation.rid,
+        ...{ ...workOf(input), accountId, traceparent, runAt },
+        ...{ retention: operation.retention, rerunOf: operation.rid },
         idempotency: { key: `part message again ${operation.rid}`, body: '' },
       },
       input,
@@ -101,20 +102,26 @@ export function submissionOf(
   target: Target,
   { body, queue }: Pick<Given, 'body' | 'queue'>,
 ): Submission {
-  const { delayS, notBefore, deduplication, ...sending } = publication;
-  const message: Message = {
+  const { delayS, notBefore, deduplication } = publication;
+  const message = messageOf(ip, publication, target, { body, queue });
+  return {
+    ...{ ...workOf(message), accountId, traceparent, runAt: startOf(delayS, notBefore) },
+    idempotency: deduplication === null ? null : onceOf(deduplication, message, body),
+  };
+}
+
+/** What is sent. */
+export function messageOf(
+  ip: PublishedBy['ip'],
+  { delayS: _, notBefore: _at, deduplication: _once, ...sending }: Publication,
+  target: Target,
+  { body, queue }: Pick<Given, 'body' | 'queue'>,
+): Message {
+  return {
     ...sending,
     ...target,
     ...asBody(body),
     ...{ queueName: queue, scheduleId: null, callerIp: ip },
-  };
-  return {
-    ...{ accountId, traceparent, face: 'qstash', type: MESSAGE, input: message },
-    ...{ callback: null, priority: 0, timeoutS: null, retention: null },
-    correlation: message.labels.length === 0 ? null : message.labels.join(','),
-    flow: flowOf(message),
-    runAt: startOf(delayS, notBefore),
-    idempotency: deduplication === null ? null : onceOf(deduplication, message, body),
   };
 }
 

@@ -88,13 +88,13 @@ function endpointOf(given: unknown, index: number): Partial<UrlGroupEndpoint> {
   const path = `endpoints[${index}]`;
   if (typeof given !== 'object' || given === null) throw refused(path, 'must be an object');
   const { name, url } = given as Record<string, unknown>;
-  const isNamed = name !== undefined && name !== null && name !== '';
-  if (isNamed && (typeof name !== 'string' || name.length > 255))
+  const named = name === undefined || name === null || name === '' ? undefined : name;
+  if (named !== undefined && (typeof named !== 'string' || named.length > 255))
     throw refused(`${path}.name`, 'must have at most 255 characters');
   if (url !== undefined && url !== null && (typeof url !== 'string' || !isUrl(url) || url.length > 2048))
     throw refused(
       `${path}.url`,
       'must be a URL of at most 2048 characters that begins with http:// or https://',
     );
-  return { ...(isNamed ? { name: name as string } : {}), ...(url ? { url } : {}) };
+  return { ...(named === undefined ? {} : { name: named }), ...(url ? { url } : {}) };
 }

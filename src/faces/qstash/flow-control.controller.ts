@@ -1,0 +1,154 @@
+import { Controller, Get, HttpCode, Post, Query, Req } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { AccountStore } from '../../accounts/account.store.js';
+import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { Problem } from '../../http/problem.js';
+import { TakesBody } from '../../http/takes-body.js';
+import { Quotas } from '../../operations/accept/quotas.js';
+import { FlowStore, type FlowView } from '../../operations/flow/flow.store.js';
+import { rawAfter } from './caller.js';
+import { refused } from './publication.js';
+
+/** A flow key, in QStash's words. */
+interface FlowControlResponse {
+  readonly flowControlKey: string;
+  readonly waitListSize: number;
+  readonly parallelismMax?: number;
+  readonly parallelismCount: number;
+  readonly rateMax?: number;
+  readonly rateCount?: number;
+  /** Seconds, as the next one since 1970. */
+  readonly ratePeriod?: number;
+  readonly ratePeriodStart?: number;
+  readonly isPaused: boolean;
+  readonly isPinnedParallelism: boolean;
+  readonly isPinnedRate: boolean;
+}
+
+/** Keys that are read at once. */
+const PAGE = 1_000;
+const MAX_KEY = 255;
+const MAX_COUNT = 100_000;
+const MAX_PERIOD_S = 604_800;
+
+type Asked = Record<string, unknown>;
+
+/** Flow keys, beside what messages say of them. */
+@ApiExcludeController()
+@Controller('qstash/v2')
+export class QstashFlowControlController {
+  constructor(
+    private readonly flows: FlowStore,
+    private readonly accounts: AccountStore,
+    private readonly quotas: Quotas,
+  ) {}
+
+  @Get('globalParallelism')
+  @NeedsScope('operations:read')
+  async global(@AccountId() accountId: string): Promise<object> {
+    const [account, usage] = await Promise.all([this.accounts.find(accountId), this.quotas.usage(accountId)]);
+    return { parallelismMax: account!.slots, parallelismCount: usage.executing };
+  }
+
+  @Get('flowControl')
+  @NeedsScope('operations:read')
+  async list(@AccountId() accountId: string): Promise<FlowControlResponse[]> {
+    const all: FlowControlResponse[] = [];
+    for (let after = ''; ;) {
+      const page = await this.flows.list(accountId, after, PAGE);
+      all.push(...page.map(toResponse));
+      if (page.length < PAGE) return all;
+      after = page.at(-1)!.key;
+    }
+  }
+
+  @Get('flowControl/*')
+  @NeedsScope('operations:read')
+  async read(@AccountId() accountId: string, @Req() request: FastifyRequest): Promise<FlowControlResponse> {
+    const key = keyOf(pathOf(request));
+    const flow = await this.flows.find(accountId, key);
+    if (flow) return toResponse(flow);
+    throw new Problem(404, 'not-found', `there is no flow control key ${key}`);
+  }
+
+  /** The packages write keys into the path as they are, and a key may have a slash. */
+  @Post('flowControl/*')
+  @HttpCode(200)
+  @NeedsScope('operations:write')
+  @TakesBody('raw')
+  async change(
+    @AccountId() accountId: string,
+    @Req() request: FastifyRequest,
+    @Query() asked: Asked,
+  ): Promise<void> {
+    const path = pathOf(request);
+    const at = path.lastIndexOf('/');
+    const [key, action] = [keyOf(path.slice(0, Math.max(at, 0))), path.slice(at + 1)];
+    if (action === 'pause' || action === 'resume')
+      await this.flows.change(accountId, key, { paused: action === 'pause' });
+    else if (action === 'pin') await this.pin(accountId, key, asked);
+    else if (action === 'unpin')
+      await this.flows.change(accountId, key, {
+        ...(asked['parallelism'] === 'true' ? { pinnedParallelism: null } : {}),
+        ...(asked['rate'] === 'true' ? { pinnedRate: null } : {}),
+      });
+    else if (action === 'resetRate') await this.flows.resetRate(accountId, key);
+    else throw new Problem(404, 'not-found', `a flow control key has no ${action.slice(0, 100)}`);
+  }
+
+  private async pin(accountId: string, key: string, asked: Asked): Promise<void> {
+    const parallelism = countOf(asked, 'parallelism', MAX_COUNT);
+    const rate = countOf(asked, 'rate', MAX_COUNT);
+    const periodS = countOf(asked, 'period', MAX_PERIOD_S);
+    if (parallelism === null && rate === null)
+      throw refused('parallelism', 'or rate must be given: they are pinned');
+    if (rate === null && periodS !== null) throw refused('period', 'goes with a rate');
+    await this.flows.change(accountId, key, {
+      ...(parallelism === null ? {} : { pinnedParallelism: parallelism }),
+      ...(rate === null ? {} : { pinnedRate: { rate, periodS: periodS ?? 1 } }),
+    });
+    // As QStash does: a period begins.
+    if (rate !== null) await this.flows.resetRate(accountId, key);
+  }
+}
+
+function pathOf(request: FastifyRequest): string {
+  const [path = ''] = rawAfter(request, '/v2/flowControl/').split('?');
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
+function keyOf(given: string): string {
+  if (given !== '' && given.length <= MAX_KEY && !given.startsWith('$')) return given;
+  throw refused('The flow control key', `must have 1 to ${MAX_KEY} characters, and not begin with $`);
+}
+
+function countOf(asked: Asked, name: string, most: number): number | null {
+  const given = asked[name];
+  if (given === undefined) return null;
+  const count = typeof given === 'string' && /^\d{1,9}$/.test(given) ? Number(given) : NaN;
+  if (count >= 1 && count <= most) return count;
+  throw refused(name, `must be a whole number from 1 to ${most}`);
+}
+
+function toResponse(flow: FlowView): FlowControlResponse {
+  const { key, waiting, executing, parallelism, rate, periodS, started, pausedAt, pinned } = flow;
+  return {
+    ...{ flowControlKey: key, waitListSize: waiting, parallelismCount: executing },
+    ...(parallelism === null ? {} : { parallelismMax: parallelism }),
+    ...(rate === null || periodS === null
+      ? {}
+      : {
+          ...{ rateMax: rate, rateCount: started, ratePeriod: periodS },
+          // The period is the one that ends now: it slides.
+          ratePeriodStart: Math.floor(Date.now() / 1000 - periodS),
+        }),
+    isPaused: pausedAt !== null,
+    isPinnedParallelism: pinned.parallelism,
+    isPinnedRate: pinned.rate,
+  };
+}
