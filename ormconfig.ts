@@ -10,7 +10,7 @@ import {
 } from './src/accounts/account.entity.js';
 import { AuditEntity } from './src/accounts/audit.entity.js';
 import { givenDatabaseUrl } from './src/config/env.js';
-import { POOL } from './src/database/postgres-client.js';
+import { LIMITS, poolWith } from './src/database/postgres-client.js';
 import { AttemptEntity, DeliveryEntity } from './src/deliveries/delivery.entity.js';
 import { ReceiverEntity } from './src/deliveries/receiver.entity.js';
 import { CallbackHostEntity } from './src/egress/callback-host.entity.js';
@@ -84,12 +84,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
     migrations: [Foundation1764600000000, Functions],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,
-    extra: {
-      ...POOL,
-      // A process that froze inside a transaction must not keep its locks from the others.
-      idle_in_transaction_session_timeout: 10_000,
-      statement_timeout: 20_000,
-    },
+    extra: poolWith(LIMITS),
   };
 }
 

@@ -90,7 +90,7 @@ async function lay(server: string, kind: Kind, scenario: Scenario, name: string)
   const database: Queryable = { query: async (sql, given = []) => (await other.query(sql, [...given])).rows };
   const backend = await QueueBackend.connect(
     { redisUrls: [] },
-    { url: url.href, poolSize: 8, migrates: true },
+    { url: url.href, directUrl: url.href, poolSize: 8, migrates: true },
     database,
   );
   const hints = new kind.queue(backend);

@@ -47,6 +47,15 @@ export function checkProduction(env: Env): void {
   );
 }
 
+/** Refuses a way past a pooler where none can be: an embedded PostgreSQL is connected to as it is. */
+export function checkDirectUrl({ DATABASE_URL, RINGBACK_DIRECT_URL }: Env): void {
+  if (RINGBACK_DIRECT_URL === undefined || DATABASE_URL !== undefined) return;
+  throw new SettingError(
+    'RINGBACK_DIRECT_URL: it leads past a pooler to the database of DATABASE_URL, which is missing: set both, or neither',
+    { settings: ['RINGBACK_DIRECT_URL'] },
+  );
+}
+
 /** How the first admin key is made. */
 export const API_KEY_REMEDY = 'set it to the output of: echo "rb_$(openssl rand -hex 24)"';
 
@@ -80,7 +89,11 @@ export function toConfig(env: Env, databaseUrl: string, port: number): RingbackC
       sessionS: 43_200,
       linkS: 600,
     },
-    database: { ...valuesOf(DatabaseConfig, env), url: databaseUrl },
+    database: {
+      ...valuesOf(DatabaseConfig, env),
+      url: databaseUrl,
+      directUrl: env.RINGBACK_DIRECT_URL ?? databaseUrl,
+    },
     queue: { redisUrls: env.REDIS_URL ?? [] },
     secrets: { ...valuesOf(SecretConfig, env), keys: secretKeys(env) },
     accounts: {

@@ -10,6 +10,7 @@ import { Database } from './database/database.js';
 import { DatabaseUnavailableError, messageOf, sqlState } from './database/database-errors.js';
 import { migrate, type OtherMigrator, OtherMigratesError } from './database/migrate.js';
 import { patiently } from './database/patience.js';
+import { checkWay } from './database/pooler.js';
 import { type SchemaState, schemaState } from './database/schema-state.js';
 import { QueueBackend } from './engine/queue-backend.js';
 import { SCHEMA } from './engine/queue-schema.js';
@@ -43,6 +44,7 @@ export async function migrateCommand(options: MigrateOptions, told: Told): Promi
   Logger.overrideLogger(meanwhileOnly(told));
   try {
     const config = configOf();
+    await patient(options, () => checkWay(config.database, config.queue.redisUrls.length > 0));
     const state = options.status
       ? await statusOf(config, options, told)
       : await patient(options, () => bringUpToDate(config, options, told));
@@ -74,7 +76,12 @@ function configOf(): Configs {
       { settings: ['DATABASE_URL'] },
     );
   return {
-    database: { url: env.DATABASE_URL, poolSize: env.RINGBACK_DATABASE_POOL, migrates: true },
+    database: {
+      url: env.DATABASE_URL,
+      directUrl: env.RINGBACK_DIRECT_URL ?? env.DATABASE_URL,
+      poolSize: env.RINGBACK_DATABASE_POOL,
+      migrates: true,
+    },
     queue: { redisUrls: env.REDIS_URL ?? [] },
   };
 }
@@ -94,7 +101,7 @@ async function bringUpToDate(
   { wait = false }: MigrateOptions,
   told: Told,
 ): Promise<Outcome> {
-  const applied = await migrate(dataSourceOptions(config.database.url, CONNECTIONS), {
+  const applied = await migrate(dataSourceOptions(config.database.directUrl, CONNECTIONS), {
     mostMs: wait ? 0 : PATIENCE_MS,
     onOther: (other) => told.meanwhile(`${otherInWords(other)}: waiting for it`),
   });
@@ -121,7 +128,7 @@ async function connected<T>(
   { database, queue }: Configs,
   work: (dataSource: Connected, queue: QueueBackend | null) => Promise<T>,
 ): Promise<T> {
-  const dataSource = await connectBeside(dataSourceOptions(database.url, CONNECTIONS));
+  const dataSource = await connectBeside(dataSourceOptions(database.directUrl, CONNECTIONS));
   try {
     if (queue.redisUrls.length > 0) return await work(dataSource, null);
     const backend = await QueueBackend.beside(queue, database, new Database(dataSource));

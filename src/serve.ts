@@ -6,7 +6,15 @@ import { FirstKeyFile } from './accounts/first-key-file.js';
 import { AddressFile } from './address-file.js';
 import { AppModule } from './app.module.js';
 import { banner, type KeyPlace, readyLine } from './banner.js';
-import { API_KEY_REMEDY, checkProduction, closeInTime, loadHandlers, logFormat, toConfig } from './boot.js';
+import {
+  API_KEY_REMEDY,
+  checkDirectUrl,
+  checkProduction,
+  closeInTime,
+  loadHandlers,
+  logFormat,
+  toConfig,
+} from './boot.js';
 import type { RingbackConfig } from './config/config.js';
 import { type Env, readEnv, unknownVariables } from './config/env.js';
 import { SettingError } from './config/settings.js';
@@ -57,6 +65,7 @@ export async function serve({ migrates = true }: ServeOptions = {}): Promise<Run
     for (const name of unknownVariables())
       logger.warn(`${name} is no setting of Ringback's: check its spelling in docs/configuration.md`, 'Boot');
     checkProduction(env);
+    checkDirectUrl(env);
     const stopTracing = await tracing(env);
     const port = env.PORT === 0 ? await freePort(env.HOST) : env.PORT;
     // Before anything is stored or started, so that what is wrong costs nothing.

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { DataSource, type DataSourceOptions } from 'typeorm';
+import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { SettingError } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
 import { migrate } from './migrate.js';
@@ -7,18 +8,22 @@ import { type Newer, schemaState } from './schema-state.js';
 
 const OLDEST_POSTGRES = 14;
 
+/** `directUrl` is where migrations go, past a pooler. */
+export type ConnectOptions = PostgresDataSourceOptions & { readonly directUrl?: string };
+
 /**
  * Connects and applies pending migrations; with `migrationsRun` false it refuses a schema that is behind. Several processes may
  * start at once: they wait for each other.
  */
-export async function connect({ migrationsRun = true, ...options }: DataSourceOptions): Promise<DataSource> {
+export async function connect(given: DataSourceOptions): Promise<DataSource> {
+  const { migrationsRun = true, directUrl, ...options } = given as ConnectOptions;
   const dataSource = await new DataSource(options).initialize();
   try {
     await checkServer(dataSource);
     const { pending, newer } = await schemaState(dataSource);
     if (newer && !newer.bears) throw tooOld(newer);
     if (pending.length > 0 && !migrationsRun) throw behind(pending);
-    if (pending.length > 0) await migrate(options);
+    if (pending.length > 0) await migrate(directUrl === undefined ? options : { ...options, url: directUrl });
     return dataSource;
   } catch (error) {
     // Its caller connects anew.

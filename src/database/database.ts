@@ -11,14 +11,17 @@ import {
   sqlState,
 } from './database-errors.js';
 import { toDriver } from './parameters.js';
+import { hasSettings, LIMITS } from './postgres-client.js';
 
 /** Runs one statement and answers its rows. */
 export interface Queryable {
   query<Row>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
 }
 
-const POOLED =
-  'a pooler in transaction mode stands between, where settings of a connection are not kept: connect a process that keeps house directly';
+/** Behind a pooler a session's settings would be left to others: they are made for each transaction. */
+const LIMIT = `SELECT ${Object.entries(LIMITS)
+  .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+  .join(', ')}`;
 
 /** Raw statements over TypeORM's connection, for stores. An outage is a `DatabaseUnavailableError`. */
 @Injectable()
@@ -38,31 +41,6 @@ export class Database implements Queryable {
         if ((!missing && !isDeadlock(error) && !isStalePlan(error)) || tries === 1) throw error;
         if (missing) await this.once('SELECT make_partitions()', []);
       }
-    }
-  }
-
-  /** Several statements over one connection, each a commit of its own, for what can't be in a transaction. The settings hold for them alone. */
-  async session<T>(settings: Record<string, string>, work: (session: Queryable) => Promise<T>): Promise<T> {
-    const client = await this.client();
-    const query = <Row>(sql: string, parameters: readonly unknown[] = []): Promise<Row[]> =>
-      client.query(sql, toDriver(parameters)).then(({ rows }) => rows as Row[]);
-    let failed = true;
-    try {
-      for (const [name, value] of Object.entries(settings))
-        await query('SELECT set_config($1, $2, false)', [name, value]);
-      for (const [name, value] of Object.entries(settings)) {
-        const [kept] = await query<{ value: string }>('SELECT current_setting($1) AS value', [name]);
-        if (kept!.value !== value) throw new Error(POOLED);
-      }
-      const result = await work({ query });
-      for (const name of Object.keys(settings)) await query(`RESET ${name}`);
-      failed = false;
-      return result;
-    } catch (error) {
-      throw asDatabaseError(error);
-    } finally {
-      // One that still has the settings goes to nobody else.
-      client.release(failed);
     }
   }
 
@@ -89,6 +67,7 @@ export class Database implements Queryable {
       statement.catch((error: unknown) => Promise.reject(asDatabaseError(error) as Error));
     try {
       await judged(runner.startTransaction());
+      if (!hasSettings((await runner.connect()) as object)) await judged(runner.query(LIMIT));
       const result = await work({
         query: (sql, parameters = []) => judged(records(runner, sql, parameters)),
       });

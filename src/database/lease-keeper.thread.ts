@@ -74,7 +74,7 @@ async function renew(current: NonNullable<typeof block>): Promise<void> {
     connectionString: url,
     application_name: 'ringback-leases',
     connectionTimeoutMillis: 5_000,
-    statement_timeout: 5_000,
+    query_timeout: 5_000,
   });
   // What happens to it is told by the statement that fails.
   client.on('error', () => undefined);

@@ -102,8 +102,12 @@ export class LeaseKeeper implements OnApplicationShutdown {
   /** Lazily: many processes never run anything. */
   private start(): Worker {
     const pulseMs = (Math.min(...this.kinds.map(({ leaseS }) => leaseS)) * 1000) / PULSES;
-    const { url } = this.database;
-    const workerData: LeaseThreadData = { url, kinds: this.kinds, pulse: this.pulse, pulseMs };
+    const workerData: LeaseThreadData = {
+      url: this.database.url,
+      kinds: this.kinds,
+      pulse: this.pulse,
+      pulseMs,
+    };
     const thread = new Worker(new URL('./lease-keeper.thread.js', import.meta.url), {
       workerData,
       name: 'leases',

@@ -1,4 +1,4 @@
-import { DataSource, type DataSourceOptions, type QueryRunner } from 'typeorm';
+import { DataSource, type DataSourceOptions, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { sqlState } from './database-errors.js';
 import { CONNECTION } from './postgres-client.js';
 
@@ -29,48 +29,75 @@ export class OtherMigratesError extends Error {
   override readonly name = 'OtherMigratesError';
 }
 
+/** No limit that a database, a role or PostgreSQL gives requests holds for a migration. */
+const UNLIMITED = {
+  statement_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+  idle_session_timeout: '0',
+  transaction_timeout: '0',
+};
+
 /**
- * Applies what is pending, one process at a time, and answers the names. Over connections without the limits that requests have:
- * an index on a large table takes as long as it takes.
+ * Applies what is pending, one process at a time, and answers the names. Without the limits that requests have: an index on a large
+ * table takes as long as it takes. All that is set is a transaction's own, so that it works behind a pooler in transaction mode, too.
  */
 export async function migrate(
   options: DataSourceOptions,
   { mostMs = 0, onOther }: Waiting = {},
 ): Promise<string[]> {
-  const extra = { ...CONNECTION, query_timeout: 0, lock_timeout: TABLE_WAIT_MS };
+  const extra = { ...CONNECTION, query_timeout: 0 };
   const unlimited = { ...options, entities: [], extra } as DataSourceOptions;
   const dataSource = await new DataSource(unlimited).initialize();
-  const runner = dataSource.createQueryRunner();
+  const turn = dataSource.createQueryRunner();
   try {
-    await takeTurn(runner, mostMs, onOther);
+    await takeTurn(turn, mostMs, onOther);
+    for (const migration of dataSource.migrations) limit(migration);
     if (!(await dataSource.showMigrations())) return [];
     const applied = await dataSource.runMigrations({ transaction: 'each' });
     return applied.map(({ name }) => name);
   } finally {
     // Its end lets the lock go.
-    await runner.release();
+    if (turn.isTransactionActive) await turn.rollbackTransaction().catch(() => undefined);
+    await turn.release();
     await dataSource.destroy();
   }
 }
 
-/** Another process that migrates is waited for. */
+/** Each has a transaction of its own, in which it waits for a table only so long. */
+function limit(migration: MigrationInterface): void {
+  const up = migration.up.bind(migration);
+  migration.up = async (runner) => {
+    await set(runner, { ...UNLIMITED, lock_timeout: String(TABLE_WAIT_MS) });
+    await up(runner);
+  };
+}
+
+/** Sets, for the transaction, what this version of PostgreSQL knows of it. */
+async function set(runner: QueryRunner, settings: Readonly<Record<string, string>>): Promise<void> {
+  await runner.query(
+    `SELECT set_config(s.name, s.value, true) FROM unnest($1::text[], $2::text[]) AS s (name, value) JOIN pg_settings USING (name)`,
+    [Object.keys(settings), Object.values(settings)],
+  );
+}
+
+/** Another process that migrates is waited for. The lock lasts as long as a transaction, which holds nothing else and no snapshot. */
 async function takeTurn(runner: QueryRunner, mostMs: number, onOther: Waiting['onOther']): Promise<void> {
+  await runner.startTransaction('READ COMMITTED');
   // A machine that went away without a word must not keep the lock: PostgreSQL would notice after two hours.
-  for (const setting of [
-    'tcp_keepalives_idle = 10',
-    'tcp_keepalives_interval = 5',
-    'tcp_keepalives_count = 3',
-  ])
-    await runner.query(`SET ${setting}`);
-  const [turn] = (await runner.query('SELECT pg_try_advisory_lock($1) AS mine', [MIGRATION_LOCK])) as [
+  const keepalives = {
+    tcp_keepalives_idle: '10',
+    tcp_keepalives_interval: '5',
+    tcp_keepalives_count: '3',
+  };
+  await set(runner, { ...UNLIMITED, ...keepalives, lock_timeout: String(Math.ceil(mostMs)) });
+  const [turn] = (await runner.query('SELECT pg_try_advisory_xact_lock($1) AS mine', [MIGRATION_LOCK])) as [
     { mine: boolean },
   ];
   if (turn.mine) return;
   const [other] = (await runner.query(OTHER, [MIGRATION_LOCK])) as OtherMigrator[];
   if (other) onOther?.(other);
   try {
-    await runner.query(`SET lock_timeout = ${Math.ceil(mostMs)}`);
-    await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await runner.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
   } catch (error) {
     if (sqlState(error) !== '55P03') throw error;
     throw new OtherMigratesError('another process migrates this database still', { cause: error });

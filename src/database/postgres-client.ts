@@ -7,6 +7,7 @@ import { planName } from './planned-once.js';
 const SILENT_MS = 25_000;
 
 type Callback = (...answer: unknown[]) => void;
+type Settings = Readonly<Record<string, string>>;
 
 /** The open connections of this process. */
 const open = new Set<PostgresClient>();
@@ -56,17 +57,21 @@ class PostgresClient extends pg.Client {
   }
 
   /**
-   * Asks who serves this connection: the server said at sign-in, and a pooler gave a number of its own. Where it is the server, its
-   * statements aren't compiled either: what is estimated high here is an index that is used against all odds, and is over in less time.
+   * Asks who serves this connection: the server said at sign-in, and a pooler gave a number of its own. Where it is the server, or
+   * `keeps` says that a pooler keeps them, the settings are made. Not at start-up: a pooler refuses who asks for them there.
    */
-  async learnWhose(): Promise<void> {
+  async begin(settings: Settings, keeps: boolean): Promise<void> {
     const { processID } = this as unknown as { processID: number | null };
     const { rows } = await (this as pg.Client).query<{ direct: boolean | null }>(
-      `SELECT pg_backend_pid() = $1::integer AS direct,
-         CASE WHEN pg_backend_pid() = $1::integer THEN set_config('jit', 'off', false) END AS jit`,
-      [processID],
+      `SELECT pg_backend_pid() = $1::integer AS direct, CASE WHEN $2 OR pg_backend_pid() = $1::integer
+         THEN (SELECT count(set_config(name, value, false)) FROM unnest($3::text[], $4::text[]) AS s (name, value)) END AS set`,
+      [processID, keeps, Object.keys(settings), Object.values(settings)],
     );
     this.direct = rows[0]!.direct === true;
+  }
+
+  get isDirect(): boolean {
+    return this.direct;
   }
 
   private planned(given: unknown[]): unknown[] {
@@ -121,13 +126,31 @@ export const CONNECTION = {
   query_timeout: SILENT_MS,
 } as const;
 
-/**
- * Of the pools. A new connection costs as much as dozens of statements: it signs in, and learns its catalogs and plans. So those
- * that an idle service takes turns on are kept, and what a busy moment has added stays for a while.
- */
-export const POOL = {
-  ...CONNECTION,
-  min: 2,
-  idleTimeoutMillis: 60_000,
-  onConnect: (client: object): Promise<void> => (client as PostgresClient).learnWhose(),
+/** Of rows: a process that froze inside a transaction must not keep its locks from the others. */
+export const LIMITS = {
+  statement_timeout: '20000',
+  idle_in_transaction_session_timeout: '10000',
 } as const;
+
+/** What is estimated high here is an index that is used against all odds, and is over before it would be compiled. */
+const UNCOMPILED = { jit: 'off' } as const;
+
+/**
+ * Of a pool whose connections have these settings; `keeps` where it is known that settings stay with a connection. A new one costs as
+ * much as dozens of statements: it signs in, and learns its catalogs and plans. So those that an idle service takes turns on are
+ * kept, and what a busy moment has added stays for a while.
+ */
+export function poolWith(settings: Settings, keeps = false) {
+  return {
+    ...CONNECTION,
+    min: 2,
+    idleTimeoutMillis: 60_000,
+    onConnect: (client: object): Promise<void> =>
+      (client as PostgresClient).begin({ ...UNCOMPILED, ...settings }, keeps),
+  } as const;
+}
+
+/** Whether a connection has the settings of its pool: behind a pooler, they are made for each transaction. */
+export function hasSettings(client: object): boolean {
+  return client instanceof PostgresClient && client.isDirect;
+}

@@ -86,7 +86,8 @@ async function examineRows(
       schemaState(dataSource).then(({ applied }) => applied.length > 0),
       () => false,
     );
-    const config = { ...here.config, database: { ...here.config.database, url } };
+    const directUrl = here.env.RINGBACK_DIRECT_URL ?? url;
+    const config = { ...here.config, database: { ...here.config.database, url, directUrl } };
     const given = {
       ...here,
       config,

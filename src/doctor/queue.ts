@@ -1,4 +1,5 @@
 import type { DatabaseConfig, QueueConfig } from '../config/config.js';
+import { poolerOf } from '../database/pooler.js';
 import { QueueBackend } from '../engine/queue-backend.js';
 import { SCHEMA } from '../engine/queue-schema.js';
 import { type Check, type Finding, green, red, yellow } from './finding.js';
@@ -7,8 +8,10 @@ import type { Surroundings, WithDatabase } from './surroundings.js';
 /** The queue in PostgreSQL: its schema, and whether it may be used. */
 export const queueInPostgres: Check<WithDatabase> = {
   name: 'queue',
-  run: ({ config, database }) =>
-    withBackend(config, database, async (backend) => {
+  run: async ({ config, database }) => {
+    // Told by the check of the pooler; what a queue's connection sets, such a one would leave to others.
+    if ((await poolerOf(config.database.directUrl)) === 'transaction') return [];
+    return withBackend(config, database, async (backend) => {
       if (await backend.hasSchema()) return troubleOf(backend);
       const [place] = await database.query<{ role: string; name: string; makes: boolean }>(
         `SELECT current_user AS role, current_database() AS name, has_database_privilege(current_database(), 'CREATE') AS makes`,
@@ -22,7 +25,8 @@ export const queueInPostgres: Check<WithDatabase> = {
       return config.database.migrates
         ? yellow(`${missing} yet: a start makes it, and so does "ringback migrate"`)
         : red(`${missing}, and RINGBACK_MIGRATE is false: run "ringback migrate"`);
-    }),
+    });
+  },
 };
 
 /** Redis: whether it answers, lets the user in, and forgets nothing. */

@@ -59,7 +59,7 @@ export function whyNot(error: unknown, url: string): string {
     case '57P03':
       return `PostgreSQL at ${place} starts or stops just now (${said}): wait for it, and look into its log if it does not come up`;
     case '08P01':
-      return `a pooler in front of PostgreSQL refuses the connection (${said}): mend user and password in DATABASE_URL; of a startup parameter, name it in the pooler's ignore_startup_parameters, or connect to PostgreSQL itself`;
+      return `a pooler in front of PostgreSQL refuses the connection (${said}): mend user and password in DATABASE_URL; of a startup parameter, take it out of DATABASE_URL, and set it by ALTER ROLE … IN DATABASE … SET`;
     default:
       return `PostgreSQL cannot be reached at ${place} (${said}): start it, open the way to it, or mend DATABASE_URL`;
   }

@@ -1,4 +1,4 @@
-import { checkProduction, toConfig } from '../boot.js';
+import { checkDirectUrl, checkProduction, toConfig } from '../boot.js';
 import type { RingbackConfig } from '../config/config.js';
 import { type Env, readAsFarAsPossible, unknownVariables } from '../config/env.js';
 import { SettingError } from '../config/settings.js';
@@ -31,6 +31,7 @@ export function readSettings(source: Record<string, string | undefined>): ReadSe
     for (const name of error?.settings ?? []) names.add(name);
   };
   refused(() => checkProduction(env));
+  refused(() => checkDirectUrl(env));
   let keys: string | undefined;
   refused(() => (keys = givenSecretKeys(env)));
   const complete: Env = { ...env, RINGBACK_SECRET_KEYS: keys ?? newSecretKeys() };

@@ -1,17 +1,19 @@
 import { once } from 'node:events';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { QueueOptions } from 'bullmq';
-import { Cluster, Redis, type RedisOptions, ReplyError } from 'ioredis';
+import { type RedisOptions, ReplyError } from 'ioredis';
 import pg from 'pg';
 import { DatabaseConfig, QueueConfig } from '../config/config.js';
+import { redisHosts, redisPlace } from '../config/redis-urls.js';
 import type { Queryable } from '../database/database.js';
 import { asDatabaseError, DatabaseUnavailableError } from '../database/database-errors.js';
 import { patiently } from '../database/patience.js';
 import { type Installation, installationOf } from '../database/installation.js';
-import { POOL } from '../database/postgres-client.js';
+import { poolWith } from '../database/postgres-client.js';
 import { backConnection } from './backend-choice.js';
 import { postgresBackend, redisBackend } from './patient-backend.js';
-import { accessOf, evictionPolicy } from './redis-access.js';
+import { type RedisClient, redisClient } from './redis-client.js';
+import { tryRedis, verdictOf } from './redis-trouble.js';
 import { diagnose, isGone, migrate, requireSchema, SCHEMA, usable } from './queue-schema.js';
 
 const MEANWHILE = 'operations are still accepted and start when it is back';
@@ -31,7 +33,7 @@ const NOBODY: Installation = { schema: 'public', fingerprint: 'nobody' };
 export class QueueBackend implements OnApplicationShutdown {
   private readonly logger = new Logger('Queues');
   private readonly pool: pg.Pool | undefined;
-  private readonly clients: (Redis | Cluster)[] = [];
+  private readonly clients: RedisClient[] = [];
   private warned = false;
   /** Why Redis lets nobody in, a wrong password for instance: the commands themselves fail as if it were away. */
   private refusal: Error | undefined;
@@ -118,7 +120,7 @@ export class QueueBackend implements OnApplicationShutdown {
   async trouble(): Promise<string | null> {
     try {
       if (this.pool) return (await usable(this.pool)) ? null : await this.explain(undefined);
-      const policy = await evictionPolicy(this.clients[0]!);
+      const policy = await tryRedis(this.clients[0]!, this.prefix);
       if (policy === 'noeviction') return null;
       if (policy !== undefined) return `Redis evicts keys (maxmemory-policy ${policy}): set it to noeviction`;
       this.warnOfPolicy();
@@ -135,15 +137,12 @@ export class QueueBackend implements OnApplicationShutdown {
       const away = `the queue cannot be reached; ${MEANWHILE}`;
       return judged ? diagnose(this.pool, error).catch(() => away) : away;
     }
-    const refusal = error instanceof ReplyError ? (error as Error) : this.refusal;
-    return refusal !== undefined
-      ? `Redis refuses what the queue needs (${refusal.message}): give its user that right, or name another in REDIS_URL`
-      : `Redis cannot be reached at ${this.redisHosts}: start it, or mend REDIS_URL; ${MEANWHILE}`;
-  }
-
-  /** Without users and passwords. */
-  private get redisHosts(): string {
-    return this.config.redisUrls.map((url) => new URL(url).host).join(', ');
+    const hosts = redisHosts(redisPlace(this.config.redisUrls));
+    return (
+      verdictOf(error) ??
+      verdictOf(this.refusal) ??
+      `Redis cannot be reached at ${hosts}: start it, or mend REDIS_URL; ${MEANWHILE}`
+    );
   }
 
   /** Makes the schema of a PostgreSQL queue again where it is gone: what was in it were only hints. */
@@ -159,12 +158,12 @@ export class QueueBackend implements OnApplicationShutdown {
   /** Sends a short message to all processes that listen on the channel. */
   async publish(text: string): Promise<void> {
     if (this.pool) await this.pool.query('SELECT pg_notify($1, $2)', [this.channel, text]);
-    else await (this.producer as Redis | Cluster).publish(this.channel, text);
+    else await (this.producer as RedisClient).publish(this.channel, text);
   }
 
   /** A Redis connection of its own, for what subscribes; whoever takes it closes it. */
-  subscriber(): Redis | Cluster {
-    return (this.worker as Redis | Cluster).duplicate();
+  subscriber(): RedisClient {
+    return (this.worker as RedisClient).duplicate();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -184,20 +183,7 @@ export class QueueBackend implements OnApplicationShutdown {
   }
 
   private redis(options: RedisOptions): Connection {
-    const urls = this.config.redisUrls;
-    const shared: RedisOptions = {
-      ...options,
-      retryStrategy: (times) => Math.min(times * 50, 1000),
-      connectTimeout: 5000,
-    };
-    const client =
-      urls.length === 1
-        ? new Redis(urls[0]!, shared)
-        : new Cluster([...urls], {
-            redisOptions: { ...shared, ...accessOf(urls[0]!) },
-            enableOfflineQueue: options.enableOfflineQueue ?? true,
-            clusterRetryStrategy: (times) => Math.min(times * 50, 1000),
-          });
+    const client = redisClient(redisPlace(this.config.redisUrls), options);
     client.on('error', (error: Error) => {
       if (error instanceof ReplyError) this.refusal = error;
       this.logger.debug(`Redis: ${error.message}`);
@@ -208,18 +194,13 @@ export class QueueBackend implements OnApplicationShutdown {
   }
 
   private postgres(): pg.Pool {
-    // The URL's own options would replace ours, its search_path for instance: they go first, and of two the last one counts.
-    const url = new URL(this.database.url);
-    const own = url.searchParams.get('options') ?? '';
-    if (own !== '') url.searchParams.delete('options');
     const pool = new pg.Pool({
-      connectionString: own === '' ? this.database.url : url.href,
+      connectionString: this.database.directUrl,
       max: this.database.poolSize,
-      ...POOL,
+      // The rows are the truth: a hint that a PostgreSQL crash forgets is sent again. Set where it stays: the boot has seen to that.
+      ...poolWith({ search_path: SCHEMA, synchronous_commit: 'off' }, true),
       application_name: 'ringback-queue',
       connectionTimeoutMillis: 5000,
-      // The rows are the truth: a hint that a PostgreSQL crash forgets is sent again.
-      options: `${own} -c search_path=${SCHEMA} -c synchronous_commit=off`,
     });
     pool.on('error', (error) => this.logger.debug(`PostgreSQL queue pool: ${error.message}`));
     // Every queue and worker adds listeners to the one pool.

@@ -61,7 +61,7 @@ export async function diagnose(pool: pg.Pool, error: unknown): Promise<string> {
   );
   const { path, looked, role } = rows[0]!;
   if (!looked)
-    return `the queue's connections have search_path ${path} where they asked for ${SCHEMA}: a pooler in front of PostgreSQL drops what they ask for; connect past it or in session mode, or set REDIS_URL`;
+    return `the queue's connections have search_path ${path} where they asked for ${SCHEMA}: a pooler in front of PostgreSQL does not keep it; set RINGBACK_DIRECT_URL to PostgreSQL itself, or REDIS_URL`;
   const said = error instanceof Error ? ` (${error.message})` : '';
   return `the user ${role} may not use all of the schema ${SCHEMA}, or parts of it are missing${said}: GRANT it the schema's tables, sequences and functions, or drop the schema, and Ringback makes it again`;
 }

@@ -140,7 +140,7 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
   private async listen(): Promise<void> {
     if (this.stopped) return;
     const client: pg.Client = new CONNECTION.Client({
-      connectionString: this.database.url,
+      connectionString: this.database.directUrl,
       ...CONNECTION,
       application_name: 'ringback-wake-ups',
       connectionTimeoutMillis: 5_000,

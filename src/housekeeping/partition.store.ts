@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { HousekeepingConfig } from '../config/config.js';
 import { Database, type Queryable } from '../database/database.js';
+import { Sessions } from '../database/sessions.js';
 
 /** A partition gives numbers for a third of the history's time, and for 30 days at the most: so much longer some records are kept. */
 const MAX_AGE_S = 30 * 86_400;
@@ -25,6 +26,7 @@ interface Dropping {
 export class PartitionStore {
   constructor(
     private readonly database: Database,
+    private readonly sessions: Sessions,
     private readonly config: HousekeepingConfig,
   ) {}
 
@@ -62,7 +64,7 @@ export class PartitionStore {
     );
     let dropped = 0;
     if (tables.length > 0)
-      await this.database.session(PATIENCE, async (session) => {
+      await this.sessions.with(PATIENCE, async (session) => {
         for (const table of tables) {
           if (dropped > 0 && performance.now() >= until) return;
           await dropOne(session, table);

@@ -36,7 +36,7 @@ const STEPS: [step: string, database: () => Promise<string>, hold: string, held:
     'waits for another process that migrates',
     bareDatabase,
     'SELECT pg_advisory_xact_lock(7164225001)',
-    '%pg_advisory_lock%',
+    '%pg_advisory_xact_lock%',
   ],
   [
     'makes its first account',

@@ -1,8 +1,10 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { POOL } from '../../src/database/postgres-client.js';
+import { poolWith } from '../../src/database/postgres-client.js';
 import { planName } from '../../src/database/planned-once.js';
 import { newDatabase, rowsOf } from '../support/database.js';
+
+const POOL = poolWith({});
 
 describe('a statement that only calls a function', () => {
   let url: string;
@@ -30,7 +32,7 @@ describe('a statement that only calls a function', () => {
       max: 1,
       min: 0,
     } as pg.PoolConfig);
-    // As POOL has it; pg's types say that nothing waits for it.
+    // As the pool has it; pg's types say that nothing waits for it.
     Object.assign((pool as unknown as { options: object }).options, {
       onConnect: (client: object) => {
         front(client);

@@ -170,23 +170,35 @@ describe('ringback doctor', { timeout: 30_000 }, () => {
       );
     });
 
-    it.skipIf(!hasPgBouncer)(
-      'that a pooler in transaction mode stands between, or one that refuses what is asked for',
-      async () => {
-        await using transaction = await PgBouncer.before(app.databaseUrl, 'transaction');
-        const found = await lines({ DATABASE_URL: transaction.url, REDIS_URL: '' });
-        expect(found).toContainEqual(
-          expect.stringMatching(/^red pooler: a pooler in transaction mode .*pool_mode = session.*REDIS_URL/),
-        );
-        expect(found).toContainEqual(expect.stringMatching(/^red queue: .*search_path.*pooler/));
-        await using session = await PgBouncer.before(app.databaseUrl, 'session');
-        expect(await lines({ DATABASE_URL: session.url })).toContainEqual('green pooler: is in session mode');
-        await using strict = await PgBouncer.before(app.databaseUrl, 'session', ['extra_float_digits']);
-        await expectRed(/postgresql: a pooler .* refuses the connection .*ignore_startup_parameters/, {
-          DATABASE_URL: strict.url,
-        });
-      },
-    );
+    it.skipIf(!hasPgBouncer)('that a pooler stands between, and what is missing there', async () => {
+      const { admin, own, role } = await ownDatabase();
+      const place = `ROLE "${role}" IN DATABASE "${new URL(own).pathname.slice(1)}"`;
+      await using transaction = await PgBouncer.before(own, 'transaction');
+      const pooled = { DATABASE_URL: transaction.url, REDIS_URL: '' };
+      await expectRed(
+        /pooler: DATABASE_URL leads to a pooler in transaction mode.* set RINGBACK_DIRECT_URL .*, or REDIS_URL/,
+        pooled,
+      );
+      await expectRed(/pooler: RINGBACK_DIRECT_URL leads to a pooler in transaction mode/, {
+        ...pooled,
+        RINGBACK_DIRECT_URL: `${transaction.url}?x=1`,
+      });
+      await expectRed(/pooler: RINGBACK_DIRECT_URL leads to another database or schema than DATABASE_URL/, {
+        ...pooled,
+        RINGBACK_DIRECT_URL: app.databaseUrl,
+      });
+      const past = { ...pooled, RINGBACK_DIRECT_URL: own };
+      expect((await lines(past)).find((line) => line.includes(' pooler: '))).toBe(
+        `yellow pooler: is in transaction mode, and Ringback's connections lack what it sets on direct ones: ALTER ${place} SET statement_timeout = '20s', and likewise jit = off`,
+      );
+      for (const setting of ["statement_timeout = '20s'", 'jit = off'])
+        await rowsOf(admin, `ALTER ${place} SET ${setting}`);
+      await using session = await PgBouncer.before(own, 'session');
+      expect(await lines({ DATABASE_URL: session.url })).toContainEqual('green pooler: is in session mode');
+      await expectRed(/postgresql: a pooler .* refuses the connection .*ALTER ROLE/, {
+        DATABASE_URL: `${session.url}?options=-cjit%3Doff`,
+      });
+    });
 
     it("that this machine's clock is off, and by how much", async () => {
       const ahead = { now: () => Date.now() + 300_000 };
@@ -232,7 +244,7 @@ describe('ringback doctor', { timeout: 30_000 }, () => {
       });
       await redis.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
       expect(await lines({ REDIS_URL: redis.url })).toContainEqual('green queue: BullMQ can use Redis');
-      await expectRed(/queue: Redis refuses what the queue needs \(WRONGPASS/, {
+      await expectRed(/queue: Redis refuses user or password: mend them in REDIS_URL \(WRONGPASS/, {
         REDIS_URL: redis.url.replace('//:', '//nobody:wrong'),
       });
       redis.freeze();

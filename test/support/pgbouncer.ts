@@ -23,12 +23,8 @@ export class PgBouncer implements AsyncDisposable {
     readonly url: string,
   ) {}
 
-  /** `passes`: startup parameters that it takes, and drops. */
-  static async before(
-    databaseUrl: string,
-    mode: 'session' | 'transaction',
-    passes = ['extra_float_digits', 'options', 'statement_timeout', 'idle_in_transaction_session_timeout'],
-  ): Promise<PgBouncer> {
+  /** It refuses startup parameters as one does that nobody has configured for Ringback. */
+  static async before(databaseUrl: string, mode: 'session' | 'transaction'): Promise<PgBouncer> {
     const { hostname, port, username, password, pathname } = new URL(databaseUrl);
     const own = await freePort();
     const folder = await mkdtemp(join(tmpdir(), 'ringback-pgbouncer-'));
@@ -38,7 +34,7 @@ export class PgBouncer implements AsyncDisposable {
       `${pathname.slice(1)} = host=${hostname} port=${port || 5432} user=${decodeURIComponent(username)}${password === '' ? '' : ` password=${decodeURIComponent(password)}`}`,
       '[pgbouncer]',
       ...['listen_addr = 127.0.0.1', `listen_port = ${own}`, 'unix_socket_dir =', 'auth_type = any'],
-      ...[`pool_mode = ${mode}`, `ignore_startup_parameters = ${passes.join(',')}`],
+      `pool_mode = ${mode}`,
     ];
     await writeFile(join(folder, 'pgbouncer.ini'), settings.join('\n'));
     const isRoot = process.getuid?.() === 0;

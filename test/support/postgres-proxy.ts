@@ -25,8 +25,6 @@ const STARTUP = 196_608;
 export class PostgresProxy implements AsyncDisposable {
   /** Asked for each connection that arrives. */
   treat: (arrival: Arrival) => Treatment = () => 'forward';
-  /** Whether new connections lose what they ask for as `options`, as behind many poolers. */
-  dropsOptions = false;
   private readonly arrived = new Map<string, number>();
   private readonly sockets = new Set<Socket>();
   private server: Server | undefined;
@@ -116,7 +114,7 @@ export class PostgresProxy implements AsyncDisposable {
     this.keep(behind);
     behind.on('close', () => socket.destroy());
     socket.on('close', () => behind.destroy());
-    behind.write(this.dropsOptions ? withoutOptions(head) : head);
+    behind.write(head);
     socket.pipe(behind);
     if (typeof treatment !== 'object' || !('behindReady' in treatment)) return void behind.pipe(socket);
     let readyLeft = treatment.behindReady;
@@ -164,15 +162,6 @@ function fatal(state: string): Buffer {
 
 function applicationOf(startup: Buffer): string {
   return asked(startup).find(([name]) => name === 'application_name')?.[1] ?? '';
-}
-
-function withoutOptions(startup: Buffer): Buffer {
-  const kept = asked(startup).filter(([name]) => name !== 'options');
-  const words = Buffer.from(`${kept.map((pair) => pair.join('\0')).join('\0')}\0\0`);
-  const head = Buffer.alloc(8);
-  head.writeInt32BE(8 + words.length, 0);
-  head.writeInt32BE(STARTUP, 4);
-  return Buffer.concat([head, words]);
 }
 
 /** Names and values of a startup packet. */

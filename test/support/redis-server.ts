@@ -1,8 +1,12 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { expect } from 'vitest';
 import { freePort } from './app.js';
+
+/** Without the program there is no Redis to try; the gate has it. */
+export const hasRedisServer =
+  process.env.CI !== undefined || spawnSync('redis-server', ['--version']).status === 0;
 
 /** A Redis of the test's own, to be killed. */
 export class RedisServer implements AsyncDisposable {
@@ -15,10 +19,16 @@ export class RedisServer implements AsyncDisposable {
   static async start(port?: number, settings: string[] = [], password = ''): Promise<RedisServer> {
     const chosen = port ?? (await freePort());
     const volatile = ['--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'];
-    const child = spawn('redis-server', ['--port', String(chosen), ...volatile, ...settings], {
-      stdio: 'ignore',
-    });
-    const server = new RedisServer(child, chosen, password);
+    return RedisServer.spawned(['--port', String(chosen), ...volatile, ...settings], chosen, password);
+  }
+
+  /** One that watches others, by what its file says. */
+  static sentinel(port: number, file: string): Promise<RedisServer> {
+    return RedisServer.spawned([file, '--sentinel'], port, '');
+  }
+
+  private static async spawned(given: string[], port: number, password: string): Promise<RedisServer> {
+    const server = new RedisServer(spawn('redis-server', given, { stdio: 'ignore' }), port, password);
     await expect.poll(() => server.command('PING').catch(() => null), { timeout: 10_000 }).toBe('PONG');
     return server;
   }
@@ -48,6 +58,11 @@ export class RedisServer implements AsyncDisposable {
 
   thaw(): void {
     this.process.kill('SIGCONT');
+  }
+
+  /** It dies without a word. */
+  kill(): void {
+    this.process.kill('SIGKILL');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

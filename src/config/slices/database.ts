@@ -23,9 +23,17 @@ const ASKED = {
     'PostgreSQL 14 or newer, `postgres://user:password@host:5432/database`.',
     url('postgres:', 'postgresql:'),
   ),
+  directUrl: optional(
+    'RINGBACK_DIRECT_URL',
+    'DATABASE_URL',
+    'The same database past a pooler in transaction mode, for what needs a session: migrations, `LISTEN`, the PostgreSQL queue.',
+    url('postgres:', 'postgresql:'),
+  ),
 };
 
 /** The PostgreSQL that owns every row. */
 export abstract class DatabaseConfig extends sliceOf(SETTINGS, ASKED) {
   abstract readonly url: string;
+  /** Where connections are sessions; the same as `url` unless given. */
+  abstract readonly directUrl: string;
 }

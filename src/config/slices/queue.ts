@@ -1,12 +1,13 @@
-import { optional, urls } from '../settings.js';
+import { redisUrls } from '../redis-urls.js';
+import { optional } from '../settings.js';
 import { sliceOf } from '../slice.js';
 
 const ASKED = {
   redisUrls: optional(
     'REDIS_URL',
     'none: BullMQ runs on PostgreSQL',
-    'Redis, Valkey or Dragonfly, `redis://host:6379`, or `rediss:` with TLS; a comma list of URLs is a Redis Cluster.',
-    urls('redis:', 'rediss:'),
+    'Redis, Valkey or Dragonfly: `redis://host:6379`; a cluster: `redis+cluster://host:6379,host:6379`; by Sentinel: `redis+sentinel://:password@host:26379,host:26379/name`. `rediss:`, `rediss+cluster:` and `rediss+sentinel:` are with TLS.',
+    redisUrls,
   ),
 };
 

@@ -1,0 +1,62 @@
+import { Cluster, ReplyError } from 'ioredis';
+import type { RedisClient } from './redis-client.js';
+
+/**
+ * Tries whether it takes what is written, by a write that changes nothing, since there is no such key; and answers whether it evicts, by its `maxmemory-policy`: that of a node which isn't
+ * `noeviction`, where there are several. Undefined where none tells: its users may not ask for INFO; CONFIG, which managed ones don't
+ * have, isn't needed.
+ */
+export async function tryRedis(client: RedisClient, prefix: string): Promise<string | undefined> {
+  await client.set(`${prefix}:tried`, '', 'XX');
+  const nodes = client instanceof Cluster ? client.nodes('master') : [client];
+  const policies = await Promise.all(nodes.map((node) => node.info('memory').then(policyOf, untold)));
+  const told = policies.filter((policy) => policy !== undefined);
+  return told.find((policy) => policy !== 'noeviction') ?? told[0];
+}
+
+function policyOf(info: string): string | undefined {
+  return /^maxmemory_policy:(.+?)\r?$/m.exec(info)?.[1];
+}
+
+function untold(error: unknown): undefined {
+  if (!(error instanceof ReplyError)) throw error;
+  return undefined;
+}
+
+/** What Redis says, as its first word or within what a script says, and the remedy. */
+const REMEDIES: readonly (readonly [code: string, trouble: string])[] = [
+  [
+    'READONLY',
+    'Redis is a replica, which takes no hints: name the primary in REDIS_URL, or its sentinels (redis+sentinel://…)',
+  ],
+  ['OOM', 'Redis is full, and takes no hints: raise its maxmemory, or take other keys out of it'],
+  [
+    'MISCONF',
+    'Redis cannot write its snapshot, and takes no hints until then: make room on its disk, or switch its snapshots off, which Ringback does not need (CONFIG SET save "")',
+  ],
+  [
+    'NOREPLICAS',
+    'Redis takes no hints while it has too few replicas: start them, or lower its min-replicas-to-write',
+  ],
+  [
+    'CLUSTERDOWN',
+    'the Redis Cluster is down, since nodes are missing: start them, or let replicas take over; operations are still accepted and start when it is back',
+  ],
+  ['LOADING', 'Redis loads its data: wait for it; operations are still accepted and start when it is back'],
+  [
+    'MASTERDOWN',
+    'Redis is a replica without its primary: name the primary in REDIS_URL, or its sentinels (redis+sentinel://…)',
+  ],
+  ['WRONGPASS', 'Redis refuses user or password: mend them in REDIS_URL'],
+  ['NOAUTH', 'Redis asks for a password: write it into REDIS_URL, redis://:password@host:6379'],
+];
+
+/** What an error of Redis means; null where it isn't a verdict of the server's. */
+export function verdictOf(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  const { message } = error;
+  const known = REMEDIES.find(([code]) => new RegExp(String.raw`\b${code}\b`).test(message));
+  if (known) return `${known[1]} (${message})`;
+  if (!(error instanceof ReplyError)) return null;
+  return `Redis refuses what the queue needs (${message}): give its user that right, or name another in REDIS_URL`;
+}

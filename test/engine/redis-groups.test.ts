@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import { QueueBackend } from '../../src/engine/queue-backend.js';
+import { App } from '../support/app.js';
+import { expectNothingLost, Load } from '../support/load.js';
+import { Receiver } from '../support/receiver.js';
+import { RedisCluster, WatchedRedis } from '../support/redis-groups.js';
+
+const onRedis = process.env.RINGBACK_TEST_REDIS_URL !== undefined;
+
+/** Loses nothing over what breaks Redis in the middle of load, and works on afterwards. */
+async function expectWork(app: App, breaking: () => void | Promise<void>): Promise<void> {
+  await using receiver = await Receiver.answering(200);
+  const load = new Load(app.client, receiver.url, 4);
+  await load.reached(100);
+  await breaking();
+  await load.reached(load.acknowledged.length + 100);
+  await expectNothingLost(app.databaseUrl, await load.stop(), receiver);
+  const { id } = await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
+  expect((await app.client.ended(id)).status).toBe('Finished');
+  await expect
+    .poll(async () => (await app.client.get('/health/ready')).body.checks, { timeout: 20_000 })
+    .toMatchObject({ queue: 'ok' });
+}
+
+describe.runIf(onRedis)('a queue in a Redis Cluster of three nodes', { timeout: 90_000 }, () => {
+  it('is used, and loses nothing when the node that has its keys dies and its replica takes over', async () => {
+    await using cluster = await RedisCluster.start();
+    await using app = await App.start({ queue: { redisUrls: [cluster.url] } });
+    const owner = await cluster.followedOwnerOf(app.nest.get(QueueBackend).prefix);
+    await expectWork(app, () => owner.kill());
+    // All that is asked of a queue at once is on one node.
+    expect(app.nest.get(QueueBackend).prefix).toMatch(/^\{.*\}$/);
+  });
+});
+
+describe.runIf(onRedis)('a queue in a Redis that sentinels watch', { timeout: 90_000 }, () => {
+  it('loses nothing when the primary dies, and is gone on with at the replica', async () => {
+    await using redis = await WatchedRedis.start();
+    await using app = await App.start({ queue: { redisUrls: [redis.url] } });
+    await expectWork(app, () => redis.primary.kill());
+    expect(String(await redis.replica.command('INFO', 'keyspace'))).toContain('db3:');
+  });
+
+  it('loses nothing when the primary hangs, and comes back as a replica', async () => {
+    await using redis = await WatchedRedis.start();
+    await using app = await App.start({ queue: { redisUrls: [redis.url] } });
+    await expectWork(app, async () => {
+      redis.primary.freeze();
+      await expect
+        .poll(async () => String(await redis.replica.command('INFO', 'replication')), { timeout: 20_000 })
+        .toContain('role:master');
+      redis.primary.thaw();
+    });
+  });
+});
