@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Build, TODAY } from './build.js';
+import { type Build, TODAY } from '../scripts/processes/build.js';
 import type { BenchOptions } from './options.js';
 import { PostgresMeter } from './postgres-meter.js';
 import { freePort, type Leftovers } from './processes.js';

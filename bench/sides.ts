@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Build, buildOf, revisionOf, TODAY } from './build.js';
+import { type Build, buildOf, TODAY } from '../scripts/processes/build.js';
 import { median } from './figures.js';
+import { revisionOf } from './revision.js';
 import { type Backend, type BenchOptions, FEW_RECORDS } from './options.js';
 import type { Leftovers } from './processes.js';
 import { fillWithRecords } from './records.js';
@@ -71,7 +72,7 @@ async function buildsOf({ compare }: BenchOptions, leftovers: Leftovers): Promis
   const revision = await revisionOf(compare);
   console.log(`Before: ${revision.title}. After: this checkout.\n`);
   console.error(`building ${revision.title} …`);
-  return { before: await buildOf(revision, leftovers), after: TODAY };
+  return { before: await buildOf(revision.commit, leftovers), after: TODAY };
 }
 
 function backendsOf({ backend }: BenchOptions, sides: readonly Side[]): Backend[] {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Build } from './build.js';
+import type { Build } from '../scripts/processes/build.js';
 import { offer, type Offered } from './offered.js';
 import type { BenchOptions } from './options.js';
 import type { Leftovers } from './processes.js';

@@ -86,7 +86,7 @@ async function play(
 }
 
 /** Resolves with the seconds until nothing was live and every process ready; null when the time was over before. */
-async function rest(stage: Stage, withinS: number): Promise<number | null> {
+export async function rest(stage: Stage, withinS: number): Promise<number | null> {
   const startedAt = performance.now();
   const passedS = (): number => (performance.now() - startedAt) / 1000;
   for (; passedS() < withinS; await pause(250)) {

@@ -44,7 +44,9 @@ export class Load {
   unanswered = 0;
   /** Items whose time was over before they were acknowledged. */
   unsent = 0;
-  private over = false;
+  /** Answers with a status of 500 or above. */
+  readonly serverErrors: string[] = [];
+  private readonly ending = new AbortController();
 
   constructor(
     private readonly stage: Stage,
@@ -54,18 +56,29 @@ export class Load {
   /** Resolves once all items are done with, at the latest some seconds after `seconds`. */
   async run(seconds: number): Promise<void> {
     const startedAt = performance.now();
-    const late = setTimeout(() => (this.over = true), seconds * 1000);
+    const late = setTimeout(() => this.end(), seconds * 1000);
     const paceMs = (seconds * 900) / this.items.length;
     let next = 0;
     const work = async (): Promise<void> => {
-      for (let item = this.items[next++]; item && !this.over; item = this.items[next++]) {
-        await pause(Math.max(0, startedAt + item.number * paceMs - performance.now()));
-        await this.submit(item);
+      for (let nth = next++; this.items[nth] && !this.over; nth = next++) {
+        const ms = Math.max(0, startedAt + nth * paceMs - performance.now());
+        const isOver = await pause(ms, false, { signal: this.ending.signal }).catch(() => true);
+        if (isOver) this.unsent += operationsOf(this.items[nth]!);
+        else await this.submit(this.items[nth]!);
       }
     };
     await Promise.all(Array.from({ length: MAX_AT_ONCE }, work));
     clearTimeout(late);
     this.unsent += Math.max(0, this.items.length - next);
+  }
+
+  /** What isn't submitted yet isn't any more. */
+  end(): void {
+    this.ending.abort();
+  }
+
+  private get over(): boolean {
+    return this.ending.signal.aborted;
   }
 
   private async submit(item: LoadItem): Promise<void> {
@@ -257,7 +270,21 @@ export class Load {
   }
 
   /** One request; null when no whole answer came. */
-  private async ask(front: ProcessName, account: number, request: Request): Promise<Answer | null> {
+  private async ask(named: ProcessName, account: number, request: Request): Promise<Answer | null> {
+    const { inService, answering } = this.stage;
+    const front = inService.has(named) ? named : [...inService][0]!;
+    answering.set(front, (answering.get(front) ?? 0) + 1);
+    try {
+      const answer = await this.asked(front, account, request);
+      if (answer && answer.status >= 500)
+        this.serverErrors.push(`${request.path}: ${answer.status} ${answer.text.slice(0, 200)}`);
+      return answer;
+    } finally {
+      answering.set(front, answering.get(front)! - 1);
+    }
+  }
+
+  private async asked(front: ProcessName, account: number, request: Request): Promise<Answer | null> {
     const { method = 'POST', path, headers, body, gateway } = request;
     const { url, gatewayUrl } = this.stage.process(front);
     const { key } = this.stage.accounts[account]!;

@@ -2,13 +2,13 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { type Build, TODAY } from '../processes/build.js';
 import { hasEnded, type Leftovers } from '../processes/leftovers.js';
 import type { Door } from './door.js';
 import type { ProcessFact } from './facts.js';
 import type { ProcessName } from './schedule.js';
 
-const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 /** After SIGTERM: the grace time, 5 s, and some for a machine that has other things to do. */
 const END_MS = 20_000;
 const AGAIN_MS = 500;
@@ -24,6 +24,8 @@ export interface Place {
 
 /** One Ringback process, which is started again whenever it has ended, as an orchestrator does. */
 export class RingbackProcess {
+  /** What it is started from next. */
+  build: Build = TODAY;
   private child: ChildProcess | undefined;
   private wanted = false;
   private abandoned = false;
@@ -60,7 +62,8 @@ export class RingbackProcess {
     this.wanted = true;
     this.wasReady = false;
     this.said = '';
-    const child = this.leftovers.spawn(process.execPath, ['--enable-source-maps', MAIN], {
+    const main = join(this.build.folder, 'dist/src/main.js');
+    const child = this.leftovers.spawn(process.execPath, ['--enable-source-maps', main], {
       env: { PATH: process.env['PATH'], ...this.env() },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

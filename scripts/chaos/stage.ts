@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Webhook } from 'standardwebhooks';
+import { type Build, TODAY } from '../processes/build.js';
 import type { Leftovers } from '../processes/leftovers.js';
 import { Door, lowPort } from './door.js';
 import type { PostFact, ProcessFact } from './facts.js';
@@ -11,13 +11,13 @@ import { Receiver } from './receivers.js';
 import { REMOTE_TYPE } from './remote-workers.js';
 import { Redis } from './redis.js';
 import { RingbackProcess } from './ringback-process.js';
-import { LEASE_S, PROCESS_NAMES, type ProcessName, PROCESSES, RECEIVERS } from './schedule.js';
+import { FRONTS, LEASE_S, PROCESS_NAMES, type ProcessName, PROCESSES, RECEIVERS } from './schedule.js';
 import { Upstream } from './upstream.js';
 
 /** Seals what is sealed at rest. */
 export const SECRET_KEY = { id: 'k1', key: Buffer.alloc(32, 7) };
-const HANDLERS = fileURLToPath(new URL('./handlers.js', import.meta.url));
-const ADMIN_KEY = 'rb_chaos_0123456789abcdefghijklmnop';
+const HANDLERS = 'dist/scripts/chaos/handlers.js';
+export const ADMIN_KEY = 'rb_chaos_0123456789abcdefghijklmnop';
 const BOOT_MS = 60_000;
 /** Long enough in sum to outlast every fault, so that no delivery is Exhausted by them. */
 const RETRY_SCHEDULE = [0.2, 0.5, 1, 2, 3, 5, 5, 5, 10, 10, 10, 10, 10, 10];
@@ -40,6 +40,9 @@ export class Stage {
   readonly accounts: Account[] = [];
   readonly posts: PostFact[] = [];
   readonly processFaults: ProcessFact[] = [];
+  /** Fronts that requests are sent to, and how many each has to answer. */
+  readonly inService = new Set<ProcessName>(FRONTS);
+  readonly answering = new Map<ProcessName, number>();
   private readonly secrets = new Map<string, Webhook>();
 
   private constructor(
@@ -52,7 +55,12 @@ export class Stage {
   ) {}
 
   /** Starts everything and resolves once every process is ready. */
-  static async open(redisBinary: string | null, leftovers: Leftovers, logs?: string): Promise<Stage> {
+  static async open(
+    redisBinary: string | null,
+    leftovers: Leftovers,
+    logs?: string,
+    build = TODAY,
+  ): Promise<Stage> {
     const folder = await leftovers.folder('data');
     if (logs !== undefined) await mkdir(logs, { recursive: true });
     const stage = new Stage(
@@ -67,7 +75,7 @@ export class Stage {
       for (let place = 0; place < RECEIVERS; place++)
         stage.receivers.push(await Receiver.start(stage.posts, stage.secrets));
       // One after another: the first one makes the tables.
-      for (const name of PROCESS_NAMES) await stage.startProcess(name);
+      for (const name of PROCESS_NAMES) await stage.startProcess(name, build);
       for (const slots of ACCOUNT_SLOTS) await stage.makeAccount(slots);
       const remote = { title: 'Run by a remote worker, and noted', tries: 20, retry: { backoff_s: [0.2] } };
       await stage.admin('PUT', `/v1/operation-types/${REMOTE_TYPE}`, remote);
@@ -121,7 +129,16 @@ export class Stage {
     await this.postgres.stop();
   }
 
-  private async startProcess(name: ProcessName): Promise<void> {
+  /** Settings of a command that is run beside the processes. */
+  commandSettings(): Record<string, string> {
+    return {
+      ...this.settings(),
+      DATABASE_URL: this.postgres.urlAt(this.postgres.port),
+      ...(this.redis ? { REDIS_URL: `redis://127.0.0.1:${this.redis.port}` } : {}),
+    };
+  }
+
+  private async startProcess(name: ProcessName, build: Build): Promise<void> {
     const place = {
       port: await lowPort(),
       gatewayPort: await lowPort(),
@@ -130,6 +147,7 @@ export class Stage {
     };
     const env = (): Record<string, string> => ({
       ...this.settings(),
+      RINGBACK_HANDLERS: join(process.build.folder, HANDLERS),
       PORT: String(place.port),
       RINGBACK_GATEWAY_PORT: String(place.gatewayPort),
       RINGBACK_ROLE: PROCESSES[name],
@@ -138,6 +156,7 @@ export class Stage {
     });
     const log = join(this.logs, `${name}.log`);
     const process = new RingbackProcess(name, place, env, this.leftovers, this.processFaults, log);
+    process.build = build;
     this.processes.set(name, process);
     process.start();
     if (!(await process.readyWithin(BOOT_MS)))
@@ -163,7 +182,6 @@ export class Stage {
       RINGBACK_TRM_REQUESTS_PER_HOUR: '10000000',
       RINGBACK_LOG_LEVEL: 'warn',
       RINGBACK_DATA_DIR: this.folder,
-      RINGBACK_HANDLERS: HANDLERS,
       RINGBACK_UPSTREAM: this.upstream.url,
       CHAOS_NOTES: this.notes,
     };

@@ -22,8 +22,9 @@ export function brokenPromises(
   const now = columnsOf(today);
   const has = new Set(today);
   const tables = new Set([...columns.values()].map(({ table }) => table));
+  const wider = widened(released, today);
   const gone = released
-    .filter((line) => !line.startsWith('column ') && !has.has(line) && !allowed.has(line))
+    .filter((line) => !line.startsWith('column ') && !has.has(line) && !allowed.has(line) && !wider.has(line))
     .map((line) => `gone or changed: ${line}`);
   const changed = [...columns].flatMap(([name, column]) => faultOf(name, column, now.get(name)));
   const needed = [...now]
@@ -31,7 +32,7 @@ export function brokenPromises(
     .filter(([, { isNeeded, isFilled }]) => isNeeded && !isFilled)
     .map(([name]) => `old processes don't fill: ${name}: give it a default, or no NOT NULL`);
   const stricter = today
-    .filter((line) => !released.includes(line) && !allowed.has(line))
+    .filter((line) => !released.includes(line) && !allowed.has(line) && !wider.has(line))
     .filter((line) => isStricter(line, tables, columns))
     .map((line) => `old processes' rows may not be like this: ${line}`);
   return [...gone, ...changed, ...needed, ...stricter, ...doubtful(today)];
@@ -60,6 +61,24 @@ function faultOf(name: string, before: Column, now: Column | undefined): Fault[]
   if (now.isNeeded && !before.isNeeded) faults.push(`column ${name} may be NULL no longer`);
   if (before.isFilled && !now.isFilled) faults.push(`column ${name} is filled by nobody any more`);
   return faults;
+}
+
+/** Constraints of both that only have more values to choose from now. */
+function widened(released: readonly string[], today: readonly string[]): Set<string> {
+  const choices = (line: string) => ({
+    of: line.replace(/ARRAY\[[^\]]*\]/, 'ARRAY[]'),
+    values: new Set(/ARRAY\[([^\]]*)\]/.exec(line)?.[1]!.split(', ')),
+  });
+  const now = today
+    .filter((line) => /^constraint .*ARRAY\[/.test(line))
+    .map((line) => ({ line, ...choices(line) }));
+  return new Set(
+    released.flatMap((line) => {
+      const { of, values } = choices(line);
+      const wider = now.find((other) => other.of === of && values.isSubsetOf(other.values));
+      return values.size > 0 && wider ? [line, wider.line] : [];
+    }),
+  );
 }
 
 /** A constraint on a table of the release that is about its columns only. */

@@ -87,7 +87,7 @@ describe('The rules find', () => {
     'column a.id bigint NOT NULL',
     'column a.state text NOT NULL filled',
     'column a.text text',
-    'constraint a(state) CHECK (state = 1)',
+    "constraint a(state) CHECK (state = ANY (ARRAY['x'::text, 'y'::text]))",
     'function f(given json) RETURNS bigint',
     'view v.id bigint',
   ];
@@ -138,6 +138,12 @@ describe('The rules find', () => {
       'function f(given json, more text) RETURNS bigint',
     ];
     expect(brokenPromises(before, today)).toEqual([]);
+    const wider = before.with(
+      3,
+      "constraint a(state) CHECK (state = ANY (ARRAY['y'::text, 'x'::text, 'z'::text]))",
+    );
+    expect(brokenPromises(before, wider)).toEqual([]);
+    expect(brokenPromises(wider, before)).toHaveLength(2);
     expect(brokenPromises(before, before.toSpliced(5), new Set(['view v.id bigint']))).toEqual([]);
   });
 
