@@ -170,6 +170,7 @@ class Run {
       runs: [...(await runFacts(stage)), ...stage.upstream.posts],
       slots: [...sampler.facts(), ...(await mostInHistory(stage))],
       ledger: await ledgerFact(stage, operations.length),
+      schedules: [],
       processes: stage.processFaults,
       mostAttempts: MAX_ATTEMPTS,
     };
