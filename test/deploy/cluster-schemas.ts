@@ -21,6 +21,8 @@ export async function clusterSchemas(tools: string, version: string, into: strin
       // They name each other by an address of kubernetes.io, where kubeconform would look for them.
       const { $id: _, ...schema } = JSON.parse(
         text.replaceAll('"/api/_definitions.json#', '"_definitions.json#'),
+        // Most of their size, which is read for every kind.
+        (key, value: unknown) => (key === 'description' && typeof value === 'string' ? undefined : value),
       ) as Schema;
       await writeFile(join(into, name), JSON.stringify(schema));
     }),
