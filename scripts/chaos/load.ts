@@ -16,7 +16,7 @@ const AHEAD_MS = ANSWER_MS + 2_000;
 const EXTERNAL_S = 30;
 const ACCEPTED = [200, 201, 202];
 /** Answers that say: again later. */
-const BUSY = [409, 429, 503];
+const BUSY = [408, 409, 429, 503];
 const TERMINAL: readonly string[] = ['Finished', 'Failed', 'Canceled'] satisfies Ended[];
 
 interface Request {
