@@ -92,7 +92,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
   if (values.help) return null;
   refuseTwoRuns(values);
   refuseWithout('rounds', ['compare', 'rate', 'records'], values);
-  refuseWithout('seconds', ['rate', 'jobs', 'processes', 'schedules'], values);
+  refuseWithout('seconds', ['rate', 'jobs', 'processes'], values);
   const records = values.records === undefined ? undefined : whole('records', values.records, 0, 100, 1e9);
   const twoSides = values.compare !== undefined || (records ?? 0) > FEW_RECORDS;
   return {

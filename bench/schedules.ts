@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import { idleShare } from './cost.js';
+import { cpuOver, idleShare } from './cost.js';
 import { copySchedules } from './many-schedules.js';
 import type { BenchOptions } from './options.js';
 import type { Leftovers } from './processes.js';
@@ -13,7 +13,7 @@ import { othersSeconds } from './usage.js';
 const SETTLE_MS = 60_000;
 /** Until all are due, seconds. */
 const SOON_S = 3;
-const LOOK_MS = 100;
+const LOOK_MS = 500;
 
 /** What schedules cost while none is due, and how soon each has its operation begun where all are due at one time; prints a table. */
 export async function benchSchedules(options: BenchOptions, leftovers: Leftovers): Promise<void> {
@@ -47,7 +47,9 @@ export async function benchSchedules(options: BenchOptions, leftovers: Leftovers
       [SOON_S + count / 20_000],
     );
     const due = await client.query<{ at: Date }>('SELECT max(due_at) AS at FROM schedule');
-    while ((await startedIn(client)) < count) await pause(LOOK_MS);
+    const cpu = await cpuOver(service.pid, async () => {
+      while ((await startedIn(client)) < count) await pause(LOOK_MS);
+    });
     const { submittedS, begunS } = await lateness(client, due.rows[0]!.at);
     const spentS = (performance.now() - startedAt) / 1000;
     const lines = [
@@ -55,6 +57,10 @@ export async function benchSchedules(options: BenchOptions, leftovers: Leftovers
       [`the same with ${count} schedules ahead`, idleCpu(many)],
       ['all due at one time: the last one submitted after', `**${submittedS.toFixed(1)} s**`],
       ['the last operation begun after', `**${begunS.toFixed(1)} s**`],
+      [
+        'CPU for it, service + PostgreSQL: what two cores do in half of their sum',
+        cpu ? `${cpu.service.toFixed(1)} + ${cpu.postgres.toFixed(1)} s` : 'n/a without /proc',
+      ],
       [
         'cores kept busy by others meanwhile',
         (((othersSeconds() ?? NaN) - (others ?? NaN)) / spentS).toFixed(2),

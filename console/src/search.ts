@@ -33,6 +33,7 @@ export const OPERATION_FILTERS = [
   'correlation',
   'request_id',
   'schedule',
+  'flow',
   'created_after',
   'created_before',
   'finished_after',

@@ -11,7 +11,7 @@ import type { Backend, ChaosOptions } from './options.js';
 import { judge, type Violation } from './oracle.js';
 import { RemoteWorkers } from './remote-workers.js';
 import { type RecoveryTimes, recoveryTimes } from './recovery-times.js';
-import { mostInHistory, Sampler } from './sampler.js';
+import { mostInHistory, mostOfFlows, Sampler } from './sampler.js';
 import { type Fault, schedule } from './schedule.js';
 import { MAX_ATTEMPTS, Stage } from './stage.js';
 
@@ -120,6 +120,7 @@ async function collect(
     posts: stage.posts,
     runs: [...(await runFacts(stage)), ...stage.upstream.posts],
     slots: [...sampler.facts(), ...(await mostInHistory(stage))],
+    flows: await mostOfFlows(stage),
     ledger: await ledgerFact(stage, operations.length),
     // Ending them is yet to come, and what it shows is to be in the facts.
     processes: stage.processFaults,

@@ -95,6 +95,14 @@ export interface SlotsFact {
   readonly seenBy: 'samples' | 'history';
 }
 
+/** The most operations of a flow key that were Executing at once, by the history. */
+export interface FlowFact {
+  readonly account: string;
+  readonly key: string;
+  readonly parallelism: number;
+  readonly most: number;
+}
+
 /** `GET /v1/ledger` at rest, beside the rows that there are; null where it didn't answer. */
 export interface LedgerFact {
   readonly balanced: boolean;
@@ -120,6 +128,7 @@ export interface Facts {
   readonly posts: readonly PostFact[];
   readonly runs: readonly RunFact[];
   readonly slots: readonly SlotsFact[];
+  readonly flows: readonly FlowFact[];
   readonly ledger: LedgerFact | null;
   readonly processes: readonly ProcessFact[];
   /** Attempts that a delivery has before it may be Exhausted. */

@@ -21,6 +21,7 @@ const WEIGHTS = {
   polled: 4,
   remote: 6,
   'on-schedule': 5,
+  flow: 6,
 } as const;
 
 export type LoadKind = keyof typeof WEIGHTS;
@@ -28,6 +29,9 @@ export type LoadKind = keyof typeof WEIGHTS;
 /** Accounts of a campaign by their slots; the last one has an endpoint, which is told of each of its operations. */
 export const ACCOUNT_SLOTS = [5, 10, 20] as const;
 export const OPERATIONS_OF_A_BATCH = 10;
+/** Flow keys of each account, and how many of a key's operations may be Executing at once. */
+export const FLOW_KEYS = 2;
+export const FLOW_PARALLELISM = 2;
 
 /** One submit of the load. */
 export interface LoadItem {

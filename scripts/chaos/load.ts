@@ -1,7 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Acknowledged, Ended, Refusal, Told } from './facts.js';
 import { REMOTE_TYPE } from './remote-workers.js';
-import { type LoadItem, OPERATIONS_OF_A_BATCH, operationsOf } from './load-plan.js';
+import {
+  FLOW_KEYS,
+  FLOW_PARALLELISM,
+  type LoadItem,
+  OPERATIONS_OF_A_BATCH,
+  operationsOf,
+} from './load-plan.js';
 import { FRONTS, type ProcessName } from './schedule.js';
 import type { Stage } from './stage.js';
 
@@ -16,7 +22,7 @@ const AHEAD_MS = ANSWER_MS + 2_000;
 const EXTERNAL_S = 30;
 const ACCEPTED = [200, 201, 202];
 /** Answers that say: again later. */
-const BUSY = [409, 429, 503];
+const BUSY = [408, 409, 429, 503];
 const TERMINAL: readonly string[] = ['Finished', 'Failed', 'Canceled'] satisfies Ended[];
 
 interface Request {
@@ -122,6 +128,10 @@ export class Load {
         const url = `${this.stage.upstream.url}/jobs?n=${number}&ms=${ms}`;
         const poll = { preset: 'http-202', every_s: 1 };
         return this.native(item, { type: 'http.request', input: { method: 'POST', url, poll } });
+      }
+      case 'flow': {
+        const flow = { key: `key ${number % FLOW_KEYS}`, parallelism: FLOW_PARALLELISM };
+        return this.native(item, { flow });
       }
       case 'remote':
         return this.native(item, { type: REMOTE_TYPE });

@@ -18,7 +18,13 @@ export function judge(facts: Facts): Violation[] {
   return [...operationChecks, ...callbackChecks, ...wholeChecks].flatMap((check) => check(facts));
 }
 
-const wholeChecks: readonly Check[] = [slotsAreKept, ledgerIsBalanced, answersAreDeserved, processesLiveOn];
+const wholeChecks: readonly Check[] = [
+  slotsAreKept,
+  flowsAreKept,
+  ledgerIsBalanced,
+  answersAreDeserved,
+  processesLiveOn,
+];
 
 function slotsAreKept({ slots }: Facts): Violation[] {
   return slots
@@ -27,6 +33,16 @@ function slotsAreKept({ slots }: Facts): Violation[] {
       kind: 'slots-exceeded',
       id: account,
       detail: `${most} operations were Executing at once, of ${slots} slots (seen by ${seenBy})`,
+    }));
+}
+
+function flowsAreKept({ flows }: Facts): Violation[] {
+  return flows
+    .filter(({ most, parallelism }) => most > parallelism)
+    .map(({ account, key, parallelism, most }) => ({
+      kind: 'flow-exceeded',
+      id: account,
+      detail: `${most} operations of the flow key "${key}" were Executing at once, of ${parallelism}`,
     }));
 }
 

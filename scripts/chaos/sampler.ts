@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { SlotsFact } from './facts.js';
+import type { FlowFact, SlotsFact } from './facts.js';
+import { FLOW_PARALLELISM } from './load-plan.js';
 import type { Stage } from './stage.js';
 
 const EVERY_MS = 200;
@@ -58,4 +59,17 @@ export async function mostInHistory({ postgres, accounts }: Stage): Promise<Slot
     most: most.get(id) ?? 0,
     seenBy: 'history',
   }));
+}
+
+/** The same of each flow key. */
+export async function mostOfFlows({ postgres }: Stage): Promise<FlowFact[]> {
+  const rows = await postgres.rows<Omit<FlowFact, 'parallelism'>>(
+    `WITH step AS (
+       SELECT o.account_id, o.flow::json ->> 'key' AS key, h.id, (h.state = 'Executing')::integer
+         - coalesce((lag(h.state) OVER (PARTITION BY h.operation_id ORDER BY h.id) = 'Executing')::integer, 0) AS step
+       FROM history_view h JOIN operation o ON o.request_id = h.operation_id WHERE h.kind = 'transition' AND o.flow IS NOT NULL
+     ), running AS (SELECT account_id, key, sum(step) OVER (PARTITION BY account_id, key ORDER BY id) AS count FROM step)
+     SELECT account_id AS account, key, max(count)::integer AS most FROM running GROUP BY 1, 2`,
+  );
+  return rows.map((row) => ({ ...row, parallelism: FLOW_PARALLELISM }));
 }

@@ -37,6 +37,8 @@ export class Heartbeat {
   /** How much later than need be this process beats. */
   private laterMs = 0;
   private toldAt = -Infinity;
+  /** What others are told by: those of other installations on the same database have queues of the same names. */
+  private readonly sign: string;
   private readonly first = Promise.withResolvers<void>();
   /** Why the last beat couldn't be sent or looked for. */
   fault: unknown;
@@ -47,7 +49,8 @@ export class Heartbeat {
     private readonly wakeUps: WakeUps,
     private readonly fleet: Fleet,
   ) {
-    wakeUps.on('passed', (prefixes) => prefixes.includes(prefix) && this.heard());
+    this.sign = `${queue.opts.prefix} ${prefix}`;
+    wakeUps.on('passed', (signs) => signs.includes(this.sign) && this.heard());
   }
 
   /** Watches the queue, which a worker on this backend serves. */
@@ -94,7 +97,7 @@ export class Heartbeat {
   private tell(): void {
     if (this.fleet.workers === 1 || performance.now() - this.toldAt < TELL_MS) return;
     this.toldAt = performance.now();
-    this.wakeUps.tell('passed', this.prefix);
+    this.wakeUps.tell('passed', this.sign);
   }
 
   private heard(): void {

@@ -15,6 +15,7 @@ type AnyFactory = BackendFactory<any, any>;
 
 /** How long a worker that couldn't ask its queue waits before it asks again, ms: by how often it has failed in a row. */
 const PAUSES_MS = [250, 500, 750];
+
 /** BullMQ's PostgreSQL backend, of queues and workers that outlive whatever becomes of their connections. */
 export function postgresBackend(
   pool: pg.Pool,

@@ -38,6 +38,8 @@ export class Turns {
 
   /** How long to leave the next job to others before one goes for it without news, ms. */
   owed(workers: number): number {
-    return workers === 1 ? 0 : STEP_MS * Math.max(0, workers * (MAX_TURNS - 1) - this.credit);
+    if (workers === 1) return 0;
+    // No longer than one round: where the others are full, or have few places, it is in vain that one waits for them.
+    return STEP_MS * Math.min(workers, Math.max(0, workers * (MAX_TURNS - 1) - this.credit));
   }
 }

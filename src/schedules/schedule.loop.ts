@@ -8,10 +8,14 @@ import { DUE_SCHEDULES, ScheduleStore } from './schedule.store.js';
 
 /** Schedules that one step takes. */
 const MOST = 250;
+/** Steps at once where many are due: one is planned here while PostgreSQL has the other. */
+const AT_ONCE = 2;
 
 /** Submits what schedules have come due for; any number of processes may run one. */
 @Injectable()
 export class ScheduleLoop extends DispatchLoop {
+  private wasFull = false;
+
   constructor(
     private readonly store: ScheduleStore,
     private readonly ticks: ScheduleTicks,
@@ -23,6 +27,18 @@ export class ScheduleLoop extends DispatchLoop {
   }
 
   protected async round(): Promise<boolean> {
+    const steps = this.wasFull ? AT_ONCE : 1;
+    const ended = await Promise.allSettled(Array.from({ length: steps }, () => this.step()));
+    const taken = ended.map((step) => {
+      if (step.status === 'rejected') throw step.reason;
+      return step.value;
+    });
+    this.wasFull = taken.every((count) => count === MOST);
+    return taken.some((count) => count > 0);
+  }
+
+  /** Answers how many schedules it took. */
+  private async step(): Promise<number> {
     let planned: Planned | undefined;
     let taken = 0;
     let accepted = 0;
@@ -35,6 +51,6 @@ export class ScheduleLoop extends DispatchLoop {
       planned?.settle(taken > 0);
     }
     if (accepted > 0) this.dispatcher.wake();
-    return taken > 0;
+    return taken;
   }
 }

@@ -45,6 +45,11 @@ describe.skipIf(!hasBrowser)('every screen', () => {
     );
     const [delivery] = await app.client.deliveries(late.id);
     const { body: endpoint } = await app.client.post('/v1/endpoints', { url: `${receiver.url}/ok` });
+    const { body: schedule } = await app.client.post('/v1/schedules', {
+      name: 'Nightly',
+      cron: '0 3 * * *',
+      operation: { type: 'echo' },
+    });
     const { body: account } = await app.client.get('/v1/account');
     screens = [
       ['overview', ''],
@@ -58,6 +63,8 @@ describe.skipIf(!hasBrowser)('every screen', () => {
       ['a delivery', `deliveries/${delivery.id}`],
       ['endpoints', 'endpoints'],
       ['an endpoint', `endpoints/${endpoint.id}`],
+      ['schedules', 'schedules'],
+      ['a schedule', `schedules/${schedule.id}`],
       ['try it', 'try'],
       ['accounts', 'accounts'],
       ['an account', `accounts/${account.id}`],

@@ -81,6 +81,21 @@ describe.skipIf(!hasBrowser)('in the console', { timeout: 60_000 }, () => {
     await page.context().close();
   });
 
+  it('an operation shows its flow key, and leads to all that have it', async () => {
+    const flow = { key: 'tenant-7', parallelism: 3, rate: 10, period_s: 60 };
+    const { id } = await integrator.submit({ type: 'echo', flow });
+    await integrator.submit({ type: 'sleep', input: { seconds: 0 } });
+    const page = await browser.console(app, { key: integrator.key });
+    await page.goto(`${app.client.url}/console/operations/${id}`);
+    const facts = page.getByRole('region', { name: 'Facts' });
+    await facts.getByText('tenant-7: 3 at once, 10 in 1 min').waitFor();
+    await facts.getByRole('link', { name: 'tenant-7' }).click();
+    await page.getByRole('link', { name: 'echo' }).waitFor();
+    await expect.poll(() => page.getByLabel('Flow key', { exact: true }).inputValue()).toBe('tenant-7');
+    expect(await page.getByRole('link', { name: 'sleep' }).count()).toBe(0);
+    await page.context().close();
+  });
+
   it('a tick that was left out says why, and an administrator sees whose schedules there are', async () => {
     const { id } = (
       await integrator.post('/v1/schedules', {

@@ -49,6 +49,7 @@ const KEPT: Facts = {
   posts: [{ ...POST, answered: 500 }, POST],
   runs: [RUN],
   slots: [{ account: 'acc', slots: 3, most: 3, seenBy: 'samples' }],
+  flows: [{ account: 'acc', key: 'key 0', parallelism: 2, most: 2 }],
   ledger: { balanced: true, accepted: 1, rows: 1 },
   processes: [],
   mostAttempts: 15,
@@ -191,6 +192,11 @@ describe('the oracle of a fault campaign', () => {
       { slots: [{ account: 'acc', slots: 3, most: 4, seenBy: 'history' }] },
     ],
     [
+      "a flow key's parallelism that was exceeded",
+      'flow-exceeded',
+      { flows: [{ account: 'acc', key: 'key 0', parallelism: 2, most: 3 }] },
+    ],
+    [
       'a ledger that is not balanced',
       'ledger-unbalanced',
       { ledger: { balanced: false, accepted: 1, rows: 1 } },
@@ -247,7 +253,7 @@ describe('a fault campaign of a seed', () => {
     const redis = schedule(7, 'redis', 60);
     const kinds = new Set(redis.map(({ kind }) => kind));
     expect([...kinds].filter((kind) => kind.startsWith('redis-'))).toHaveLength(5);
-    expect(kinds.size).toBe(18);
+    expect(kinds.size).toBe(19);
     expect(redis.map(({ atS }) => atS)).toEqual(redis.map(({ atS }) => atS).sort((a, b) => a - b));
     expect(redis.every(({ atS }) => atS >= 3 && atS < 57)).toBe(true);
     expect(schedule(7, 'postgresql', 60).some(({ kind }) => kind.startsWith('redis-'))).toBe(false);
@@ -258,7 +264,7 @@ describe('a fault campaign of a seed', () => {
     const operations = items.reduce((sum, item) => sum + operationsOf(item), 0);
     expect(operations).toBeGreaterThanOrEqual(2_000);
     expect(operations).toBeLessThan(2_010);
-    expect(new Set(items.map(({ kind }) => kind)).size).toBe(18);
+    expect(new Set(items.map(({ kind }) => kind)).size).toBe(19);
   });
 
   it('draws numbers that are spread evenly, and apart for each purpose', () => {

@@ -8,7 +8,7 @@ import type { Operation } from '../rows.js';
 import { Ago } from '../ui/ago.js';
 import { Copy } from '../ui/copy.js';
 import { Id } from '../ui/id.js';
-import { span, utc } from '../words.js';
+import { count, span, utc } from '../words.js';
 import { Duration } from './operation-table.js';
 import { faceRows } from './faces.js';
 import { requestQuery } from './request.js';
@@ -18,7 +18,8 @@ export function Facts({ operation }: { operation: Operation }): ReactNode {
   const account = useAccountQuery();
   const names = useAccountNames();
   const { data: request } = useQuery(requestQuery(operation.id, account));
-  const { id, request_id, correlation, account_id, attempt, rerun_of, queue_position, schedule } = operation;
+  const { id, request_id, correlation, account_id, attempt, rerun_of, queue_position, schedule, flow } =
+    operation;
   return (
     <section className="card" aria-labelledby="facts-title">
       <header>
@@ -73,6 +74,17 @@ export function Facts({ operation }: { operation: Operation }): ReactNode {
             <dd>{queue_position}</dd>
           </>
         )}
+        {flow && (
+          <>
+            <dt>Flow key</dt>
+            <dd>
+              <Link to="/operations" search={{ flow: flow.key }}>
+                <OthersText text={flow.key} />
+              </Link>
+              {limitsOf(flow)}
+            </dd>
+          </>
+        )}
         {schedule && (
           <>
             <dt>Schedule</dt>
@@ -121,6 +133,15 @@ export function Facts({ operation }: { operation: Operation }): ReactNode {
       </dl>
     </section>
   );
+}
+
+/** The values that were given with a flow key. */
+function limitsOf({ parallelism, rate, period_s: periodS }: NonNullable<Operation['flow']>): string {
+  const limits = [
+    parallelism === undefined ? [] : [`${count(parallelism)} at once`],
+    rate === undefined ? [] : [`${count(rate)} in ${span((periodS ?? 1) * 1000)}`],
+  ].flat();
+  return limits.length === 0 ? '' : `: ${limits.join(', ')}`;
 }
 
 /** Its state in the words of each face, and where that face's clients poll. */

@@ -156,6 +156,9 @@ function Filters({ search, onChange }: PartProps): ReactNode {
         onChange={set('error_code')}
       />
       <FilterField label="Callback origin" value={search.origin} onChange={set('origin')} width={170} />
+      {search.flow !== undefined && (
+        <FilterField label="Flow key" value={search.flow} onChange={set('flow')} width={170} />
+      )}
       {search.schedule !== undefined && (
         <FilterField label="Schedule" value={search.schedule} onChange={set('schedule')} width={170} />
       )}
