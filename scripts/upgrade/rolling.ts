@@ -171,6 +171,7 @@ class Run {
       slots: [...sampler.facts(), ...(await mostInHistory(stage))],
       ledger: await ledgerFact(stage, operations.length),
       schedules: [],
+      flows: [],
       processes: stage.processFaults,
       mostAttempts: MAX_ATTEMPTS,
     };
