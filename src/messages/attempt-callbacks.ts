@@ -5,7 +5,7 @@ import { OperationsService } from '../operations/operations.service.js';
 import type { RunContext } from '../operations/run/operation-run.js';
 import type { MessageAnswer } from './message-answer.js';
 import { callbackBody, callbackMessage } from './message-callbacks.js';
-import { MESSAGE, type Message } from './message.js';
+import { flowOf, MESSAGE, type Message } from './message.js';
 
 /** Tells of attempts that weren't the last, where the operator wants that. */
 @Injectable()
@@ -36,6 +36,7 @@ export class AttemptCallbacks {
         await this.operations.accept({
           ...{ accountId, traceparent, face: 'qstash', type: MESSAGE, input, own: true },
           ...{ callback: null, priority: 0, timeoutS: null, retention: operation.retention },
+          flow: flowOf(input),
           correlation: labels.length === 0 ? null : labels.join(','),
           runAt: delayS === null ? null : new Date(Date.now() + delayS * 1000),
           idempotency: { key: `part message callback ${id} ${answer.retried}`, body: '' },

@@ -6,7 +6,15 @@ import type { OperationEntity } from '../operations/operation.entity.js';
 import { type NewOperation, ownRow } from '../operations/operation-rows.js';
 import { OperationTypes } from '../operations/run/operation-types.js';
 import { answerOf, type MessageAnswer } from './message-answer.js';
-import { bodyOf, MESSAGE, type Message, type MessageCallback, messageId, retriesOf } from './message.js';
+import {
+  bodyOf,
+  flowOf,
+  MESSAGE,
+  type Message,
+  type MessageCallback,
+  messageId,
+  retriesOf,
+} from './message.js';
 
 /** Which end, or attempt, a callback tells of. */
 type Told = Pick<OperationEntity, 'rid' | 'createdAt' | 'runAt'>;
@@ -44,6 +52,7 @@ export class MessageCallbacks implements OnModuleInit {
       ...{ rid, accountId, retention, traceparent, face: 'qstash', type: MESSAGE },
       input: this.inputs.seal(type, { accountId, rid }, JSON.stringify(message)),
       correlation: labels.length === 0 ? null : labels.join(','),
+      flow: flowOf(message),
       tries: type.tries(message),
       timeoutS: type.timeoutS(message),
       runAt: delayS === null ? null : new Date(finishedAt!.getTime() + delayS * 1000),

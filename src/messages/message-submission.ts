@@ -1,5 +1,5 @@
 import type { Submission } from '../operations/operations.service.js';
-import { MESSAGE, type Message } from './message.js';
+import { flowOf, MESSAGE, type Message } from './message.js';
 import { laneOf } from './queues.js';
 
 /** What a message is to the engine, whoever has it submitted and when. */
@@ -13,7 +13,8 @@ export function workOf(message: Message, type: string = MESSAGE): MessageWork {
   return {
     ...{ face: 'qstash', type, input: message, callback: null, priority: 0, timeoutS: null, retention: null },
     correlation: message.labels.length === 0 ? null : message.labels.join(','),
-    // What becomes of it waits for its turn, not this.
-    flow: message.queueName === null || type !== MESSAGE ? null : laneOf(message.queueName),
+    // What becomes of it waits for its turn, or its key; not this.
+    flow:
+      type === MESSAGE ? (message.queueName === null ? flowOf(message) : laneOf(message.queueName)) : null,
   };
 }

@@ -1,3 +1,5 @@
+import type { Flow } from '../operations/flow/flow.js';
+
 /** The operation type of a message. */
 export const MESSAGE = 'qstash.message';
 
@@ -62,6 +64,13 @@ export interface Message extends Sending {
 const DEFAULT_RETRIES = 3;
 /** Seconds of an attempt where nobody says. */
 const DEFAULT_TIMEOUT_S = 7_200;
+
+/** The flow key of a message, as the engine takes it; null: none. */
+export function flowOf({ flow }: Pick<Sending, 'flow'>): Flow | null {
+  if (flow === null) return null;
+  const { key, parallelism, rate, periodS } = flow;
+  return { key, parallelism, rate, periodS: rate === null ? null : (periodS ?? 1) };
+}
 
 /** How often a message is retried. */
 export function retriesOf({ retries }: Pick<Sending, 'retries'>): number {

@@ -208,10 +208,11 @@ function readFlow(fields: Fields, prefix: string): MessageFlow | null {
   const [key, value] = [fields.get(`${prefix}-flow-control-key`), fields.get(`${prefix}-flow-control-value`)];
   if (key === undefined && value === undefined) return null;
   const field = headerName(`${prefix}-flow-control-value`);
-  if (!key || key.length > MAX_TEXT)
+  // Those that begin so are of Ringback itself.
+  if (!key || key.length > MAX_TEXT || key.startsWith('$'))
     throw refused(
       headerName(`${prefix}-flow-control-key`),
-      `must be given, of at most ${MAX_TEXT} characters`,
+      `must be given, of at most ${MAX_TEXT} characters that don't begin with $`,
     );
   const parts = new Map(
     list(value).map((part) => {

@@ -1,6 +1,7 @@
 """Makes calls with Upstash's Python client, one a line: {"call": "queue.get", "args": {"queue": "a"}}."""
 
 import ast
+import contextlib
 import dataclasses
 import enum
 import json
@@ -59,7 +60,9 @@ def main():
             if call is None:
                 api, method = asked["call"].split(".")
                 call = getattr(getattr(client, api), method)
-            answer = {"value": plain(call(**asked["args"]))}
+            # Some calls print what they were answered.
+            with contextlib.redirect_stdout(sys.stderr):
+                answer = {"value": plain(call(**asked["args"]))}
         except Exception as error:
             answer = {"error": {"name": type(error).__name__, "message": str(error)}}
         print(json.dumps(answer), flush=True)
