@@ -44,7 +44,7 @@ export class QstashSchedules {
     const named = fields.get('upstash-schedule-id');
     const scheduleId = named === undefined ? randomId('scd_') : nameOf(named, 'Upstash-Schedule-Id');
     const { isGroup, targets } = await this.destinations.of(by.accountId, destination);
-    await this.lanes.open(by.accountId, queue, publication);
+    this.lanes.check(queue, publication);
     const target = isGroup ? { url: '', topicName: destination, endpointName: null } : targets[0]!;
     const message = { ...messageOf(by.ip, publication, target, { body, queue }), scheduleId };
     const { delayS } = publication;
@@ -56,11 +56,15 @@ export class QstashSchedules {
         ...(delayS === null ? {} : { delayS }),
       },
     });
+    await this.lanes.open(by.accountId, queue);
     return scheduleId;
   }
 
   async read(accountId: string, scheduleId: string): Promise<QstashScheduleResponse> {
-    return (await this.shown([await this.find(accountId, scheduleId)]))[0]!;
+    const [shown] = await this.shown([await this.find(accountId, scheduleId)]);
+    // It may have been given something else to submit.
+    if (shown) return shown;
+    throw notFound(scheduleId);
   }
 
   /** Those that were made in this way. */
@@ -104,7 +108,7 @@ export class QstashSchedules {
   private async find(accountId: string, scheduleId: string): Promise<ScheduleEntity> {
     const schedule = await this.store.find(accountId, rowId(accountId, scheduleId));
     if (schedule) return schedule;
-    throw new ScheduleNotFoundError(`there is no schedule ${scheduleId.slice(0, 100)} in this account`);
+    throw notFound(scheduleId);
   }
 
   private async shown(schedules: readonly ScheduleEntity[]): Promise<QstashScheduleResponse[]> {
@@ -116,6 +120,10 @@ export class QstashSchedules {
         : [];
     });
   }
+}
+
+function notFound(scheduleId: string): ScheduleNotFoundError {
+  return new ScheduleNotFoundError(`there is no schedule ${scheduleId.slice(0, 100)} in this account`);
 }
 
 type PutArguments = Parameters<SchedulesService['put']>;
