@@ -122,6 +122,34 @@ describe('the ledger', { timeout: 120_000 }, () => {
     await expect.poll(() => unserved.oldestS(65_000)).toBe(0);
   });
 
+  it('counts what its flow key has room for and nobody admits, and nothing that waits for its key', async () => {
+    await using app = await App.start();
+    const unserved = app.nest.get(UnservedStore);
+    // The test looks at times of its own.
+    unserved.onModuleDestroy();
+    const flow = { key: 'a', parallelism: 1 };
+    const running = await app.client.submit({ type: 'external', flow });
+    const read = async (): Promise<object> => (await app.client.get('/v1/flows/a')).body;
+    await expect.poll(read).toMatchObject({ executing: 1 });
+    await app.client.submit({ type: 'external', flow });
+    await app.client.submit({ type: 'external', flow: { key: 'b', rate: 1, period_s: 600 } });
+    const { id } = await app.client.submit({ type: 'external', flow: { key: 'b', rate: 1, period_s: 600 } });
+    await expect.poll(async () => (await app.client.get('/v1/flows/b')).body).toMatchObject({ started: 1 });
+    await expect.poll(async () => (await rowsOf(app.databaseUrl, 'SELECT FROM flow_note')).length).toBe(0);
+    for (let s = 0; s <= 70; s += 10) await unserved.look(s * 1000);
+    expect(await unserved.oldestS(70_000)).toBe(0);
+    expect((await app.client.get('/v1/ledger')).body).toMatchObject({
+      oldest_waiting_s: 0,
+      operations: { waiting: 2 },
+    });
+    // As a note that was lost.
+    await rowsOf(app.databaseUrl, 'ALTER TABLE live_operation DISABLE TRIGGER operation_flowed');
+    await app.client.post(`/v1/operations/${running.id}/cancel`);
+    for (let s = 80; s <= 150; s += 10) await unserved.look(s * 1000);
+    expect(await unserved.oldestS(150_000)).toBe(70);
+    expect((await app.client.get(`/v1/operations/${id}`)).body.queue_position).toBe(1);
+  });
+
   it('counts nothing that waits for a slot, or for a receiver, and forgets what it saw before an outage', async () => {
     await using receiver = await Receiver.answering(200);
     await using app = await App.start();
