@@ -16,7 +16,7 @@ import { TakesBody } from '../../http/takes-body.js';
 import { answerOf } from '../../messages/message-answer.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { Publishes } from './caller.js';
-import { countOf, cursorOf, type Query, readFilter } from './message-filter.js';
+import { bulkQuery, countOf, cursorOf, type Query, readFilter } from './message-filter.js';
 import { dlqMessageResponse, type DlqMessageResponse, present } from './message.response.js';
 import { type FoundMessage, type FoundMessages, Messages } from './messages.js';
 import { fieldsOf } from './publication.js';
@@ -63,9 +63,9 @@ export class QstashDlqController {
   async deleteMany(
     @AccountId() accountId: string,
     @Parameters() query: Query,
-    @Body() body: Query | undefined,
+    @Body() body: unknown,
   ): Promise<{ deleted: number; cursor?: string }> {
-    const { found, cursor } = await this.found(accountId, { ...body, ...query });
+    const { found, cursor } = await this.found(accountId, bulkQuery(query, body));
     await Promise.all(found.map(({ operation }) => this.operations.erase(accountId, operation.rid)));
     return { deleted: found.length, ...present({ cursor }) };
   }
@@ -92,7 +92,7 @@ export class QstashDlqController {
     @Parameters() query: Query,
     @Req() request: FastifyRequest,
   ): Promise<{ responses: PublishResponse[]; cursor?: string }> {
-    const { found, cursor } = await this.found(by.accountId, query);
+    const { found, cursor } = await this.found(by.accountId, bulkQuery(query, null));
     const responses = await Promise.all(found.map((one) => this.retryOne(by, one, request)));
     return { responses, ...present({ cursor }) };
   }

@@ -47,9 +47,26 @@ export function readFilter(query: Query, ids: 'messageIds' | 'dlqIds'): MessageF
     statuses: valuesOf(query, 'responseStatus', true).map(Number),
     matches: (operation, message) =>
       (one.length === 0 || one.includes(operation.rid)) &&
-      wanted.every(({ facet, values }) => facet(message).some((value) => values.includes(value ?? ''))),
+      wanted.every(({ facet, values }) =>
+        facet(message).some((value) => typeof value === 'string' && values.includes(value)),
+      ),
   };
 }
+
+/** What a bulk action is told by its query and by its body. A name that nobody knows is refused: without it, all would be meant. */
+export function bulkQuery(query: Query, body: unknown): Query {
+  if (body !== undefined && body !== null && (typeof body !== 'object' || Array.isArray(body)))
+    throw refused('body', 'must be an object');
+  const given = { ...(body as object | null | undefined), ...query };
+  const unknown = Object.keys(given).find((name) => !(name in FACETS) && !OTHERS.has(name));
+  if (unknown !== undefined)
+    throw refused(unknown, `is no filter: use ${[...Object.keys(FACETS), ...OTHERS].join(', ')}`);
+  return given;
+}
+
+const OTHERS = new Set(
+  ['messageId', 'messageIds', 'dlqIds', 'fromDate', 'toDate', 'responseStatus'].concat('count', 'cursor'),
+);
 
 /** How many are asked for. */
 export function countOf(query: Query, fallback: number, most: number): number {

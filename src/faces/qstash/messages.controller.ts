@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, Param, Query as Parameters } from '@nest
 import { ApiExcludeController } from '@nestjs/swagger';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { CancelMany } from '../../operations/end/cancel-many.js';
-import { type Query, readFilter } from './message-filter.js';
+import { bulkQuery, type Query, readFilter } from './message-filter.js';
 import { messageResponse, type MessageResponse } from './message.response.js';
 import { Messages } from './messages.js';
 
@@ -37,9 +37,9 @@ export class QstashMessagesController {
   async cancelMany(
     @AccountId() accountId: string,
     @Parameters() query: Query,
-    @Body() body: Query | undefined,
+    @Body() body: unknown,
   ): Promise<{ cancelled: number }> {
-    const filter = readFilter({ ...body, ...query }, 'messageIds');
+    const filter = readFilter(bulkQuery(query, body), 'messageIds');
     let cancelled = 0;
     for (let after: string | null = null; ;) {
       const { found, cursor } = await this.messages.list(accountId, {

@@ -3,6 +3,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { NeedsScope } from '../../accounts/api-key.guard.js';
 import { rawBytes } from '../../http/body-parsers.js';
+import type { Problem } from '../../http/problem.js';
 import { TakesBody } from '../../http/takes-body.js';
 import { toProblem } from '../problem.filter.js';
 import { Publishes, rawAfter } from './caller.js';
@@ -15,6 +16,13 @@ const MAX_BATCH = 500;
 /** What a message that is refused is answered within a batch. */
 interface RefusedResponse {
   readonly error: string;
+}
+
+/** What became of an item of a batch. */
+interface Published {
+  readonly answer: PublishResponse | PublishResponse[] | RefusedResponse;
+  /** Why it is refused; null where it isn't. */
+  readonly problem: Problem | null;
 }
 
 /** Takes messages: one, or a batch. */
@@ -56,21 +64,23 @@ export class QstashPublishController {
     @Req() request: FastifyRequest,
   ): Promise<(PublishResponse | PublishResponse[] | RefusedResponse)[]> {
     // Together, so that they share their statements and commits.
-    return Promise.all(itemsOf(request).map((item, index) => this.publishOne(by, item, index)));
+    const published = await Promise.all(
+      itemsOf(request).map((item, index) => this.publishOne(by, item, index)),
+    );
+    const outage = published.find(({ problem }) => problem !== null && problem.status === 503)?.problem;
+    // Else who looks at the status alone would take it for accepted.
+    if (outage && published.every(({ problem }) => problem !== null)) throw outage;
+    return published.map(({ answer }) => answer);
   }
 
-  private async publishOne(
-    by: PublishedBy,
-    item: unknown,
-    index: number,
-  ): Promise<PublishResponse | PublishResponse[] | RefusedResponse> {
+  private async publishOne(by: PublishedBy, item: unknown, index: number): Promise<Published> {
     try {
-      return await this.publisher.publish(by, givenOf(item, `[${index}]`));
+      return { answer: await this.publisher.publish(by, givenOf(item, `[${index}]`)), problem: null };
     } catch (error) {
       const problem = toProblem(error);
-      // Whoever sees an answer takes what it doesn't name as refused for accepted.
-      if (problem.status >= 500 && problem.status !== 501) throw error;
-      return { error: problem.detail };
+      // A fault of ours, which the log is to have.
+      if (problem.status === 500) throw error;
+      return { answer: { error: problem.detail }, problem };
     }
   }
 

@@ -268,6 +268,19 @@ describe('a message that waits', () => {
     });
     expect((await logged(others[0]!)).map(({ state }) => state)).toEqual(['CREATED', 'CANCELED']);
     await send({});
+    for (const [query, body] of [
+      ['', ['msg_1']],
+      ['', 'msg_1'],
+      ['', { ids: ['msg_1'] }],
+      ['?lable=a', undefined],
+    ] as const)
+      expect(
+        (await app.client.request('DELETE', `/qstash/v2/messages${query}`, body && JSON.stringify(body)))
+          .status,
+      ).toBe(400);
+    expect((await app.client.request('DELETE', '/qstash/v2/messages?queueName=')).body).toEqual({
+      cancelled: 0,
+    });
     const none = await app.client.request('DELETE', '/qstash/v2/messages', { messageIds: [] });
     expect(none.body).toEqual({ cancelled: 0 });
     expect(await client().messages.cancel({ all: true })).toEqual({ cancelled: 1 });
