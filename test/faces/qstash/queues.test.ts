@@ -131,6 +131,14 @@ describe('A queue', () => {
     expect(bodies(receiver)).toEqual(['0', '1', '2']);
   });
 
+  it('has the messages of a batch in their order', async () => {
+    await using receiver = await Receiver.answering(200);
+    const all = Array.from({ length: 30 }, (_, n) => String(n));
+    await qstash().batch(all.map((body) => ({ url: receiver.url, queueName: 'a-queue', body })));
+    await receiver.received(30);
+    expect(bodies(receiver)).toEqual(all);
+  });
+
   it('takes messages to URL groups, of batches and of schedules', async () => {
     await using receiver = await Receiver.answering(200);
     const { urlGroups, schedules } = qstash();
