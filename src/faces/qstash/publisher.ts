@@ -116,10 +116,11 @@ export function submissionOf(
 /** What is sent. */
 export function messageOf(
   ip: PublishedBy['ip'],
-  { delayS: _, notBefore: _at, deduplication: _once, ...sending }: Publication,
+  publication: Publication,
   target: Target,
   { body, queue }: Pick<Given, 'body' | 'queue'>,
 ): Message {
+  const { delayS: _, notBefore: _at, deduplication: _once, ...sending } = publication;
   return {
     ...sending,
     ...target,

@@ -177,11 +177,9 @@ describe('A queue whose process is killed', { timeout: 60_000 }, () => {
     const lane = () => upstash(service.client.url, TEST_KEY).queue({ queueName: 'in-order' });
     for (let n = 0; n < 12; n++)
       await lane().enqueue({ url: receiver.url, body: String(n), retryDelay: '20' });
-    for (const after of [3, 8]) {
-      await receiver.received(after);
-      await service.end('SIGKILL');
-      service = await Service.start(environment);
-    }
+    await receiver.received(5);
+    await service.end('SIGKILL');
+    service = await Service.start(environment);
     await expect.poll(async () => (await lane().get()).lag, { timeout: 40_000 }).toBe(0);
     await service[Symbol.asyncDispose]();
     const order = bodies(receiver).filter((body, at, all) => body !== all[at - 1]);
