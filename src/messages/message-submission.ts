@@ -13,12 +13,8 @@ export function workOf(message: Message, type: string = MESSAGE): MessageWork {
   return {
     ...{ face: 'qstash', type, input: message, callback: null, priority: 0, timeoutS: null, retention: null },
     correlation: message.labels.length === 0 ? null : message.labels.join(','),
-    // What becomes of it waits for its turn, not this.
-    flow: type === MESSAGE ? keyOf(message) : null,
+    // What becomes of it waits for its turn, or its key; not this.
+    flow:
+      type === MESSAGE ? (message.queueName === null ? flowOf(message) : laneOf(message.queueName)) : null,
   };
-}
-
-/** A queue is one, too. */
-function keyOf(message: Message): Submission['flow'] {
-  return message.queueName === null ? flowOf(message) : laneOf(message.queueName);
 }

@@ -2,11 +2,14 @@ import { Controller, Get, HttpCode, Post, Query, Req } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { AccountStore } from '../../accounts/account.store.js';
-import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, By, NeedsScope } from '../../accounts/api-key.guard.js';
+import { Audit } from '../../accounts/audit.js';
+import type { Actor } from '../../accounts/audit.store.js';
 import { Problem } from '../../http/problem.js';
 import { TakesBody } from '../../http/takes-body.js';
 import { Quotas } from '../../operations/accept/quotas.js';
 import { FlowStore, type FlowView } from '../../operations/flow/flow.store.js';
+import { FLOW_KEY } from '../native/flow.request.js';
 import { rawAfter } from './caller.js';
 import { refused } from './publication.js';
 
@@ -42,6 +45,7 @@ export class QstashFlowControlController {
     private readonly flows: FlowStore,
     private readonly accounts: AccountStore,
     private readonly quotas: Quotas,
+    private readonly audit: Audit,
   ) {}
 
   @Get('globalParallelism')
@@ -81,10 +85,18 @@ export class QstashFlowControlController {
     @AccountId() accountId: string,
     @Req() request: FastifyRequest,
     @Query() asked: Asked,
+    @By() actor: Actor,
   ): Promise<void> {
     const path = pathOf(request);
     const at = path.lastIndexOf('/');
     const [key, action] = [keyOf(path.slice(0, Math.max(at, 0))), path.slice(at + 1)];
+    await this.apply(accountId, key, action, asked);
+    const { parallelism, rate, period } = asked;
+    const details = { action, parallelism, rate, period };
+    await this.audit.write({ accountId, actor, action: 'flow.changed', target: key, details });
+  }
+
+  private async apply(accountId: string, key: string, action: string, asked: Asked): Promise<void> {
     if (action === 'pause' || action === 'resume')
       await this.flows.change(accountId, key, { paused: action === 'pause' });
     else if (action === 'pin') await this.pin(accountId, key, asked);
@@ -123,7 +135,7 @@ function pathOf(request: FastifyRequest): string {
 }
 
 function keyOf(given: string): string {
-  if (given !== '' && given.length <= MAX_KEY && !given.startsWith('$')) return given;
+  if (given.length <= MAX_KEY && FLOW_KEY.test(given)) return given;
   throw refused('The flow control key', `must have 1 to ${MAX_KEY} characters, and not begin with $`);
 }
 

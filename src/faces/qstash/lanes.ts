@@ -7,11 +7,14 @@ import { type Publication, refused } from './publication.js';
 export class Lanes {
   constructor(private readonly queues: Queues) {}
 
-  /** Makes the queue where there is none of that name; null: there is nothing to do. */
-  async open(accountId: string, queue: string | null, { flow }: Publication): Promise<void> {
-    if (queue === null) return;
-    if (flow !== null)
+  /** Refuses what a message of a queue can't have; null: it goes through none. */
+  check(queue: string | null, { flow }: Publication): void {
+    if (queue !== null && flow !== null)
       throw refused('Upstash-Flow-Control-Key', 'goes with no queue: a queue has a parallelism of its own');
-    await this.queues.open(accountId, queue);
+  }
+
+  /** Makes the queue where there is none of that name. */
+  async open(accountId: string, queue: string | null): Promise<void> {
+    if (queue !== null) await this.queues.open(accountId, queue);
   }
 }

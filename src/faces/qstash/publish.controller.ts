@@ -63,9 +63,17 @@ export class QstashPublishController {
     @Publishes() by: PublishedBy,
     @Req() request: FastifyRequest,
   ): Promise<(PublishResponse | PublishResponse[] | RefusedResponse)[]> {
-    // Together, so that they share their statements and commits.
+    const ofQueues = new Map<unknown, Promise<Published>>();
+    // Together, so that they share their statements and commits; but those of a queue in their order.
     const published = await Promise.all(
-      itemsOf(request).map((item, index) => this.publishOne(by, item, index)),
+      itemsOf(request).map((item, index) => {
+        const queue = (item as { queue?: unknown } | null)?.queue;
+        const publish = (): Promise<Published> => this.publishOne(by, item, index);
+        if (!queue) return publish();
+        const inTurn = (ofQueues.get(queue) ?? Promise.resolve()).then(publish);
+        ofQueues.set(queue, inTurn);
+        return inTurn;
+      }),
     );
     const outage = published.find(({ problem }) => problem !== null && problem.status === 503)?.problem;
     // Else who looks at the status alone would take it for accepted.

@@ -7,7 +7,7 @@ import { OperationsService, type Submission } from '../../operations/operations.
 import { Lanes } from './lanes.js';
 import { Destinations, type Target } from './destinations.js';
 import type { FoundMessage } from './messages.js';
-import { type Fields, type Publication, readPublication } from './publication.js';
+import { type Fields, type Publication, readPublication, refused } from './publication.js';
 
 /** Who publishes. */
 export interface PublishedBy {
@@ -46,9 +46,12 @@ export class Publisher {
 
   /** Accepts a message for each place that the destination stands for: a list of answers where that is a URL group. */
   async publish(by: PublishedBy, given: Given): Promise<PublishResponse | PublishResponse[]> {
+    if (given.fields.has('upstash-cron'))
+      throw refused('Upstash-Cron', 'makes a schedule: POST it to /v2/schedules/<destination>');
     const publication = readPublication(given.fields);
     const { isGroup, targets } = await this.destinations.of(by.accountId, given.destination);
-    await this.lanes.open(by.accountId, given.queue, publication);
+    this.lanes.check(given.queue, publication);
+    await this.lanes.open(by.accountId, given.queue);
     const answers = await Promise.all(
       targets.map((target) => this.accept(submissionOf(by, publication, target, given), target)),
     );
@@ -113,10 +116,11 @@ export function submissionOf(
 /** What is sent. */
 export function messageOf(
   ip: PublishedBy['ip'],
-  { delayS: _, notBefore: _at, deduplication: _once, ...sending }: Publication,
+  publication: Publication,
   target: Target,
   { body, queue }: Pick<Given, 'body' | 'queue'>,
 ): Message {
+  const { delayS: _, notBefore: _at, deduplication: _once, ...sending } = publication;
   return {
     ...sending,
     ...target,

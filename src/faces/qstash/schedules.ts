@@ -33,8 +33,8 @@ export class QstashSchedules {
     private readonly lanes: Lanes,
   ) {}
 
-  /** Makes a schedule, or replaces the one of that id; answers its id. */
-  async create(by: PublishedBy, given: Omit<Given, 'queue'>): Promise<string> {
+  /** Makes a schedule, or replaces the one of that id. */
+  async create(by: PublishedBy, given: Omit<Given, 'queue'>): Promise<ScheduleEntity> {
     const { fields, destination, body } = given;
     const publication = readPublication(fields);
     if (publication.notBefore !== null)
@@ -44,11 +44,11 @@ export class QstashSchedules {
     const named = fields.get('upstash-schedule-id');
     const scheduleId = named === undefined ? randomId('scd_') : nameOf(named, 'Upstash-Schedule-Id');
     const { isGroup, targets } = await this.destinations.of(by.accountId, destination);
-    await this.lanes.open(by.accountId, queue, publication);
+    this.lanes.check(queue, publication);
     const target = isGroup ? { url: '', topicName: destination, endpointName: null } : targets[0]!;
     const message = { ...messageOf(by.ip, publication, target, { body, queue }), scheduleId };
     const { delayS } = publication;
-    await this.put(by.accountId, scheduleId, {
+    const put = await this.put(by.accountId, scheduleId, {
       ...{ ...timesOf(fields), name: scheduleId, everyS: null, at: null },
       ...{ missed: 'once', overlap: 'allow', jitterS: 0, endsAt: null },
       operation: {
@@ -56,11 +56,15 @@ export class QstashSchedules {
         ...(delayS === null ? {} : { delayS }),
       },
     });
-    return scheduleId;
+    await this.lanes.open(by.accountId, queue);
+    return put;
   }
 
   async read(accountId: string, scheduleId: string): Promise<QstashScheduleResponse> {
-    return (await this.shown([await this.find(accountId, scheduleId)]))[0]!;
+    const [shown] = await this.shown([await this.find(accountId, scheduleId)]);
+    // It may have been given something else to submit.
+    if (shown) return shown;
+    throw notFound(scheduleId);
   }
 
   /** Those that were made in this way. */
@@ -74,24 +78,25 @@ export class QstashSchedules {
     }
   }
 
-  /** May be repeated. */
-  async remove(accountId: string, scheduleId: string): Promise<void> {
-    await this.store.remove(accountId, rowId(accountId, scheduleId));
+  /** Its row's id; null where there was none: it may be repeated. */
+  async remove(accountId: string, scheduleId: string): Promise<string | null> {
+    const id = rowId(accountId, scheduleId);
+    return (await this.store.remove(accountId, id)) ? id : null;
   }
 
-  async pause(accountId: string, scheduleId: string): Promise<void> {
+  async pause(accountId: string, scheduleId: string): Promise<ScheduleEntity> {
     const { id } = await this.find(accountId, scheduleId);
-    await this.schedules.pause(accountId, id);
+    return this.schedules.pause(accountId, id);
   }
 
-  async resume(accountId: string, scheduleId: string): Promise<void> {
+  async resume(accountId: string, scheduleId: string): Promise<ScheduleEntity> {
     const { id } = await this.find(accountId, scheduleId);
-    await this.schedules.resume(accountId, id);
+    return this.schedules.resume(accountId, id);
   }
 
-  private async put(...[accountId, scheduleId, description]: PutArguments): Promise<void> {
+  private async put(...[accountId, scheduleId, description]: PutArguments): Promise<ScheduleEntity> {
     try {
-      await this.schedules.put(accountId, rowId(accountId, scheduleId), description);
+      return await this.schedules.put(accountId, rowId(accountId, scheduleId), description);
     } catch (error) {
       if (!(error instanceof ScheduleRefusedError)) throw error;
       const [{ path, message }] = error.errors as [{ path: string; message: string }];
@@ -104,7 +109,7 @@ export class QstashSchedules {
   private async find(accountId: string, scheduleId: string): Promise<ScheduleEntity> {
     const schedule = await this.store.find(accountId, rowId(accountId, scheduleId));
     if (schedule) return schedule;
-    throw new ScheduleNotFoundError(`there is no schedule ${scheduleId.slice(0, 100)} in this account`);
+    throw notFound(scheduleId);
   }
 
   private async shown(schedules: readonly ScheduleEntity[]): Promise<QstashScheduleResponse[]> {
@@ -116,6 +121,10 @@ export class QstashSchedules {
         : [];
     });
   }
+}
+
+function notFound(scheduleId: string): ScheduleNotFoundError {
+  return new ScheduleNotFoundError(`there is no schedule ${scheduleId.slice(0, 100)} in this account`);
 }
 
 type PutArguments = Parameters<SchedulesService['put']>;
