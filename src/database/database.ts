@@ -107,8 +107,8 @@ export class Database implements Queryable {
 
 /** A statement in a transaction of its own, whose limits go with it. */
 async function limited<T>(client: pg.PoolClient, statement: () => Promise<T>): Promise<T> {
-  await client.query(`BEGIN; ${LIMIT}`);
   try {
+    await client.query(`BEGIN; ${LIMIT}`);
     const result = await statement();
     await client.query('COMMIT');
     return result;

@@ -5,13 +5,13 @@ import type { WithDatabase } from './surroundings.js';
 /** What stands in front of PostgreSQL, and whether a service that needs sessions gets some. */
 export const pooler: Check<WithDatabase> = {
   name: 'pooler',
-  run: async ({ config: { database, queue }, database: rows }) => {
+  run: async ({ config: { database, queue }, dataSource }) => {
     const fault = await wayFault(database, queue.redisUrls.length > 0);
     if (fault) return [red(fault.message)];
     const kind = await poolerOf(database.url);
     if (kind === 'none') return [green('none: connections are to PostgreSQL itself')];
-    const [place] = await rows.query<Place>(UNSET);
-    const { role, database: name, remedies } = place!;
+    const [place] = await dataSource.query<[Place]>(UNSET);
+    const { role, database: name, remedies } = place;
     if (remedies.length === 0) return [green(`is in ${kind} mode`)];
     return [
       green(
