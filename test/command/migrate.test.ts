@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { freePort } from '../support/app.js';
-import { ringback } from '../support/command.js';
+import { ringback, start } from '../support/command.js';
 import { emptyDatabase, rowsOf } from '../support/database.js';
 import { Service, sharedBy } from '../support/service.js';
 
@@ -65,6 +65,30 @@ describe('ringback migrate', { timeout: 60_000 }, () => {
       expect(stdout).toContain('The schema is up to date.');
     }
     expect(ended.filter(({ stdout }) => stdout.includes('applied Foundation'))).toHaveLength(1);
+  });
+
+  it('that is killed in the middle of a migration leaves no lock, and the next one begins anew', async () => {
+    const database = await emptyDatabase();
+    // A migration that takes as long as an index on a large table.
+    await rowsOf(
+      database,
+      `CREATE FUNCTION dawdle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF tg_tag = 'CREATE TABLE' AND to_regclass('migrations') IS NOT NULL AND to_regclass('account') IS NOT NULL THEN PERFORM pg_sleep(600); END IF; END $$`,
+    );
+    await rowsOf(database, 'CREATE EVENT TRIGGER dawdle ON ddl_command_start EXECUTE FUNCTION dawdle()');
+    const left = (): Promise<unknown[]> =>
+      rowsOf(
+        database,
+        `SELECT pid FROM pg_stat_activity WHERE application_name = 'ringback' AND datname = current_database()`,
+      );
+    const child = start(['migrate'], sharedBy(database));
+    const sleeping = `SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`;
+    await expect.poll(() => rowsOf(database, sleeping)).toHaveLength(1);
+    child.kill('SIGKILL');
+    await expect.poll(left).toEqual([]);
+    await rowsOf(database, 'DROP EVENT TRIGGER dawdle');
+    const next = await ringback(['migrate'], { env: sharedBy(database) });
+    expect(next).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^applied Foundation/) });
   });
 
   it('--status --wait changes nothing and ends once somebody has migrated', async () => {
