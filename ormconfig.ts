@@ -1,6 +1,7 @@
 import { DataSource } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { Foundation1764600000000 } from './migrations/1764600000000-foundation.js';
+import { Flows1764700000000 } from './migrations/1764700000000-flows.js';
 import { Functions } from './migrations/functions.js';
 import {
   AccountEntity,
@@ -81,7 +82,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       OperationTypeEntity,
       ScheduleEntity,
     ],
-    migrations: [Foundation1764600000000, Functions],
+    migrations: [Foundation1764600000000, Flows1764700000000, Functions],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.
     poolErrorHandler: () => undefined,
     extra: poolWith(LIMITS),

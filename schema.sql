@@ -229,6 +229,48 @@ CREATE TABLE file_use (
   CONSTRAINT file_use_pkey PRIMARY KEY (operation_id, file_id)
 );
 
+CREATE TABLE flow (
+  account_id text NOT NULL,
+  key text NOT NULL,
+  ordered boolean DEFAULT false NOT NULL,
+  parallelism integer,
+  rate integer,
+  period_s double precision,
+  pinned_parallelism integer,
+  pinned_rate integer,
+  pinned_period_s double precision,
+  max_parallelism integer GENERATED ALWAYS AS (COALESCE(pinned_parallelism, parallelism)) STORED,
+  max_rate integer GENERATED ALWAYS AS (COALESCE(pinned_rate, rate)) STORED,
+  max_period_s double precision GENERATED ALWAYS AS (
+CASE
+    WHEN (pinned_rate IS NULL) THEN period_s
+    ELSE pinned_period_s
+END) STORED,
+  paused_at timestamp with time zone,
+  kept boolean DEFAULT false NOT NULL,
+  given_at timestamp with time zone DEFAULT now() NOT NULL,
+  look_at timestamp with time zone,
+  start_times timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+  start_counts integer[] DEFAULT '{}'::integer[] NOT NULL,
+  CONSTRAINT flow_pkey PRIMARY KEY (account_id, key),
+  CONSTRAINT flow_check CHECK ((rate IS NULL) = (period_s IS NULL)),
+  CONSTRAINT flow_check1 CHECK ((pinned_rate IS NULL) = (pinned_period_s IS NULL)),
+  CONSTRAINT flow_parallelism_check CHECK (parallelism > 0),
+  CONSTRAINT flow_period_s_check CHECK (period_s > 0::double precision),
+  CONSTRAINT flow_pinned_parallelism_check CHECK (pinned_parallelism > 0),
+  CONSTRAINT flow_pinned_period_s_check CHECK (pinned_period_s > 0::double precision),
+  CONSTRAINT flow_pinned_rate_check CHECK (pinned_rate > 0),
+  CONSTRAINT flow_rate_check CHECK (rate > 0)
+) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
+
+CREATE TABLE flow_note (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  account_id text NOT NULL,
+  key text NOT NULL,
+  started_at timestamp with time zone,
+  CONSTRAINT flow_note_pkey PRIMARY KEY (id)
+) WITH (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
+
 CREATE TABLE history_entry (
   operation_id bigint NOT NULL,
   id bigint DEFAULT nextval('entry_id'::regclass) NOT NULL,
@@ -338,12 +380,14 @@ CREATE TABLE live_operation (
   checkpoint text,
   worker text,
   run_until timestamp with time zone,
+  flow_key text,
+  flow_place boolean DEFAULT false NOT NULL,
   CONSTRAINT live_operation_pkey PRIMARY KEY (request_id),
   CONSTRAINT live_operation_awaits_check CHECK (awaits = ANY (ARRAY['completion'::text, 'poll'::text])),
   CONSTRAINT live_operation_check CHECK (lease_token IS NULL OR (phase <> ALL (ARRAY['ready'::text, 'offered'::text]))),
   CONSTRAINT live_operation_check1 CHECK (look_at <= due_at),
   CONSTRAINT live_operation_check2 CHECK ((awaits IS NOT NULL) = (phase = ANY (ARRAY['awaiting'::text, 'aside'::text]))),
-  CONSTRAINT live_operation_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'offered'::text, 'placed'::text, 'apart'::text, 'awaiting'::text, 'aside'::text]))
+  CONSTRAINT live_operation_phase_check CHECK (phase = ANY (ARRAY['scheduled'::text, 'keyed'::text, 'ready'::text, 'offered'::text, 'placed'::text, 'apart'::text, 'awaiting'::text, 'aside'::text]))
 ) WITH (fillfactor=50, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_insert_scale_factor=0, autovacuum_vacuum_insert_threshold=50000, autovacuum_analyze_scale_factor=0, autovacuum_analyze_threshold=50000);
 
 CREATE TABLE live_poll (
@@ -383,6 +427,7 @@ CREATE TABLE operation (
   schedule_id text,
   tick timestamp with time zone,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
+  flow text,
   CONSTRAINT operation_pkey PRIMARY KEY (request_id)
 ) PARTITION BY RANGE (request_id);
 
@@ -648,6 +693,8 @@ CREATE INDEX file_account ON file USING btree (account_id);
 CREATE INDEX file_expiry ON file USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 CREATE INDEX file_operation ON file USING btree (operation_id) WHERE (operation_id IS NOT NULL);
 CREATE INDEX file_use_file ON file_use USING btree (file_id);
+CREATE INDEX flow_look ON flow USING btree (look_at) WHERE (look_at IS NOT NULL);
+CREATE INDEX flow_note_key ON flow_note USING btree (account_id, key);
 CREATE INDEX idempotency_key_expiry ON idempotency_key USING btree (expires_at);
 CREATE INDEX live_delivery_endpoint ON live_delivery USING btree (endpoint_id, trigger) WHERE (endpoint_id IS NOT NULL);
 CREATE INDEX live_delivery_held ON live_delivery USING btree (endpoint_id, run_at, seq) WHERE (phase = 'held'::text);
@@ -664,6 +711,8 @@ CREATE INDEX live_operation_apart ON live_operation USING btree (account_id, loo
 CREATE INDEX live_operation_aside ON live_operation USING btree (account_id) WHERE (phase = 'aside'::text);
 CREATE INDEX live_operation_awaits ON live_operation USING btree (awaits, look_at) WHERE (awaits IS NOT NULL);
 CREATE INDEX live_operation_canceling ON live_operation USING btree (cancel_at) WHERE (cancel_at IS NOT NULL);
+CREATE INDEX live_operation_flow ON live_operation USING btree (account_id, flow_key, flow_place) WHERE (flow_key IS NOT NULL);
+CREATE INDEX live_operation_keyed ON live_operation USING btree (account_id, flow_key, priority DESC, request_id) WHERE (phase = 'keyed'::text);
 CREATE INDEX live_operation_look ON live_operation USING btree (phase, look_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'placed'::text]));
 CREATE INDEX live_operation_offered ON live_operation USING btree (type, account_id, priority DESC, request_id) WHERE (phase = 'offered'::text);
 CREATE INDEX live_operation_placed ON live_operation USING btree (account_id) WHERE (phase = ANY (ARRAY['placed'::text, 'awaiting'::text]));
@@ -867,7 +916,7 @@ CREATE VIEW operation_view AS
             ELSE NULL::text
         END) AS state,
         CASE
-            WHEN l.phase = ANY (ARRAY['scheduled'::text, 'ready'::text, 'offered'::text]) THEN l.phase
+            WHEN l.phase = ANY (ARRAY['scheduled'::text, 'keyed'::text, 'ready'::text, 'offered'::text]) THEN l.phase
             WHEN l.lease_token IS NOT NULL THEN 'running'::text
             WHEN l.awaits IS NOT NULL THEN 'awaiting'::text
             WHEN l.phase IS NOT NULL THEN 'dispatched'::text
@@ -916,7 +965,8 @@ CREATE VIEW operation_view AS
     l.due_at,
     l.dispatched_at,
     COALESCE(l.epoch, 0) AS epoch,
-    l.lease_token
+    l.lease_token,
+    o.flow
    FROM operation o
      LEFT JOIN operation_end e ON e.request_id = o.request_id
      LEFT JOIN live_operation l ON l.request_id = o.request_id;
@@ -957,6 +1007,25 @@ BEGIN
   SELECT * FROM accepted;
 END $function$;
 
+CREATE OR REPLACE FUNCTION accept_flowing(given json, keys json, accounts text[], max_dispatched integer, redispatch interval, declared text[], tokens json)
+ RETURNS TABLE(rid text, request_id bigint, created_at timestamp with time zone, due_at timestamp with time zone, phase text, epoch integer, silent_until timestamp with time zone)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+DECLARE
+  accepted text[] := '{}';
+BEGIN
+  FOR rid, request_id, created_at, due_at, phase, epoch, silent_until IN
+    SELECT * FROM accept_completable(given, keys, accounts, max_dispatched, redispatch, declared, coalesce(tokens, '[]')) LOOP
+    accepted := accepted || accept_flowing.rid;
+    RETURN NEXT;
+  END LOOP;
+  PERFORM give_flows(given, accepted);
+END $function$;
+
 CREATE OR REPLACE FUNCTION accept_operations(given json, keys json, accounts text[], max_dispatched integer, redispatch interval, declared text[])
  RETURNS TABLE(rid text, request_id bigint, created_at timestamp with time zone, due_at timestamp with time zone, phase text, epoch integer, silent_until timestamp with time zone)
  LANGUAGE plpgsql
@@ -990,25 +1059,25 @@ BEGIN
     SELECT * FROM ROWS FROM (json_to_recordset(given) AS (
       rid text, account_id text, type text, face text, input text, callback_url text, callback_headers text, correlation text,
       priority smallint, retention text, tries integer, timeout_s float8, run_at timestamptz, rerun_of text, silent_s float8,
-      traceparent text, ack_by_poll boolean, callback_thin_over integer, schedule_id text, tick timestamptz, keyed boolean, files text[]
+      traceparent text, ack_by_poll boolean, callback_thin_over integer, schedule_id text, tick timestamptz, keyed boolean, files text[], flow_key text, flow text
     )) WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
-      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, callback_thin_over, schedule_id, tick, keyed, files, nth)
+      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, callback_thin_over, schedule_id, tick, keyed, files, flow_key, flow, nth)
   ), admitted AS MATERIALIZED (
     SELECT i.*, nextval('record_id') AS request_id, coalesce(i.run_at <= now(), true) AS due FROM incoming i
     WHERE NOT i.keyed OR i.rid = ANY (kept) ORDER BY i.nth
   ), fitting AS (
     SELECT a.request_id, row_number() OVER (ORDER BY a.nth_of_account, a.nth) AS nth FROM (
       SELECT a.request_id, a.account_id, a.nth, row_number() OVER (PARTITION BY a.account_id ORDER BY a.priority DESC, a.nth) AS nth_of_account
-      FROM admitted a WHERE a.due AND (a.type = ANY (declared)) IS NOT TRUE
+      FROM admitted a WHERE a.due AND (a.type = ANY (declared)) IS NOT TRUE AND a.flow_key IS NULL
     ) a JOIN unnest(roomy, frees) AS f (account_id, free) USING (account_id) WHERE a.nth_of_account <= f.free
   ), accepted AS (
     INSERT INTO operation (request_id, rid, account_id, type, face, input, callback_url, callback_headers, callback_thin_over, correlation,
-      priority, retention, tries, timeout_s, run_at, rerun_of, ack_by_poll, traceparent, schedule_id, tick)
+      priority, retention, tries, timeout_s, run_at, rerun_of, ack_by_poll, traceparent, schedule_id, tick, flow)
     SELECT a.request_id, a.rid, a.account_id, a.type, a.face, a.input, a.callback_url, a.callback_headers, a.callback_thin_over, a.correlation,
-      a.priority, a.retention, a.tries, a.timeout_s, a.run_at, a.rerun_of, a.ack_by_poll, a.traceparent, a.schedule_id, a.tick FROM admitted a
+      a.priority, a.retention, a.tries, a.timeout_s, a.run_at, a.rerun_of, a.ack_by_poll, a.traceparent, a.schedule_id, a.tick, a.flow FROM admitted a
   ), live AS (
-    INSERT INTO live_operation (request_id, account_id, type, priority, tries, run_at, silent_until, phase, epoch, look_at, due_at, dispatched_at)
-    SELECT a.request_id, a.account_id, a.type, a.priority, a.tries, a.run_at, now() + make_interval(secs => a.silent_s),
+    INSERT INTO live_operation (request_id, account_id, type, priority, tries, run_at, silent_until, flow_key, phase, epoch, look_at, due_at, dispatched_at)
+    SELECT a.request_id, a.account_id, a.type, a.priority, a.tries, a.run_at, now() + make_interval(secs => a.silent_s), a.flow_key,
       CASE WHEN s.slot THEN 'placed' WHEN NOT a.due THEN 'scheduled' WHEN a.type = ANY (declared) THEN 'offered' ELSE 'ready' END, s.slot::integer, n.next, n.next, CASE WHEN s.slot THEN now() END
     FROM admitted a
     CROSS JOIN LATERAL (SELECT a.request_id IN (SELECT f.request_id FROM fitting f WHERE f.nth <= places) AS slot) s
@@ -1178,6 +1247,76 @@ AS $function$
         FROM unnest(accounts, names) WITH ORDINALITY AS g (account_id, name, place)
         LEFT JOIN callback_host k ON k.account_id = g.account_id AND k.name = g.name;
       END $function$;
+
+CREATE OR REPLACE FUNCTION admit_flows(most integer)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  began timestamptz := clock_timestamp();
+  accounts text[]; keys text[]; rooms integer[]; opens timestamptz[]; ordereds boolean[];
+BEGIN
+  LOOP
+    SELECT array_agg(k.account_id), array_agg(k.key) INTO accounts, keys FROM (
+      SELECT n.account_id, n.key FROM (SELECT n.account_id, n.key FROM flow_note n ORDER BY n.id LIMIT 5 * most) n
+      UNION
+      (SELECT f.account_id, f.key FROM flow f WHERE f.look_at <= clock_timestamp() ORDER BY f.look_at LIMIT most)
+    ) k;
+    EXIT WHEN accounts IS NULL;
+    -- In the order in which those who submit change them.
+    PERFORM FROM (SELECT * FROM unnest(accounts, keys) AS k (account_id, key) ORDER BY k.account_id, k.key) k
+    CROSS JOIN LATERAL (SELECT FROM flow f WHERE f.account_id = k.account_id AND f.key = k.key LIMIT 1 FOR NO KEY UPDATE) f;
+    SELECT array_agg(j.account_id), array_agg(j.key), array_agg(j.room), array_agg(j.opens_at), array_agg(j.ordered)
+    INTO accounts, keys, rooms, opens, ordereds FROM judge_flows(accounts, keys) j;
+    IF NOT admit_of_keys(accounts, keys, rooms, ordereds) THEN
+      -- Somebody has one of them now, who may give it back.
+      INSERT INTO flow_note (account_id, key) SELECT * FROM unnest(accounts, keys);
+      RETURN clock_timestamp() + interval '20 ms';
+    END IF;
+    UPDATE flow f SET look_at = g.opens_at
+    FROM (
+      SELECT k.account_id, k.key, CASE WHEN k.opens_at IS NOT NULL AND EXISTS (
+        SELECT FROM live_operation o WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.phase = 'keyed') THEN k.opens_at END AS opens_at
+      FROM unnest(accounts, keys, opens) AS k (account_id, key, opens_at)
+    ) g
+    WHERE f.account_id = g.account_id AND f.key = g.key AND f.look_at IS DISTINCT FROM g.opens_at;
+    IF clock_timestamp() > began + interval '0.5 seconds' THEN
+      RETURN clock_timestamp();
+    END IF;
+  END LOOP;
+  RETURN (SELECT min(f.look_at) FROM flow f WHERE f.look_at IS NOT NULL);
+END $function$;
+
+CREATE OR REPLACE FUNCTION admit_of_keys(accounts text[], keys text[], rooms integer[], ordereds boolean[])
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  moving bigint[]; due tid[];
+BEGIN
+  moving := ARRAY(
+    SELECT c.request_id FROM unnest(accounts, keys, rooms, ordereds) AS k (account_id, key, room, ordered) CROSS JOIN LATERAL (
+      SELECT w.request_id, w.phase, row_number() OVER (ORDER BY k.ordered AND w.flow_place AND w.attempt > 0 DESC, w.priority DESC, w.request_id) <= k.room AS fits
+      FROM (
+        SELECT o.request_id, o.phase, o.priority, o.attempt, o.flow_place FROM live_operation o
+        WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase IN ('keyed', 'ready', 'offered')
+        UNION ALL
+        (SELECT o.request_id, o.phase, o.priority, o.attempt, o.flow_place FROM live_operation o
+        WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.phase = 'keyed' AND NOT o.flow_place
+        ORDER BY o.account_id, o.flow_key, o.priority DESC, o.request_id LIMIT k.room)
+      ) w
+    ) c
+    WHERE (c.phase = 'keyed') = c.fits);
+  IF moving = '{}' THEN
+    RETURN true;
+  END IF;
+  due := ARRAY(SELECT o.ctid FROM live_operation o
+    WHERE o.request_id = ANY (moving) AND o.phase IN ('keyed', 'ready', 'offered') AND o.lease_token IS NULL
+    ORDER BY o.request_id FOR UPDATE SKIP LOCKED);
+  UPDATE live_operation o SET phase = CASE o.phase WHEN 'keyed' THEN ready_phase(o.type) ELSE 'keyed' END, flow_place = true
+  WHERE o.ctid = ANY (due);
+  RETURN cardinality(due) = cardinality(moving);
+END $function$;
 
 CREATE OR REPLACE FUNCTION audit_records()
  RETURNS TABLE(lower bigint, operations bigint, operations_ended bigint, operations_live bigint, deliveries bigint, deliveries_ended bigint, deliveries_live bigint)
@@ -1360,6 +1499,32 @@ BEGIN
   RETURN cardinality(seqs);
 END $function$;
 
+CREATE OR REPLACE FUNCTION change_flow(given json)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  g record;
+BEGIN
+  SELECT * INTO g FROM json_to_record(given) AS g (account_id text, key text, ordered boolean, limits json, pin_parallelism boolean,
+    pinned_parallelism integer, pin_rate boolean, pinned_rate integer, pinned_period_s float8, paused boolean);
+  INSERT INTO flow (account_id, key, ordered) VALUES (g.account_id, g.key, g.ordered) ON CONFLICT DO NOTHING;
+  UPDATE flow f SET
+    parallelism = CASE WHEN g.limits IS NULL THEN f.parallelism ELSE (g.limits ->> 'parallelism')::integer END,
+    rate = CASE WHEN g.limits IS NULL THEN f.rate ELSE (g.limits ->> 'rate')::integer END,
+    period_s = CASE WHEN g.limits IS NULL THEN f.period_s ELSE (g.limits ->> 'period_s')::float8 END,
+    pinned_parallelism = CASE WHEN g.pin_parallelism THEN g.pinned_parallelism ELSE f.pinned_parallelism END,
+    pinned_rate = CASE WHEN g.pin_rate THEN g.pinned_rate ELSE f.pinned_rate END,
+    pinned_period_s = CASE WHEN g.pin_rate THEN g.pinned_period_s ELSE f.pinned_period_s END,
+    paused_at = CASE WHEN g.paused IS NULL THEN f.paused_at WHEN g.paused THEN coalesce(f.paused_at, now()) END,
+    kept = true, given_at = now()
+  WHERE f.account_id = g.account_id AND f.key = g.key;
+  INSERT INTO flow_note (account_id, key) VALUES (g.account_id, g.key);
+END $function$;
+
 CREATE OR REPLACE FUNCTION claim_deliveries(hints json, lease interval)
  RETURNS TABLE(delivery delivery, live live_delivery, endpoint_headers text, retry_schedule double precision[], signature_profile text, client_certificate text)
  LANGUAGE plpgsql
@@ -1449,13 +1614,16 @@ AS $function$
 DECLARE
   a record; chosen bigint[]; held_up boolean; leased boolean := false; full_for text[] := '{}';
 BEGIN
-  -- Where nothing is offered nobody waits for the lock.
-  IF (SELECT f.request_id FROM (SELECT DISTINCT t.type FROM json_to_recordset(asks) AS a (types text[]) CROSS JOIN LATERAL unnest(a.types) AS t (type)) w
+  -- Where nothing is offered nobody waits for the lock, but where a flow key may have room.
+  IF NOT flows_due() AND (SELECT f.request_id FROM (SELECT DISTINCT t.type FROM json_to_recordset(asks) AS a (types text[]) CROSS JOIN LATERAL unnest(a.types) AS t (type)) w
       CROSS JOIN LATERAL first_offered(w.type, NULL) f LIMIT 1) IS NULL THEN
     RETURN;
   END IF;
   -- Before any row, as dispatch does: slots are given by one at a time.
   PERFORM pg_advisory_xact_lock(7164225002);
+  IF flows_due() THEN
+    PERFORM admit_flows(200);
+  END IF;
   FOR a IN SELECT * FROM json_to_recordset(asks) AS a (nth integer, token uuid, types text[], account text, most integer, lease_s float8, worker text)
   LOOP
     IF a.account || ' ' || a.types::text = ANY (full_for) THEN
@@ -1654,6 +1822,16 @@ END $function$;
 CREATE OR REPLACE FUNCTION dispatch_operations(most integer, redispatch interval, max_dispatched integer, patience interval)
  RETURNS TABLE(request_id bigint, epoch integer, again boolean)
  LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY SELECT d.request_id, d.epoch, d.again FROM dispatch_round(most, redispatch, max_dispatched, patience) d
+  WHERE d.request_id IS NOT NULL OR d.epoch IS NULL;
+END $function$;
+
+CREATE OR REPLACE FUNCTION dispatch_round(most integer, redispatch interval, max_dispatched integer, patience interval)
+ RETURNS TABLE(request_id bigint, epoch integer, again boolean, next_s double precision)
+ LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
  SET enable_hashjoin TO 'off'
@@ -1665,12 +1843,12 @@ CREATE OR REPLACE FUNCTION dispatch_operations(most integer, redispatch interval
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 DECLARE
-  room integer; accounts text[]; heads bigint[]; frees bigint[]; chosen bigint[];
+  next timestamptz; room integer; accounts text[]; heads bigint[]; frees bigint[]; chosen bigint[];
 BEGIN
   -- A dispatch that a crash forgets is made again, so nobody waits for the disk. (What a later commit waits for includes it.)
   PERFORM set_config('synchronous_commit', 'off', true);
   IF NOT pg_try_advisory_xact_lock(7164225007) THEN
-    RETURN QUERY SELECT NULL::bigint, NULL::integer, NULL::boolean;
+    RETURN QUERY SELECT NULL::bigint, NULL::integer, NULL::boolean, 0::float8;
     RETURN;
   END IF;
   -- Before any row: an accept or an end that has it may wait for one.
@@ -1678,6 +1856,7 @@ BEGIN
   PERFORM put_off_operations(most);
   PERFORM rescue_operations(most);
   PERFORM ready_due_operations(most);
+  next := admit_flows(most);
 
   -- What is dispatched is overtaken by nothing that comes after it, however many of one account's that is. So no more is than
   -- keeps the workers busy; the rest waits where accounts take turns.
@@ -1687,7 +1866,10 @@ BEGIN
   IF accounts IS NOT NULL THEN
     chosen := take_operation_turns(accounts, heads, frees, room);
   END IF;
-  RETURN QUERY SELECT * FROM mark_operations_dispatched(chosen, most, redispatch, patience);
+  RETURN QUERY SELECT d.request_id, d.epoch, d.again, NULL::float8 FROM mark_operations_dispatched(chosen, most, redispatch, patience) d;
+  IF next IS NOT NULL THEN
+    RETURN QUERY SELECT NULL::bigint, 0, false, extract(epoch FROM next - clock_timestamp())::float8;
+  END IF;
 END $function$;
 
 CREATE OR REPLACE FUNCTION due_schedules(most integer, most_bytes bigint)
@@ -1811,7 +1993,14 @@ BEGIN
         UNION ALL
         (SELECT FROM live_operation a WHERE a.phase = 'offered' AND a.type = v.type AND a.account_id = v.account_id AND a.priority = v.priority AND a.request_id < v.request_id LIMIT 999)
         LIMIT 999
-      ) ahead) WHEN 'ready' THEN 1 + (
+      ) ahead) WHEN 'keyed' THEN 1 + (
+      -- Among those of its flow key.
+      SELECT count(*)::integer FROM live_operation l CROSS JOIN LATERAL (
+        (SELECT FROM live_operation a WHERE a.phase = 'keyed' AND a.account_id = l.account_id AND a.flow_key = l.flow_key AND a.priority > l.priority LIMIT 999)
+        UNION ALL
+        (SELECT FROM live_operation a WHERE a.phase = 'keyed' AND a.account_id = l.account_id AND a.flow_key = l.flow_key AND a.priority = l.priority AND a.request_id < l.request_id LIMIT 999)
+        LIMIT 999
+      ) ahead WHERE l.request_id = v.request_id) WHEN 'ready' THEN 1 + (
       -- Two ranges of the index that dispatch follows, and no more of it than is told.
       SELECT count(*)::integer FROM (
         (SELECT FROM live_operation a WHERE a.phase = 'ready' AND a.account_id = v.account_id AND a.priority > v.priority LIMIT 999)
@@ -1943,6 +2132,94 @@ BEGIN
   END IF;
 END $function$;
 
+CREATE OR REPLACE FUNCTION flow_lives(account text, named text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  RETURN EXISTS (SELECT FROM live_operation o WHERE o.account_id = account AND o.flow_key = named ORDER BY o.account_id, o.flow_key LIMIT 1);
+END $function$;
+
+CREATE OR REPLACE FUNCTION flow_window(rate integer, period_s double precision, known timestamp with time zone[], known_counts integer[], added timestamp with time zone[], OUT times timestamp with time zone[], OUT counts integer[], OUT starts integer, OUT width interval)
+ RETURNS record
+ LANGUAGE sql
+ STABLE
+AS $function$
+  SELECT coalesce(array_agg(b.at ORDER BY b.at), '{}'), coalesce(array_agg(b.count ORDER BY b.at), '{}'), coalesce(sum(b.count), 0)::integer,
+    make_interval(secs => period_s + least(period_s / 50, 0.05))
+  FROM (
+    SELECT t.at, sum(t.count)::integer AS count FROM (
+      SELECT k.at, k.count FROM unnest(known, known_counts) AS k (at, count)
+      UNION ALL
+      SELECT CASE WHEN rate <= 100 THEN a.at ELSE to_timestamp(ceil(extract(epoch FROM a.at)::float8 / (period_s / 100)) * (period_s / 100)) END, 1
+      FROM unnest(added) AS a (at) WHERE rate IS NOT NULL
+    ) t
+    WHERE rate IS NULL OR t.at > clock_timestamp() - make_interval(secs => period_s + least(period_s / 50, 0.05))
+    GROUP BY t.at
+  ) b
+$function$;
+
+CREATE OR REPLACE FUNCTION flows_due()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  RETURN (SELECT n.id FROM flow_note n ORDER BY n.id LIMIT 1) IS NOT NULL
+    OR coalesce((SELECT min(f.look_at) FROM flow f WHERE f.look_at IS NOT NULL) <= clock_timestamp(), false);
+END $function$;
+
+CREATE OR REPLACE FUNCTION forget_flows(most integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET jit TO 'off'
+AS $function$
+DECLARE
+  accounts text[]; keys text[];
+BEGIN
+  SELECT array_agg(f.account_id), array_agg(f.key) INTO accounts, keys FROM (
+    SELECT f.account_id, f.key FROM flow f
+    WHERE NOT f.kept AND f.paused_at IS NULL AND f.given_at <= now() - interval '1 day' AND NOT flow_lives(f.account_id, f.key)
+      AND coalesce(f.start_times[cardinality(f.start_times)] + make_interval(secs => f.max_period_s), f.given_at) <= now() - interval '1 day'
+    LIMIT most FOR UPDATE OF f SKIP LOCKED
+  ) f;
+  -- With a snapshot from after their rows were locked: whoever accepts an operation of one holds its row until that can be seen.
+  DELETE FROM flow f USING unnest(accounts, keys) AS k (account_id, key)
+  WHERE f.account_id = k.account_id AND f.key = k.key AND NOT flow_lives(f.account_id, f.key);
+  RETURN coalesce(cardinality(keys), 0);
+END $function$;
+
+CREATE OR REPLACE FUNCTION forget_starts(account text, named text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  -- Before the notes, as the dispatcher does.
+  UPDATE flow f SET start_times = '{}', start_counts = '{}' WHERE f.account_id = account AND f.key = named;
+  UPDATE flow_note n SET started_at = NULL WHERE n.account_id = account AND n.key = named AND n.started_at IS NOT NULL;
+  INSERT INTO flow_note (account_id, key) VALUES (account, named);
+END $function$;
+
+CREATE OR REPLACE FUNCTION free_flow()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO flow_note (account_id, key) VALUES (OLD.account_id, OLD.flow_key);
+  RETURN NULL;
+END $function$;
+
 CREATE OR REPLACE FUNCTION free_slots(accounts text[], max_dispatched integer)
  RETURNS TABLE(account_id text, free integer, places integer)
  LANGUAGE plpgsql
@@ -2011,6 +2288,42 @@ BEGIN
   UPDATE live_delivery d SET phase = 'held', look_at = 'infinity', due_at = 'infinity', lease_token = NULL, started_at = NULL,
     attempt_count = d.attempt_count - 1, schedule_step = d.schedule_step - CASE WHEN d.trigger = 'schedule' THEN 1 ELSE 0 END
   WHERE d.seq = ANY (seqs) AND d.lease_token = ANY (tokens) AND d.phase = 'leased';
+END $function$;
+
+CREATE OR REPLACE FUNCTION give_flows(given json, accepted text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+DECLARE
+  accounts text[]; keys text[]; held integer;
+BEGIN
+  LOOP
+    WITH given AS MATERIALIZED (
+      SELECT DISTINCT ON (g.account_id, f.key) g.account_id, coalesce(g.flow_standing, false) AS standing, f.*
+      FROM ROWS FROM (json_to_recordset(given) AS (rid text, account_id text, flow text, flow_standing boolean))
+        WITH ORDINALITY AS g (rid, account_id, flow, flow_standing, nth)
+      CROSS JOIN LATERAL json_to_record(g.flow::json) AS f (key text, parallelism integer, rate integer, period_s float8, ordered boolean)
+      WHERE g.flow IS NOT NULL AND g.rid = ANY (accepted) ORDER BY g.account_id, f.key, coalesce(g.flow_standing, false), g.nth DESC
+    ), changed AS (
+      INSERT INTO flow AS f (account_id, key, parallelism, rate, period_s, ordered)
+      SELECT g.account_id, g.key, g.parallelism, g.rate, g.period_s, coalesce(g.ordered, false)
+      FROM given g LEFT JOIN LATERAL (SELECT f.* FROM flow f WHERE f.account_id = g.account_id AND f.key = g.key LIMIT 1) f ON true
+      WHERE f.key IS NULL OR NOT g.standing
+        AND (g.parallelism, g.rate, g.period_s, coalesce(g.ordered, false)) IS DISTINCT FROM (f.parallelism, f.rate, f.period_s, f.ordered)
+      ORDER BY g.account_id, g.key
+      ON CONFLICT (account_id, key) DO UPDATE SET parallelism = excluded.parallelism, rate = excluded.rate, period_s = excluded.period_s,
+        ordered = excluded.ordered, given_at = now()
+    )
+    SELECT array_agg(g.account_id ORDER BY g.account_id, g.key), array_agg(g.key ORDER BY g.account_id, g.key) INTO accounts, keys FROM given g;
+    PERFORM FROM unnest(accounts, keys) AS k (account_id, key)
+    CROSS JOIN LATERAL (SELECT FROM flow f WHERE f.account_id = k.account_id AND f.key = k.key LIMIT 1 FOR KEY SHARE) f;
+    GET DIAGNOSTICS held = ROW_COUNT;
+    -- Else one was forgotten in between.
+    EXIT WHEN held = coalesce(cardinality(keys), 0);
+  END LOOP;
 END $function$;
 
 CREATE OR REPLACE FUNCTION halve_numbers(moment timestamp with time zone, deliveries boolean, OUT before bigint, OUT after bigint)
@@ -2096,6 +2409,45 @@ BEGIN
   WHERE e.id = ANY (ARRAY(SELECT m.endpoint_id FROM unnest(made) m)) AND e.id = n.endpoint_id AND (e.failing_since IS NOT NULL) = n.succeeded;
 END $function$;
 
+CREATE OR REPLACE FUNCTION judge_flows(accounts text[], keys text[])
+ RETURNS TABLE(account_id text, key text, ordered boolean, room integer, opens_at timestamp with time zone)
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest(accounts, keys) AS k (account_id, key)
+  ), noted AS (
+    DELETE FROM flow_note n USING asked k WHERE n.account_id = k.account_id AND n.key = k.key RETURNING n.account_id, n.key, n.started_at
+  ), started AS MATERIALIZED (
+    SELECT n.account_id, n.key, array_agg(n.started_at) AS times FROM noted n WHERE n.started_at IS NOT NULL GROUP BY n.account_id, n.key
+  ), judged AS MATERIALIZED (
+    SELECT k.account_id, k.key, coalesce(f.ordered, false) AS ordered, w.times, w.counts, r.room,
+      CASE WHEN r.rated <= r.room THEN coalesce(w.times[1], clock_timestamp()) + w.width END AS opens_at,
+      w.times IS DISTINCT FROM f.start_times OR w.counts IS DISTINCT FROM f.start_counts AS moved
+    FROM asked k
+    LEFT JOIN LATERAL (SELECT f.* FROM flow f WHERE f.account_id = k.account_id AND f.key = k.key LIMIT 1) f ON true
+    LEFT JOIN started s ON s.account_id = k.account_id AND s.key = k.key
+    LEFT JOIN LATERAL (SELECT a.slots FROM account a WHERE a.id = k.account_id LIMIT 1) a ON true
+    CROSS JOIN LATERAL (
+      SELECT count(*)::integer AS held, (count(*) FILTER (WHERE o.phase IN ('placed', 'awaiting')))::integer AS slots,
+        (count(*) FILTER (WHERE o.phase = 'placed' AND o.lease_token IS NULL))::integer AS unstarted
+      FROM live_operation o
+      WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase NOT IN ('keyed', 'ready', 'offered')
+    ) p
+    CROSS JOIN LATERAL flow_window(f.max_rate, f.max_period_s, f.start_times, f.start_counts, s.times) w
+    CROSS JOIN LATERAL (
+      SELECT f.max_rate - w.starts - p.unstarted AS rated, CASE WHEN f.paused_at IS NOT NULL THEN 0 ELSE
+        greatest(0, least(a.slots - p.slots, f.max_parallelism - p.held, f.max_rate - w.starts - p.unstarted)) END AS room
+    ) r
+  ), kept AS (
+    UPDATE flow f SET start_times = j.times, start_counts = j.counts FROM judged j
+    WHERE j.moved AND f.account_id = j.account_id AND f.key = j.key
+  )
+  SELECT j.account_id, j.key, j.ordered, coalesce(j.room, 0), j.opens_at FROM judged j;
+END $function$;
+
 CREATE OR REPLACE FUNCTION keep_files(endings json, ids bigint[])
  RETURNS void
  LANGUAGE plpgsql
@@ -2104,6 +2456,30 @@ BEGIN
   UPDATE file f SET expires_at = e.expires_at
   FROM json_to_recordset(endings) AS e (request_id bigint, expires_at timestamptz)
   WHERE f.operation_id = ANY (ids) AND f.operation_id = e.request_id AND f.phase = 'stored';
+END $function$;
+
+CREATE OR REPLACE FUNCTION keep_flow()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  waits CONSTANT boolean := NEW.phase IN ('scheduled', 'keyed', 'ready', 'offered');
+  known record;
+BEGIN
+  SELECT f.ordered, f.max_rate INTO known FROM flow f WHERE f.account_id = NEW.account_id AND f.key = NEW.flow_key;
+  IF TG_OP = 'UPDATE' AND NEW.attempt > OLD.attempt AND known.max_rate IS NOT NULL THEN
+    INSERT INTO flow_note (account_id, key, started_at) VALUES (NEW.account_id, NEW.flow_key, clock_timestamp());
+  END IF;
+  -- What has been admitted stays so, wherever its workers are.
+  IF NOT waits OR TG_OP = 'UPDATE' AND NEW.phase IN ('ready', 'offered') AND OLD.phase IN ('keyed', 'ready', 'offered') THEN
+    RETURN NEW;
+  END IF;
+  NEW.phase := CASE WHEN NEW.lease_token IS NOT NULL OR NEW.phase = 'scheduled' THEN 'scheduled' ELSE 'keyed' END;
+  NEW.flow_place := NEW.flow_place AND NEW.attempt > 0 AND coalesce(known.ordered, false);
+  IF NEW.phase = 'keyed' AND (TG_OP = 'INSERT' OR OLD.phase <> 'keyed') OR TG_OP = 'UPDATE' AND OLD.flow_place AND NOT NEW.flow_place THEN
+    INSERT INTO flow_note (account_id, key) VALUES (NEW.account_id, NEW.flow_key);
+  END IF;
+  RETURN NEW;
 END $function$;
 
 CREATE OR REPLACE FUNCTION lanes_with_room(begun text, reached text, wrapped boolean, asked integer, in_flight integer, closed boolean, start bigint)
@@ -2368,6 +2744,9 @@ DECLARE
 BEGIN
   IF json_array_length(given) > 0 THEN
     SELECT array_agg(a.rid), array_agg(a.request_id) INTO rids, numbers FROM accept_operations(given, keys, '{}', 0, interval '0', declared) a;
+    IF strpos(given::text, '"flow_key"') > 0 THEN
+      PERFORM give_flows(given, rids);
+    END IF;
   END IF;
   UPDATE schedule s SET next_tick = m.next_tick, due_at = m.due_at, last_tick = coalesce(m.last_tick, s.last_tick),
     last_operation = coalesce(m.request_id, s.last_operation),
@@ -2549,6 +2928,8 @@ BEGIN
       UNION ALL
       SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'scheduled' AND l.account_id = account
       UNION ALL
+      SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'keyed' AND l.account_id = account
+      UNION ALL
       SELECT l.request_id FROM operation_type t CROSS JOIN LATERAL (
         SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'offered' AND l.type = t.name AND l.account_id = account
         LIMIT max_collected + 1) l
@@ -2676,7 +3057,7 @@ DECLARE
 BEGIN
   SELECT * INTO w FROM json_to_record(wanted) AS j (account text, states text[], types text[], correlation text, request_id bigint,
     error_code text, callback_states text[], origin text, created_after timestamptz, created_before timestamptz,
-    finished_after timestamptz, finished_before timestamptz, undelivered boolean, below bigint, except_type text, schedule text);
+    finished_after timestamptz, finished_before timestamptz, undelivered boolean, below bigint, except_type text, schedule text, flow text);
   -- Between which numbers: what has finished before a time was made before it.
   low := greatest(CASE WHEN NOT newest_first THEN reached END, (SELECT n.below FROM numbers_around(w.created_after, false) n WHERE w.created_after IS NOT NULL), 0);
   high := least(CASE WHEN newest_first THEN reached END, (SELECT n.above FROM numbers_around(least(w.created_before, w.finished_before), false) n
@@ -2687,6 +3068,7 @@ BEGIN
   IF w.except_type IS NOT NULL THEN fits := fits || format('o.type <> %L', w.except_type); END IF;
   IF w.correlation IS NOT NULL THEN fits := fits || format('o.correlation = %L', w.correlation); END IF;
   IF w.schedule IS NOT NULL THEN fits := fits || format('o.schedule_id = %L', w.schedule); END IF;
+  IF w.flow IS NOT NULL THEN fits := fits || format('o.flow::json ->> ''key'' = %L', w.flow); END IF;
   IF w.request_id IS NOT NULL THEN fits := fits || format('o.request_id = %L::bigint', w.request_id); END IF;
   IF w.origin IS NOT NULL THEN fits := fits || format('starts_with(o.callback_url, %L)', w.origin || '/'); END IF;
   IF w.created_after IS NOT NULL THEN fits := fits || format('o.created_at > %L', w.created_after); END IF;
@@ -2913,6 +3295,40 @@ BEGIN
     FROM endpoint_disabling n WHERE n.feed_id > after AND n.feed_id <= upto
   ) f WHERE account IS NULL OR f.account_id = account
   ORDER BY f.feed_id;
+END $function$;
+
+CREATE OR REPLACE FUNCTION read_flows(account text, wanted text, after text, most integer)
+ RETURNS TABLE(flow flow, waiting integer, executing integer, started integer)
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_sort TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  SELECT g.flow, w.count, p.executing, s.starts
+  FROM (
+    (SELECT f AS flow FROM flow f WHERE f.account_id = account AND f.key = wanted)
+    UNION ALL
+    (SELECT f FROM flow f WHERE wanted IS NULL AND f.account_id = account AND f.key > after AND NOT starts_with(f.key, '$') ORDER BY f.account_id, f.key LIMIT most)
+  ) g
+  CROSS JOIN LATERAL (SELECT (g.flow).*) f
+  CROSS JOIN LATERAL (
+    SELECT (count(*) FILTER (WHERE o.awaits IS NOT NULL OR o.phase = 'placed' AND o.lease_token IS NOT NULL))::integer AS executing,
+      (count(*) FILTER (WHERE o.awaits IS NULL AND o.lease_token IS NULL AND o.phase <> 'keyed'))::integer AS admitted
+    FROM live_operation o WHERE o.account_id = f.account_id AND o.flow_key = f.key AND o.flow_place
+  ) p
+  CROSS JOIN LATERAL (
+    SELECT p.admitted + count(*)::integer AS count FROM (
+      SELECT FROM live_operation o WHERE o.account_id = f.account_id AND o.flow_key = f.key AND o.phase = 'keyed' LIMIT 10000) k
+  ) w
+  CROSS JOIN LATERAL flow_window(f.max_rate, f.max_period_s, f.start_times, f.start_counts,
+    ARRAY(SELECT n.started_at FROM flow_note n WHERE n.account_id = f.account_id AND n.key = f.key AND n.started_at IS NOT NULL)) s;
 END $function$;
 
 CREATE OR REPLACE FUNCTION read_history(operations bigint[], afters bigint[], mosts integer[], told boolean[])
@@ -3647,6 +4063,29 @@ BEGIN
   END IF;
 END $function$;
 
+CREATE OR REPLACE FUNCTION reset_flow(account text, named text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  -- Whoever accepts one of them holds the row until that can be seen.
+  PERFORM FROM flow f WHERE f.account_id = account AND f.key = named FOR UPDATE;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  IF flow_lives(account, named) THEN
+    UPDATE flow f SET pinned_parallelism = NULL, pinned_rate = NULL, pinned_period_s = NULL, paused_at = NULL, kept = false
+    WHERE f.account_id = account AND f.key = named;
+    PERFORM forget_starts(account, named);
+  ELSE
+    DELETE FROM flow f WHERE f.account_id = account AND f.key = named;
+  END IF;
+  RETURN true;
+END $function$;
+
 CREATE OR REPLACE FUNCTION retire_partitions(history interval)
  RETURNS void
  LANGUAGE plpgsql
@@ -3705,7 +4144,7 @@ AS $function$
 DECLARE
   starting bigint[]; tokens uuid[]; doubts integer[];
   ids bigint[]; accounts text[]; callbacks bigint[]; started boolean[]; owed boolean[]; told bigint[];
-  gateway boolean; stored boolean; endpoints boolean;
+  gateway boolean; stored boolean; endpoints boolean; freed boolean;
   wait boolean := operations_wait();
 BEGIN
   IF starts IS NOT NULL THEN
@@ -3720,7 +4159,7 @@ BEGIN
     -- The fence: whose token doesn't stand any more ends nothing. All below follows from the rows that are deleted here.
     DELETE FROM live_operation o USING ending e
     WHERE o.request_id = ANY (ARRAY(SELECT e.request_id FROM ending e)) AND o.request_id = e.request_id AND o.lease_token = e.token
-    RETURNING e.*, o.account_id, o.type, o.attempt, o.started_at, o.transitions, o.silent_until
+    RETURNING e.*, o.account_id, o.type, o.attempt, o.started_at, o.transitions, o.silent_until, o.flow_place
   ), closing AS MATERIALIZED (
     SELECT s.*, concat_ws(E'\n', s.transitions, transition(s.state, coalesce(s.error_message, s.status_text), s.progress, s.stack)) AS told
     FROM settled s
@@ -3760,8 +4199,9 @@ BEGIN
   SELECT array_agg(s.request_id), array_agg(s.account_id), array_agg(c.seq), array_agg(coalesce(c.starts, false)),
     array_agg(coalesce(NOT c.starts AND NOT c.silent, false)), bool_or(s.face = 'bgrs'),
     bool_or((SELECT f.id FROM file f WHERE f.operation_id = s.request_id AND f.phase = 'stored' LIMIT 1) IS NOT NULL),
-    bool_or((SELECT e.id FROM endpoint e WHERE e.account_id = s.account_id LIMIT 1) IS NOT NULL)
-  INTO ids, accounts, callbacks, started, owed, gateway, stored, endpoints
+    bool_or((SELECT e.id FROM endpoint e WHERE e.account_id = s.account_id LIMIT 1) IS NOT NULL),
+    bool_or(s.flow_place)
+  INTO ids, accounts, callbacks, started, owed, gateway, stored, endpoints, freed
   FROM settled s LEFT JOIN calling c USING (request_id);
   IF gateway THEN
     PERFORM note_done(endings, ids);
@@ -3772,7 +4212,7 @@ BEGIN
   IF endpoints THEN
     told := tell_endpoints(endings, ids, accounts);
   END IF;
-  RETURN QUERY SELECT s.id, s.callback, s.starts, s.owes OR s.id = ANY (coalesce(told, '{}')), wait
+  RETURN QUERY SELECT s.id, s.callback, s.starts, s.owes OR s.id = ANY (coalesce(told, '{}')), wait OR freed
   FROM unnest(ids, callbacks, started, owed) AS s (id, callback, starts, owes);
 END $function$;
 
@@ -3885,15 +4325,18 @@ CREATE OR REPLACE FUNCTION step_bulk(run bigint, token uuid, stood text, next js
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 DECLARE
-  current_one text; acted integer := 0; homes bigint[]; seqs bigint[];
+  current_one text; acted integer := 0; homes bigint[]; seqs bigint[]; rids text[];
 BEGIN
   SELECT l.checkpoint INTO current_one FROM live_operation l WHERE l.request_id = run AND l.lease_token = token FOR UPDATE;
   IF NOT FOUND OR current_one IS DISTINCT FROM stood THEN
     RETURN current_one;
   END IF;
   IF act = 'rerun' THEN
-    SELECT count(*) INTO acted FROM accept_operations(things, NULL, '{}', 0, interval '0',
-      (SELECT array_agg(t.name) FROM operation_type t WHERE t.name IN (SELECT n.type FROM json_to_recordset(things) AS n (type text))));
+    SELECT count(*), array_agg(a.rid) INTO acted, rids FROM accept_operations(things, NULL, '{}', 0, interval '0',
+      (SELECT array_agg(t.name) FROM operation_type t WHERE t.name IN (SELECT n.type FROM json_to_recordset(things) AS n (type text)))) a;
+    IF strpos(things::text, '"flow_key"') > 0 THEN
+      PERFORM give_flows(things, rids);
+    END IF;
   ELSIF act = 'redeliver' OR act = 'cancel' THEN
     SELECT array_agg(t.home), array_agg(t.seq) INTO homes, seqs FROM json_to_recordset(things) AS t (home bigint, seq bigint);
   END IF;
@@ -4384,9 +4827,23 @@ BEGIN
   RETURN true;
 END $function$;
 
+CREATE OR REPLACE FUNCTION widen_flows()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO flow_note (account_id, key) SELECT f.account_id, f.key FROM flow f
+  WHERE f.account_id = NEW.id AND EXISTS (SELECT FROM live_operation o WHERE o.account_id = f.account_id AND o.flow_key = f.key AND o.phase = 'keyed');
+  RETURN NULL;
+END $function$;
+
+CREATE TRIGGER account_widened AFTER UPDATE OF slots ON account FOR EACH ROW WHEN ((new.slots > old.slots)) EXECUTE FUNCTION widen_flows();
 CREATE TRIGGER delivery_move BEFORE UPDATE OF state ON delivery_end FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION refuse_move('delivery');
 CREATE TRIGGER endpoint_disabled AFTER UPDATE OF disabled_at ON endpoint FOR EACH ROW WHEN (((old.disabled_at IS NULL) AND (new.disabled_at IS NOT NULL))) EXECUTE FUNCTION note_disabling();
 CREATE TRIGGER delivery_lives AFTER INSERT ON live_delivery REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION refuse_ended_deliveries();
+CREATE TRIGGER operation_flowed AFTER DELETE ON live_operation FOR EACH ROW WHEN (old.flow_place) EXECUTE FUNCTION free_flow();
+CREATE TRIGGER operation_flows BEFORE INSERT ON live_operation FOR EACH ROW WHEN ((new.flow_key IS NOT NULL)) EXECUTE FUNCTION keep_flow();
+CREATE TRIGGER operation_flows_on BEFORE UPDATE ON live_operation FOR EACH ROW WHEN (((new.flow_key IS NOT NULL) AND ((old.phase <> new.phase) OR (old.attempt <> new.attempt) OR (new.phase = 'keyed'::text)))) EXECUTE FUNCTION keep_flow();
 CREATE TRIGGER operation_lives AFTER INSERT ON live_operation REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION refuse_ended_operations();
 CREATE TRIGGER operation_move BEFORE UPDATE OF state ON operation_end FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION refuse_move('operation');
 
@@ -4443,6 +4900,20 @@ COMMENT ON TABLE fairness_cursor IS 'whom the last round of dispatch served last
 COMMENT ON COLUMN file.operation_id IS 'the operation that stored it, and whose expiry it shares; null: an upload';
 COMMENT ON COLUMN file.phase IS 'writing: its bytes are on their way; going: its bytes are being deleted, the row last';
 COMMENT ON TABLE file_use IS 'files that the inputs of operations name: kept as long as these may run';
+COMMENT ON TABLE flow IS 'how many operations of a key may be Executing, and start in a period: as the last one that was submitted says, or as pinned';
+COMMENT ON COLUMN flow.ordered IS 'an operation that has begun keeps its place, and its turn, until it has ended, also while it waits for its next try: with a parallelism of 1 none overtakes another';
+COMMENT ON COLUMN flow.parallelism IS 'most that are Executing; null: any';
+COMMENT ON COLUMN flow.rate IS 'most that start in any window of period_s seconds; null: any';
+COMMENT ON COLUMN flow.pinned_parallelism IS 'holds in place of what is submitted';
+COMMENT ON COLUMN flow.max_parallelism IS 'what holds';
+COMMENT ON COLUMN flow.paused_at IS 'since when none of them begins';
+COMMENT ON COLUMN flow.kept IS 'somebody has set it up: it stays also where nothing uses it';
+COMMENT ON COLUMN flow.given_at IS 'when its values were last changed';
+COMMENT ON COLUMN flow.look_at IS 'when its window has room again for one that waits; null: nothing waits for that';
+COMMENT ON COLUMN flow.start_times IS 'starts of the last period, the oldest first, as far as they are no flow_note; where they may be many, those of a hundredth of the period are one, at its end';
+COMMENT ON COLUMN flow.start_counts IS 'how many starts each of start_times stands for';
+COMMENT ON TABLE flow_note IS 'keys that something was changed of, in the commit that changed it: the dispatcher looks at each, and deletes the note. Inserted only, so that no commit waits for another''s';
+COMMENT ON COLUMN flow_note.started_at IS 'when one of its operations was started; null: something else was changed';
 COMMENT ON TABLE history_entry IS 'what handlers told; transitions are in live_operation and operation_end, together they are history_view';
 COMMENT ON VIEW history_view IS 'what happened to operations, by entry id: for reading';
 COMMENT ON TABLE lease_watch IS 'when a process last looked for leases that have run out: after a gap of a third of a lease, those are spared for as long';
@@ -4461,7 +4932,7 @@ COMMENT ON COLUMN live_delivery.dispatched_at IS 'as of operations';
 COMMENT ON COLUMN live_delivery.started_at IS 'when its attempt began';
 COMMENT ON COLUMN live_delivery.reason IS 'acknowledged_by_poll: the attempt under way is the last';
 COMMENT ON TABLE live_operation IS 'an operation that hasn''t ended';
-COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; ready: may be dispatched; offered: of a declared type, so it gets its slot when a remote worker claims it; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease; awaiting: Executing without a worker, and has a slot; aside: the same without a slot. Those two have a lease only while somebody ends them or looks after them';
+COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; keyed: waits for a place of its flow key; ready: may be dispatched; offered: of a declared type, so it gets its slot when a remote worker claims it; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease; awaiting: Executing without a worker, and has a slot; aside: the same without a slot. Those two have a lease only while somebody ends them or looks after them';
 COMMENT ON COLUMN live_operation.awaits IS 'completion: whoever has its token ends it, and at due_at nobody has; poll: its handler goes on at due_at';
 COMMENT ON COLUMN live_operation.look_at IS 'when the dispatcher next looks: no later than due_at. A claim and a renewal move due_at alone, which no index has; one that outlives look_at is put off to due_at';
 COMMENT ON COLUMN live_operation.due_at IS 'when this row next needs somebody';
@@ -4475,6 +4946,8 @@ COMMENT ON COLUMN live_operation.transitions IS 'as in operation_end';
 COMMENT ON COLUMN live_operation.checkpoint IS 'how far its runs have come, where the next one goes on';
 COMMENT ON COLUMN live_operation.worker IS 'of one that a remote worker runs: which one, as in process';
 COMMENT ON COLUMN live_operation.run_until IS 'of such a one: when its time is over; due_at is never later';
+COMMENT ON COLUMN live_operation.flow_key IS 'null: none';
+COMMENT ON COLUMN live_operation.flow_place IS 'has a place of its flow key: from when it may run until it has ended or waits again';
 COMMENT ON TABLE live_poll IS 'a job of another API that an operation waits for (awaits = ''poll''), whose due_at is when it has waited for long enough';
 COMMENT ON COLUMN live_poll.due_at IS 'of the next poll; where a run of the handler fetches the result, of the next look whether it has';
 COMMENT ON COLUMN live_poll.lease_token IS 'of whoever polls it now: nobody else does before lease_until. No index has these two, so that taking one is cheap';
@@ -4489,6 +4962,7 @@ COMMENT ON COLUMN operation.run_at IS 'not before, as asked';
 COMMENT ON COLUMN operation.ack_by_poll IS 'a caller that has read the end needs no callback: that ends its delivery';
 COMMENT ON COLUMN operation.traceparent IS 'W3C trace context of the request that submitted it';
 COMMENT ON COLUMN operation.tick IS 'the time at which its schedule had it submitted';
+COMMENT ON COLUMN operation.flow IS 'JSON: its flow key, and the values that were given for it';
 COMMENT ON TABLE operation_end IS 'how it ended: that this row is there means that it has';
 COMMENT ON COLUMN operation_end.silent IS 'the submit''s answer has told the end: its own callback is owed nothing';
 COMMENT ON COLUMN operation_end.sweep_at IS 'when housekeeping next looks whether it can be emptied; null: at expires_at';

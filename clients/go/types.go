@@ -51,6 +51,7 @@ type Operation struct {
 		State string `json:"state"`
 	} `json:"callback"`
 	RerunOf *string           `json:"rerun_of"`
+	Flow    *Flow             `json:"flow,omitempty"`
 	Links   map[string]string `json:"links"`
 	// CompletionURL ends the operation for whoever POSTs to it; it is only in the answer to a submit or rerun of what is done elsewhere.
 	CompletionURL string `json:"completion_url,omitempty"`
@@ -86,6 +87,18 @@ type SubmitRequest struct {
 	Retention string  `json:"retention,omitempty"`
 	// AckByPoll says whether reading the end ends its own callback's attempts.
 	AckByPoll bool `json:"ack_by_poll,omitempty"`
+	// Flow is the key that the operation shares with others, of which only so many run or start at once.
+	Flow *Flow `json:"flow,omitempty"`
+}
+
+// Flow is a key, and how many of its operations run or start at once; the newest values hold for all of them. Zero leaves a value out.
+type Flow struct {
+	Key string `json:"key"`
+	// Parallelism is how many run at once.
+	Parallelism int `json:"parallelism,omitempty"`
+	// Rate is how many start in any window of PeriodS seconds, 1 by default.
+	Rate    int     `json:"rate,omitempty"`
+	PeriodS float64 `json:"period_s,omitempty"`
 }
 
 // HistoryEntry is one row of an operation's history.

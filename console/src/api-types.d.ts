@@ -31,6 +31,12 @@ export interface components {
             /** Format: date-time */
             readonly tick: string;
         };
+        readonly OperationFlowResponse: {
+            readonly key: string;
+            readonly parallelism?: number;
+            readonly rate?: number;
+            readonly period_s?: number;
+        };
         readonly OperationLinksResponse: {
             readonly self: string;
             readonly history: string;
@@ -70,6 +76,7 @@ export interface components {
             readonly completion_url?: string;
             readonly rerun_of: string | null;
             readonly schedule?: components["schemas"]["OperationScheduleResponse"];
+            readonly flow?: components["schemas"]["OperationFlowResponse"];
             readonly links: components["schemas"]["OperationLinksResponse"];
         };
         readonly FieldErrorResponse: {
@@ -99,6 +106,7 @@ export interface components {
             readonly type?: string;
             readonly correlation?: string;
             readonly schedule?: string;
+            readonly flow?: string;
             readonly request_id?: string;
             readonly error_code?: string;
             readonly callback_state?: string;
@@ -152,6 +160,12 @@ export interface components {
             readonly headers?: readonly components["schemas"]["CallbackHeaderRequest"][];
             readonly thin_over?: number | null;
         };
+        readonly FlowRequest: {
+            readonly key: string;
+            readonly parallelism?: number | null;
+            readonly rate?: number | null;
+            readonly period_s?: number | null;
+        };
         readonly SubmitOperationRequest: {
             readonly type: string;
             readonly input?: unknown;
@@ -162,6 +176,7 @@ export interface components {
             readonly run_at?: string | null;
             readonly timeout_s?: number | null;
             readonly ack_by_poll?: boolean | null;
+            readonly flow?: components["schemas"]["FlowRequest"] | null;
             readonly retention?: string | null;
         };
         readonly OperationPage: {
@@ -744,6 +759,7 @@ export interface components {
             readonly priority?: number;
             readonly timeout_s?: number | null;
             readonly ack_by_poll?: boolean | null;
+            readonly flow?: components["schemas"]["FlowRequest"] | null;
             readonly retention?: string | null;
             readonly run_at?: string | null;
         };
@@ -770,6 +786,7 @@ export interface components {
             readonly priority: number;
             readonly timeout_s: number | null;
             readonly retention: string | null;
+            readonly flow: components["schemas"]["OperationFlowResponse"] | null;
         };
         readonly SkippedTickResponse: {
             /** Format: date-time */
@@ -832,6 +849,32 @@ export interface components {
             /** Format: date-time */
             readonly ends_at?: string | null;
         };
+        readonly FlowPinnedResponse: {
+            readonly parallelism: boolean;
+            readonly rate: boolean;
+        };
+        readonly FlowResponse: {
+            readonly key: string;
+            readonly parallelism: number | null;
+            readonly rate: number | null;
+            readonly period_s: number | null;
+            readonly pinned: components["schemas"]["FlowPinnedResponse"];
+            /** Format: date-time */
+            readonly paused_at: string | null;
+            readonly waiting: number;
+            readonly executing: number;
+            readonly started: number;
+        };
+        readonly FlowPage: {
+            readonly data: readonly components["schemas"]["FlowResponse"][];
+            readonly next_cursor: string | null;
+        };
+        readonly ChangeFlowRequest: {
+            readonly paused?: boolean | null;
+            readonly parallelism?: number | null;
+            readonly rate?: number | null;
+            readonly period_s?: number | null;
+        };
         readonly WebhookKeyResponse: {
             readonly endpoint_id: string;
             readonly public_key: string;
@@ -878,6 +921,7 @@ export interface components {
             readonly completion_url?: string;
             readonly rerun_of: string | null;
             readonly schedule?: components["schemas"]["OperationScheduleResponse"];
+            readonly flow?: components["schemas"]["OperationFlowResponse"];
             readonly links: components["schemas"]["OperationLinksResponse"];
             readonly input: unknown;
             readonly tries: number;
@@ -1041,6 +1085,7 @@ export interface components {
             readonly completion_url?: string;
             readonly rerun_of: string | null;
             readonly schedule?: components["schemas"]["OperationScheduleResponse"];
+            readonly flow?: components["schemas"]["OperationFlowResponse"];
             readonly links: components["schemas"]["OperationLinksResponse"];
             readonly result_omitted?: boolean;
             readonly custom_omitted?: boolean;
@@ -1109,6 +1154,7 @@ export type BatchRequest = components['schemas']['BatchRequest'];
 export type OperationErrorResponse = components['schemas']['OperationErrorResponse'];
 export type OperationCallbackResponse = components['schemas']['OperationCallbackResponse'];
 export type OperationScheduleResponse = components['schemas']['OperationScheduleResponse'];
+export type OperationFlowResponse = components['schemas']['OperationFlowResponse'];
 export type OperationLinksResponse = components['schemas']['OperationLinksResponse'];
 export type OperationResponse = components['schemas']['OperationResponse'];
 export type FieldErrorResponse = components['schemas']['FieldErrorResponse'];
@@ -1122,6 +1168,7 @@ export type BulkDeliveryFilter = components['schemas']['BulkDeliveryFilter'];
 export type BulkDeliveriesRequest = components['schemas']['BulkDeliveriesRequest'];
 export type CallbackHeaderRequest = components['schemas']['CallbackHeaderRequest'];
 export type CallbackRequest = components['schemas']['CallbackRequest'];
+export type FlowRequest = components['schemas']['FlowRequest'];
 export type SubmitOperationRequest = components['schemas']['SubmitOperationRequest'];
 export type OperationPage = components['schemas']['OperationPage'];
 export type RerunOperationRequest = components['schemas']['RerunOperationRequest'];
@@ -1202,6 +1249,10 @@ export type ScheduleRunResponse = components['schemas']['ScheduleRunResponse'];
 export type ScheduleResponse = components['schemas']['ScheduleResponse'];
 export type SchedulePage = components['schemas']['SchedulePage'];
 export type ChangeScheduleRequest = components['schemas']['ChangeScheduleRequest'];
+export type FlowPinnedResponse = components['schemas']['FlowPinnedResponse'];
+export type FlowResponse = components['schemas']['FlowResponse'];
+export type FlowPage = components['schemas']['FlowPage'];
+export type ChangeFlowRequest = components['schemas']['ChangeFlowRequest'];
 export type WebhookKeyResponse = components['schemas']['WebhookKeyResponse'];
 export type WebhookKeysResponse = components['schemas']['WebhookKeysResponse'];
 export type ClaimWorkRequest = components['schemas']['ClaimWorkRequest'];

@@ -1,6 +1,6 @@
 -- Stores new operations, each with its idempotency key, the files it may read and its live row, in one commit, and reserves a slot
 -- where one is free: `accounts` are those of what is due now, `max_dispatched` may be dispatched in all (0: none here). Those whose types
--- are `declared` (null: none) get no slot: they are offered to remote workers. Answers those that were stored: one whose key is taken is not.
+-- are `declared` (null: none) get no slot: they are offered to remote workers; what has a flow key waits for that. Answers those that were stored: one whose key is taken is not.
 CREATE OR REPLACE FUNCTION accept_operations(given json, keys json, accounts text[], max_dispatched integer, redispatch interval, declared text[])
 RETURNS TABLE (rid text, request_id bigint, created_at timestamptz, due_at timestamptz, phase text, epoch integer, silent_until timestamptz)
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
@@ -30,25 +30,25 @@ BEGIN
     SELECT * FROM ROWS FROM (json_to_recordset(given) AS (
       rid text, account_id text, type text, face text, input text, callback_url text, callback_headers text, correlation text,
       priority smallint, retention text, tries integer, timeout_s float8, run_at timestamptz, rerun_of text, silent_s float8,
-      traceparent text, ack_by_poll boolean, callback_thin_over integer, schedule_id text, tick timestamptz, keyed boolean, files text[]
+      traceparent text, ack_by_poll boolean, callback_thin_over integer, schedule_id text, tick timestamptz, keyed boolean, files text[], flow_key text, flow text
     )) WITH ORDINALITY AS i (rid, account_id, type, face, input, callback_url, callback_headers, correlation,
-      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, callback_thin_over, schedule_id, tick, keyed, files, nth)
+      priority, retention, tries, timeout_s, run_at, rerun_of, silent_s, traceparent, ack_by_poll, callback_thin_over, schedule_id, tick, keyed, files, flow_key, flow, nth)
   ), admitted AS MATERIALIZED (
     SELECT i.*, nextval('record_id') AS request_id, coalesce(i.run_at <= now(), true) AS due FROM incoming i
     WHERE NOT i.keyed OR i.rid = ANY (kept) ORDER BY i.nth
   ), fitting AS (
     SELECT a.request_id, row_number() OVER (ORDER BY a.nth_of_account, a.nth) AS nth FROM (
       SELECT a.request_id, a.account_id, a.nth, row_number() OVER (PARTITION BY a.account_id ORDER BY a.priority DESC, a.nth) AS nth_of_account
-      FROM admitted a WHERE a.due AND (a.type = ANY (declared)) IS NOT TRUE
+      FROM admitted a WHERE a.due AND (a.type = ANY (declared)) IS NOT TRUE AND a.flow_key IS NULL
     ) a JOIN unnest(roomy, frees) AS f (account_id, free) USING (account_id) WHERE a.nth_of_account <= f.free
   ), accepted AS (
     INSERT INTO operation (request_id, rid, account_id, type, face, input, callback_url, callback_headers, callback_thin_over, correlation,
-      priority, retention, tries, timeout_s, run_at, rerun_of, ack_by_poll, traceparent, schedule_id, tick)
+      priority, retention, tries, timeout_s, run_at, rerun_of, ack_by_poll, traceparent, schedule_id, tick, flow)
     SELECT a.request_id, a.rid, a.account_id, a.type, a.face, a.input, a.callback_url, a.callback_headers, a.callback_thin_over, a.correlation,
-      a.priority, a.retention, a.tries, a.timeout_s, a.run_at, a.rerun_of, a.ack_by_poll, a.traceparent, a.schedule_id, a.tick FROM admitted a
+      a.priority, a.retention, a.tries, a.timeout_s, a.run_at, a.rerun_of, a.ack_by_poll, a.traceparent, a.schedule_id, a.tick, a.flow FROM admitted a
   ), live AS (
-    INSERT INTO live_operation (request_id, account_id, type, priority, tries, run_at, silent_until, phase, epoch, look_at, due_at, dispatched_at)
-    SELECT a.request_id, a.account_id, a.type, a.priority, a.tries, a.run_at, now() + make_interval(secs => a.silent_s),
+    INSERT INTO live_operation (request_id, account_id, type, priority, tries, run_at, silent_until, flow_key, phase, epoch, look_at, due_at, dispatched_at)
+    SELECT a.request_id, a.account_id, a.type, a.priority, a.tries, a.run_at, now() + make_interval(secs => a.silent_s), a.flow_key,
       CASE WHEN s.slot THEN 'placed' WHEN NOT a.due THEN 'scheduled' WHEN a.type = ANY (declared) THEN 'offered' ELSE 'ready' END, s.slot::integer, n.next, n.next, CASE WHEN s.slot THEN now() END
     FROM admitted a
     CROSS JOIN LATERAL (SELECT a.request_id IN (SELECT f.request_id FROM fitting f WHERE f.nth <= places) AS slot) s

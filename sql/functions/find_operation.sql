@@ -24,7 +24,14 @@ BEGIN
         UNION ALL
         (SELECT FROM live_operation a WHERE a.phase = 'offered' AND a.type = v.type AND a.account_id = v.account_id AND a.priority = v.priority AND a.request_id < v.request_id LIMIT 999)
         LIMIT 999
-      ) ahead) WHEN 'ready' THEN 1 + (
+      ) ahead) WHEN 'keyed' THEN 1 + (
+      -- Among those of its flow key.
+      SELECT count(*)::integer FROM live_operation l CROSS JOIN LATERAL (
+        (SELECT FROM live_operation a WHERE a.phase = 'keyed' AND a.account_id = l.account_id AND a.flow_key = l.flow_key AND a.priority > l.priority LIMIT 999)
+        UNION ALL
+        (SELECT FROM live_operation a WHERE a.phase = 'keyed' AND a.account_id = l.account_id AND a.flow_key = l.flow_key AND a.priority = l.priority AND a.request_id < l.request_id LIMIT 999)
+        LIMIT 999
+      ) ahead WHERE l.request_id = v.request_id) WHEN 'ready' THEN 1 + (
       -- Two ranges of the index that dispatch follows, and no more of it than is told.
       SELECT count(*)::integer FROM (
         (SELECT FROM live_operation a WHERE a.phase = 'ready' AND a.account_id = v.account_id AND a.priority > v.priority LIMIT 999)

@@ -8,6 +8,9 @@ DECLARE
 BEGIN
   IF json_array_length(given) > 0 THEN
     SELECT array_agg(a.rid), array_agg(a.request_id) INTO rids, numbers FROM accept_operations(given, keys, '{}', 0, interval '0', declared) a;
+    IF strpos(given::text, '"flow_key"') > 0 THEN
+      PERFORM give_flows(given, rids);
+    END IF;
   END IF;
   UPDATE schedule s SET next_tick = m.next_tick, due_at = m.due_at, last_tick = coalesce(m.last_tick, s.last_tick),
     last_operation = coalesce(m.request_id, s.last_operation),

@@ -18,6 +18,8 @@ BEGIN
       UNION ALL
       SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'scheduled' AND l.account_id = account
       UNION ALL
+      SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'keyed' AND l.account_id = account
+      UNION ALL
       SELECT l.request_id FROM operation_type t CROSS JOIN LATERAL (
         SELECT l.request_id FROM live_operation l WHERE waiting AND l.phase = 'offered' AND l.type = t.name AND l.account_id = account
         LIMIT max_collected + 1) l

@@ -10,7 +10,7 @@ DECLARE
 BEGIN
   SELECT * INTO w FROM json_to_record(wanted) AS j (account text, states text[], types text[], correlation text, request_id bigint,
     error_code text, callback_states text[], origin text, created_after timestamptz, created_before timestamptz,
-    finished_after timestamptz, finished_before timestamptz, undelivered boolean, below bigint, except_type text, schedule text);
+    finished_after timestamptz, finished_before timestamptz, undelivered boolean, below bigint, except_type text, schedule text, flow text);
   -- Between which numbers: what has finished before a time was made before it.
   low := greatest(CASE WHEN NOT newest_first THEN reached END, (SELECT n.below FROM numbers_around(w.created_after, false) n WHERE w.created_after IS NOT NULL), 0);
   high := least(CASE WHEN newest_first THEN reached END, (SELECT n.above FROM numbers_around(least(w.created_before, w.finished_before), false) n
@@ -21,6 +21,7 @@ BEGIN
   IF w.except_type IS NOT NULL THEN fits := fits || format('o.type <> %L', w.except_type); END IF;
   IF w.correlation IS NOT NULL THEN fits := fits || format('o.correlation = %L', w.correlation); END IF;
   IF w.schedule IS NOT NULL THEN fits := fits || format('o.schedule_id = %L', w.schedule); END IF;
+  IF w.flow IS NOT NULL THEN fits := fits || format('o.flow::json ->> ''key'' = %L', w.flow); END IF;
   IF w.request_id IS NOT NULL THEN fits := fits || format('o.request_id = %L::bigint', w.request_id); END IF;
   IF w.origin IS NOT NULL THEN fits := fits || format('starts_with(o.callback_url, %L)', w.origin || '/'); END IF;
   IF w.created_after IS NOT NULL THEN fits := fits || format('o.created_at > %L', w.created_after); END IF;

@@ -1,7 +1,7 @@
 -- Ends operations whose lease is still the caller's, and makes the deliveries that they owe, in one commit. Of those `starts` it
 -- also leases the callback to the caller, its first attempt under way, where there is room for it. Answers those that were
 -- ended: the callback's number, whether it is the caller's, whether deliveries are left to the dispatcher, and whether operations wait
--- for a slot. `endings` come in the order of their request ids, as all who take many rows do: none waits for another in a circle.
+-- for a slot, or for a place of a flow key that has become free. `endings` come in the order of their request ids, as all who take many rows do: none waits for another in a circle.
 -- What not every end needs is in functions of its own: a statement costs by its parts, also where they find no row.
 CREATE OR REPLACE FUNCTION settle_operations(endings json, starts json, in_flight integer, lease interval)
 RETURNS TABLE (request_id bigint, callback bigint, started boolean, owes boolean, waits boolean)
@@ -10,7 +10,7 @@ LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = fo
 DECLARE
   starting bigint[]; tokens uuid[]; doubts integer[];
   ids bigint[]; accounts text[]; callbacks bigint[]; started boolean[]; owed boolean[]; told bigint[];
-  gateway boolean; stored boolean; endpoints boolean;
+  gateway boolean; stored boolean; endpoints boolean; freed boolean;
   wait boolean := operations_wait();
 BEGIN
   IF starts IS NOT NULL THEN
@@ -25,7 +25,7 @@ BEGIN
     -- The fence: whose token doesn't stand any more ends nothing. All below follows from the rows that are deleted here.
     DELETE FROM live_operation o USING ending e
     WHERE o.request_id = ANY (ARRAY(SELECT e.request_id FROM ending e)) AND o.request_id = e.request_id AND o.lease_token = e.token
-    RETURNING e.*, o.account_id, o.type, o.attempt, o.started_at, o.transitions, o.silent_until
+    RETURNING e.*, o.account_id, o.type, o.attempt, o.started_at, o.transitions, o.silent_until, o.flow_place
   ), closing AS MATERIALIZED (
     SELECT s.*, concat_ws(E'\n', s.transitions, transition(s.state, coalesce(s.error_message, s.status_text), s.progress, s.stack)) AS told
     FROM settled s
@@ -65,8 +65,9 @@ BEGIN
   SELECT array_agg(s.request_id), array_agg(s.account_id), array_agg(c.seq), array_agg(coalesce(c.starts, false)),
     array_agg(coalesce(NOT c.starts AND NOT c.silent, false)), bool_or(s.face = 'bgrs'),
     bool_or((SELECT f.id FROM file f WHERE f.operation_id = s.request_id AND f.phase = 'stored' LIMIT 1) IS NOT NULL),
-    bool_or((SELECT e.id FROM endpoint e WHERE e.account_id = s.account_id LIMIT 1) IS NOT NULL)
-  INTO ids, accounts, callbacks, started, owed, gateway, stored, endpoints
+    bool_or((SELECT e.id FROM endpoint e WHERE e.account_id = s.account_id LIMIT 1) IS NOT NULL),
+    bool_or(s.flow_place)
+  INTO ids, accounts, callbacks, started, owed, gateway, stored, endpoints, freed
   FROM settled s LEFT JOIN calling c USING (request_id);
   IF gateway THEN
     PERFORM note_done(endings, ids);
@@ -77,6 +78,6 @@ BEGIN
   IF endpoints THEN
     told := tell_endpoints(endings, ids, accounts);
   END IF;
-  RETURN QUERY SELECT s.id, s.callback, s.starts, s.owes OR s.id = ANY (coalesce(told, '{}')), wait
+  RETURN QUERY SELECT s.id, s.callback, s.starts, s.owes OR s.id = ANY (coalesce(told, '{}')), wait OR freed
   FROM unnest(ids, callbacks, started, owed) AS s (id, callback, starts, owes);
 END $$;

@@ -5,15 +5,18 @@
 CREATE OR REPLACE FUNCTION step_bulk(run bigint, token uuid, stood text, next json, act text, things json) RETURNS text
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-  current_one text; acted integer := 0; homes bigint[]; seqs bigint[];
+  current_one text; acted integer := 0; homes bigint[]; seqs bigint[]; rids text[];
 BEGIN
   SELECT l.checkpoint INTO current_one FROM live_operation l WHERE l.request_id = run AND l.lease_token = token FOR UPDATE;
   IF NOT FOUND OR current_one IS DISTINCT FROM stood THEN
     RETURN current_one;
   END IF;
   IF act = 'rerun' THEN
-    SELECT count(*) INTO acted FROM accept_operations(things, NULL, '{}', 0, interval '0',
-      (SELECT array_agg(t.name) FROM operation_type t WHERE t.name IN (SELECT n.type FROM json_to_recordset(things) AS n (type text))));
+    SELECT count(*), array_agg(a.rid) INTO acted, rids FROM accept_operations(things, NULL, '{}', 0, interval '0',
+      (SELECT array_agg(t.name) FROM operation_type t WHERE t.name IN (SELECT n.type FROM json_to_recordset(things) AS n (type text)))) a;
+    IF strpos(things::text, '"flow_key"') > 0 THEN
+      PERFORM give_flows(things, rids);
+    END IF;
   ELSIF act = 'redeliver' OR act = 'cancel' THEN
     SELECT array_agg(t.home), array_agg(t.seq) INTO homes, seqs FROM json_to_recordset(things) AS t (home bigint, seq bigint);
   END IF;

@@ -19,6 +19,8 @@ export const AUDIT_ACTIONS = [
   'schedule.deleted',
   'schedule.paused',
   'schedule.resumed',
+  'flow.changed',
+  'flow.reset',
   'bulk.started',
   'operation-type.declared',
   'operation-type.changed',

@@ -42,6 +42,13 @@ export interface Operation<Result = unknown, Custom = unknown> {
   readonly rerun_of: string | null;
   /** What had it submitted, and for when; absent where no schedule did. */
   readonly schedule?: { readonly id: string; readonly tick: string };
+  /** Its flow key, and the values that were given with it; absent where it has none. */
+  readonly flow?: {
+    readonly key: string;
+    readonly parallelism?: number;
+    readonly rate?: number;
+    readonly period_s?: number;
+  };
   readonly links: Readonly<Record<'self' | 'history' | 'result' | 'deliveries' | 'cancel', string>>;
 }
 
@@ -69,6 +76,16 @@ export interface SubmitRequest<Input = unknown> {
   readonly retention?: string | null;
   /** Whether reading the end ends its own callback's attempts. */
   readonly ack_by_poll?: boolean | null;
+  /** Only so many operations with the same key run at once, or start in a time; the newest values hold for all of them. */
+  readonly flow?: {
+    readonly key: string;
+    /** Most that are Executing. */
+    readonly parallelism?: number | null;
+    /** Most that start in any window of `period_s` seconds. */
+    readonly rate?: number | null;
+    /** 1 by default. */
+    readonly period_s?: number | null;
+  } | null;
 }
 
 /** What a rerun has otherwise than the operation that it repeats; what isn't given stays. */
@@ -162,6 +179,8 @@ export interface OperationFilter {
   readonly request_id?: number | string;
   /** Id of the schedule that had them submitted. */
   readonly schedule?: string;
+  /** Their flow key. */
+  readonly flow?: string;
   readonly error_code?: string;
   /** Several by comma. */
   readonly callback_state?: DeliveryStatus | (string & {});

@@ -15,6 +15,7 @@ interface ListOptions extends ConnectOptions {
   readonly type?: string;
   readonly correlation?: string;
   readonly schedule?: string;
+  readonly flow?: string;
   readonly requestId?: string;
   readonly errorCode?: string;
   readonly callbackState?: string;
@@ -37,6 +38,7 @@ export function define(command: Command): void {
     .option('--type <list>', 'of these types; several by comma')
     .option('--correlation <text>', 'with exactly this one')
     .option('--schedule <id>', 'that this schedule had submitted')
+    .option('--flow <key>', 'with this flow key')
     .option('--request-id <number>', 'of this number')
     .option('--error-code <code>', 'that Failed with this code')
     .option(
@@ -75,6 +77,7 @@ function queryOf(options: ListOptions): Query<OperationFilter> {
     type: options.type,
     correlation: options.correlation,
     schedule: options.schedule,
+    flow: options.flow,
     request_id: options.requestId,
     error_code: options.errorCode,
     callback_state: options.callbackState,

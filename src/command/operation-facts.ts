@@ -26,6 +26,7 @@ export function printOperation(operation: Operation, url: string): void {
       'queue position': operation.queue_position,
       account: operation.account_id,
       correlation: operation.correlation,
+      flow: operation.flow?.key,
       created: localTime(operation.created_at),
       started: localTime(operation.started_at),
       ended: endWords(operation),

@@ -21,6 +21,10 @@ interface SubmitOptions extends ConnectOptions {
   readonly timeout?: number;
   readonly retention?: string;
   readonly ackByPoll?: boolean;
+  readonly flow?: string;
+  readonly parallelism?: number;
+  readonly rate?: number;
+  readonly period?: number;
   readonly idempotencyKey?: string;
   readonly wait?: boolean;
 }
@@ -44,6 +48,10 @@ export function define(command: Command): void {
     .option('--timeout <span>', 'how long a run may take, such as 90s or 10m', span)
     .option('--retention <class>', 'how long the ended operation is kept')
     .option('--ack-by-poll', 'who has read the end is not told it any more')
+    .option('--flow <key>', 'runs with others of the same key, of which only so many run or start at once')
+    .option('--parallelism <number>', 'of the flow key: how many run at once', number)
+    .option('--rate <number>', 'of the flow key: how many start in a period', number)
+    .option('--period <span>', 'of the rate: 1s by default, such as 500ms or 1m', span)
     .option(
       '--idempotency-key <key>',
       'submitted again with the same key within a day, it is the same operation',
@@ -55,6 +63,7 @@ export function define(command: Command): void {
     command,
     `submit echo --input '{"hello":"world"}' --callback http://127.0.0.1:9000/`,
     `submit segments.export --file file=@pl.po --input '{"source_language":"en","target_language":"pl"}' --wait`,
+    'submit http.request --input @request.json --flow tenant-7 --rate 10 --period 1s',
     'submit http.request --input @request.json --run-at 1h --idempotency-key report-17',
   );
   command.addHelpText('after', '\nWith --wait, exit code 0: it is Finished; 1: it is Failed or Canceled.');
@@ -78,6 +87,7 @@ async function submit(type: string, options: SubmitOptions): Promise<void> {
       timeout_s: options.timeout,
       retention: options.retention,
       ack_by_poll: options.ackByPoll,
+      flow: flowOf(options),
     }),
   };
   const operation = await client.submit(request, given({ idempotencyKey: options.idempotencyKey }));
@@ -97,6 +107,13 @@ function inputOf(text: string | undefined, files: readonly NamedFile[]): unknown
   if (files.length > 0 && input !== undefined && !isObject)
     throw new UsageError('--file adds a member to the input: give an object as --input');
   return input;
+}
+
+function flowOf({ flow: key, parallelism, rate, period }: SubmitOptions): SubmitRequest['flow'] | undefined {
+  if (key !== undefined) return { key, ...given({ parallelism, rate, period_s: period }) };
+  if (parallelism !== undefined || rate !== undefined || period !== undefined)
+    throw new UsageError('--parallelism, --rate and --period are of a flow key: give --flow too');
+  return undefined;
 }
 
 function callbackOf({

@@ -4,6 +4,8 @@ import type { LookedOutFor, Lookout } from './lookout.js';
 
 /** After a round that was refused, milliseconds on average: about as long as somebody else's takes. */
 const REFUSED_MS = 5;
+/** Of an alarm at the most, milliseconds: timers take no longer ones. */
+const MAX_ALARM_MS = 3_600_000;
 
 /** What finds out in a loop's place whether a round would find anything. */
 export interface LoopLookout {
@@ -22,6 +24,7 @@ export interface LoopLookout {
 export abstract class DispatchLoop implements LookedOutFor, OnApplicationBootstrap, OnModuleDestroy {
   protected readonly logger: Logger;
   private timer: NodeJS.Timeout | undefined;
+  private alarm: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
   /** Milliseconds until the next round after the last one, and when that ended. */
   private lastRound = { gap: 0, endedAt: -Infinity };
@@ -60,10 +63,17 @@ export abstract class DispatchLoop implements LookedOutFor, OnApplicationBootstr
     if (!this.stopped && !this.running) this.run();
   }
 
+  /** Asks for a round in so many milliseconds, unless one asks for another time first. */
+  protected wakeIn(ms: number): void {
+    clearTimeout(this.alarm);
+    if (!this.stopped) this.alarm = setTimeout(() => this.wake(), Math.min(Math.max(ms, 1), MAX_ALARM_MS));
+  }
+
   /** Resolves when no round runs any more. */
   async onModuleDestroy(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
+    clearTimeout(this.alarm);
     await this.running;
   }
 

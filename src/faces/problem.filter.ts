@@ -10,6 +10,7 @@ import {
   RecoveryEndedError,
   RecoveryNotFoundError,
 } from '../endpoints/endpoint.errors.js';
+import { FlowNotFoundError } from '../operations/flow/flow.errors.js';
 import { ScheduleNotFoundError, ScheduleRefusedError } from '../schedules/schedule.errors.js';
 import { FileTooLargeError } from '../files/files.service.js';
 import { FileMissingError, StorageUnavailableError } from '../files/storage-errors.js';
@@ -93,6 +94,8 @@ export function toProblem(error: unknown): Problem {
   ) {
     return new Problem(404, error.code, error.message, { errors: [{ path: 'id', message: error.message }] });
   }
+  if (error instanceof FlowNotFoundError)
+    return new Problem(404, error.code, error.message, { errors: [{ path: 'key', message: error.message }] });
   if (error instanceof FileTooLargeError)
     return new Problem(413, error.code, error.message, {
       errors: [{ path: 'file', message: error.message }],

@@ -3,6 +3,7 @@ import { DatabaseUnavailableError } from '../database/database-errors.js';
 import { VacuumStore, warningOf } from '../database/vacuum.store.js';
 import { FilesService } from '../files/files.service.js';
 import { LedgerStore } from '../operations/read/ledger.store.js';
+import { FlowStore } from '../operations/flow/flow.store.js';
 import { StatsStore } from '../operations/stats/stats.store.js';
 import { RetentionStore } from '../operations/retain/retention.store.js';
 import type { Hint } from '../engine/hint.js';
@@ -36,6 +37,7 @@ export class Housekeeping implements Follower {
     private readonly files: FilesService,
     private readonly ledger: LedgerStore,
     private readonly stats: StatsStore,
+    private readonly flows: FlowStore,
     private readonly dispatcher: HousekeepingDispatcher,
     private readonly vacuum: VacuumStore,
   ) {}
@@ -78,6 +80,7 @@ export class Housekeeping implements Follower {
     await this.all(MAX_ENTRIES, until, (most) => this.store.dropReceivers(most));
     await this.all(MAX_ENTRIES, until, (most) => this.store.dropAudit(most));
     await this.all(MAX_ENTRIES, until, (most) => this.stats.drop(most));
+    await this.all(MOST, until, (most) => this.flows.forget(most));
     await this.all(MOST, until, (most) => this.resealing.sweep(most));
     await this.all(MOST, until, (most) => this.store.cancelOrphaned(most));
     await this.store.dropSmall();

@@ -15,12 +15,21 @@ const submit = tool({
     input: z.unknown().optional().describe('JSON that the type takes'),
     callback_url: z.string().optional().describe('where the end is told'),
     correlation: z.string().max(512).optional().describe('an id of yours, echoed everywhere'),
+    flow: z
+      .object({
+        key: z.string().min(1).max(200),
+        parallelism: z.number().int().min(1).optional().describe('how many of the key run at once'),
+        rate: z.number().int().min(1).optional().describe('how many of the key start in a period'),
+        period_s: z.number().positive().optional(),
+      })
+      .optional()
+      .describe('runs with others of the same key, of which only so many run or start at once'),
     idempotency_key: z.string().min(1).max(255).optional(),
     wait_s: z.number().min(0).max(MOST_WAIT_S).default(0),
   },
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
   run: async (
-    { type, input, callback_url: url, correlation, idempotency_key: key, wait_s: waitS },
+    { type, input, callback_url: url, correlation, flow, idempotency_key: key, wait_s: waitS },
     service,
   ) => {
     const submitted = await service.client.submit(
@@ -29,6 +38,7 @@ const submit = tool({
         ...(input === undefined ? {} : { input }),
         ...(url === undefined ? {} : { callback: { url } }),
         ...(correlation === undefined ? {} : { correlation }),
+        ...(flow === undefined ? {} : { flow }),
       },
       key === undefined ? {} : { idempotencyKey: key },
     );

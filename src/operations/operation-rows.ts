@@ -1,6 +1,7 @@
 import type { FirstAttempt } from '../deliveries/first-attempts.js';
 import type { OwnCallback, OwedEvent, Started } from '../deliveries/owed.js';
 import type { AcceptedToken } from './await/completion-offers.js';
+import { type Flow, flowRow, storedFlow } from './flow/flow.js';
 import type { Face, OperationEntity } from './operation.entity.js';
 import type { TerminalState } from './operation.state.js';
 import { NOT_ENDED } from './run/claim.js';
@@ -35,6 +36,8 @@ export interface NewOperation {
   /** Ids of the files that its input may name: those that there are stay as long as it may run. */
   readonly files: readonly string[];
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | null;
+  /** Null: it waits for no key. */
+  readonly flow: Flow | null;
   /** Ends it, in the hands of who is answered; null: its type has none. */
   readonly completion: AcceptedToken | null;
 }
@@ -109,6 +112,7 @@ export function acceptRow(o: NewOperation): object {
     ack_by_poll: o.ackByPoll,
     callback_thin_over: o.callbackThinOver,
     ...(o.scheduleId === null ? {} : { schedule_id: o.scheduleId, tick: o.tick }),
+    ...(o.flow === null ? {} : flowRow(o.flow)),
     keyed: o.idempotency !== null,
     files: o.files,
   };
@@ -167,7 +171,7 @@ export function startRow({ operation, callback, start }: Ending): object {
 
 /** A new operation as it stands once it is stored. */
 export function fresh(item: NewOperation, stored: OperationEntity): OperationEntity {
-  const { idempotency: _, files: __, silentS: ___, declared: ____, completion: _____, ...given } = item;
+  const { idempotency: _, files: __, silentS: ___, declared: ____, completion: _____, flow, ...given } = item;
   return {
     state: 'Waiting',
     attempt: 0,
@@ -179,6 +183,7 @@ export function fresh(item: NewOperation, stored: OperationEntity): OperationEnt
     dispatchedAt: null,
     leaseToken: null,
     ...given,
+    flow: flow && storedFlow(flow),
     requestId: stored.requestId,
     createdAt: stored.createdAt,
     silentUntil: stored.silentUntil,

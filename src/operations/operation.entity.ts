@@ -26,7 +26,7 @@ export class OperationEntity {
   state: OperationState;
 
   @Column({ name: 'phase', type: 'text', nullable: true })
-  phase: 'scheduled' | 'ready' | 'offered' | 'dispatched' | 'running' | 'awaiting' | null;
+  phase: 'scheduled' | 'keyed' | 'ready' | 'offered' | 'dispatched' | 'running' | 'awaiting' | null;
 
   /** JSON text, as it came. */
   @Column({ name: 'input', type: 'text', nullable: true })
@@ -155,6 +155,10 @@ export class OperationEntity {
 
   @Column({ name: 'lease_token', type: 'uuid', nullable: true })
   leaseToken: string | null;
+
+  /** JSON of a `StoredFlow`; null: it has no flow key. */
+  @Column({ name: 'flow', type: 'text', nullable: true })
+  flow: string | null;
 }
 
 /** One row of an operation's history: a transition, a progress step or a log line. */

@@ -35,6 +35,21 @@ interface SettledRow {
   readonly settled_at: Date;
 }
 
+/** What `dispatch_round` answers; all null where it was refused. */
+interface DispatchedRow {
+  readonly request_id: string | null;
+  readonly epoch: number | null;
+  readonly again: boolean;
+  readonly next_s: number | null;
+}
+
+/** What a round has found. */
+export interface Dispatched {
+  readonly lost: Hint[];
+  readonly fresh: Hint[];
+  readonly nextS: number | null;
+}
+
 /** Fewest operations that may wait for a worker at once: one that becomes free finds the next without a round in between. */
 const MIN_DISPATCHED = 4;
 const MAX_DISPATCHED = 200;
@@ -132,13 +147,17 @@ export class OperationStore {
 
   private async acceptMany(items: NewOperation[]): Promise<(OperationEntity | null)[]> {
     const keyed = items.filter(({ idempotency }) => idempotency !== null);
-    const due = items.filter(({ runAt, declared }) => runAt === null && !declared);
+    const due = items.filter(({ runAt, declared, flow }) => runAt === null && !declared && flow === null);
     const completable = items.filter(({ completion }) => completion !== null);
     const declared = items.filter((item) => item.declared);
+    // What few have costs the others nothing.
+    const accept = items.some(({ flow }) => flow !== null)
+      ? 'accept_flowing'
+      : completable.length === 0
+        ? 'accept_operations'
+        : 'accept_completable';
     const rows = await this.database.query<{ rid: string }>(
-      completable.length === 0
-        ? 'SELECT * FROM accept_operations($1, $2, $3, $4, make_interval(secs => $5), $6)'
-        : 'SELECT * FROM accept_completable($1, $2, $3, $4, make_interval(secs => $5), $6, $7)',
+      `SELECT * FROM ${accept}($1, $2, $3, $4, make_interval(secs => $5), $6${accept === 'accept_operations' ? '' : ', $7'})`,
       [
         jsonRows(items.map(acceptRow)),
         keyed.length === 0 ? null : jsonRows(keyed.map(keyRow)),
@@ -146,7 +165,7 @@ export class OperationStore {
         this.config.fastStart && this.hints.isOpen ? this.maxDispatched : 0,
         this.config.redispatchS,
         declared.length === 0 ? null : [...new Set(declared.map(({ type }) => type))],
-        ...(completable.length === 0 ? [] : [jsonRows(completable.map(tokenRow))]),
+        ...(accept === 'accept_operations' ? [] : [jsonRows(completable.map(tokenRow))]),
       ],
     );
     const accepted = new Map(rows.map((row) => [row.rid, row]));
@@ -272,17 +291,20 @@ export class OperationStore {
 
   /**
    * Finds due operations, reserves their slots and answers the hints to send; after an outage it spares leases first.
-   * Hints are taken for lost `patienceS` after they are due. Null where somebody else dispatches.
+   * Hints are taken for lost `patienceS` after they are due. Null where somebody else dispatches. `nextS`: after so many seconds a
+   * flow key has room for what waits for it; null: none, as far as is known.
    */
-  async dispatch(most: number, patienceS: number): Promise<{ lost: Hint[]; fresh: Hint[] } | null> {
-    const rows = await this.database.query<{ request_id: string | null; epoch: number; again: boolean }>(
-      'SELECT * FROM dispatch_operations(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, make_interval(secs => $4))',
+  async dispatch(most: number, patienceS: number): Promise<Dispatched | null> {
+    const rows = await this.database.query<DispatchedRow>(
+      'SELECT * FROM dispatch_round(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, make_interval(secs => $4))',
       [most, this.config.redispatchS, this.maxDispatched, patienceS, this.config.leaseS],
     );
-    if (rows[0]?.request_id === null) return null;
+    if (rows[0]?.epoch === null) return null;
     const hints = (lost: boolean): Hint[] =>
-      rows.filter(({ again }) => again === lost).map(({ request_id, epoch }) => ({ id: request_id!, epoch }));
-    return { lost: hints(true), fresh: hints(false) };
+      rows.flatMap(({ request_id: id, epoch, again }) =>
+        id !== null && again === lost ? [{ id, epoch: epoch! }] : [],
+      );
+    return { lost: hints(true), fresh: hints(false), nextS: rows.at(-1)?.next_s ?? null };
   }
 
   /** Looks for an outage, after which leases are spared, where nothing is dispatched. */

@@ -11,6 +11,7 @@ import { Completions } from './await/completions.service.js';
 import { CompletionStore } from './await/completion.store.js';
 import { CancelMany } from './end/cancel-many.js';
 import { CallbackPresenters } from './end/callback-presenters.js';
+import { FlowStore } from './flow/flow.store.js';
 import { Feed } from './feed/feed.js';
 import { FeedStore } from './feed/feed.store.js';
 import { HistoryStore } from './read/history.store.js';
@@ -61,6 +62,7 @@ import { UnservedStore } from './read/unserved.store.js';
     StatsStore,
     FeedStore,
     Feed,
+    FlowStore,
     UnservedStore,
     DeclaredTypeStore,
     DeclaredTypes,
@@ -102,6 +104,7 @@ import { UnservedStore } from './read/unserved.store.js';
     LedgerStore,
     StatsStore,
     Feed,
+    FlowStore,
     Declarations,
     WorkOffers,
     OperationTypes,

@@ -14,6 +14,7 @@ import { openDestination, sealDestination } from '../signing/sealed-destination.
 import { Step } from '../tracing/spans.js';
 import { CompletionOffers } from './await/completion-offers.js';
 import { OperationDispatcher } from './run/operation.dispatcher.js';
+import { type Flow, flowAgain, wholeFlow } from './flow/flow.js';
 import type { Face, OperationEntity } from './operation.entity.js';
 import { CANCELED, OperationEnder } from './end/operation-ender.js';
 import {
@@ -33,6 +34,7 @@ import { OperationTypes, type RegisteredType } from './run/operation-types.js';
 import { OperationWaits } from './read/operation-waits.js';
 import { PollPace } from './read/poll-pace.js';
 import { randomId } from '../database/random-id.js';
+import { checkOptions } from './accept/submission-checks.js';
 import { type Admitted, Quotas, UNCOUNTED } from './accept/quotas.js';
 import { WorkOffers } from './work/work-offers.js';
 import { RetentionStore } from './retain/retention.store.js';
@@ -69,6 +71,8 @@ export interface Submission {
   readonly own?: boolean;
   /** The schedule that has it submitted, and for which of its times. */
   readonly schedule?: { readonly id: string; readonly tick: Date };
+  /** The key that it shares with others, of which so many run or start at once; not given: none. */
+  readonly flow?: Flow | null;
   /** With the text whose digest tells whether a repeated key comes with the same body. */
   readonly idempotency: { readonly key: string; readonly body: string } | null;
 }
@@ -94,10 +98,6 @@ export interface Accepted {
   readonly replayed: boolean;
 }
 
-/** How far `run_at` may lie back: who says "now" says it a little before it arrives. */
-const RUN_AT_SLACK_MS = 1_000;
-/** A year, whichever it is. */
-const MAX_AHEAD_DAYS = 366;
 /** How long a cancel's answer is held at the most: proxies often cut off what is silent for 30 s. */
 const MAX_HELD_MS = 25_000;
 /** How long an answer that tells an end may take to go out, before the callback goes out as well. */
@@ -166,6 +166,8 @@ export class OperationsService {
       this.dispatcher.hint({ id: accepted.requestId, epoch: accepted.epoch });
     else if (accepted.phase === 'offered') this.work.told(accepted.type);
     else this.dispatcher.wake();
+    // Its claim admits it where its key has room.
+    if (accepted.phase === 'keyed' && operation.declared) this.work.told(accepted.type);
     const { callbackUrl } = operation;
     const completionToken = operation.completion?.token;
     return {
@@ -388,6 +390,7 @@ export class OperationsService {
       timeoutS: Math.min(operation.timeoutS, this.types.get(operation.type)?.maxTimeoutS ?? Infinity),
       retention: operation.retention,
       ackByPoll: operation.ackByPoll,
+      flow: flowAgain(operation.flow),
       rerunOf: rid,
       traceparent: null,
       idempotency: null,
@@ -402,7 +405,7 @@ export class OperationsService {
     const callbackUrl = this.callbackUrl(submission.callback);
     const errors = [
       ...this.checkCallbackHeaders(submission.callback),
-      ...this.checkOptions(submission, type),
+      ...checkOptions(submission, type, [...this.config.retention.keys()]),
     ];
     if (errors.length > 0) throw new OperationRefusedError('invalid-request', errors);
     const checked = check && (await check(type, submission.input));
@@ -442,6 +445,7 @@ export class OperationsService {
       completion: completion ? this.offers.accept(completion, { accountId, rid, timeoutS }) : null,
       scheduleId: submission.schedule?.id ?? null,
       tick: submission.schedule?.tick ?? null,
+      flow: submission.flow ? wholeFlow(submission.flow) : null,
       idempotency: idempotency && {
         key: idempotency.key,
         fingerprint: fingerprintOf(idempotency.body),
@@ -498,27 +502,6 @@ export class OperationsService {
       path: `callback.${path.replace(/\[(\d+)\]/g, '.$1')}`,
       message,
     }));
-  }
-
-  private checkOptions({ retention, runAt, timeoutS }: Submission, type: RegisteredType): FieldError[] {
-    const errors: FieldError[] = [];
-    if (retention !== null && !this.config.retention.has(retention)) {
-      errors.push({
-        path: 'retention',
-        message: `must be one of ${[...this.config.retention.keys()].join(', ')}`,
-      });
-    }
-    if (timeoutS !== null && timeoutS > type.maxTimeoutS) {
-      errors.push({
-        path: 'timeout_s',
-        message: `must be at most ${type.maxTimeoutS}: that is what ${type.name} allows`,
-      });
-    }
-    const ahead = runAt === null ? 0 : runAt.getTime() - Date.now();
-    if (ahead < -RUN_AT_SLACK_MS) errors.push({ path: 'run_at', message: 'must not be in the past' });
-    if (ahead > MAX_AHEAD_DAYS * 86_400_000)
-      errors.push({ path: 'run_at', message: `must be at most ${MAX_AHEAD_DAYS} days ahead` });
-    return errors;
   }
 
   private async replay(submission: Submission): Promise<Accepted> {

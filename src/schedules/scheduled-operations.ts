@@ -6,7 +6,7 @@ import type { ScheduleEntity } from './schedule.entity.js';
 /** What a schedule submits at each tick. */
 export type ScheduledOperation = Pick<
   Submission,
-  'type' | 'input' | 'callback' | 'correlation' | 'priority' | 'timeoutS' | 'retention' | 'ackByPoll'
+  'type' | 'input' | 'callback' | 'correlation' | 'priority' | 'timeoutS' | 'retention' | 'ackByPoll' | 'flow'
 >;
 
 type Row = Pick<ScheduleEntity, 'id' | 'accountId'>;

@@ -15,6 +15,8 @@ const WITHOUT_ENTITY = [
   'delivery',
   'delivery_end',
   'endpoint_disabling',
+  'flow',
+  'flow_note',
   'history_entry',
   'live_delivery',
   'live_operation',

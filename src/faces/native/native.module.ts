@@ -20,6 +20,7 @@ import { DeliveriesController } from './deliveries.controller.js';
 import { EndpointsController } from './endpoints.controller.js';
 import { FeedController } from './feed.controller.js';
 import { FilesController } from './files.controller.js';
+import { FlowsController } from './flows.controller.js';
 import { LedgerController } from './ledger.controller.js';
 import { NativeOpenApi } from './native.openapi.js';
 import { OperationTypesController } from './operation-types.controller.js';
@@ -71,6 +72,7 @@ import { WorkController } from './work.controller.js';
     PullController,
     RecoveriesController,
     SchedulesController,
+    FlowsController,
     WebhookKeysController,
     WorkController,
   ],

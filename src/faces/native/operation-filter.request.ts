@@ -35,6 +35,11 @@ export class OperationFilterRequest {
   @IsSought(100)
   schedule?: string;
 
+  /** Their flow key. */
+  @IsOptional()
+  @IsSought(200)
+  flow?: string;
+
   @IsOptional()
   @IsNumberText()
   request_id?: string;
@@ -84,6 +89,7 @@ export function operationFilter(request: OperationFilterRequest, account: string
     types: words(request.type),
     correlation: request.correlation,
     schedule: request.schedule,
+    flow: request.flow,
     requestId: request.request_id,
     errorCode: request.error_code,
     callbackStates: words(request.callback_state),

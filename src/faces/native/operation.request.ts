@@ -24,6 +24,7 @@ import { STORABLE } from '../../http/filter-fields.js';
 import { IsInstant } from '../../http/instant.js';
 import { type PageOf } from '../../database/page-of.js';
 import { decodeCursor, NUMBER_KEY } from '../../http/page.js';
+import { FlowRequest } from './flow.request.js';
 import { OperationFilterRequest } from './operation-filter.request.js';
 import { ApiDetail, ApiInteger, fieldsOf } from '../../http/api-properties.js';
 
@@ -99,6 +100,13 @@ export class SubmitOperationRequest {
   @IsOptional()
   @IsBoolean()
   ack_by_poll?: boolean | null;
+
+  /** Only so many operations with the same key run at once, or start in a time; the newest values hold for all of them. */
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => FlowRequest)
+  flow?: FlowRequest | null;
 
   /** Retention class: how long the ended operation is kept. */
   @IsOptional()

@@ -36,6 +36,15 @@ export class OperationScheduleResponse {
   tick: string;
 }
 
+export class OperationFlowResponse {
+  key: string;
+  @ApiInteger()
+  parallelism?: number;
+  @ApiInteger()
+  rate?: number;
+  period_s?: number;
+}
+
 /** An operation, as polling shows it and as the webhook's `data` carries it. */
 export class OperationResponse {
   /** 32 hex digits, unguessable. */
@@ -91,6 +100,8 @@ export class OperationResponse {
   rerun_of: string | null;
   /** What had it submitted, and for when; absent where no schedule did. */
   schedule?: OperationScheduleResponse;
+  /** Its flow key, and the values that were given with it; absent where it has none. */
+  flow?: OperationFlowResponse;
   links: OperationLinksResponse;
 
   static from(
@@ -133,6 +144,7 @@ export class OperationResponse {
       ...(operation.scheduleId === null
         ? {}
         : { schedule: { id: operation.scheduleId, tick: operation.tick!.toISOString() } }),
+      ...(operation.flow === null ? {} : { flow: JSON.parse(operation.flow) as OperationFlowResponse }),
       links: {
         self,
         history: `${self}/history`,

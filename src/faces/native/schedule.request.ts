@@ -132,11 +132,11 @@ export function describeSchedule(
 }
 
 function toScheduled(request: ScheduledOperationRequest): ScheduleDescription['operation'] {
-  const { type, input, callback, correlation, priority, timeoutS, retention, ackByPoll } = toSubmission(
+  const { type, input, callback, correlation, priority, timeoutS, retention, ackByPoll, flow } = toSubmission(
     '',
     request,
     null,
     null,
   );
-  return { type, input, callback, correlation, priority, timeoutS, retention, ackByPoll };
+  return { type, input, callback, correlation, priority, timeoutS, retention, ackByPoll, flow };
 }

@@ -1,10 +1,11 @@
 import { accountShown, type Whose } from '../../accounts/whose.js';
 import { ApiTime } from '../../http/api-properties.js';
+import { storedFlow, wholeFlow } from '../../operations/flow/flow.js';
 import type { OperationState } from '../../operations/operation.state.js';
 import type { OperationView } from '../../operations/read/operation-reads.store.js';
 import { MISSED, OVERLAPS, type ScheduleEntity } from '../../schedules/schedule.entity.js';
 import type { ScheduledOperation } from '../../schedules/scheduled-operations.js';
-import { withoutQuery, RequestedCallbackResponse } from './operation.response.js';
+import { OperationFlowResponse, withoutQuery, RequestedCallbackResponse } from './operation.response.js';
 
 export class ScheduledOperationResponse {
   type: string;
@@ -14,6 +15,7 @@ export class ScheduledOperationResponse {
   priority: number;
   timeout_s: number | null;
   retention: string | null;
+  flow: OperationFlowResponse | null;
 }
 
 /** A tick of which no operation has become. */
@@ -110,6 +112,7 @@ function shown({
   priority,
   timeoutS,
   retention,
+  flow,
 }: ScheduledOperation): ScheduledOperationResponse {
   return {
     type,
@@ -121,6 +124,7 @@ function shown({
     priority,
     timeout_s: timeoutS,
     retention,
+    flow: flow ? (JSON.parse(storedFlow(wholeFlow(flow))) as OperationFlowResponse) : null,
   };
 }
 

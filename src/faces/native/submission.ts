@@ -4,6 +4,7 @@ import { Problem } from '../../http/problem.js';
 import { RequestValidationPipe } from '../../http/validation.pipe.js';
 import { dateOf } from '../../http/instant.js';
 import type { RerunChanges, Submission } from '../../operations/operations.service.js';
+import { toFlow } from './flow.request.js';
 import { RerunOperationRequest, SubmitOperationRequest } from './operation.request.js';
 
 const validation = new RequestValidationPipe();
@@ -47,6 +48,7 @@ export function toSubmission(
     timeoutS: request.timeout_s ?? null,
     retention: request.retention ?? null,
     ackByPoll: request.ack_by_poll ?? null,
+    flow: request.flow ? toFlow(request.flow) : null,
     idempotency,
     traceparent,
   };

@@ -80,6 +80,7 @@ function waitingRows(account: string): string {
   return `SELECT FROM live_operation WHERE account_id = ${account} AND phase = 'ready'
     UNION ALL SELECT FROM live_operation WHERE account_id = ${account} AND phase = 'placed' AND lease_token IS NULL
     UNION ALL SELECT FROM live_operation WHERE account_id = ${account} AND phase = 'scheduled'
+    UNION ALL SELECT FROM live_operation WHERE account_id = ${account} AND phase = 'keyed'
     UNION ALL SELECT FROM operation_type t CROSS JOIN LATERAL (
       SELECT FROM live_operation o WHERE o.phase = 'offered' AND o.type = t.name AND o.account_id = ${account}) o`;
 }

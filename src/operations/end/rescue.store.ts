@@ -114,7 +114,7 @@ export class RescueStore {
     const rows = await this.database.query<ClaimRow>(
       `WITH which AS (${which}), taken AS (
          -- What has no slot yet gets none to be ended.
-         UPDATE live_operation l SET phase = CASE WHEN l.lease_token IS NULL AND l.phase IN ('scheduled', 'ready', 'offered', 'placed') THEN 'scheduled' ELSE l.phase END, dispatched_at = NULL, lease_token = $1,
+         UPDATE live_operation l SET phase = CASE WHEN l.lease_token IS NULL AND l.phase IN ('scheduled', 'keyed', 'ready', 'offered', 'placed') THEN 'scheduled' ELSE l.phase END, dispatched_at = NULL, lease_token = $1,
            look_at = now() + make_interval(secs => $2), due_at = now() + make_interval(secs => $2),
            -- Not found again before this lease is over.
            cancel_at = CASE WHEN l.cancel_at <= now() THEN now() + make_interval(secs => $2) ELSE l.cancel_at END

@@ -28,7 +28,7 @@ export interface Ledger {
    * than gets lost now and then; and for how long one could have run, from a minute on. 0 when none is overdue.
    */
   readonly oldestOverdueS: number;
-  /** Of Waiting operations whose time has come: since when the first has waited for a slot and a worker. */
+  /** Of Waiting operations whose time has come, and whose flow key has room: since when the first has waited for a slot and a worker. */
   readonly oldestWaitingS: number;
   /** Of deliveries whose time has come: since when the first has waited for its origin's room and a worker. */
   readonly oldestUndeliveredS: number;
@@ -66,7 +66,7 @@ export class LedgerStore {
       `WITH live AS (
          SELECT type, CASE WHEN phase IN ('placed', 'apart') AND lease_token IS NOT NULL OR awaits IS NOT NULL THEN 'Executing' ELSE 'Waiting' END AS state, count(*) AS count,
            count(*) FILTER (WHERE phase IN ('placed', 'awaiting')) AS slots,
-           min(coalesce(run_at, waits_since)) FILTER (WHERE phase <> 'scheduled' AND awaits IS NULL AND lease_token IS NULL) AS waits_since,
+           min(coalesce(run_at, waits_since)) FILTER (WHERE phase NOT IN ('scheduled', 'keyed') AND awaits IS NULL AND lease_token IS NULL) AS waits_since,
            ${OVERDUE_SINCE} AS overdue_since
          FROM live_operation GROUP BY 1, 2
        ), owed AS (
@@ -92,7 +92,7 @@ export class LedgerStore {
          'deliveriesCanceled', ${sum('callbacks', 'booked', 'Canceled')},
          'slotsUsed', (SELECT coalesce(sum(slots), 0) FROM live),
          'oldestOverdueS', (SELECT coalesce(greatest(0, extract(epoch FROM now() - least((SELECT min(overdue_since) FROM live), overdue_since,
-           (SELECT min(due_at) FROM schedule WHERE due_at IS NOT NULL), (SELECT min(due_at) FROM live_poll)))), 0) FROM owed),
+           (SELECT min(due_at) FROM schedule WHERE due_at IS NOT NULL), (SELECT min(due_at) FROM live_poll), (SELECT min(look_at) FROM flow WHERE look_at IS NOT NULL)))), 0) FROM owed),
          'oldestWaitingS', (SELECT coalesce(greatest(0, extract(epoch FROM now() - min(waits_since))), 0) FROM live),
          'oldestUndeliveredS', (SELECT coalesce(greatest(0, extract(epoch FROM now() - waits_since)), 0) FROM owed)
        ) AS ledger, (SELECT json_agg(json_build_object('type', type, 'state', state, 'count', count)) FROM counted) AS types`,

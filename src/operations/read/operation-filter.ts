@@ -10,6 +10,8 @@ export interface OperationFilter {
   readonly correlation?: string | undefined;
   /** Id of the schedule that had them submitted. */
   readonly schedule?: string | undefined;
+  /** Their flow key. */
+  readonly flow?: string | undefined;
   readonly requestId?: string | undefined;
   readonly errorCode?: string | undefined;
   /** Of their own callback. */
@@ -35,6 +37,7 @@ export function wantedOperations(filter: OperationFilter): object {
     types: filter.types,
     correlation: filter.correlation,
     schedule: filter.schedule,
+    flow: filter.flow,
     request_id: filter.requestId,
     error_code: filter.errorCode,
     callback_states: filter.callbackStates,

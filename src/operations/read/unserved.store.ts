@@ -32,6 +32,26 @@ const OPERATIONS = `
   WHERE (SELECT count(*) FROM (
     SELECT FROM live_operation o WHERE o.account_id = w.account_id AND o.phase IN ('placed', 'awaiting') LIMIT a.slots) t) < a.slots`;
 
+/** Of each flow key that has room, in an account with a free slot: the operation that is next, and should have been admitted. */
+const FLOWS = `
+  WITH RECURSIVE walk AS (
+    SELECT '' AS account_id, '' AS flow_key, 0::bigint AS request_id, 0 AS attempt WHERE ${FEW_DISPATCHED('live_operation')}
+    UNION ALL
+    SELECT o.account_id, o.flow_key, o.request_id, o.attempt FROM walk w CROSS JOIN LATERAL (
+      SELECT o.account_id, o.flow_key, o.request_id, o.attempt FROM live_operation o
+      WHERE o.phase = 'keyed' AND (o.account_id, o.flow_key) > (w.account_id, w.flow_key)
+      ORDER BY o.account_id, o.flow_key, o.priority DESC, o.request_id LIMIT 1
+    ) o
+  )
+  SELECT 'operation ' || w.request_id || ' ' || w.attempt AS row
+  FROM (SELECT * FROM walk WHERE request_id > 0 LIMIT ${MOST}) w
+  JOIN account a ON a.id = w.account_id LEFT JOIN flow f ON f.account_id = w.account_id AND f.key = w.flow_key
+  WHERE f.paused_at IS NULL AND (f.look_at IS NULL OR f.look_at <= now())
+    AND (f.max_parallelism IS NULL OR f.max_parallelism > (
+      SELECT count(*) FROM live_operation o WHERE o.account_id = w.account_id AND o.flow_key = w.flow_key AND o.flow_place))
+    AND (SELECT count(*) FROM (
+      SELECT FROM live_operation o WHERE o.account_id = w.account_id AND o.phase IN ('placed', 'awaiting') LIMIT a.slots) t) < a.slots`;
+
 /** Of each lane that certainly has room, since nothing is in flight to its origin and nothing else holds it back: the delivery that stands first. */
 const DELIVERIES = `
   WITH RECURSIVE walk AS (
@@ -56,7 +76,7 @@ const DELIVERIES = `
       AND (SELECT count(*) FROM (SELECT FROM live_delivery d WHERE d.phase = 'placed' LIMIT ${FEW}) f) < ${FEW}))`;
 
 /**
- * Sees rows that could run and don't: ready with a free slot, or with room, which nobody dispatches, or dispatched and taken by no
+ * Sees rows that could run and don't: ready with a free slot, or with a place of their flow key, or with room, which nobody dispatches, or dispatched and taken by no
  * worker. Since when a slot is free is in no row, so it looks again and again: what runs is gone by the next look.
  */
 @Injectable()
@@ -89,7 +109,7 @@ export class UnservedStore implements OnApplicationBootstrap, OnModuleDestroy {
     const before = now - this.lookedAt > MAX_APART_MS ? new Map<string, number>() : this.since;
     try {
       const rows = await this.database.query<{ row: string }>(
-        `(${DISPATCHED('operation', 'request_id', 'attempt')}) UNION ALL (${OPERATIONS}) UNION ALL (${DISPATCHED('delivery', 'seq', 'attempt_count')}) UNION ALL (${DELIVERIES})`,
+        `(${DISPATCHED('operation', 'request_id', 'attempt')}) UNION ALL (${OPERATIONS}) UNION ALL (${FLOWS}) UNION ALL (${DISPATCHED('delivery', 'seq', 'attempt_count')}) UNION ALL (${DELIVERIES})`,
       );
       this.since = new Map(rows.map(({ row }) => [row, before.get(row) ?? now]));
       this.lookedAt = now;

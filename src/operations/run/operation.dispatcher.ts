@@ -76,7 +76,8 @@ export class OperationDispatcher extends DispatchLoop {
     const patienceS = queue === 'empty' ? Math.min(0, LOST_S - redispatchS) : BUSY * redispatchS;
     const found = await this.store.dispatch(MOST, patienceS);
     if (found === null) return 'refused';
-    const { lost, fresh } = found;
+    const { lost, fresh, nextS } = found;
+    if (nextS !== null) this.wakeIn(nextS * 1000);
     // They were ahead of all others.
     await this.send(lost, 'first');
     await this.send(fresh, 'last');

@@ -27,6 +27,20 @@ class OperationCallback(TypedDict):
     state: DeliveryStatus
 
 
+class _FlowKey(TypedDict):
+    key: str
+
+
+class Flow(_FlowKey, total=False):
+    """A key, and how many of its operations run or start at once; the newest values hold for all of them."""
+
+    #: How many run at once.
+    parallelism: int | None
+    #: How many start in any window of ``period_s`` seconds, 1 by default.
+    rate: int | None
+    period_s: float | None
+
+
 class _Operation(TypedDict):
 
     id: str
@@ -56,6 +70,8 @@ class Operation(_Operation, total=False):
 
     #: Whoever POSTs to it ends the operation; only in the answer to a submit or rerun of what is done elsewhere.
     completion_url: str
+    #: Its flow key, and the values that were given with it.
+    flow: Flow
 
 
 class CallbackHeader(TypedDict):
@@ -97,6 +113,8 @@ class SubmitRequest(_SubmitType, total=False):
     retention: str | None
     #: Whether reading the end ends its own callback's attempts.
     ack_by_poll: bool | None
+    #: The key that the operation shares with others, of which only so many run or start at once.
+    flow: Flow | None
 
 
 class HistoryEntry(TypedDict):

@@ -1,0 +1,39 @@
+-- Admits what waits for a flow key that has room: it is ready, or offered, from then on. Looks at the keys that something was noted of, and
+-- at those whose window has room again; nobody reads the others. Answers when to look again; null: once something is noted.
+-- The caller has the lock of the slots, so nothing gets a place of a key from anybody else.
+CREATE OR REPLACE FUNCTION admit_flows(most integer) RETURNS timestamptz
+LANGUAGE plpgsql AS $$
+DECLARE
+  began timestamptz := clock_timestamp();
+  accounts text[]; keys text[]; rooms integer[]; opens timestamptz[]; ordereds boolean[];
+BEGIN
+  LOOP
+    SELECT array_agg(k.account_id), array_agg(k.key) INTO accounts, keys FROM (
+      SELECT n.account_id, n.key FROM (SELECT n.account_id, n.key FROM flow_note n ORDER BY n.id LIMIT 5 * most) n
+      UNION
+      (SELECT f.account_id, f.key FROM flow f WHERE f.look_at <= clock_timestamp() ORDER BY f.look_at LIMIT most)
+    ) k;
+    EXIT WHEN accounts IS NULL;
+    -- In the order in which those who submit change them.
+    PERFORM FROM (SELECT * FROM unnest(accounts, keys) AS k (account_id, key) ORDER BY k.account_id, k.key) k
+    CROSS JOIN LATERAL (SELECT FROM flow f WHERE f.account_id = k.account_id AND f.key = k.key LIMIT 1 FOR NO KEY UPDATE) f;
+    SELECT array_agg(j.account_id), array_agg(j.key), array_agg(j.room), array_agg(j.opens_at), array_agg(j.ordered)
+    INTO accounts, keys, rooms, opens, ordereds FROM judge_flows(accounts, keys) j;
+    IF NOT admit_of_keys(accounts, keys, rooms, ordereds) THEN
+      -- Somebody has one of them now, who may give it back.
+      INSERT INTO flow_note (account_id, key) SELECT * FROM unnest(accounts, keys);
+      RETURN clock_timestamp() + interval '20 ms';
+    END IF;
+    UPDATE flow f SET look_at = g.opens_at
+    FROM (
+      SELECT k.account_id, k.key, CASE WHEN k.opens_at IS NOT NULL AND EXISTS (
+        SELECT FROM live_operation o WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.phase = 'keyed') THEN k.opens_at END AS opens_at
+      FROM unnest(accounts, keys, opens) AS k (account_id, key, opens_at)
+    ) g
+    WHERE f.account_id = g.account_id AND f.key = g.key AND f.look_at IS DISTINCT FROM g.opens_at;
+    IF clock_timestamp() > began + interval '0.5 seconds' THEN
+      RETURN clock_timestamp();
+    END IF;
+  END LOOP;
+  RETURN (SELECT min(f.look_at) FROM flow f WHERE f.look_at IS NOT NULL);
+END $$;

@@ -1,0 +1,40 @@
+-- How many operations of each of these flow keys may be admitted, also counting those that are and haven't got a slot; deletes what was
+-- noted of the keys. All in one statement: what is counted and what is noted are of the same instant, so that no start is in neither.
+-- At `opens_at` there is room again, or later; null: not by time alone.
+CREATE OR REPLACE FUNCTION judge_flows(accounts text[], keys text[])
+RETURNS TABLE (account_id text, key text, ordered boolean, room integer, opens_at timestamptz)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest(accounts, keys) AS k (account_id, key)
+  ), noted AS (
+    DELETE FROM flow_note n USING asked k WHERE n.account_id = k.account_id AND n.key = k.key RETURNING n.account_id, n.key, n.started_at
+  ), started AS MATERIALIZED (
+    SELECT n.account_id, n.key, array_agg(n.started_at) AS times FROM noted n WHERE n.started_at IS NOT NULL GROUP BY n.account_id, n.key
+  ), judged AS MATERIALIZED (
+    SELECT k.account_id, k.key, coalesce(f.ordered, false) AS ordered, w.times, w.counts, r.room,
+      CASE WHEN r.rated <= r.room THEN coalesce(w.times[1], clock_timestamp()) + w.width END AS opens_at,
+      w.times IS DISTINCT FROM f.start_times OR w.counts IS DISTINCT FROM f.start_counts AS moved
+    FROM asked k
+    LEFT JOIN LATERAL (SELECT f.* FROM flow f WHERE f.account_id = k.account_id AND f.key = k.key LIMIT 1) f ON true
+    LEFT JOIN started s ON s.account_id = k.account_id AND s.key = k.key
+    LEFT JOIN LATERAL (SELECT a.slots FROM account a WHERE a.id = k.account_id LIMIT 1) a ON true
+    CROSS JOIN LATERAL (
+      SELECT count(*)::integer AS held, (count(*) FILTER (WHERE o.phase IN ('placed', 'awaiting')))::integer AS slots,
+        (count(*) FILTER (WHERE o.phase = 'placed' AND o.lease_token IS NULL))::integer AS unstarted
+      FROM live_operation o
+      WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase NOT IN ('keyed', 'ready', 'offered')
+    ) p
+    CROSS JOIN LATERAL flow_window(f.max_rate, f.max_period_s, f.start_times, f.start_counts, s.times) w
+    CROSS JOIN LATERAL (
+      SELECT f.max_rate - w.starts - p.unstarted AS rated, CASE WHEN f.paused_at IS NOT NULL THEN 0 ELSE
+        greatest(0, least(a.slots - p.slots, f.max_parallelism - p.held, f.max_rate - w.starts - p.unstarted)) END AS room
+    ) r
+  ), kept AS (
+    UPDATE flow f SET start_times = j.times, start_counts = j.counts FROM judged j
+    WHERE j.moved AND f.account_id = j.account_id AND f.key = j.key
+  )
+  SELECT j.account_id, j.key, j.ordered, coalesce(j.room, 0), j.opens_at FROM judged j;
+END $$;

@@ -1,0 +1,5 @@
+/** Nobody has submitted an operation with this flow key, or nothing has used it for long. */
+export class FlowNotFoundError extends Error {
+  override readonly name = 'FlowNotFoundError';
+  readonly code = 'flow-not-found';
+}

@@ -1,0 +1,110 @@
+/** A live operation as flow keys see it. `waiting` is ready, or waits for its key. */
+export interface FlowRow {
+  readonly id: number;
+  readonly account: string;
+  readonly key: string | null;
+  readonly priority: number;
+  readonly tries: number;
+  phase: 'scheduled' | 'waiting' | 'dispatched' | 'running';
+  attempt: number;
+  /** Its time has come, its lease has run out. */
+  overdue: boolean;
+}
+
+/** What holds for a key. */
+export interface KeyLimits {
+  parallelism: number | null;
+  rate: number | null;
+  readonly ordered: boolean;
+  paused: boolean;
+}
+
+/** Seconds of every window; a start counts a little longer. */
+export const PERIOD_S = 95;
+
+/** What flow keys promise, in plain words, on rows in memory. */
+export class FlowModel {
+  rows: FlowRow[] = [];
+  readonly slots = new Map<string, number>();
+  /** By account and key. */
+  readonly limits = new Map<string, KeyLimits>();
+  /** Seconds that have passed. */
+  now = 0;
+  readonly starts: { readonly key: string; readonly at: number }[] = [];
+
+  /** The rows that a round dispatches. */
+  dispatch(): FlowRow[] {
+    for (const row of this.rows) {
+      if (!row.overdue || row.phase === 'dispatched' || row.phase === 'waiting') continue;
+      if (row.phase === 'running' && row.attempt >= row.tries) continue;
+      Object.assign(row, { phase: 'waiting', overdue: false });
+    }
+    const chosen = [...this.slots].flatMap(([account, slots]) => {
+      const free = Math.max(0, slots - this.taken(account));
+      return inOrder(this.candidates(account)).slice(0, free);
+    });
+    for (const row of chosen) row.phase = 'dispatched';
+    return chosen;
+  }
+
+  claim(row: FlowRow): void {
+    Object.assign(row, { phase: 'running', attempt: row.attempt + 1 });
+    if (row.key === null) return;
+    // Where there is no rate, nobody counts.
+    if (this.limits.get(nameOf(row))!.rate !== null) this.starts.push({ key: nameOf(row), at: this.now });
+  }
+
+  /** How many more of its key may be dispatched. */
+  room(name: string, of: readonly FlowRow[]): number {
+    const { parallelism, rate, paused, ordered } = this.limits.get(name)!;
+    const held = of.filter(
+      (row) =>
+        row.phase === 'dispatched' ||
+        row.phase === 'running' ||
+        (ordered && row.attempt > 0 && row.phase === 'scheduled'),
+    ).length;
+    const unstarted = of.filter(({ phase }) => phase === 'dispatched').length;
+    if (paused) return 0;
+    return Math.max(
+      0,
+      Math.min((parallelism ?? Infinity) - held, (rate ?? Infinity) - unstarted - this.started(name)),
+    );
+  }
+
+  /** Starts of the last period. */
+  started(name: string): number {
+    return this.starts.filter(({ key, at }) => key === name && at > this.now - PERIOD_S).length;
+  }
+
+  private taken(account: string): number {
+    return this.rows.filter(
+      (row) => row.account === account && (row.phase === 'dispatched' || row.phase === 'running'),
+    ).length;
+  }
+
+  /** What could run, were there slots. */
+  private candidates(account: string): FlowRow[] {
+    const mine = this.rows.filter((row) => row.account === account);
+    const keys = new Set(mine.flatMap(({ key }) => (key === null ? [] : [key])));
+    return [
+      ...mine.filter(({ key, phase }) => key === null && phase === 'waiting'),
+      ...[...keys].flatMap((key) => {
+        const of = mine.filter((row) => row.key === key);
+        const name = nameOf({ account, key });
+        const { ordered } = this.limits.get(name)!;
+        const waiting = of.filter(({ phase }) => phase === 'waiting');
+        const begun = waiting.filter(({ attempt }) => ordered && attempt > 0);
+        const others = waiting.filter((row) => !begun.includes(row));
+        return [...inOrder(begun), ...inOrder(others)].slice(0, this.room(name, of));
+      }),
+    ];
+  }
+}
+
+function inOrder(rows: readonly FlowRow[]): FlowRow[] {
+  return rows.toSorted((a, b) => b.priority - a.priority || a.id - b.id);
+}
+
+export function nameOf({ account, key }: Pick<FlowRow, 'account' | 'key'>): string {
+  return `${account} ${key}`;
+}
