@@ -4,6 +4,7 @@ import { FRONTS, type ProcessName, RECEIVERS } from './schedule.js';
 /** What the load consists of, and how often each kind comes in proportion. */
 const WEIGHTS = {
   native: 30,
+  keyed: 4,
   batch: 4,
   idempotent: 12,
   'bgrs-get': 8,

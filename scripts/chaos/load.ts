@@ -109,6 +109,8 @@ export class Load {
         const url = `${this.stage.upstream.url}/fetch?n=${number}&ms=${ms}`;
         return this.native(item, { type: 'http.request', input: { method: 'GET', url } });
       }
+      case 'keyed':
+        return this.native(item, { flow: { key: `key ${number % 3}`, parallelism: 1 } });
       case 'once':
         return this.native(item, { type: 'chaos.once' });
       case 'retried':
