@@ -69,7 +69,7 @@ async function play(
   const restS = await rest(stage, options.restS);
   sampler.end();
   await Promise.all([sampling, workers.stop()]);
-  const facts = await collect(stage, load, sampler, items);
+  const facts = await collect(stage, [load], sampler, items);
   await stage.close();
   if (logs !== undefined) await writeFile(join(logs, 'facts.json'), JSON.stringify(facts, null, 1));
   return {
@@ -103,19 +103,23 @@ export async function rest(stage: Stage, withinS: number): Promise<number | null
   return null;
 }
 
-async function collect(
+/** What there is to judge once all is at rest. */
+export async function collect(
   stage: Stage,
-  load: Load,
+  loads: readonly Load[],
   sampler: Sampler,
   items: readonly LoadItem[],
 ): Promise<Facts> {
   const operations = await operationFacts(stage, items);
   return {
-    acknowledged: load.acknowledged,
-    refusals: load.refusals,
-    told: load.told,
+    acknowledged: loads.flatMap(({ acknowledged }) => acknowledged),
+    refusals: loads.flatMap(({ refusals }) => refusals),
+    told: loads.flatMap(({ told }) => told),
     operations,
-    schedules: await scheduleFacts(stage, load.schedules),
+    schedules: await scheduleFacts(
+      stage,
+      loads.flatMap(({ schedules }) => schedules),
+    ),
     deliveries: await deliveryFacts(stage),
     posts: stage.posts,
     runs: [...(await runFacts(stage)), ...stage.upstream.posts],

@@ -25,6 +25,7 @@ const WEIGHTS = {
 } as const;
 
 export type LoadKind = keyof typeof WEIGHTS;
+export const LOAD_KINDS = Object.keys(WEIGHTS) as LoadKind[];
 
 /** Accounts of a campaign by their slots; the last one has an endpoint, which is told of each of its operations. */
 export const ACCOUNT_SLOTS = [5, 10, 20] as const;

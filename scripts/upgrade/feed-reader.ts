@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { OperationFact } from '../chaos/facts.js';
 import type { Violation } from '../chaos/oracle.js';
 import { RingbackClient } from '../../src/client/index.js';
@@ -29,7 +30,8 @@ export class FeedReader {
     const faults = left().map(({ id }) => ({ kind: 'not-in-feed', id, detail: `of ${this.url}` }));
     if (this.resets > 0)
       faults.push({ kind: 'feed-reset', id: '-', detail: `${this.resets} times, of ${this.url}` });
-    if (this.failed !== undefined) faults.push({ kind: 'feed-failed', id: '-', detail: String(this.failed) });
+    if (this.failed !== undefined)
+      faults.push({ kind: 'feed-failed', id: '-', detail: inspect(this.failed) });
     return faults;
   }
 

@@ -2,15 +2,14 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { rest } from '../chaos/campaign.js';
-import { deliveryFacts, ledgerFact, operationFacts, runFacts } from '../chaos/collect.js';
+import { collect, rest } from '../chaos/campaign.js';
 import type { Facts } from '../chaos/facts.js';
 import { Load } from '../chaos/load.js';
 import type { LoadItem } from '../chaos/load-plan.js';
 import { judge, type Violation } from '../chaos/oracle.js';
-import { mostInHistory, Sampler } from '../chaos/sampler.js';
+import { Sampler } from '../chaos/sampler.js';
 import { FRONTS, PROCESS_NAMES, type ProcessName } from '../chaos/schedule.js';
-import { ADMIN_KEY, MAX_ATTEMPTS, Stage } from '../chaos/stage.js';
+import { ADMIN_KEY, Stage } from '../chaos/stage.js';
 import type { Build } from '../processes/build.js';
 import type { Leftovers } from '../processes/leftovers.js';
 import { FeedReader } from './feed-reader.js';
@@ -92,7 +91,9 @@ class Run {
     if ((await rest(this.stage, REST_S)) === null) this.accuse('not-at-rest', `${REST_S} s after the load`);
     sampler.end();
     await sampling;
-    const facts = await this.facts(sampler);
+    for (const load of this.loads)
+      for (const answer of load.serverErrors) this.accuse('server-error', answer);
+    const facts = await collect(this.stage, this.loads, sampler, this.items);
     for (const reader of readers) this.wrong.push(...(await reader.missed(facts.operations)));
     await this.stage.close();
     return { figures: figuresOf(facts), violations: [...judge(facts), ...this.wrong] };
@@ -154,27 +155,6 @@ class Run {
     for (const process of processes) process.start();
     for (const process of processes)
       if (!(await process.readyWithin(READY_MS))) this.accuse('not-ready', `${process.name} after kill -9`);
-  }
-
-  private async facts(sampler: Sampler): Promise<Facts> {
-    const { stage, loads } = this;
-    const operations = await operationFacts(stage, this.items);
-    for (const load of loads) for (const answer of load.serverErrors) this.accuse('server-error', answer);
-    return {
-      acknowledged: loads.flatMap(({ acknowledged }) => acknowledged),
-      refusals: loads.flatMap(({ refusals }) => refusals),
-      told: loads.flatMap(({ told }) => told),
-      operations,
-      deliveries: await deliveryFacts(stage),
-      posts: stage.posts,
-      runs: [...(await runFacts(stage)), ...stage.upstream.posts],
-      slots: [...sampler.facts(), ...(await mostInHistory(stage))],
-      ledger: await ledgerFact(stage, operations.length),
-      schedules: [],
-      flows: [],
-      processes: stage.processFaults,
-      mostAttempts: MAX_ATTEMPTS,
-    };
   }
 
   private accuse(kind: string, detail: string): void {

@@ -36,6 +36,9 @@ const UNLIMITED = {
   transaction_timeout: '0',
 };
 
+/** By then a statement of a process that was killed is rolled back, and what it has locked is free. */
+const ABANDONED = { client_connection_check_interval: '2s' };
+
 /**
  * Applies what is pending, one process at a time, and answers the names. Without the limits that requests have: an index on a large
  * table takes as long as it takes. All that is set is a transaction's own, so that it works behind a pooler in transaction mode, too.
@@ -66,15 +69,16 @@ export async function migrate(
 function limit(migration: MigrationInterface): void {
   const up = migration.up.bind(migration);
   migration.up = async (runner) => {
-    await set(runner, { ...UNLIMITED, lock_timeout: String(TABLE_WAIT_MS) });
+    await set(runner, { ...UNLIMITED, ...ABANDONED, lock_timeout: String(TABLE_WAIT_MS) });
     await up(runner);
   };
 }
 
-/** Sets, for the transaction, what this version of PostgreSQL knows of it. */
+/** Sets, for the transaction, what this version of PostgreSQL knows of it, and its system: on Windows it can't see that a client has gone. */
 async function set(runner: QueryRunner, settings: Readonly<Record<string, string>>): Promise<void> {
   await runner.query(
-    `SELECT set_config(s.name, s.value, true) FROM unnest($1::text[], $2::text[]) AS s (name, value) JOIN pg_settings USING (name)`,
+    `SELECT set_config(s.name, s.value, true) FROM unnest($1::text[], $2::text[]) AS s (name, value) JOIN pg_settings USING (name)
+     WHERE name <> 'client_connection_check_interval' OR version() !~* 'mingw|msvc|visual|windows'`,
     [Object.keys(settings), Object.values(settings)],
   );
 }

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { freePort } from '../support/app.js';
-import { ringback } from '../support/command.js';
+import { ringback, start } from '../support/command.js';
 import { emptyDatabase, rowsOf } from '../support/database.js';
 import { Service, sharedBy } from '../support/service.js';
 
@@ -15,7 +15,7 @@ describe('ringback migrate', { timeout: 60_000 }, () => {
     const before = await ringback(['migrate', '--status'], { env });
     expect(before).toMatchObject({ code: 1, stderr: '' });
     expect(before.stdout).toMatch(
-      /^pending Foundation\d+\npending Functions\w+\n(pending bullmq\n)?behind: run "ringback migrate"\n$/,
+      /^pending Foundation\d+\n(pending \w+\n)*pending Functions\w+\n(pending bullmq\n)?behind: run "ringback migrate"\n$/,
     );
     expect(await rowsOf(database, `SELECT to_regclass('migrations') AS made`)).toEqual([{ made: null }]);
 
@@ -23,7 +23,7 @@ describe('ringback migrate', { timeout: 60_000 }, () => {
     await refused.exited();
     expect(refused.process.exitCode).toBe(1);
     expect(refused.output()).toMatch(
-      /behind by 2 migrations .*RINGBACK_MIGRATE is false: run "ringback migrate"/,
+      /behind by \d+ migrations .*RINGBACK_MIGRATE is false: run "ringback migrate"/,
     );
     const { code, stderr } = await ringback(['serve', '--no-migrate'], {
       env: { ...env, RINGBACK_SECRET_KEYS: `k1:${Buffer.alloc(32).toString('base64')}` },
@@ -33,7 +33,7 @@ describe('ringback migrate', { timeout: 60_000 }, () => {
     const migrated = await ringback(['migrate'], { env });
     expect(migrated).toMatchObject({ code: 0, stderr: '' });
     expect(migrated.stdout).toMatch(
-      /^applied Foundation\d+\napplied Functions\w+\n(applied bullmq\n)?The schema is up to date\.\n$/,
+      /^applied Foundation\d+\n(applied \w+\n)*applied Functions\w+\n(applied bullmq\n)?The schema is up to date\.\n$/,
     );
     const after = await ringback(['migrate', '--status', '--json'], { env });
     expect([after.code, JSON.parse(after.stdout)]).toMatchObject([
@@ -65,6 +65,30 @@ describe('ringback migrate', { timeout: 60_000 }, () => {
       expect(stdout).toContain('The schema is up to date.');
     }
     expect(ended.filter(({ stdout }) => stdout.includes('applied Foundation'))).toHaveLength(1);
+  });
+
+  it('that is killed in the middle of a migration leaves no lock, and the next one begins anew', async () => {
+    const database = await emptyDatabase();
+    // A migration that takes as long as an index on a large table.
+    await rowsOf(
+      database,
+      `CREATE FUNCTION dawdle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF tg_tag = 'CREATE TABLE' AND to_regclass('migrations') IS NOT NULL AND to_regclass('account') IS NOT NULL THEN PERFORM pg_sleep(600); END IF; END $$`,
+    );
+    await rowsOf(database, 'CREATE EVENT TRIGGER dawdle ON ddl_command_start EXECUTE FUNCTION dawdle()');
+    const left = (): Promise<unknown[]> =>
+      rowsOf(
+        database,
+        `SELECT pid FROM pg_stat_activity WHERE application_name = 'ringback' AND datname = current_database()`,
+      );
+    const child = start(['migrate'], sharedBy(database));
+    const sleeping = `SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`;
+    await expect.poll(() => rowsOf(database, sleeping)).toHaveLength(1);
+    child.kill('SIGKILL');
+    await expect.poll(left).toEqual([]);
+    await rowsOf(database, 'DROP EVENT TRIGGER dawdle');
+    const next = await ringback(['migrate'], { env: sharedBy(database) });
+    expect(next).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^applied Foundation/) });
   });
 
   it('--status --wait changes nothing and ends once somebody has migrated', async () => {

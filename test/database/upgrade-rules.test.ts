@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { Functions } from '../../migrations/functions.js';
@@ -29,9 +29,8 @@ describe('A process of the last release', () => {
     );
     const names = new Set(records.map(({ name }) => name));
     expect(names).toContain('operation');
-    const changes = existsSync(`${ROOT}/sql/changes`) ? readdirSync(`${ROOT}/sql/changes`) : [];
     const files = [
-      ...changes.map((file) => `sql/changes/${file}`),
+      ...readdirSync(`${ROOT}/sql/changes`).map((file) => `sql/changes/${file}`),
       ...readdirSync(`${ROOT}/migrations`)
         .filter((file) => /^\d+-/.test(file) && !file.endsWith('-foundation.ts'))
         .map((file) => `migrations/${file}`),

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
@@ -37,6 +37,14 @@ export async function ringback(
   child.stdin.end(stdin);
   const [code] = (await once(child, 'close')) as [number | null];
   return { code, stdout, stderr };
+}
+
+/** Starts it, to be killed; nobody reads what it says. */
+export function start(given: readonly string[], env: Readonly<Record<string, string>>): ChildProcess {
+  return spawn(process.execPath, [MAIN, ...given], {
+    env: { PATH: process.env.PATH, HOME: '/nonexistent', ...env },
+    stdio: 'ignore',
+  });
 }
 
 /** Runs `ringback` against one service, with its URL and key in the environment. */
