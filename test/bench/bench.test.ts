@@ -65,7 +65,10 @@ describe('the command line of the benchmark', () => {
   it.each([
     [['--rate', 'fast'], '--rate must be a whole number from 1 to 100000, and is "fast"'],
     [['--rounds', '3'], '--rounds is for --compare, --rate, --records: it says nothing without'],
-    [['--seconds', '5', '--compare', 'v1'], '--seconds is for --rate, --jobs, --processes: it says nothing without'],
+    [
+      ['--seconds', '5', '--compare', 'v1'],
+      '--seconds is for --rate, --jobs, --processes: it says nothing without',
+    ],
     [['--compare', 'v1', '--rounds', '0'], '--rounds must be a whole number from 1 to 1000, and is "0"'],
     [['--compare', 'v1', '--gateway'], '--gateway and --compare are different runs: give one of them'],
   ])('refuses %j', (args, message) => {

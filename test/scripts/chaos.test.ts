@@ -253,7 +253,7 @@ describe('a fault campaign of a seed', () => {
     const redis = schedule(7, 'redis', 60);
     const kinds = new Set(redis.map(({ kind }) => kind));
     expect([...kinds].filter((kind) => kind.startsWith('redis-'))).toHaveLength(5);
-    expect(kinds.size).toBe(19);
+    expect(kinds.size).toBe(18);
     expect(redis.map(({ atS }) => atS)).toEqual(redis.map(({ atS }) => atS).sort((a, b) => a - b));
     expect(redis.every(({ atS }) => atS >= 3 && atS < 57)).toBe(true);
     expect(schedule(7, 'postgresql', 60).some(({ kind }) => kind.startsWith('redis-'))).toBe(false);
