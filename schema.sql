@@ -4173,7 +4173,7 @@ BEGIN
   SELECT json_agg(f.value) INTO made
   FROM json_array_elements(followers) f WHERE (f.value ->> 'after')::bigint = ANY (ids);
   IF made IS NOT NULL THEN
-    PERFORM accept_operations(made, NULL, '{}', 0, interval '0', NULL);
+    PERFORM accept_flowing(made, NULL, '{}', 0, interval '0', NULL, NULL);
   END IF;
   RETURN QUERY SELECT s.id, s.callback, s.starts, s.owes, wait
   FROM unnest(ids, callbacks, starting, owed) AS s (id, callback, starts, owes);
