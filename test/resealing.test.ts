@@ -136,6 +136,7 @@ async function filled(stage: Stage, ...keys: string[]) {
   await expect.poll(() => rowsOf(stage.url, 'SELECT FROM live_poll')).toHaveLength(1);
   return {
     ...{ secret: await client.signingSecret(), endpoint: endpoint.body, call: call.id, request },
+    messageKeys: (await client.get('/qstash/v2/keys')).body,
     publicKey: await publicKeyOf(app, endpoint.body.id),
   };
 }
@@ -144,11 +145,11 @@ const publicKeyOf = async (app: App, endpoint: string): Promise<string> =>
   (await app.client.get(`/.well-known/webhook-keys/${endpoint}`)).text;
 
 /**
- * Two secrets and a key pair; headers and certificate of an endpoint; callbacks of two operations and of a delivery;
+ * Two secrets and a key pair; two keys of messages; headers and certificate of an endpoint; callbacks of two operations and of a delivery;
  * the inputs of two http.request, of the gateway's request and its rerun; what a job is polled with; what a schedule submits; one that looks as if it were sealed,
  * and one with the secret of a webhook; and the token that takes such a webhook.
  */
-const SEALED = 17;
+const SEALED = 19;
 
 describe('Values sealed with an older secret key', { timeout: 60_000 }, () => {
   it('are sealed anew by housekeeping, every one, and all is read without the older key then', async () => {
@@ -178,6 +179,7 @@ describe('Values sealed with an older secret key', { timeout: 60_000 }, () => {
     await using app = await stage.service(K2);
     const { client } = app;
     expect(await client.signingSecret()).toBe(made.secret);
+    expect((await client.get('/qstash/v2/keys')).body).toEqual(made.messageKeys);
     expect(await publicKeyOf(app, made.endpoint.id)).toBe(made.publicKey);
     const { secret: _secret, ...endpoint } = made.endpoint;
     expect(endpoint.client_certificate).toMatchObject({ subject: expect.any(String) });

@@ -57,7 +57,7 @@ export function readFilter(query: Query, ids: 'messageIds' | 'dlqIds'): MessageF
 export function bulkQuery(query: Query, body: unknown): Query {
   if (body !== undefined && body !== null && (typeof body !== 'object' || Array.isArray(body)))
     throw refused('body', 'must be an object');
-  const given = { ...(body as object | null | undefined), ...query };
+  const given = { ...body, ...query };
   const unknown = Object.keys(given).find((name) => !(name in FACETS) && !OTHERS.has(name));
   if (unknown !== undefined)
     throw refused(unknown, `is no filter: use ${[...Object.keys(FACETS), ...OTHERS].join(', ')}`);
