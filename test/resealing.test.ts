@@ -140,6 +140,7 @@ async function filled(stage: Stage, ...keys: string[]) {
   await expect.poll(() => rowsOf(stage.url, 'SELECT FROM live_poll')).toHaveLength(1);
   return {
     ...{ secret: await client.signingSecret(), endpoint: endpoint.body, call: call.id, request },
+    messageKeys: (await client.get('/qstash/v2/keys')).body,
     publicKey: await publicKeyOf(app, endpoint.body.id),
   };
 }
@@ -183,6 +184,7 @@ describe('Values sealed with an older secret key', { timeout: 60_000 }, () => {
     await using app = await stage.service(K2);
     const { client } = app;
     expect(await client.signingSecret()).toBe(made.secret);
+    expect((await client.get('/qstash/v2/keys')).body).toEqual(made.messageKeys);
     expect(await publicKeyOf(app, made.endpoint.id)).toBe(made.publicKey);
     const { secret: _secret, ...endpoint } = made.endpoint;
     expect(endpoint.client_certificate).toMatchObject({ subject: expect.any(String) });
