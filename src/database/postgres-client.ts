@@ -28,6 +28,7 @@ class PostgresClient extends WritableClient {
   private limited = false;
   /** How the connection ended while nobody listened: the first who does is told. */
   private unheard: unknown;
+  private failed = false;
 
   constructor(config?: string | pg.ClientConfig) {
     super(config);
@@ -45,6 +46,7 @@ class PostgresClient extends WritableClient {
   }
 
   override emit(event: string | symbol, ...given: unknown[]): boolean {
+    if (event === 'error') this.failed = true;
     if (event !== 'error' || this.listenerCount('error') > 0) return super.emit(event, ...given);
     this.unheard = given[0];
     return false;
@@ -77,6 +79,8 @@ class PostgresClient extends WritableClient {
          THEN (SELECT count(set_config(name, value, false)) FROM unnest($3::text[], $4::text[]) AS s (name, value)) END AS set`,
       [processID, keeps, Object.keys(settings), Object.values(settings)],
     );
+    // Its end came with the answer: the pool has heard of it, would hand it out all the same, and whoever gets it would never hear.
+    if (this.failed) throw new Error('the connection ended as soon as it was made');
     this.direct = rows[0]!.direct === true;
     this.limited = this.direct || keeps || rows[0]!.limited;
   }

@@ -48,13 +48,12 @@ function drop(url: string, search: Promise<FoundServer>): boolean {
 
 async function find(url: string, ask: Ask): Promise<FoundServer> {
   const before = left.get(url);
-  const isLast = ({ host, port }: NamedServer): boolean => host === before?.host && port === before.port;
-  const servers = serversOf(url).toSorted((one, other) => Number(isLast(one)) - Number(isLast(other)));
+  const servers = withLast(serversOf(url), ({ host, port }) => host === before?.host && port === before.port);
   let found = false;
   const asked = servers.map(async (server, index) => {
     await delay(index * HEAD_START_MS);
     if (found) throw new Error('another one was found');
-    const writable = await firstAddress(server, ask);
+    const writable = await firstAddress(server, ask, before?.address);
     found = true;
     return writable;
   });
@@ -68,12 +67,13 @@ async function find(url: string, ask: Ask): Promise<FoundServer> {
 }
 
 /** A name may lead to several servers, of which one takes writes. */
-async function firstAddress(server: NamedServer, ask: Ask): Promise<FoundServer> {
+async function firstAddress(server: NamedServer, ask: Ask, before: string | undefined): Promise<FoundServer> {
   const isSocket = server.host.startsWith('/');
-  const addresses = isSocket ? [undefined] : await lookup(server.host, { all: true });
+  const found = isSocket ? [] : await lookup(server.host, { all: true });
+  const addresses = isSocket ? [undefined] : found.map(({ address }) => address);
   let fault: unknown;
-  for (const at of addresses) {
-    const candidate = { ...server, address: at?.address };
+  for (const address of withLast(addresses, (one) => one === before)) {
+    const candidate = { ...server, address };
     try {
       await ask(candidate);
       return candidate;
@@ -82,6 +82,11 @@ async function firstAddress(server: NamedServer, ask: Ask): Promise<FoundServer>
     }
   }
   throw fault;
+}
+
+/** The same, with what is to be last there. */
+function withLast<T>(all: readonly T[], isLast: (one: T) => boolean): readonly T[] {
+  return all.toSorted((one, other) => Number(isLast(one)) - Number(isLast(other)));
 }
 
 function tellOf(before: FoundServer | undefined, { host, port, address }: FoundServer): void {

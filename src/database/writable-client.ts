@@ -79,7 +79,10 @@ export class WritableClient extends pg.Client {
 
   /** Whether both are to the same server. */
   protected isBeside(other: WritableClient): boolean {
-    return this.host === other.host && this.port === other.port;
+    const [one, two] = [this, other].map(
+      ({ host, port, found }) => `${host} ${port} ${found?.server.address}`,
+    );
+    return one === two;
   }
 
   /** Has it connect to this server, by the address that was found, and under its own name for the server's certificate. */

@@ -1,5 +1,6 @@
+import pg from 'pg';
 import { describe, expect, it } from 'vitest';
-import { CONNECTION } from '../../src/database/postgres-client.js';
+import { CONNECTION, poolWith } from '../../src/database/postgres-client.js';
 import { newDatabase, redisUrls, rowsOf } from '../support/database.js';
 import { expectNothingLost, Load } from '../support/load.js';
 import { PostgresProxy, type Treatment } from '../support/postgres-proxy.js';
@@ -34,6 +35,17 @@ describe('the end of a connection', { timeout: 120_000 }, () => {
     await expect(client.query('SELECT 1')).rejects.toThrow();
     const heard = new Promise<unknown>((resolve) => client.once('error', resolve));
     expect(await heard).toMatchObject({ code: '57P01' });
+  });
+
+  it('in the packet of the answer to what a pool asks first is told to who asks the pool, and nobody gets the connection', async () => {
+    await using proxy = await PostgresProxy.before(await newDatabase());
+    proxy.treat = () => ({ ending: FATAL, behindReady: 2 });
+    const pool = new pg.Pool({ connectionString: proxy.url, ...poolWith({}) });
+    pool.on('error', () => undefined);
+    await expect(pool.connect()).rejects.toThrow('the connection ended as soon as it was made');
+    proxy.treat = () => 'forward';
+    expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    await pool.end();
   });
 
   it('never ends the process, at whatever moment it comes', async () => {
