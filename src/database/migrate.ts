@@ -1,6 +1,7 @@
 import { DataSource, type DataSourceOptions, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { sqlState } from './database-errors.js';
 import { CONNECTION } from './postgres-client.js';
+import { schemaState } from './schema-state.js';
 
 /** Any constant: names the lock that lets one process at a time migrate. */
 const MIGRATION_LOCK = 7_164_225_001;
@@ -53,6 +54,8 @@ export async function migrate(
   const turn = dataSource.createQueryRunner();
   try {
     await takeTurn(turn, mostMs, onOther);
+    // What is ahead of this version, this version leaves as it is.
+    if ((await schemaState(dataSource)).newer) return [];
     for (const migration of dataSource.migrations) limit(migration);
     if (!(await dataSource.showMigrations())) return [];
     const applied = await dataSource.runMigrations({ transaction: 'each' });

@@ -36,7 +36,8 @@ export async function schemaState(dataSource: DataSource): Promise<SchemaState> 
   return {
     newer,
     applied: known.filter((name) => there.includes(name)),
-    pending: known.filter((name) => !there.includes(name)),
+    // A newer version's functions stand in for this one's, which would be put over them.
+    pending: known.filter((name) => !there.includes(name) && !(newer && REPEATABLE.test(name))),
     unknown: there.filter((name) => !known.includes(name) && !REPEATABLE.test(name)),
     hasOtherFunctions: !known.includes(there.findLast((name) => REPEATABLE.test(name)) ?? known[0]!),
   };
