@@ -1,4 +1,4 @@
-import { crowding } from '../engine/connections.js';
+import { crowding, poolSettings } from '../engine/connections.js';
 import { type Check, green, yellow } from './finding.js';
 import type { WithDatabase } from './surroundings.js';
 
@@ -7,8 +7,7 @@ export const connections: Check<WithDatabase> = {
   name: 'connections',
   run: async ({ database, hasTables, config }) => {
     if (!hasTables) return [];
-    const usesRedis = config.queue.redisUrls.length > 0;
-    const crowd = await crowding(database, { poolSize: config.database.poolSize, usesRedis });
+    const crowd = await crowding(database, poolSettings(config.database, config.queue));
     return [crowd === null ? green('are enough for the processes that run') : yellow(crowd)];
   },
 };

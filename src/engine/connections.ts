@@ -1,4 +1,4 @@
-import type { Role } from '../config/config.js';
+import type { DatabaseConfig, QueueConfig, Role } from '../config/config.js';
 import type { Queryable } from '../database/database.js';
 import { GONE_S } from './process.store.js';
 
@@ -13,6 +13,16 @@ export interface PoolSettings {
   /** Connections of a process for rows. */
   readonly poolSize: number;
   readonly usesRedis: boolean;
+  /** Whether rows go through a pooler, which has the connections to PostgreSQL. */
+  readonly isPooled: boolean;
+}
+
+/** As the settings say it. */
+export function poolSettings(
+  { poolSize, url, directUrl }: Pick<DatabaseConfig, 'poolSize' | 'url' | 'directUrl'>,
+  { redisUrls }: Pick<QueueConfig, 'redisUrls'>,
+): PoolSettings {
+  return { poolSize, usesRedis: redisUrls.length > 0, isPooled: url !== directUrl };
 }
 
 /** Connections for the queue of a process with these roles: its workers ask one after another. */
@@ -23,9 +33,10 @@ export function queuePoolOf(roles: Iterable<Role | 'remote'>, poolSize: number):
 /** Connections that a process with these roles opens at the most. */
 export function connectionsOf(roles: readonly (Role | 'remote')[], settings: PoolSettings): number {
   if (roles.includes('remote')) return 0;
-  const { poolSize, usesRedis } = settings;
+  const { poolSize, usesRedis, isPooled } = settings;
   // One listens, and one keeps leases while the event loop is blocked.
-  return poolSize + (usesRedis ? 0 : queuePoolOf(roles, poolSize) + 1) + (roles.includes('worker') ? 1 : 0);
+  const forRows = isPooled ? 0 : poolSize + (roles.includes('worker') ? 1 : 0);
+  return forRows + (usesRedis ? 0 : queuePoolOf(roles, poolSize) + 1);
 }
 
 /** What to do where the processes of a database may open more connections than it has; null where they may not. */

@@ -10,7 +10,7 @@ import {
 import { DatabaseConfig, ProcessConfig, QueueConfig } from '../config/config.js';
 import { VERSION } from '../config/version.js';
 import { Database } from '../database/database.js';
-import { crowding } from './connections.js';
+import { crowding, poolSettings } from './connections.js';
 import { Fleet } from './fleet.js';
 import { type ProcessDescription, ProcessStore } from './process.store.js';
 
@@ -116,8 +116,7 @@ export class Processes implements OnApplicationBootstrap, OnModuleDestroy, Befor
 
   /** Once: who is started last sees all. */
   private async sayCrowded(): Promise<void> {
-    const usesRedis = this.queue.redisUrls.length > 0;
-    const crowd = await crowding(this.rows, { poolSize: this.database.poolSize, usesRedis });
+    const crowd = await crowding(this.rows, poolSettings(this.database, this.queue));
     if (crowd !== null) this.logger.warn(crowd);
   }
 
