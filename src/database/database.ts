@@ -11,17 +11,17 @@ import {
   sqlState,
 } from './database-errors.js';
 import { toDriver } from './parameters.js';
-import { hasSettings, LIMITS } from './postgres-client.js';
+import { hasLimits, LIMITS } from './postgres-client.js';
 
 /** Runs one statement and answers its rows. */
 export interface Queryable {
   query<Row>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
 }
 
-/** Behind a pooler a session's settings would be left to others: they are made for each transaction. */
-const LIMIT = `SELECT ${Object.entries(LIMITS)
-  .map(([name, value]) => `set_config('${name}', '${value}', true)`)
-  .join(', ')}`;
+/** Behind a pooler a session's settings would be left to others: these are a transaction's. */
+const LIMIT = Object.entries(LIMITS)
+  .map(([name, value]) => `SET LOCAL ${name} = ${value}`)
+  .join('; ');
 
 /** Raw statements over TypeORM's connection, for stores. An outage is a `DatabaseUnavailableError`. */
 @Injectable()
@@ -49,7 +49,9 @@ export class Database implements Queryable {
     const client = await this.client();
     let broken = false;
     try {
-      return (await client.query(sql, toDriver(parameters))).rows as Row[];
+      const asked = (): Promise<Row[]> =>
+        client.query(sql, toDriver(parameters)).then(({ rows }) => rows as Row[]);
+      return await (hasLimits(client) ? asked() : limited(client, asked));
     } catch (error) {
       // No verdict of the server's: the connection may still be waiting for one.
       broken = sqlState(error) === undefined;
@@ -67,7 +69,7 @@ export class Database implements Queryable {
       statement.catch((error: unknown) => Promise.reject(asDatabaseError(error) as Error));
     try {
       await judged(runner.startTransaction());
-      if (!hasSettings((await runner.connect()) as object)) await judged(runner.query(LIMIT));
+      if (!hasLimits((await runner.connect()) as object)) await judged(runner.query(LIMIT));
       const result = await work({
         query: (sql, parameters = []) => judged(records(runner, sql, parameters)),
       });
@@ -100,6 +102,19 @@ export class Database implements Queryable {
       await runner.release();
       throw new DatabaseUnavailableError(error);
     }
+  }
+}
+
+/** A statement in a transaction of its own, whose limits go with it. */
+async function limited<T>(client: pg.PoolClient, statement: () => Promise<T>): Promise<T> {
+  try {
+    await client.query(`BEGIN; ${LIMIT}`);
+    const result = await statement();
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
   }
 }
 

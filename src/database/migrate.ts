@@ -33,7 +33,6 @@ export class OtherMigratesError extends Error {
 const UNLIMITED = {
   statement_timeout: '0',
   idle_in_transaction_session_timeout: '0',
-  idle_session_timeout: '0',
   transaction_timeout: '0',
 };
 

@@ -1,12 +1,13 @@
 import pg from 'pg';
 import type { DatabaseConfig } from '../config/config.js';
 import { SettingError, type Words } from '../config/settings.js';
-import { installationOf } from './installation.js';
 import { CONNECTION } from './postgres-client.js';
 
 /** Connections that may take a session's server away, and how long a session waits for another, ms. */
 const OTHERS = 4;
 const WAIT_MS = 1_500;
+/** How long the first connection may take, ms. */
+const CONNECT_MS = 5_000;
 
 /** What boot refuses, and `ringback doctor` says. */
 const NEEDS_SESSION: Words = (named) =>
@@ -37,11 +38,14 @@ export async function wayFault({ url, directUrl }: Way, usesRedis: boolean): Pro
     : new SettingError(NOT_DIRECT, { settings: ['RINGBACK_DIRECT_URL'] });
 }
 
-/** What stands in front of PostgreSQL: holds the server that a session just had, by transactions of others, and looks whether the session gets another one. */
+/**
+ * What stands in front of PostgreSQL: holds the server that a session just had, by transactions of others, and looks whether the
+ * session gets another one.
+ */
 export async function poolerOf(url: string): Promise<'none' | 'session' | 'transaction'> {
   const open: pg.Client[] = [];
   try {
-    const session = await opened(url, open);
+    const session = await opened(url, open, CONNECT_MS);
     const first = await serverOf(session);
     if (first === (session as unknown as { processID: number | null }).processID) return 'none';
     for (let others = 0; others < OTHERS; others++) {
@@ -61,25 +65,25 @@ export async function poolerOf(url: string): Promise<'none' | 'session' | 'trans
   }
 }
 
-/** Which installation's rows are there. */
+/** Which server's database and schema are there, as every user may know. */
 async function placeOf(url: string): Promise<string> {
   const open: pg.Client[] = [];
   try {
-    const client = await opened(url, open);
-    const { fingerprint } = await installationOf({
-      query: async <Row>(sql: string) => (await client.query(sql)).rows as Row[],
-    });
-    return fingerprint;
+    const client = await opened(url, open, CONNECT_MS);
+    const { rows } = await client.query<object>(
+      `SELECT current_database() AS name, current_schema() AS schema, pg_postmaster_start_time() AS since`,
+    );
+    return JSON.stringify(rows);
   } finally {
     await Promise.all(open.map((client) => client.end().catch(() => undefined)));
   }
 }
 
-async function opened(url: string, open: pg.Client[]): Promise<pg.Client> {
+async function opened(url: string, open: pg.Client[], connectMs = WAIT_MS): Promise<pg.Client> {
   const client = new CONNECTION.Client({
     connectionString: url,
     application_name: 'ringback-look',
-    connectionTimeoutMillis: WAIT_MS,
+    connectionTimeoutMillis: connectMs,
     query_timeout: WAIT_MS,
   }) as pg.Client;
   client.on('error', () => undefined);

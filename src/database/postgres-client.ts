@@ -24,6 +24,8 @@ class PostgresClient extends WritableClient {
   private asked = 0;
   /** Whether this connection is known to be to the server itself: a pooler may give each transaction another, which hasn't what was prepared. */
   private direct = false;
+  /** Whether it has its pool's settings, or limits that its role was given. */
+  private limited = false;
   /** How the connection ended while nobody listened: the first who does is told. */
   private unheard: unknown;
   private failed = false;
@@ -71,18 +73,20 @@ class PostgresClient extends WritableClient {
    */
   async begin(settings: Settings, keeps: boolean): Promise<void> {
     const { processID } = this as unknown as { processID: number | null };
-    const { rows } = await (this as pg.Client).query<{ direct: boolean | null }>(
-      `SELECT pg_backend_pid() = $1::integer AS direct, CASE WHEN $2 OR pg_backend_pid() = $1::integer
+    const { rows } = await (this as pg.Client).query<{ direct: boolean | null; limited: boolean }>(
+      `SELECT pg_backend_pid() = $1::integer AS direct,
+         current_setting('jit') = 'off' AND current_setting('statement_timeout') <> '0' AS limited, CASE WHEN $2 OR pg_backend_pid() = $1::integer
          THEN (SELECT count(set_config(name, value, false)) FROM unnest($3::text[], $4::text[]) AS s (name, value)) END AS set`,
       [processID, keeps, Object.keys(settings), Object.values(settings)],
     );
     // Its end came with the answer: the pool has heard of it, would hand it out all the same, and whoever gets it would never hear.
     if (this.failed) throw new Error('the connection ended as soon as it was made');
     this.direct = rows[0]!.direct === true;
+    this.limited = this.direct || keeps || rows[0]!.limited;
   }
 
-  get isDirect(): boolean {
-    return this.direct;
+  get isLimited(): boolean {
+    return this.limited;
   }
 
   private planned(given: unknown[]): unknown[] {
@@ -134,14 +138,15 @@ export const CONNECTION = {
   query_timeout: SILENT_MS,
 } as const;
 
-/** Of rows: a process that froze inside a transaction must not keep its locks from the others. */
+/**
+ * Of rows. A process that froze inside a transaction must not keep its locks from the others. And what is estimated high here is an
+ * index that is used against all odds: it is over long before it would be compiled.
+ */
 export const LIMITS = {
+  jit: 'off',
   statement_timeout: '20000',
   idle_in_transaction_session_timeout: '10000',
 } as const;
-
-/** What is estimated high here is an index that is used against all odds, and is over before it would be compiled. */
-const UNCOMPILED = { jit: 'off' } as const;
 
 /**
  * Of a pool whose connections have these settings; `keeps` where it is known that settings stay with a connection. A new one costs as
@@ -153,12 +158,11 @@ export function poolWith(settings: Settings, keeps = false) {
     ...CONNECTION,
     min: 2,
     idleTimeoutMillis: 60_000,
-    onConnect: (client: object): Promise<void> =>
-      (client as PostgresClient).begin({ ...UNCOMPILED, ...settings }, keeps),
+    onConnect: (client: object): Promise<void> => (client as PostgresClient).begin(settings, keeps),
   } as const;
 }
 
-/** Whether a connection has the settings of its pool: behind a pooler, they are made for each transaction. */
-export function hasSettings(client: object): boolean {
-  return client instanceof PostgresClient && client.isDirect;
+/** Whether a connection has limits. Behind a pooler they are made for each transaction, unless its role was given some. */
+export function hasLimits(client: object): boolean {
+  return client instanceof PostgresClient && client.isLimited;
 }

@@ -198,7 +198,7 @@ export class QueueBackend implements OnApplicationShutdown {
       connectionString: this.database.directUrl,
       max: this.database.poolSize,
       // The rows are the truth: a hint that a PostgreSQL crash forgets is sent again. Set where it stays: the boot has seen to that.
-      ...poolWith({ search_path: SCHEMA, synchronous_commit: 'off' }, true),
+      ...poolWith({ jit: 'off', search_path: SCHEMA, synchronous_commit: 'off' }, true),
       application_name: 'ringback-queue',
       connectionTimeoutMillis: 5000,
     });

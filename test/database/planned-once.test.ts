@@ -1,10 +1,10 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { poolWith } from '../../src/database/postgres-client.js';
+import { LIMITS, poolWith } from '../../src/database/postgres-client.js';
 import { planName } from '../../src/database/planned-once.js';
 import { newDatabase, rowsOf } from '../support/database.js';
 
-const POOL = poolWith({});
+const POOL = poolWith(LIMITS);
 
 describe('a statement that only calls a function', () => {
   let url: string;

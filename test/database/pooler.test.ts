@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
+import { Database } from '../../src/database/database.js';
 import { App } from '../support/app.js';
 import { ringback } from '../support/command.js';
 import { emptyDatabase, newDatabase, rowsOf } from '../support/database.js';
@@ -83,6 +84,10 @@ describe.skipIf(!hasPgBouncer)('behind a pooler in transaction mode', { timeout:
     const { id } = await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
     expect((await app.client.ended(id)).status).toBe('Finished');
     await receiver.received(1);
+    const limits = await app.nest
+      .get(Database)
+      .query(`SELECT current_setting('jit') AS jit, current_setting('statement_timeout') AS timeout`);
+    expect(limits).toEqual([{ jit: 'off', timeout: '20s' }]);
     expect((await app.client.get('/health/ready')).body.checks).toEqual({ postgresql: 'ok', queue: 'ok' });
     expect(await leftOver(pooler.url)).toEqual([]);
   });

@@ -7,7 +7,7 @@ import { PartitionStore } from '../../src/housekeeping/partition.store.js';
 import { LedgerStore } from '../../src/operations/read/ledger.store.js';
 import { RetentionStore } from '../../src/operations/retain/retention.store.js';
 import { App } from '../support/app.js';
-import { agePartitions, newDatabase, rowsOf } from '../support/database.js';
+import { agePartitions, directUrl, newDatabase, rowsOf } from '../support/database.js';
 import { Receiver } from '../support/receiver.js';
 
 interface Partition {
@@ -235,7 +235,7 @@ describe('partitions of records', { timeout: 60_000 }, () => {
     await kept.retire();
     await kept.book();
     // A backup, for instance.
-    const reader = new pg.Client({ connectionString: kept.url });
+    const reader = new pg.Client({ connectionString: directUrl(kept.url) });
     await reader.connect();
     await reader.query('BEGIN');
     await reader.query('SELECT FROM operation');

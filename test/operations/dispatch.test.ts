@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { DeliveryStore } from '../../src/deliveries/delivery.store.js';
 import { OperationStore } from '../../src/operations/operation.store.js';
 import { App } from '../support/app.js';
-import { newDatabase, rowsOf } from '../support/database.js';
+import { directUrl, newDatabase, rowsOf } from '../support/database.js';
 import { Receiver } from '../support/receiver.js';
 
 /** Live deliveries that nobody works on but the test: from rows of an account, an origin, an endpoint, a phase and when they are due. */
@@ -71,7 +71,7 @@ describe('the dispatch', () => {
     async (_, round, fit, unfit) => {
       const database = await newDatabase();
       await rowsOf(database, 'VACUUM ANALYZE');
-      const dispatcher = new pg.Client({ connectionString: database });
+      const dispatcher = new pg.Client({ connectionString: directUrl(database) });
       await dispatcher.connect();
       try {
         await dispatcher.query(`SELECT FROM ${round}`);
@@ -122,7 +122,7 @@ describe('the dispatch', () => {
       const seldom = { pollMs: 5_000, leaseS: 7_200 };
       await using app = await App.start({ operations: seldom, deliveries: seldom });
       const dispatch = vi.spyOn(store.prototype, 'dispatch');
-      const other = new pg.Client({ connectionString: app.databaseUrl });
+      const other = new pg.Client({ connectionString: directUrl(app.databaseUrl) });
       await other.connect();
       try {
         // It holds the room, too: nothing starts without a dispatch.
@@ -170,7 +170,7 @@ describe('the dispatch', () => {
       database,
       `SELECT n, 'http://' || n, NULL, 'ready', now() FROM unnest(ARRAY['a', 'b']) n`,
     );
-    const holder = new pg.Client({ connectionString: database });
+    const holder = new pg.Client({ connectionString: directUrl(database) });
     await holder.connect();
     try {
       await holder.query(`BEGIN; SELECT FROM live_delivery WHERE account_id = 'a' FOR UPDATE`);

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { UnservedStore } from '../../src/operations/read/unserved.store.js';
 import { App } from '../support/app.js';
-import { loseQueue, newDatabase, rowsOf } from '../support/database.js';
+import { directUrl, loseQueue, newDatabase, rowsOf } from '../support/database.js';
 import { expectNothingLost, Load } from '../support/load.js';
 import { Receiver } from '../support/receiver.js';
 import { Service, sharedBy } from '../support/service.js';
@@ -84,7 +84,7 @@ describe('the ledger', { timeout: 120_000 }, () => {
     await using app = await App.start();
     await app.client.submit({ type: 'echo', run_at: new Date(Date.now() + 3_600_000).toISOString() });
     // A dispatcher that hangs.
-    const holder = new pg.Client({ connectionString: app.databaseUrl });
+    const holder = new pg.Client({ connectionString: directUrl(app.databaseUrl) });
     await holder.connect();
     await holder.query('SELECT pg_advisory_lock(7164225002), pg_advisory_lock(7164225007)');
     expect((await app.client.get('/v1/ledger')).body.oldest_overdue_s).toBe(0);
@@ -106,7 +106,7 @@ describe('the ledger', { timeout: 120_000 }, () => {
     // The test looks at times of its own.
     unserved.onModuleDestroy();
     // As a dispatcher that hangs.
-    const holder = new pg.Client({ connectionString: app.databaseUrl });
+    const holder = new pg.Client({ connectionString: directUrl(app.databaseUrl) });
     await holder.connect();
     await holder.query('SELECT pg_advisory_lock($1), pg_advisory_lock($1 + 5)', [lock]);
     const { id } = await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
@@ -139,7 +139,7 @@ describe('the ledger', { timeout: 120_000 }, () => {
     await receiver.received(1);
     for (let s = 0; s <= 70; s += 10) await unserved.look(s * 1000);
     expect(await unserved.oldestS(70_000)).toBe(0);
-    const holder = new pg.Client({ connectionString: app.databaseUrl });
+    const holder = new pg.Client({ connectionString: directUrl(app.databaseUrl) });
     await holder.connect();
     await holder.query('SELECT pg_advisory_lock(7164225002), pg_advisory_lock(7164225007)');
     await one.post(`/v1/operations/${running.id}/cancel`);

@@ -5,7 +5,7 @@ import { OperationWaits } from '../../src/operations/read/operation-waits.js';
 import { QueueBackend } from '../../src/engine/queue-backend.js';
 import { WakeUps } from '../../src/engine/wake-ups.js';
 import { App, TEST_KEY } from '../support/app.js';
-import { newDatabase, rowsOf } from '../support/database.js';
+import { directUrl, newDatabase, rowsOf } from '../support/database.js';
 import { Service, sharedBy } from '../support/service.js';
 
 /** Collects the entries of a history stream until EventSource gives up, which is what a 204 makes it do. */
@@ -167,7 +167,7 @@ it('holds on when a wake-up meant another installation’s operation of the same
 
 it('holds for others in the place of a caller who went while its operation was being stored', async () => {
   await using app = await App.start({ operations: { heldPerAccount: 1 } });
-  const lock = new pg.Client({ connectionString: app.databaseUrl });
+  const lock = new pg.Client({ connectionString: directUrl(app.databaseUrl) });
   await lock.connect();
   await lock.query('BEGIN; LOCK TABLE operation IN ACCESS EXCLUSIVE MODE');
   const hasty = fetch(`${app.client.url}/v1/operations`, {

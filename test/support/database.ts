@@ -4,6 +4,8 @@ import pg from 'pg';
 import { inject } from 'vitest';
 
 const TEMPLATE = 'ringback_template';
+/** Where RINGBACK_TEST_POOLER names a pooler before the server, services find their databases behind it. */
+const pooler = process.env.RINGBACK_TEST_POOLER;
 
 /** A migrated, empty database of its own. */
 export function newDatabase(): Promise<string> {
@@ -26,6 +28,14 @@ async function databaseFrom(template: string): Promise<string> {
     await admin.end();
   }
   url.pathname = `/${name}`;
+  url.host = pooler ?? url.host;
+  return url.href;
+}
+
+/** Past the pooler, where the tests run behind one. */
+export function directUrl(databaseUrl: string): string {
+  const [url, direct] = [new URL(databaseUrl), new URL(inject('postgresUrl'))];
+  if (url.host === pooler) url.host = direct.host;
   return url.href;
 }
 
@@ -35,7 +45,7 @@ export async function rowsOf<Row = Record<string, unknown>>(
   sql: string,
   parameters: unknown[] = [],
 ): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: databaseUrl });
+  const client = new pg.Client({ connectionString: directUrl(databaseUrl) });
   await client.connect();
   try {
     return (await client.query(sql, parameters)).rows as Row[];
