@@ -50,22 +50,17 @@ describe.runIf(hasPostgresPrograms)('a PostgreSQL with a standby', { timeout: 90
   }
 
   it('whose primary is killed under load loses nothing, and writes go on where the standby is promoted', async () => {
-    await using early = await Service.spawn({ ...sharedBy(second.url), RINGBACK_LOG_LEVEL: 'warn' });
-    await expect
-      .poll(early.output, { timeout: 20_000 })
-      .toContain('waiting for PostgreSQL: it is a standby, which takes no writes');
+    await expect(connected(second.url)).rejects.toThrow('it is a standby, which takes no writes: promote it');
     await load.reached(50);
     const killedAt = performance.now();
     await first.kill();
     await second.promote();
     await goesOn(killedAt);
     expect(service.output()).toContain(`PostgreSQL has moved: 127.0.0.1:${second.port} takes the writes`);
-    const ready = async (): Promise<number> => (await early.client.get('/health/ready')).status;
-    await expect.poll(() => ready().catch(() => 0), { timeout: 20_000 }).toBe(200);
     await expectNothingLost(second.url, [...load.acknowledged], receiver);
     // It was said of no server that loses nothing.
     expect(service.output()).not.toContain('synchronous_standby_names');
-    expect([service.process.exitCode, early.process.exitCode]).toEqual([null, null]);
+    expect(service.process.exitCode).toBeNull();
   });
 
   it('whose primary falls silent without a word is left as soon as its answers are missed', async () => {
@@ -102,16 +97,8 @@ describe.runIf(hasPostgresPrograms)('a PostgreSQL with a standby', { timeout: 90
 
   it('acknowledges nothing on an old primary that comes back and has no standby, and goes to the new one', async () => {
     second.thaw();
-    const connected = async (): Promise<pg.Client> => {
-      const client: pg.Client = new CONNECTION.Client({
-        ...CONNECTION,
-        connectionString: urlOf(second, first),
-        query_timeout: 2_000,
-      });
-      await client.connect();
-      return client;
-    };
-    await using old = await disposable(connected());
+    const url = urlOf(second, first);
+    await using old = await connected(url);
     expect(old.client.port).toBe(second.port);
     // Canceled, the server says that it has committed, on itself alone.
     const canceled = expect(old.client.query('CREATE TABLE lost ()')).rejects.toThrow(
@@ -121,15 +108,21 @@ describe.runIf(hasPostgresPrograms)('a PostgreSQL with a standby', { timeout: 90
     await expect.poll(() => rowsOf(second.url, `SELECT ${waiting}`)).toHaveLength(1);
     await rowsOf(second.url, `SELECT pg_cancel_backend(pid) ${waiting}`);
     await canceled;
-    await using silent = await disposable(connected());
+    await using silent = await connected(url);
     await expect(silent.client.query('CREATE TABLE lost_too ()')).rejects.toThrow('Query read timeout');
-    await using fresh = await disposable(connected());
+    await using fresh = await connected(url);
     expect(fresh.client.port).toBe(first.port);
   });
 });
 
-async function disposable(connecting: Promise<pg.Client>): Promise<AsyncDisposable & { client: pg.Client }> {
-  const client = await connecting;
+/** One of our connections, which waits for answers as long as a test does. */
+async function connected(url: string): Promise<AsyncDisposable & { client: pg.Client }> {
+  const client: pg.Client = new CONNECTION.Client({
+    ...CONNECTION,
+    connectionString: url,
+    query_timeout: 2_000,
+  });
   client.on('error', () => undefined);
+  await client.connect();
   return { client, [Symbol.asyncDispose]: () => client.end() };
 }
