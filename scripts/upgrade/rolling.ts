@@ -7,6 +7,7 @@ import type { Facts } from '../chaos/facts.js';
 import { Load } from '../chaos/load.js';
 import type { LoadItem } from '../chaos/load-plan.js';
 import { judge, type Violation } from '../chaos/oracle.js';
+import { RemoteWorkers } from '../chaos/remote-workers.js';
 import { Sampler } from '../chaos/sampler.js';
 import { FRONTS, PROCESS_NAMES, type ProcessName } from '../chaos/schedule.js';
 import { ADMIN_KEY, Stage } from '../chaos/stage.js';
@@ -68,6 +69,7 @@ class Run {
     const { old, today, seconds } = this.given;
     const sampler = new Sampler(this.stage);
     const sampling = sampler.run();
+    const workers = new RemoteWorkers(this.stage);
     const readers = FRONTS.map((name) => new FeedReader(this.stage.process(name).url, ADMIN_KEY));
     await this.submit(old);
     await this.phase('the last release alone');
@@ -89,6 +91,7 @@ class Run {
     await Promise.all(this.running);
     this.say('load is over');
     if ((await rest(this.stage, REST_S)) === null) this.accuse('not-at-rest', `${REST_S} s after the load`);
+    await workers.stop();
     sampler.end();
     await sampling;
     for (const load of this.loads)
