@@ -244,6 +244,16 @@ describe('What is answered is what the document says', () => {
     await ask(404, 'GET /v1/schedules/{id}', { path });
   });
 
+  it('of flow keys', async () => {
+    const path = { key: 'a/b' };
+    await ask(404, 'GET /v1/flows/{key}', { path });
+    await ask(200, 'PUT /v1/flows/{key}', { path, body: { parallelism: 2 } });
+    await ask(422, 'PUT /v1/flows/{key}', { path, body: { parallelism: 0 } });
+    await ask(200, 'GET /v1/flows/{key}', { path });
+    await ask(200, 'GET /v1/flows');
+    await ask(200, 'DELETE /v1/flows/{key}', { path });
+  });
+
   it('of accounts, and of the service itself', async () => {
     const { id } = await ask(201, 'POST /v1/accounts', { body: { name: 'acme' } });
     await ask(409, 'POST /v1/accounts', { body: { name: 'acme' } });
