@@ -245,13 +245,13 @@ describe('What is answered is what the document says', () => {
   });
 
   it('of flow keys', async () => {
-    const path = { key: 'a/b' };
+    const path = { key: 'tenant-7' };
     await ask(404, 'GET /v1/flows/{key}', { path });
     await ask(200, 'PUT /v1/flows/{key}', { path, body: { parallelism: 2 } });
     await ask(422, 'PUT /v1/flows/{key}', { path, body: { parallelism: 0 } });
     await ask(200, 'GET /v1/flows/{key}', { path });
     await ask(200, 'GET /v1/flows');
-    await ask(200, 'DELETE /v1/flows/{key}', { path });
+    await ask(204, 'DELETE /v1/flows/{key}', { path });
   });
 
   it('of accounts, and of the service itself', async () => {
