@@ -21,6 +21,7 @@ import { server } from './server.js';
 import { service } from './service.js';
 import { readSettings, type ReadSettings } from './settings.js';
 import type { Surroundings, WithDatabase } from './surroundings.js';
+import { transactions } from './transactions.js';
 import { workers } from './workers.js';
 
 /** No check takes longer, ms. */
@@ -34,6 +35,7 @@ const OF_THE_ROWS: readonly Check<WithDatabase>[] = [
   rights,
   schema,
   clock,
+  transactions,
   workers,
   connections,
   handlers,

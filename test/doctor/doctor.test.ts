@@ -7,6 +7,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { examine, type Examination } from '../../src/doctor/doctor.js';
+import { judgeOldest } from '../../src/doctor/transactions.js';
 import { App, freePort } from '../support/app.js';
 import { emptyDatabase, newDatabase, redisUrls, rowsOf } from '../support/database.js';
 import { hasPgBouncer, PgBouncer } from '../support/pgbouncer.js';
@@ -76,6 +77,7 @@ describe('ringback doctor', { timeout: 30_000 }, () => {
         'service',
         'postgresql',
         'queue',
+        'transactions',
         'workers',
         'connections',
         'secrets',
@@ -388,6 +390,22 @@ describe('ringback doctor', { timeout: 30_000 }, () => {
       /postgresql: no Ringback runs on the data folder .*start it with "ringback", or set DATABASE_URL/,
       { DATABASE_URL: '' },
     ));
+
+  it('names the session that has had a transaction open for long, and how it is ended', () => {
+    const state = {
+      deadRows: { live_operation: 10, live_delivery: 30_000 },
+      oldestS: 3_600.4,
+      holder: 'process 7, pg_dump',
+      remedy: 'SELECT pg_terminate_backend(7)',
+    };
+    expect(judgeOldest(state)).toEqual({
+      level: 'yellow',
+      text: expect.stringMatching(
+        /^one has been open for 3600 s \(process 7, pg_dump\).* 30010 dead ones .*end it: SELECT pg_terminate_backend\(7\)$/,
+      ),
+    });
+    expect(judgeOldest({ ...state, oldestS: 59 }).level).toBe('green');
+  });
 });
 
 /** A row of a process that runs. */

@@ -122,7 +122,13 @@ export class PostgresServer implements AsyncDisposable {
       ['-D', this.data, ...settings.flatMap((setting) => ['-c', setting])],
       { cwd: '/', stdio: 'ignore', ...AS_NOBODY },
     );
-    await until(this.url, `SELECT 'up' AS state`, 'up');
+    try {
+      await until(this.url, `SELECT 'up' AS state`, 'up');
+    } catch (error) {
+      // Nobody else knows of it.
+      await this[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** The first process, and what it has started: each is a process group of its own. */
