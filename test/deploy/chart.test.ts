@@ -23,19 +23,20 @@ interface Pod {
 interface Manifest {
   kind: string;
   metadata: { name: string };
-  spec: Pod & { template: { spec: Pod } };
+  spec: Pod & { template: { spec: Pod }; egress: { to?: object[]; ports: { port: number }[] }[] };
 }
 
 const text = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
 
+async function manifestsOf(name: string): Promise<Manifest[]> {
+  const documents = parseAllDocuments(await text(`test/deploy/golden/${name}.yaml`));
+  return documents.map((document) => document.toJS() as Manifest | null).filter((it) => it !== null);
+}
+
 /** The pods of a golden file, by what makes them. */
 async function pods(name: string): Promise<Map<string, Pod>> {
-  const documents = parseAllDocuments(await text(`test/deploy/golden/${name}.yaml`));
-  const manifests = documents
-    .map((document) => document.toJS() as Manifest | null)
-    .filter((it) => it !== null);
   return new Map(
-    manifests
+    (await manifestsOf(name))
       .filter(({ kind }) => ['Deployment', 'Job', 'Pod'].includes(kind))
       .map(({ kind, metadata, spec }) => [
         `${kind} ${metadata.name}`,
@@ -46,7 +47,7 @@ async function pods(name: string): Promise<Map<string, Pod>> {
 
 describe('The Helm chart', () => {
   let valid: (values: unknown) => string | null;
-  let values: { publicPaths: string[] };
+  let values: { publicPaths: string[]; networkPolicy: { internalPorts: number[] } };
   beforeAll(async () => {
     values = parse(await text('deploy/helm/ringback/values.yaml')) as typeof values;
     const ajv = new Ajv({ allowUnionTypes: true });
@@ -168,6 +169,16 @@ describe('The Helm chart', () => {
       }
     },
   );
+
+  it('opens no port at every address by its network policy, but those of names, PostgreSQL and Redis', async () => {
+    for (const name of ['external-secrets', 'embedded-gateway']) {
+      const policies = (await manifestsOf(name)).filter(({ kind }) => kind === 'NetworkPolicy');
+      expect(policies.length).toBe(1);
+      const open = policies[0]!.spec.egress.filter(({ to }) => to === undefined);
+      const ports = open.flatMap((rule) => rule.ports.map(({ port }) => port));
+      expect(ports.filter((port) => ![53, ...values.networkPolicy.internalPorts].includes(port))).toEqual([]);
+    }
+  });
 
   it('parts roles as it is asked to', async () => {
     const roles = async (name: string): Promise<Record<string, string>> =>
