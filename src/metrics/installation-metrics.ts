@@ -42,6 +42,10 @@ export class InstallationMetrics {
     'How long the first delivery has waited for room and a worker',
   );
   private readonly slots = this.gauge('ringback_slots_used', 'Slots that are taken, over all accounts');
+  private readonly running = this.gauge(
+    'ringback_operations_running',
+    'Operations that a worker runs: those that only await somebody or something are not among them',
+  );
   private readonly deadRows = this.gauge(
     'ringback_dead_rows',
     'Rows of the live tables that are not cleared away yet, as PostgreSQL estimates',
@@ -71,9 +75,9 @@ export class InstallationMetrics {
   /** What is no longer known must not look as if it were. */
   forget(): void {
     for (const gauge of [this.accepted, this.balanced, this.overdue]) gauge.remove();
-    for (const gauge of [this.queueAge, this.undeliveredAge, this.slots, this.workers]) gauge.remove();
+    for (const gauge of [this.queueAge, this.undeliveredAge, this.slots, this.running]) gauge.remove();
+    for (const gauge of [this.workers, this.oldestTransaction]) gauge.remove();
     for (const gauge of [this.operations, this.deliveries, this.deadRows]) gauge.reset();
-    this.oldestTransaction.remove();
     this.typeQueueAge.reset();
     this.up.set(0);
   }
@@ -101,6 +105,7 @@ export class InstallationMetrics {
     this.queueAge.set(ledger.oldestWaitingS);
     this.undeliveredAge.set(ledger.oldestUndeliveredS);
     this.slots.set(ledger.slotsUsed);
+    this.running.set(ledger.running);
   }
 
   private showVacuum({ deadRows, oldestS }: VacuumState): void {

@@ -4,6 +4,8 @@ import { Ajv } from 'ajv';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { SETTINGS } from '../../src/config/env.js';
+import { App } from '../support/app.js';
+import { served } from '../support/routes.js';
 import { CHART, GOLDEN, ROOT, valuesOf } from './helm.js';
 
 interface Container {
@@ -21,19 +23,20 @@ interface Pod {
 interface Manifest {
   kind: string;
   metadata: { name: string };
-  spec: Pod & { template: { spec: Pod } };
+  spec: Pod & { template: { spec: Pod }; egress: { to?: object[]; ports: { port: number }[] }[] };
 }
 
 const text = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
 
+async function manifestsOf(name: string): Promise<Manifest[]> {
+  const documents = parseAllDocuments(await text(`test/deploy/golden/${name}.yaml`));
+  return documents.map((document) => document.toJS() as Manifest | null).filter((it) => it !== null);
+}
+
 /** The pods of a golden file, by what makes them. */
 async function pods(name: string): Promise<Map<string, Pod>> {
-  const documents = parseAllDocuments(await text(`test/deploy/golden/${name}.yaml`));
-  const manifests = documents
-    .map((document) => document.toJS() as Manifest | null)
-    .filter((it) => it !== null);
   return new Map(
-    manifests
+    (await manifestsOf(name))
       .filter(({ kind }) => ['Deployment', 'Job', 'Pod'].includes(kind))
       .map(({ kind, metadata, spec }) => [
         `${kind} ${metadata.name}`,
@@ -44,7 +47,7 @@ async function pods(name: string): Promise<Map<string, Pod>> {
 
 describe('The Helm chart', () => {
   let valid: (values: unknown) => string | null;
-  let values: { publicPaths: string[] };
+  let values: { publicPaths: string[]; networkPolicy: { internalPorts: number[] } };
   beforeAll(async () => {
     values = parse(await text('deploy/helm/ringback/values.yaml')) as typeof values;
     const ajv = new Ajv({ allowUnionTypes: true });
@@ -103,15 +106,18 @@ describe('The Helm chart', () => {
     expect(set.filter((name) => !refused.includes(name))).toEqual(['RINGBACK_CONNECTIONS_PER_ADDRESS']);
   });
 
-  it('passes on every route that callers have, and neither metrics nor health', async () => {
-    const { paths } = JSON.parse(await text('openapi.json')) as { paths: Record<string, unknown> };
-    const passed = (path: string): boolean =>
-      values.publicPaths.some((public_) => path === public_ || path.startsWith(`${public_}/`));
-    expect(
-      Object.keys(paths)
-        .filter((path) => !passed(path))
-        .toSorted(),
-    ).toEqual(['/health/live', '/health/ready', '/metrics']);
+  it('passes on every route that callers have, also what OpenAPI leaves out, and nothing that is not there', async () => {
+    await using app = await App.start();
+    // A wildcard stands for what is below it; the one of the root answers 404.
+    const paths = new Set(served(app).map((route) => route.split(' ')[1]!.replace(/\/?\*$/, '')));
+    const isIn = (path: string, prefix: string): boolean => path === prefix || path.startsWith(`${prefix}/`);
+    const inside = [...paths].filter(
+      (path) => path !== '' && !values.publicPaths.some((prefix) => isIn(path, prefix)),
+    );
+    // Production has no inbox.
+    expect(inside.toSorted()).toEqual(['/health/live', '/health/ready', '/inbox', '/metrics']);
+    const unserved = values.publicPaths.filter((prefix) => ![...paths].some((path) => isIn(path, prefix)));
+    expect(unserved).toEqual([]);
   });
 
   it.each(GOLDEN)(
@@ -163,6 +169,16 @@ describe('The Helm chart', () => {
       }
     },
   );
+
+  it('opens no port at every address by its network policy, but those of names, PostgreSQL and Redis', async () => {
+    for (const name of ['external-secrets', 'embedded-gateway']) {
+      const policies = (await manifestsOf(name)).filter(({ kind }) => kind === 'NetworkPolicy');
+      expect(policies.length).toBe(1);
+      const open = policies[0]!.spec.egress.filter(({ to }) => to === undefined);
+      const ports = open.flatMap((rule) => rule.ports.map(({ port }) => port));
+      expect(ports.filter((port) => ![53, ...values.networkPolicy.internalPorts].includes(port))).toEqual([]);
+    }
+  });
 
   it('parts roles as it is asked to', async () => {
     const roles = async (name: string): Promise<Record<string, string>> =>

@@ -91,6 +91,15 @@ describe.skipIf(TOOLS === undefined)('The Helm chart, with helm and kubeconform'
     expect(manifests).toMatch(/name: RINGBACK_SLOTS\n +value: "60"/);
   });
 
+  it('lets the gateway reach its API at the peers that are named, and else at any pod', async () => {
+    const policyOf = (values: string): Promise<string> =>
+      template(valuesOf(values), '-s', 'templates/networkpolicy.yaml');
+    const rule = (peer: string): RegExp =>
+      new RegExp(`- to:\\n +- ${peer}\\n +ports:\\n +- { port: 3000, protocol: TCP }`);
+    expect(await policyOf('embedded-gateway')).toMatch(rule('namespaceSelector: {}'));
+    expect(await policyOf('all-on')).toMatch(rule('podSelector:\\n +matchLabels:\\n +app: my-api'));
+  });
+
   it('tells a curl that works', async () => {
     const text = await notes(valuesOf('default'));
     expect(text).toContain('kubectl -n background port-forward service/ringback 8080:80');

@@ -42,6 +42,7 @@ describe('/metrics', { timeout: 60_000 }, () => {
       'ringback_type_queue_age_seconds{type="echo"}': 0,
       ringback_undelivered_age_seconds: 0,
       ringback_slots_used: 0,
+      ringback_operations_running: 0,
       ringback_postgresql_up: 1,
       ringback_workers: 1,
       'ringback_ready{check="postgresql"}': 1,
@@ -83,6 +84,19 @@ describe('/metrics', { timeout: 60_000 }, () => {
       ([, name]) => name,
     );
     expect(classes.toSorted()).toEqual(['2xx', '5xx', 'connect_refused']);
+  });
+
+  it('counts as running what a worker runs, and not what only awaits somebody', async () => {
+    const waits = await app.client.submit({ type: 'external' });
+    const runs = await app.client.submit({ type: 'sleep', input: { seconds: 60 } });
+    const executing = async (): Promise<unknown[]> => {
+      const { text } = await app.client.get('/metrics');
+      const of = (type: string): unknown =>
+        value(text, `ringback_operations{type="${type}",state="Executing"}`);
+      return [of('external'), of('sleep'), value(text, 'ringback_operations_running')];
+    };
+    await expect.poll(executing, { timeout: 15_000 }).toEqual([1, 1, 1]);
+    for (const { id } of [waits, runs]) await app.client.post(`/v1/operations/${id}/cancel`);
   });
 
   it('tells how long the first operation of each type waits, and that no worker runs', async () => {

@@ -23,6 +23,8 @@ export interface Ledger {
   readonly deliveriesCanceled: number;
   /** Slots that are taken: operations that run, or that a worker is told of. */
   readonly slotsUsed: number;
+  /** Operations that a worker runs: of the executing ones those that don't just await somebody or something. */
+  readonly running: number;
   /**
    * How long the row that has been left lying longest has been due: for the dispatcher, or for a worker after one more hint
    * than gets lost now and then; and for how long one could have run, from a minute on. 0 when none is overdue.
@@ -68,6 +70,7 @@ export class LedgerStore {
       `WITH live AS (
          SELECT type, CASE WHEN phase IN ('placed', 'apart') AND lease_token IS NOT NULL OR awaits IS NOT NULL THEN 'Executing' ELSE 'Waiting' END AS state, count(*) AS count,
            count(*) FILTER (WHERE phase IN ('placed', 'awaiting')) AS slots,
+           count(*) FILTER (WHERE phase IN ('placed', 'apart') AND lease_token IS NOT NULL) AS running,
            min(coalesce(run_at, waits_since)) FILTER (WHERE phase NOT IN ('scheduled', 'keyed') AND awaits IS NULL AND lease_token IS NULL) AS waits_since,
            ${OVERDUE_SINCE} AS overdue_since
          FROM live_operation GROUP BY 1, 2
@@ -93,6 +96,7 @@ export class LedgerStore {
          ${['Delivered', 'Exhausted'].map((state) => `'${state.toLowerCase()}', ${sum('callbacks', 'booked', state)}`).join(', ')},
          'deliveriesCanceled', ${sum('callbacks', 'booked', 'Canceled')},
          'slotsUsed', (SELECT coalesce(sum(slots), 0) FROM live),
+         'running', (SELECT coalesce(sum(running), 0) FROM live),
          'oldestOverdueS', (SELECT coalesce(greatest(0, extract(epoch FROM now() - least((SELECT min(overdue_since) FROM live), overdue_since,
            (SELECT min(due_at) FROM schedule WHERE due_at IS NOT NULL), (SELECT min(due_at) FROM live_poll), (SELECT min(look_at) FROM flow WHERE look_at IS NOT NULL)))), 0) FROM owed),
          'oldestWaitingS', (SELECT coalesce(greatest(0, extract(epoch FROM now() - min(waits_since))), 0) FROM live),
