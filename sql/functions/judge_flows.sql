@@ -15,7 +15,7 @@ BEGIN
     SELECT n.account_id, n.key, array_agg(n.started_at) AS times FROM noted n WHERE n.started_at IS NOT NULL GROUP BY n.account_id, n.key
   ), judged AS MATERIALIZED (
     SELECT k.account_id, k.key, coalesce(f.ordered, false) AS ordered, w.times, w.counts, r.room,
-      CASE WHEN r.rated <= r.room THEN coalesce(w.times[1], clock_timestamp()) + w.width END AS opens_at,
+      CASE WHEN r.rated <= r.room THEN w.times[1] + w.width END AS opens_at,
       w.times IS DISTINCT FROM f.start_times OR w.counts IS DISTINCT FROM f.start_counts AS moved
     FROM asked k
     LEFT JOIN LATERAL (SELECT f.* FROM flow f WHERE f.account_id = k.account_id AND f.key = k.key LIMIT 1) f ON true
