@@ -74,6 +74,10 @@ BEGIN
   IF TG_OP = 'UPDATE' AND NEW.attempt > OLD.attempt AND known.max_rate IS NOT NULL THEN
     INSERT INTO flow_note (account_id, key, started_at) VALUES (NEW.account_id, NEW.flow_key, clock_timestamp());
   END IF;
+  -- No more of a key are admitted than its account has slots, and this one has none any more.
+  IF TG_OP = 'UPDATE' AND NEW.phase = 'aside' AND OLD.phase IN ('placed', 'awaiting') THEN
+    INSERT INTO flow_note (account_id, key) VALUES (NEW.account_id, NEW.flow_key);
+  END IF;
   -- What has been admitted stays so, wherever its workers are.
   IF NOT waits OR TG_OP = 'UPDATE' AND NEW.phase IN ('ready', 'offered') AND OLD.phase IN ('keyed', 'ready', 'offered') THEN
     RETURN NEW;
@@ -85,7 +89,7 @@ BEGIN
   END IF;
   RETURN NEW;
 END $$;
-COMMENT ON FUNCTION keep_flow() IS 'what has a flow key and could run waits for its key; its starts are noted, and that it gives up its place';
+COMMENT ON FUNCTION keep_flow() IS 'what has a flow key and could run waits for its key; its starts are noted, and that it gives up its place or its slot';
 CREATE TRIGGER operation_flows BEFORE INSERT ON live_operation FOR EACH ROW
 WHEN (NEW.flow_key IS NOT NULL) EXECUTE FUNCTION keep_flow();
 CREATE TRIGGER operation_flows_on BEFORE UPDATE ON live_operation FOR EACH ROW
