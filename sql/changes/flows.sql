@@ -60,7 +60,7 @@ ALTER TABLE live_operation ADD COLUMN flow_key text, ADD COLUMN flow_place boole
   DROP CONSTRAINT live_operation_phase_check,
   ADD CONSTRAINT live_operation_phase_check CHECK (phase IN ('scheduled', 'keyed', 'ready', 'offered', 'placed', 'apart', 'awaiting', 'aside'));
 CREATE INDEX live_operation_keyed ON live_operation (account_id, flow_key, priority DESC, request_id) WHERE phase = 'keyed';
-CREATE INDEX live_operation_flow ON live_operation (account_id, flow_key, flow_place) WHERE flow_key IS NOT NULL;
+CREATE INDEX live_operation_flow ON live_operation (account_id, flow_key, flow_place, phase) WHERE flow_key IS NOT NULL;
 COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; keyed: waits for a place of its flow key; ready: may be dispatched; offered: of a declared type, so it gets its slot when a remote worker claims it; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease; awaiting: Executing without a worker, and has a slot; aside: the same without a slot. Those two have a lease only while somebody ends them or looks after them';
 COMMENT ON COLUMN live_operation.flow_key IS 'null: none';
 COMMENT ON COLUMN live_operation.flow_place IS 'has a place of its flow key: from when it may run until it has ended or waits again';

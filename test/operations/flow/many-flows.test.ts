@@ -98,4 +98,39 @@ describe('many flow keys', () => {
     expect((await client.query('SELECT FROM flow WHERE look_at IS NOT NULL')).rowCount).toBe(0);
     await freed();
   });
+
+  it.each([null, 3])(
+    'are judged without reading all that go on without a slot, with a parallelism of %s',
+    async (parallelism) => {
+      const key = `aside ${parallelism}`;
+      await client.query(
+        `INSERT INTO flow (account_id, key, rate, period_s, parallelism) VALUES ('b', $1, 100, 60, $2)`,
+        [key, parallelism],
+      );
+      /** Live rows that a round reads which finds one more. */
+      const cost = async (): Promise<number> => {
+        await arrive(1, `'${key}'`);
+        await client.query('BEGIN');
+        await blocks(200);
+        const { rows } = await client.query(
+          `SELECT idx_tup_fetch::integer AS read FROM pg_stat_xact_user_tables WHERE relname = 'live_operation'`,
+        );
+        await client.query('COMMIT');
+        return rows[0].read;
+      };
+      await client.query(
+        `INSERT INTO live_operation (request_id, account_id, type, phase, awaits, priority, tries, look_at, due_at, flow_key, flow_place)
+         SELECT nextval('record_id'), 'b', 'echo', 'aside', 'completion', 0, 3, 'infinity', 'infinity', $1, true FROM generate_series(1, 3000)`,
+        [key],
+      );
+      await cost();
+      expect(await cost()).toBeLessThan(200);
+      const { rowCount } = await client.query(
+        `SELECT FROM live_operation WHERE flow_key = $1 AND phase = 'placed'`,
+        [key],
+      );
+      expect(rowCount).toBe(parallelism === null ? 2 : 0);
+      await freed();
+    },
+  );
 });
