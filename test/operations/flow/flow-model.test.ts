@@ -19,7 +19,10 @@ afterAll(() => client.end());
 type Step =
   | { readonly do: 'arrive'; readonly rows: readonly Arrival[] }
   | { readonly do: 'dispatch' }
-  | { readonly do: 'claim' | 'end' | 'lose' | 'retry' | 'return' | 'suspend'; readonly picks: readonly number[] }
+  | {
+      readonly do: 'claim' | 'end' | 'lose' | 'retry' | 'return' | 'suspend';
+      readonly picks: readonly number[];
+    }
   | { readonly do: 'resize'; readonly account: string; readonly slots: number }
   | { readonly do: 'give'; readonly account: string; readonly key: string; readonly limits: Limits }
   | { readonly do: 'pause'; readonly account: string; readonly key: string; readonly paused: boolean }
@@ -307,6 +310,12 @@ describe('flow keys', () => {
       await pair.take({ do: 'suspend', picks });
       await pair.take({ do: 'dispatch' });
     }
-    expect(pair.model.rows.map(({ phase }) => phase)).toEqual(['aside', 'aside', 'aside', 'aside', 'waiting']);
+    expect(pair.model.rows.map(({ phase }) => phase)).toEqual([
+      'aside',
+      'aside',
+      'aside',
+      'aside',
+      'waiting',
+    ]);
   });
 });
