@@ -4,7 +4,8 @@
 -- also those of the version before; rows without a key pay for a condition that is false.
 
 CREATE TABLE flow (
-  account_id text NOT NULL,
+  -- A version that doesn't know the table deletes accounts, too.
+  account_id text NOT NULL REFERENCES account (id) ON DELETE CASCADE,
   key text NOT NULL,
   ordered boolean NOT NULL DEFAULT false,
   parallelism integer CHECK (parallelism > 0),
