@@ -4,7 +4,8 @@
 -- also those of the version before; rows without a key pay for a condition that is false.
 
 CREATE TABLE flow (
-  account_id text NOT NULL,
+  -- A version that doesn't know the table deletes accounts, too.
+  account_id text NOT NULL REFERENCES account (id) ON DELETE CASCADE,
   key text NOT NULL,
   ordered boolean NOT NULL DEFAULT false,
   parallelism integer CHECK (parallelism > 0),
@@ -60,7 +61,7 @@ ALTER TABLE live_operation ADD COLUMN flow_key text, ADD COLUMN flow_place boole
   DROP CONSTRAINT live_operation_phase_check,
   ADD CONSTRAINT live_operation_phase_check CHECK (phase IN ('scheduled', 'keyed', 'ready', 'offered', 'placed', 'apart', 'awaiting', 'aside'));
 CREATE INDEX live_operation_keyed ON live_operation (account_id, flow_key, priority DESC, request_id) WHERE phase = 'keyed';
-CREATE INDEX live_operation_flow ON live_operation (account_id, flow_key, flow_place) WHERE flow_key IS NOT NULL;
+CREATE INDEX live_operation_flow ON live_operation (account_id, flow_key, flow_place, phase) WHERE flow_key IS NOT NULL;
 COMMENT ON COLUMN live_operation.phase IS 'scheduled: due at run_at, or while it has a lease, somebody is ending it before it has run; keyed: waits for a place of its flow key; ready: may be dispatched; offered: of a declared type, so it gets its slot when a remote worker claims it; placed: has a slot, and is dispatched while it has no lease, running while it has one; apart: takes no slot and waits for none, running while it has a lease; awaiting: Executing without a worker, and has a slot; aside: the same without a slot. Those two have a lease only while somebody ends them or looks after them';
 COMMENT ON COLUMN live_operation.flow_key IS 'null: none';
 COMMENT ON COLUMN live_operation.flow_place IS 'has a place of its flow key: from when it may run until it has ended or waits again';
@@ -74,6 +75,10 @@ BEGIN
   IF TG_OP = 'UPDATE' AND NEW.attempt > OLD.attempt AND known.max_rate IS NOT NULL THEN
     INSERT INTO flow_note (account_id, key, started_at) VALUES (NEW.account_id, NEW.flow_key, clock_timestamp());
   END IF;
+  -- No more of a key are admitted than its account has slots, and this one has none any more.
+  IF TG_OP = 'UPDATE' AND NEW.phase = 'aside' AND OLD.phase IN ('placed', 'awaiting') THEN
+    INSERT INTO flow_note (account_id, key) VALUES (NEW.account_id, NEW.flow_key);
+  END IF;
   -- What has been admitted stays so, wherever its workers are.
   IF NOT waits OR TG_OP = 'UPDATE' AND NEW.phase IN ('ready', 'offered') AND OLD.phase IN ('keyed', 'ready', 'offered') THEN
     RETURN NEW;
@@ -85,7 +90,7 @@ BEGIN
   END IF;
   RETURN NEW;
 END $$;
-COMMENT ON FUNCTION keep_flow() IS 'what has a flow key and could run waits for its key; its starts are noted, and that it gives up its place';
+COMMENT ON FUNCTION keep_flow() IS 'what has a flow key and could run waits for its key; its starts are noted, and that it gives up its place or its slot';
 CREATE TRIGGER operation_flows BEFORE INSERT ON live_operation FOR EACH ROW
 WHEN (NEW.flow_key IS NOT NULL) EXECUTE FUNCTION keep_flow();
 CREATE TRIGGER operation_flows_on BEFORE UPDATE ON live_operation FOR EACH ROW

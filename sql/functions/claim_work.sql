@@ -10,13 +10,14 @@ LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable
 DECLARE
   a record; chosen bigint[]; held_up boolean; leased boolean := false; full_for text[] := '{}';
 BEGIN
-  -- Where nothing is offered nobody waits for the lock, but where a flow key may have room.
-  IF NOT flows_due() AND (SELECT f.request_id FROM (SELECT DISTINCT t.type FROM json_to_recordset(asks) AS a (types text[]) CROSS JOIN LATERAL unnest(a.types) AS t (type)) w
-      CROSS JOIN LATERAL first_offered(w.type, NULL) f LIMIT 1) IS NULL THEN
+  IF (SELECT f.request_id FROM (SELECT DISTINCT t.type FROM json_to_recordset(asks) AS a (types text[]) CROSS JOIN LATERAL unnest(a.types) AS t (type)) w
+      CROSS JOIN LATERAL first_offered(w.type, NULL) f LIMIT 1) IS NOT NULL THEN
+    -- Before any row, as dispatch does: slots are given by one at a time.
+    PERFORM pg_advisory_xact_lock(7164225002);
+  -- Where nothing is offered nobody waits for the lock. What a flow key may have room for is offered by whoever has it, or by a later look.
+  ELSIF NOT flows_due() OR NOT pg_try_advisory_xact_lock(7164225002) THEN
     RETURN;
   END IF;
-  -- Before any row, as dispatch does: slots are given by one at a time.
-  PERFORM pg_advisory_xact_lock(7164225002);
   IF flows_due() THEN
     PERFORM admit_flows(200);
   END IF;

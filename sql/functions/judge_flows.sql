@@ -5,6 +5,9 @@ CREATE OR REPLACE FUNCTION judge_flows(accounts text[], keys text[])
 RETURNS TABLE (account_id text, key text, ordered boolean, room integer, opens_at timestamptz)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
+DECLARE
+  -- Not written where it is used: without statistics, the index of all slots of the account would look as good.
+  with_slot CONSTANT text[] := '{placed,awaiting}';
 BEGIN
   RETURN QUERY
   WITH asked AS MATERIALIZED (
@@ -15,22 +18,26 @@ BEGIN
     SELECT n.account_id, n.key, array_agg(n.started_at) AS times FROM noted n WHERE n.started_at IS NOT NULL GROUP BY n.account_id, n.key
   ), judged AS MATERIALIZED (
     SELECT k.account_id, k.key, coalesce(f.ordered, false) AS ordered, w.times, w.counts, r.room,
-      CASE WHEN r.rated <= r.room THEN coalesce(w.times[1], clock_timestamp()) + w.width END AS opens_at,
+      CASE WHEN r.rated <= r.room THEN w.times[1] + w.width END AS opens_at,
       w.times IS DISTINCT FROM f.start_times OR w.counts IS DISTINCT FROM f.start_counts AS moved
     FROM asked k
     LEFT JOIN LATERAL (SELECT f.* FROM flow f WHERE f.account_id = k.account_id AND f.key = k.key LIMIT 1) f ON true
     LEFT JOIN started s ON s.account_id = k.account_id AND s.key = k.key
     LEFT JOIN LATERAL (SELECT a.slots FROM account a WHERE a.id = k.account_id LIMIT 1) a ON true
     CROSS JOIN LATERAL (
-      SELECT count(*)::integer AS held, (count(*) FILTER (WHERE o.phase IN ('placed', 'awaiting')))::integer AS slots,
-        (count(*) FILTER (WHERE o.phase = 'placed' AND o.lease_token IS NULL))::integer AS unstarted
-      FROM live_operation o
-      WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase NOT IN ('keyed', 'ready', 'offered')
+      SELECT count(*)::integer AS held FROM (
+        SELECT FROM live_operation o WHERE f.max_parallelism IS NOT NULL
+          AND o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase NOT IN ('keyed', 'ready', 'offered')
+        LIMIT f.max_parallelism) h
+    ) h
+    CROSS JOIN LATERAL (
+      SELECT count(*)::integer AS slots, (count(*) FILTER (WHERE o.phase = 'placed' AND o.lease_token IS NULL))::integer AS unstarted
+      FROM live_operation o WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase = ANY (with_slot)
     ) p
     CROSS JOIN LATERAL flow_window(f.max_rate, f.max_period_s, f.start_times, f.start_counts, s.times) w
     CROSS JOIN LATERAL (
       SELECT f.max_rate - w.starts - p.unstarted AS rated, CASE WHEN f.paused_at IS NOT NULL THEN 0 ELSE
-        greatest(0, least(a.slots - p.slots, f.max_parallelism - p.held, f.max_rate - w.starts - p.unstarted)) END AS room
+        greatest(0, least(a.slots - p.slots, f.max_parallelism - h.held, f.max_rate - w.starts - p.unstarted)) END AS room
     ) r
   ), kept AS (
     UPDATE flow f SET start_times = j.times, start_counts = j.counts FROM judged j

@@ -107,7 +107,6 @@ export class DepartedAccounts {
     if (left.length > 0) return;
     await tx.query('DELETE FROM signing_secret WHERE account_id = $1', [id]);
     await tx.query('DELETE FROM stats WHERE account_id = $1', [id]);
-    await tx.query('DELETE FROM flow WHERE account_id = $1', [id]);
     await tx.query('DELETE FROM endpoint_disabling WHERE account_id = $1', [id]);
     await tx.query('DELETE FROM api_key WHERE account_id = $1', [id]);
     await tx.query('DELETE FROM account WHERE id = $1', [id]);

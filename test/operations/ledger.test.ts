@@ -150,6 +150,30 @@ describe('the ledger', { timeout: 120_000 }, () => {
     expect((await app.client.get(`/v1/operations/${id}`)).body.queue_position).toBe(1);
   });
 
+  it('counts the first of an ordered flow key, which keeps its place while it waits for its next try', async () => {
+    await using app = await App.start();
+    const unserved = app.nest.get(UnservedStore);
+    // The test looks at times of its own.
+    unserved.onModuleDestroy();
+    // As a dispatcher that hangs.
+    const holder = new pg.Client({ connectionString: directUrl(app.databaseUrl) });
+    await holder.connect();
+    await holder.query('SELECT pg_advisory_lock(7164225002), pg_advisory_lock(7164225007)');
+    const { id } = (await app.client.get('/v1/account')).body;
+    await holder.query(
+      `INSERT INTO flow (account_id, key, ordered, parallelism) VALUES ('${id}', 'a', true, 1);
+       INSERT INTO live_operation (request_id, account_id, type, phase, priority, attempt, tries, look_at, due_at, flow_key, flow_place)
+       VALUES (nextval('record_id'), '${id}', 'echo', 'ready', 0, 1, 3, now(), now(), 'a', true)`,
+    );
+    expect(await rowsOf(app.databaseUrl, 'SELECT phase, flow_place FROM live_operation')).toEqual([
+      { phase: 'keyed', flow_place: true },
+    ]);
+    for (let s = 0; s <= 60; s += 10) await unserved.look(s * 1000);
+    expect(await unserved.oldestS(65_000)).toBe(65);
+    await holder.query('DELETE FROM live_operation');
+    await holder.end();
+  });
+
   it('counts nothing that waits for a slot, or for a receiver, and forgets what it saw before an outage', async () => {
     await using receiver = await Receiver.answering(200);
     await using app = await App.start();

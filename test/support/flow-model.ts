@@ -1,11 +1,11 @@
-/** A live operation as flow keys see it. `waiting` is ready, or waits for its key. */
+/** A live operation as flow keys see it. `waiting` is ready, or waits for its key; `aside` has a place of its key and no slot. */
 export interface FlowRow {
   readonly id: number;
   readonly account: string;
   readonly key: string | null;
   readonly priority: number;
   readonly tries: number;
-  phase: 'scheduled' | 'waiting' | 'dispatched' | 'running';
+  phase: 'scheduled' | 'waiting' | 'dispatched' | 'running' | 'aside';
   attempt: number;
   /** Its time has come, its lease has run out. */
   overdue: boolean;
@@ -35,7 +35,7 @@ export class FlowModel {
   /** The rows that a round dispatches. */
   dispatch(): FlowRow[] {
     for (const row of this.rows) {
-      if (!row.overdue || row.phase === 'dispatched' || row.phase === 'waiting') continue;
+      if (!row.overdue || (row.phase !== 'running' && row.phase !== 'scheduled')) continue;
       if (row.phase === 'running' && row.attempt >= row.tries) continue;
       Object.assign(row, { phase: 'waiting', overdue: false });
     }
@@ -61,6 +61,7 @@ export class FlowModel {
       (row) =>
         row.phase === 'dispatched' ||
         row.phase === 'running' ||
+        row.phase === 'aside' ||
         (ordered && row.attempt > 0 && row.phase === 'scheduled'),
     ).length;
     const unstarted = of.filter(({ phase }) => phase === 'dispatched').length;

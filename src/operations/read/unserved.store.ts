@@ -48,7 +48,7 @@ const FLOWS = `
   JOIN account a ON a.id = w.account_id LEFT JOIN flow f ON f.account_id = w.account_id AND f.key = w.flow_key
   WHERE f.paused_at IS NULL AND (f.look_at IS NULL OR f.look_at <= now())
     AND (f.max_parallelism IS NULL OR f.max_parallelism > (
-      SELECT count(*) FROM live_operation o WHERE o.account_id = w.account_id AND o.flow_key = w.flow_key AND o.flow_place))
+      SELECT count(*) FROM live_operation o WHERE o.account_id = w.account_id AND o.flow_key = w.flow_key AND o.flow_place AND o.phase <> 'keyed'))
     AND (SELECT count(*) FROM (
       SELECT FROM live_operation o WHERE o.account_id = w.account_id AND o.phase IN ('placed', 'awaiting') LIMIT a.slots) t) < a.slots`;
 

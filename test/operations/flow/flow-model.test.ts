@@ -19,7 +19,10 @@ afterAll(() => client.end());
 type Step =
   | { readonly do: 'arrive'; readonly rows: readonly Arrival[] }
   | { readonly do: 'dispatch' }
-  | { readonly do: 'claim' | 'end' | 'lose' | 'retry' | 'return'; readonly picks: readonly number[] }
+  | {
+      readonly do: 'claim' | 'end' | 'lose' | 'retry' | 'return' | 'suspend';
+      readonly picks: readonly number[];
+    }
   | { readonly do: 'resize'; readonly account: string; readonly slots: number }
   | { readonly do: 'give'; readonly account: string; readonly key: string; readonly limits: Limits }
   | { readonly do: 'pause'; readonly account: string; readonly key: string; readonly paused: boolean }
@@ -57,7 +60,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { arbitrary: fc.record({ do: fc.constant('dispatch' as const) }), weight: 3 },
   { arbitrary: fc.record({ do: fc.constant('claim' as const), picks }), weight: 2 },
   fc.record({
-    do: fc.constantFrom('end' as const, 'lose' as const, 'retry' as const, 'return' as const),
+    do: fc.constantFrom(
+      'end' as const,
+      'lose' as const,
+      'retry' as const,
+      'return' as const,
+      'suspend' as const,
+    ),
     picks,
   }),
   fc.record({ do: fc.constant('resize' as const), account, slots: fc.integer({ min: 1, max: 8 }) }),
@@ -116,11 +125,13 @@ class Pair {
       case 'lose':
         return this.lose(this.pick(['running', 'scheduled'], given.picks));
       case 'retry':
-        return this.wait(this.pick(['running'], given.picks), 'scheduled');
+        return this.wait(this.pick(['running', 'aside'], given.picks), 'scheduled');
       case 'return':
         return this.wait(this.pick(['dispatched'], given.picks), 'waiting');
+      case 'suspend':
+        return this.suspend(this.pick(['running'], given.picks));
       case 'end':
-        return this.end(this.pick(['running', 'waiting'], given.picks));
+        return this.end(this.pick(['running', 'waiting', 'aside'], given.picks));
       case 'resize':
         this.model.slots.set(given.account, given.slots);
         await client.query('UPDATE account SET slots = $2 WHERE id = $1', [given.account, given.slots]);
@@ -174,7 +185,7 @@ class Pair {
       const added = this.model.rows.filter((row) => of(row) && expected.includes(row.id)).length;
       if (added === 0) continue;
       const running = this.model.rows.filter(
-        (row) => of(row) && ['dispatched', 'running'].includes(row.phase),
+        (row) => of(row) && ['dispatched', 'running', 'aside'].includes(row.phase),
       ).length;
       expect(running).toBeLessThanOrEqual(parallelism ?? Infinity);
       expect(before.filter(of).length + added + this.model.started(name)).toBeLessThanOrEqual(
@@ -209,9 +220,19 @@ class Pair {
   private async wait(rows: readonly FlowRow[], phase: 'scheduled' | 'waiting'): Promise<void> {
     for (const row of rows) Object.assign(row, { phase, overdue: false });
     await client.query(
-      `UPDATE live_operation SET phase = $2, lease_token = NULL, look_at = now() + interval '1 hour', due_at = now() + interval '1 hour'
+      `UPDATE live_operation SET phase = $2, awaits = NULL, lease_token = NULL, look_at = now() + interval '1 hour', due_at = now() + interval '1 hour'
        WHERE request_id = ANY ($1::bigint[])`,
       [rows.map(({ id }) => id), phase === 'waiting' ? 'ready' : phase],
+    );
+  }
+
+  /** Without a slot, until somebody else says how it ended. */
+  private async suspend(rows: readonly FlowRow[]): Promise<void> {
+    for (const row of rows) Object.assign(row, { phase: 'aside', overdue: false });
+    await client.query(
+      `UPDATE live_operation SET phase = 'aside', awaits = 'completion', lease_token = NULL, look_at = now() + interval '1 hour', due_at = now() + interval '1 hour'
+       WHERE request_id = ANY ($1::bigint[])`,
+      [rows.map(({ id }) => id)],
     );
   }
 
@@ -276,4 +297,25 @@ describe('flow keys', () => {
       { numRuns: 60 },
     );
   }, 120_000);
+
+  it('let the next one in when one gives up its slot, and keeps its place', async () => {
+    const pair = new Pair();
+    await pair.begin();
+    const one = { account: 'a', key: 'k2', priority: 0, tries: 1, scheduled: false };
+    await pair.take({ do: 'give', account: 'a', key: 'k2', limits: { parallelism: 4, rate: null } });
+    await pair.take({ do: 'arrive', rows: Array.from({ length: 5 }, () => one) });
+    await pair.take({ do: 'dispatch' });
+    for (const picks of [[0, 1, 2], [0]]) {
+      await pair.take({ do: 'claim', picks });
+      await pair.take({ do: 'suspend', picks });
+      await pair.take({ do: 'dispatch' });
+    }
+    expect(pair.model.rows.map(({ phase }) => phase)).toEqual([
+      'aside',
+      'aside',
+      'aside',
+      'aside',
+      'waiting',
+    ]);
+  });
 });

@@ -73,4 +73,64 @@ describe('many flow keys', () => {
       expect((await blocks(200)).blocks).toBeLessThan(200);
     },
   );
+
+  it('are looked at again by time only where the time of a start that is over makes room', async () => {
+    await client.query(
+      `INSERT INTO flow (account_id, key, rate, period_s) SELECT 'b', 'rated ' || n, 2, 1 FROM generate_series(1, 300) n`,
+    );
+    // All slots are somebody else's, so none of them starts.
+    await client.query(
+      `INSERT INTO live_operation (request_id, account_id, type, phase, awaits, priority, tries, look_at, due_at)
+       SELECT nextval('record_id'), 'b', 'echo', 'awaiting', 'completion', 0, 3, 'infinity', 'infinity' FROM generate_series(1, 50)`,
+    );
+    for (let nth = 0; nth < 3; nth++) await arrive(300, `'rated ' || n`);
+    for (let left = 1; left > 0;) {
+      await blocks(200);
+      left = (await client.query('SELECT FROM flow_note')).rowCount!;
+    }
+    const { rows } = await client.query(
+      `SELECT phase, count(*)::integer FROM live_operation WHERE flow_key LIKE 'rated %' GROUP BY phase ORDER BY phase`,
+    );
+    expect(rows).toEqual([
+      { phase: 'keyed', count: 300 },
+      { phase: 'ready', count: 600 },
+    ]);
+    expect((await client.query('SELECT FROM flow WHERE look_at IS NOT NULL')).rowCount).toBe(0);
+    await freed();
+  });
+
+  it.each([null, 3])(
+    'are judged without reading all that go on without a slot, with a parallelism of %s',
+    async (parallelism) => {
+      const key = `aside ${parallelism}`;
+      await client.query(
+        `INSERT INTO flow (account_id, key, rate, period_s, parallelism) VALUES ('b', $1, 100, 60, $2)`,
+        [key, parallelism],
+      );
+      /** Live rows that a round reads which finds one more. */
+      const cost = async (): Promise<number> => {
+        await arrive(1, `'${key}'`);
+        await client.query('BEGIN');
+        await blocks(200);
+        const { rows } = await client.query(
+          `SELECT idx_tup_fetch::integer AS read FROM pg_stat_xact_user_tables WHERE relname = 'live_operation'`,
+        );
+        await client.query('COMMIT');
+        return rows[0].read;
+      };
+      await client.query(
+        `INSERT INTO live_operation (request_id, account_id, type, phase, awaits, priority, tries, look_at, due_at, flow_key, flow_place)
+         SELECT nextval('record_id'), 'b', 'echo', 'aside', 'completion', 0, 3, 'infinity', 'infinity', $1, true FROM generate_series(1, 3000)`,
+        [key],
+      );
+      await cost();
+      expect(await cost()).toBeLessThan(200);
+      const { rowCount } = await client.query(
+        `SELECT FROM live_operation WHERE flow_key = $1 AND phase = 'placed'`,
+        [key],
+      );
+      expect(rowCount).toBe(parallelism === null ? 2 : 0);
+      await freed();
+    },
+  );
 });
