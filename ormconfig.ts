@@ -4,6 +4,7 @@ import { Foundation1764600000000 } from './migrations/1764600000000-foundation.j
 import { Flows1764700000000 } from './migrations/1764700000000-flows.js';
 import { Messages1764700001000 } from './migrations/1764700001000-messages.js';
 import { GroupsAndQueues1764700002000 } from './migrations/1764700002000-groups-and-queues.js';
+import { Schedules1764700004000 } from './migrations/1764700004000-schedules.js';
 import { Functions } from './migrations/functions.js';
 import {
   AccountEntity,
@@ -93,6 +94,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       Flows1764700000000,
       Messages1764700001000,
       GroupsAndQueues1764700002000,
+      Schedules1764700004000,
       Functions,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.

@@ -587,6 +587,7 @@ CREATE TABLE schedule (
   last_operation bigint,
   skipped_tick timestamp with time zone,
   skipped_reason text,
+  since smallint DEFAULT 0 NOT NULL,
   CONSTRAINT schedule_pkey PRIMARY KEY (id),
   CONSTRAINT schedule_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id),
   CONSTRAINT schedule_check CHECK (num_nonnulls(cron, every_s, at) = 1),
@@ -1897,22 +1898,10 @@ END $function$;
 
 CREATE OR REPLACE FUNCTION due_schedules(most integer, most_bytes bigint)
  RETURNS TABLE(schedule schedule, busy boolean, closed boolean, looked_at timestamp with time zone)
- LANGUAGE plpgsql
- SET enable_seqscan TO 'off'
- SET jit TO 'off'
- SET plan_cache_mode TO 'force_generic_plan'
+ LANGUAGE sql
 AS $function$
-BEGIN
-  RETURN QUERY
-  WITH due AS MATERIALIZED (
-    SELECT s FROM schedule s WHERE s.due_at <= now() ORDER BY s.due_at LIMIT most FOR UPDATE SKIP LOCKED
-  ), sized AS (
-    SELECT d.s, sum(octet_length((d.s).operation)) OVER (ORDER BY (d.s).due_at, (d.s).id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM due d
-  )
-  SELECT z.s, (SELECT true FROM live_operation l WHERE l.request_id = (z.s).last_operation) IS TRUE,
-    (SELECT coalesce(a.disabled_at, a.deleted_at) IS NOT NULL FROM account a WHERE a.id = (z.s).account_id), now()
-  FROM sized z WHERE z.before IS NULL OR z.before < most_bytes;
-END $function$;
+  SELECT t.schedule, t.busy, t.closed, t.looked_at FROM take_schedules(0, most, most_bytes) t;
+$function$;
 
 CREATE OR REPLACE FUNCTION empty_operations(ids bigint[])
  RETURNS void
@@ -4580,6 +4569,25 @@ BEGIN
     FROM live_operation o WHERE o.request_id = t.request_id LIMIT 1) l ON true;
 END $function$;
 
+CREATE OR REPLACE FUNCTION take_schedules(known integer, most integer, most_bytes bigint)
+ RETURNS TABLE(schedule schedule, busy boolean, closed boolean, looked_at timestamp with time zone)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  RETURN QUERY
+  WITH due AS MATERIALIZED (
+    SELECT s FROM schedule s WHERE s.due_at <= now() AND s.since <= known ORDER BY s.due_at LIMIT most FOR UPDATE SKIP LOCKED
+  ), sized AS (
+    SELECT d.s, sum(octet_length((d.s).operation)) OVER (ORDER BY (d.s).due_at, (d.s).id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM due d
+  )
+  SELECT z.s, (SELECT true FROM live_operation l WHERE l.request_id = (z.s).last_operation) IS TRUE,
+    (SELECT coalesce(a.disabled_at, a.deleted_at) IS NOT NULL FROM account a WHERE a.id = (z.s).account_id), now()
+  FROM sized z WHERE z.before IS NULL OR z.before < most_bytes;
+END $function$;
+
 CREATE OR REPLACE FUNCTION take_turns(lanes open_lane[], places integer, doubtful_left integer, most integer, in_flight integer, start bigint)
  RETURNS TABLE(seq bigint, doubt integer)
  LANGUAGE plpgsql
@@ -5052,6 +5060,7 @@ COMMENT ON COLUMN schedule.next_tick IS 'the first tick of which nothing has bec
 COMMENT ON COLUMN schedule.due_at IS 'when next_tick is submitted, later than that by its jitter, or when it is tried again';
 COMMENT ON COLUMN schedule.last_operation IS 'request id of what its last tick submitted';
 COMMENT ON COLUMN schedule.skipped_tick IS 'the last tick of which no operation has become';
+COMMENT ON COLUMN schedule.since IS 'who knows all of what it submits, and so may take its ticks: 0: any process; 1: those that know flow keys, delays and faces of schedules, which 0.1.0 does not';
 COMMENT ON TABLE slot_wanted IS 'accounts whose next free slot dispatch leaves, until then, to an operation that is offered and stands before those that are ready';
 COMMENT ON TABLE stats IS 'counts of records, added up by minute and by hour: what came after stats_reached is not in them yet';
 COMMENT ON COLUMN stats.account_id IS '* of all accounts together';

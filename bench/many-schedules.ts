@@ -30,8 +30,8 @@ export async function copySchedules(
         () => `sch_${randomBytes(16).toString('hex')}`,
       );
       await client.query(
-        `INSERT INTO schedule (id, account_id, name, cron, every_s, at, time_zone, operation, missed, overlap, jitter_s, ends_at, created_at, next_tick, due_at)
-         SELECT n.id, s.account_id, s.name, s.cron, s.every_s, s.at, s.time_zone, n.operation, s.missed, s.overlap, s.jitter_s, s.ends_at, s.created_at, s.next_tick, s.due_at
+        `INSERT INTO schedule (id, account_id, name, cron, every_s, at, time_zone, operation, missed, overlap, jitter_s, ends_at, created_at, next_tick, due_at, since)
+         SELECT n.id, s.account_id, s.name, s.cron, s.every_s, s.at, s.time_zone, n.operation, s.missed, s.overlap, s.jitter_s, s.ends_at, s.created_at, s.next_tick, s.due_at, s.since
          FROM unnest($2::text[], $3::text[]) AS n (id, operation), schedule s WHERE s.id = $1`,
         [sampleId, ids, ids.map((id) => scheduled.seal(operation, { id, accountId }))],
       );

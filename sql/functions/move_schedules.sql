@@ -1,4 +1,4 @@
--- Moves schedules on and accepts what their ticks submit, in one commit. The caller holds their rows (due_schedules). An operation
+-- Moves schedules on and accepts what their ticks submit, in one commit. The caller holds their rows (take_schedules). An operation
 -- whose idempotency key is taken was accepted before; `declared` as of accept_operations. Answers how many were accepted now.
 CREATE OR REPLACE FUNCTION move_schedules(moves json, given json, keys json, declared text[]) RETURNS integer
 LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$

@@ -34,6 +34,10 @@ export class ScheduleEntity {
   @Column({ name: 'operation', type: 'text' })
   operation: string;
 
+  /** The least `KNOWN` of a process that submits all of it: others leave its ticks alone. */
+  @Column({ name: 'since', type: 'smallint' })
+  since: number;
+
   @Column({ name: 'missed', type: 'text' })
   missed: (typeof MISSED)[number];
 

@@ -4,6 +4,7 @@ import { jsonRows } from '../database/json-rows.js';
 import { Rows } from '../database/rows.js';
 import { acceptRow, keyRow, type NewOperation } from '../operations/operation-rows.js';
 import { ScheduleEntity } from './schedule.entity.js';
+import { KNOWN } from './scheduled-operations.js';
 
 /** What a caller decides about a schedule, and what follows from it for its next tick. */
 export type ScheduleSettings = Pick<
@@ -14,6 +15,7 @@ export type ScheduleSettings = Pick<
   | 'at'
   | 'timeZone'
   | 'operation'
+  | 'since'
   | 'missed'
   | 'overlap'
   | 'jitterS'
@@ -69,9 +71,9 @@ export class ScheduleStore {
       // One at a time per account, so that the cap holds.
       await tx.query('SELECT id FROM account WHERE id = $1 FOR UPDATE', [accountId]);
       const [row] = await tx.query<object>(
-        `INSERT INTO schedule (id, account_id, created_at, name, cron, every_s, at, time_zone, operation, missed, overlap, jitter_s, ends_at, next_tick, due_at)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
-         WHERE (SELECT count(*) FROM schedule WHERE account_id = $2) < $16 ON CONFLICT (id) DO NOTHING RETURNING *`,
+        `INSERT INTO schedule (id, account_id, created_at, name, cron, every_s, at, time_zone, operation, missed, overlap, jitter_s, ends_at, next_tick, due_at, since)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
+         WHERE (SELECT count(*) FROM schedule WHERE account_id = $2) < $17 ON CONFLICT (id) DO NOTHING RETURNING *`,
         [id, accountId, createdAt, ...valuesOf(settings), most],
       );
       return row ? this.rows.to(ScheduleEntity, row) : null;
@@ -107,9 +109,9 @@ export class ScheduleStore {
   ): Promise<ScheduleEntity | null> {
     const [row] = await this.database.query<object>(
       `UPDATE schedule SET name = $3, cron = $4, every_s = $5, at = $6, time_zone = $7, operation = $8, missed = $9, overlap = $10,
-         jitter_s = $11, ends_at = $12, changes = changes + 1,
-         next_tick = CASE WHEN NOT $15::boolean THEN next_tick WHEN paused_at IS NULL THEN $13::timestamptz END,
-         due_at = CASE WHEN NOT $15 THEN due_at WHEN paused_at IS NULL THEN $14::timestamptz END
+         jitter_s = $11, ends_at = $12, since = $15, changes = changes + 1,
+         next_tick = CASE WHEN NOT $16::boolean THEN next_tick WHEN paused_at IS NULL THEN $13::timestamptz END,
+         due_at = CASE WHEN NOT $16 THEN due_at WHEN paused_at IS NULL THEN $14::timestamptz END
        WHERE id = $1 AND changes = $2 RETURNING *`,
       [id, changes, ...valuesOf(settings), retimed],
     );
@@ -156,8 +158,8 @@ export class ScheduleStore {
   ): Promise<{ readonly taken: number; readonly accepted: number }> {
     return this.database.transaction(async (tx) => {
       const rows = await tx.query<{ busy: boolean; closed: boolean; looked_at: Date }>(
-        'SELECT (schedule).*, busy, closed, looked_at FROM due_schedules($1, $2)',
-        [most, MAX_BYTES],
+        'SELECT (schedule).*, busy, closed, looked_at FROM take_schedules($1, $2, $3)',
+        [KNOWN, most, MAX_BYTES],
       );
       if (rows.length === 0) return { taken: 0, accepted: 0 };
       const due = rows.map(({ busy, closed, looked_at, ...row }) => ({
@@ -185,8 +187,9 @@ export class ScheduleStore {
 
 function valuesOf(settings: ScheduleSettings): unknown[] {
   const { name, cron, everyS, at, timeZone, operation, missed, overlap, jitterS, endsAt } = settings;
-  const { nextTick, dueAt } = settings;
-  return [name, cron, everyS, at, timeZone, operation, missed, overlap, jitterS, endsAt, nextTick, dueAt];
+  const { nextTick, dueAt, since } = settings;
+  const decided = [name, cron, everyS, at, timeZone, operation, missed, overlap, jitterS, endsAt];
+  return [...decided, nextTick, dueAt, since];
 }
 
 function moveRow({ id, nextTick, dueAt, operations, skipped }: ScheduleMove): object {

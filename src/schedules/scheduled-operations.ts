@@ -14,6 +14,9 @@ export type ScheduledOperation = Pick<
     readonly delayS?: number;
   };
 
+/** What this build knows of scheduled operations, as `since` in the table says it. */
+export const KNOWN = 1;
+
 type Row = Pick<ScheduleEntity, 'id' | 'accountId'>;
 
 /** Operations as schedules keep them: whole, and sealed, since headers and inputs may be secret. */
@@ -45,6 +48,11 @@ export class ScheduledOperations {
       idempotency: { key: `part schedule ${id} ${tick.toISOString()}`, body: '' },
     };
   }
+}
+
+/** From which `KNOWN` on a process submits all of it: 0.1.0 would leave flow keys and delays out, and refuse other faces' types. */
+export function sinceOf({ flow, delayS = 0, face = 'native' }: ScheduledOperation): number {
+  return flow || delayS > 0 || face !== 'native' ? 1 : 0;
 }
 
 function placeOf({ id, accountId }: Row): SecretPlace {

@@ -9,7 +9,7 @@ import { checkTimes, isRetimed, refused, refuseTickless } from './schedule-check
 import { nextOf } from './schedule-ticks.js';
 import { ticksAfter } from './schedule-times.js';
 import { type ScheduleSettings, ScheduleStore } from './schedule.store.js';
-import { type ScheduledOperation, ScheduledOperations } from './scheduled-operations.js';
+import { type ScheduledOperation, ScheduledOperations, sinceOf } from './scheduled-operations.js';
 
 /** A schedule as a caller describes it. */
 export type ScheduleDescription = Pick<
@@ -168,6 +168,7 @@ export class SchedulesService {
     return {
       ...{ name, cron, everyS, at, timeZone, missed, overlap, jitterS, endsAt },
       operation: this.scheduled.seal(operation, { id, accountId }),
+      since: sinceOf(operation),
       ...next,
     };
   }
