@@ -254,6 +254,7 @@ END) STORED,
   start_counts integer[] DEFAULT '{}'::integer[] NOT NULL,
   created_at timestamp with time zone DEFAULT now() NOT NULL,
   CONSTRAINT flow_pkey PRIMARY KEY (account_id, key),
+  CONSTRAINT flow_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id) ON DELETE CASCADE,
   CONSTRAINT flow_check CHECK ((rate IS NULL) = (period_s IS NULL)),
   CONSTRAINT flow_check1 CHECK ((pinned_rate IS NULL) = (pinned_period_s IS NULL)),
   CONSTRAINT flow_parallelism_check CHECK (parallelism > 0),
@@ -735,7 +736,7 @@ CREATE INDEX live_operation_apart ON live_operation USING btree (account_id, loo
 CREATE INDEX live_operation_aside ON live_operation USING btree (account_id) WHERE (phase = 'aside'::text);
 CREATE INDEX live_operation_awaits ON live_operation USING btree (awaits, look_at) WHERE (awaits IS NOT NULL);
 CREATE INDEX live_operation_canceling ON live_operation USING btree (cancel_at) WHERE (cancel_at IS NOT NULL);
-CREATE INDEX live_operation_flow ON live_operation USING btree (account_id, flow_key, flow_place) WHERE (flow_key IS NOT NULL);
+CREATE INDEX live_operation_flow ON live_operation USING btree (account_id, flow_key, flow_place, phase) WHERE (flow_key IS NOT NULL);
 CREATE INDEX live_operation_keyed ON live_operation USING btree (account_id, flow_key, priority DESC, request_id) WHERE (phase = 'keyed'::text);
 CREATE INDEX live_operation_look ON live_operation USING btree (phase, look_at) WHERE (phase = ANY (ARRAY['scheduled'::text, 'placed'::text]));
 CREATE INDEX live_operation_offered ON live_operation USING btree (type, account_id, priority DESC, request_id) WHERE (phase = 'offered'::text);
@@ -1638,13 +1639,14 @@ AS $function$
 DECLARE
   a record; chosen bigint[]; held_up boolean; leased boolean := false; full_for text[] := '{}';
 BEGIN
-  -- Where nothing is offered nobody waits for the lock, but where a flow key may have room.
-  IF NOT flows_due() AND (SELECT f.request_id FROM (SELECT DISTINCT t.type FROM json_to_recordset(asks) AS a (types text[]) CROSS JOIN LATERAL unnest(a.types) AS t (type)) w
-      CROSS JOIN LATERAL first_offered(w.type, NULL) f LIMIT 1) IS NULL THEN
+  IF (SELECT f.request_id FROM (SELECT DISTINCT t.type FROM json_to_recordset(asks) AS a (types text[]) CROSS JOIN LATERAL unnest(a.types) AS t (type)) w
+      CROSS JOIN LATERAL first_offered(w.type, NULL) f LIMIT 1) IS NOT NULL THEN
+    -- Before any row, as dispatch does: slots are given by one at a time.
+    PERFORM pg_advisory_xact_lock(7164225002);
+  -- Where nothing is offered nobody waits for the lock. What a flow key may have room for is offered by whoever has it, or by a later look.
+  ELSIF NOT flows_due() OR NOT pg_try_advisory_xact_lock(7164225002) THEN
     RETURN;
   END IF;
-  -- Before any row, as dispatch does: slots are given by one at a time.
-  PERFORM pg_advisory_xact_lock(7164225002);
   IF flows_due() THEN
     PERFORM admit_flows(200);
   END IF;
@@ -2426,6 +2428,9 @@ CREATE OR REPLACE FUNCTION judge_flows(accounts text[], keys text[])
  LANGUAGE plpgsql
 AS $function$
 #variable_conflict use_column
+DECLARE
+  -- Not written where it is used: without statistics, the index of all slots of the account would look as good.
+  with_slot CONSTANT text[] := '{placed,awaiting}';
 BEGIN
   RETURN QUERY
   WITH asked AS MATERIALIZED (
@@ -2433,25 +2438,29 @@ BEGIN
   ), noted AS (
     DELETE FROM flow_note n USING asked k WHERE n.account_id = k.account_id AND n.key = k.key RETURNING n.account_id, n.key, n.started_at
   ), started AS MATERIALIZED (
-    SELECT n.account_id, n.key, array_agg(n.started_at) AS times FROM noted n WHERE n.started_at IS NOT NULL GROUP BY n.account_id, n.key
+    SELECT n.account_id, n.key, array_agg(greatest(n.started_at, clock_timestamp())) AS times FROM noted n WHERE n.started_at IS NOT NULL GROUP BY n.account_id, n.key
   ), judged AS MATERIALIZED (
     SELECT k.account_id, k.key, coalesce(f.ordered, false) AS ordered, w.times, w.counts, r.room,
-      CASE WHEN r.rated <= r.room THEN coalesce(w.times[1], clock_timestamp()) + w.width END AS opens_at,
+      CASE WHEN r.rated <= r.room THEN w.times[1] + w.width END AS opens_at,
       w.times IS DISTINCT FROM f.start_times OR w.counts IS DISTINCT FROM f.start_counts AS moved
     FROM asked k
     LEFT JOIN LATERAL (SELECT f.* FROM flow f WHERE f.account_id = k.account_id AND f.key = k.key LIMIT 1) f ON true
     LEFT JOIN started s ON s.account_id = k.account_id AND s.key = k.key
     LEFT JOIN LATERAL (SELECT a.slots FROM account a WHERE a.id = k.account_id LIMIT 1) a ON true
     CROSS JOIN LATERAL (
-      SELECT count(*)::integer AS held, (count(*) FILTER (WHERE o.phase IN ('placed', 'awaiting')))::integer AS slots,
-        (count(*) FILTER (WHERE o.phase = 'placed' AND o.lease_token IS NULL))::integer AS unstarted
-      FROM live_operation o
-      WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase NOT IN ('keyed', 'ready', 'offered')
+      SELECT count(*)::integer AS held FROM (
+        SELECT FROM live_operation o WHERE f.max_parallelism IS NOT NULL
+          AND o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase NOT IN ('keyed', 'ready', 'offered')
+        LIMIT f.max_parallelism) h
+    ) h
+    CROSS JOIN LATERAL (
+      SELECT count(*)::integer AS slots, (count(*) FILTER (WHERE o.phase = 'placed' AND o.lease_token IS NULL))::integer AS unstarted
+      FROM live_operation o WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase = ANY (with_slot)
     ) p
     CROSS JOIN LATERAL flow_window(f.max_rate, f.max_period_s, f.start_times, f.start_counts, s.times) w
     CROSS JOIN LATERAL (
       SELECT f.max_rate - w.starts - p.unstarted AS rated, CASE WHEN f.paused_at IS NOT NULL THEN 0 ELSE
-        greatest(0, least(a.slots - p.slots, f.max_parallelism - p.held, f.max_rate - w.starts - p.unstarted)) END AS room
+        greatest(0, least(a.slots - p.slots, f.max_parallelism - h.held, f.max_rate - w.starts - p.unstarted)) END AS room
     ) r
   ), kept AS (
     UPDATE flow f SET start_times = j.times, start_counts = j.counts FROM judged j
@@ -2481,6 +2490,10 @@ BEGIN
   SELECT f.ordered, f.max_rate INTO known FROM flow f WHERE f.account_id = NEW.account_id AND f.key = NEW.flow_key;
   IF TG_OP = 'UPDATE' AND NEW.attempt > OLD.attempt AND known.max_rate IS NOT NULL THEN
     INSERT INTO flow_note (account_id, key, started_at) VALUES (NEW.account_id, NEW.flow_key, clock_timestamp());
+  END IF;
+  -- No more of a key are admitted than its account has slots, and this one has none any more.
+  IF TG_OP = 'UPDATE' AND NEW.phase = 'aside' AND OLD.phase IN ('placed', 'awaiting') THEN
+    INSERT INTO flow_note (account_id, key) VALUES (NEW.account_id, NEW.flow_key);
   END IF;
   -- What has been admitted stays so, wherever its workers are.
   IF NOT waits OR TG_OP = 'UPDATE' AND NEW.phase IN ('ready', 'offered') AND OLD.phase IN ('keyed', 'ready', 'offered') THEN

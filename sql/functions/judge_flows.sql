@@ -1,5 +1,6 @@
 -- How many operations of each of these flow keys may be admitted, also counting those that are and haven't got a slot; deletes what was
 -- noted of the keys. All in one statement: what is counted and what is noted are of the same instant, so that no start is in neither.
+-- A start counts from when it is first seen: its commit may have waited, and its handler begins after that.
 -- At `opens_at` there is room again, or later; null: not by time alone.
 CREATE OR REPLACE FUNCTION judge_flows(accounts text[], keys text[])
 RETURNS TABLE (account_id text, key text, ordered boolean, room integer, opens_at timestamptz)
@@ -15,7 +16,7 @@ BEGIN
   ), noted AS (
     DELETE FROM flow_note n USING asked k WHERE n.account_id = k.account_id AND n.key = k.key RETURNING n.account_id, n.key, n.started_at
   ), started AS MATERIALIZED (
-    SELECT n.account_id, n.key, array_agg(n.started_at) AS times FROM noted n WHERE n.started_at IS NOT NULL GROUP BY n.account_id, n.key
+    SELECT n.account_id, n.key, array_agg(greatest(n.started_at, clock_timestamp())) AS times FROM noted n WHERE n.started_at IS NOT NULL GROUP BY n.account_id, n.key
   ), judged AS MATERIALIZED (
     SELECT k.account_id, k.key, coalesce(f.ordered, false) AS ordered, w.times, w.counts, r.room,
       CASE WHEN r.rated <= r.room THEN w.times[1] + w.width END AS opens_at,

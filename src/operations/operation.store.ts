@@ -10,6 +10,7 @@ import { jsonRows } from '../database/json-rows.js';
 import type { Hint } from '../engine/hint.js';
 import { Fleet } from '../engine/fleet.js';
 import { OperationHints } from '../engine/engine.module.js';
+import { isRated } from './flow/flow.js';
 import { OperationEntity } from './operation.entity.js';
 import {
   acceptRow,
@@ -189,11 +190,17 @@ export class OperationStore {
     });
     // The queue has room for others.
     if (rows[0]?.waits) this.waiting?.();
+    else this.started(rows);
     const claimed = new Map(rows.map((row) => [row.lease_token, row]));
     return tokens.map((token) => {
       const row = claimed.get(token);
       return row ? claimOf(this.rows, row, askedAt) : null;
     });
+  }
+
+  /** Has the dispatcher see starts that are counted: what waits for the next window goes by when it saw them. */
+  started(rows: readonly { readonly flow: string | null }[]): void {
+    if (rows.some(({ flow }) => isRated(flow))) this.waiting?.();
   }
 
   /** Runs that this process may have claimed, and never begins: without it, a run-once operation would be used up by that. */

@@ -30,10 +30,12 @@ export class FlowModel {
   readonly limits = new Map<string, KeyLimits>();
   /** Seconds that have passed. */
   now = 0;
-  readonly starts: { readonly key: string; readonly at: number }[] = [];
+  /** Each counts from the first round that sees it; until then it has no time. */
+  readonly starts: { readonly key: string; at: number | null }[] = [];
 
   /** The rows that a round dispatches. */
   dispatch(): FlowRow[] {
+    for (const start of this.starts) start.at ??= this.now;
     for (const row of this.rows) {
       if (!row.overdue || (row.phase !== 'running' && row.phase !== 'scheduled')) continue;
       if (row.phase === 'running' && row.attempt >= row.tries) continue;
@@ -51,7 +53,7 @@ export class FlowModel {
     Object.assign(row, { phase: 'running', attempt: row.attempt + 1 });
     if (row.key === null) return;
     // Where there is no rate, nobody counts.
-    if (this.limits.get(nameOf(row))!.rate !== null) this.starts.push({ key: nameOf(row), at: this.now });
+    if (this.limits.get(nameOf(row))!.rate !== null) this.starts.push({ key: nameOf(row), at: null });
   }
 
   /** How many more of its key may be dispatched. */
@@ -74,7 +76,7 @@ export class FlowModel {
 
   /** Starts of the last period. */
   started(name: string): number {
-    return this.starts.filter(({ key, at }) => key === name && at > this.now - PERIOD_S).length;
+    return this.starts.filter(({ key, at }) => key === name && (at ?? this.now) > this.now - PERIOD_S).length;
   }
 
   private taken(account: string): number {

@@ -57,6 +57,11 @@ export function storedFlow({ key, parallelism, rate, periodS, ordered }: Flow): 
   } satisfies Partial<Record<keyof StoredFlow, unknown>>);
 }
 
+/** Whether its starts are counted, as far as the operation tells. */
+export function isRated(flow: string | null): boolean {
+  return flow !== null && (JSON.parse(flow) as StoredFlow).rate !== undefined;
+}
+
 /** The flow of an operation, to be given to another: it changes no key that is known. */
 export function flowAgain(stored: string | null): Flow | null {
   if (stored === null) return null;

@@ -25,6 +25,7 @@ export interface ClaimRow {
   readonly checkpoint: string | null;
   readonly awaits: 'completion' | 'poll' | null;
   readonly waits?: boolean;
+  readonly flow: string | null;
   /** Of a remote worker's run: when its time is over. */
   readonly run_until: Date | null;
 }

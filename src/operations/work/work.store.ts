@@ -68,6 +68,7 @@ export class WorkStore {
         if (error instanceof DatabaseUnavailableError) void this.giveBack(tokens);
         throw error;
       });
+    this.operations.started(rows);
     const got = asks.map(() => ({ claims: [] as Claim[], heldUp: false }));
     for (const row of rows) {
       if (row.request_id === null) got[row.ask]!.heldUp = true;

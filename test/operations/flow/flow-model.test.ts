@@ -298,6 +298,24 @@ describe('flow keys', () => {
     );
   }, 120_000);
 
+  it('count a start from the round that sees it, however long its commit took', async () => {
+    const pair = new Pair();
+    await pair.begin();
+    const one = { account: 'a', key: 'k1', priority: 0, tries: 1, scheduled: false };
+    await pair.take({ do: 'give', account: 'a', key: 'k1', limits: { parallelism: null, rate: 1 } });
+    await pair.take({ do: 'arrive', rows: [one, one] });
+    await pair.take({ do: 'dispatch' });
+    await pair.take({ do: 'claim', picks: [0] });
+    await pair.take({ do: 'pass', seconds: 50 });
+    await pair.take({ do: 'dispatch' });
+    await pair.take({ do: 'pass', seconds: 50 });
+    await pair.take({ do: 'dispatch' });
+    expect(pair.model.rows.map(({ phase }) => phase)).toEqual(['running', 'waiting']);
+    await pair.take({ do: 'pass', seconds: 50 });
+    await pair.take({ do: 'dispatch' });
+    expect(pair.model.rows.map(({ phase }) => phase)).toEqual(['running', 'dispatched']);
+  });
+
   it('let the next one in when one gives up its slot, and keeps its place', async () => {
     const pair = new Pair();
     await pair.begin();

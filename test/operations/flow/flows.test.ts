@@ -133,6 +133,21 @@ describe('A flow key', () => {
     expect(starts.at(-1)! - starts[0]!).toBeLessThan(2 * 800 + 700);
   });
 
+  it('starts the next as soon as its rate allows, also where nothing ends meanwhile', async () => {
+    // Nothing is found by looking in time.
+    await using slow = await App.start({ operations: { pollMs: 20_000, leaseS: 7_200 } });
+    const operations = Array.from({ length: 5 }, () => ({
+      type: 'sleep',
+      input: { seconds: 60 },
+      flow: { key: 'a', rate: 1, period_s: 0.3 },
+    }));
+    expect((await slow.client.post('/v1/operations/batch', { operations })).status).toBe(200);
+    await expect
+      .poll(async () => (await slow.client.get('/v1/flows/a')).body.executing, { timeout: 8_000 })
+      .toBe(5);
+    await slow.client.post('/v1/operations/bulk', { action: 'cancel', filter: {} });
+  });
+
   it('counts each try as a start, and holds no place for one that waits for its next', async () => {
     const client = await account();
     const failing = await client.submit({
