@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { App, TEST_KEY } from '../../support/app.js';
-import { newDatabase } from '../../support/database.js';
+import { newDatabase, rowsOf } from '../../support/database.js';
 import { type Answer, Receiver } from '../../support/receiver.js';
 import { Service, sharedBy } from '../../support/service.js';
 import { upstash, verifyWith } from './clients.js';
@@ -62,5 +62,40 @@ describe('messages', { timeout: 120_000 }, () => {
     expect(await quick.received(5)).toHaveLength(5);
     // As many at once as there are places at it.
     expect(hanging.all).toHaveLength(3);
+  });
+
+  it('whose secrets no key opens any more fail, in the hands of their worker or after it, and block nobody', async () => {
+    await using app = await App.start();
+    await using receiver = await Receiver.answering(200);
+    const client = upstash(app.client.url, TEST_KEY);
+    const queue = client.queue({ queueName: 'lane' });
+    await queue.upsert({ parallelism: 1 });
+    await queue.pause();
+    const message = { url: receiver.url, callback: receiver.url };
+    await queue.enqueue(message);
+    await queue.enqueue({ url: receiver.url });
+    await client.publish({ ...message, delay: 3600 });
+    const [first, second] = await rowsOf<{ request_id: string }>(
+      app.databaseUrl,
+      `UPDATE operation SET input = jsonb_set(input::jsonb, '{$sealed}', '"v1.gone.x.x"') WHERE request_id IN (
+         (SELECT min(request_id) FROM operation), (SELECT max(request_id) FROM operation)) RETURNING request_id`,
+    );
+    await rowsOf(app.databaseUrl, 'UPDATE live_operation SET tries = 1 WHERE request_id = $1', [
+      first!.request_id,
+    ]);
+    // The worker of its last try went silent.
+    await rowsOf(
+      app.databaseUrl,
+      `UPDATE live_operation SET phase = 'placed', attempt = tries, lease_token = gen_random_uuid(), look_at = now(), due_at = now()
+       WHERE request_id = $1`,
+      [second!.request_id],
+    );
+    await queue.resume();
+    const ends = () => rowsOf(app.databaseUrl, 'SELECT request_id, state FROM operation_end ORDER BY request_id');
+    await expect
+      .poll(async () => (await ends()).filter(({ state }) => state === 'Failed'), { timeout: 10_000 })
+      .toEqual([first, second].map((failed) => ({ request_id: failed!.request_id, state: 'Failed' })));
+    // The lane goes on.
+    expect(await receiver.received(1)).toHaveLength(1);
   });
 });
