@@ -1609,6 +1609,10 @@ AS $function$
 DECLARE
   wait boolean := operations_wait();
 BEGIN
+  -- 0.1.0 doesn't say what it knows.
+  IF hints -> 0 -> 'knows' IS NULL THEN
+    PERFORM leave_unknown(hints);
+  END IF;
   RETURN QUERY
   WITH hint AS MATERIALIZED (
     SELECT * FROM json_to_recordset(hints) AS h (request_id bigint, epoch integer, token uuid)
@@ -2616,6 +2620,27 @@ BEGIN
     RETURNING a.place, a.operation, o
   )
   SELECT l.operation, l.o FROM leased l ORDER BY l.place;
+END $function$;
+
+CREATE OR REPLACE FUNCTION leave_unknown(hints json)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+BEGIN
+  WITH hint AS MATERIALIZED (
+    SELECT h.*, now() + least(5 * h.epoch, 60) * interval '1 second' AS next FROM json_to_recordset(hints) AS h (request_id bigint, epoch integer)
+  )
+  UPDATE live_operation o SET phase = 'scheduled', look_at = h.next, due_at = h.next, run_at = h.next, dispatched_at = NULL,
+    attempt = o.attempt + k.kept, tries = o.tries + k.kept
+  FROM hint h, LATERAL (
+    SELECT count(*)::integer AS kept FROM live_operation l JOIN flow f ON f.account_id = l.account_id AND f.key = l.flow_key
+    WHERE l.request_id = h.request_id AND f.ordered
+  ) k
+  WHERE o.request_id = ANY (ARRAY(SELECT h.request_id FROM hint h)) AND o.request_id = h.request_id AND o.epoch = h.epoch
+    AND o.phase = 'placed' AND o.lease_token IS NULL AND o.type LIKE 'qstash.%';
 END $function$;
 
 CREATE OR REPLACE FUNCTION limits_of_lane(named text, in_flight integer, closed boolean)
@@ -4202,11 +4227,13 @@ BEGIN
     SELECT * FROM json_to_recordset(endings) AS e (
       request_id bigint, token uuid, rid text, face text, created_at timestamptz, traceparent text, state text, status_text text,
       progress real, result text, custom text, error_code text, error_message text, file_id text, finished_at timestamptz,
-      expires_at timestamptz, stack text, callback json, event_type text)
+      expires_at timestamptz, stack text, callback json, event_type text, followed boolean)
   ), settled AS (
     -- The fence: whose token doesn't stand any more ends nothing. All below follows from the rows that are deleted here.
     DELETE FROM live_operation o USING ending e
     WHERE o.request_id = ANY (ARRAY(SELECT e.request_id FROM ending e)) AND o.request_id = e.request_id AND o.lease_token = e.token
+      -- 0.1.0 doesn't make what follows on the end of a message: it is left to who does. Nothing follows on a cancel.
+      AND (o.type <> 'qstash.message' OR e.followed OR e.state = 'Canceled')
     RETURNING e.*, o.account_id, o.type, o.attempt, o.started_at, o.transitions, o.silent_until, o.flow_place
   ), closing AS MATERIALIZED (
     SELECT s.*, concat_ws(E'\n', s.transitions, transition(s.state, coalesce(s.error_message, s.status_text), s.progress, s.stack)) AS told

@@ -7,6 +7,10 @@ LANGUAGE plpgsql SET enable_seqscan = off SET jit = off SET plan_cache_mode = fo
 DECLARE
   wait boolean := operations_wait();
 BEGIN
+  -- 0.1.0 doesn't say what it knows.
+  IF hints -> 0 -> 'knows' IS NULL THEN
+    PERFORM leave_unknown(hints);
+  END IF;
   RETURN QUERY
   WITH hint AS MATERIALIZED (
     SELECT * FROM json_to_recordset(hints) AS h (request_id bigint, epoch integer, token uuid)

@@ -20,11 +20,13 @@ BEGIN
     SELECT * FROM json_to_recordset(endings) AS e (
       request_id bigint, token uuid, rid text, face text, created_at timestamptz, traceparent text, state text, status_text text,
       progress real, result text, custom text, error_code text, error_message text, file_id text, finished_at timestamptz,
-      expires_at timestamptz, stack text, callback json, event_type text)
+      expires_at timestamptz, stack text, callback json, event_type text, followed boolean)
   ), settled AS (
     -- The fence: whose token doesn't stand any more ends nothing. All below follows from the rows that are deleted here.
     DELETE FROM live_operation o USING ending e
     WHERE o.request_id = ANY (ARRAY(SELECT e.request_id FROM ending e)) AND o.request_id = e.request_id AND o.lease_token = e.token
+      -- 0.1.0 doesn't make what follows on the end of a message: it is left to who does. Nothing follows on a cancel.
+      AND (o.type <> 'qstash.message' OR e.followed OR e.state = 'Canceled')
     RETURNING e.*, o.account_id, o.type, o.attempt, o.started_at, o.transitions, o.silent_until, o.flow_place
   ), closing AS MATERIALIZED (
     SELECT s.*, concat_ws(E'\n', s.transitions, transition(s.state, coalesce(s.error_message, s.status_text), s.progress, s.stack)) AS told

@@ -1,10 +1,11 @@
-import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { randomId } from '../database/random-id.js';
 import { SealedInputs } from '../operations/accept/sealed-inputs.js';
 import { FollowUps } from '../operations/end/follow-ups.js';
 import type { OperationEntity } from '../operations/operation.entity.js';
 import { type NewOperation, ownRow } from '../operations/operation-rows.js';
 import { OperationTypes } from '../operations/run/operation-types.js';
+import { SecretBoxError } from '../signing/secret-box.js';
 import { answerOf, type MessageAnswer } from './message-answer.js';
 import {
   bodyOf,
@@ -22,6 +23,8 @@ type Told = Pick<OperationEntity, 'rid' | 'createdAt' | 'runAt'>;
 /** Makes of the end of a message the messages that tell it: accepted in the commit that ends it, and delivered as any other. */
 @Injectable()
 export class MessageCallbacks implements OnModuleInit {
+  private readonly logger = new Logger('Messages');
+
   constructor(
     private readonly followUps: FollowUps,
     private readonly types: OperationTypes,
@@ -34,7 +37,8 @@ export class MessageCallbacks implements OnModuleInit {
 
   private of(ended: OperationEntity): NewOperation[] {
     if (ended.state === 'Canceled' || ended.input === null) return [];
-    const message = this.inputs.open(ended) as Message;
+    const message = this.open(ended);
+    if (message === null) return [];
     const failed = ended.state === 'Failed';
     const answer = answerOf(ended);
     const callbacks = [message.callback, failed ? message.failureCallback : null];
@@ -42,6 +46,17 @@ export class MessageCallbacks implements OnModuleInit {
     return callbacks.flatMap((callback) =>
       callback === null ? [] : [this.row(ended, callbackMessage(ended, message, callback, body), callback)],
     );
+  }
+
+  /** Null where it doesn't open: nobody knows then whom to tell, and a message that couldn't end would hold its slot for good. */
+  private open(ended: OperationEntity): Message | null {
+    try {
+      return this.inputs.open(ended) as Message;
+    } catch (error) {
+      if (!(error instanceof SecretBoxError)) throw error;
+      this.logger.error(`message ${messageId(ended.rid)} ends without its callbacks: ${error.message}`);
+      return null;
+    }
   }
 
   private row(ended: OperationEntity, message: Message, { delayS, labels }: MessageCallback): NewOperation {

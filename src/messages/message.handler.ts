@@ -3,6 +3,7 @@ import { EgressConfig } from '../config/config.js';
 import type { FieldError } from '../config/validation.js';
 import { HttpRequestEgress } from '../egress/egress.module.js';
 import type { EgressRequest, EgressResponse } from '../egress/egress.js';
+import { FlowStore } from '../operations/flow/flow.store.js';
 import { peek } from '../operations/poll/peek.js';
 import { AttemptFailed } from '../operations/run/attempt-failed.js';
 import type { RunContext } from '../operations/run/operation-run.js';
@@ -13,6 +14,7 @@ import {
 } from '../operations/run/operation-type.js';
 import { OriginCalls } from '../operations/run/origin-calls.store.js';
 import { ownFault } from '../operations/run/own-fault.js';
+import { StartOver } from '../operations/run/start-over.js';
 import { transportFault } from '../operations/types/kept-response.js';
 import { AttemptCallbacks } from './attempt-callbacks.js';
 import { concealMessage, urlFaults } from './message-input.js';
@@ -56,6 +58,7 @@ export class MessageHandler implements OperationHandler<Message> {
     private readonly places: OriginCalls,
     private readonly keys: MessageKeyStore,
     private readonly callbacks: AttemptCallbacks,
+    private readonly flows: FlowStore,
     config: EgressConfig,
   ) {
     this.disabled = config.httpHosts === null ? DISABLED : null;
@@ -82,6 +85,12 @@ export class MessageHandler implements OperationHandler<Message> {
       return context.goOn(placeDelayS(waits), checkpoint({ retried, waits: waits + 1 }));
     let isProven = false;
     try {
+      // It was started long ago: what its receiver sees is to be within the rate of its key, and no message begins while that is paused.
+      if (waits > 0 && (await this.isTimed(message, context)))
+        return new StartOver(
+          checkpoint({ retried, waits: 0 }),
+          'Its receiver has a place; waiting for its flow key',
+        );
       const response = await this.send(message, retried, context);
       isProven = response.status >= 200 && response.status <= 299;
       const answer = await answerTo(message, response, retried);
@@ -95,6 +104,14 @@ export class MessageHandler implements OperationHandler<Message> {
       // In an outage the end of the run's lease gives it back.
       await this.places.giveBack(origin, context, isProven).catch(() => undefined);
     }
+  }
+
+  private async isTimed({ flow, queueName }: Message, { requestId, signal }: RunContext): Promise<boolean> {
+    if (flow === null && queueName === null) return false;
+    return rideOut(
+      () => this.flows.timesStarts(requestId),
+      () => signal.aborted,
+    );
   }
 
   /** Its faults are failed attempts, but for those of our own. */

@@ -101,8 +101,8 @@ export interface Ending {
   readonly start: FirstAttempt | null;
   /** For the account's endpoints. */
   readonly event: OwedEvent;
-  /** Accepted in the same commit; nobody is answered, so they have no idempotency key. */
-  readonly followUps: readonly NewOperation[];
+  /** Accepted in the same commit; nobody is answered, so they have no idempotency key. Null: nothing ever follows on its type. */
+  readonly followUps: readonly NewOperation[] | null;
 }
 
 /** An operation that was ended by us. */
@@ -174,7 +174,7 @@ export function tokenRow({ rid, accountId, runAt, completion }: NewOperation): o
 
 /** Operations that follow on an end, as `settle_followed` reads them. */
 export function followerRows({ operation, followUps }: Ending): object[] {
-  return followUps.map((followUp) => ({ ...acceptRow(followUp), after: operation.requestId }));
+  return (followUps ?? []).map((followUp) => ({ ...acceptRow(followUp), after: operation.requestId }));
 }
 
 /** What `settle_operations` reads. */
@@ -203,6 +203,7 @@ export function settleRow(e: Ending): object {
     event_thin: e.event.thin,
     event_bare: e.event.bare,
     thin_over: e.event.thinOver,
+    ...(e.followUps === null ? {} : { followed: true }),
   };
 }
 

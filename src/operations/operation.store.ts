@@ -226,7 +226,9 @@ export class OperationStore {
     return this.database.query<ClaimRow>(
       `SELECT ${LIVE_COLUMNS}, waits, clock_timestamp() AS claimed_at FROM claim_operations($1, make_interval(secs => $2))`,
       [
-        jsonRows(hints.map(({ id, epoch }, place) => ({ request_id: id, epoch, token: tokens[place] }))),
+        jsonRows(
+          hints.map(({ id, epoch }, place) => ({ request_id: id, epoch, token: tokens[place], knows: 1 })),
+        ),
         this.config.leaseS,
       ],
     );

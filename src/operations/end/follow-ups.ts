@@ -5,8 +5,6 @@ import type { NewOperation } from '../operation-rows.js';
 /** The operations that the end of another one makes. They may not fail: the end would fail with them. */
 export type MakeFollowUps = (ended: OperationEntity) => readonly NewOperation[];
 
-const NONE: readonly NewOperation[] = [];
-
 /** Which operations follow on the end of one, by its type: they are accepted in the commit that ends it. */
 @Injectable()
 export class FollowUps {
@@ -16,7 +14,8 @@ export class FollowUps {
     this.makers.set(type, make);
   }
 
-  of(ended: OperationEntity): readonly NewOperation[] {
-    return this.makers.get(ended.type)?.(ended) ?? NONE;
+  /** Null where nothing ever follows on its type. */
+  of(ended: OperationEntity): readonly NewOperation[] | null {
+    return this.makers.get(ended.type)?.(ended) ?? null;
   }
 }

@@ -60,6 +60,8 @@ export class OperationEnder {
     const eventType = EVENT_OF[how.state];
     const event = this.presenters.event(operation, eventType);
     const callback = this.callback(operation, eventType, event);
+    const followUps = this.followUps.of(operation);
+    // Last: whatever failed before it would keep its place.
     const start = callback && this.firstAttempts.reserve();
     const settling = this.store.settle({
       operation,
@@ -84,7 +86,7 @@ export class OperationEnder {
         bare: event.bare ?? null,
         thinOver: this.config.thinOver,
       },
-      followUps: this.followUps.of(operation),
+      followUps,
     });
     const settled = await settling.catch((error: unknown) => {
       start?.abandon(operation.requestId);

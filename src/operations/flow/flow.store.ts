@@ -63,6 +63,17 @@ export class FlowStore {
     return flow ?? null;
   }
 
+  /** Whether the key of a live operation says when it may start: it has a rate, or is paused. */
+  async timesStarts(requestId: string): Promise<boolean> {
+    const rows = await this.database.query(
+      `SELECT FROM (SELECT account_id, flow_key FROM live_operation WHERE request_id = $1 OFFSET 0) o
+       JOIN flow f ON f.account_id = o.account_id AND f.key = o.flow_key
+       WHERE f.max_rate IS NOT NULL OR f.paused_at IS NOT NULL`,
+      [requestId],
+    );
+    return rows.length > 0;
+  }
+
   /** By name, behind `after`, without Ringback's own. */
   list(accountId: string, after: string, most: number): Promise<FlowView[]> {
     return this.read(accountId, null, after, most);

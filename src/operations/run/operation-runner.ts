@@ -26,12 +26,14 @@ import { Processes } from '../../engine/processes.js';
 import { WakeUps } from '../../engine/wake-ups.js';
 import { OperationWaits } from '../read/operation-waits.js';
 import { finished } from './run-ending.js';
+import { StartOver } from './start-over.js';
 import { SealedInputs } from '../accept/sealed-inputs.js';
 import {
   type FailedAttempt,
   failedVerdict,
   faultOf,
   notBegun,
+  startedOver,
   type Verdict,
   withoutHandler,
 } from './verdict.js';
@@ -215,7 +217,8 @@ export class OperationRunner {
       const outcome = await Promise.race([this.work(type, run), this.aborted(run.signal)]);
       // It stopped because it was told to, with nothing to show for it.
       if (outcome === undefined && run.signal.aborted) throw run.signal.reason as RunAborted;
-      if (outcome instanceof Suspension) return suspended(outcome, run.signal);
+      if (outcome instanceof Suspension || outcome instanceof StartOver)
+        return suspended(outcome, run.signal);
       return { kind: 'end', how: finished(outcome ?? {}) };
     } catch (error) {
       return this.failed(claim, type, run, error);
@@ -359,7 +362,7 @@ export class OperationRunner {
 }
 
 /** A shutdown is no reason to run it again; a cancel, or a lost lease, is one to let it be. */
-function suspended(suspension: Suspension, signal: AbortSignal): Verdict {
+function suspended(outcome: Suspension | StartOver, signal: AbortSignal): Verdict {
   if (signal.aborted && (signal.reason as RunAborted).cause !== 'shutdown') throw signal.reason as RunAborted;
-  return { kind: 'suspend', suspension };
+  return outcome instanceof Suspension ? { kind: 'suspend', suspension: outcome } : startedOver(outcome);
 }

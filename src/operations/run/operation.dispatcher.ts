@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../../config/config.js';
+import { DatabaseUnavailableError } from '../../database/database-errors.js';
 import { DispatchLoop } from '../../engine/dispatch-loop.js';
 import type { Hint } from '../../engine/hint.js';
 import { Lookout } from '../../engine/lookout.js';
@@ -94,7 +95,14 @@ export class OperationDispatcher extends DispatchLoop {
   private async rescue(): Promise<void> {
     this.rescuedAt = performance.now();
     // Together, so that they share their statements and commits.
-    await Promise.all((await this.rescues.over(MOST)).map((claim) => this.rescueOne(claim)));
+    const rescues = (await this.rescues.over(MOST)).map((claim) =>
+      this.rescueOne(claim).catch((error: unknown) => {
+        if (error instanceof DatabaseUnavailableError) throw error;
+        // One that can't be ended must not keep all others from being dispatched.
+        this.logger.error(`operation ${claim.operation.rid} could not be ended: ${String(error)}`);
+      }),
+    );
+    await Promise.all(rescues);
   }
 
   private async rescueOne(claim: Claim): Promise<void> {

@@ -8,6 +8,7 @@ import type { RegisteredType } from './registered-type.js';
 import { type RetryPolicy, retryDelay } from './retry-policy.js';
 import { type Failure, failureOf } from './run-ending.js';
 import { stackOf } from './stack.js';
+import type { StartOver } from './start-over.js';
 
 /** What becomes of a run. */
 export type Verdict =
@@ -86,6 +87,11 @@ export function withoutHandler({ type, attempt }: OperationEntity): Verdict {
     text: `This worker has no handler for ${type}; waiting for one that has`,
     stack: null,
   };
+}
+
+/** What becomes of a run that isn't to count as the start of what it does. */
+export function startedOver({ checkpoint, text }: StartOver): Verdict {
+  return { kind: 'release', delayS: 0, counts: false, text, stack: null, checkpoint };
 }
 
 /** What a trace shows of a run that did not finish. */
