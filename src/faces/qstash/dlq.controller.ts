@@ -18,7 +18,7 @@ import { OperationsService } from '../../operations/operations.service.js';
 import { Publishes } from './caller.js';
 import { bulkQuery, countOf, cursorOf, type Query, readFilter } from './message-filter.js';
 import { dlqMessageResponse, type DlqMessageResponse, present } from './message.response.js';
-import { type FoundMessage, type FoundMessages, Messages } from './messages.js';
+import { type FoundMessage, type FoundMessages, inSlices, Messages } from './messages.js';
 import { fieldsOf } from './publication.js';
 import { type PublishedBy, Publisher, type PublishResponse } from './publisher.js';
 
@@ -65,8 +65,8 @@ export class QstashDlqController {
     @Parameters() query: Query,
     @Body() body: unknown,
   ): Promise<{ deleted: number; cursor?: string }> {
-    const { found, cursor } = await this.found(accountId, bulkQuery(query, body));
-    await Promise.all(found.map(({ operation }) => this.operations.erase(accountId, operation.rid)));
+    const { found, cursor } = await this.found(accountId, bulkQuery(query, body, 'dlqIds'));
+    await inSlices(found, ({ operation }) => this.operations.erase(accountId, operation.rid));
     return { deleted: found.length, ...present({ cursor }) };
   }
 
@@ -92,8 +92,8 @@ export class QstashDlqController {
     @Parameters() query: Query,
     @Req() request: FastifyRequest,
   ): Promise<{ responses: PublishResponse[]; cursor?: string }> {
-    const { found, cursor } = await this.found(by.accountId, bulkQuery(query, null));
-    const responses = await Promise.all(found.map((one) => this.retryOne(by, one, request)));
+    const { found, cursor } = await this.found(by.accountId, bulkQuery(query, null, 'dlqIds'));
+    const responses = await inSlices(found, (one) => this.retryOne(by, one, request));
     return { responses, ...present({ cursor }) };
   }
 

@@ -39,7 +39,7 @@ export class QstashMessagesController {
     @Parameters() query: Query,
     @Body() body: unknown,
   ): Promise<{ cancelled: number }> {
-    const filter = readFilter(bulkQuery(query, body), 'messageIds');
+    const filter = readFilter(bulkQuery(query, body, 'messageIds'), 'messageIds');
     let cancelled = 0;
     for (let after: string | null = null; ;) {
       const { found, cursor } = await this.messages.list(accountId, {
