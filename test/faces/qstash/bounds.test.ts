@@ -1,7 +1,8 @@
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { App } from '../../support/app.js';
 import type { Client } from '../../support/client.js';
-import { rowsOf } from '../../support/database.js';
+import { directUrl, rowsOf } from '../../support/database.js';
 import { Receiver } from '../../support/receiver.js';
 import { upstash } from './clients.js';
 
@@ -90,5 +91,30 @@ describe('The logs', () => {
     expect(first.body).toEqual({ logs: [], cursor: expect.any(String) });
     const rest = await client.get(`/qstash/v2/logs?state=RETRY&cursor=${first.body.cursor}`);
     expect(rest.body).toEqual({ logs: [] });
+  });
+});
+
+describe('The first message of a queue', () => {
+  it('leaves as it is what somebody sets up at the same time', async () => {
+    const { body: account } = await client.get('/v1/account');
+    const other = new pg.Client({ connectionString: directUrl(app.databaseUrl) });
+    await other.connect();
+    try {
+      const given = {
+        ...{ account_id: account.id, key: '$queue/raced', ordered: true, limits: { parallelism: 7 } },
+        ...{ pin_parallelism: false, pin_rate: false, paused: true },
+      };
+      await other.query('BEGIN');
+      await other.query('SELECT change_flow($1)', [JSON.stringify(given)]);
+      const lane = qstash().queue({ queueName: 'raced' });
+      const sent = lane.enqueue({ url: 'http://127.0.0.1:9999/', body: 'x' });
+      const waiting = `SELECT FROM pg_locks WHERE NOT granted AND (SELECT query FROM pg_stat_activity a WHERE a.pid = pg_locks.pid) LIKE '%change_flow%'`;
+      await expect.poll(async () => (await rowsOf(app.databaseUrl, waiting)).length).toBeGreaterThan(0);
+      await other.query('COMMIT');
+      await sent;
+      expect(await lane.get()).toMatchObject({ parallelism: 7, paused: true, lag: 1 });
+    } finally {
+      await other.end();
+    }
   });
 });
