@@ -1,5 +1,10 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AttemptCallbacks } from '../../../src/messages/attempt-callbacks.js';
+import type { Message } from '../../../src/messages/message.js';
+import { SealedInputs } from '../../../src/operations/accept/sealed-inputs.js';
+import { OperationsService } from '../../../src/operations/operations.service.js';
+import type { RunContext } from '../../../src/operations/run/operation-run.js';
 import { App } from '../../support/app.js';
 import type { Client } from '../../support/client.js';
 import { directUrl, rowsOf } from '../../support/database.js';
@@ -91,6 +96,28 @@ describe('The logs', () => {
     expect(first.body).toEqual({ logs: [], cursor: expect.any(String) });
     const rest = await client.get(`/qstash/v2/logs?state=RETRY&cursor=${first.body.cursor}`);
     expect(rest.body).toEqual({ logs: [] });
+  });
+});
+
+describe('A callback of each attempt', () => {
+  it('that is refused leaves its attempt as it is, and is told of in the history', async () => {
+    await using own = await App.start({ qstash: { callbacks: 'per-attempt' } });
+    const { messageId } = await upstash(own.client.url, own.client.key).publish({
+      ...{ url: 'http://127.0.0.1:9999/', callback: 'http://127.0.0.1:9999/told', delay: 3600 },
+    });
+    const id = messageId.slice('msg_'.length);
+    const { operation } = await own.nest.get(OperationsService, { strict: false }).find(null, id);
+    const message = own.nest.get(SealedInputs, { strict: false }).open(operation) as Message;
+    // As it were if the host had been forgotten since, or its retention class were gone.
+    const callback = { ...message.callback!, url: 'http://10.0.0.1/' };
+    const logged: string[] = [];
+    const context = {
+      ...{ accountId: operation.accountId, id, traceparent: null, signal: new AbortController().signal },
+      log: (line: string) => logged.push(line),
+    } as unknown as RunContext;
+    const answer = { status: 500, retried: 0 };
+    await own.nest.get(AttemptCallbacks, { strict: false }).tell({ ...message, callback }, answer, context);
+    expect(logged).toEqual([expect.stringMatching(/^The callback of this attempt was refused: input.url/)]);
   });
 });
 
