@@ -74,9 +74,9 @@ export class Queues {
     await this.flows.change(accountId, queueKey(name), { paused });
   }
 
-  /** May be repeated. What it has goes on in order. */
-  async remove(accountId: string, name: string): Promise<void> {
-    await this.flows.reset(accountId, queueKey(name));
+  /** May be repeated: false where there is none. What it has goes on in order. */
+  remove(accountId: string, name: string): Promise<boolean> {
+    return this.flows.reset(accountId, queueKey(name));
   }
 }
 
