@@ -38,12 +38,7 @@ export class QstashMessagesController {
     const { operation } = await this.messages.live(accountId, id);
     const cancelled = await this.canceling.cancel([operation.requestId]);
     if (isAdmin)
-      await this.audit.write({
-        accountId,
-        actor,
-        action: 'operation.canceled',
-        target: operation.rid,
-      });
+      await this.audit.write({ accountId, actor, action: 'operation.canceled', target: operation.rid });
     return { cancelled };
   }
 
@@ -61,13 +56,7 @@ export class QstashMessagesController {
     const by = Object.keys({ ...(body as object | undefined), ...query });
     const details = { count: done.cancelled, by };
     if (done.cancelled > 0)
-      await this.audit.write({
-        accountId,
-        actor,
-        action: 'operation.canceled',
-        target: null,
-        details,
-      });
+      await this.audit.write({ accountId, actor, action: 'operation.canceled', target: null, details });
     return done;
   }
 
@@ -76,13 +65,7 @@ export class QstashMessagesController {
     let cancelled = 0;
     for (let after: string | null = null; ;) {
       const { found, cursor } = await this.messages.list(accountId, {
-        ...{
-          filter,
-          after,
-          states: ['Waiting', 'Executing'],
-          newestFirst: false,
-          count: PAGE,
-        },
+        ...{ filter, after, states: ['Waiting', 'Executing'], newestFirst: false, count: PAGE },
       });
       if (found.length > 0)
         cancelled += await this.canceling.cancel(found.map(({ operation }) => operation.requestId));
