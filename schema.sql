@@ -1535,7 +1535,8 @@ DECLARE
   g record;
 BEGIN
   SELECT * INTO g FROM json_to_record(given) AS g (account_id text, key text, ordered boolean, limits json, pin_parallelism boolean,
-    pinned_parallelism integer, pin_rate boolean, pinned_rate integer, pinned_period_s float8, paused boolean);
+    pinned_parallelism integer, pin_rate boolean, pinned_rate integer, pinned_period_s float8, paused boolean,
+    only_new boolean);
   INSERT INTO flow (account_id, key, ordered) VALUES (g.account_id, g.key, g.ordered) ON CONFLICT DO NOTHING;
   UPDATE flow f SET
     parallelism = CASE WHEN g.limits IS NULL THEN f.parallelism ELSE (g.limits ->> 'parallelism')::integer END,
@@ -1546,7 +1547,7 @@ BEGIN
     pinned_period_s = CASE WHEN g.pin_rate THEN g.pinned_period_s ELSE f.pinned_period_s END,
     paused_at = CASE WHEN g.paused IS NULL THEN f.paused_at WHEN g.paused THEN coalesce(f.paused_at, now()) END,
     kept = true, given_at = now()
-  WHERE f.account_id = g.account_id AND f.key = g.key;
+  WHERE f.account_id = g.account_id AND f.key = g.key AND NOT (f.kept AND coalesce(g.only_new, false));
   INSERT INTO flow_note (account_id, key) VALUES (g.account_id, g.key);
 END $function$;
 

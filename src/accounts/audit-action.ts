@@ -21,6 +21,8 @@ export const AUDIT_ACTIONS = [
   'schedule.resumed',
   'flow.changed',
   'flow.reset',
+  'url-group.changed',
+  'url-group.deleted',
   'bulk.started',
   'operation-type.declared',
   'operation-type.changed',

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { QstashConfig } from '../config/config.js';
 import { rideOut } from '../database/ride-out.js';
+import { OperationRefusedError } from '../operations/operation.errors.js';
 import { OperationsService } from '../operations/operations.service.js';
 import type { RunContext } from '../operations/run/operation-run.js';
 import type { MessageAnswer } from './message-answer.js';
 import { callbackBody, callbackMessage } from './message-callbacks.js';
-import { flowOf, MESSAGE, type Message } from './message.js';
+import { flowOf, MESSAGE, type Message, type MessageCallback } from './message.js';
 
 /** Tells of attempts that weren't the last, where the operator wants that. */
 @Injectable()
@@ -16,13 +17,22 @@ export class AttemptCallbacks {
   ) {}
 
   /** Accepted before the attempt is recorded, and once for each: an attempt that is made again after a crash is told once. */
-  async tell(
+  async tell(message: Message, answer: MessageAnswer, context: RunContext): Promise<void> {
+    const { callback } = message;
+    if (this.config.callbacks === 'once' || callback === null) return;
+    await this.accept(message, callback, answer, context).catch((error: unknown) => {
+      // The attempt has failed all the same: what is thrown here would have it made again beyond its retries.
+      if (!(error instanceof OperationRefusedError)) throw error;
+      context.log(`The callback of this attempt was refused: ${error.message}`);
+    });
+  }
+
+  private async accept(
     message: Message,
+    callback: MessageCallback,
     answer: MessageAnswer,
     { accountId, id, signal, traceparent }: RunContext,
   ): Promise<void> {
-    const { callback } = message;
-    if (this.config.callbacks === 'once' || callback === null) return;
     await rideOut(
       async () => {
         const { operation } = await this.operations.find(accountId, id);

@@ -82,8 +82,10 @@ export function callbackMessage(
   callback: MessageCallback,
   body: string,
 ): Message {
-  const { url, method, headers, retries, retryDelay, timeoutS, labels, flow, redact } = callback;
+  const { url, method, headers, retries, retryDelay, timeoutS, labels, flow } = callback;
   const { callerIp, scheduleId } = message;
+  // Its body repeats what is to be hidden of the message.
+  const redact = message.redact === null ? callback.redact : { headers: [], ...callback.redact, body: true };
   return {
     ...{ url, method, headers, retryDelay, timeoutS, labels, flow, redact, body },
     retries: retries ?? retriesOf(message),

@@ -14,10 +14,10 @@ export function urlFaults(
   });
 }
 
-/** What is stored sealed of a message: queries and headers often hold a token. */
+/** What is stored sealed of a message: queries and headers often hold a token, and the body of a callback repeats its source's. */
 export function concealMessage(message: Message, bodies: boolean): { shown: object; sealed: object } {
   const { url, headers, body, bodyBase64, callback, failureCallback, ...shown } = message;
-  const isSealed = bodies || shown.redact?.body === true;
+  const isSealed = bodies || shown.redact?.body === true || shown.sourceMessageId !== undefined;
   const content = JSON.parse(JSON.stringify({ body, bodyBase64 })) as object;
   return {
     shown: { ...shown, url: shownUrl(url), ...(isSealed ? {} : content) },

@@ -51,20 +51,22 @@ export class Queues {
     accountId: string,
     name: string,
     { parallelism, paused }: { readonly parallelism: number; readonly paused?: boolean | undefined },
+    onlyNew = false,
   ): Promise<void> {
     const isNew = !(await this.store.exists(accountId, name));
     if (isNew && (await this.store.count(accountId)) >= MOST_QUEUES)
       throw new QueueError('too-many', `this account has its ${MOST_QUEUES} queues: delete one`);
     const limits = { parallelism, rate: null, periodS: null };
     await this.flows.change(accountId, queueKey(name), {
-      ...{ limits, ordered: true },
+      ...{ limits, ordered: true, onlyNew },
       ...(paused === undefined ? {} : { paused }),
     });
   }
 
-  /** Makes it where there is none. */
+  /** Makes it where there is none: what somebody sets up meanwhile stands. */
   async open(accountId: string, name: string): Promise<void> {
-    if (!(await this.store.exists(accountId, name))) await this.set(accountId, name, { parallelism: 1 });
+    if (!(await this.store.exists(accountId, name)))
+      await this.set(accountId, name, { parallelism: 1 }, true);
   }
 
   async pause(accountId: string, name: string, paused: boolean): Promise<void> {
@@ -72,9 +74,9 @@ export class Queues {
     await this.flows.change(accountId, queueKey(name), { paused });
   }
 
-  /** May be repeated. What it has goes on in order. */
-  async remove(accountId: string, name: string): Promise<void> {
-    await this.flows.reset(accountId, queueKey(name));
+  /** May be repeated: false where there is none. What it has goes on in order. */
+  remove(accountId: string, name: string): Promise<boolean> {
+    return this.flows.reset(accountId, queueKey(name));
   }
 }
 

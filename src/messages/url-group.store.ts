@@ -64,7 +64,11 @@ export class UrlGroupStore {
     return rows.length > 0;
   }
 
-  async remove(accountId: string, name: string): Promise<void> {
-    await this.database.query('DELETE FROM url_group WHERE account_id = $1 AND name = $2', [accountId, name]);
+  async remove(accountId: string, name: string): Promise<boolean> {
+    const rows = await this.database.query(
+      'DELETE FROM url_group WHERE account_id = $1 AND name = $2 RETURNING id',
+      [accountId, name],
+    );
+    return rows.length > 0;
   }
 }

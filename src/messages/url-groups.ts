@@ -80,9 +80,9 @@ export class UrlGroups {
     });
   }
 
-  /** May be repeated. Messages that were sent to it go on. */
-  async remove(accountId: string, name: string): Promise<void> {
-    await this.store.remove(accountId, name);
+  /** May be repeated: false where there is none. Messages that were sent to it go on. */
+  remove(accountId: string, name: string): Promise<boolean> {
+    return this.store.remove(accountId, name);
   }
 
   private async change(

@@ -11,14 +11,17 @@ import {
 } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, By, IsAdmin, NeedsScope } from '../../accounts/api-key.guard.js';
+import { Audit } from '../../accounts/audit.js';
+import type { Actor } from '../../accounts/audit.store.js';
 import { TakesBody } from '../../http/takes-body.js';
 import { answerOf } from '../../messages/message-answer.js';
+import { ridOf } from '../../messages/message.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { Publishes } from './caller.js';
 import { bulkQuery, countOf, cursorOf, type Query, readFilter } from './message-filter.js';
 import { dlqMessageResponse, type DlqMessageResponse, present } from './message.response.js';
-import { type FoundMessage, type FoundMessages, Messages } from './messages.js';
+import { type FoundMessage, type FoundMessages, inSlices, Messages } from './messages.js';
 import { fieldsOf } from './publication.js';
 import { type PublishedBy, Publisher, type PublishResponse } from './publisher.js';
 
@@ -32,6 +35,7 @@ export class QstashDlqController {
     private readonly messages: Messages,
     private readonly publisher: Publisher,
     private readonly operations: OperationsService,
+    private readonly audit: Audit,
   ) {}
 
   @Get()
@@ -52,9 +56,13 @@ export class QstashDlqController {
 
   @Delete(':id')
   @NeedsScope('operations:write')
-  async delete(@AccountId() accountId: string, @Param('id') id: string): Promise<{ deleted: number }> {
+  async delete(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @By() actor: Actor,
+  ): Promise<{ deleted: number }> {
     const { operation } = await this.messages.dead(accountId, id);
-    await this.operations.erase(accountId, operation.rid);
+    await this.erase(accountId, operation.rid, actor);
     return { deleted: 1 };
   }
 
@@ -64,9 +72,10 @@ export class QstashDlqController {
     @AccountId() accountId: string,
     @Parameters() query: Query,
     @Body() body: unknown,
+    @By() actor: Actor,
   ): Promise<{ deleted: number; cursor?: string }> {
-    const { found, cursor } = await this.found(accountId, bulkQuery(query, body));
-    await Promise.all(found.map(({ operation }) => this.operations.erase(accountId, operation.rid)));
+    const { found, cursor } = await this.found(accountId, bulkQuery(query, body, 'dlqIds'));
+    await inSlices(found, ({ operation }) => this.erase(accountId, operation.rid, actor));
     return { deleted: found.length, ...present({ cursor }) };
   }
 
@@ -79,8 +88,10 @@ export class QstashDlqController {
     @Publishes() by: PublishedBy,
     @Param('id') id: string,
     @Req() request: FastifyRequest,
+    @By() actor: Actor,
+    @IsAdmin() isAdmin: boolean,
   ): Promise<PublishResponse> {
-    return this.retryOne(by, await this.messages.dead(by.accountId, id), request);
+    return this.retryOne({ by, actor, isAdmin }, await this.messages.dead(by.accountId, id), request);
   }
 
   @Post('retry')
@@ -91,9 +102,11 @@ export class QstashDlqController {
     @Publishes() by: PublishedBy,
     @Parameters() query: Query,
     @Req() request: FastifyRequest,
+    @By() actor: Actor,
+    @IsAdmin() isAdmin: boolean,
   ): Promise<{ responses: PublishResponse[]; cursor?: string }> {
-    const { found, cursor } = await this.found(by.accountId, bulkQuery(query, null));
-    const responses = await Promise.all(found.map((one) => this.retryOne(by, one, request)));
+    const { found, cursor } = await this.found(by.accountId, bulkQuery(query, null, 'dlqIds'));
+    const responses = await inSlices(found, (one) => this.retryOne({ by, actor, isAdmin }, one, request));
     return { responses, ...present({ cursor }) };
   }
 
@@ -110,13 +123,30 @@ export class QstashDlqController {
 
   /** Accepted first, and once: where this process dies in between, the same retry erases what it has published anew. */
   private async retryOne(
-    by: PublishedBy,
+    { by, actor, isAdmin }: { by: PublishedBy; actor: Actor; isAdmin: boolean },
     found: FoundMessage,
     { raw }: FastifyRequest,
   ): Promise<PublishResponse> {
     const answer = await this.publisher.again(by, found, fieldsOf(raw.rawHeaders));
-    await this.operations.erase(by.accountId, found.operation.rid);
+    const { rid } = found.operation;
+    // As over the native API: of what accounts rerun themselves there is the new operation.
+    if (isAdmin) {
+      const details = { rerun: ridOf(answer.messageId) };
+      await this.audit.write({
+        accountId: by.accountId,
+        actor,
+        action: 'operation.rerun',
+        target: rid,
+        details,
+      });
+    }
+    await this.erase(by.accountId, rid, actor);
     return answer;
+  }
+
+  private async erase(accountId: string, rid: string, actor: Actor): Promise<void> {
+    await this.operations.erase(accountId, rid);
+    await this.audit.write({ accountId, actor, action: 'operation.erased', target: rid });
   }
 }
 

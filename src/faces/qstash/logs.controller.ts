@@ -6,13 +6,14 @@ import { HistoryStore } from '../../operations/read/history.store.js';
 import { LOG_STATES, type LogResponse, logsOf, type LogState } from './log.response.js';
 import { countOf, cursorOf, type Query, readFilter, valuesOf } from './message-filter.js';
 import { present } from './message.response.js';
-import { type FoundMessage, Messages } from './messages.js';
+import { type FoundMessage, MAX_LOOKED, Messages } from './messages.js';
 import { refused } from './publication.js';
 
 const COUNT = 100;
 const MAX_COUNT = 1_000;
-/** Messages whose histories are read at once, and entries of each. */
+/** Messages whose histories are read at once, and by one request; and entries of each. */
 const AT_ONCE = 100;
+const MAX_READ = 1_000;
 const MAX_ENTRIES = 5_000;
 
 interface Page {
@@ -50,6 +51,7 @@ export class QstashLogsController {
     const count = countOf(query, COUNT, MAX_COUNT);
     const filter = readFilter(query, 'messageIds');
     const logs: LogResponse[] = [];
+    let [looked, read] = [0, 0];
     for (let after = cursorOf(query); ;) {
       const sought = {
         filter,
@@ -58,7 +60,7 @@ export class QstashLogsController {
         newestFirst: true,
         count: Math.min(count, AT_ONCE),
       };
-      const { found, cursor } = await this.messages.list(accountId, sought);
+      const { found, cursor, looked: now } = await this.messages.list(accountId, sought);
       const each = await Promise.all(found.map((one) => this.logsOf(one)));
       for (const [index, all] of each.entries()) {
         const meant = all.filter(({ state }) => wanted.includes(state));
@@ -67,7 +69,10 @@ export class QstashLogsController {
         logs.push(...meant);
         after = found[index]!.operation.requestId;
       }
-      if (cursor === null || logs.length >= count || found.length === 0) return answer(logs, cursor);
+      looked += now;
+      read += found.length;
+      const isEnough = logs.length >= count || looked >= MAX_LOOKED || read >= MAX_READ;
+      if (cursor === null || isEnough) return answer(logs, cursor);
       after = cursor;
     }
   }

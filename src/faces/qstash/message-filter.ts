@@ -33,15 +33,21 @@ const FACETS: Readonly<Record<string, Facet>> = {
   flowControlKey: ({ flow }) => [flow?.key],
 };
 
-/** Reads it, or fails with a Problem. `ids` is what names them: `messageIds`, or `dlqIds`. */
-export function readFilter(query: Query, ids: 'messageIds' | 'dlqIds'): MessageFilter {
+/** What names messages: by where they are. */
+type IdsName = 'messageIds' | 'dlqIds';
+
+/** Ids that a request names at once: each of them is looked up. */
+const MOST_IDS = 1_000;
+
+/** Reads it, or fails with a Problem. `ids` is what names them. */
+export function readFilter(query: Query, ids: IdsName): MessageFilter {
   const wanted = Object.entries(FACETS).flatMap(([name, facet]) => {
     const values = valuesOf(query, name, name !== 'url');
     return values.length === 0 ? [] : [{ facet, values }];
   });
-  const one = valuesOf(query, 'messageId', false).map(toRid);
+  const one = ridsOf(query, 'messageId', false);
   return {
-    rids: query[ids] === undefined ? (one.length === 0 ? null : one) : valuesOf(query, ids, true).map(toRid),
+    rids: query[ids] === undefined ? (one.length === 0 ? null : one) : ridsOf(query, ids, true),
     from: timeOf(query, 'fromDate'),
     to: timeOf(query, 'toDate'),
     statuses: valuesOf(query, 'responseStatus', true).map(Number),
@@ -53,20 +59,21 @@ export function readFilter(query: Query, ids: 'messageIds' | 'dlqIds'): MessageF
   };
 }
 
-/** What a bulk action is told by its query and by its body. A name that nobody knows is refused: without it, all would be meant. */
-export function bulkQuery(query: Query, body: unknown): Query {
+/**
+ * What a bulk action is told by its query and by its body. A name that nobody knows, or that isn't its own, is refused: without it,
+ * all would be meant.
+ */
+export function bulkQuery(query: Query, body: unknown, ids: IdsName): Query {
   if (body !== undefined && body !== null && (typeof body !== 'object' || Array.isArray(body)))
     throw refused('body', 'must be an object');
   const given = { ...body, ...query };
-  const unknown = Object.keys(given).find((name) => !(name in FACETS) && !OTHERS.has(name));
-  if (unknown !== undefined)
-    throw refused(unknown, `is no filter: use ${[...Object.keys(FACETS), ...OTHERS].join(', ')}`);
+  const known = [...Object.keys(FACETS), 'messageId', ids, ...OTHERS];
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  if (unknown !== undefined) throw refused(unknown, `is no filter here: use ${known.join(', ')}`);
   return given;
 }
 
-const OTHERS = new Set(
-  ['messageId', 'messageIds', 'dlqIds', 'fromDate', 'toDate', 'responseStatus'].concat('count', 'cursor'),
-);
+const OTHERS = ['fromDate', 'toDate', 'responseStatus', 'count', 'cursor'];
 
 /** How many are asked for. */
 export function countOf(query: Query, fallback: number, most: number): number {
@@ -95,8 +102,10 @@ export function valuesOf(query: Query, name: string, byComma: boolean): string[]
 }
 
 /** An id that can't be one is of no message. */
-function toRid(id: string): string {
-  return ridOf(id) ?? '';
+function ridsOf(query: Query, name: string, byComma: boolean): string[] {
+  const ids = valuesOf(query, name, byComma);
+  if (ids.length <= MOST_IDS) return ids.map((id) => ridOf(id) ?? '');
+  throw refused(name, `may name at most ${MOST_IDS} at once`);
 }
 
 function timeOf(query: Query, name: string): Date | null {

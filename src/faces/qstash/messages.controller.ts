@@ -1,8 +1,10 @@
 import { Body, Controller, Delete, Get, Param, Query as Parameters } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, By, IsAdmin, NeedsScope } from '../../accounts/api-key.guard.js';
+import { Audit } from '../../accounts/audit.js';
+import type { Actor } from '../../accounts/audit.store.js';
 import { CancelMany } from '../../operations/end/cancel-many.js';
-import { bulkQuery, type Query, readFilter } from './message-filter.js';
+import { bulkQuery, countOf, type Query, readFilter } from './message-filter.js';
 import { messageResponse, type MessageResponse } from './message.response.js';
 import { Messages } from './messages.js';
 
@@ -15,6 +17,7 @@ export class QstashMessagesController {
   constructor(
     private readonly messages: Messages,
     private readonly canceling: CancelMany,
+    private readonly audit: Audit,
   ) {}
 
   @Get(':id')
@@ -26,28 +29,50 @@ export class QstashMessagesController {
 
   @Delete(':id')
   @NeedsScope('operations:write')
-  async cancel(@AccountId() accountId: string, @Param('id') id: string): Promise<{ cancelled: number }> {
+  async cancel(
+    @AccountId() accountId: string,
+    @Param('id') id: string,
+    @By() actor: Actor,
+    @IsAdmin() isAdmin: boolean,
+  ): Promise<{ cancelled: number }> {
     const { operation } = await this.messages.live(accountId, id);
-    return { cancelled: await this.canceling.cancel([operation.requestId]) };
+    const cancelled = await this.canceling.cancel([operation.requestId]);
+    if (isAdmin)
+      await this.audit.write({ accountId, actor, action: 'operation.canceled', target: operation.rid });
+    return { cancelled };
   }
 
-  /** Those that are named, or meant; all of the account's where nothing is said. */
+  /** Those that are named, or meant; all of the account's where nothing is said. No more than `count`, where that is given. */
   @Delete()
   @NeedsScope('operations:write')
   async cancelMany(
     @AccountId() accountId: string,
     @Parameters() query: Query,
     @Body() body: unknown,
+    @By() actor: Actor,
   ): Promise<{ cancelled: number }> {
-    const filter = readFilter(bulkQuery(query, body), 'messageIds');
+    const done = await this.cancelMeant(accountId, query, body);
+    // Values may be secret, as a URL's query.
+    const by = Object.keys({ ...(body as object | undefined), ...query });
+    const details = { count: done.cancelled, by };
+    if (done.cancelled > 0)
+      await this.audit.write({ accountId, actor, action: 'operation.canceled', target: null, details });
+    return done;
+  }
+
+  private async cancelMeant(accountId: string, query: Query, body: unknown): Promise<{ cancelled: number }> {
+    const given = bulkQuery(query, body, 'messageIds');
+    const filter = readFilter(given, 'messageIds');
+    const most = countOf(given, Infinity, Infinity);
     let cancelled = 0;
     for (let after: string | null = null; ;) {
+      const count = Math.min(PAGE, most - cancelled);
       const { found, cursor } = await this.messages.list(accountId, {
-        ...{ filter, after, states: ['Waiting', 'Executing'], newestFirst: false, count: PAGE },
+        ...{ filter, after, states: ['Waiting', 'Executing'], newestFirst: false, count },
       });
       if (found.length > 0)
         cancelled += await this.canceling.cancel(found.map(({ operation }) => operation.requestId));
-      if (cursor === null) return { cancelled };
+      if (cursor === null || cancelled >= most) return { cancelled };
       after = cursor;
     }
   }

@@ -19,6 +19,8 @@ export interface FoundMessage {
 export interface FoundMessages {
   readonly found: readonly FoundMessage[];
   readonly cursor: string | null;
+  /** How many were looked at for it. */
+  readonly looked: number;
 }
 
 /** Which messages are looked for, and from where. */
@@ -34,7 +36,9 @@ export interface Sought {
 
 const PAGE = 250;
 /** Messages that one request looks at: filters are judged one message at a time. */
-const MAX_LOOKED = 5_000;
+export const MAX_LOOKED = 5_000;
+/** Messages of a request that something is done with at once: others want a connection, too. */
+const AT_ONCE = 50;
 const LIVE: readonly OperationState[] = ['Waiting', 'Executing'];
 
 /** Reads messages by their account. Those whose content has expired, or was erased, are as if they weren't there. */
@@ -67,9 +71,9 @@ export class Messages {
   async list(accountId: string, sought: Sought): Promise<FoundMessages> {
     const { filter, states } = sought;
     if (filter.rids === null) return this.walk(accountId, sought);
-    const named = await Promise.all([...new Set(filter.rids)].map((rid) => this.find(accountId, rid)));
+    const named = await inSlices([...new Set(filter.rids)], (rid) => this.find(accountId, rid));
     const found = named.filter((one): one is FoundMessage => one !== null && isOf(one, states));
-    return { found, cursor: null };
+    return { found, cursor: null, looked: named.length };
   }
 
   private async find(accountId: string, rid: string): Promise<FoundMessage | null> {
@@ -85,21 +89,31 @@ export class Messages {
     const { filter, newestFirst, count } = sought;
     const found: FoundMessage[] = [];
     let { after } = sought;
-    for (let looked = 0; looked < MAX_LOOKED;) {
+    let looked = 0;
+    while (looked < MAX_LOOKED) {
       const page = await this.reads.list(wanted(accountId, sought), { newestFirst, after, limit: PAGE });
       for (const { operation } of page.rows) {
         // There are more.
-        if (found.length === count) return { found, cursor: after };
+        if (found.length === count) return { found, cursor: after, looked };
         const one = this.opened(operation);
         if (one && filter.matches(operation, one.message) && hasStatus(one, filter)) found.push(one);
         after = operation.requestId;
+        looked++;
       }
-      if (page.next === null) return { found, cursor: null };
+      if (page.next === null) return { found, cursor: null, looked };
       after = page.next;
-      looked += Math.max(1, page.rows.length);
+      if (page.rows.length === 0) looked++;
     }
-    return { found, cursor: after };
+    return { found, cursor: after, looked };
   }
+}
+
+/** Does it with each, a slice at a time; answers what became of each. */
+export async function inSlices<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R[]> {
+  const done: R[] = [];
+  for (let at = 0; at < all.length; at += AT_ONCE)
+    done.push(...(await Promise.all(all.slice(at, at + AT_ONCE).map(work))));
+  return done;
 }
 
 /** Those that must be the operation's are looked up by index. */

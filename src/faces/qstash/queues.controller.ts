@@ -1,9 +1,12 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, By, NeedsScope } from '../../accounts/api-key.guard.js';
+import { Audit } from '../../accounts/audit.js';
+import type { AuditAction } from '../../accounts/audit-action.js';
+import type { Actor } from '../../accounts/audit.store.js';
 import { TakesBody } from '../../http/takes-body.js';
-import type { QueueView } from '../../messages/queue.store.js';
+import { queueKey, type QueueView } from '../../messages/queue.store.js';
 import { Queues } from '../../messages/queues.js';
 import { nameOf, objectOf } from './json-body.js';
 import { refused } from './publication.js';
@@ -24,17 +27,26 @@ const MAX_PARALLELISM = 100_000;
 @ApiExcludeController()
 @Controller('qstash/v2/queues')
 export class QstashQueuesController {
-  constructor(private readonly queues: Queues) {}
+  constructor(
+    private readonly queues: Queues,
+    private readonly audit: Audit,
+  ) {}
 
   @Post()
   @HttpCode(200)
   @NeedsScope('operations:write')
   @TakesBody('raw')
-  async set(@AccountId() accountId: string, @Req() request: FastifyRequest): Promise<void> {
+  async set(
+    @AccountId() accountId: string,
+    @Req() request: FastifyRequest,
+    @By() actor: Actor,
+  ): Promise<void> {
     const { queueName, parallelism, paused } = objectOf(request);
     const name = nameOf(queueName, 'queueName');
     if (paused !== undefined && typeof paused !== 'boolean') throw refused('paused', 'must be true or false');
-    await this.queues.set(accountId, name, { parallelism: parallelismOf(parallelism), paused });
+    const changes = { parallelism: parallelismOf(parallelism), paused };
+    await this.queues.set(accountId, name, changes);
+    await this.wrote(accountId, name, actor, 'flow.changed', changes);
   }
 
   @Get()
@@ -51,24 +63,44 @@ export class QstashQueuesController {
 
   @Delete(':name')
   @NeedsScope('operations:write')
-  remove(@AccountId() accountId: string, @Param('name') name: string): Promise<void> {
-    return this.queues.remove(accountId, name);
+  async remove(
+    @AccountId() accountId: string,
+    @Param('name') name: string,
+    @By() actor: Actor,
+  ): Promise<void> {
+    if (await this.queues.remove(accountId, name)) await this.wrote(accountId, name, actor, 'flow.reset', {});
   }
 
   @Post(':name/pause')
   @HttpCode(200)
   @NeedsScope('operations:write')
   @TakesBody('raw')
-  pause(@AccountId() accountId: string, @Param('name') name: string): Promise<void> {
-    return this.queues.pause(accountId, name, true);
+  pause(@AccountId() accountId: string, @Param('name') name: string, @By() actor: Actor): Promise<void> {
+    return this.setPaused(accountId, name, actor, true);
   }
 
   @Post(':name/resume')
   @HttpCode(200)
   @NeedsScope('operations:write')
   @TakesBody('raw')
-  resume(@AccountId() accountId: string, @Param('name') name: string): Promise<void> {
-    return this.queues.pause(accountId, name, false);
+  resume(@AccountId() accountId: string, @Param('name') name: string, @By() actor: Actor): Promise<void> {
+    return this.setPaused(accountId, name, actor, false);
+  }
+
+  private async setPaused(accountId: string, name: string, actor: Actor, paused: boolean): Promise<void> {
+    await this.queues.pause(accountId, name, paused);
+    await this.wrote(accountId, name, actor, 'flow.changed', { paused });
+  }
+
+  /** A queue is a flow key. */
+  private wrote(
+    accountId: string,
+    name: string,
+    actor: Actor,
+    action: AuditAction,
+    details: Record<string, unknown>,
+  ): Promise<void> {
+    return this.audit.write({ accountId, actor, action, target: queueKey(name), details });
   }
 }
 

@@ -1,7 +1,10 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, By, NeedsScope } from '../../accounts/api-key.guard.js';
+import { Audit } from '../../accounts/audit.js';
+import type { AuditAction } from '../../accounts/audit-action.js';
+import type { Actor } from '../../accounts/audit.store.js';
 import { TakesBody } from '../../http/takes-body.js';
 import { type UrlGroup, type UrlGroupEndpoint, UrlGroups } from '../../messages/url-groups.js';
 import { nameOf, objectOf } from './json-body.js';
@@ -22,7 +25,10 @@ const MOST_NAMED = 1_000;
 @ApiExcludeController()
 @Controller('qstash/v2/topics')
 export class QstashTopicsController {
-  constructor(private readonly groups: UrlGroups) {}
+  constructor(
+    private readonly groups: UrlGroups,
+    private readonly audit: Audit,
+  ) {}
 
   @Get()
   @NeedsScope('operations:read')
@@ -38,38 +44,59 @@ export class QstashTopicsController {
 
   @Delete(':name')
   @NeedsScope('operations:write')
-  remove(@AccountId() accountId: string, @Param('name') name: string): Promise<void> {
-    return this.groups.remove(accountId, name);
+  async remove(
+    @AccountId() accountId: string,
+    @Param('name') name: string,
+    @By() actor: Actor,
+  ): Promise<void> {
+    if (await this.groups.remove(accountId, name))
+      await this.wrote(accountId, name, actor, 'url-group.deleted', {});
   }
 
   @Post(':name/endpoints')
   @HttpCode(200)
   @NeedsScope('operations:write')
   @TakesBody('raw')
-  add(
+  async add(
     @AccountId() accountId: string,
     @Param('name') name: string,
     @Req() request: FastifyRequest,
+    @By() actor: Actor,
   ): Promise<void> {
     const added = endpointsOf(request).map(({ name: given, url }, index) => {
       if (url !== undefined) return { name: given, url };
       throw refused(`endpoints[${index}].url`, 'must be a URL that begins with http:// or https://');
     });
-    return this.groups.add(accountId, nameOf(name, 'The name of a URL group'), added);
+    await this.groups.add(accountId, nameOf(name, 'The name of a URL group'), added);
+    const origins = [...new Set(added.map(({ url }) => new URL(url).origin))];
+    await this.wrote(accountId, name, actor, 'url-group.changed', { added: added.length, origins });
   }
 
   @Delete(':name/endpoints')
   @NeedsScope('operations:write')
   @TakesBody('raw')
-  removeEndpoints(
+  async removeEndpoints(
     @AccountId() accountId: string,
     @Param('name') name: string,
     @Req() request: FastifyRequest,
+    @By() actor: Actor,
   ): Promise<void> {
     const removed = endpointsOf(request);
     const unnamed = removed.findIndex((one) => one.name === undefined && one.url === undefined);
     if (unnamed !== -1) throw refused(`endpoints[${unnamed}]`, 'must have a name or a url');
-    return this.groups.removeEndpoints(accountId, name, removed);
+    await this.groups.removeEndpoints(accountId, name, removed);
+    await this.wrote(accountId, name, actor, 'url-group.changed', { removed: removed.length });
+  }
+
+  /** Nothing of a URL but its origin: the rest often holds a token. */
+  private wrote(
+    accountId: string,
+    name: string,
+    actor: Actor,
+    action: AuditAction,
+    details: Record<string, unknown>,
+  ): Promise<void> {
+    return this.audit.write({ accountId, actor, action, target: name, details });
   }
 }
 

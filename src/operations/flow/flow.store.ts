@@ -33,6 +33,8 @@ export interface FlowChanges {
   readonly paused?: boolean;
   /** Only where the key is made by this. */
   readonly ordered?: boolean;
+  /** Nothing is changed of what somebody has set up, also where that was done meanwhile. */
+  readonly onlyNew?: boolean;
 }
 
 interface FlowRow {
@@ -81,7 +83,7 @@ export class FlowStore {
 
   /** Changes a key, or makes it. It holds at once, also for what waits already. */
   async change(accountId: string, key: string, changes: FlowChanges): Promise<void> {
-    const { limits, pinnedParallelism, pinnedRate, paused, ordered = false } = changes;
+    const { limits, pinnedParallelism, pinnedRate, paused, ordered = false, onlyNew = false } = changes;
     await this.database.query('SELECT change_flow($1)', [
       JSON.stringify({
         account_id: accountId,
@@ -94,6 +96,7 @@ export class FlowStore {
         pinned_rate: pinnedRate?.rate ?? null,
         pinned_period_s: pinnedRate?.periodS ?? null,
         paused: paused ?? null,
+        only_new: onlyNew,
       }),
     ]);
     this.dispatcher.wake();

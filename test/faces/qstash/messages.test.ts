@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { App, TEST_KEY } from '../../support/app.js';
+import { rowsOf } from '../../support/database.js';
 import { type Answer, type Received, Receiver } from '../../support/receiver.js';
 import { upstash, verifyWith } from './clients.js';
 
@@ -229,6 +230,43 @@ describe('a callback', () => {
     expect(toldBy(done)).toMatchObject({ status: 500, body: Buffer.from('no').toString('base64') });
   });
 
+  it('neither stores nor shows in clear what is sealed or redacted of its message', async () => {
+    await using receiver = await Receiver.answering(200);
+    await using told = await Receiver.answering(500);
+    const send = (redact: object) =>
+      client().publish({
+        ...{ url: `${receiver.url}?key=hush-query`, body: 'hush-body', retries: 0, callback: told.url },
+        ...{ headers: { authorization: 'hush-token' }, redact },
+      });
+    const hush = [/hush/, new RegExp(Buffer.from('hush-body').toString('base64'))];
+    for (const redact of [{}, { header: ['authorization'] }, { body: true, header: true }] as const) {
+      const count = told.all.length;
+      const { messageId } = await send(redact);
+      const body = toldBy((await told.received(count + 1)).at(-1)!);
+      expect(body).toMatchObject({
+        sourceMessageId: messageId,
+        sourceHeader: { Authorization: ['hush-token'] },
+      });
+      const id = String(told.all.at(-1)!.headers['upstash-message-id']);
+      const letter = await dead(id);
+      if ('header' in redact) {
+        expect(letter.body).toMatch(/^REDACTED:[0-9a-f]{64}$/);
+        expect(JSON.stringify(await logged(id))).not.toMatch(/hush/);
+      }
+      const rid = id.slice('msg_'.length);
+      const request = await app.client.get(`/v1/operations/${rid}/request`);
+      const [row] = await rowsOf<{ input: string }>(
+        app.databaseUrl,
+        'SELECT input FROM operation WHERE rid = $1',
+        [rid],
+      );
+      for (const secret of hush) {
+        expect(request.text).not.toMatch(secret);
+        expect(row!.input).not.toMatch(secret);
+      }
+    }
+  });
+
   it('is a dead letter itself where nobody takes it', async () => {
     await using receiver = await Receiver.answering(200);
     await using told = await Receiver.answering(500);
@@ -255,6 +293,16 @@ describe('a callback', () => {
 });
 
 describe('a message that waits', () => {
+  it('is canceled no more often than is asked for', async () => {
+    const other = upstash(app.client.url, (await app.account('counted')).key);
+    const given = { url: 'http://127.0.0.1:9999/', delay: 3600, label: 'counted' };
+    await other.batch([given, given, given]);
+    expect(await other.messages.cancel({ all: true, count: 1 })).toEqual({ cancelled: 1 });
+    expect(await other.messages.cancel({ filter: { label: 'counted' }, count: 1 })).toEqual({ cancelled: 1 });
+    expect(await other.messages.cancel({ all: true })).toEqual({ cancelled: 1 });
+    expect(await other.messages.cancel({ all: true })).toEqual({ cancelled: 0 });
+  });
+
   it('is canceled by id, by several, and by what is asked of them', async () => {
     const send = async (more: object) =>
       (await client().publish({ url: 'http://127.0.0.1:9999/never', delay: 3600, ...more })).messageId;

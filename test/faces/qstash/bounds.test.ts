@@ -1,0 +1,147 @@
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AttemptCallbacks } from '../../../src/messages/attempt-callbacks.js';
+import type { Message } from '../../../src/messages/message.js';
+import { SealedInputs } from '../../../src/operations/accept/sealed-inputs.js';
+import { OperationsService } from '../../../src/operations/operations.service.js';
+import type { RunContext } from '../../../src/operations/run/operation-run.js';
+import { App } from '../../support/app.js';
+import type { Client } from '../../support/client.js';
+import { directUrl, rowsOf } from '../../support/database.js';
+import { Receiver } from '../../support/receiver.js';
+import { upstash } from './clients.js';
+
+let app: App;
+let client: Client;
+let count = 0;
+beforeAll(async () => {
+  app = await App.start();
+});
+afterAll(() => app[Symbol.asyncDispose]());
+beforeEach(async () => {
+  client = await app.account(`bounds-${++count}`);
+});
+
+const qstash = () => upstash(app.client.url, client.key);
+const UNKNOWN = 'f'.repeat(32);
+
+/** Messages of the account that were delivered, without what they have been through. */
+async function deliver(messages: number): Promise<void> {
+  const { body: account } = await client.get('/v1/account');
+  const input = JSON.stringify({ url: 'http://127.0.0.1/', method: 'POST', headers: {}, labels: [] });
+  await rowsOf(
+    app.databaseUrl,
+    `WITH made AS (
+       INSERT INTO operation (rid, account_id, type, face, input, retention, tries, timeout_s)
+       SELECT md5($1 || n), $1, 'qstash.message', 'qstash', $2, 'keep1m', 1, 60 FROM generate_series(1, $3::integer) n
+       RETURNING request_id)
+     INSERT INTO operation_end (request_id, state, attempt, progress, finished_at, expires_at, status_text, result, transitions)
+     SELECT request_id, 'Finished', 1, 100, now(), now() + interval '1 month', 'Finished', '{"status":200,"retried":0}',
+       '[2,1764300000.5,"Finished",100,"Finished",null]' FROM made`,
+    [account.id, input, messages],
+  );
+}
+
+describe('A bulk action', () => {
+  it.each([
+    ['/qstash/v2/messages?dlqIds=dlq_1', /^dlqIds is no filter here: use .*messageIds/],
+    ['/qstash/v2/messages?toString=1', /^toString is no filter/],
+    ['/qstash/v2/dlq?messageIds=msg_1', /^messageIds is no filter here: use .*dlqIds/],
+    ['/qstash/v2/dlq?constructor=1', /^constructor is no filter/],
+  ])('is refused, and nothing is done, where its filter is not its own: %s', async (path, error) => {
+    await using receiver = await Receiver.answering(500);
+    await qstash().publish({ url: receiver.url, retries: 0 });
+    await expect.poll(async () => (await qstash().dlq.listMessages()).messages.length).toBe(1);
+    const { messageId } = await qstash().publish({ url: receiver.url, delay: 3600 });
+    expect(await client.request('DELETE', path)).toMatchObject({
+      status: 400,
+      body: { error: expect.stringMatching(error) },
+    });
+    expect((await qstash().messages.get(messageId)).messageId).toBe(messageId);
+    expect((await qstash().dlq.listMessages()).messages).toHaveLength(1);
+  });
+
+  it('names at most 1,000 messages', async () => {
+    const ids = (most: number) => Array.from({ length: most }, () => UNKNOWN);
+    for (const [route, name] of [
+      ['messages', 'messageIds'],
+      ['dlq', 'dlqIds'],
+    ] as const) {
+      const most = await client.request('DELETE', `/qstash/v2/${route}`, { [name]: ids(1000) });
+      expect(most.status).toBe(200);
+      const more = await client.request('DELETE', `/qstash/v2/${route}`, { [name]: ids(1001) });
+      expect([more.status, more.body.error]).toEqual([400, `${name} may name at most 1000 at once`]);
+    }
+  });
+
+  it('reaches each of several slices', async () => {
+    await using receiver = await Receiver.answering(200, 500);
+    // Else one receiver that nobody knows has one at a time.
+    await qstash().publish({ url: receiver.url });
+    await receiver.received(1);
+    const message = { url: receiver.url, retries: 0 };
+    await qstash().batch(Array.from({ length: 60 }, () => message));
+    const letters = async () => (await qstash().dlq.listMessages()).messages;
+    await expect.poll(async () => (await letters()).length, { timeout: 20_000 }).toBe(60);
+    const ids = (await letters()).map(({ dlqId }) => dlqId);
+    expect(await qstash().dlq.delete(ids)).toMatchObject({ deleted: 60 });
+    expect(await letters()).toEqual([]);
+  });
+});
+
+describe('The logs', () => {
+  it('read the histories of at most 1,000 messages a request, and go on from there', async () => {
+    await deliver(1_150);
+    const first = await client.get('/qstash/v2/logs?state=RETRY');
+    expect(first.body).toEqual({ logs: [], cursor: expect.any(String) });
+    const rest = await client.get(`/qstash/v2/logs?state=RETRY&cursor=${first.body.cursor}`);
+    expect(rest.body).toEqual({ logs: [] });
+  });
+});
+
+describe('A callback of each attempt', () => {
+  it('that is refused leaves its attempt as it is, and is told of in the history', async () => {
+    await using own = await App.start({ qstash: { callbacks: 'per-attempt' } });
+    const { messageId } = await upstash(own.client.url, own.client.key).publish({
+      ...{ url: 'http://127.0.0.1:9999/', callback: 'http://127.0.0.1:9999/told', delay: 3600 },
+    });
+    const id = messageId.slice('msg_'.length);
+    const { operation } = await own.nest.get(OperationsService, { strict: false }).find(null, id);
+    const message = own.nest.get(SealedInputs, { strict: false }).open(operation) as Message;
+    // As it were if the host had been forgotten since, or its retention class were gone.
+    const callback = { ...message.callback!, url: 'http://10.0.0.1/' };
+    const logged: string[] = [];
+    const context = {
+      ...{ accountId: operation.accountId, id, traceparent: null, signal: new AbortController().signal },
+      log: (line: string) => logged.push(line),
+    } as unknown as RunContext;
+    const answer = { status: 500, retried: 0 };
+    await own.nest.get(AttemptCallbacks, { strict: false }).tell({ ...message, callback }, answer, context);
+    expect(logged).toEqual([expect.stringMatching(/^The callback of this attempt was refused: input.url/)]);
+  });
+});
+
+describe('The first message of a queue', () => {
+  it('leaves as it is what somebody sets up at the same time', async () => {
+    const { body: account } = await client.get('/v1/account');
+    const other = new pg.Client({ connectionString: directUrl(app.databaseUrl) });
+    await other.connect();
+    try {
+      const given = {
+        ...{ account_id: account.id, key: '$queue/raced', ordered: true, limits: { parallelism: 7 } },
+        ...{ pin_parallelism: false, pin_rate: false, paused: true },
+      };
+      await other.query('BEGIN');
+      await other.query('SELECT change_flow($1)', [JSON.stringify(given)]);
+      const lane = qstash().queue({ queueName: 'raced' });
+      const sent = lane.enqueue({ url: 'http://127.0.0.1:9999/', body: 'x' });
+      const waiting = `SELECT FROM pg_locks WHERE NOT granted AND (SELECT query FROM pg_stat_activity a WHERE a.pid = pg_locks.pid) LIKE '%change_flow%'`;
+      await expect.poll(async () => (await rowsOf(app.databaseUrl, waiting)).length).toBeGreaterThan(0);
+      await other.query('COMMIT');
+      await sent;
+      expect(await lane.get()).toMatchObject({ parallelism: 7, paused: true, lag: 1 });
+    } finally {
+      await other.end();
+    }
+  });
+});
