@@ -2,7 +2,7 @@ import { atLeast, baseOf, headerValue, jsonOf } from './arguments.js';
 import { type ProblemBody, RingbackError } from './error.js';
 
 /** Statuses that say "not now" of a server or of what stands before it. */
-const NOT_NOW: readonly number[] = [429, 502, 503, 504];
+const NOT_NOW: readonly number[] = [408, 429, 502, 503, 504];
 const LONGEST_PAUSE_MS = 60_000;
 /** A timer that is set to more fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -146,7 +146,12 @@ export class Transport {
 
 /** True for what another try may mend: no answer at all, or one that says "not now". */
 export function isPassing(error: unknown): boolean {
-  return error instanceof RingbackError && (error.code === 'unreachable' || NOT_NOW.includes(error.status));
+  return error instanceof RingbackError && (error.code === 'unreachable' || isNotNow(error.status));
+}
+
+/** Whether what was answered so may be asked again, since nothing is wrong with it. */
+export function isNotNow(status: number): boolean {
+  return NOT_NOW.includes(status);
 }
 
 /** No answer came: status 0, code `unreachable`, with the platform's error as its cause. */

@@ -1,6 +1,6 @@
 import type { ProblemBody } from './error.js';
 import { RingbackError } from './error.js';
-import type { Call, Transport } from './transport.js';
+import { type Call, isPassing, type Transport } from './transport.js';
 
 /** One action on a lease, as `POST /v1/work/batch` takes it. */
 export type WorkAction = { readonly lease: string } & (
@@ -73,7 +73,13 @@ export class WorkActions {
       } catch (error) {
         for (const { resolve, reject } of batch) {
           // Alone it was refused: for its size, most likely.
-          if (batch.length === 1 && error instanceof RingbackError && error.status > 0 && error.status < 500)
+          if (
+            batch.length === 1 &&
+            error instanceof RingbackError &&
+            error.status > 0 &&
+            error.status < 500 &&
+            !isPassing(error)
+          )
             resolve({ status: error.status, problem: error.problem });
           else reject(error);
         }

@@ -1,7 +1,7 @@
 import { sendable } from './sendable.js';
 import { atLeast } from './arguments.js';
 import { RingbackError } from './error.js';
-import { isPassing, sleep, type Transport } from './transport.js';
+import { isNotNow, isPassing, sleep, type Transport } from './transport.js';
 import type { Operation } from './types.js';
 import { type WorkAction, type WorkActionResult, WorkActions } from './work-actions.js';
 
@@ -188,7 +188,8 @@ export class Worker {
       if (one.lines.length > 0) await this.renew(one);
       const { status, problem } = await this.settle({ lease, ...said });
       if (status === 409) return this.options.onTrouble?.(problem && new RingbackError(problem));
-      if (status >= 400)
+      // After so long an outage its lease runs out, and it is run again.
+      if (status >= 400 && !isNotNow(status))
         await this.settle({
           lease,
           action: 'fail',
@@ -205,12 +206,15 @@ export class Worker {
   private async settle(action: WorkAction): Promise<WorkActionResult> {
     for (const until = Date.now() + OUTAGE_MS; ;) {
       try {
-        return await this.actions.send(action);
+        const result = await this.actions.send(action);
+        // Of many actions in one request, only some may have met an outage.
+        if (!isNotNow(result.status) || Date.now() > until) return result;
+        this.options.onTrouble?.(result.problem && new RingbackError(result.problem));
       } catch (error) {
         if (!isPassing(error) || Date.now() > until) throw error;
         this.options.onTrouble?.(error);
-        await sleep(TROUBLE_MS);
       }
+      await sleep(TROUBLE_MS);
     }
   }
 
