@@ -2434,7 +2434,7 @@ CREATE OR REPLACE FUNCTION judge_flows(accounts text[], keys text[])
 AS $function$
 #variable_conflict use_column
 DECLARE
-  -- Not written where it is used: without statistics, the index of all slots of the account would look as good.
+  -- One after the other, by equality: else the index of all slots of the account may look as good, or rows of other phases be read.
   with_slot CONSTANT text[] := '{placed,awaiting}';
 BEGIN
   RETURN QUERY
@@ -2459,8 +2459,11 @@ BEGIN
         LIMIT f.max_parallelism) h
     ) h
     CROSS JOIN LATERAL (
-      SELECT count(*)::integer AS slots, (count(*) FILTER (WHERE o.phase = 'placed' AND o.lease_token IS NULL))::integer AS unstarted
-      FROM live_operation o WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase = ANY (with_slot)
+      SELECT sum(n.slots)::integer AS slots, sum(n.unstarted)::integer AS unstarted
+      FROM unnest(with_slot) AS s (phase) CROSS JOIN LATERAL (
+        SELECT count(*) AS slots, count(*) FILTER (WHERE s.phase = 'placed' AND o.lease_token IS NULL) AS unstarted
+        FROM live_operation o WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase = s.phase
+      ) n
     ) p
     CROSS JOIN LATERAL flow_window(f.max_rate, f.max_period_s, f.start_times, f.start_counts, s.times) w
     CROSS JOIN LATERAL (

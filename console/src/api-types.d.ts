@@ -505,7 +505,7 @@ export interface components {
             readonly actor: components["schemas"]["AuditActorResponse"] | null;
             readonly address: string | null;
             /** @enum {string} */
-            readonly action: "account.changed" | "account.created" | "account.deleted" | "account.disabled" | "bulk.started" | "delivery.canceled" | "delivery.redelivered" | "endpoint.changed" | "endpoint.created" | "endpoint.deleted" | "endpoint.disabled" | "endpoint.enabled" | "flow.changed" | "flow.reset" | "key.created" | "key.revoked" | "login.failed" | "login.succeeded" | "operation-type.changed" | "operation-type.declared" | "operation-type.deleted" | "operation.canceled" | "operation.erased" | "operation.rerun" | "recovery.canceled" | "schedule.changed" | "schedule.created" | "schedule.deleted" | "schedule.paused" | "schedule.resumed" | "secret.ended" | "secret.read" | "secret.rotated";
+            readonly action: "account.changed" | "account.created" | "account.deleted" | "account.disabled" | "bulk.started" | "delivery.canceled" | "delivery.redelivered" | "endpoint.changed" | "endpoint.created" | "endpoint.deleted" | "endpoint.disabled" | "endpoint.enabled" | "flow.changed" | "flow.reset" | "key.created" | "key.revoked" | "login.failed" | "login.succeeded" | "operation-type.changed" | "operation-type.declared" | "operation-type.deleted" | "operation.canceled" | "operation.erased" | "operation.rerun" | "recovery.canceled" | "schedule.changed" | "schedule.created" | "schedule.deleted" | "schedule.paused" | "schedule.resumed" | "secret.ended" | "secret.read" | "secret.rotated" | "url-group.changed" | "url-group.deleted";
             readonly target: string | null;
             readonly details: {
                 readonly [key: string]: unknown;
