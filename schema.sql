@@ -1323,8 +1323,12 @@ BEGIN
     SELECT c.request_id FROM unnest(accounts, keys, rooms, ordereds) AS k (account_id, key, room, ordered) CROSS JOIN LATERAL (
       SELECT w.request_id, w.phase, row_number() OVER (ORDER BY k.ordered AND w.flow_place AND w.attempt > 0 DESC, w.priority DESC, w.request_id) <= k.room AS fits
       FROM (
-        SELECT o.request_id, o.phase, o.priority, o.attempt, o.flow_place FROM live_operation o
-        WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase IN ('keyed', 'ready', 'offered')
+        SELECT o.request_id, o.phase, o.priority, o.attempt, o.flow_place
+        -- One after the other, by equality: else rows of other phases may be read.
+        FROM unnest(ARRAY['keyed', 'ready', 'offered']) AS s (phase) CROSS JOIN LATERAL (
+          SELECT o.* FROM live_operation o
+          WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase = s.phase OFFSET 0
+        ) o
         UNION ALL
         (SELECT o.request_id, o.phase, o.priority, o.attempt, o.flow_place FROM live_operation o
         WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.phase = 'keyed' AND NOT o.flow_place
