@@ -1,11 +1,16 @@
+import { EventEmitter, once } from 'node:events';
 import { inspect } from 'node:util';
 import type { OperationFact } from '../chaos/facts.js';
 import type { Violation } from '../chaos/oracle.js';
 import { RingbackClient } from '../../src/client/index.js';
 
+/** How long the last ends may be on their way. */
+const LAST_MS = 10_000;
+
 /** Hears what happens from one process, over its restarts, and whether it heard of every end. */
 export class FeedReader {
   private readonly heard = new Set<string>();
+  private readonly events = new EventEmitter();
   private resets = 0;
   private failed: unknown;
   private readonly over = new AbortController();
@@ -23,8 +28,9 @@ export class FeedReader {
   /** Ends it, and answers what it should have heard. */
   async missed(operations: readonly OperationFact[]): Promise<Violation[]> {
     const left = (): OperationFact[] => operations.filter(({ id }) => !this.heard.has(id));
-    for (const until = performance.now() + 10_000; left().length > 0 && performance.now() < until;)
-      await new Promise((resolve) => setTimeout(resolve, 100));
+    const late = AbortSignal.timeout(LAST_MS);
+    while (left().length > 0 && !late.aborted)
+      await once(this.events, 'ended', { signal: late }).catch(() => undefined);
     this.over.abort();
     await this.reading;
     const faults = left().map(({ id }) => ({ kind: 'not-in-feed', id, detail: `of ${this.url}` }));
@@ -37,8 +43,10 @@ export class FeedReader {
 
   private async read(client: RingbackClient): Promise<void> {
     for await (const event of client.feed({ account: '*', after: 0, signal: this.over.signal })) {
-      if (event.kind === 'operation.ended') this.heard.add(event.operation.id);
-      else if (event.kind === 'reset') this.resets++;
+      if (event.kind === 'operation.ended') {
+        this.heard.add(event.operation.id);
+        this.events.emit('ended');
+      } else if (event.kind === 'reset') this.resets++;
     }
   }
 }

@@ -60,6 +60,7 @@ function accessOptions({ tls, username, password }: RedisAccess): RedisOptions {
 function leavesReplica(): (error: Error) => boolean {
   let leftAt = -Infinity;
   return ({ message }) => {
+    // Redis has no code apart: it is a word of the reply, and not the first one where a script met it (before Redis 7).
     if (!message.includes('READONLY') || performance.now() - leftAt < REPLICA_MS) return false;
     leftAt = performance.now();
     return true;
