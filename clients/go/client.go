@@ -23,7 +23,7 @@ const (
 	page = 250
 )
 
-// Client talks to Ringback's native API. What may be repeated is, on network errors, 429, 502, 503 and 504: reads, Cancel,
+// Client talks to Ringback's native API. What may be repeated is, on network errors, 408, 429, 502, 503 and 504: reads, Cancel,
 // and Submit, Batch and Rerun, which always carry an Idempotency-Key. Every method gives an error that is a *Problem, an
 // *ArgumentError for what can't be sent, or the cause of its context. Goroutines may share a client.
 type Client struct {

@@ -34,7 +34,7 @@ func (p *Problem) Error() string { return fmt.Sprintf("ringback: %s (%s)", p.Det
 func (p *Problem) Unwrap() error { return p.cause }
 
 // statuses that say "not now" of a server or of what stands before it.
-var notNow = []int{429, 502, 503, 504}
+var notNow = []int{408, 429, 502, 503, 504}
 
 // passing is true for what another try may mend: no answer at all, or one that says "not now".
 func (p *Problem) passing() bool { return p.Code == "unreachable" || slices.Contains(notNow, p.Status) }

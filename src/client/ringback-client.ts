@@ -88,7 +88,7 @@ const LATE_MS = 2_000;
 const PAGE = 250;
 
 /**
- * Talks to Ringback's native API. Calls that may be repeated are, on network errors, 429, 502, 503 and 504: reads, `cancel`,
+ * Talks to Ringback's native API. Calls that may be repeated are, on network errors, 408, 429, 502, 503 and 504: reads, `cancel`,
  * and `submit`, `batch`, `rerun` and bulk actions, which always carry an Idempotency-Key. Every method rejects with a `RingbackError`, with
  * the reason of the signal that it was given, or, before any try, with a `TypeError` for an argument that can't be sent or
  * heeded. The constructor throws one for such options.

@@ -29,7 +29,7 @@ from .model import (
 
 class Client:
     """
-    Talks to Ringback's native API. What may be repeated is, on network errors, 429, 502, 503 and 504: reads, ``cancel``, and
+    Talks to Ringback's native API. What may be repeated is, on network errors, 408, 429, 502, 503 and 504: reads, ``cancel``, and
     ``submit``, ``batch`` and ``rerun``, which always carry an Idempotency-Key. Every method raises RingbackError, or before
     any try ValueError or TypeError for an argument that can't be sent. Threads may share a client.
     """

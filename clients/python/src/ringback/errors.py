@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 #: Statuses that say "not now" of a server or of what stands before it.
-_NOT_NOW = (429, 502, 503, 504)
+_NOT_NOW = (408, 429, 502, 503, 504)
 
 
 class FieldFault(TypedDict):
