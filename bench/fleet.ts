@@ -106,6 +106,8 @@ async function starter(
     RINGBACK_ALLOWED_PRIVATE: '127.0.0.0/8',
     RINGBACK_HANDLERS: HANDLERS,
     RINGBACK_CONCURRENCY: String(SHARED_AT_ONCE),
+    // As docs/operating.md advises for many: 50 processes with 20 each would ask for more than the server has.
+    RINGBACK_DATABASE_POOL: '8',
     RINGBACK_SLOTS: '100000',
   };
   return () => startProcess(options, leftovers, { settings });

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { type Accepted, OperationsService, type Submission } from '../operations/operations.service.js';
+import { type Accepted, OperationsService } from '../operations/operations.service.js';
+import type { Submission } from '../operations/accept/submission.js';
 import { boundedBy, BULK_TYPE, type BulkInput } from './bulk-input.js';
 import { BulkStore } from './bulk.store.js';
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Found } from '../database/page-of.js';
-import { type Admitted, Quotas } from '../operations/accept/quotas.js';
+import { type Admitted, Quotas, sizeOf } from '../operations/accept/quotas.js';
 import { acceptRow, type NewOperation } from '../operations/operation-rows.js';
 import type { OperationEntity } from '../operations/operation.entity.js';
 import {
@@ -8,7 +8,7 @@ import {
   OperationRefusedError,
   QuotaExceededError,
 } from '../operations/operation.errors.js';
-import { OperationsService, sizeOf } from '../operations/operations.service.js';
+import { OperationsService } from '../operations/operations.service.js';
 import type { OperationNumber } from '../operations/read/operation-reads.store.js';
 import { OperationDispatcher } from '../operations/run/operation.dispatcher.js';
 import type { RunContext } from '../operations/run/operation-run.js';

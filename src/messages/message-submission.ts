@@ -1,4 +1,4 @@
-import type { Submission } from '../operations/operations.service.js';
+import type { Submission } from '../operations/accept/submission.js';
 import { flowOf, MESSAGE, type Message } from './message.js';
 import { laneOf } from './queues.js';
 

@@ -34,6 +34,7 @@ import { QuotaStore } from './accept/quota.store.js';
 import { Quotas } from './accept/quotas.js';
 import { RetentionStore } from './retain/retention.store.js';
 import { SealedInputs } from './accept/sealed-inputs.js';
+import { SubmissionRows } from './accept/submission-rows.js';
 import { ExternalHandler } from './types/external.js';
 import { HttpRequestHandler } from './types/http-request.js';
 import { EchoHandler, SleepHandler } from './types/trials.js';
@@ -79,6 +80,7 @@ import { UnservedStore } from './read/unserved.store.js';
     QuotaStore,
     Quotas,
     SealedInputs,
+    SubmissionRows,
     OperationsService,
     OriginCalls,
     PollStore,
@@ -117,6 +119,7 @@ import { UnservedStore } from './read/unserved.store.js';
     PollPace,
     Quotas,
     SealedInputs,
+    SubmissionRows,
     OperationsService,
     OriginCalls,
     FollowUps,

@@ -1,21 +1,13 @@
-import { createHash } from 'node:crypto';
 import { SpanKind } from '@opentelemetry/api';
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
-import type { FieldError } from '../config/validation.js';
 import { DeliveryStore } from '../deliveries/delivery.store.js';
-import { CallbackHosts } from '../egress/callback-hosts.js';
-import { checkHeaders, type GivenHeader } from '../egress/header-rules.js';
-import { UrlPolicy } from '../egress/url-policy.js';
 import type { FileEntity } from '../files/file.entity.js';
-import { filesNamed, FilesService } from '../files/files.service.js';
-import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
-import { openDestination, sealDestination } from '../signing/sealed-destination.js';
+import { FilesService } from '../files/files.service.js';
 import { Step } from '../tracing/spans.js';
 import { CompletionOffers } from './await/completion-offers.js';
 import { OperationDispatcher } from './run/operation.dispatcher.js';
-import { type Flow, flowAgain, wholeFlow } from './flow/flow.js';
-import type { Face, OperationEntity } from './operation.entity.js';
+import type { OperationEntity } from './operation.entity.js';
 import { CANCELED, OperationEnder } from './end/operation-ender.js';
 import {
   IdempotencyMismatchError,
@@ -30,57 +22,15 @@ import { OperationReads, type OperationView } from './read/operation-reads.store
 import { RescueStore } from './end/rescue.store.js';
 import { OperationStore } from './operation.store.js';
 import type { NewOperation } from './operation-rows.js';
-import { OperationTypes, type RegisteredType } from './run/operation-types.js';
+import { OperationTypes } from './run/operation-types.js';
 import { OperationWaits } from './read/operation-waits.js';
 import { PollPace } from './read/poll-pace.js';
-import { randomId } from '../database/random-id.js';
-import { checkOptions } from './accept/submission-checks.js';
-import { type Admitted, Quotas, UNCOUNTED } from './accept/quotas.js';
+import { type Admitted, Quotas, sizeOf, UNCOUNTED } from './accept/quotas.js';
 import { WorkOffers } from './work/work-offers.js';
 import { RetentionStore } from './retain/retention.store.js';
 import { SealedInputs, type ShownInput } from './accept/sealed-inputs.js';
-
-/** An operation as a caller submits it, whatever the face. */
-export interface Submission {
-  readonly accountId: string;
-  readonly face: Face;
-  readonly type: string;
-  readonly input: unknown;
-  readonly callback: {
-    readonly url: string;
-    readonly headers: readonly GivenHeader[];
-    /** Bytes: a larger body leaves the result out; as the setting says where it isn't given. */
-    readonly thinOver?: number | null;
-  } | null;
-  readonly correlation: string | null;
-  readonly priority: number;
-  readonly runAt: Date | null;
-  readonly timeoutS: number | null;
-  readonly retention: string | null;
-  readonly rerunOf?: string | null;
-  /**
-   * For so long, milliseconds, the submit's answer may tell the end in place of the callback, which waits: `answered` or
-   * `unanswered` says what became of it. Null, or not given: the callback doesn't wait.
-   */
-  readonly silentMs?: number | null;
-  /** W3C trace context of the caller's request; null where it had none. */
-  readonly traceparent: string | null;
-  /** Whether reading the end ends the callback's attempts; as the setting says where it isn't given. */
-  readonly ackByPoll?: boolean | null;
-  /** Ringback's own: it may name a type that no caller can, and uses nothing of what the account may use. */
-  readonly own?: boolean;
-  /** The schedule that has it submitted, and for which of its times. */
-  readonly schedule?: { readonly id: string; readonly tick: Date };
-  /** The key that it shares with others, of which so many run or start at once; not given: none. */
-  readonly flow?: Flow | null;
-  /** With the text whose digest tells whether a repeated key comes with the same body. */
-  readonly idempotency: {
-    readonly key: string;
-    readonly body: string;
-    /** For so long it stands for this submission, seconds; a day where it isn't given. */
-    readonly keptS?: number;
-  } | null;
-}
+import { fingerprintOf, type Submission } from './accept/submission.js';
+import { SubmissionRows } from './accept/submission-rows.js';
 
 /** What a rerun has otherwise than the operation that it repeats. */
 export type RerunChanges = Partial<Pick<Submission, 'input' | 'callback'>>;
@@ -103,12 +53,8 @@ export interface Accepted {
   readonly replayed: boolean;
 }
 
-/** Faces that submit types of their own, which no caller can name. */
-const OWN_FACES: ReadonlySet<Face> = new Set(['bgrs', 'qstash']);
 /** How long a cancel's answer is held at the most: proxies often cut off what is silent for 30 s. */
 const MAX_HELD_MS = 25_000;
-/** How long an answer that tells an end may take to go out, before the callback goes out as well. */
-const ANSWER_MS = 5_000;
 /** How long a cancel waits for another one that ends the operation at the same time, before it tries to itself. */
 const ENDING_MS = 1_000;
 
@@ -120,9 +66,7 @@ export class OperationsService {
     private readonly rescue: RescueStore,
     private readonly reads: OperationReads,
     private readonly types: OperationTypes,
-    private readonly policy: UrlPolicy,
-    private readonly hosts: CallbackHosts,
-    private readonly box: SecretBox,
+    private readonly rows: SubmissionRows,
     private readonly inputs: SealedInputs,
     private readonly dispatcher: OperationDispatcher,
     private readonly ender: OperationEnder,
@@ -142,7 +86,7 @@ export class OperationsService {
     let operation: NewOperation;
     let admitted: Admitted;
     try {
-      operation = await this.prepare(submission);
+      operation = await this.rows.judged(submission);
       admitted = submission.own
         ? UNCOUNTED
         : await this.quotas.admit(operation.accountId, sizeOf(operation), 1);
@@ -190,7 +134,7 @@ export class OperationsService {
   async refuse(submission: Submission, refusal: OperationRefusedError): Promise<OperationView> {
     // Not due before it is ended here. Should this process die in between, it is run then, and refused by its worker.
     const runAt = new Date(Date.now() + 60_000);
-    const operation = await this.admit(submission, null);
+    const operation = await this.rows.unjudged(submission);
     const admitted = await this.quotas.admit(operation.accountId, sizeOf(operation), 0);
     const accepted = await this.store
       .accept({ ...operation, runAt })
@@ -339,7 +283,7 @@ export class OperationsService {
   async request(accountId: string | null, rid: string): Promise<OperationRequest> {
     const { operation } = await this.find(accountId, rid);
     refuseGone(operation);
-    const headerNames = this.again(operation).callback?.headers.map(({ key }) => key) ?? [];
+    const headerNames = this.rows.again(operation).callback?.headers.map(({ key }) => key) ?? [];
     return { operation, ...this.inputs.shown(operation), headerNames };
   }
 
@@ -356,12 +300,12 @@ export class OperationsService {
       throw new OperationRefusedError('invalid-request', [
         { path: 'input', message: `of ${operation.type} can't be changed: make the request anew` },
       ]);
-    return this.accept({ ...this.again(operation), ...changes, traceparent, idempotency });
+    return this.accept({ ...this.rows.again(operation), ...changes, traceparent, idempotency });
   }
 
   /** The row of a submission that somebody else stores; fails as `accept` does where it is refused. */
   prepare(submission: Submission): Promise<NewOperation> {
-    return this.admit(submission, this.types.check.bind(this.types));
+    return this.rows.judged(submission);
   }
 
   /** The same of a rerun; fails as `rerun` does. */
@@ -374,143 +318,7 @@ export class OperationsService {
           message: `of ${operation.type}, each is run again by itself: its answer has a new completion_url`,
         },
       ]);
-    return this.prepare({ ...this.again(operation), traceparent });
-  }
-
-  /** What was submitted, to be submitted once more. */
-  private again(operation: OperationEntity): Submission {
-    const { accountId, rid, callbackUrl: url, callbackHeaders: sealed } = operation;
-    const place: SecretPlace = { account: accountId, row: rid, column: 'callback_headers' };
-    return {
-      accountId,
-      face: operation.face,
-      type: operation.type,
-      input: operation.input === null ? undefined : this.inputs.open(operation),
-      callback:
-        url === null
-          ? null
-          : { ...openDestination(this.box, { url, sealed }, place), thinOver: operation.callbackThinOver },
-      correlation: operation.correlation,
-      priority: operation.priority,
-      runAt: null,
-      // The type may have allowed more then.
-      timeoutS: Math.min(operation.timeoutS, this.types.get(operation.type)?.maxTimeoutS ?? Infinity),
-      retention: operation.retention,
-      ackByPoll: operation.ackByPoll,
-      flow: flowAgain(operation.flow),
-      rerunOf: rid,
-      traceparent: null,
-      idempotency: null,
-    };
-  }
-
-  /** The row of a submission, or an `OperationRefusedError`; `check` judges the input, where it is to be judged. */
-  private async admit(given: Submission, check: OperationTypes['check'] | null): Promise<NewOperation> {
-    const rid = randomId();
-    const type = await this.type(given);
-    const submission = (await this.takesEmpty(type, given, check)) ? { ...given, input: {} } : given;
-    const callbackUrl = this.callbackUrl(submission.callback);
-    const errors = [
-      ...this.checkCallbackHeaders(submission.callback),
-      ...checkOptions(submission, type, [...this.config.retention.keys()]),
-    ];
-    if (errors.length > 0) throw new OperationRefusedError('invalid-request', errors);
-    const checked = check && (await check(type, submission.input));
-    const tries = check ? type.tries(checked) : 1;
-    const timeoutS = submission.timeoutS ?? (check ? type.timeoutS(checked) : type.maxTimeoutS);
-    const completion = check ? type.handler.completion?.(checked) : undefined;
-    const called = check ? type.handler.calls?.(checked) : undefined;
-    if (callbackUrl !== null) await this.admitHost(submission.accountId, callbackUrl, 'callback.url');
-    for (const url of called === undefined ? [] : [called].flat())
-      await this.admitHost(submission.accountId, url, 'input.url');
-    const { callback, accountId, idempotency, silentMs = null } = submission;
-    const place: SecretPlace = { account: accountId, row: rid, column: 'callback_headers' };
-    const headers = callback?.headers ?? [];
-    const destination =
-      callbackUrl === null ? null : sealDestination(this.box, { url: callbackUrl, headers }, place);
-    const input = submission.input === undefined ? null : JSON.stringify(submission.input);
-    return {
-      rid,
-      accountId,
-      face: submission.face,
-      type: type.name,
-      declared: type.declared !== null,
-      input: input && this.inputs.seal(type, { accountId, rid }, input),
-      files: input === null ? [] : filesNamed(input),
-      callbackUrl: destination?.url ?? null,
-      callbackHeaders: destination?.sealed ?? null,
-      callbackThinOver: callback?.thinOver ?? null,
-      correlation: submission.correlation,
-      priority: submission.priority,
-      retention: submission.retention ?? 'keep1m',
-      tries,
-      timeoutS,
-      runAt: submission.runAt,
-      rerunOf: submission.rerunOf ?? null,
-      silentS: silentMs === null ? null : (silentMs + ANSWER_MS) / 1000,
-      traceparent: submission.traceparent,
-      ackByPoll: submission.ackByPoll ?? this.config.ackByPoll,
-      completion: completion ? this.offers.accept(completion, { accountId, rid, timeoutS }) : null,
-      scheduleId: submission.schedule?.id ?? null,
-      tick: submission.schedule?.tick ?? null,
-      flow: submission.flow ? wholeFlow(submission.flow) : null,
-      idempotency: idempotency && {
-        key: idempotency.key,
-        fingerprint: fingerprintOf(idempotency.body),
-        keptS: idempotency.keptS,
-      },
-    };
-  }
-
-  /** Whether no input is as good as an empty one. */
-  private async takesEmpty(
-    type: RegisteredType,
-    { input }: Submission,
-    check: OperationTypes['check'] | null,
-  ): Promise<boolean> {
-    if (input !== undefined || type.input === null || check === null) return false;
-    return check(type, {}).then(
-      () => true,
-      (error: unknown) => {
-        if (error instanceof OperationRefusedError) return false;
-        throw error;
-      },
-    );
-  }
-
-  private async type({ type: name, face, own }: Submission): Promise<RegisteredType> {
-    const type = await this.types.find(name);
-    if (type?.handler.disabled)
-      throw new OperationRefusedError('type-disabled', [{ path: 'type', message: type.handler.disabled }]);
-    if (type && (!type.internal || OWN_FACES.has(face) || own)) return type;
-    const shown = `"${name.slice(0, 100)}"`;
-    const message = type
-      ? `${shown} is Ringback's own: nobody submits it, or runs it again`
-      : `${shown} is no operation type: GET /v1/operation-types lists them`;
-    throw new OperationRefusedError('unknown-operation-type', [{ path: 'type', message }]);
-  }
-
-  /** The URL as it will be called; a destination that the policy refuses is refused here. */
-  private callbackUrl(callback: Submission['callback']): string | null {
-    if (!callback) return null;
-    const checked = this.policy.check(callback.url);
-    if (checked.accepted) return checked.href;
-    throw new OperationRefusedError(checked.code, [{ path: 'callback.url', message: checked.reason }]);
-  }
-
-  /** Last of the checks: what is refused for another reason uses nothing up. */
-  private async admitHost(accountId: string, url: string, path: string): Promise<void> {
-    const retryAfterS = await this.hosts.admit(accountId, url);
-    if (retryAfterS === null) return;
-    const message = `names one host too many: this account has brought up as many new ones as it may in a minute; try again in ${retryAfterS} s`;
-    throw new OperationRefusedError('too-many-new-hosts', [{ path, message }], retryAfterS);
-  }
-
-  private checkCallbackHeaders(callback: Submission['callback']): FieldError[] {
-    return checkHeaders(callback?.headers ?? []).map(({ path, message }) => ({
-      path: `callback.${path.replace(/\[(\d+)\]/g, '.$1')}`,
-      message,
-    }));
+    return this.prepare({ ...this.rows.again(operation), traceparent });
   }
 
   private async replay(submission: Submission): Promise<Accepted> {
@@ -539,11 +347,6 @@ export class OperationsService {
   }
 }
 
-/** What of a quota of bytes it uses. */
-export function sizeOf({ input }: NewOperation): number {
-  return input?.length ?? 0;
-}
-
 function refuseErased({ erasedAt }: OperationEntity): void {
   if (erasedAt !== null)
     throw new OperationExpiredError('operation-erased', 'the operation has been erased: submit it anew');
@@ -554,8 +357,4 @@ function refuseGone(operation: OperationEntity): void {
   refuseErased(operation);
   if (operation.emptiedAt !== null)
     throw new OperationExpiredError('operation-expired', 'its input has expired and is gone: submit it anew');
-}
-
-function fingerprintOf(body: string): string {
-  return createHash('sha256').update(body).digest('hex');
 }

@@ -1,10 +1,10 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
-import { type Admitted, Quotas } from '../operations/accept/quotas.js';
+import { type Admitted, Quotas, sizeOf } from '../operations/accept/quotas.js';
 import type { NewOperation } from '../operations/operation-rows.js';
 import { OperationRefusedError, QuotaExceededError } from '../operations/operation.errors.js';
 import { storable } from '../operations/run/operation-run.js';
-import { OperationsService, sizeOf } from '../operations/operations.service.js';
+import { OperationsService } from '../operations/operations.service.js';
 import { SecretBoxError } from '../signing/secret-box.js';
 import { dueTime, owedTicks, tickAfter } from './schedule-times.js';
 import type { DueSchedule, ScheduleMove } from './schedule.store.js';

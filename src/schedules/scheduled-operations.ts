@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Submission } from '../operations/operations.service.js';
+import type { Submission } from '../operations/accept/submission.js';
 import { SecretBox, type SecretPlace } from '../signing/secret-box.js';
 import type { ScheduleEntity } from './schedule.entity.js';
 

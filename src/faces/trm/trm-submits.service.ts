@@ -3,7 +3,8 @@ import { OperationRefusedError } from '../../operations/operation.errors.js';
 import { isTerminal } from '../../operations/operation.state.js';
 import type { OperationView } from '../../operations/read/operation-reads.store.js';
 import type { RegisteredType } from '../../operations/run/operation-types.js';
-import { OperationsService, type Submission } from '../../operations/operations.service.js';
+import { OperationsService } from '../../operations/operations.service.js';
+import type { Submission } from '../../operations/accept/submission.js';
 import { callbackOf, type TrmSubmitRequest } from './trm.request.js';
 
 /** A submit, and whether its operation ended within it. */

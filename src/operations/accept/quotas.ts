@@ -3,6 +3,7 @@ import { AccountConfig } from '../../config/config.js';
 import { FileTooLargeError, type StoredFile } from '../../files/files.service.js';
 import { Figure } from '../read/figure.js';
 import { QuotaExceededError } from '../operation.errors.js';
+import type { NewOperation } from '../operation-rows.js';
 import { type Load, type OwnQuotas, QuotaStore } from './quota.store.js';
 
 /** How long an account's own quotas are believed, ms. */
@@ -173,4 +174,9 @@ export class Quotas {
 
 function exceeded(quota: 'bytes' | 'waiting', most: number, used: number): QuotaExceededError {
   return new QuotaExceededError(quota, most, Math.max(0, most - used), RETRY_S[quota]);
+}
+
+/** What of a quota of bytes it uses. */
+export function sizeOf({ input }: NewOperation): number {
+  return input?.length ?? 0;
 }

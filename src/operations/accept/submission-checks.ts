@@ -1,6 +1,6 @@
 import type { FieldError } from '../../config/validation.js';
 import { checkFlow } from '../flow/flow.js';
-import type { Submission } from '../operations.service.js';
+import type { Submission } from './submission.js';
 import type { RegisteredType } from '../run/operation-types.js';
 
 /** How far `run_at` may lie back: who says "now" says it a little before it arrives. */

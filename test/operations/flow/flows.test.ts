@@ -8,7 +8,8 @@ import {
   OperationType,
 } from '../../../src/index.js';
 import { FlowStore } from '../../../src/operations/flow/flow.store.js';
-import { OperationsService, type Submission } from '../../../src/operations/operations.service.js';
+import { OperationsService } from '../../../src/operations/operations.service.js';
+import type { Submission } from '../../../src/operations/accept/submission.js';
 import { App } from '../../support/app.js';
 import type { Client } from '../../support/client.js';
 import { rowsOf } from '../../support/database.js';
