@@ -7,6 +7,7 @@ What is measured, one of:
   --rate N            N operations a second by a fixed schedule, whatever the service does (an open loop); with --compare too
   --records N         with N ended operations, their deliveries and attempts in the database, against 10,000;
                       with --compare: that many on both sides. 1,000,000 take some minutes to fill, and some GB in TMPDIR
+  --old-transaction   without and beside a transaction that stays open: PostgreSQL clears no dead row away meanwhile
   --gateway           only: the gateway: pass-through against the proxy library alone, background answers, 200 MB kept
   --dispatch          only: what a round of dispatch costs on backlogs of 1,000 and 100,000, of 1 to 1,000 accounts
   --waits             only: how soon long-polls and history streams tell an end, and what 1,200 held answers cost

@@ -41,7 +41,10 @@ try {
     await benchFleet(options, await startHelpers(options), leftovers);
   else if (options?.schedules !== undefined) await benchSchedules(options, leftovers);
   else if (options?.waits) await benchWaits(options, await startHelpers(options), leftovers);
-  else if (options && (options.compare ?? options.rate ?? options.records) !== undefined)
+  else if (
+    options &&
+    (options.oldTransaction || (options.compare ?? options.rate ?? options.records) !== undefined)
+  )
     await benchSides(options, await startHelpers(options), leftovers);
   else if (options) await bench(options);
   else console.log(HELP);

@@ -31,6 +31,8 @@ export interface BenchOptions {
   readonly seconds: number;
   /** Ended operations that are there already. */
   readonly records: number | undefined;
+  /** Also beside a transaction that stays open, so that PostgreSQL clears no dead row away. */
+  readonly oldTransaction: boolean;
   /** Only what rounds of dispatch cost on backlogs of different shape. */
   readonly dispatch: boolean;
   /** After that, the plans of the statements of a round. */
@@ -75,6 +77,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
       rate: text,
       seconds: text,
       records: text,
+      'old-transaction': flag,
       dispatch: flag,
       plans: flag,
       gateway: flag,
@@ -91,10 +94,11 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
   });
   if (values.help) return null;
   refuseTwoRuns(values);
-  refuseWithout('rounds', ['compare', 'rate', 'records'], values);
+  refuseWithout('rounds', ['compare', 'rate', 'records', 'old-transaction'], values);
   refuseWithout('seconds', ['rate', 'jobs', 'processes'], values);
   const records = values.records === undefined ? undefined : whole('records', values.records, 0, 100, 1e9);
-  const twoSides = values.compare !== undefined || (records ?? 0) > FEW_RECORDS;
+  const twoSides =
+    values.compare !== undefined || (records ?? 0) > FEW_RECORDS || values['old-transaction'] === true;
   return {
     operations: whole(
       'operations',
@@ -117,6 +121,7 @@ export function readOptions(args: string[], env: NodeJS.ProcessEnv): BenchOption
     rounds: whole('rounds', values.rounds, twoSides ? 3 : 1, 1, 1_000),
     rate: values.rate === undefined ? undefined : whole('rate', values.rate, 0, 1, 100_000),
     records,
+    oldTransaction: values['old-transaction'] ?? false,
     seconds: whole('seconds', values.seconds, 30, 1, 86_400),
     dispatch: values.dispatch ?? false,
     plans: values.plans ?? false,
@@ -149,8 +154,10 @@ function refuseTwoRuns(values: Readonly<Record<string, unknown>>): void {
   const given = (names: readonly string[]): string[] => names.filter((name) => values[name]);
   const [own, sides] = [
     given(['gateway', 'dispatch', 'waits', 'completions', 'jobs', 'processes', 'schedules']),
-    given(['compare', 'rate', 'records']),
+    given(['compare', 'rate', 'records', 'old-transaction']),
   ];
+  if (values['compare'] && values['old-transaction'])
+    throw new Error('--compare and --old-transaction are different sides: give one of them');
   if (own.length === 0 || own.length + sides.length === 1) return;
   const both = [...own, ...sides].map((name) => `--${name}`).join(' and ');
   throw new Error(`${both} are different runs: give one of them`);

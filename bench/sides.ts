@@ -52,19 +52,27 @@ async function sidesOf(options: BenchOptions, helpers: Helpers, leftovers: Lefto
   return sides;
 }
 
-type Planned = Pick<Side, 'name' | 'build' | 'records'>;
+type Planned = Pick<Side, 'name' | 'build' | 'records' | 'oldTransaction'>;
 
-/** Two revisions, or this checkout with few records and with many. */
+/** Two revisions, or this checkout with few records and with many, or alone and beside an old transaction. */
 async function plannedSides(options: BenchOptions, leftovers: Leftovers): Promise<Planned[]> {
-  const { records = 0, compare } = options;
+  const { records = 0, compare, oldTransaction } = options;
+  if (oldTransaction)
+    return [false, true].map((beside) => ({
+      name: beside ? 'beside an old transaction' : 'alone',
+      build: TODAY,
+      records,
+      oldTransaction: beside,
+    }));
   if (compare === undefined && records > FEW_RECORDS)
     return [FEW_RECORDS, records].map((count) => ({
       name: `${count.toLocaleString('en-US')} ended`,
       build: TODAY,
       records: count,
+      oldTransaction,
     }));
   const builds = await buildsOf(options, leftovers);
-  return Object.entries(builds).map(([name, build]) => ({ name, build, records }));
+  return Object.entries(builds).map(([name, build]) => ({ name, build, records, oldTransaction }));
 }
 
 async function buildsOf({ compare }: BenchOptions, leftovers: Leftovers): Promise<Record<string, Build>> {

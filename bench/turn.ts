@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import pg from 'pg';
 import type { Build } from '../scripts/processes/build.js';
 import { offer, type Offered } from './offered.js';
 import type { BenchOptions } from './options.js';
@@ -15,6 +16,8 @@ export interface Side {
   readonly build: Build;
   /** Ended operations that are there before the first turn. */
   readonly records: number;
+  /** Whether a transaction stays open from before the load to its end. */
+  readonly oldTransaction: boolean;
   /** Kept from turn to turn. */
   readonly dataDir: string;
   readonly redisUrl: string | undefined;
@@ -22,7 +25,7 @@ export interface Side {
 
 /** One turn: the side's service is started on its data, warmed up, measured and ended. */
 export async function takeTurn(
-  { name, build, dataDir, redisUrl }: Side,
+  { name, build, dataDir, redisUrl, oldTransaction }: Side,
   options: BenchOptions,
   helpers: Helpers,
   leftovers: Leftovers,
@@ -33,12 +36,24 @@ export async function takeTurn(
     const run = new Run(service, options, helpers);
     await run.warmUp();
     const idle = options.idleSamples > 0 ? await run.traced() : null;
+    await using _open = oldTransaction ? await openTransaction(service.postgres.url) : null;
     const { figures, ...loaded } = await underLoad(run);
     const waited = { idleP50: idle?.waited.p50, idleP95: idle?.waited.p95 };
     return { figures: known({ ...figures, ...waited, ...(idle && hops('idle', idle.trace)) }), ...loaded };
   } finally {
     await stopService(service, leftovers);
   }
+}
+
+/** Keeps what PostgreSQL has to keep for it, until it is disposed of. */
+async function openTransaction(url: string): Promise<AsyncDisposable> {
+  const client = new pg.Client({ connectionString: url, application_name: 'ringback-bench' });
+  // The service that is stopped after a failure takes its server along.
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+  await client.query('SELECT pg_current_xact_id()');
+  return { [Symbol.asyncDispose]: () => client.end() };
 }
 
 type Found = Partial<Record<FigureName, number | null | undefined>>;
