@@ -1,10 +1,12 @@
 import { ownRelations } from '../database/own-relations.js';
-import { type Check, type Finding, green, red, yellow } from './finding.js';
+import { type Check, type Finding, green, red } from './finding.js';
 import type { WithDatabase } from './surroundings.js';
 
 interface Right {
   readonly name: string;
   readonly missing: readonly string[];
+  /** Its owner, as SQL names it. */
+  readonly owner: string;
   readonly owned: boolean;
 }
 
@@ -57,19 +59,20 @@ function lacking(relations: readonly Right[], role: string): Finding[] {
   ];
 }
 
-/** Partitions are made and dropped while the service runs, which only an owner may. */
+/** Partitions are made and dropped while the service runs, which only an owner may: without, a later insert finds none. */
 function foreign(relations: readonly Right[], role: string): Finding[] {
-  const count = relations.filter(({ owned }) => !owned).length;
-  if (count === 0) return [];
+  const others = relations.filter(({ owned }) => !owned);
+  if (others.length === 0) return [];
+  const owners = [...new Set(others.map(({ owner }) => owner))].join(', ');
   return [
-    yellow(
-      `${count} of the tables belong to another user than ${role}, which can neither migrate them nor make and drop their partitions: GRANT their owner TO ${role}`,
+    red(
+      `${others.length} of the tables belong to ${owners}, and the user ${role} may neither migrate them nor make and drop their partitions: GRANT ${owners} TO ${role}`,
     ),
   ];
 }
 
 const RIGHTS = `
-  SELECT c.relname AS name, pg_has_role(c.relowner, 'USAGE') AS owned,
+  SELECT c.relname AS name, c.relowner::regrole::text AS owner, pg_has_role(c.relowner, 'USAGE') AS owned,
     CASE c.relkind WHEN 'S' THEN array_remove(ARRAY[CASE WHEN NOT has_sequence_privilege(c.oid, 'USAGE') THEN 'USAGE' END], NULL)
     ELSE (SELECT coalesce(array_agg(p), '{}') FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p WHERE NOT has_table_privilege(c.oid, p)) END AS missing
   FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relname = ANY($1::text[]) AND c.relkind IN ('r', 'p', 'S')

@@ -6,7 +6,7 @@ const SETTINGS = {
   sealBodies: setting(
     'RINGBACK_SEAL_BODIES',
     'false',
-    'Store the bodies of `http.request` and of requests in the background at the gateway encrypted too, with RINGBACK_SECRET_KEYS. Headers, queries and batches always are.',
+    'Store the bodies of `http.request`, of messages of the QStash face and of requests in the background at the gateway encrypted too, with RINGBACK_SECRET_KEYS. Headers, queries and batches always are.',
     boolean,
   ),
 };
