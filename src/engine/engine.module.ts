@@ -37,6 +37,11 @@ export class OperationHints extends WorkQueue {
   constructor(backend: QueueBackend, wakeUps: WakeUps) {
     super(OPERATIONS_QUEUE, 'op', backend, wakeUps);
   }
+
+  /** What one worker has no places for goes back to the queue, and meanwhile others begin what came after it. */
+  protected override get hintsPerJob(): number {
+    return Math.min(super.hintsPerJob, this.backend.fleet.leastPlaces);
+  }
 }
 
 /** Hints to deliveries that are due. */

@@ -8,10 +8,17 @@ import { Injectable } from '@nestjs/common';
 export class Fleet {
   /** Workers that run, as last counted. */
   private size = 1;
+  private least = Infinity;
 
-  /** Told with every count. */
-  count(workers: number): void {
+  /** Told with every count, with the places for operations of the worker that has the fewest. */
+  count(workers: number, leastPlaces: number): void {
     this.size = Math.max(1, workers);
+    this.least = Math.max(1, leastPlaces);
+  }
+
+  /** Operations that any worker can run at once. */
+  get leastPlaces(): number {
+    return this.least;
   }
 
   get workers(): number {

@@ -11,6 +11,13 @@ export type ProcessDescription = Omit<ProcessEntity, 'startedAt' | 'seenAt'>;
 /** A worker outside of this service, as it last asked for work. */
 export type RemoteWorker = Pick<ProcessEntity, 'id' | 'host' | 'handlers' | 'capacity'>;
 
+/** The workers of this installation that run. */
+export interface Workers {
+  readonly count: number;
+  /** Operations that the one with the fewest places runs at once; null where there is none. */
+  readonly leastPlaces: number | null;
+}
+
 /** Every statement on processes. */
 @Injectable()
 export class ProcessStore {
@@ -19,9 +26,9 @@ export class ProcessStore {
     private readonly rows: Rows,
   ) {}
 
-  /** Says that the process runs, forgets those that don't, and answers how many workers there are. */
-  async beat(process: ProcessDescription): Promise<number> {
-    const [row] = await this.database.query<{ count: number }>(
+  /** Says that the process runs, forgets those that don't, and answers which workers there are. */
+  async beat(process: ProcessDescription): Promise<Workers> {
+    const [row] = await this.database.query<Workers>(
       `WITH gone AS (
          DELETE FROM process WHERE id IN (
            SELECT id FROM process WHERE seen_at < now() - make_interval(secs => $8) AND id <> $1 FOR UPDATE SKIP LOCKED)
@@ -29,7 +36,9 @@ export class ProcessStore {
          INSERT INTO process (id, roles, version, host, capacity, running, handlers) VALUES ($1, $2, $3, $4, $5, $6, $7)
          ON CONFLICT (id) DO UPDATE SET seen_at = now(), running = EXCLUDED.running
        )
-       SELECT ('worker' = ANY ($2::text[]))::integer + count(*)::integer AS count FROM process
+       SELECT ('worker' = ANY ($2::text[]))::integer + count(*)::integer AS count,
+         least(min(capacity), CASE WHEN 'worker' = ANY ($2::text[]) THEN $5::integer END) AS "leastPlaces"
+       FROM process
        WHERE id <> $1 AND 'worker' = ANY (roles) AND seen_at >= now() - make_interval(secs => $8)`,
       [
         process.id,
@@ -42,16 +51,16 @@ export class ProcessStore {
         GONE_S,
       ],
     );
-    return row!.count;
+    return row!;
   }
 
-  async workers(): Promise<number> {
-    const [row] = await this.database.query<{ count: number }>(
-      `SELECT count(*)::integer AS count FROM process
+  async workers(): Promise<Workers> {
+    const [row] = await this.database.query<Workers>(
+      `SELECT count(*)::integer AS count, min(capacity) AS "leastPlaces" FROM process
        WHERE 'worker' = ANY (roles) AND seen_at >= now() - make_interval(secs => $1)`,
       [GONE_S],
     );
-    return row!.count;
+    return row!;
   }
 
   /** Says that a remote worker asks for work. */

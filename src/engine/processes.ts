@@ -12,7 +12,7 @@ import { VERSION } from '../config/version.js';
 import { Database } from '../database/database.js';
 import { crowding, poolSettings } from './connections.js';
 import { Fleet } from './fleet.js';
-import { type ProcessDescription, ProcessStore } from './process.store.js';
+import { type ProcessDescription, ProcessStore, type Workers } from './process.store.js';
 
 const BEAT_MS = 10_000;
 /** Workers that start together with this process are there by then, ms. */
@@ -109,9 +109,9 @@ export class Processes implements OnApplicationBootstrap, OnModuleDestroy, Befor
     this.counted(await this.store.beat(description).catch(() => undefined));
   }
 
-  private counted(workers: number | undefined): void {
-    this.workers = workers;
-    if (workers !== undefined) this.fleet.count(workers);
+  private counted(workers: Workers | undefined): void {
+    this.workers = workers?.count;
+    if (workers !== undefined) this.fleet.count(workers.count, workers.leastPlaces ?? Infinity);
   }
 
   /** Once: who is started last sees all. */

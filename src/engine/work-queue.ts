@@ -68,10 +68,15 @@ export abstract class WorkQueue implements OnApplicationShutdown {
     return waiting !== null && waiting < MAX_WAITING_JOBS;
   }
 
+  /** Hints that one job carries at the most. */
+  protected get hintsPerJob(): number {
+    return this.backend.hintsPerJob;
+  }
+
   /** Sends hints in order, in as few jobs as the backend likes best; false where that failed or took too long, never rejects. */
   async send(hints: readonly Hint[], where: 'first' | 'last' = 'last'): Promise<boolean> {
     if (hints.length === 0) return true;
-    const { hintsPerJob } = this.backend;
+    const { hintsPerJob } = this;
     const again = where === 'first' ? `-${randomBytes(6).toString('hex')}` : '';
     const jobs = [];
     for (let start = 0; start < hints.length; start += hintsPerJob) {

@@ -101,7 +101,7 @@ export class MetricsService implements OnApplicationBootstrap, OnApplicationShut
     try {
       const reading = await this.ledger.read();
       const vacuum = await this.vacuum.glance();
-      this.installation.show({ ...reading, vacuum, workers: await this.processes.workers() });
+      this.installation.show({ ...reading, vacuum, workers: (await this.processes.workers()).count });
     } catch {
       this.installation.forget();
     } finally {

@@ -6,16 +6,16 @@ describe('many processes on one database', () => {
   it('look together as often as one alone, or twice as often where they look at random, up to a limit', () => {
     const fleet = new Fleet();
     expect(fleet.pause(750, 10_000)).toBe(750);
-    fleet.count(2);
+    fleet.count(2, 50);
     expect(fleet.pause(750, 10_000)).toBe(750);
-    fleet.count(8);
+    fleet.count(8, 50);
     expect(fleet.pause(750, 10_000)).toBe(3_000);
-    fleet.count(500);
+    fleet.count(500, 50);
     expect(fleet.pause(750, 10_000)).toBe(10_000);
     // One that looks seldom anyway is not made to look more often.
     expect(fleet.pause(15_000, 10_000)).toBe(15_000);
     // Nobody was seen: this process is there.
-    fleet.count(0);
+    fleet.count(0, Infinity);
     expect(fleet.workers).toBe(1);
   });
 

@@ -1,4 +1,7 @@
+import type { Queue } from 'bullmq';
 import { afterEach, describe, expect, it } from 'vitest';
+import { OperationHints } from '../../src/engine/engine.module.js';
+import { App } from '../support/app.js';
 import { loseQueue, newDatabase, rowsOf } from '../support/database.js';
 import { Service, sharedBy } from '../support/service.js';
 
@@ -60,6 +63,19 @@ describe('operations start', { timeout: 90_000 }, () => {
       expect(Math.max(...overtaken)).toBeLessThan(ABREAST_MS);
     },
   );
+
+  it('from jobs that have no more of them than the smallest worker has places for', async () => {
+    await using app = await App.start({ operations: { concurrency: 2 } });
+    const { queue } = app.nest.get(OperationHints) as unknown as { queue: Queue };
+    await queue.pause();
+    await app.client.post('/v1/operations/batch', naps(10, 0.1));
+    const sizes = async (): Promise<number[]> =>
+      (await queue.getJobs(['waiting', 'paused'])).map((job) => (job.data as unknown[]).length);
+    // A heartbeat has none.
+    await expect.poll(async () => (await sizes()).filter((size) => size > 0)).toEqual([2, 2]);
+    await queue.resume();
+    await starts(app.databaseUrl, 10);
+  });
 
   it('wherever there is a place, and wait nowhere else', async () => {
     const [service, database] = await processes(100, 2, 30);
