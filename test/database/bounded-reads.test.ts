@@ -9,7 +9,7 @@ import { DeliveryReads } from '../../src/deliveries/delivery-reads.store.js';
 import { HistoryStore } from '../../src/operations/read/history.store.js';
 import type { OperationFilter } from '../../src/operations/read/operation-filter.js';
 import { OperationReads } from '../../src/operations/read/operation-reads.store.js';
-import { newDatabase } from '../support/database.js';
+import { leaveToItself, newDatabase } from '../support/database.js';
 import { FILL, OPERATIONS } from '../support/many-records.js';
 
 /** Blocks of a page of 250 rows, each of some tables and indexes of a few levels. */
@@ -193,13 +193,7 @@ describe.each([
   beforeAll(async () => {
     client = new pg.Client({ connectionString: await newDatabase() });
     await client.connect();
-    await client.query(
-      `DO $$ DECLARE t regclass; BEGIN
-         FOR t IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
-           EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', t);
-         END LOOP;
-       END $$`,
-    );
+    await leaveToItself(client);
     await client.query(FILL);
     if (analyzed) await client.query('VACUUM ANALYZE');
     // Tells the plans of the statements in functions.

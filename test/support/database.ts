@@ -81,3 +81,14 @@ export async function agePartitions(databaseUrl: string): Promise<void> {
     `UPDATE record_partition SET closed_at = closed_at - interval '61 s', retired_at = retired_at - interval '61 s'`,
   );
 }
+
+/** Keeps autovacuum away from the tables that are there. */
+export async function leaveToItself(client: pg.Client): Promise<void> {
+  await client.query(
+    `DO $$ DECLARE t regclass; BEGIN
+       FOR t IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace LOOP
+         EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', t);
+       END LOOP;
+     END $$`,
+  );
+}
