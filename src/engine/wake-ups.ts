@@ -6,14 +6,19 @@ import { QueueBackend } from './queue-backend.js';
 
 /**
  * What may be told to other processes: an operation has ended; it is to be canceled; its history has grown; there is work for remote
- * workers (of a type); the declared types have changed; a job has gone through a queue.
+ * workers (of a type); the declared types have changed; a job has gone through a queue; somebody waits for ends and histories.
  */
-const TOPICS = ['ended', 'canceling', 'history', 'work', 'types', 'passed'] as const;
+const TOPICS = ['ended', 'canceling', 'history', 'work', 'types', 'passed', 'wanted'] as const;
 export type Topic = (typeof TOPICS)[number];
+/** What is told only where another process wants it: it is most of what there is to tell, and each message wakes all of them. */
+const WANTED: ReadonlySet<Topic> = new Set(['ended', 'history']);
 
 /** What one message carries, by topic; `from` is the process that sent it. */
 type Message = { readonly from: string } & Partial<Record<Topic, readonly string[]>>;
 
+/** How often a process says that it wants them, and how long that holds, ms. */
+const WANT_MS = 5_000;
+const WANTED_MS = 15_000;
 /** Least time between two messages of a process that tell of more than history: what is told meanwhile shares the next one. */
 const GAP_MS = 10;
 /** Ids one message carries at the most: PostgreSQL takes 8,000 bytes, and an id has at most 19 digits. */
@@ -36,7 +41,10 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
     work: [],
     types: [],
     passed: [],
+    wanted: [],
   };
+  private wantedUntil = -Infinity;
+  private saidAt = -Infinity;
   private pending = new Map<string, readonly [Topic, string]>();
   private sending: Promise<void> | undefined;
   /** Cuts the gap short in which only history would wait. */
@@ -58,8 +66,23 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
     this.listeners[topic].push(listener);
   }
 
-  /** Tells other processes, soon and at best; costs the caller nothing. */
+  /**
+   * Says that somebody in this process waits for ends or histories; to be said again at least every 10 s as long as that is so. True
+   * where it wasn't so before: what the others end in these milliseconds isn't told.
+   */
+  want(): boolean {
+    const now = performance.now();
+    const isNew = now - this.saidAt > WANTED_MS;
+    if (now - this.saidAt > WANT_MS) {
+      this.saidAt = now;
+      this.tell('wanted', this.self);
+    }
+    return isNew;
+  }
+
+  /** Tells other processes, soon and at best, where they want to know; costs the caller nothing. */
   tell(topic: Topic, id: string): void {
+    if (WANTED.has(topic) && performance.now() > this.wantedUntil) return;
     // History, of which there is most, never keeps an end from being told.
     const most = topic === 'history' ? MAX_PENDING : 2 * MAX_PENDING;
     if (this.stopped || this.pending.size >= most) return;
@@ -111,6 +134,7 @@ export class WakeUps implements OnApplicationBootstrap, OnApplicationShutdown {
       return;
     }
     if (message.from === this.self) return;
+    if (message.wanted?.length) this.wantedUntil = performance.now() + WANTED_MS;
     for (const topic of TOPICS) {
       const ids = message[topic];
       if (ids === undefined || ids.length === 0) continue;

@@ -30,7 +30,7 @@ export class PullWaits implements OnModuleDestroy {
 
   constructor(
     private readonly store: PullStore,
-    wakeUps: WakeUps,
+    private readonly wakeUps: WakeUps,
     dispatcher: DeliveryDispatcher,
   ) {
     wakeUps.on('ended', () => this.soon(GAP_MS));
@@ -48,6 +48,7 @@ export class PullWaits implements OnModuleDestroy {
     };
     this.waiting.set(endpointId, all.add(wake));
     signal.addEventListener('abort', wake, { once: true });
+    this.wakeUps.want();
     this.soon(RECHECK_MS);
     const leave = (): void => {
       signal.removeEventListener('abort', wake);
@@ -103,6 +104,7 @@ export class PullWaits implements OnModuleDestroy {
     this.lookAt = Infinity;
     this.looking = true;
     this.again = false;
+    this.wakeUps.want();
     try {
       this.wakeAll(await this.store.due([...this.waiting.keys()]));
     } catch {

@@ -99,6 +99,8 @@ export class OperationEnder {
     if (settled.owes) this.deliveries.wake();
     this.pace.learn(operation);
     this.waits.ended(operation.requestId);
+    // Another process may still run it, and needn't wait for its next renewal to learn it.
+    if (operation.state === 'Canceled') this.waits.canceling(operation.requestId);
     const durationMs = finishedAt.getTime() - (operation.startedAt ?? operation.createdAt).getTime();
     if (OPERATION_ENDED.hasSubscribers) {
       const { type, state } = operation;

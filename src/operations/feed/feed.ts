@@ -52,7 +52,7 @@ export class Feed implements OnModuleDestroy {
   constructor(
     private readonly store: FeedStore,
     waits: OperationWaits,
-    wakeUps: WakeUps,
+    private readonly wakeUps: WakeUps,
   ) {
     waits.onEnded(() => this.wakeReader?.());
     wakeUps.on('ended', () => this.wakeReader?.());
@@ -154,6 +154,7 @@ export class Feed implements OnModuleDestroy {
 
   /** Reads what is new, and answers how long to wait until the next look, ms. */
   private async look(): Promise<number> {
+    this.wakeUps.want();
     const last = await this.store.last();
     if (!this.order) this.keptAfter = Math.max(0, last - MAX_READ);
     // Of those before the first listener some may still be without their rows.

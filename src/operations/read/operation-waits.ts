@@ -6,6 +6,8 @@ import { OperationReads } from './operation-reads.store.js';
 
 /** How often callers that wait are checked against the rows, for what no wake-up told. */
 const RECHECK_MS = 1_000;
+/** The first time after nobody has waited here: until others know that somebody does, they tell nothing. */
+const FIRST_RECHECK_MS = 50;
 /** Operations whose end was told lately, for who looked at the row just before and enlists just after. */
 const MAX_RECENT = 1_000;
 /** Timers take no more than 2^31 ms; who waits longer looks at the row and goes on. */
@@ -139,7 +141,7 @@ export class OperationWaits implements OnModuleDestroy {
       const others = waiting.get(requestId);
       if (others) others.add(done);
       else waiting.set(requestId, new Set([done]));
-      this.timer ??= setTimeout(() => void this.recheck(), RECHECK_MS).unref();
+      this.timer ??= this.recheckIn(this.wakeUps.want() ? FIRST_RECHECK_MS : RECHECK_MS);
     });
   }
 
@@ -170,12 +172,16 @@ export class OperationWaits implements OnModuleDestroy {
     }
   }
 
+  private recheckIn(ms: number): NodeJS.Timeout {
+    return setTimeout(() => void this.recheck(), ms).unref();
+  }
+
   private async recheck(): Promise<void> {
+    this.wakeUps.want();
     for (const requestId of [...this.growths.keys()]) wake(this.growths, requestId);
     await this.lookAt([...this.ends.keys()]);
     const more = this.ends.size > 0 || this.growths.size > 0;
-    this.timer =
-      more && !this.stopped ? setTimeout(() => void this.recheck(), RECHECK_MS).unref() : undefined;
+    this.timer = more && !this.stopped ? this.recheckIn(RECHECK_MS) : undefined;
   }
 }
 

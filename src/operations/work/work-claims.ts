@@ -41,7 +41,7 @@ export class WorkClaims extends DispatchLoop {
     private readonly store: WorkStore,
     private readonly waits: OperationWaits,
     offers: WorkOffers,
-    wakeUps: WakeUps,
+    private readonly wakeUps: WakeUps,
     config: OperationConfig,
     lookout: Lookout,
   ) {
@@ -106,6 +106,7 @@ export class WorkClaims extends DispatchLoop {
     try {
       const got = await this.store.claim(served.map(({ ask }) => ask));
       this.heldUp = got.some(({ heldUp }) => heldUp);
+      if (this.heldUp) this.wakeUps.want();
       served.forEach((waiting, nth) => this.serve(waiting, got[nth]!.claims));
     } catch (error) {
       const now = performance.now();
