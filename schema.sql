@@ -1878,7 +1878,7 @@ CREATE OR REPLACE FUNCTION dispatch_round(most integer, redispatch interval, max
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 DECLARE
-  next timestamptz; room integer; accounts text[]; heads bigint[]; frees bigint[]; chosen bigint[];
+  next timestamptz; ahead integer; room integer; accounts text[]; heads bigint[]; frees bigint[]; chosen bigint[];
 BEGIN
   -- A dispatch that a crash forgets is made again, so nobody waits for the disk. (What a later commit waits for includes it.)
   PERFORM set_config('synchronous_commit', 'off', true);
@@ -1894,10 +1894,14 @@ BEGIN
   next := admit_flows(most);
 
   -- What is dispatched is overtaken by nothing that comes after it, however many of one account's that is. So no more is than
-  -- keeps the workers busy; the rest waits where accounts take turns.
-  room := least(most, max_dispatched - (SELECT count(*) FROM (
-    SELECT FROM live_operation o WHERE o.phase = 'placed' AND o.lease_token IS NULL ORDER BY o.look_at LIMIT max_dispatched) d));
-  SELECT array_agg(a.account_id), array_agg(a.head), array_agg(a.free) INTO accounts, heads, frees FROM accounts_with_slots(room, most) a;
+  -- keeps the workers busy; the rest waits where accounts take turns. While three quarters of that wait for a worker, no more is: a
+  -- few at a time would be a job and a notification each, which wakes all workers.
+  ahead := (SELECT count(*) FROM (
+    SELECT FROM live_operation o WHERE o.phase = 'placed' AND o.lease_token IS NULL ORDER BY o.look_at LIMIT max_dispatched) d);
+  IF ahead <= max_dispatched * 3 / 4 THEN
+    room := least(most, max_dispatched - ahead);
+    SELECT array_agg(a.account_id), array_agg(a.head), array_agg(a.free) INTO accounts, heads, frees FROM accounts_with_slots(room, most) a;
+  END IF;
   IF accounts IS NOT NULL THEN
     chosen := take_operation_turns(accounts, heads, frees, room);
   END IF;
@@ -2687,7 +2691,7 @@ CREATE OR REPLACE FUNCTION make_partitions()
  LANGUAGE plpgsql
 AS $function$
 DECLARE
-  last bigint; called boolean; lower bigint; size bigint; parent text; part text;
+  last bigint; called boolean; lower bigint; size bigint; parent text; part text; owner regrole;
 BEGIN
   PERFORM pg_advisory_xact_lock(7164225006);
   LOOP
@@ -2701,6 +2705,11 @@ BEGIN
     FOREACH parent IN ARRAY ARRAY['operation', 'operation_end', 'history_entry', 'delivery', 'delivery_end', 'attempt'] LOOP
       part := parent || '_' || lower;
       EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', part, parent);
+      -- Who migrates may be another user, who changes a table only where all its parts are theirs too.
+      owner := (SELECT c.relowner FROM pg_class c WHERE c.oid = parent::regclass);
+      IF owner <> current_user::regrole THEN
+        EXECUTE format('ALTER TABLE %I OWNER TO %s', part, owner);
+      END IF;
       EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)', parent, part, lower, lower + size);
     END LOOP;
     INSERT INTO record_partition (lower, upper) VALUES (lower, lower + size);

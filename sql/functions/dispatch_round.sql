@@ -9,7 +9,7 @@ RETURNS TABLE (request_id bigint, epoch integer, again boolean, next_s float8)
 LANGUAGE plpgsql SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off SET enable_mergejoin = off
   SET enable_sort = off SET enable_incremental_sort = off SET enable_memoize = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-  next timestamptz; room integer; accounts text[]; heads bigint[]; frees bigint[]; chosen bigint[];
+  next timestamptz; ahead integer; room integer; accounts text[]; heads bigint[]; frees bigint[]; chosen bigint[];
 BEGIN
   -- A dispatch that a crash forgets is made again, so nobody waits for the disk. (What a later commit waits for includes it.)
   PERFORM set_config('synchronous_commit', 'off', true);
@@ -25,10 +25,14 @@ BEGIN
   next := admit_flows(most);
 
   -- What is dispatched is overtaken by nothing that comes after it, however many of one account's that is. So no more is than
-  -- keeps the workers busy; the rest waits where accounts take turns.
-  room := least(most, max_dispatched - (SELECT count(*) FROM (
-    SELECT FROM live_operation o WHERE o.phase = 'placed' AND o.lease_token IS NULL ORDER BY o.look_at LIMIT max_dispatched) d));
-  SELECT array_agg(a.account_id), array_agg(a.head), array_agg(a.free) INTO accounts, heads, frees FROM accounts_with_slots(room, most) a;
+  -- keeps the workers busy; the rest waits where accounts take turns. While three quarters of that wait for a worker, no more is: a
+  -- few at a time would be a job and a notification each, which wakes all workers.
+  ahead := (SELECT count(*) FROM (
+    SELECT FROM live_operation o WHERE o.phase = 'placed' AND o.lease_token IS NULL ORDER BY o.look_at LIMIT max_dispatched) d);
+  IF ahead <= max_dispatched * 3 / 4 THEN
+    room := least(most, max_dispatched - ahead);
+    SELECT array_agg(a.account_id), array_agg(a.head), array_agg(a.free) INTO accounts, heads, frees FROM accounts_with_slots(room, most) a;
+  END IF;
   IF accounts IS NOT NULL THEN
     chosen := take_operation_turns(accounts, heads, frees, room);
   END IF;
