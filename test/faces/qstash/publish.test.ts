@@ -143,6 +143,28 @@ describe('a batch', () => {
     for (const each of received) await verifyWith(await keys(), receiver, each);
   });
 
+  it('refuses by its name a field that no header could be, and takes the rest', async () => {
+    const url = 'https://example.com/';
+    const fields = [
+      { 'Upstash-Label': 'a\0b' },
+      { 'Upstash-Callback': url, 'Upstash-Callback-Label': 'a\0b' },
+      { 'Upstash-Callback': url, 'Upstash-Callback-Flow-Control-Key': 'a\0b' },
+      {},
+    ];
+    const items = fields.map((headers) => ({
+      destination: url,
+      headers: { ...headers, 'Upstash-Delay': '1h' },
+    }));
+    const answer = await app.client.post('/qstash/v2/batch', items);
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual([
+      ...['Upstash-Label', 'Upstash-Callback-Label', 'Upstash-Callback-Flow-Control-Key'].map((name) => ({
+        error: `${name} must have no control characters`,
+      })),
+      { messageId: expect.stringMatching(/^msg_/), url },
+    ]);
+  });
+
   it.each([
     ['{', /not JSON/],
     ['{}', /must be an array/],
