@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { UrlGroups } from '../../../src/messages/url-groups.js';
 import { App } from '../../support/app.js';
 import type { Client } from '../../support/client.js';
 import { Receiver } from '../../support/receiver.js';
@@ -85,6 +86,8 @@ describe('A URL group', () => {
     ['a', { endpoints: [7] }, /endpoints\[0\] must be an object/],
     ['a', { endpoints: [{ name: 'x' }] }, /endpoints\[0\]\.url must be a URL/],
     ['a', { endpoints: [{ url: 'ftp://example.com' }] }, /endpoints\[0\]\.url must be a URL/],
+    ['a', { endpoints: [TWO, { ...ONE, name: '東京' }] }, /endpoints\[1\]\.name must be printable ASCII/],
+    ['a', { endpoints: [{ ...ONE, name: 'a\nb' }] }, /endpoints\[0\]\.name must be printable ASCII/],
     ['a', { endpoints: [{ url: 'http://10.0.0.1/' }] }, /^http:\/\/10\.0\.0\.1\/: /],
     ['a', '{', /body is not JSON/],
     ['a', '[]', /body must be a JSON object/],
@@ -122,6 +125,19 @@ describe('A message to a URL group', () => {
       expect(headers).toMatchObject({ 'upstash-topic-name': 'both', 'upstash-endpoint-name': path.slice(1) });
       expect(body).toBe('{"a":1}');
     }
+  });
+
+  it('reaches an endpoint with a name that no header can hold, which is escaped', async () => {
+    await using receiver = await Receiver.answering(200);
+    const { body: account } = await client.get('/v1/account');
+    // As it would have been stored by a face that didn't look.
+    const old = [{ name: '東京', url: receiver.url }];
+    await app.nest.get(UrlGroups, { strict: false }).add(account.id, 'old', old);
+    await qstash().publish({ urlGroup: 'old', body: 'x' });
+    const [arrived] = await receiver.received(1);
+    expect(decodeURIComponent(String(arrived!.headers['upstash-endpoint-name']))).toBe('東京');
+    await qstash().urlGroups.removeEndpoints({ name: 'old', endpoints: [{ name: '東京' }] });
+    expect(await qstash().urlGroups.list()).toEqual([]);
   });
 
   it('is deduplicated at each endpoint', async () => {
