@@ -149,6 +149,31 @@ describe('A message to a URL group', () => {
     expect(second).toEqual(first.map((one) => ({ ...one, deduplicated: true })));
   });
 
+  it('is accepted where it can be, and tells which of its endpoints are refused; refused is it where all are', async () => {
+    // Hosts that the operator has named no longer.
+    const shared = { database: { url: app.databaseUrl }, process: { roles: new Set(['api'] as const) } };
+    await using wary = await App.start({ ...shared, egress: { httpHosts: ['localhost'] } });
+    const named = { url: 'http://localhost:9999/' };
+    await qstash().urlGroups.addEndpoints({ name: 'some', endpoints: [ONE, named, TWO] });
+    await qstash().urlGroups.addEndpoints({ name: 'none', endpoints: [ONE, TWO] });
+    const its = upstash(wary.client.url, client.key);
+    const some = [ONE, named, TWO].map(({ url }) =>
+      url === named.url
+        ? { url, messageId: expect.stringMatching(/^msg_/) }
+        : { url, error: expect.stringMatching(/^destination: the host is not one of RINGBACK_HTTP_HOSTS/) },
+    );
+    expect(await its.publish({ urlGroup: 'some', body: 'x', delay: 3600 })).toEqual(some);
+    await expect(its.publish({ urlGroup: 'none', body: 'x' })).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringContaining('RINGBACK_HTTP_HOSTS'),
+    });
+    const items = ['some', 'none'].map((urlGroup) => ({ urlGroup, body: 'x', delay: 3600 }));
+    expect(await its.batch(items)).toEqual([
+      some,
+      { error: expect.stringContaining('RINGBACK_HTTP_HOSTS') },
+    ]);
+  });
+
   it('to no group there is, or to no URL, is refused with what would do', async () => {
     const publish = (urlGroup: string) => qstash().publish({ urlGroup, body: 'x' });
     await expect(publish('nobody')).rejects.toMatchObject({
