@@ -65,6 +65,21 @@ describe('a message', () => {
     expect(received!.path).toBe('/callback?a=b');
   });
 
+  it.each(['caf%E9', '100%', '%zz/%2F?x=100%&y=%E9', '?nul=%00', 'nul/%00', 'a%20b/%C3%A9'])(
+    'goes to a URL with any escapes, alone, through a queue and in a batch: %s',
+    async (path) => {
+      await using receiver = await Receiver.answering(200);
+      const url = `http://127.0.0.1:${receiver.port}/${path}`;
+      const sent = [await publish(url), await app.client.post(`/qstash/v2/enqueue/any/${url}`)];
+      const batch = await app.client.post('/qstash/v2/batch', [{ destination: url }]);
+      expect([...sent.map(({ body }) => body), ...batch.body]).toEqual(
+        Array(3).fill({ messageId: expect.stringMatching(/^msg_/), url }),
+      );
+      const received = await receiver.received(3);
+      expect(received.map((each) => each.path)).toEqual(Array(3).fill(`/${path}`));
+    },
+  );
+
   it('waits for its delay, and for the time it is not to come before', async () => {
     await using receiver = await Receiver.answering(200);
     const startedAt = Date.now();
