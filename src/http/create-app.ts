@@ -39,7 +39,8 @@ export async function createApp(
     // A caller that holds a connection open must not keep the process from ending.
     forceCloseConnections: true,
     genReqId: (request: { headers: Record<string, unknown> }) => requestId(request.headers['x-request-id']),
-    routerOptions: { maxParamLength: 200 },
+    // Callers' own names, which are the longest, have so many characters.
+    routerOptions: { maxParamLength: 255 },
     frameworkErrors: (
       error: Error & { statusCode?: number },
       request: FastifyRequest,
