@@ -35,7 +35,8 @@ export interface PublishResponse {
 }
 
 /** What a publish is answered: a list where its destination is a URL group, of which some endpoints may be refused. */
-export type Published = PublishResponse | (PublishResponse | (RefusedResponse & Pick<PublishResponse, 'url'>))[];
+export type Published =
+  PublishResponse | (PublishResponse | (RefusedResponse & Pick<PublishResponse, 'url'>))[];
 
 /** For so long what has the same id, or content, is the same message, seconds. */
 const DEDUPLICATED_S = 600;

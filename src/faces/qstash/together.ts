@@ -13,16 +13,16 @@ export interface RefusedResponse {
 const FAULTS: ReadonlySet<number> = new Set([500, 503]);
 const logger = new Logger('HTTP');
 
-/** What becomes of it; fails never. */
+/** What becomes of it; never fails. */
 export async function outcomeOf<T>(work: Promise<T>): Promise<Outcome<T>> {
   const [outcome] = await Promise.allSettled([work]);
   return outcome;
 }
 
 /**
- * The answer to each, or its error. Who is told of a failure asks for all of them again, which doubles what was accepted; and who
- * is told of none believes that something was. So it fails where nothing was accepted by a fault of ours, or, of what is asked for
- * `asOne`, for any reason.
+ * The answer to each, or its error. Whoever is told of a failure asks for all of them again, which doubles what was accepted: so it
+ * fails only where nothing was, and then by a fault of ours, as whoever looks at the status alone would take it for accepted; or, of
+ * what is asked for `asOne`, by any refusal.
  */
 export function answersTo<T>(
   outcomes: readonly Outcome<T>[],
@@ -43,7 +43,8 @@ function isFault(reason: unknown): boolean {
 function told(reason: unknown): string {
   const { status, detail } = toProblem(reason);
   // Nothing else writes it down: the request has not failed.
-  if (status === 500) logger.error({ msg: 'one of several failed', error: String(reason), stack: stackOf(reason) });
+  if (status === 500)
+    logger.error({ msg: 'one of several failed', error: String(reason), stack: stackOf(reason) });
   return detail;
 }
 

@@ -88,7 +88,10 @@ describe('the header fields of a publish', () => {
     [{ 'Upstash-Failure-Callback': 'ftp://a.example' }, 'Upstash-Failure-Callback must be a URL'],
     [{ 'Upstash-Flow-Control-Value': 'rate=1' }, 'Upstash-Flow-Control-Key must be given'],
     [{ 'Upstash-Flow-Control-Key': '$a', 'Upstash-Flow-Control-Value': 'rate=1' }, 'not begin with $'],
-    [{ 'Upstash-Flow-Control-Key': 'a\tb', 'Upstash-Flow-Control-Value': 'rate=1' }, 'Upstash-Flow-Control-Key'],
+    [
+      { 'Upstash-Flow-Control-Key': 'a\tb', 'Upstash-Flow-Control-Value': 'rate=1' },
+      'Upstash-Flow-Control-Key',
+    ],
     [{ 'Upstash-Flow-Control-Key': 'a', 'Upstash-Flow-Control-Value': 'period=1s' }, 'at least one of'],
     [{ 'Upstash-Flow-Control-Key': 'a', 'Upstash-Flow-Control-Value': 'rate=0' }, 'whole numbers from 1'],
     [{ 'Upstash-Flow-Control-Key': 'a', 'Upstash-Flow-Control-Value': 'speed=1' }, 'has "speed"'],

@@ -168,10 +168,7 @@ describe('A message to a URL group', () => {
       message: expect.stringContaining('RINGBACK_HTTP_HOSTS'),
     });
     const items = ['some', 'none'].map((urlGroup) => ({ urlGroup, body: 'x', delay: 3600 }));
-    expect(await its.batch(items)).toEqual([
-      some,
-      { error: expect.stringContaining('RINGBACK_HTTP_HOSTS') },
-    ]);
+    expect(await its.batch(items)).toEqual([some, { error: expect.stringContaining('RINGBACK_HTTP_HOSTS') }]);
   });
 
   it('to no group there is, or to no URL, is refused with what would do', async () => {
