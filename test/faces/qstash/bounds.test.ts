@@ -148,9 +148,8 @@ describe('A callback with a label and a flow key that no column can hold', () =>
     expect(statuses.toSorted((one, other) => other - one)).toEqual([500, 200]);
     const stored = 'SELECT correlation, flow FROM operation WHERE correlation IS NOT NULL';
     const rows = await rowsOf<{ correlation: string; flow: string }>(own.databaseUrl, stored);
-    expect(rows.map(({ correlation, flow: kept }) => [correlation, JSON.parse(kept).key])).toEqual(
-      Array(2).fill(['a\ufffdb', 'a\ufffdb\ufffd']),
-    );
+    const kept = rows.map((row) => `${row.correlation} ${JSON.parse(row.flow).key}`);
+    expect(kept).toEqual(['a\ufffdb a\ufffdb\ufffd', 'a\ufffdb a\ufffdb\ufffd']);
   });
 });
 

@@ -1,8 +1,10 @@
+import { Logger } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import { answersTo, outcomeOf } from '../../../src/faces/qstash/together.js';
 import { DatabaseUnavailableError } from '../../../src/database/database-errors.js';
 import { Problem } from '../../../src/http/problem.js';
 
+Logger.overrideLogger(false);
 const accepted = () => outcomeOf(Promise.resolve({ messageId: 'msg_1' }));
 const failed = (error: Error) => outcomeOf(Promise.reject<{ messageId: string }>(error));
 const refused = () => failed(new Problem(400, 'invalid-request', 'not this one'));
@@ -26,7 +28,7 @@ describe('What is asked for together', () => {
 
   it('fails by what it is refused for only where it is one', async () => {
     const outcomes = await Promise.all([refused(), refused()]);
-    expect(answersTo(outcomes)).toEqual(Array(2).fill({ error: 'not this one' }));
+    expect(answersTo(outcomes)).toEqual([{ error: 'not this one' }, { error: 'not this one' }]);
     expect(() => answersTo(outcomes, { asOne: true })).toThrow(/not this one/);
     expect(answersTo([], { asOne: true })).toEqual([]);
   });
