@@ -14,6 +14,7 @@ import { consoleTarget, isOfConsole } from './console-request.js';
 import { closeUnread, guardAnswers, guardListener, LISTENER } from './listener.js';
 import { serveOpenApi } from './openapi.js';
 import { Problem, sendProblem } from './problem.js';
+import { routable } from './raw-target.js';
 import { serveStartPage } from './start-page.js';
 
 /** What browsers show: the documentation. */
@@ -31,14 +32,15 @@ export async function createApp(
   let hasConsole = false;
   const adapter = new FastifyAdapter({
     trustProxy: (address: string) => trusted!.trusts(address),
-    rewriteUrl: (request: IncomingMessage) => (hasConsole ? consoleTarget(request) : request.url!),
+    rewriteUrl: (request: IncomingMessage) => routable(hasConsole ? consoleTarget(request) : request.url!),
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: LISTENER.requestTimeout,
     keepAliveTimeout: LISTENER.keepAliveTimeout,
     // A caller that holds a connection open must not keep the process from ending.
     forceCloseConnections: true,
     genReqId: (request: { headers: Record<string, unknown> }) => requestId(request.headers['x-request-id']),
-    routerOptions: { maxParamLength: 200 },
+    // Callers' own names, which are the longest, have so many characters.
+    routerOptions: { maxParamLength: 255 },
     frameworkErrors: (
       error: Error & { statusCode?: number },
       request: FastifyRequest,

@@ -10,7 +10,7 @@ const PROBLEMS = {
   403: 'The API key lacks the scope of this route',
   404: 'There is nothing of this id in the account',
   413: 'The body is too large',
-  414: 'An id or a name in the path is over 200 characters',
+  414: 'An id or a name in the path is over 255 characters',
   415: 'The content type is not understood here',
   422: 'Understood and refused; `errors` names the fields',
   503: 'PostgreSQL or the file storage cannot be reached; try again after Retry-After seconds',

@@ -6,7 +6,8 @@ import { OperationsService } from '../operations/operations.service.js';
 import type { RunContext } from '../operations/run/operation-run.js';
 import type { MessageAnswer } from './message-answer.js';
 import { callbackBody, callbackMessage } from './message-callbacks.js';
-import { flowOf, MESSAGE, type Message, type MessageCallback } from './message.js';
+import type { Message, MessageCallback } from './message.js';
+import { workOf } from './message-submission.js';
 
 /** Tells of attempts that weren't the last, where the operator wants that. */
 @Injectable()
@@ -42,12 +43,9 @@ export class AttemptCallbacks {
           callback,
           callbackBody(operation, message, answer, {}),
         );
-        const { delayS, labels } = callback;
+        const { delayS } = callback;
         await this.operations.accept({
-          ...{ accountId, traceparent, face: 'qstash', type: MESSAGE, input, own: true },
-          ...{ callback: null, priority: 0, timeoutS: null, retention: operation.retention },
-          flow: flowOf(input),
-          correlation: labels.length === 0 ? null : labels.join(','),
+          ...{ ...workOf(input), accountId, traceparent, own: true, retention: operation.retention },
           runAt: delayS === null ? null : new Date(Date.now() + delayS * 1000),
           idempotency: { key: `part message callback ${id} ${answer.retried}`, body: '' },
         });

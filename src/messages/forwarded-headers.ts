@@ -7,6 +7,11 @@ const OF_CONNECTION =
 /** All names and values of one message. */
 const MAX_LENGTH = 32 * 1024;
 
+/** A text of ours as a header's value: what no header can hold would keep its message from ever being sent. */
+export function headerValue(text: string): string {
+  return HEADER_VALUE.test(text) ? text : encodeURIComponent(text.toWellFormed());
+}
+
 /** The headers that a message may be sent with; the others are left out, or told of as faults: what they are, and why not. */
 export function forwardable(given: Readonly<Record<string, string>>): {
   readonly headers: Record<string, string>;

@@ -4,18 +4,12 @@ import { SealedInputs } from '../operations/accept/sealed-inputs.js';
 import { FollowUps } from '../operations/end/follow-ups.js';
 import type { OperationEntity } from '../operations/operation.entity.js';
 import { type NewOperation, ownRow } from '../operations/operation-rows.js';
+import { storable } from '../operations/run/operation-run.js';
 import { OperationTypes } from '../operations/run/operation-types.js';
 import { SecretBoxError } from '../signing/secret-box.js';
 import { answerOf, type MessageAnswer } from './message-answer.js';
-import {
-  bodyOf,
-  flowOf,
-  MESSAGE,
-  type Message,
-  type MessageCallback,
-  messageId,
-  retriesOf,
-} from './message.js';
+import { bodyOf, MESSAGE, type Message, type MessageCallback, messageId, retriesOf } from './message.js';
+import { workOf } from './message-submission.js';
 
 /** Which end, or attempt, a callback tells of. */
 type Told = Pick<OperationEntity, 'rid' | 'createdAt' | 'runAt'>;
@@ -59,15 +53,14 @@ export class MessageCallbacks implements OnModuleInit {
     }
   }
 
-  private row(ended: OperationEntity, message: Message, { delayS, labels }: MessageCallback): NewOperation {
+  private row(ended: OperationEntity, message: Message, { delayS }: MessageCallback): NewOperation {
     const type = this.types.get(MESSAGE)!;
     const { accountId, retention, traceparent, finishedAt } = ended;
+    const { face, correlation, flow = null } = workOf(message);
     const rid = randomId();
     return ownRow({
-      ...{ rid, accountId, retention, traceparent, face: 'qstash', type: MESSAGE },
+      ...{ rid, accountId, retention, traceparent, face, type: MESSAGE, correlation, flow },
       input: this.inputs.seal(type, { accountId, rid }, JSON.stringify(message)),
-      correlation: labels.length === 0 ? null : labels.join(','),
-      flow: flowOf(message),
       tries: type.tries(message),
       timeoutS: type.timeoutS(message),
       runAt: delayS === null ? null : new Date(finishedAt!.getTime() + delayS * 1000),
@@ -82,12 +75,15 @@ export function callbackMessage(
   callback: MessageCallback,
   body: string,
 ): Message {
-  const { url, method, headers, retries, retryDelay, timeoutS, labels, flow } = callback;
+  const { url, method, headers, retries, retryDelay, timeoutS } = callback;
   const { callerIp, scheduleId } = message;
   // Its body repeats what is to be hidden of the message.
   const redact = message.redact === null ? callback.redact : { headers: [], ...callback.redact, body: true };
   return {
-    ...{ url, method, headers, retryDelay, timeoutS, labels, flow, redact, body },
+    ...{ url, method, headers, retryDelay, timeoutS, redact, body },
+    // Columns of their own hold them: the end of the message would fail with what PostgreSQL can't hold.
+    labels: callback.labels.map((label) => storable(label)),
+    flow: callback.flow && { ...callback.flow, key: storable(callback.flow.key) },
     retries: retries ?? retriesOf(message),
     ...{ callback: null, failureCallback: null, topicName: null, endpointName: null, queueName: null },
     ...{ callerIp, scheduleId, sourceMessageId: messageId(rid) },

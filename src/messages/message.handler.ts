@@ -17,6 +17,7 @@ import { ownFault } from '../operations/run/own-fault.js';
 import { StartOver } from '../operations/run/start-over.js';
 import { transportFault } from '../operations/types/kept-response.js';
 import { AttemptCallbacks } from './attempt-callbacks.js';
+import { headerValue } from './forwarded-headers.js';
 import { concealMessage, urlFaults } from './message-input.js';
 import { headerLists, type MessageAnswer } from './message-answer.js';
 import { bodyOf, MESSAGE, type Message, messageId, retriesOf, timeoutOf } from './message.js';
@@ -151,7 +152,7 @@ export class MessageHandler implements OperationHandler<Message> {
         'User-Agent': 'Upstash-QStash',
         ...(context.traceparent === null ? {} : { Traceparent: context.traceparent }),
         ...message.headers,
-        ...Object.fromEntries(told),
+        ...Object.fromEntries(told.map(([name, value]) => [name, headerValue(value)])),
       },
       body: body ?? undefined,
       timeoutMs: timeoutOf(message) * 1000,

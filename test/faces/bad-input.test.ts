@@ -676,7 +676,7 @@ const ROUTES: Refusal[] = [
   get('the root', '/', 404, 'not-found'),
   get('a route with a bad escape', '/v1/operations/%zz', 400, 'malformed-url', 'url'),
   get('a route that is no UTF-8', '/v1/operations/%ff', 400, 'malformed-url', 'url'),
-  get('an id of 201 characters', `/v1/operations/${'x'.repeat(201)}`, 414, 'uri-too-long', 'url'),
+  get('an id of 256 characters', `/v1/operations/${'x'.repeat(256)}`, 414, 'uri-too-long', 'url'),
   ...['PUT', 'DELETE', 'PATCH'].map((method) => ({
     what: `${method} of the operations`,
     method,

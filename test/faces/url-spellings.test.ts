@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { routable } from '../../src/http/raw-target.js';
 import { originForm } from '../../src/http/request-target.js';
 import { App, TEST_KEY } from '../support/app.js';
 
@@ -92,3 +93,13 @@ it.each([
   ['/http://x/y', '/http://x/y'],
   ['*', '/*'],
 ])('The target %s is %s', (target, origin) => expect(originForm(target)).toBe(origin));
+
+it.each([
+  ['/qstash/v2/publish/https://x/caf%E9', '/qstash/v2/publish/https://x/caf%25E9'],
+  ['http://any/qstash/v2/enqueue/q/https://x/1%', 'http://any/qstash/v2/enqueue/q/https://x/1%25'],
+  ['/qstash/v2/publish/https://x/%C3%A9/%2F?a=%E9', '/qstash/v2/publish/https://x/%C3%A9/%2F?a=%E9'],
+  ['/qstash/v2/schedules/https://x/%00?a=%00', '/qstash/v2/schedules/https://x/%2500?a=%2500'],
+  ['/qstash/v2/flowControl/1%/pin?rate=%31', '/qstash/v2/flowControl/1%25/pin?rate=%31'],
+  ['/qstash/v2/queues/1%', '/qstash/v2/queues/1%'],
+  ['/v1/operations/%E9?type=%00', '/v1/operations/%E9?type=%00'],
+])('The target %s is routed as %s', (target, routed) => expect(routable(target)).toBe(routed));

@@ -13,6 +13,6 @@ export const Publishes = createParamDecorator((_: unknown, context: ExecutionCon
 });
 
 /** What follows a part of the request's target, byte for byte: a destination holds `//`, escapes and a query of its own. */
-export function rawAfter({ url }: Pick<FastifyRequest, 'url'>, part: string): string {
-  return url.slice(url.indexOf(part) + part.length);
+export function rawAfter({ originalUrl }: Pick<FastifyRequest, 'originalUrl'>, part: string): string {
+  return originalUrl.slice(originalUrl.indexOf(part) + part.length);
 }

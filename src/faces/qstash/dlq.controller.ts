@@ -24,6 +24,7 @@ import { dlqMessageResponse, type DlqMessageResponse, present } from './message.
 import { type FoundMessage, type FoundMessages, inSlices, Messages } from './messages.js';
 import { fieldsOf } from './publication.js';
 import { type PublishedBy, Publisher, type PublishResponse } from './publisher.js';
+import { answersTo, outcomeOf, type RefusedResponse } from './together.js';
 
 const MAX_COUNT = 100;
 
@@ -94,6 +95,7 @@ export class QstashDlqController {
     return this.retryOne({ by, actor, isAdmin }, await this.messages.dead(by.accountId, id), request);
   }
 
+  /** One that is refused stays where it is, and doesn't stop the others. */
   @Post('retry')
   @TakesBody('raw')
   @HttpCode(201)
@@ -104,9 +106,14 @@ export class QstashDlqController {
     @Req() request: FastifyRequest,
     @By() actor: Actor,
     @IsAdmin() isAdmin: boolean,
-  ): Promise<{ responses: PublishResponse[]; cursor?: string }> {
+  ): Promise<{ responses: (PublishResponse | (RefusedResponse & { dlqId: string }))[]; cursor?: string }> {
     const { found, cursor } = await this.found(by.accountId, bulkQuery(query, null, 'dlqIds'));
-    const responses = await inSlices(found, (one) => this.retryOne({ by, actor, isAdmin }, one, request));
+    const outcomes = await inSlices(found, (one) =>
+      outcomeOf(this.retryOne({ by, actor, isAdmin }, one, request)),
+    );
+    const responses = answersTo(outcomes).map((answer, at) =>
+      'error' in answer ? { dlqId: `dlq_${found[at]!.operation.rid}`, ...answer } : answer,
+    );
     return { responses, ...present({ cursor }) };
   }
 

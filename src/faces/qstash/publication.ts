@@ -9,6 +9,7 @@ import {
   type Sending,
 } from '../../messages/message.js';
 import { Problem } from '../../http/problem.js';
+import { FLOW_KEY } from '../native/flow.request.js';
 
 /** Header fields by their names in lower case. */
 export type Fields = ReadonlyMap<string, string>;
@@ -31,6 +32,8 @@ const MAX_TIMEOUT_S = 86_400;
 const MAX_DELAY_S = 366 * 86_400;
 const MAX_LABELS = 20;
 const MAX_TEXT = 255;
+/** What no header field of a request can hold either (RFC 9110, 5.5); PostgreSQL's text cannot hold the first of them. */
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 
 /** Reads them all, or fails with a Problem that names the first that is wrong. */
 export function readPublication(fields: Fields): Publication {
@@ -64,7 +67,9 @@ export function fieldsOfItem(headers: unknown): Fields {
   if (typeof headers !== 'object' || Array.isArray(headers)) throw refused('headers', 'must be an object');
   for (const [name, value] of Object.entries(headers)) {
     if (!['string', 'number', 'boolean'].includes(typeof value)) throw refused(name, 'must be a string');
-    add(fields, name, String(value));
+    const text = String(value);
+    if (CONTROL.test(text)) throw refused(name, 'must have no control characters');
+    add(fields, name, text);
   }
   return fields;
 }
@@ -208,11 +213,10 @@ function readFlow(fields: Fields, prefix: string): MessageFlow | null {
   const [key, value] = [fields.get(`${prefix}-flow-control-key`), fields.get(`${prefix}-flow-control-value`)];
   if (key === undefined && value === undefined) return null;
   const field = headerName(`${prefix}-flow-control-value`);
-  // Those that begin so are of Ringback itself.
-  if (!key || key.length > MAX_TEXT || key.startsWith('$'))
+  if (key === undefined || key.length > MAX_TEXT || !FLOW_KEY.test(key))
     throw refused(
       headerName(`${prefix}-flow-control-key`),
-      `must be given, of at most ${MAX_TEXT} characters that don't begin with $`,
+      `must be given, of at most ${MAX_TEXT} characters without control characters, and not begin with $`,
     );
   const parts = new Map(
     list(value).map((part) => {

@@ -3,27 +3,14 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { NeedsScope } from '../../accounts/api-key.guard.js';
 import { rawBytes } from '../../http/body-parsers.js';
-import type { Problem } from '../../http/problem.js';
 import { TakesBody } from '../../http/takes-body.js';
-import { toProblem } from '../problem.filter.js';
 import { Publishes, rawAfter } from './caller.js';
 import { jsonOf, nameOf } from './json-body.js';
 import { fieldsOf, fieldsOfItem, refused } from './publication.js';
-import { type Given, type PublishedBy, Publisher, type PublishResponse } from './publisher.js';
+import { type Given, type Published, type PublishedBy, Publisher } from './publisher.js';
+import { answersTo, type Outcome, outcomeOf, type RefusedResponse } from './together.js';
 
 const MAX_BATCH = 500;
-
-/** What a message that is refused is answered within a batch. */
-interface RefusedResponse {
-  readonly error: string;
-}
-
-/** What became of an item of a batch. */
-interface Published {
-  readonly answer: PublishResponse | PublishResponse[] | RefusedResponse;
-  /** Why it is refused; null where it isn't. */
-  readonly problem: Problem | null;
-}
 
 /** Takes messages: one, or a batch. */
 @ApiExcludeController()
@@ -38,7 +25,7 @@ export class QstashPublishController {
     @Publishes() by: PublishedBy,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<PublishResponse | PublishResponse[]> {
+  ): Promise<Published> {
     return this.take(by, request, reply, { destination: rawAfter(request, '/v2/publish/'), queue: null });
   }
 
@@ -49,7 +36,7 @@ export class QstashPublishController {
     @Publishes() by: PublishedBy,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<PublishResponse | PublishResponse[]> {
+  ): Promise<Published> {
     const [name = '', ...rest] = rawAfter(request, '/v2/enqueue/').split('/');
     const queue = nameOf(name, 'The name of a queue');
     return this.take(by, request, reply, { destination: rest.join('/'), queue });
@@ -62,34 +49,24 @@ export class QstashPublishController {
   async batch(
     @Publishes() by: PublishedBy,
     @Req() request: FastifyRequest,
-  ): Promise<(PublishResponse | PublishResponse[] | RefusedResponse)[]> {
-    const ofQueues = new Map<unknown, Promise<Published>>();
+  ): Promise<(Published | RefusedResponse)[]> {
+    const ofQueues = new Map<unknown, Promise<Outcome<Published>>>();
     // Together, so that they share their statements and commits; but those of a queue in their order.
-    const published = await Promise.all(
+    const outcomes = await Promise.all(
       itemsOf(request).map((item, index) => {
         const queue = (item as { queue?: unknown } | null)?.queue;
-        const publish = (): Promise<Published> => this.publishOne(by, item, index);
+        const publish = (): Promise<Outcome<Published>> => outcomeOf(this.publishOne(by, item, index));
         if (!queue) return publish();
         const inTurn = (ofQueues.get(queue) ?? Promise.resolve()).then(publish);
         ofQueues.set(queue, inTurn);
         return inTurn;
       }),
     );
-    const outage = published.find(({ problem }) => problem !== null && problem.status === 503)?.problem;
-    // Else who looks at the status alone would take it for accepted.
-    if (outage && published.every(({ problem }) => problem !== null)) throw outage;
-    return published.map(({ answer }) => answer);
+    return answersTo(outcomes);
   }
 
   private async publishOne(by: PublishedBy, item: unknown, index: number): Promise<Published> {
-    try {
-      return { answer: await this.publisher.publish(by, givenOf(item, `[${index}]`)), problem: null };
-    } catch (error) {
-      const problem = toProblem(error);
-      // A fault of ours, which the log is to have.
-      if (problem.status === 500) throw error;
-      return { answer: { error: problem.detail }, problem };
-    }
+    return this.publisher.publish(by, givenOf(item, `[${index}]`));
   }
 
   private async take(
@@ -97,11 +74,11 @@ export class QstashPublishController {
     request: FastifyRequest,
     reply: FastifyReply,
     to: Pick<Given, 'destination' | 'queue'>,
-  ): Promise<PublishResponse | PublishResponse[]> {
+  ): Promise<Published> {
     const given = { ...to, fields: fieldsOf(request.raw.rawHeaders), body: rawBytes(request) };
     const answer = await this.publisher.publish(by, given);
     // A message that was there already is accepted, and nothing more.
-    void reply.status([answer].flat().some(({ deduplicated }) => deduplicated) ? 202 : 200);
+    void reply.status([answer].flat().some((one) => 'deduplicated' in one) ? 202 : 200);
     return answer;
   }
 }

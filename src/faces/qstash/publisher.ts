@@ -9,6 +9,7 @@ import { Lanes } from './lanes.js';
 import { Destinations, type Target } from './destinations.js';
 import type { FoundMessage } from './messages.js';
 import { type Fields, type Publication, readPublication, refused } from './publication.js';
+import { answersTo, outcomeOf, type RefusedResponse } from './together.js';
 
 /** Who publishes. */
 export interface PublishedBy {
@@ -26,12 +27,16 @@ export interface Given {
   readonly queue: string | null;
 }
 
-/** What a publish is answered for each message. */
+/** What is answered for each message. */
 export interface PublishResponse {
   readonly messageId: string;
   readonly url: string;
   readonly deduplicated?: true;
 }
+
+/** What a publish is answered: a list where its destination is a URL group, of which some endpoints may be refused. */
+export type Published =
+  PublishResponse | (PublishResponse | (RefusedResponse & Pick<PublishResponse, 'url'>))[];
 
 /** For so long what has the same id, or content, is the same message, seconds. */
 const DEDUPLICATED_S = 600;
@@ -45,18 +50,21 @@ export class Publisher {
     private readonly operations: OperationsService,
   ) {}
 
-  /** Accepts a message for each place that the destination stands for: a list of answers where that is a URL group. */
-  async publish(by: PublishedBy, given: Given): Promise<PublishResponse | PublishResponse[]> {
+  /** Accepts a message for each place that the destination stands for; fails where none is accepted. */
+  async publish(by: PublishedBy, given: Given): Promise<Published> {
     if (given.fields.has('upstash-cron'))
       throw refused('Upstash-Cron', 'makes a schedule: POST it to /v2/schedules/<destination>');
     const publication = readPublication(given.fields);
     const { isGroup, targets } = await this.destinations.of(by.accountId, given.destination);
     this.lanes.check(given.queue, publication);
     await this.lanes.open(by.accountId, given.queue);
-    const answers = await Promise.all(
-      targets.map((target) => this.accept(submissionOf(by, publication, target, given), target)),
+    const send = async (target: Target): Promise<PublishResponse> =>
+      this.accept(submissionOf(by, publication, target, given), target);
+    if (!isGroup) return send(targets[0]!);
+    const outcomes = await Promise.all(targets.map((target) => outcomeOf(send(target))));
+    return answersTo(outcomes, { asOne: true }).map((answer, at) =>
+      'error' in answer ? { url: targets[at]!.url, ...answer } : answer,
     );
-    return isGroup ? answers : answers[0]!;
   }
 
   /** Accepts once more a message that failed, as it was but for what the fields say; once, however often it is asked for. */

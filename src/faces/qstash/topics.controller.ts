@@ -5,6 +5,7 @@ import { AccountId, By, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { AuditAction } from '../../accounts/audit-action.js';
 import type { Actor } from '../../accounts/audit.store.js';
+import { HEADER_VALUE } from '../../config/header-form.js';
 import { TakesBody } from '../../http/takes-body.js';
 import { type UrlGroup, type UrlGroupEndpoint, UrlGroups } from '../../messages/url-groups.js';
 import { nameOf, objectOf } from './json-body.js';
@@ -64,6 +65,8 @@ export class QstashTopicsController {
     @By() actor: Actor,
   ): Promise<void> {
     const added = endpointsOf(request).map(({ name: given, url }, index) => {
+      if (given !== undefined && !HEADER_VALUE.test(given))
+        throw refused(`endpoints[${index}].name`, 'must be printable ASCII: messages have it in a header');
       if (url !== undefined) return { name: given, url };
       throw refused(`endpoints[${index}].url`, 'must be a URL that begins with http:// or https://');
     });

@@ -1,6 +1,9 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { fieldsOf, readPublication } from '../../../src/faces/qstash/publication.js';
+import { messageOf } from '../../../src/faces/qstash/publisher.js';
 import { AttemptCallbacks } from '../../../src/messages/attempt-callbacks.js';
+import { workOf } from '../../../src/messages/message-submission.js';
 import type { Message } from '../../../src/messages/message.js';
 import { SealedInputs } from '../../../src/operations/accept/sealed-inputs.js';
 import { OperationsService } from '../../../src/operations/operations.service.js';
@@ -118,6 +121,35 @@ describe('A callback of each attempt', () => {
     const answer = { status: 500, retried: 0 };
     await own.nest.get(AttemptCallbacks, { strict: false }).tell({ ...message, callback }, answer, context);
     expect(logged).toEqual([expect.stringMatching(/^The callback of this attempt was refused: input.url/)]);
+  });
+});
+
+describe('A callback with a label and a flow key that no column can hold', () => {
+  it('keeps neither its message nor an attempt from their end, and tells of both', async () => {
+    await using own = await App.start({ qstash: { callbacks: 'per-attempt' } });
+    await using receiver = await Receiver.answering(500, 200);
+    await using told = await Receiver.answering(200);
+    const given = readPublication(
+      fieldsOf([
+        ...['Upstash-Retry-Delay', '10', 'Upstash-Callback', told.url],
+        ...['Upstash-Callback-Flow-Control-Key', 'x', 'Upstash-Callback-Flow-Control-Value', 'parallelism=1'],
+      ]),
+    );
+    const { flow } = given.callback!;
+    const callback = { ...given.callback!, labels: ['a\0b'], flow: { ...flow!, key: 'a\0b\ud800' } };
+    const target = { url: receiver.url, topicName: null, endpointName: null };
+    const message = messageOf(null, { ...given, callback }, target, { body: Buffer.from('x'), queue: null });
+    const { body: account } = await own.client.get('/v1/account');
+    // As it would have been stored by a face that didn't look.
+    await own.nest.get(OperationsService, { strict: false }).accept({
+      ...{ ...workOf(message), accountId: account.id, traceparent: null, runAt: null, idempotency: null },
+    });
+    const statuses = (await told.received(2)).map(({ body }) => JSON.parse(body).status as number);
+    expect(statuses.toSorted((one, other) => other - one)).toEqual([500, 200]);
+    const stored = 'SELECT correlation, flow FROM operation WHERE correlation IS NOT NULL';
+    const rows = await rowsOf<{ correlation: string; flow: string }>(own.databaseUrl, stored);
+    const kept = rows.map((row) => `${row.correlation} ${JSON.parse(row.flow).key}`);
+    expect(kept).toEqual(['a\ufffdb a\ufffdb\ufffd', 'a\ufffdb a\ufffdb\ufffd']);
   });
 });
 

@@ -45,6 +45,13 @@ describe('A flow control key', () => {
     expect(await flows().get('a')).toMatchObject({ isPaused: false });
   });
 
+  it('may have a % that escapes nothing', async () => {
+    await publish('100%');
+    await flows().pause('100%');
+    await flows().pin('100%', { parallelism: 2 });
+    expect(await flows().get('100%')).toMatchObject({ isPaused: true, parallelismMax: 2, rateMax: 10 });
+  });
+
   it('is pinned, whatever messages say, and unpinned one by one', async () => {
     await publish('a');
     await flows().pin('a', { parallelism: 3, rate: 20, period: 120 });

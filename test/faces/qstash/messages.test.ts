@@ -138,6 +138,26 @@ describe('a message that fails', () => {
     expect(received[2]!.body).toBe('{"n":1}');
   });
 
+  it('stays there where its retry is refused, and is retried with the others where it is not', async () => {
+    const other = (await app.account('retried-together')).key;
+    const urls = ['http://localhost:9999/', 'http://127.0.0.1:9999/'];
+    for (const url of urls) await upstash(app.client.url, other).publish({ url, retries: 0 });
+    const letters = async () => (await upstash(app.client.url, other).dlq.listMessages()).messages;
+    await expect.poll(async () => (await letters()).length, { timeout: 10_000 }).toBe(2);
+    const refused = (await letters()).find(({ url }) => url === urls[1])!;
+    // A host that the operator has named no longer.
+    const shared = { database: { url: app.databaseUrl }, process: { roles: new Set(['api'] as const) } };
+    await using wary = await App.start({ ...shared, egress: { httpHosts: ['localhost'] } });
+    const { responses } = await upstash(wary.client.url, other).dlq.retry({ all: true });
+    expect(responses).toHaveLength(2);
+    expect(responses).toContainEqual({ messageId: expect.stringMatching(/^msg_/), url: urls[0] });
+    expect(responses).toContainEqual({
+      dlqId: refused.dlqId,
+      error: expect.stringMatching(/^destination: the host is not one of RINGBACK_HTTP_HOSTS/),
+    });
+    expect((await letters()).map(({ dlqId }) => dlqId)).toContain(refused.dlqId);
+  });
+
   it('is deleted from there, by id, by several, and by what is asked of them', async () => {
     await using receiver = await Receiver.answering(500);
     const ids = [];

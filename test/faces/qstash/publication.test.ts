@@ -87,6 +87,11 @@ describe('the header fields of a publish', () => {
     [{ 'Upstash-Callback': 'example.com' }, 'Upstash-Callback must be a URL'],
     [{ 'Upstash-Failure-Callback': 'ftp://a.example' }, 'Upstash-Failure-Callback must be a URL'],
     [{ 'Upstash-Flow-Control-Value': 'rate=1' }, 'Upstash-Flow-Control-Key must be given'],
+    [{ 'Upstash-Flow-Control-Key': '$a', 'Upstash-Flow-Control-Value': 'rate=1' }, 'not begin with $'],
+    [
+      { 'Upstash-Flow-Control-Key': 'a\tb', 'Upstash-Flow-Control-Value': 'rate=1' },
+      'Upstash-Flow-Control-Key',
+    ],
     [{ 'Upstash-Flow-Control-Key': 'a', 'Upstash-Flow-Control-Value': 'period=1s' }, 'at least one of'],
     [{ 'Upstash-Flow-Control-Key': 'a', 'Upstash-Flow-Control-Value': 'rate=0' }, 'whole numbers from 1'],
     [{ 'Upstash-Flow-Control-Key': 'a', 'Upstash-Flow-Control-Value': 'speed=1' }, 'has "speed"'],
@@ -95,6 +100,12 @@ describe('the header fields of a publish', () => {
     [{ 'Upstash-Content-Based-Deduplication': 'yes' }, 'must be true or false'],
     [{ 'Upstash-Forward-X-Forwarded-For': '1.2.3.4' }, 'Upstash-Forward-X-Forwarded-For is set by'],
     [{ 'Upstash-Forward-A': 'ü' }, 'Upstash-Forward-A must be printable ASCII'],
+    [{ 'Upstash-Label': 'a\0b' }, 'Upstash-Label must have no control characters'],
+    [{ 'Upstash-Callback-Label': 'a\nb' }, 'Upstash-Callback-Label must have no control characters'],
+    [
+      { 'Upstash-Failure-Callback-Flow-Control-Key': 'a\0' },
+      'Upstash-Failure-Callback-Flow-Control-Key must have no control characters',
+    ],
   ])('are refused where %o is wrong', (headers, message) => {
     expect(() => read(headers as Record<string, string>)).toThrow(message);
   });

@@ -65,6 +65,20 @@ describe('a message', () => {
     expect(received!.path).toBe('/callback?a=b');
   });
 
+  it.each(['caf%E9', '100%', '%zz/%2F?x=100%&y=%E9', '?nul=%00', 'nul/%00', 'a%20b/%C3%A9'])(
+    'goes to a URL with any escapes, alone, through a queue and in a batch: %s',
+    async (path) => {
+      await using receiver = await Receiver.answering(200);
+      const url = `http://127.0.0.1:${receiver.port}/${path}`;
+      const sent = [await publish(url), await app.client.post(`/qstash/v2/enqueue/any/${url}`)];
+      const batch = await app.client.post('/qstash/v2/batch', [{ destination: url }]);
+      const accepted = { messageId: expect.stringMatching(/^msg_/), url };
+      expect([...sent.map(({ body }) => body), ...batch.body]).toEqual([accepted, accepted, accepted]);
+      const received = await receiver.received(3);
+      expect(received.map((each) => each.path)).toEqual(Array(3).fill(`/${path}`));
+    },
+  );
+
   it('waits for its delay, and for the time it is not to come before', async () => {
     await using receiver = await Receiver.answering(200);
     const startedAt = Date.now();
@@ -141,6 +155,28 @@ describe('a batch', () => {
     expect(one.body).toBe('{"n":1}');
     expect(one.headers).toMatchObject({ 'x-n': '1', 'content-type': 'application/json' });
     for (const each of received) await verifyWith(await keys(), receiver, each);
+  });
+
+  it('refuses by its name a field that no header could be, and takes the rest', async () => {
+    const url = 'https://example.com/';
+    const fields = [
+      { 'Upstash-Label': 'a\0b' },
+      { 'Upstash-Callback': url, 'Upstash-Callback-Label': 'a\0b' },
+      { 'Upstash-Callback': url, 'Upstash-Callback-Flow-Control-Key': 'a\0b' },
+      {},
+    ];
+    const items = fields.map((headers) => ({
+      destination: url,
+      headers: { ...headers, 'Upstash-Delay': '1h' },
+    }));
+    const answer = await app.client.post('/qstash/v2/batch', items);
+    expect(answer.status).toBe(200);
+    expect(answer.body).toEqual([
+      ...['Upstash-Label', 'Upstash-Callback-Label', 'Upstash-Callback-Flow-Control-Key'].map((name) => ({
+        error: `${name} must have no control characters`,
+      })),
+      { messageId: expect.stringMatching(/^msg_/), url },
+    ]);
   });
 
   it.each([

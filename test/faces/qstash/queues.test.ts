@@ -49,6 +49,27 @@ describe('A queue', () => {
     expect((await client.get('/v1/schedules')).body.data).toEqual([]);
   });
 
+  it('may have a name as long as names are, as schedules, URL groups and flow keys may', async () => {
+    const name = 'n'.repeat(255);
+    const { urlGroups, schedules } = qstash();
+    await queue(name).upsert({ parallelism: 2 });
+    await queue(name).pause();
+    expect(await queue(name).get()).toMatchObject({ name, paused: true });
+    await queue(name).delete();
+    await expect(queue(name).get()).rejects.toMatchObject({ status: 404 });
+    const url = 'http://127.0.0.1:9999/';
+    await schedules.create({ scheduleId: name, destination: url, cron: '0 0 1 1 *' });
+    await schedules.pause({ schedule: name });
+    expect(await schedules.get(name)).toMatchObject({ isPaused: true });
+    await schedules.delete(name);
+    await urlGroups.addEndpoints({ name, endpoints: [{ url }] });
+    expect((await urlGroups.get(name)).endpoints).toEqual([{ url }]);
+    await urlGroups.delete(name);
+    await qstash().flowControl.pause(name);
+    expect((await client.get(`/v1/flows/${name}`)).body).toMatchObject({ key: name });
+    await expect(queue(`${name}n`).upsert({})).rejects.toMatchObject({ status: 400 });
+  });
+
   it.each([
     [{ queueName: 'a b' }, /queueName must be 1 to 255 letters/],
     [{}, /queueName must be/],

@@ -27,7 +27,7 @@ describe('A schedule of the QStash face', () => {
   it('is shown as it was made, in QStash’s words', async () => {
     const { scheduleId } = await schedules().create({
       ...{
-        destination: `${URL}/a?x=%2F`,
+        destination: `${URL}/a%E9?x=%2F%00`,
         body: '{"hello":"world"}',
         method: 'GET' as const,
         cron: '*/10 * * * * ',
@@ -39,7 +39,7 @@ describe('A schedule of the QStash face', () => {
     expect(scheduleId).toMatch(/^scd_[0-9a-f]{32}$/);
     const shown = await schedules().get(scheduleId);
     expect(shown).toEqual({
-      ...{ scheduleId, cron: '*/10 * * * *', destination: `${URL}/a?x=%2F`, method: 'GET' },
+      ...{ scheduleId, cron: '*/10 * * * *', destination: `${URL}/a%E9?x=%2F%00`, method: 'GET' },
       header: {
         'Bypass-Tunnel-Reminder': ['client-test'],
         'Content-Type': ['application/json'],

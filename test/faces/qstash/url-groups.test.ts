@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { UrlGroups } from '../../../src/messages/url-groups.js';
 import { App } from '../../support/app.js';
 import type { Client } from '../../support/client.js';
 import { Receiver } from '../../support/receiver.js';
@@ -85,6 +86,8 @@ describe('A URL group', () => {
     ['a', { endpoints: [7] }, /endpoints\[0\] must be an object/],
     ['a', { endpoints: [{ name: 'x' }] }, /endpoints\[0\]\.url must be a URL/],
     ['a', { endpoints: [{ url: 'ftp://example.com' }] }, /endpoints\[0\]\.url must be a URL/],
+    ['a', { endpoints: [TWO, { ...ONE, name: '東京' }] }, /endpoints\[1\]\.name must be printable ASCII/],
+    ['a', { endpoints: [{ ...ONE, name: 'a\nb' }] }, /endpoints\[0\]\.name must be printable ASCII/],
     ['a', { endpoints: [{ url: 'http://10.0.0.1/' }] }, /^http:\/\/10\.0\.0\.1\/: /],
     ['a', '{', /body is not JSON/],
     ['a', '[]', /body must be a JSON object/],
@@ -124,6 +127,19 @@ describe('A message to a URL group', () => {
     }
   });
 
+  it('reaches an endpoint with a name that no header can hold, which is escaped', async () => {
+    await using receiver = await Receiver.answering(200);
+    const { body: account } = await client.get('/v1/account');
+    // As it would have been stored by a face that didn't look.
+    const old = [{ name: '東京', url: receiver.url }];
+    await app.nest.get(UrlGroups, { strict: false }).add(account.id, 'old', old);
+    await qstash().publish({ urlGroup: 'old', body: 'x' });
+    const [arrived] = await receiver.received(1);
+    expect(decodeURIComponent(String(arrived!.headers['upstash-endpoint-name']))).toBe('東京');
+    await qstash().urlGroups.removeEndpoints({ name: 'old', endpoints: [{ name: '東京' }] });
+    expect(await qstash().urlGroups.list()).toEqual([]);
+  });
+
   it('is deduplicated at each endpoint', async () => {
     await using receiver = await Receiver.answering(200);
     const endpoints = ['one', 'two'].map((name) => ({ url: `http://127.0.0.1:${receiver.port}/${name}` }));
@@ -131,6 +147,28 @@ describe('A message to a URL group', () => {
     const send = () => qstash().publish({ urlGroup: 'both', body: 'x', deduplicationId: 'once' });
     const [first, second] = [await send(), await send()];
     expect(second).toEqual(first.map((one) => ({ ...one, deduplicated: true })));
+  });
+
+  it('is accepted where it can be, and tells which of its endpoints are refused; refused is it where all are', async () => {
+    // Hosts that the operator has named no longer.
+    const shared = { database: { url: app.databaseUrl }, process: { roles: new Set(['api'] as const) } };
+    await using wary = await App.start({ ...shared, egress: { httpHosts: ['localhost'] } });
+    const named = { url: 'http://localhost:9999/' };
+    await qstash().urlGroups.addEndpoints({ name: 'some', endpoints: [ONE, named, TWO] });
+    await qstash().urlGroups.addEndpoints({ name: 'none', endpoints: [ONE, TWO] });
+    const its = upstash(wary.client.url, client.key);
+    const some = [ONE, named, TWO].map(({ url }) =>
+      url === named.url
+        ? { url, messageId: expect.stringMatching(/^msg_/) }
+        : { url, error: expect.stringMatching(/^destination: the host is not one of RINGBACK_HTTP_HOSTS/) },
+    );
+    expect(await its.publish({ urlGroup: 'some', body: 'x', delay: 3600 })).toEqual(some);
+    await expect(its.publish({ urlGroup: 'none', body: 'x' })).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringContaining('RINGBACK_HTTP_HOSTS'),
+    });
+    const items = ['some', 'none'].map((urlGroup) => ({ urlGroup, body: 'x', delay: 3600 }));
+    expect(await its.batch(items)).toEqual([some, { error: expect.stringContaining('RINGBACK_HTTP_HOSTS') }]);
   });
 
   it('to no group there is, or to no URL, is refused with what would do', async () => {
