@@ -37,6 +37,11 @@ export class DatabaseUnavailableError extends Error {
   }
 }
 
+/** The server has no room: connections, memory or disk (class 53). */
+export function isFull(error: unknown): boolean {
+  return sqlState(error)?.startsWith('53') ?? false;
+}
+
 /** The server was asked to write while it takes no writes (25006): it is a standby, or was made read-only. */
 export function isReadOnly(error: unknown): boolean {
   return sqlState(error) === '25006';
