@@ -2687,7 +2687,7 @@ CREATE OR REPLACE FUNCTION make_partitions()
  LANGUAGE plpgsql
 AS $function$
 DECLARE
-  last bigint; called boolean; lower bigint; size bigint; parent text; part text;
+  last bigint; called boolean; lower bigint; size bigint; parent text; part text; owner regrole;
 BEGIN
   PERFORM pg_advisory_xact_lock(7164225006);
   LOOP
@@ -2701,6 +2701,11 @@ BEGIN
     FOREACH parent IN ARRAY ARRAY['operation', 'operation_end', 'history_entry', 'delivery', 'delivery_end', 'attempt'] LOOP
       part := parent || '_' || lower;
       EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', part, parent);
+      -- Who migrates may be another user, who changes a table only where all its parts are theirs too.
+      owner := (SELECT c.relowner FROM pg_class c WHERE c.oid = parent::regclass);
+      IF owner <> current_user::regrole THEN
+        EXECUTE format('ALTER TABLE %I OWNER TO %s', part, owner);
+      END IF;
       EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)', parent, part, lower, lower + size);
     END LOOP;
     INSERT INTO record_partition (lower, upper) VALUES (lower, lower + size);
