@@ -16,7 +16,7 @@ export const ARROWS: Arrows = {
   bulk:         ['operations', 'deliveries', 'database', 'config'],
   housekeeping: ['operations', 'files', 'signing', 'engine', 'database', 'config'],
   metrics:      ['health', 'operations', 'deliveries', 'engine', 'database', 'config'],
-  health:       ['files', 'engine', 'database', 'config'],
+  health:       ['files', 'engine', 'database', 'http', 'config'],
   endpoints:    ['deliveries', 'signing', 'egress', 'tracing', 'engine', 'database', 'config'],
   operations:   ['deliveries', 'files', 'signing', 'egress', 'tracing', 'engine', 'database', 'config'],
   deliveries:   ['signing', 'egress', 'tracing', 'engine', 'database', 'config'],

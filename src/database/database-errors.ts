@@ -1,9 +1,9 @@
-/** PostgreSQL's SQLSTATE of an error, also when TypeORM has wrapped it. */
+/** PostgreSQL's SQLSTATE of an error, also when TypeORM has wrapped it. Each has a digit; the system's own codes, such as EPIPE and EPERM, have none. */
 export function sqlState(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const { code, driverError } = error as { code?: unknown; driverError?: { code?: unknown } };
   const state = driverError?.code ?? code;
-  return typeof state === 'string' && /^[0-9A-Z]{5}$/.test(state) ? state : undefined;
+  return typeof state === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(state) ? state : undefined;
 }
 
 /** The statement failed because of the data of some row (class 22 data exception, 23 integrity). */
@@ -37,6 +37,11 @@ export class DatabaseUnavailableError extends Error {
   }
 }
 
+/** The server has no room: connections, memory or disk (class 53). */
+export function isFull(error: unknown): boolean {
+  return sqlState(error)?.startsWith('53') ?? false;
+}
+
 /** The server was asked to write while it takes no writes (25006): it is a standby, or was made read-only. */
 export function isReadOnly(error: unknown): boolean {
   return sqlState(error) === '25006';
@@ -55,16 +60,18 @@ export class NotWritableError extends Error {
 }
 
 /**
- * What a failed statement's error means: an outage, or a fault of the statement itself.
- * Classes 08 (connection), 53 (resources), 57 (operator intervention: shutdown, crash, a statement's time limit), 55P03
- * (a lock could not be had) and 25006 (read-only standby) are outages; so is an error without SQLSTATE, since the server
- * never judged the statement. What goes wrong while connecting is an outage whatever its SQLSTATE, and doesn't come here.
+ * Of classes 08 (connection), 53 (resources) and 57 (operator intervention: shutdown, crash, a statement's time limit); 55P03, a lock
+ * could not be had; 25006, a read-only standby; 25P03 and 25P04, a transaction was ended because it stood still, or for its time.
+ */
+const OUTAGE = /^(08|53|57|55P03|25006|25P0[34])/;
+
+/**
+ * What a failed statement's error means: an outage, or a fault of the statement itself. An error without SQLSTATE is an outage, since
+ * the server never judged the statement. What goes wrong while connecting is one whatever its SQLSTATE, and doesn't come here.
  */
 export function asDatabaseError(error: unknown): unknown {
   const state = sqlState(error);
-  return state === undefined || /^(08|53|57)/.test(state) || state === '55P03' || state === '25006'
-    ? new DatabaseUnavailableError(error)
-    : error;
+  return state === undefined || OUTAGE.test(state) ? new DatabaseUnavailableError(error) : error;
 }
 
 /** Why no server takes writes, where that is what an outage is about; else undefined. */

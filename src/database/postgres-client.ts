@@ -124,7 +124,7 @@ class PostgresClient extends WritableClient {
   }
 
   private leave(): void {
-    this.leaveServer();
+    this.leaveServer(true);
     this.drop();
     for (const other of open) if (other.asked === 0 && this.isBeside(other)) other.drop();
   }

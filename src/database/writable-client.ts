@@ -3,8 +3,16 @@ import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { seeksPrimary, serversOf } from '../config/postgres-url.js';
-import { NotWritableError } from './database-errors.js';
-import { type FoundServer, isCurrent, leave, primaryOf } from './primary.js';
+import { isFull, NotWritableError, sqlState } from './database-errors.js';
+import {
+  type FoundServer,
+  isCurrent,
+  isSame,
+  leave,
+  type Place,
+  primaryOf,
+  type Timeline,
+} from './primary.js';
 
 /** How long a server, and the search among several, may take, milliseconds. */
 const ASK_MS = 3_000;
@@ -66,15 +74,18 @@ export class WritableClient extends pg.Client {
     this.inner.connection.stream.destroy();
   }
 
-  /** Its server is silent, away or takes no writes: the next connection is to wherever writes are taken then. */
-  protected leaveServer(): void {
-    if (this.several !== undefined && this.found) leave(this.several, this.found.search, this.found.server);
+  /** Its server is silent, away or takes no writes: the next connection is to wherever writes are taken then. `inVain`: a statement was. */
+  protected leaveServer(inVain: boolean): void {
+    const { several, found } = this;
+    if (several !== undefined && found) leave(several, found.search, found.server, inVain);
   }
 
-  /** Whether another connection is still to where the writes were before. */
+  /** Whether another connection is still to where the writes were before. Another way to the same server is as good. */
   protected hasMovedFrom(other: WritableClient): boolean {
     if (this.several === undefined || this.several !== other.several || !this.found) return false;
-    return isCurrent(this.several, this.found.search) && !this.isBeside(other);
+    const isSameServer =
+      this.isBeside(other) || isSame(this.found.server.timeline, other.found?.server.timeline);
+    return isCurrent(this.several, this.found.search) && !isSameServer;
   }
 
   /** Whether both are to the same server. */
@@ -86,7 +97,7 @@ export class WritableClient extends pg.Client {
   }
 
   /** Has it connect to this server, by the address that was found, and under its own name for the server's certificate. */
-  aimAt({ host, port, address }: FoundServer): this {
+  aimAt({ host, port, address }: Place): this {
     const { inner } = this;
     inner.host = host;
     if (port !== '') inner.port = Number(port);
@@ -108,6 +119,20 @@ export class WritableClient extends pg.Client {
     if (read_only) throw new NotWritableError(MADE_READ_ONLY);
   }
 
+  /** Asks the server which timeline it writes; undefined where it doesn't tell. */
+  async timeline(): Promise<Timeline | undefined> {
+    try {
+      const { rows } = await super.query<Timeline>(
+        `SELECT system_identifier::text AS cluster, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer AS number
+         FROM pg_control_system()`,
+      );
+      return rows[0];
+    } catch (error) {
+      if (sqlState(error) === undefined) throw error;
+      return undefined;
+    }
+  }
+
   private get inner(): Inner {
     return this as unknown as Inner;
   }
@@ -121,7 +146,8 @@ export class WritableClient extends pg.Client {
       if (reported) await this.refuseReadOnly();
     } catch (error) {
       this.drop();
-      this.leaveServer();
+      // One that has no room for another is where the writes go all the same.
+      if (!isFull(error)) this.leaveServer(false);
       throw error;
     }
   }
@@ -147,19 +173,20 @@ export class WritableClient extends pg.Client {
   }
 }
 
-/** Connects once, to see whether it takes writes. */
-async function ask(server: FoundServer): Promise<void> {
+/** Connects once, to see whether it takes writes, and which. */
+async function ask(place: Place): Promise<Timeline | undefined> {
   const client = new WritableClient({
-    connectionString: server.url,
+    connectionString: place.url,
     connectionTimeoutMillis: ASK_MS,
     query_timeout: ASK_MS,
     application_name: 'ringback-search',
-  }).aimAt(server);
+  }).aimAt(place);
   // What happens to it from then on is nobody's concern.
   client.on('error', () => undefined);
   try {
     await client.connect();
     await client.refuseReadOnly();
+    return await client.timeline();
   } finally {
     client.drop();
   }

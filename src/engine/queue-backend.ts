@@ -144,7 +144,7 @@ export class QueueBackend implements OnApplicationShutdown {
     if (this.pool) {
       const judged = error === undefined || !(asDatabaseError(error) instanceof DatabaseUnavailableError);
       const away = `the queue cannot be reached; ${MEANWHILE}`;
-      return judged ? diagnose(this.pool, error).catch(() => away) : away;
+      return judged ? diagnose(this.pool, error, this.database.migrates).catch(() => away) : away;
     }
     const hosts = redisHosts(redisPlace(this.config.redisUrls));
     return (

@@ -6,6 +6,10 @@ import { sqlState } from '../database/database-errors.js';
 /** BullMQ's own schema in the same database. Its statements name no schema, so the connection's search_path must. */
 export const SCHEMA = 'bullmq';
 
+const REMADE =
+  'Ringback makes it again where its user may; let it create schemas in the database, or start it as an owner once';
+const RUN = 'run "ringback migrate", since RINGBACK_MIGRATE is false here';
+
 /** Makes the schema, or brings it to this version of BullMQ's. */
 export async function migrate(pool: pg.Pool): Promise<void> {
   const client = await pool.connect();
@@ -51,10 +55,10 @@ export async function isGone(pool: pg.Pool): Promise<boolean> {
   return rows[0]!.gone;
 }
 
-/** Why the queue can't be used over connections that work, and the remedy. */
-export async function diagnose(pool: pg.Pool, error: unknown): Promise<string> {
+/** Why the queue can't be used over connections that work, and the remedy; `migrates` where this process makes the schema. */
+export async function diagnose(pool: pg.Pool, error: unknown, migrates: boolean): Promise<string> {
   if (await isGone(pool))
-    return `the schema ${SCHEMA}, where the queue is, is gone: Ringback makes it again where its user may; let it create schemas in the database, or start it as an owner once`;
+    return `the schema ${SCHEMA}, where the queue is, is gone: ${migrates ? REMADE : RUN}`;
   const { rows } = await pool.query<{ path: string; looked: boolean; role: string }>(
     `SELECT current_setting('search_path') AS path, $1 = ANY (regexp_split_to_array(current_setting('search_path'), '[" ]*,[" ]*')) AS looked, current_user AS role`,
     [SCHEMA],
@@ -63,5 +67,5 @@ export async function diagnose(pool: pg.Pool, error: unknown): Promise<string> {
   if (!looked)
     return `the queue's connections have search_path ${path} where they asked for ${SCHEMA}: a pooler in front of PostgreSQL does not keep it; set RINGBACK_DIRECT_URL to PostgreSQL itself, or REDIS_URL`;
   const said = error instanceof Error ? ` (${error.message})` : '';
-  return `the user ${role} may not use all of the schema ${SCHEMA}, or parts of it are missing${said}: GRANT it the schema's tables, sequences and functions, or drop the schema, and Ringback makes it again`;
+  return `the user ${role} may not use all of the schema ${SCHEMA}, or parts of it are missing${said}: GRANT it the schema's tables, sequences and functions, or drop the schema, and ${migrates ? 'Ringback makes it again' : RUN}`;
 }

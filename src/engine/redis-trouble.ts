@@ -1,26 +1,24 @@
-import { Cluster, ReplyError } from 'ioredis';
+import { ReplyError } from 'ioredis';
 import type { RedisClient } from './redis-client.js';
 
 /**
- * Tries whether it takes what is written, by a write that changes nothing, since there is no such key; and answers whether it evicts, by its `maxmemory-policy`: that of a node which isn't
- * `noeviction`, where there are several. Undefined where none tells: its users may not ask for INFO; CONFIG, which managed ones don't
- * have, isn't needed.
+ * Tries whether it takes what is written, by a write that changes nothing, since there is no such key; and answers whether it evicts,
+ * by its `maxmemory-policy`. Undefined where it doesn't tell: its users may not ask for INFO; CONFIG, which managed ones don't have,
+ * isn't needed. In a cluster the node is asked that has our keys: how others are is nothing to us.
  */
 export async function tryRedis(client: RedisClient, prefix: string): Promise<string | undefined> {
-  await client.set(`${prefix}:tried`, '', 'XX');
-  const nodes = client instanceof Cluster ? client.nodes('master') : [client];
-  const policies = await Promise.all(nodes.map((node) => node.info('memory').then(policyOf, untold)));
-  const told = policies.filter((policy) => policy !== undefined);
-  return told.find((policy) => policy !== 'noeviction') ?? told[0];
+  const key = `${prefix}:tried`;
+  await client.set(key, '', 'XX');
+  // INFO names no key: within a pipeline it goes where the others go.
+  const [, told] = (await client.pipeline().exists(key).info('memory').exec())!;
+  const [error, info] = told!;
+  if (error === null) return policyOf(info as string);
+  if (!(error instanceof ReplyError)) throw error;
+  return undefined;
 }
 
 function policyOf(info: string): string | undefined {
   return /^maxmemory_policy:(.+?)\r?$/m.exec(info)?.[1];
-}
-
-function untold(error: unknown): undefined {
-  if (!(error instanceof ReplyError)) throw error;
-  return undefined;
 }
 
 /** What Redis says, as its first word or within what a script says, and the remedy. */

@@ -2,8 +2,9 @@ import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CONNECTION } from '../../src/database/postgres-client.js';
 import { examine } from '../../src/doctor/doctor.js';
-import { rowsOf } from '../support/database.js';
+import { directUrl, newDatabase, rowsOf } from '../support/database.js';
 import { expectNothingLost, Load } from '../support/load.js';
+import { PostgresProxy } from '../support/postgres-proxy.js';
 import { hasPostgresPrograms, PostgresServer } from '../support/postgres-server.js';
 import { Receiver } from '../support/receiver.js';
 import { Service, sharedBy } from '../support/service.js';
@@ -12,9 +13,21 @@ import { Service, sharedBy } from '../support/service.js';
 const BOUND_MS = 30_000;
 
 /** As libpq writes several servers. */
-function urlOf(...servers: PostgresServer[]): string {
+function urlOf(...servers: { port: number }[]): string {
   const hosts = servers.map(({ port }) => `127.0.0.1:${port}`).join(',');
   return `postgres://postgres@${hosts}/postgres?target_session_attrs=read-write`;
+}
+
+const portOf = ({ url }: PostgresProxy): number => Number(new URL(url).port);
+
+/** Where a new connection leads to; undefined where none is made. */
+async function portFound(url: string): Promise<number | undefined> {
+  try {
+    await using found = await connected(url);
+    return found.client.port;
+  } catch {
+    return undefined;
+  }
 }
 
 /** One after the other: each has the servers as the one before has left them. */
@@ -112,6 +125,46 @@ describe.runIf(hasPostgresPrograms)('a PostgreSQL with a standby', { timeout: 90
     await expect(silent.client.query('CREATE TABLE lost_too ()')).rejects.toThrow('Query read timeout');
     await using fresh = await connected(url);
     expect(fresh.client.port).toBe(first.port);
+  });
+
+  it('is never written to at an old primary that acknowledges again, once the new one was seen, whatever fails on the way', async () => {
+    await second.set('synchronous_standby_names', '');
+    await using proxy = await PostgresProxy.before(first.url);
+    const port = portOf(proxy);
+    const url = urlOf({ port }, second);
+    // Else the old one might answer sooner.
+    second.freeze();
+    await using known = await connected(url);
+    expect(known.client.port).toBe(port);
+    second.thaw();
+    await rowsOf(second.url, 'CREATE TABLE taken ()');
+    proxy.refuse();
+    await expect(connected(url)).rejects.toThrow('ECONNREFUSED');
+    await expect(connected(url)).rejects.toThrow(
+      /it is an old primary, on timeline 2, and writes have gone to 3: stop it/,
+    );
+    await proxy.admit();
+    await expect.poll(() => portFound(url)).toBe(port);
+    // Nor is what goes to the new one cut.
+    expect((await known.client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  });
+});
+
+describe('two ways to one PostgreSQL', () => {
+  it('are as good: none is left for being full, and where one is left, what is asked over it is not cut', async () => {
+    const database = directUrl(await newDatabase());
+    await using one = await PostgresProxy.before(database);
+    await using other = await PostgresProxy.before(database);
+    const url = one.url.replace(`:${portOf(one)}/`, `:${portOf(one)},127.0.0.1:${portOf(other)}/`);
+    await using before = await connected(url);
+    const [used, spare] = before.client.port === portOf(one) ? [one, other] : [other, one];
+    used.treat = () => ({ fatal: '53300' });
+    for (let times = 0; times < 2; times++)
+      await expect(connected(url)).rejects.toMatchObject({ code: '53300' });
+    used.refuse();
+    await expect(connected(url)).rejects.toThrow('ECONNREFUSED');
+    expect(await portFound(url)).toBe(portOf(spare));
+    expect((await before.client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
   });
 });
 

@@ -91,6 +91,15 @@ describe.skipIf(TOOLS === undefined)('The Helm chart, with helm and kubeconform'
     expect(manifests).toMatch(/name: RINGBACK_SLOTS\n +value: "60"/);
   });
 
+  it('gives a pod that migrates by itself the time for it to start, as the Job has', async () => {
+    const manifests = await template(
+      valuesOf('default'),
+      ...['--set', 'migrate.enabled=false', '--set', 'migrate.activeDeadlineSeconds=7200'],
+      ...['-s', 'templates/deployment.yaml'],
+    );
+    expect(manifests).toMatch(/startupProbe:\n.*\n +failureThreshold: 3600\n +periodSeconds: 2\n/);
+  });
+
   it('lets the gateway reach its API at the peers that are named, and else at any pod', async () => {
     const policyOf = (values: string): Promise<string> =>
       template(valuesOf(values), '-s', 'templates/networkpolicy.yaml');

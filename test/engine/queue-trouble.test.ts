@@ -6,10 +6,11 @@ import { describe, expect, it } from 'vitest';
 import { OperationHints } from '../../src/engine/engine.module.js';
 import { App } from '../support/app.js';
 import type { Client } from '../support/client.js';
+import { ringback } from '../support/command.js';
 import { newDatabase, redisUrls, rowsOf } from '../support/database.js';
 import { PostgresProxy } from '../support/postgres-proxy.js';
 import { RedisServer } from '../support/redis-server.js';
-import { Service, temporaryFolder } from '../support/service.js';
+import { Service, sharedBy, temporaryFolder } from '../support/service.js';
 
 /** What readiness says of the queue. */
 async function queueOf(client: Client): Promise<string> {
@@ -48,6 +49,24 @@ describe.skipIf(redisUrls().length > 0)('a queue in PostgreSQL', { timeout: 60_0
     // The process itself may look, and mend it, right before.
     expect(await queueOf(app.client)).toMatch(/schema bullmq.* is gone|^ok$/);
     const { id } = await app.client.submit({ type: 'echo' });
+    await expect.poll(() => queueOf(app.client)).toBe('ok');
+    expect((await app.client.ended(id)).status).toBe('Finished');
+  });
+
+  it('whose schema is dropped where only "ringback migrate" makes it says so, accepts meanwhile, and works on then', async () => {
+    await using app = await App.start({ database: { migrates: false } });
+    const { databaseUrl } = app;
+    await rowsOf(databaseUrl, 'DROP SCHEMA bullmq CASCADE');
+    await expect
+      .poll(() => queueOf(app.client))
+      .toMatch(/schema bullmq.* is gone: run "ringback migrate", since RINGBACK_MIGRATE is false here$/);
+    const { status, body } = await app.client.get('/health/ready?for=accepting');
+    expect([status, body]).toMatchObject([
+      200,
+      { status: 'ok', checks: { postgresql: 'ok', queue: expect.stringContaining('is gone') } },
+    ]);
+    const { id } = await app.client.submit({ type: 'echo' });
+    expect(await ringback(['migrate'], { env: sharedBy(databaseUrl) })).toMatchObject({ code: 0 });
     await expect.poll(() => queueOf(app.client)).toBe('ok');
     expect((await app.client.ended(id)).status).toBe('Finished');
   });

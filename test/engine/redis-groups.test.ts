@@ -31,6 +31,29 @@ describe.runIf(onRedis)('a queue in a Redis Cluster of three nodes', { timeout: 
     // All that is asked of a queue at once is on one node.
     expect(app.nest.get(QueueBackend).prefix).toMatch(/^\{.*\}$/);
   });
+
+  it('is judged by the node that has its keys alone: the others may evict, and may die', async () => {
+    await using cluster = await RedisCluster.start();
+    for (const server of cluster.servers)
+      await server.command('CONFIG', 'SET', 'cluster-require-full-coverage', 'no');
+    await using app = await App.start({ queue: { redisUrls: [cluster.url] } });
+    const owner = await cluster.ownerOf(app.nest.get(QueueBackend).prefix);
+    const other = cluster.servers.find((server) => server !== owner)!;
+    const queue = async (): Promise<string> =>
+      (await app.client.get('/health/ready')).body.checks.queue as string;
+    await other.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+    expect(await queue()).toBe('ok');
+    await owner.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+    expect(await queue()).toMatch(/allkeys-lru/);
+    await owner.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+    other.kill();
+    await expect
+      .poll(async () => String(await owner.command('CLUSTER', 'NODES')), { timeout: 20_000 })
+      .toMatch(/master,fail /);
+    expect(await queue()).toBe('ok');
+    const { id } = await app.client.submit({ type: 'echo' });
+    expect((await app.client.ended(id)).status).toBe('Finished');
+  });
 });
 
 describe.runIf(onRedis)('a queue in a Redis that sentinels watch', { timeout: 90_000 }, () => {

@@ -34,6 +34,13 @@ describe('a running Ringback', () => {
     for (const { headers } of [live, ready]) expect(headers.get('cache-control')).toBe('no-store');
   });
 
+  it('is asked whether it accepts, and for nothing that it does not know', async () => {
+    const { status, body } = await anybody.get('/health/ready?for=accepting');
+    expect([status, body.status]).toEqual([200, 'ok']);
+    const refused = await anybody.get('/health/ready?for=fun');
+    expect([refused.status, refused.body.detail]).toEqual([400, 'for: must be "accepting", or left out']);
+  });
+
   it('serves an OpenAPI document that names every route under /v1', async () => {
     const answer = await anybody.get('/openapi.json');
     expect(answer.status).toBe(200);

@@ -52,10 +52,15 @@ export class RedisCluster extends RedisGroup {
     return `redis+cluster://${hosts.join(',')}`;
   }
 
-  /** Who has the slot of this key, now followed by the replica. */
-  async followedOwnerOf(key: string): Promise<RedisServer> {
+  /** Who has the slot of this key. */
+  async ownerOf(key: string): Promise<RedisServer> {
     const slot = Number(await this.servers[0]!.command('CLUSTER', 'KEYSLOT', key));
-    const owner = this.servers[Math.min(2, Math.floor((slot * 3) / SLOTS))]!;
+    return this.servers[Math.min(2, Math.floor((slot * 3) / SLOTS))]!;
+  }
+
+  /** The same, now followed by the replica. */
+  async followedOwnerOf(key: string): Promise<RedisServer> {
+    const owner = await this.ownerOf(key);
     const replica = this.servers[3]!;
     await replica.command('CLUSTER', 'REPLICATE', String(await owner.command('CLUSTER', 'MYID')));
     await expect
