@@ -152,3 +152,19 @@ describe('an operation that waits without a worker', () => {
     expect(await app.client.ended(id)).toMatchObject({ status: 'Finished', attempt: 1 });
   });
 });
+
+describe('an operation that was completed, and whose process died before it ended it', () => {
+  it('is ended when the lease is over, also where nothing else happens', async () => {
+    await using app = await App.start({ operations: { leaseS: 1.2, pollMs: 50 } });
+    const { id } = await app.client.submit({ type: 'external' });
+    const waits = (): Promise<unknown[]> =>
+      rowsOf(app.databaseUrl, 'SELECT FROM live_operation WHERE awaits IS NOT NULL');
+    await expect.poll(waits).toHaveLength(1);
+    await rowsOf(
+      app.databaseUrl,
+      `SELECT outcome FROM completion c, complete_operation(c.token_hash, 'digest', $1, '1.2 s')`,
+      [JSON.stringify({ status: 'finished', result: '"done"', custom: null, file: null })],
+    );
+    expect(await app.client.ended(id)).toMatchObject({ status: 'Finished', result: 'done' });
+  });
+});
