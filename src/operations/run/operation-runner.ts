@@ -211,7 +211,7 @@ export class OperationRunner {
   private async run(claim: Claim, run: OperationRun): Promise<Verdict> {
     const { operation } = claim;
     const type = this.types.get(operation.type);
-    if (!type || type.declared) return withoutHandler(operation);
+    if (!type || type.declared) return withoutHandler(claim);
     const timeout = setTimeout(() => run.abort('timeout'), Math.min(operation.timeoutS * 1000, 2 ** 31 - 1));
     try {
       const outcome = await Promise.race([this.work(type, run), this.aborted(run.signal)]);
