@@ -26,7 +26,9 @@ BEGIN
   WHERE what = 'completion' AND o.request_id = ANY (due) AND o.request_id = d.request_id AND o.due_at <= now() AND c.until > now();
   RETURN QUERY
   WITH taken AS (
-    UPDATE live_operation o SET lease_token = gen_random_uuid(), look_at = now() + lease, due_at = now() + lease
+    -- Who had it has died in its run.
+    UPDATE live_operation o SET attempt = o.attempt + CASE WHEN what = 'poll' AND o.lease_token IS NOT NULL THEN 1 ELSE 0 END,
+      lease_token = gen_random_uuid(), look_at = now() + lease, due_at = now() + lease
     WHERE o.request_id = ANY (due) AND o.due_at <= now() RETURNING o, o.request_id
   )
   SELECT r.operation, t.o FROM taken t CROSS JOIN LATERAL (SELECT r AS operation FROM operation r WHERE r.request_id = t.request_id LIMIT 1) r;

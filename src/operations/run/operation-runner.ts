@@ -33,6 +33,7 @@ import {
   failedVerdict,
   faultOf,
   notBegun,
+  silenced,
   startedOver,
   type Verdict,
   withoutHandler,
@@ -205,7 +206,7 @@ export class OperationRunner {
     if (this.follower.stopping) return notBegun(claim, 'shut down');
     // Frozen between the claim's commit and its answer: the operation may have ended elsewhere long ago.
     if (performance.now() - claim.askedAt > this.config.leaseS * 1000) return notBegun(claim, 'was frozen');
-    return this.run(claim, run);
+    return silenced(claim) ?? this.run(claim, run);
   }
 
   private async run(claim: Claim, run: OperationRun): Promise<Verdict> {

@@ -28,10 +28,19 @@ export interface FailedAttempt extends Failure {
 
 /** How long a worker that has the type's handler is waited for, seconds. */
 const MAX_UNHANDLED_S = 1_800;
+/** Workers that may go silent in runs that go on after a wait, where tries are fewer: those repeat nothing, so tries alone don't end them. */
+const MAX_SILENT = 25;
 
 /** What becomes of a run whose handler is not started: its claim came back after the shutdown had begun, or too late. */
 export function notBegun(claim: Claim, why: string): Verdict {
   return givenBack(claim, `The worker ${why} before it began; waiting for another`);
+}
+
+/** The end of an operation that goes on after a wait, and whose workers go silent whenever it does; null: it goes on. */
+export function silenced({ awaited, operation }: Claim): Verdict | null {
+  const { attempt, tries } = operation;
+  if (awaited === null || attempt <= Math.max(tries, MAX_SILENT)) return null;
+  return end('attempts_exhausted', `the worker went silent during attempt ${attempt - 1}, after a wait`);
 }
 
 /** What becomes of a run whose handler failed, or was stopped; `attempt` is there where it failed by itself. */
