@@ -5,6 +5,7 @@ import { Flows1764700000000 } from './migrations/1764700000000-flows.js';
 import { Messages1764700001000 } from './migrations/1764700001000-messages.js';
 import { GroupsAndQueues1764700002000 } from './migrations/1764700002000-groups-and-queues.js';
 import { Schedules1764700004000 } from './migrations/1764700004000-schedules.js';
+import { Unhandled1764700005000 } from './migrations/1764700005000-unhandled.js';
 import { Functions } from './migrations/functions.js';
 import {
   AccountEntity,
@@ -95,6 +96,7 @@ export function dataSourceOptions(url: string, poolSize: number): PostgresDataSo
       Messages1764700001000,
       GroupsAndQueues1764700002000,
       Schedules1764700004000,
+      Unhandled1764700005000,
       Functions,
     ],
     // Pooled connections that PostgreSQL dropped are noted, not fatal: the pool makes new ones.

@@ -384,6 +384,7 @@ CREATE TABLE live_operation (
   run_until timestamp with time zone,
   flow_key text,
   flow_place boolean DEFAULT false NOT NULL,
+  unhandled_since timestamp with time zone,
   CONSTRAINT live_operation_pkey PRIMARY KEY (request_id),
   CONSTRAINT live_operation_awaits_check CHECK (awaits = ANY (ARRAY['completion'::text, 'poll'::text])),
   CONSTRAINT live_operation_check CHECK (lease_token IS NULL OR (phase <> ALL (ARRAY['ready'::text, 'offered'::text]))),
@@ -1280,6 +1281,7 @@ AS $function$
 DECLARE
   began timestamptz := clock_timestamp();
   accounts text[]; keys text[]; rooms integer[]; opens timestamptz[]; ordereds boolean[];
+  waits boolean := true;
 BEGIN
   LOOP
     SELECT array_agg(k.account_id), array_agg(k.key) INTO accounts, keys FROM (
@@ -1288,9 +1290,20 @@ BEGIN
       (SELECT f.account_id, f.key FROM flow f WHERE f.look_at <= clock_timestamp() ORDER BY f.look_at LIMIT most)
     ) k;
     EXIT WHEN accounts IS NULL;
-    -- In the order in which those who submit change them.
-    PERFORM FROM (SELECT * FROM unnest(accounts, keys) AS k (account_id, key) ORDER BY k.account_id, k.key) k
-    CROSS JOIN LATERAL (SELECT FROM flow f WHERE f.account_id = k.account_id AND f.key = k.key LIMIT 1 FOR NO KEY UPDATE) f;
+    IF waits THEN
+      -- In the order in which those who submit change them.
+      PERFORM FROM (SELECT * FROM unnest(accounts, keys) AS k (account_id, key) ORDER BY k.account_id, k.key) k
+      CROSS JOIN LATERAL (SELECT FROM flow f WHERE f.account_id = k.account_id AND f.key = k.key LIMIT 1 FOR NO KEY UPDATE) f;
+      waits := false;
+    ELSE
+      SELECT array_agg(k.account_id), array_agg(k.key) INTO accounts, keys FROM unnest(accounts, keys) AS k (account_id, key)
+      LEFT JOIN LATERAL (
+        SELECT f.key FROM flow f WHERE f.account_id = k.account_id AND f.key = k.key LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) f ON true
+      WHERE f.key IS NOT NULL OR NOT EXISTS (SELECT FROM flow g WHERE g.account_id = k.account_id AND g.key = k.key);
+      IF accounts IS NULL THEN
+        RETURN clock_timestamp() + interval '20 ms';
+      END IF;
+    END IF;
     SELECT array_agg(j.account_id), array_agg(j.key), array_agg(j.room), array_agg(j.opens_at), array_agg(j.ordered)
     INTO accounts, keys, rooms, opens, ordereds FROM judge_flows(accounts, keys) j;
     IF NOT admit_of_keys(accounts, keys, rooms, ordereds) THEN
@@ -1399,7 +1412,7 @@ BEGIN
     WHERE o.request_id = ANY (ids) AND o.lease_token = g.token
   ), moved AS (
     UPDATE live_operation o SET phase = CASE WHEN h.slotless OR o.phase IN ('apart', 'aside') THEN 'aside' ELSE 'awaiting' END,
-      awaits = h.awaits, lease_token = NULL, look_at = h.until, due_at = h.until, checkpoint = coalesce(h.checkpoint, o.checkpoint)
+      awaits = h.awaits, lease_token = NULL, look_at = h.until, due_at = h.until, checkpoint = coalesce(h.checkpoint, o.checkpoint), unhandled_since = NULL
     FROM held h
     WHERE o.request_id = ANY (ids) AND o.request_id = h.request_id AND NOT h.canceling AND NOT h.completed AND h.until IS NOT NULL
   )
@@ -3783,11 +3796,12 @@ BEGIN
   RETURN QUERY
   WITH given AS MATERIALIZED (
     SELECT g.*, now() + make_interval(secs => g.delay_s) AS next
-    FROM json_to_recordset(given) AS g (request_id bigint, token uuid, delay_s float8, counts boolean, text text, stack text, checkpoint text)
+    FROM json_to_recordset(given) AS g (request_id bigint, token uuid, delay_s float8, counts boolean, text text, stack text, checkpoint text, unhandled boolean)
   )
   UPDATE live_operation o SET phase = CASE WHEN o.phase = 'apart' THEN 'apart' WHEN g.delay_s > 0 THEN 'scheduled' ELSE ready_phase(o.type) END, look_at = g.next, due_at = g.next,
     run_at = CASE WHEN g.delay_s > 0 THEN g.next ELSE o.run_at END, lease_token = NULL, awaits = NULL, worker = NULL, run_until = NULL,
     status_text = NULL, checkpoint = coalesce(g.checkpoint, o.checkpoint),
+    unhandled_since = CASE WHEN g.unhandled THEN coalesce(o.unhandled_since, now()) END,
     tries = CASE WHEN g.counts THEN o.tries ELSE o.tries + 1 END,
     transitions = concat_ws(E'\n', o.transitions, transition('Waiting', g.text, stack => g.stack))
   FROM given g
@@ -3916,8 +3930,8 @@ BEGIN
   SELECT r.type, e.state, -count(*), -count(r.callback_url) FILTER (WHERE NOT e.silent) FROM removed r JOIN ended e USING (request_id) GROUP BY r.type, e.state;
 END $function$;
 
-CREATE OR REPLACE FUNCTION renew_work(leases json, account text)
- RETURNS TABLE(request_id bigint, canceling boolean, worker text)
+CREATE OR REPLACE FUNCTION renew_leases(leases json, account text)
+ RETURNS TABLE(request_id bigint, token uuid, canceling boolean, worker text)
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
  SET jit TO 'off'
@@ -3935,8 +3949,15 @@ BEGIN
   )
   UPDATE live_operation o SET look_at = least(o.look_at, h.until), due_at = h.until
   FROM held h WHERE o.request_id = ANY (ARRAY(SELECT h.request_id FROM held h)) AND o.request_id = h.request_id AND o.lease_token = h.token
-  RETURNING o.request_id, o.cancel_at IS NOT NULL, o.worker;
+  RETURNING o.request_id, o.lease_token, o.cancel_at IS NOT NULL, o.worker;
 END $function$;
+
+CREATE OR REPLACE FUNCTION renew_work(leases json, account text)
+ RETURNS TABLE(request_id bigint, canceling boolean, worker text)
+ LANGUAGE sql
+AS $function$
+  SELECT r.request_id, r.canceling, r.worker FROM renew_leases(leases, account) r
+$function$;
 
 CREATE OR REPLACE FUNCTION report_completion(hash text, percent real, line text)
  RETURNS TABLE(outcome text, request_id bigint)
@@ -4070,6 +4091,7 @@ CREATE OR REPLACE FUNCTION rescue_attempts(most integer)
  LANGUAGE plpgsql
 AS $function$
 DECLARE
+  forgiven CONSTANT integer := 25;
   due tid[];
 BEGIN
   due := ARRAY(SELECT d.ctid FROM live_delivery d
@@ -4077,7 +4099,8 @@ BEGIN
     ORDER BY d.look_at LIMIT most FOR UPDATE SKIP LOCKED);
   IF due <> '{}' THEN
     WITH rescued AS (
-      UPDATE live_delivery d SET phase = 'ready', look_at = now(), due_at = now(), run_at = now(), lease_token = NULL
+      UPDATE live_delivery d SET phase = 'ready', look_at = now(), due_at = now(), run_at = now(), lease_token = NULL,
+        schedule_step = d.schedule_step - CASE WHEN d.trigger = 'schedule' AND d.attempt_count - d.schedule_step < forgiven THEN 1 ELSE 0 END
       WHERE d.ctid = ANY (due) RETURNING d.home, d.seq, d.attempt_count, d.trigger, d.started_at
     )
     INSERT INTO attempt (home, delivery_seq, number, trigger, outcome, error, started_at)
@@ -4124,7 +4147,7 @@ BEGIN
       AND (o.run_until IS NULL OR o.run_until > now())
     ORDER BY o.look_at LIMIT most FOR UPDATE SKIP LOCKED);
   IF due <> '{}' THEN
-    UPDATE live_operation o SET phase = ready_phase(o.type), look_at = now(), due_at = now(), lease_token = NULL, worker = NULL, run_until = NULL, status_text = NULL,
+    UPDATE live_operation o SET phase = ready_phase(o.type), look_at = now(), due_at = now(), lease_token = NULL, worker = NULL, run_until = NULL, status_text = NULL, unhandled_since = NULL,
       transitions = concat_ws(E'\n', o.transitions, transition('Waiting', 'The worker went silent; waiting for another'))
     WHERE o.ctid = ANY (due);
   END IF;
@@ -4521,7 +4544,8 @@ BEGIN
   IF due = '{}' THEN
     RETURN;
   END IF;
-  UPDATE live_operation o SET look_at = o.due_at WHERE o.request_id = ANY (due) AND o.due_at > now();
+  UPDATE live_operation o SET look_at = CASE WHEN o.due_at <= now() + lease / 3 THEN least(o.due_at, now() + lease / 6) ELSE o.due_at END
+  WHERE o.request_id = ANY (due) AND o.due_at > now();
   UPDATE live_operation o SET look_at = c.until, due_at = c.until, lease_token = NULL
   FROM unnest(due) AS d (request_id) CROSS JOIN LATERAL (
     SELECT max(c.expires_at) AS until FROM completion c WHERE c.operation_id = d.request_id HAVING bool_and(c.digest IS NULL)
@@ -4529,7 +4553,9 @@ BEGIN
   WHERE what = 'completion' AND o.request_id = ANY (due) AND o.request_id = d.request_id AND o.due_at <= now() AND c.until > now();
   RETURN QUERY
   WITH taken AS (
-    UPDATE live_operation o SET lease_token = gen_random_uuid(), look_at = now() + lease, due_at = now() + lease
+    -- Who had it has died in its run.
+    UPDATE live_operation o SET attempt = o.attempt + CASE WHEN what = 'poll' AND o.lease_token IS NOT NULL THEN 1 ELSE 0 END,
+      lease_token = gen_random_uuid(), look_at = now() + lease, due_at = now() + lease
     WHERE o.request_id = ANY (due) AND o.due_at <= now() RETURNING o, o.request_id
   )
   SELECT r.operation, t.o FROM taken t CROSS JOIN LATERAL (SELECT r AS operation FROM operation r WHERE r.request_id = t.request_id LIMIT 1) r;
@@ -5059,6 +5085,7 @@ COMMENT ON COLUMN live_operation.worker IS 'of one that a remote worker runs: wh
 COMMENT ON COLUMN live_operation.run_until IS 'of such a one: when its time is over; due_at is never later';
 COMMENT ON COLUMN live_operation.flow_key IS 'null: none';
 COMMENT ON COLUMN live_operation.flow_place IS 'has a place of its flow key: from when it may run until it has ended or waits again';
+COMMENT ON COLUMN live_operation.unhandled_since IS 'since when each worker that claimed it had no handler of its type; null: the last one had one, or none has claimed it yet';
 COMMENT ON TABLE live_poll IS 'a job of another API that an operation waits for (awaits = ''poll''), whose due_at is when it has waited for long enough';
 COMMENT ON COLUMN live_poll.due_at IS 'of the next poll; where a run of the handler fetches the result, of the next look whether it has';
 COMMENT ON COLUMN live_poll.lease_token IS 'of whoever polls it now: nobody else does before lease_until. No index has these two, so that taking one is cheap';

@@ -24,7 +24,7 @@ BEGIN
     WHERE o.request_id = ANY (ids) AND o.lease_token = g.token
   ), moved AS (
     UPDATE live_operation o SET phase = CASE WHEN h.slotless OR o.phase IN ('apart', 'aside') THEN 'aside' ELSE 'awaiting' END,
-      awaits = h.awaits, lease_token = NULL, look_at = h.until, due_at = h.until, checkpoint = coalesce(h.checkpoint, o.checkpoint)
+      awaits = h.awaits, lease_token = NULL, look_at = h.until, due_at = h.until, checkpoint = coalesce(h.checkpoint, o.checkpoint), unhandled_since = NULL
     FROM held h
     WHERE o.request_id = ANY (ids) AND o.request_id = h.request_id AND NOT h.canceling AND NOT h.completed AND h.until IS NOT NULL
   )

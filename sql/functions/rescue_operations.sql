@@ -9,7 +9,7 @@ BEGIN
       AND (o.run_until IS NULL OR o.run_until > now())
     ORDER BY o.look_at LIMIT most FOR UPDATE SKIP LOCKED);
   IF due <> '{}' THEN
-    UPDATE live_operation o SET phase = ready_phase(o.type), look_at = now(), due_at = now(), lease_token = NULL, worker = NULL, run_until = NULL, status_text = NULL,
+    UPDATE live_operation o SET phase = ready_phase(o.type), look_at = now(), due_at = now(), lease_token = NULL, worker = NULL, run_until = NULL, status_text = NULL, unhandled_since = NULL,
       transitions = concat_ws(E'\n', o.transitions, transition('Waiting', 'The worker went silent; waiting for another'))
     WHERE o.ctid = ANY (due);
   END IF;

@@ -26,7 +26,7 @@ import {
 import { RENEW_DELIVERIES } from './due-deliveries.js';
 import { type FirstAttempt, type FirstAttemptMaker, FirstAttempts } from './first-attempts.js';
 import { EndpointHealth } from './endpoint-health.js';
-import { nextStep } from './next-step.js';
+import { isSpent, nextStep, type RetryLimits } from './next-step.js';
 import { type Verdict, verdict } from './verdict.js';
 import { type AttemptResult, WebhookClient } from './webhook.client.js';
 
@@ -186,6 +186,7 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     traceparent: string | null,
   ): Promise<Sent & { result: AttemptResult }> {
     const { delivery } = claim;
+    if (isSpent(delivery, this.limits(claim))) return { url: '', headers: {}, result: NOT_MADE };
     try {
       const secrets = await rideOut(
         () => this.secrets.of(delivery.accountId, delivery.endpointId),
@@ -226,16 +227,19 @@ export class DeliveryAttempts implements FirstAttemptMaker {
     });
   }
 
+  private limits({ endpoint }: DeliveryClaim): RetryLimits {
+    const { schedule, deadlineS } = this.config;
+    return { schedule: endpoint?.schedule ?? schedule, deadlineS };
+  }
+
   private record(claim: DeliveryClaim, sent: Sent, result: AttemptResult, judged: Verdict): AttemptRecord {
     const { delivery } = claim;
     const response = result.kind === 'response' ? result : null;
-    const { schedule, deadlineS } = this.config;
-    const limits = { schedule: claim.endpoint?.schedule ?? schedule, deadlineS };
     return {
       seq: delivery.seq,
       leaseToken: claim.leaseToken,
       number: delivery.attemptCount,
-      ...nextStep(delivery, limits, judged, claim.claimedAt),
+      ...nextStep(delivery, this.limits(claim), judged, claim.claimedAt),
       outcome: judged.outcome,
       interrupted: false,
       durationMs: result.durationMs,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DeliveryConfig } from '../config/config.js';
-import { DispatchLoop } from '../engine/dispatch-loop.js';
+import { DispatchLoop, watchMs } from '../engine/dispatch-loop.js';
 import { Lookout } from '../engine/lookout.js';
 import { DeliveryHints } from '../engine/engine.module.js';
 import { DUE_DELIVERIES } from './due-deliveries.js';
@@ -20,7 +20,7 @@ export class DeliveryDispatcher extends DispatchLoop {
     config: DeliveryConfig,
     lookout: Lookout,
   ) {
-    super('deliveries', config.pollMs, { lookout, due: DUE_DELIVERIES });
+    super('deliveries', watchMs(config), { lookout, due: DUE_DELIVERIES });
     store.onWaiting(() => this.wake());
   }
 

@@ -6,6 +6,9 @@ import type { Verdict } from './verdict.js';
 /** What becomes of a delivery after an attempt, and who is told. */
 export type NextStep = Pick<AttemptRecord, 'state' | 'reason' | 'delayS' | 'counts' | 'exhaustedBody'>;
 
+/** Attempts besides those of the schedule that use up no step of it where their worker goes silent; `rescue_attempts` knows it too. */
+const FORGIVEN = 25;
+
 type Planned = Pick<AttemptRecord, 'state' | 'reason' | 'delayS'>;
 
 /** Which retries a delivery may have. */
@@ -28,6 +31,16 @@ export function nextStep(delivery: LeasedDelivery, limits: RetryLimits, judged: 
         ? exhaustedBody(delivery, next.reason, at)
         : null,
   };
+}
+
+/** Whether an attempt is one more than the schedule has, because one worker after the other went silent: it isn't made any more. */
+export function isSpent(
+  { trigger, attemptCount, scheduleStep }: LeasedDelivery,
+  { schedule }: Pick<RetryLimits, 'schedule'>,
+): boolean {
+  return (
+    trigger === 'schedule' && scheduleStep > schedule.length + 1 && attemptCount - scheduleStep >= FORGIVEN
+  );
 }
 
 /** What was delivered or acknowledged before stays so, however a redelivery by hand ends. */

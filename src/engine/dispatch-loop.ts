@@ -10,6 +10,11 @@ const MAX_ALARM_MS = 3_600_000;
 /** A loop that has had a round within so long is busy, ms. */
 export const BUSY_MS = 10_000;
 
+/** Between looks of a loop that takes leases back, ms: so often that a gap between them is an outage (`spare_leases`). */
+export function watchMs({ pollMs, leaseS }: { pollMs: number; leaseS: number }): number {
+  return Math.min(pollMs, (leaseS * 1000) / 12);
+}
+
 /** What finds out in a loop's place whether a round would find anything. */
 export interface LoopLookout {
   readonly lookout: Lookout;

@@ -7,6 +7,8 @@ import type { Hint } from '../engine/hint.js';
 export const ROUND_S = 10;
 /** A process that dies in a round, and a hint that is lost, hold up the next for a little longer. */
 export const LEASE_S = ROUND_S + 5;
+/** Origins that a round forgets at the most. */
+const ORIGINS_FORGOTTEN = 1_000;
 /** Fewer than an account may bring up a minute: one whose hosts are forgotten is never refused for it. */
 const HOSTS_FORGOTTEN = 10;
 
@@ -79,13 +81,22 @@ export class HousekeepingStore {
     return row!.count;
   }
 
-  /** Small tables: host names used long ago, secrets that no longer sign, finished recoveries, and keys long dead. */
+  /** Small tables: host names used long ago, origins that learnt nothing since, secrets that no longer sign, finished recoveries, and keys long dead. */
   async dropSmall(): Promise<void> {
     await this.database.query(
       `WITH hosts AS (
          DELETE FROM callback_host WHERE (account_id, name) IN (
            SELECT account_id, name FROM callback_host WHERE first_used_at <= now() - make_interval(secs => $1)
            ORDER BY first_used_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+       ), origins AS (
+         -- One that is called later is proven by its first 2xx again.
+         DELETE FROM origin WHERE name IN (
+           SELECT k.name FROM origin k
+           WHERE greatest(k.proven_at, k.asked_at[cardinality(k.asked_at)]) <= now() - make_interval(secs => $1)
+             AND NOT EXISTS (SELECT FROM live_delivery d WHERE d.origin = k.name AND d.phase = 'placed')
+             AND NOT EXISTS (SELECT FROM live_delivery d WHERE d.origin = k.name AND d.phase = 'ready')
+             AND NOT EXISTS (SELECT FROM origin_call c WHERE c.origin = k.name)
+           LIMIT $3 FOR UPDATE OF k SKIP LOCKED)
        ), secrets AS (
          DELETE FROM signing_secret WHERE expires_at <= now() - interval '1 day'
        ), calls AS (
@@ -97,7 +108,7 @@ export class HousekeepingStore {
        DELETE FROM api_key WHERE least(revoked_at, expires_at) <= now() - make_interval(secs => $1)
          -- One of RINGBACK_API_KEY that was revoked may be given again, and must be known then.
          AND NOT starts_with(id, 'key_environment_')`,
-      [this.config.historyS, HOSTS_FORGOTTEN],
+      [this.config.historyS, HOSTS_FORGOTTEN, ORIGINS_FORGOTTEN],
     );
   }
 

@@ -125,6 +125,8 @@ export interface Release {
   readonly stack: string | null;
   /** How far it has come, for the next run; what stands stays where it isn't given. */
   readonly checkpoint?: string | null;
+  /** The worker has no handler of its type. */
+  readonly unhandled?: true;
 }
 
 /** What `accept_operations` reads. */

@@ -275,7 +275,7 @@ export class OperationStore {
         jsonRows(
           items
             .toSorted(byRequestId)
-            .map(({ requestId, leaseToken, delayS, counts, text, stack, checkpoint }) => ({
+            .map(({ requestId, leaseToken, delayS, counts, text, stack, checkpoint, unhandled }) => ({
               request_id: requestId,
               token: leaseToken,
               delay_s: delayS,
@@ -283,6 +283,7 @@ export class OperationStore {
               text,
               stack,
               ...(checkpoint ? { checkpoint } : {}),
+              ...(unhandled ? { unhandled } : {}),
             })),
         ),
       ],

@@ -78,3 +78,31 @@ it.each(['operations', 'deliveries'])(
     }
   },
 );
+
+it('flow keys are admitted without waiting for one that is being changed, once others are locked', async () => {
+  const url = await newDatabase();
+  // Five notes are a turn.
+  await rowsOf(
+    url,
+    `WITH owner AS (INSERT INTO account (id, name, slots) VALUES ('a', 'a', 5) RETURNING id),
+       keys AS (INSERT INTO flow (account_id, key, parallelism) SELECT id, k, 1 FROM owner, unnest('{k,l}'::text[]) k)
+     INSERT INTO flow_note (account_id, key) SELECT 'a', unnest('{l,l,l,l,l,k}'::text[])`,
+  );
+  const [change, round] = [new pg.Client(url), new pg.Client(url)];
+  await Promise.all([change.connect(), round.connect()]);
+  try {
+    await change.query(`BEGIN; UPDATE flow SET parallelism = 2 WHERE key = 'k'`);
+    await round.query(`SET lock_timeout = '2s'; BEGIN`);
+    await round.query('SELECT admit_flows(1)');
+    // It waits for the round, which waits for nothing.
+    const changed = change.query(`UPDATE flow SET parallelism = 2 WHERE key = 'l'`);
+    await round.query('COMMIT');
+    await changed;
+    await change.query('COMMIT');
+    expect(await rowsOf(url, 'SELECT key FROM flow_note')).toEqual([{ key: 'k' }]);
+    await round.query('SELECT admit_flows(1)');
+    expect(await rowsOf(url, 'SELECT key FROM flow_note')).toEqual([]);
+  } finally {
+    await Promise.all([change.end(), round.end()]);
+  }
+});

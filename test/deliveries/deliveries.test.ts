@@ -756,3 +756,45 @@ describe('an origin that may have two requests in flight', () => {
     expect(receiver.all.length).toBeGreaterThan(20);
   });
 });
+
+describe('a delivery whose worker goes silent', () => {
+  // Looks are further apart than a third of the lease, unless the lease itself says how often they are.
+  use({ deliveries: { schedule: [0.05], timeoutS: 1, leaseS: 2, pollMs: 900 } });
+
+  const loseWorker = (of: { request_id: string }, also = ''): Promise<unknown> =>
+    rowsOf(
+      app.databaseUrl,
+      `UPDATE live_delivery SET lease_token = gen_random_uuid(), look_at = now(), due_at = now() ${also} WHERE operation_id = $1`,
+      [of.request_id],
+    );
+
+  it('uses up no step of its schedule, and is attempted again once the lease is over', async () => {
+    await using receiver = await Receiver.answering(
+      () => undefined,
+      () => undefined,
+      500,
+      200,
+    );
+    const operation = await client.submit({ type: 'echo', callback: { url: receiver.url } });
+    for (const attempts of [1, 2]) {
+      await receiver.received(attempts);
+      await loseWorker(operation);
+    }
+    const { attempts } = await delivery(operation, { status: 'Delivered' });
+    expect(attempts.map(({ outcome }: { outcome: string }) => outcome)).toEqual([
+      'unknown',
+      'unknown',
+      'failed',
+      'delivered',
+    ]);
+  });
+
+  it('again and again is given up in the end', async () => {
+    await using receiver = await Receiver.answering(() => undefined);
+    const operation = await client.submit({ type: 'echo', callback: { url: receiver.url } });
+    await receiver.received(1);
+    await loseWorker(operation, ', attempt_count = 27, schedule_step = 2');
+    await delivery(operation, { status: 'Exhausted', reason: 'schedule_spent', attempt_count: 28 });
+    expect(receiver.all).toHaveLength(1);
+  });
+});

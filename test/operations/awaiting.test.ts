@@ -128,16 +128,32 @@ describe('an operation that waits without a worker', () => {
     expect((await app.client.post(`/v1/operations/${id}/cancel`)).body.status).toBe('Canceled');
   });
 
-  it('goes on in the same attempt where the worker of one of its runs has died', async () => {
+  const loseWorker = (id: string, also = ''): Promise<unknown> =>
+    rowsOf(
+      app.databaseUrl,
+      `UPDATE live_operation SET look_at = now(), due_at = now() ${also} WHERE request_id = (SELECT request_id FROM operation WHERE rid = $1)`,
+      [id],
+    );
+
+  it('goes on where the worker of one of its runs has died, in another attempt, though its type is never tried twice', async () => {
     const handler = app.nest.get(CutOffHandler);
     const { id } = await app.client.submit({ type: 'test.cut-off' });
     await expect.poll(() => handler.runs).toBe(2);
-    await rowsOf(
-      app.databaseUrl,
-      `UPDATE live_operation SET look_at = now(), due_at = now() WHERE request_id = (SELECT request_id FROM operation WHERE rid = $1)`,
-      [id],
-    );
-    expect(await app.client.ended(id)).toMatchObject({ status: 'Finished', attempt: 1, result: 'asked' });
+    await loseWorker(id);
+    expect(await app.client.ended(id)).toMatchObject({ status: 'Finished', attempt: 2, result: 'asked' });
+  });
+
+  it('whose worker dies whenever it goes on fails in the end', async () => {
+    const handler = app.nest.get(CutOffHandler);
+    handler.runs = 0;
+    const { id } = await app.client.submit({ type: 'test.cut-off' });
+    await expect.poll(() => handler.runs).toBe(2);
+    await loseWorker(id, ', attempt = 25');
+    expect(await app.client.ended(id)).toMatchObject({
+      status: 'Failed',
+      error: { code: 'attempts_exhausted' },
+    });
+    expect(handler.runs).toBe(2);
   });
 
   it('of which a shutdown cuts a run off goes on elsewhere, though its type is never tried twice', async () => {
@@ -150,5 +166,21 @@ describe('an operation that waits without a worker', () => {
     app = await App.start({ database: { url: app.databaseUrl } }, [WaitingModule]);
     app.nest.get(CutOffHandler).runs = 2;
     expect(await app.client.ended(id)).toMatchObject({ status: 'Finished', attempt: 1 });
+  });
+});
+
+describe('an operation that was completed, and whose process died before it ended it', () => {
+  it('is ended when the lease is over, also where nothing else happens', async () => {
+    await using app = await App.start({ operations: { leaseS: 1.2, pollMs: 50 } });
+    const { id } = await app.client.submit({ type: 'external' });
+    const waits = (): Promise<unknown[]> =>
+      rowsOf(app.databaseUrl, 'SELECT FROM live_operation WHERE awaits IS NOT NULL');
+    await expect.poll(waits).toHaveLength(1);
+    await rowsOf(
+      app.databaseUrl,
+      `SELECT outcome FROM completion c, complete_operation(c.token_hash, 'digest', $1, '1.2 s')`,
+      [JSON.stringify({ status: 'finished', result: '"done"', custom: null, file: null })],
+    );
+    expect(await app.client.ended(id)).toMatchObject({ status: 'Finished', result: 'done' });
   });
 });

@@ -233,7 +233,7 @@ describe('a delivery', () => {
 });
 
 describe('an operation', () => {
-  it('that no worker has a handler for fails and says so, with its callback', async () => {
+  it('that no worker has had a handler for in half an hour fails and says so, with its callback, however often it ran before', async () => {
     await using app = await App.start();
     await using receiver = await Receiver.answering(200);
     await rowsOf(
@@ -244,7 +244,14 @@ describe('an operation', () => {
          FROM account WHERE name = 'default' RETURNING request_id, account_id, type, tries
        )
        INSERT INTO live_operation (request_id, account_id, type, tries, phase, priority, attempt, look_at, due_at)
-       SELECT m.*, 'ready', 0, 34, now(), now() FROM made m`,
+       SELECT m.*, 'ready', 0, 40, now(), now() FROM made m`,
+    );
+    const since = (): Promise<unknown> =>
+      rowsOf(app.databaseUrl, 'SELECT phase, unhandled_since IS NOT NULL AS counted FROM live_operation');
+    await expect.poll(since).toEqual([{ phase: 'scheduled', counted: true }]);
+    await rowsOf(
+      app.databaseUrl,
+      `UPDATE live_operation SET run_at = now(), look_at = now(), due_at = now(), unhandled_since = now() - interval '30 min'`,
     );
     const [received] = await receiver.received(1);
     expect(JSON.parse(received!.body)).toMatchObject({

@@ -125,6 +125,20 @@ describe('retention', { timeout: 60_000 }, () => {
     expect((await app.client.get('/v1/ledger')).body).toMatchObject({ balanced: true, accepted: 0 });
   });
 
+  it('forgets an origin that nothing was learnt of in the history’s time, unless something goes there now', async () => {
+    await using app = await keeping(3600, 3600);
+    await rowsOf(
+      app.databaseUrl,
+      `WITH known AS (
+         INSERT INTO origin (name, proven_at, asked_at) VALUES ('proven', now() - interval '2 h', '{}'),
+           ('asked', NULL, ARRAY[now() - interval '2 h']), ('new', now(), '{}'), ('busy', now() - interval '2 h', '{}'))
+       INSERT INTO live_delivery (seq, home, account_id, lane, origin, phase, look_at, due_at)
+       SELECT 1, 1, id, 'busy', 'busy', 'placed', now() + interval '1 h', now() + interval '1 h' FROM account LIMIT 1`,
+    );
+    const known = (): Promise<unknown> => rowsOf(app.databaseUrl, 'SELECT name FROM origin ORDER BY name');
+    await expect.poll(known).toEqual([{ name: 'busy' }, { name: 'new' }]);
+  });
+
   it('touches nothing of an operation whose callback is still owed', async () => {
     await using receiver = await Receiver.answering(503);
     await using app = await keeping(1, 1, { deliveries: { schedule: [3600] } });

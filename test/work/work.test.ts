@@ -117,6 +117,10 @@ describe('An operation of a declared type', () => {
         status: 409,
         body: { code: 'lease-lost' },
       });
+    // A worker that has claimed it again may renew all that it once had.
+    const renewing = [dead, work].map(({ lease }) => ({ lease, action: 'renew' }));
+    const { body: renewed } = await app.client.post('/v1/work/batch', { actions: renewing });
+    expect(renewed.data).toMatchObject([{ status: 409, problem: { code: 'lease-lost' } }, { status: 200 }]);
     expect((await act(app.client, work.lease, 'complete', { result: 2 })).status).toBe(200);
     expect(await act(app.client, work.lease, 'complete', { result: 3 })).toMatchObject({ status: 409 });
     expect((await app.client.get(`/v1/operations/${id}`)).body.result).toBe(2);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../../config/config.js';
-import { BUSY_MS, DispatchLoop } from '../../engine/dispatch-loop.js';
+import { BUSY_MS, DispatchLoop, watchMs } from '../../engine/dispatch-loop.js';
 import { Lookout } from '../../engine/lookout.js';
 import type { Place } from '../../engine/worker-pool.js';
 import type { Claim } from '../run/claim.js';
@@ -27,7 +27,7 @@ export class AwaitingLoop extends DispatchLoop {
     config: OperationConfig,
     lookout: Lookout,
   ) {
-    super('operations that wait', config.pollMs, { lookout, due: DUE_AWAITING });
+    super('operations that wait', watchMs(config), { lookout, due: DUE_AWAITING });
   }
 
   /** What one process has no place for, another may have. */

@@ -15,6 +15,8 @@ export interface Claim {
   readonly checkpoint: string | null;
   /** What it waited for without a worker until now; null: a worker claimed it from its slot. */
   readonly awaited: 'completion' | 'poll' | null;
+  /** For how long no worker that claimed it has had a handler of its type, seconds. */
+  readonly unhandledS: number;
 }
 
 /** A record and its live row. */
@@ -28,11 +30,13 @@ export interface ClaimRow {
   readonly flow: string | null;
   /** Of a remote worker's run: when its time is over. */
   readonly run_until: Date | null;
+  /** Since when no worker that claimed it has had a handler of its type. */
+  readonly unhandled_since: Date | null;
 }
 
 /** Of a function that answers a record as `operation` and its live row as `live`: the columns of a `ClaimRow`. */
 export const LIVE_COLUMNS = `(operation).*, (live).attempt, (live).tries, (live).epoch, (live).lease_token, (live).due_at, (live).run_at, (live).started_at,
-         (live).cancel_at, (live).silent_until, (live).progress, (live).status_text, (live).checkpoint, (live).awaits, (live).run_until`;
+         (live).cancel_at, (live).silent_until, (live).progress, (live).status_text, (live).checkpoint, (live).awaits, (live).run_until, (live).unhandled_since`;
 
 /** What only its end tells of an operation. */
 export const NOT_ENDED = {
@@ -67,5 +71,6 @@ export function claimOf(rows: Rows, row: ClaimRow, askedAt: number): Claim {
     overtime: row.run_until !== null && row.run_until <= row.claimed_at,
     checkpoint: row.checkpoint,
     awaited: row.awaits,
+    unhandledS: (row.claimed_at.getTime() - (row.unhandled_since ?? row.claimed_at).getTime()) / 1000,
   };
 }

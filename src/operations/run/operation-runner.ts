@@ -33,6 +33,7 @@ import {
   failedVerdict,
   faultOf,
   notBegun,
+  silenced,
   startedOver,
   type Verdict,
   withoutHandler,
@@ -205,13 +206,13 @@ export class OperationRunner {
     if (this.follower.stopping) return notBegun(claim, 'shut down');
     // Frozen between the claim's commit and its answer: the operation may have ended elsewhere long ago.
     if (performance.now() - claim.askedAt > this.config.leaseS * 1000) return notBegun(claim, 'was frozen');
-    return this.run(claim, run);
+    return silenced(claim) ?? this.run(claim, run);
   }
 
   private async run(claim: Claim, run: OperationRun): Promise<Verdict> {
     const { operation } = claim;
     const type = this.types.get(operation.type);
-    if (!type || type.declared) return withoutHandler(operation);
+    if (!type || type.declared) return withoutHandler(claim);
     const timeout = setTimeout(() => run.abort('timeout'), Math.min(operation.timeoutS * 1000, 2 ** 31 - 1));
     try {
       const outcome = await Promise.race([this.work(type, run), this.aborted(run.signal)]);

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../../config/config.js';
 import { DatabaseUnavailableError } from '../../database/database-errors.js';
-import { DispatchLoop } from '../../engine/dispatch-loop.js';
+import { DispatchLoop, watchMs } from '../../engine/dispatch-loop.js';
 import type { Hint } from '../../engine/hint.js';
 import { Lookout } from '../../engine/lookout.js';
 import { OperationHints } from '../../engine/engine.module.js';
@@ -42,11 +42,7 @@ export class OperationDispatcher extends DispatchLoop {
     private readonly config: OperationConfig,
     lookout: Lookout,
   ) {
-    // Often enough that a gap between looks at the leases is an outage.
-    super('operations', Math.min(config.pollMs, (config.leaseS * 1000) / 12), {
-      lookout,
-      due: DUE_OPERATIONS,
-    });
+    super('operations', watchMs(config), { lookout, due: DUE_OPERATIONS });
     store.onWaiting(() => this.wake());
   }
 

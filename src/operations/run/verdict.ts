@@ -13,7 +13,10 @@ import type { StartOver } from './start-over.js';
 /** What becomes of a run. */
 export type Verdict =
   | { readonly kind: 'end'; readonly how: How }
-  | ({ readonly kind: 'release' } & Pick<Release, 'delayS' | 'counts' | 'text' | 'stack' | 'checkpoint'>)
+  | ({ readonly kind: 'release' } & Pick<
+      Release,
+      'delayS' | 'counts' | 'text' | 'stack' | 'checkpoint' | 'unhandled'
+    >)
   | { readonly kind: 'suspend'; readonly suspension: Suspension }
   | { readonly kind: 'lost' };
 
@@ -23,12 +26,21 @@ export interface FailedAttempt extends Failure {
   readonly delayS: number | null;
 }
 
-/** Rounds, seconds apart, in which a worker that has the type's handler may turn up: half an hour in all. */
-const MAX_ROUNDS_WITHOUT_HANDLER = 35;
+/** How long a worker that has the type's handler is waited for, seconds. */
+const MAX_UNHANDLED_S = 1_800;
+/** Workers that may go silent in runs that go on after a wait, where tries are fewer: those repeat nothing, so tries alone don't end them. */
+const MAX_SILENT = 25;
 
 /** What becomes of a run whose handler is not started: its claim came back after the shutdown had begun, or too late. */
 export function notBegun(claim: Claim, why: string): Verdict {
   return givenBack(claim, `The worker ${why} before it began; waiting for another`);
+}
+
+/** The end of an operation that goes on after a wait, and whose workers go silent whenever it does; null: it goes on. */
+export function silenced({ awaited, operation }: Claim): Verdict | null {
+  const { attempt, tries } = operation;
+  if (awaited === null || attempt <= Math.max(tries, MAX_SILENT)) return null;
+  return end('attempts_exhausted', `the worker went silent during attempt ${attempt - 1}, after a wait`);
 }
 
 /** What becomes of a run whose handler failed, or was stopped; `attempt` is there where it failed by itself. */
@@ -74,8 +86,8 @@ export function afterFailure(
 }
 
 /** During an upgrade only some workers may know a type; one that no worker knows must end all the same, and tell so. */
-export function withoutHandler({ type, attempt }: OperationEntity): Verdict {
-  if (attempt >= MAX_ROUNDS_WITHOUT_HANDLER)
+export function withoutHandler({ operation: { type, attempt }, unhandledS }: Claim): Verdict {
+  if (unhandledS >= MAX_UNHANDLED_S)
     return end(
       'no_handler',
       `no worker has a handler for ${type}: start one that has, and rerun this operation`,
@@ -86,6 +98,7 @@ export function withoutHandler({ type, attempt }: OperationEntity): Verdict {
     counts: false,
     text: `This worker has no handler for ${type}; waiting for one that has`,
     stack: null,
+    unhandled: true,
   };
 }
 

@@ -112,7 +112,7 @@ export class WorkService {
     return Promise.all(
       given.map(async ({ lease, does }): Promise<WorkResult> => {
         if (!lease) return new LeaseNotFoundError();
-        if (does.action === 'renew') return renewed.get(lease.requestId) ?? new LeaseLostError();
+        if (does.action === 'renew') return renewed.get(lease.leaseToken) ?? new LeaseLostError();
         const claim = held.get(lease.requestId);
         if (claim?.leaseToken !== lease.leaseToken) return new LeaseLostError();
         if (account !== null && claim.operation.accountId !== account) return new LeaseNotFoundError();
@@ -125,7 +125,7 @@ export class WorkService {
     );
   }
 
-  /** Records what was told, and keeps the leases that stand. */
+  /** Records what was told, and keeps the leases that stand; answers by their tokens. */
   private async renew(
     given: readonly { readonly lease: WorkLease | null; readonly does: WorkAction }[],
     leases: readonly WorkLease[],
@@ -135,16 +135,14 @@ export class WorkService {
     this.workers.live([...renewed.values()].map(({ worker }) => worker));
     await Promise.all(
       given.map(async ({ lease, does }) => {
-        if (!lease || does.action !== 'renew' || !renewed.has(lease.requestId)) return;
+        if (!lease || does.action !== 'renew' || !renewed.has(lease.leaseToken)) return;
         const report = reportOf(lease, does);
         if (report === null) return;
         await this.history.record(report);
         this.waits.grew(lease.requestId);
       }),
     );
-    return new Map(
-      [...renewed].map(([requestId, { canceling }]) => [requestId, { kind: 'renewed', canceling }]),
-    );
+    return new Map([...renewed].map(([token, { canceling }]) => [token, { kind: 'renewed', canceling }]));
   }
 
   private async verdict(claim: Claim, does: Exclude<WorkAction, { action: 'renew' }>): Promise<Decision> {

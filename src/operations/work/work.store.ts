@@ -77,14 +77,14 @@ export class WorkStore {
     return got;
   }
 
-  /** Keeps leases that stand, each for its seconds; answers them by the operations' numbers. */
+  /** Keeps leases that stand, each for its seconds; answers them by their tokens. */
   async renew(leases: readonly WorkLease[], account: string | null): Promise<Map<string, Renewed>> {
     if (leases.length === 0) return new Map();
-    const rows = await this.database.query<Renewed & { request_id: string }>(
-      'SELECT * FROM renew_work($1, $2)',
+    const rows = await this.database.query<Renewed & { token: string }>(
+      'SELECT token, canceling, worker FROM renew_leases($1, $2)',
       [jsonRows(leases.map(leaseRow)), account],
     );
-    return new Map(rows.map(({ request_id, ...renewed }) => [request_id, renewed]));
+    return new Map(rows.map(({ token, ...renewed }) => [token, renewed]));
   }
 
   /** What is held by these leases, by the operations' numbers. */
