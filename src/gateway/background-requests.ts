@@ -10,7 +10,7 @@ import { Quotas } from '../operations/accept/quotas.js';
 import { triesOf } from '../operations/types/kept-response.js';
 import type { SealingStream } from '../signing/sealed-stream.js';
 import { traceparentOf } from '../tracing/spans.js';
-import { batchOf } from './batch-body.js';
+import { batchOf, beginsArray } from './batch-body.js';
 import { GatewayCredentials } from './gateway-credentials.js';
 import { queryValue, RETENTION, shownTarget, upstreamTarget } from './gateway-route.js';
 import { endToEndHeaders } from './upstream-headers.js';
@@ -31,9 +31,9 @@ export class BackgroundRequests {
 
   /**
    * Stores the request, its body first; when this resolves with the rid, it is committed and will be made.
-   * `ready` is called once the body is wanted, for callers that wait to be told.
+   * `ready` is called once the body is wanted, for callers that wait to be told. With `batches`, a body that is an array is a batch.
    */
-  async accept(request: IncomingMessage, batch: boolean, ready: () => void): Promise<string> {
+  async accept(request: IncomingMessage, batches: boolean, ready: () => void): Promise<string> {
     const [method, target] = [request.method!, request.url!];
     const caller = await this.credentials.callerOf(
       { method, target, headers: request.headers, address: request.socket.remoteAddress },
@@ -42,6 +42,7 @@ export class BackgroundRequests {
     if (Number(request.headers['content-length'] ?? 0) > MAX_UPLOAD_BYTES)
       throw new FileTooLargeError(MAX_UPLOAD_BYTES);
     ready();
+    const batch = batches && (await beginsArray(request));
     const { stream, tries } = batch ? await batchOf(request) : { stream: request, tries: triesOf(method) };
     const sealing = this.inputs.bodySealing(batch);
     const body = hasBody(request) ? await this.keep(stream, request, caller.accountId, sealing) : null;
