@@ -4,6 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
 import { FilesService, FileTooLargeError } from '../files/files.service.js';
 import { MAX_UPLOAD_BYTES } from '../http/body-parsers.js';
+import { Problem } from '../http/problem.js';
 import { OperationRefusedError, QuotaExceededError } from '../operations/operation.errors.js';
 import { OperationsService } from '../operations/operations.service.js';
 import { Quotas } from '../operations/accept/quotas.js';
@@ -13,7 +14,7 @@ import { traceparentOf } from '../tracing/spans.js';
 import { batchOf, beginsArray } from './batch-body.js';
 import { GatewayCredentials } from './gateway-credentials.js';
 import { queryValue, RETENTION, shownTarget, upstreamTarget } from './gateway-route.js';
-import { endToEndHeaders } from './upstream-headers.js';
+import { endToEndHeaders, transferCodings } from './upstream-headers.js';
 import { UpstreamInputs } from './upstream-input.js';
 import { UPSTREAM_REQUEST } from './upstream-request.js';
 
@@ -41,6 +42,7 @@ export class BackgroundRequests {
     );
     if (Number(request.headers['content-length'] ?? 0) > MAX_UPLOAD_BYTES)
       throw new FileTooLargeError(MAX_UPLOAD_BYTES);
+    refuseCoded(request);
     ready();
     const batch = batches && (await beginsArray(request));
     const { stream, tries } = batch ? await batchOf(request) : { stream: request, tries: triesOf(method) };
@@ -133,6 +135,16 @@ class Counting extends Transform {
     this.size += chunk.length;
     done(this.size > this.mostBytes ? new FileTooLargeError(this.mostBytes) : null, chunk);
   }
+}
+
+/** A body that is coded for the way here can't be sent on as it is stored: without the framing that tells so. */
+function refuseCoded({ rawHeaders }: IncomingMessage): void {
+  const [coding] = transferCodings(rawHeaders);
+  if (coding === undefined) return;
+  const message = `${coding.slice(0, 60)} is not understood in the background: only chunked is`;
+  throw new Problem(501, 'transfer-coding-unknown', `Transfer-Encoding: ${message}`, {
+    errors: [{ path: 'Transfer-Encoding', message }],
+  });
 }
 
 function hasBody(request: IncomingMessage): boolean {

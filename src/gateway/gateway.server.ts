@@ -135,7 +135,8 @@ export class GatewayServer implements OnApplicationBootstrap, OnModuleDestroy, B
       // The caller broke off in the middle of the request: nobody is left to answer, and it is no fault of ours.
       if (error === request.errored) return;
       const problem = toProblem(error);
-      if (problem.status >= 500)
+      // A coding that nobody here knows is the caller's choice, and no fault of ours.
+      if (problem.status >= 500 && problem.status !== 501)
         this.logger.error({ msg: 'gateway request failed', code: problem.code, error: String(error) });
       refuse(request, response, problem);
     }
