@@ -478,13 +478,14 @@ describe('what is no array on a path of batches', () => {
     expect(upstream.seen[before]!.body.toString() === (body ?? '')).toBe(true);
   });
 
-  it.each([[[' ', '\n', '{"a"', ':1}']], [[' ', '\n']], [[]]])(
-    'is passed in whichever pieces it comes, with its trailers: %j',
-    async (pieces) => {
+  const PIECES = [[' ', '\n', '{"a"', ':1}'], [' ', '\n'], []];
+  it.each(PIECES.flatMap((pieces) => ['', '?bgrs=1'].map((query) => [pieces, query] as const)))(
+    'comes whole with its trailers, in whichever pieces: %j %s',
+    async (pieces, query) => {
       const before = upstream.seen.length;
-      const outgoing = httpRequest(`${gateway}/batch`, {
+      const outgoing = httpRequest(`${gateway}/batch${query}`, {
         method: 'POST',
-        headers: { ...JSON_TYPE, 'transfer-encoding': 'chunked', trailer: 'X-Sum' },
+        headers: { ...KEY, ...JSON_TYPE, 'transfer-encoding': 'chunked', trailer: 'X-Sum' },
       });
       const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>;
       outgoing.flushHeaders();
@@ -493,6 +494,8 @@ describe('what is no array on a path of batches', () => {
       outgoing.end();
       const [answer] = await answered;
       await answer.toArray();
+      expect(answer.statusCode).toBe(200);
+      await expect.poll(() => upstream.seen.length, { timeout: 10_000 }).toBe(before + 1);
       const seen = upstream.seen.slice(before);
       expect(seen).toMatchObject([{ url: '/batch', rawTrailers: ['X-Sum', '841a'] }]);
       expect(seen[0]!.body.toString()).toBe(pieces.join(''));
