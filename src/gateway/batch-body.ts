@@ -62,9 +62,10 @@ function invalidBatch(errors: readonly FieldError[]): Problem {
   return new Problem(422, 'invalid-batch', `${path} ${message}`, { errors: errors.slice(0, 20) });
 }
 
-async function* capped(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* capped(request: IncomingMessage): AsyncGenerator<Buffer> {
   let size = 0;
-  for await (const chunk of source) {
+  // Not destroyed by leaving it early: the refusal goes over the same connection.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > MAX_UPLOAD_BYTES) throw new FileTooLargeError(MAX_UPLOAD_BYTES);
     yield chunk;

@@ -443,6 +443,18 @@ describe('a batch', () => {
   });
 });
 
+it('a batch over 64 MiB whose length is not announced is refused with 413 too', async () => {
+  const outgoing = httpRequest(`${gateway}/batch`, {
+    method: 'POST',
+    headers: { ...KEY, 'content-type': 'application/json', 'transfer-encoding': 'chunked' },
+  });
+  const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>;
+  outgoing.end(Buffer.alloc(64 * 1024 * 1024 + 1, '['));
+  const [answer] = await answered;
+  const [body] = (await answer.toArray()) as Buffer[];
+  expect([answer.statusCode, JSON.parse(body!.toString())]).toMatchObject([413, { code: 'body-too-large' }]);
+});
+
 describe('what is no array on a path of batches', () => {
   const JSON_TYPE = { 'content-type': 'application/json' };
   /** All that is answered on a connection of its own; `rest` is sent once the caller is told to go on. */
