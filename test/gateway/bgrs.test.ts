@@ -460,7 +460,9 @@ describe('what is no array on a path of batches', () => {
   /** All that is answered on a connection of its own; `rest` is sent once the caller is told to go on. */
   async function said(head: string, rest = ''): Promise<string> {
     const socket = connect(Number(new URL(gateway).port), '127.0.0.1');
-    socket.write(`${head}\nHost: x\nConnection: close\nContent-Type: application/json\n\n`.replaceAll('\n', '\r\n'));
+    socket.write(
+      `${head}\nHost: x\nConnection: close\nContent-Type: application/json\n\n`.replaceAll('\n', '\r\n'),
+    );
     let all = '';
     for await (const chunk of socket as AsyncIterable<Buffer>) {
       all += chunk.toString();
@@ -538,8 +540,10 @@ describe('what is no array on a path of batches', () => {
       ['/batch?bgrs=1', `\nX-Ringback-Key: ${TEST_KEY}`, batch],
     ] as const) {
       const head = `POST ${target} HTTP/1.1${key}\nExpect: 100-continue\nContent-Length: ${body.length}`;
-      const answers = (await said(head, body)).match(/^HTTP\/1.1 \d+/gm);
-      expect([target, answers]).toEqual([target, ['HTTP/1.1 100', 'HTTP/1.1 200']]);
+      const answer = await said(head, body);
+      const statuses = answer.match(/^HTTP\/1.1 \d+/gm);
+      expect([target, statuses]).toEqual([target, ['HTTP/1.1 100', 'HTTP/1.1 200']]);
+      if (body === batch) await ended(/"request":"(\w+)"/.exec(answer)![1]!);
     }
   });
 

@@ -279,14 +279,19 @@ it.each(['/099', '/101', '/garbage', '/nothing', '/compressed'])(
 it.each([
   ['/coded', 'gzip'],
   ['/coded-twice', 'br, Deflate'],
-])('in the background, a transfer coding of an answer (%s) is kept as a content coding', async (path, coding) => {
-  const headers = { 'x-ringback-key': TEST_KEY };
-  const taken = await fetch(`${toOdd}${path}?bgrs=1`, { headers });
-  const { request: rid } = (await taken.json()) as { request: string };
-  const asked = `GET /bgrs/${rid}/result HTTP/1.1\nHost: x\nX-Ringback-Key: ${TEST_KEY}\nConnection: close\n\n`;
-  await expect.poll(() => said(toOdd, asked), { timeout: 20_000 }).toMatch(/^HTTP\/1.1 200 [^]*\r\n\r\nbytes$/);
-  expect(await said(toOdd, asked)).toContain(`\r\ncontent-encoding: ${coding}\r\n`);
-});
+])(
+  'in the background, a transfer coding of an answer (%s) is kept as a content coding',
+  async (path, coding) => {
+    const headers = { 'x-ringback-key': TEST_KEY };
+    const taken = await fetch(`${toOdd}${path}?bgrs=1`, { headers });
+    const { request: rid } = (await taken.json()) as { request: string };
+    const asked = `GET /bgrs/${rid}/result HTTP/1.1\nHost: x\nX-Ringback-Key: ${TEST_KEY}\nConnection: close\n\n`;
+    await expect
+      .poll(() => said(toOdd, asked), { timeout: 20_000 })
+      .toMatch(/^HTTP\/1.1 200 [^]*\r\n\r\nbytes$/);
+    expect(await said(toOdd, asked)).toContain(`\r\ncontent-encoding: ${coding}\r\n`);
+  },
+);
 
 it('in the background, a request whose transfer coding is not understood is refused, and not stored', async () => {
   const stored = () => rowsOf(apps[1]!.databaseUrl, 'SELECT FROM file');
