@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { encodeExtended } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -7,27 +8,63 @@ import type { ByteRange } from '../files/file-storage.js';
 import type { FilesService } from '../files/files.service.js';
 import { Problem } from '../http/problem.js';
 
+type Disposition = 'attachment' | 'inline';
+
+interface SendOptions {
+  /** Of one range, bytes; the rest of it is left out. */
+  readonly mostRangeBytes?: number | undefined;
+  /** Of the whole file; only a 200 can be had in parts. */
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What is sent as a file. */
+interface Sent extends Pick<FileEntity, 'name' | 'contentType' | 'size' | 'sha256'> {
+  readonly open: (range?: ByteRange) => Readable | Promise<Readable>;
+}
+
 /**
  * Sends a stored file with its own content type; honours one `Range` (RFC 9110, 14), of which at most `mostRangeBytes` are
  * sent.
  */
-export async function sendFile(
+export function sendFile(
   file: FileEntity,
   files: FilesService,
   request: FastifyRequest,
   reply: FastifyReply,
-  disposition: 'attachment' | 'inline',
-  {
-    mostRangeBytes = Infinity,
-    status = 200,
-    headers = {},
-  }: {
-    /** Of one range, bytes; the rest of it is left out. */
-    mostRangeBytes?: number | undefined;
-    /** Of the whole file; only a 200 can be had in parts. */
-    status?: number;
-    headers?: Readonly<Record<string, string>>;
-  } = {},
+  disposition: Disposition,
+  options: SendOptions = {},
+): Promise<void> {
+  const { name, contentType, size, sha256 } = file;
+  const open = (range?: ByteRange): Promise<Readable> => files.open(file, range);
+  return send({ name, contentType, size, sha256, open }, request, reply, disposition, options);
+}
+
+/** Sends a text of JSON as a file of this name would be sent. */
+export function sendJson(
+  name: string,
+  json: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const bytes = Buffer.from(json);
+  const file: Sent = {
+    name,
+    contentType: 'application/json; charset=utf-8',
+    size: String(bytes.length),
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+    open: ({ start, end } = { start: 0, end: bytes.length - 1 }) =>
+      Readable.from([bytes.subarray(start, end + 1)]),
+  };
+  return send(file, request, reply, 'attachment');
+}
+
+async function send(
+  file: Sent,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  disposition: Disposition,
+  { mostRangeBytes = Infinity, status = 200, headers = {} }: SendOptions = {},
 ): Promise<void> {
   const size = Number(file.size);
   const etag = `"${file.sha256}"`;
@@ -45,7 +82,7 @@ export async function sendFile(
   }
   // First: what cannot be read must not be announced. A stream, since Fastify would set the length of anything else.
   const unread = size === 0 || request.method === 'HEAD';
-  const bytes = unread ? Readable.from([]) : await files.open(file, range ?? undefined);
+  const bytes = unread ? Readable.from([]) : await file.open(range ?? undefined);
   void reply.headers({
     'content-type': file.contentType,
     'content-disposition': contentDisposition(disposition, file.name),

@@ -1,27 +1,22 @@
 import type { IncomingMessage } from 'node:http';
-import { finished, Readable, Transform, type TransformCallback } from 'node:stream';
-import { buffer } from 'node:stream/consumers';
+import { finished, type Readable, Transform, type TransformCallback } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
-import type { FieldError } from '../config/validation.js';
 import { FilesService, FileTooLargeError } from '../files/files.service.js';
 import { MAX_UPLOAD_BYTES } from '../http/body-parsers.js';
-import { checkText } from '../http/json-shape.js';
 import { Problem } from '../http/problem.js';
 import { OperationRefusedError, QuotaExceededError } from '../operations/operation.errors.js';
 import { OperationsService } from '../operations/operations.service.js';
 import { Quotas } from '../operations/accept/quotas.js';
-import { isIdempotent, triesOf } from '../operations/types/kept-response.js';
+import { triesOf } from '../operations/types/kept-response.js';
 import type { SealingStream } from '../signing/sealed-stream.js';
 import { traceparentOf } from '../tracing/spans.js';
-import { type BatchItem, checkBatch, checkBatchText } from './batch-items.js';
+import { batchOf, beginsArray } from './batch-body.js';
 import { GatewayCredentials } from './gateway-credentials.js';
 import { queryValue, RETENTION, shownTarget, upstreamTarget } from './gateway-route.js';
-import { endToEndHeaders } from './upstream-headers.js';
+import { endToEndHeaders, transferCodings } from './upstream-headers.js';
 import { UpstreamInputs } from './upstream-input.js';
 import { UPSTREAM_REQUEST } from './upstream-request.js';
-
-const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 
 /** Takes requests of the gateway to be made in the background. */
 @Injectable()
@@ -37,9 +32,9 @@ export class BackgroundRequests {
 
   /**
    * Stores the request, its body first; when this resolves with the rid, it is committed and will be made.
-   * `ready` is called once the body is wanted, for callers that wait to be told.
+   * `ready` is called once the body is wanted, for callers that wait to be told. With `batches`, a body that is an array is a batch.
    */
-  async accept(request: IncomingMessage, batch: boolean, ready: () => void): Promise<string> {
+  async accept(request: IncomingMessage, batches: boolean, ready: () => void): Promise<string> {
     const [method, target] = [request.method!, request.url!];
     const caller = await this.credentials.callerOf(
       { method, target, headers: request.headers, address: request.socket.remoteAddress },
@@ -47,7 +42,9 @@ export class BackgroundRequests {
     );
     if (Number(request.headers['content-length'] ?? 0) > MAX_UPLOAD_BYTES)
       throw new FileTooLargeError(MAX_UPLOAD_BYTES);
+    refuseCoded(request);
     ready();
+    const batch = batches && (await beginsArray(request));
     const { stream, tries } = batch ? await batchOf(request) : { stream: request, tries: triesOf(method) };
     const sealing = this.inputs.bodySealing(batch);
     const body = hasBody(request) ? await this.keep(stream, request, caller.accountId, sealing) : null;
@@ -140,44 +137,20 @@ class Counting extends Transform {
   }
 }
 
+/** A body that is coded for the way here can't be sent on as it is stored: without the framing that tells so. */
+function refuseCoded({ rawHeaders }: IncomingMessage): void {
+  const [coding] = transferCodings(rawHeaders);
+  if (coding === undefined) return;
+  const message = `${coding.slice(0, 60)} is not understood in the background: only chunked is`;
+  throw new Problem(501, 'transfer-coding-unknown', `Transfer-Encoding: ${message}`, {
+    errors: [{ path: 'Transfer-Encoding', message }],
+  });
+}
+
 function hasBody(request: IncomingMessage): boolean {
   return (
     request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
   );
-}
-
-/** A batch's body, found right, and how often it may be run: as often as each of its requests. */
-async function batchOf(request: IncomingMessage): Promise<{ stream: Readable; tries: number }> {
-  const limited = Readable.from(capped(request));
-  const bytes = await buffer(limited);
-  const costly = checkBatchText(bytes);
-  if (costly) throw invalidBatch([costly]);
-  let items: unknown;
-  try {
-    items = JSON.parse(UTF_8.decode(bytes));
-  } catch (error) {
-    const message = `is not JSON: ${error instanceof Error ? error.message : ''}`;
-    throw new Problem(400, 'malformed-body', `the body ${message}`, { errors: [{ path: 'body', message }] });
-  }
-  const errors = checkBatch(items);
-  if (errors.length > 0) throw invalidBatch(errors);
-  checkText(items);
-  const repeatable = (items as BatchItem[]).every(({ method }) => isIdempotent(method));
-  return { stream: Readable.from([bytes]), tries: repeatable ? triesOf('GET') : 1 };
-}
-
-function invalidBatch(errors: readonly FieldError[]): Problem {
-  const [{ path, message } = { path: 'body', message: '' }] = errors;
-  return new Problem(422, 'invalid-batch', `${path} ${message}`, { errors: errors.slice(0, 20) });
-}
-
-async function* capped(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let size = 0;
-  for await (const chunk of source) {
-    size += chunk.length;
-    if (size > MAX_UPLOAD_BYTES) throw new FileTooLargeError(MAX_UPLOAD_BYTES);
-    yield chunk;
-  }
 }
 
 function single(header: string | string[] | undefined): string | undefined {

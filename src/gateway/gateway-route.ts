@@ -12,11 +12,14 @@ export interface RouteInput {
   readonly batchPaths: readonly string[];
 }
 
-/** Whose a request is. `own`: Ringback's, with the target without its version prefix. */
+/**
+ * Whose a request is. `own`: Ringback's, with the target without its version prefix. `array`: made in the background as a batch where
+ * its body is an array, else passed. With `batches`, an array is a batch, and any other body a request's.
+ */
 export type GatewayRoute =
   | { readonly kind: 'own'; readonly target: string }
-  | { readonly kind: 'pass' }
-  | { readonly kind: 'background'; readonly batch: boolean; readonly prefers: boolean }
+  | { readonly kind: 'pass' | 'array' }
+  | { readonly kind: 'background'; readonly batches: boolean; readonly prefers: boolean }
   | { readonly kind: 'refused'; readonly field: string; readonly message: string };
 
 const OWN = /^(?:\/v\d+(?:\.\d+)?)?(\/bgrs(?:[/?].*)?)$/s;
@@ -29,7 +32,7 @@ const RESULT = new RegExp(
 );
 const BATCH_METHODS = new Set(['POST', 'PUT', 'DELETE']);
 
-/** Says whose a request is: Ringback's own, the upstream's at once, or the upstream's in the background. */
+/** Says whose a request is by its head: Ringback's own, the upstream's at once, or the upstream's in the background. */
 export function routeOf(input: RouteInput): GatewayRoute {
   const { target } = input;
   if (!target.startsWith('/'))
@@ -41,13 +44,13 @@ export function routeOf(input: RouteInput): GatewayRoute {
   if (asked !== undefined && /^(?:no|0|false)$/.test(asked)) return { kind: 'pass' };
   if (asked !== undefined && !/^(?:yes|1)$/.test(asked))
     return { kind: 'refused', field: 'bgrs', message: 'must be yes or 1, or no, 0 or false' };
-  const batch =
+  const batches =
     BATCH_METHODS.has(input.method) &&
     /^application\/json\s*(?:;|$)/i.test(input.contentType ?? '') &&
     input.batchPaths.includes(plain.split('?')[0]!);
   const prefers = (input.prefer ?? '').split(',').some(isRespondAsync);
-  if (asked !== undefined || prefers || batch) return { kind: 'background', batch, prefers };
-  return { kind: 'pass' };
+  if (asked !== undefined || prefers) return { kind: 'background', batches, prefers };
+  return { kind: batches ? 'array' : 'pass' };
 }
 
 function ownTarget(target: string): string | undefined {

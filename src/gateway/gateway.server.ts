@@ -16,6 +16,7 @@ import { closeAfterAnswers } from '../http/hanging-up.js';
 import { guardListener, LISTENER, refuse } from '../http/listener.js';
 import { Problem } from '../http/problem.js';
 import { BackgroundRequests } from './background-requests.js';
+import { beginsArray } from './batch-body.js';
 import { refuseUpgrade } from './gateway-refusals.js';
 import { routeOf } from './gateway-route.js';
 import { PassThrough } from './pass-through.js';
@@ -119,6 +120,12 @@ export class GatewayServer implements OnApplicationBootstrap, OnModuleDestroy, B
         case 'pass':
           ready();
           return this.passing.pass(request, response);
+        case 'array':
+          ready();
+          // Before any credential: what is no batch is the API's, which judges its callers itself.
+          if (await beginsArray(request))
+            return await this.answer(request, response, { batches: true, prefers: false }, () => undefined);
+          return this.passing.pass(request, response);
         case 'background':
           return await this.answer(request, response, route, ready);
         default:
@@ -128,7 +135,8 @@ export class GatewayServer implements OnApplicationBootstrap, OnModuleDestroy, B
       // The caller broke off in the middle of the request: nobody is left to answer, and it is no fault of ours.
       if (error === request.errored) return;
       const problem = toProblem(error);
-      if (problem.status >= 500)
+      // A coding that nobody here knows is the caller's choice, and no fault of ours.
+      if (problem.status >= 500 && problem.status !== 501)
         this.logger.error({ msg: 'gateway request failed', code: problem.code, error: String(error) });
       refuse(request, response, problem);
     }
@@ -137,7 +145,7 @@ export class GatewayServer implements OnApplicationBootstrap, OnModuleDestroy, B
   private async answer(
     request: IncomingMessage,
     response: ServerResponse,
-    route: { batch: boolean; prefers: boolean },
+    route: { batches: boolean; prefers: boolean },
     ready: () => void,
   ): Promise<void> {
     const late = new Problem(408, 'request-timeout', 'the body stopped arriving');
@@ -146,7 +154,7 @@ export class GatewayServer implements OnApplicationBootstrap, OnModuleDestroy, B
       response.once('finish', () => request.destroy(late));
       refuse(request, response, late);
     });
-    const rid = await this.background.accept(request, route.batch, ready);
+    const rid = await this.background.accept(request, route.batches, ready);
     if (response.destroyed) return;
     const body = JSON.stringify({ request: rid });
     response.writeHead(route.prefers ? 202 : 200, {

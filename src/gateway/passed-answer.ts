@@ -25,10 +25,13 @@ export function passTrailers(
   to: OutgoingMessage,
   passed: (raw: readonly string[]) => readonly string[],
 ): void {
-  from.once('end', () => {
+  const add = (): void => {
     const trailers = pairs(passed(from.rawTrailers));
     if (trailers.length > 0) to.addTrailers(trailers);
-  });
+  };
+  // An empty body may have been looked into, and its end been told.
+  if (from.readableEnded) add();
+  else from.once('end', add);
 }
 
 /** The head of an answer that switches to another protocol: Node gives those no way out. */

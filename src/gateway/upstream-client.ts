@@ -5,6 +5,7 @@ import { born, isYoung } from '../egress/connection-age.js';
 import { readingOn, stopWhenAnswered } from '../egress/early-answers.js';
 import { InvalidResponseError } from '../egress/egress-error.js';
 import { lengthLast } from './raw-headers.js';
+import { transferCodings } from './upstream-headers.js';
 
 /** The head of a request to the provider's API, as it goes over the wire. */
 export interface UpstreamHead {
@@ -89,7 +90,7 @@ export class UpstreamClient {
       outgoing.setSocketKeepAlive(true, PROBE_MS);
       outgoing.once('response', (response) => {
         // Node reads any three digits, but nobody could be answered with less than 100.
-        if (response.statusCode! < 100) {
+        if (response.statusCode! < 100 || !isReadable(response)) {
           outgoing.destroy();
           reject(new InvalidResponseError());
         }
@@ -122,6 +123,18 @@ export class UpstreamClient {
     agent.keepSocketAlive = (socket) => isYoung(socket) && keep(socket);
     return agent;
   }
+}
+
+/**
+ * Whether whoever gets the body of a response later can read it. What coded it for the way is told as the coding of its content then:
+ * nothing else says so once it is stored.
+ */
+function isReadable({ rawHeaders, headers }: IncomingMessage): boolean {
+  const codings = transferCodings(rawHeaders).filter((coding) => coding.toLowerCase() !== 'identity');
+  if (codings.length === 0) return true;
+  const { 'content-encoding': first } = headers;
+  headers['content-encoding'] = [...(first === undefined ? [] : [first]), ...codings].join(', ');
+  return codings.every((coding) => /^(?:(?:x-)?gzip|deflate)$/i.test(coding));
 }
 
 function write({ body, trailers = [] }: UpstreamRequest, outgoing: ClientRequest): void {

@@ -72,17 +72,20 @@ function valuesOf(raw: readonly string[], wanted: string): string[] {
  * and puts them on again; only behind them can trailers follow, so only there are they announced.
  */
 export function framing({ rawHeaders }: { readonly rawHeaders: readonly string[] }): string[] {
-  const codings = valuesOf(rawHeaders, 'transfer-encoding');
-  if (codings.length === 0) {
+  if (valuesOf(rawHeaders, 'transfer-encoding').length === 0) {
     const [length] = valuesOf(rawHeaders, 'content-length');
     return length === undefined ? [] : ['Content-Length', length];
   }
-  const others = codings
+  const trailers = valuesOf(rawHeaders, 'trailer').flatMap((value) => ['Trailer', value]);
+  return ['Transfer-Encoding', [...transferCodings(rawHeaders), 'chunked'].join(', '), ...trailers];
+}
+
+/** How a message's body is coded for the way besides `chunked`, in the order of coding: Node leaves that on. */
+export function transferCodings(raw: readonly string[]): string[] {
+  return valuesOf(raw, 'transfer-encoding')
     .flatMap((value) => value.split(','))
     .map((coding) => coding.trim())
     .filter((coding) => coding !== '' && coding.toLowerCase() !== 'chunked');
-  const trailers = valuesOf(rawHeaders, 'trailer').flatMap((value) => ['Trailer', value]);
-  return ['Transfer-Encoding', [...others, 'chunked'].join(', '), ...trailers];
 }
 
 /** Whether a preference is `respond-async` (RFC 7240, 4.1). */

@@ -45,8 +45,7 @@ export function isEnding(socket: Socket): boolean {
  * Closes the connection of an answered request that may still be coming (RFC 9112, 9.6): closed at once, it would be reset, and
  * the answer lost to whoever reads it only after sending. Node calls it after `Connection: close`.
  */
-export function hangUp(request: IncomingMessage): void {
-  const { socket } = request;
+export function hangUp(request: IncomingMessage, socket: Socket = request.socket): void {
   const close = (): void => Socket.prototype.destroySoon.call(socket);
   if (request.complete || request.destroyed) return close();
   const cut = (): void => void socket.destroy();

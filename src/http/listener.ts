@@ -44,7 +44,9 @@ export function guardListener(
   const arrived = (request: IncomingMessage, response: ServerResponse): void => {
     if (!hasBody(request)) return;
     bodies.watch(request, response, asked(request));
-    request.socket.destroySoon = () => hangUp(request);
+    // Remembered: whatever destroys a request as a stream takes its socket off.
+    const { socket } = request;
+    socket.destroySoon = () => hangUp(request, socket);
   };
   // A request behind one that was answered early would be begun, and its answer lost.
   const emit = server.emit.bind(server) as (event: string | symbol, ...given: unknown[]) => boolean;

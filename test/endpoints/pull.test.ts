@@ -143,6 +143,15 @@ describe('a pull endpoint', () => {
     expect(await pull(client, id)).toEqual([]);
   });
 
+  it('leases nothing to a HEAD, which would show nothing of it', async () => {
+    const { client, id } = await consumer();
+    await submit(client, 1);
+    const head = await client.request('HEAD', `/v1/endpoints/${id}/pull`);
+    expect([head.status, head.headers.get('allow')]).toEqual([405, 'GET']);
+    expect((await client.get(`/v1/endpoints/${id}`)).body.last_pulled_at).toBeNull();
+    expect(await pull(client, id)).toMatchObject([{ attempt: 1 }]);
+  });
+
   it('offers what its consumer refused again by its schedule, with the same id and bytes, and gives it up after that', async () => {
     await using others = await Receiver.answering(200);
     const { client, id, secret } = await consumer({ retry_schedule: [0.2] });

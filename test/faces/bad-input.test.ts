@@ -734,6 +734,21 @@ const OTHERS: Refusal[] = [
     code: 'invalid-request',
     path: 'name',
   })),
+  ...(
+    [
+      ['POST', '', { url: 'http://127.0.0.1:40009/' }],
+      ['POST', '', { mode: 'pull' }],
+      ['PATCH', `/ep_${ZEROS}`, {}],
+    ] as [string, string, object][]
+  ).map(([method, id, body]) => ({
+    what: `NUL in the description: ${method} of an endpoint ${JSON.stringify(body)}`,
+    method,
+    route: `/v1/endpoints${id}`,
+    body: { ...body, description: 'a\u0000b' },
+    status: 422,
+    code: 'invalid-request',
+    path: 'description',
+  })),
   ...[0, -1, 1.5, '5', 100_001, true].map((slots) => ({
     what: `${JSON.stringify(slots)} as slots`,
     route: '/v1/accounts',
@@ -1235,6 +1250,36 @@ describe('a bad key of an account', () => {
       code: 'invalid-request',
       path,
     });
+  });
+});
+
+describe('NUL, which PostgreSQL has no character for,', () => {
+  const text = 'a\u0000b';
+  const lease = `lse_1_30_${ZEROS}${text}`;
+  it.each<[method: string, route: string, body: object]>([
+    ['POST', '/v1/schedules', { name: 'x', cron: `* * * * *${text}`, operation: { type: 'echo' } }],
+    ['POST', '/v1/schedules', { name: 'x', cron: '* * * * *', time_zone: text, operation: { type: 'echo' } }],
+    ['POST', '/v1/work/claim', { types: [text] }],
+    ['POST', '/v1/work/batch', { actions: [{ lease, action: 'release' }] }],
+    ['PUT', '/v1/operation-types/test.nul', { title: 'x', path: text }],
+    [
+      'PUT',
+      '/v1/operation-types/test.nul',
+      { title: 'x', retry: { retry_on: [text] }, input_schema: { title: text } },
+    ],
+    ['POST', '/v1/operations/bulk', { action: 'cancel', dry_run: true, filter: { correlation: text } }],
+    ['POST', `/v1/endpoints/ep_${ZEROS}/acks`, { acks: [{ id: 'x', ok: false, error: text }] }],
+    [
+      'PATCH',
+      `/v1/endpoints/ep_${ZEROS}`,
+      { client_certificate: text, url: `http://127.0.0.1:40009/${text}` },
+    ],
+    ['POST', '/v1/callback-check', { url: `http://127.0.0.1:40009/${text}` }],
+    ['POST', '/api/auth/token', { accountid: text, key: TEST_KEY }],
+    ['POST', '/console/api/session', { key: text }],
+  ])('is no 500 in a text of a body: %s %s %j', async (method, route, body) => {
+    const answer = await app.client.request(method, route, body);
+    expect(answer.status, answer.text).toBeLessThan(500);
   });
 });
 

@@ -3,8 +3,9 @@ import { unzipSync } from 'fflate';
 import { Module } from '@nestjs/common';
 import { IsInt, Min } from 'class-validator';
 import { type OperationContext, type OperationHandler, OperationType } from 'ringback';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import ExampleHandlersModule from '../../examples/handlers.js';
+import { OperationReads } from '../../src/operations/read/operation-reads.store.js';
 import { App } from '../support/app.js';
 import type { Answer, Client } from '../support/client.js';
 import { rowsOf } from '../support/database.js';
@@ -178,6 +179,23 @@ describe('an operation of the trm face', () => {
     expect((await submit('test/quick?inlinems=0', {})).body.trm.requestid).toBeGreaterThan(0);
     expectError(await submit('test/quick?inlinems=-1', {}), 400, /^inlinems/);
     expectError(await submit('test/quick?inlinems=60001', {}), 400, /^inlinems/);
+  });
+
+  it('is Waiting within a window of 0, however soon it ends', async () => {
+    const reads = app.nest.get(OperationReads);
+    const find = reads.find.bind(reads);
+    // Whoever reads the operation for the answer does it late.
+    const late = vi.spyOn(reads, 'find').mockImplementation(async (...asked) => {
+      await expect.poll(async () => (await find(...asked))!.operation.dueAt, { timeout: 10_000 }).toBeNull();
+      return find(...asked);
+    });
+    try {
+      const { body } = await submit('test/quick?inlinems=0', {});
+      expect(body.trm).toMatchObject({ requestid: expect.any(Number), status: 'Waiting' });
+      expect((await ended(body.trm.requestid)).trm.status).toBe('Finished');
+    } finally {
+      late.mockRestore();
+    }
   });
 
   it('does not call back for an inline end when the caller opts out, and does for a later end', async () => {

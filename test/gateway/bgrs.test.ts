@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { request as httpRequest } from 'node:http';
+import { once } from 'node:events';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -423,7 +424,6 @@ describe('a batch', () => {
   });
 
   it.each([
-    [{}, 'body'],
     [Array.from({ length: 501 }, () => ({ method: 'GET', path: '/' })), 'body'],
     [
       [
@@ -440,6 +440,134 @@ describe('a batch', () => {
     const answer = await submit(items);
     expect(answer.status).toBe(422);
     expect(await answer.json()).toMatchObject({ errors: [{ path }] });
+  });
+});
+
+it('a batch over 64 MiB whose length is not announced is refused with 413 too', async () => {
+  const outgoing = httpRequest(`${gateway}/batch`, {
+    method: 'POST',
+    headers: { ...KEY, 'content-type': 'application/json', 'transfer-encoding': 'chunked' },
+  });
+  const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>;
+  // Not ended: more of it may be on its way.
+  outgoing.write(Buffer.alloc(64 * 1024 * 1024 + 1, '['));
+  const [answer] = await answered;
+  const [body] = (await answer.toArray()) as Buffer[];
+  expect([answer.statusCode, JSON.parse(body!.toString())]).toMatchObject([413, { code: 'body-too-large' }]);
+  outgoing.destroy();
+});
+
+describe('what is no array on a path of batches', () => {
+  const JSON_TYPE = { 'content-type': 'application/json' };
+  /** All that is answered on a connection of its own; `rest` is sent once the caller is told to go on. */
+  async function said(head: string, rest = ''): Promise<string> {
+    const socket = connect(Number(new URL(gateway).port), '127.0.0.1');
+    socket.write(
+      `${head}\nHost: x\nConnection: close\nContent-Type: application/json\n\n`.replaceAll('\n', '\r\n'),
+    );
+    let all = '';
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      all += chunk.toString();
+      if (all === 'HTTP/1.1 100 Continue\r\n\r\n') socket.write(rest);
+    }
+    return all;
+  }
+
+  it.each([
+    ['an object', 'POST', '{"urls":["/a"]}'],
+    ['an object behind blanks', 'PUT', '\ufeff \r\n\t{"a":1}'],
+    ['a text', 'POST', '"[]"'],
+    ['1 MiB', 'POST', JSON.stringify({ a: 'x'.repeat(1024 * 1024) })],
+    ['blanks alone', 'POST', ' \n'],
+    ['more blanks than anybody writes', 'POST', `${' '.repeat(100_000)}[]`],
+    ['no body', 'DELETE', undefined],
+    ['an empty body', 'POST', ''],
+  ])('is passed without a credential, as it is: %s', async (_, method, body) => {
+    const before = upstream.seen.length;
+    const answer = await fetch(`${gateway}/batch?x=1`, {
+      method,
+      headers: JSON_TYPE,
+      ...(body === undefined ? {} : { body }),
+    });
+    expect([answer.status, await answer.json()]).toEqual([200, { url: '/batch?x=1' }]);
+    expect(upstream.seen.slice(before)).toMatchObject([{ method, url: '/batch?x=1' }]);
+    expect(upstream.seen[before]!.body.toString() === (body ?? '')).toBe(true);
+  });
+
+  const PIECES = [[' ', '\n', '{"a"', ':1}'], [' ', '\n'], []];
+  it.each(PIECES.flatMap((pieces) => ['', '?bgrs=1'].map((query) => [pieces, query] as const)))(
+    'comes whole with its trailers, in whichever pieces: %j %s',
+    async (pieces, query) => {
+      const before = upstream.seen.length;
+      const outgoing = httpRequest(`${gateway}/batch${query}`, {
+        method: 'POST',
+        headers: { ...KEY, ...JSON_TYPE, 'transfer-encoding': 'chunked', trailer: 'X-Sum' },
+      });
+      const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>;
+      outgoing.flushHeaders();
+      for (const piece of pieces) await new Promise((resolve) => outgoing.write(piece, resolve));
+      outgoing.addTrailers([['X-Sum', '841a']]);
+      outgoing.end();
+      const [answer] = await answered;
+      await answer.toArray();
+      expect(answer.statusCode).toBe(200);
+      await expect.poll(() => upstream.seen.length, { timeout: 10_000 }).toBe(before + 1);
+      const seen = upstream.seen.slice(before);
+      expect(seen).toMatchObject([{ url: '/batch', rawTrailers: ['X-Sum', '841a'] }]);
+      expect(seen[0]!.body.toString()).toBe(pieces.join(''));
+    },
+  );
+
+  it('is a request like any other with bgrs=yes or Prefer: respond-async', async () => {
+    const before = upstream.seen.length;
+    const sent = { method: 'POST', headers: JSON_TYPE, body: ' {"a":[1]}' };
+    await ended(await background('/batch?bgrs=yes', sent));
+    const preferred = await call('/batch', { ...sent, headers: { ...JSON_TYPE, prefer: 'respond-async' } });
+    expect(preferred.status).toBe(202);
+    await ended(((await preferred.json()) as { request: string }).request);
+    await ended(await background('/batch?bgrs=1', { method: 'DELETE', headers: JSON_TYPE }));
+    const seen = upstream.seen.slice(before).map(({ method, url, body }) => [method, url, body.toString()]);
+    expect(seen).toEqual([
+      ['POST', '/batch', sent.body],
+      ['POST', '/batch', sent.body],
+      ['DELETE', '/batch', ''],
+    ]);
+  });
+
+  it('is asked for once, as an array is', async () => {
+    const batch = JSON.stringify([{ method: 'GET', path: '/item/asked' }]);
+    for (const [target, key, body] of [
+      ['/batch', '', '{"a":1}'],
+      ['/batch', `\nX-Ringback-Key: ${TEST_KEY}`, batch],
+      ['/batch?bgrs=1', `\nX-Ringback-Key: ${TEST_KEY}`, batch],
+    ] as const) {
+      const head = `POST ${target} HTTP/1.1${key}\nExpect: 100-continue\nContent-Length: ${body.length}`;
+      const answer = await said(head, body);
+      const statuses = answer.match(/^HTTP\/1.1 \d+/gm);
+      expect([target, statuses]).toEqual([target, ['HTTP/1.1 100', 'HTTP/1.1 200']]);
+      if (body === batch) await ended(/"request":"(\w+)"/.exec(answer)![1]!);
+    }
+  });
+
+  it('and what is one, or is to be made in the background, needs a credential', async () => {
+    const before = upstream.seen.length;
+    const post = async (path: string, body: string): Promise<number> =>
+      (await fetch(`${gateway}${path}`, { method: 'POST', headers: JSON_TYPE, body })).status;
+    expect(await post('/batch', '\ufeff [{"method":"GET","path":"/"}]')).toBe(401);
+    expect(await post('/batch?bgrs=1', '{}')).toBe(401);
+    expect(upstream.seen).toHaveLength(before);
+  });
+
+  it('is not passed by a caller who breaks off before it has begun', async () => {
+    const before = upstream.seen.length;
+    const caller = connect(Number(new URL(gateway).port), '127.0.0.1').on('error', () => undefined);
+    caller.write(
+      'POST /batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n ',
+    );
+    await once(caller, 'data');
+    caller.resetAndDestroy();
+    expect((await fetch(`${gateway}/x`)).status).toBe(200);
+    expect(upstream.seen.slice(before).map(({ url }) => url)).toEqual(['/x']);
   });
 });
 

@@ -49,7 +49,7 @@ describe('the gateway tells whose a request is:', () => {
 
   it.each(['/x?bgrs=yes', '/x?bgrs=1', '/x?a=1&bgrs=yes&b=2', '/x?%62grs=%79es', '/bgrsx?bgrs=1'])(
     '%s is made in the background',
-    (target) => expect(route(target)).toEqual({ kind: 'background', batch: false, prefers: false }),
+    (target) => expect(route(target)).toEqual({ kind: 'background', batches: false, prefers: false }),
   );
 
   it('Prefer: respond-async asks for the background, unless bgrs=no', () => {
@@ -62,11 +62,11 @@ describe('the gateway tells whose a request is:', () => {
   });
 
   it.each([
-    ['POST', '/batch', 'application/json', 'background'],
-    ['PUT', '/batch?x=1', 'application/json; charset=utf-8', 'background'],
-    ['POST', '/b%61tch', 'application/json', 'background'],
+    ['POST', '/batch', 'application/json', 'array'],
+    ['PUT', '/batch?x=1', 'application/json; charset=utf-8', 'array'],
+    ['POST', '/b%61tch', 'application/json', 'array'],
     ['POST', '/b%2Fatch', 'application/json', 'pass'],
-    ['DELETE', '/batch', 'Application/JSON', 'background'],
+    ['DELETE', '/batch', 'Application/JSON', 'array'],
     ['PATCH', '/batch', 'application/json', 'pass'],
     ['POST', '/batch?bgrs=false', 'application/json', 'pass'],
     ['POST', '/batches', 'application/json', 'pass'],
@@ -75,6 +75,18 @@ describe('the gateway tells whose a request is:', () => {
   ])('%s %s of type %s: %s', (method, target, contentType, kind) =>
     expect(route(target, { method, contentType }).kind).toBe(kind),
   );
+
+  it('an array on a path of batches is one in a background request too, and nowhere else', () => {
+    for (const [target, batches] of [
+      ['/batch?bgrs=yes', true],
+      ['/other?bgrs=yes', false],
+    ] as const)
+      expect(route(target, { method: 'POST', contentType: 'application/json' })).toEqual({
+        kind: 'background',
+        batches,
+        prefers: false,
+      });
+  });
 
   it('another value of bgrs and an absolute target are refused', () => {
     for (const other of ['/x?bgrs=maybe', '/x?bgrs=', '/x?bgrs'])

@@ -20,6 +20,10 @@ const SAID: Record<string, string> = {
   '/head': 'HTTP/1.1 200 OK\r\nTrailer: X-A\r\nTransfer-Encoding: chunked\r\n\r\n',
   '/304': 'HTTP/1.1 304 Not Modified\r\nTrailer: X-A\r\n\r\n',
   '/reason': 'HTTP/1.1 200 O\u0001K\r\nContent-Length: 2\r\n\r\nok',
+  '/coded': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n5\r\nbytes\r\n0\r\n\r\n',
+  '/coded-twice':
+    'HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nTransfer-Encoding: Deflate\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbytes\r\n0\r\n\r\n',
+  '/compressed': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: compress, chunked\r\n\r\n5\r\nbytes\r\n0\r\n\r\n',
   '/099': 'HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\nok',
   '/101': 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
   '/garbage': 'hello\r\n\r\n',
@@ -254,7 +258,7 @@ it('in the background, a caller who breaks off in the middle of the body leaves 
   expect(api.seen.map(({ url }) => url)).not.toContain('/left');
 });
 
-it.each(['/099', '/101', '/garbage', '/nothing'])(
+it.each(['/099', '/101', '/garbage', '/nothing', '/compressed'])(
   'in the background, an answer that is none (%s) is a readable failure',
   async (path) => {
     const headers = { 'x-ringback-key': TEST_KEY };
@@ -271,6 +275,32 @@ it.each(['/099', '/101', '/garbage', '/nothing'])(
     expect(row).toMatchObject({ status_name: 'failed', status: null, result: null });
   },
 );
+
+it.each([
+  ['/coded', 'gzip'],
+  ['/coded-twice', 'br, Deflate'],
+])(
+  'in the background, a transfer coding of an answer (%s) is kept as a content coding',
+  async (path, coding) => {
+    const headers = { 'x-ringback-key': TEST_KEY };
+    const taken = await fetch(`${toOdd}${path}?bgrs=1`, { headers });
+    const { request: rid } = (await taken.json()) as { request: string };
+    const asked = `GET /bgrs/${rid}/result HTTP/1.1\nHost: x\nX-Ringback-Key: ${TEST_KEY}\nConnection: close\n\n`;
+    await expect
+      .poll(() => said(toOdd, asked), { timeout: 20_000 })
+      .toMatch(/^HTTP\/1.1 200 [^]*\r\n\r\nbytes$/);
+    expect(await said(toOdd, asked)).toContain(`\r\ncontent-encoding: ${coding}\r\n`);
+  },
+);
+
+it('in the background, a request whose transfer coding is not understood is refused, and not stored', async () => {
+  const stored = () => rowsOf(apps[1]!.databaseUrl, 'SELECT FROM file');
+  const before = (await stored()).length;
+  const head = `POST /coded?bgrs=1 HTTP/1.1\nHost: x\nX-Ringback-Key: ${TEST_KEY}\nConnection: close\n`;
+  const answer = await said(toApi, `${head}Transfer-Encoding: gzip, chunked\n\n5\nbytes\n0\n\n`);
+  expect(answer).toMatch(/^HTTP\/1.1 501 [^]*"path":"Transfer-Encoding"/);
+  expect(await stored()).toHaveLength(before);
+});
 
 it('at shutdown, what is under way is passed to its end, and nothing new is taken', async () => {
   const finish: (() => void)[] = [];

@@ -123,6 +123,13 @@ describe('a request without a credential', () => {
     expect((await ask(target)).status).toBe(status);
   });
 
+  it('waits no longer than others where the first character of its body says whose it is', async () => {
+    const head = 'POST /batch HTTP/1.1\nHost: x\nContent-Type: application/json\nContent-Length: 9\n\n ';
+    const { status, body } = await say(toGateway, head);
+    expect([status, body.code]).toEqual([408, 'request-timeout']);
+    expect(upstream.seen.map(({ url }) => url)).not.toContain('/batch');
+  });
+
   it('that logs in, or reports progress, has a small body', async () => {
     const login = await ask('/api/auth/token');
     expect([login.status, login.type]).toEqual([413, 'application/json']);

@@ -49,7 +49,7 @@ describe('half a surrogate pair that a caller sends', () => {
     ['input.a.1.b', '/v1/operations', { type: 'echo', input: { a: [1, { b: '\ude00' }] } }],
     ['input.Great news \ufffd', '/v1/operations', { type: 'echo', input: { [HALF]: 1 } }],
     ['callback.url', '/v1/operations', { type: 'echo', callback: { url: `https://example.com/${HALF}` } }],
-    ['description', '/v1/endpoints', { url: 'https://example.com/', description: HALF }],
+    ['url', '/v1/callback-check', { url: `https://example.com/${HALF}` }],
   ])('is refused with 400 and its path: %s', async (path, route, body) => {
     const { status, body: problem } = await app.client.post(route, body);
     expect([status, problem.code, problem.errors]).toEqual([

@@ -468,6 +468,11 @@ describe('a completion token', () => {
     ['application/x-www-form-urlencoded', 'a=1&b=2', 'a=1&b=2'],
     ['multipart/form-data; boundary=x', '--x--', '--x--'],
     ['application/octet-stream', '', null],
+    [
+      'application/json',
+      String.raw`{"text":"Great news \ud83d","\udc00":["\\ud83d","\ud83d\ude00"]}`,
+      { text: 'Great news \ufffd', '\ufffd': [String.raw`\ud83d`, '😀'] },
+    ],
   ])('with ?as=result takes the body of another system as it is: %s', async (type, body, result) => {
     const { id: one, completion_url: url } = await app.client.submit({ type: 'external', input: {} });
     const sent = await complete(`${url}?as=result`, body, { 'content-type': type });

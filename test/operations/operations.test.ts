@@ -45,6 +45,28 @@ describe('an operation', () => {
     });
   });
 
+  it('shows a result without a file as a file: with a name, and in parts', async () => {
+    const { id } = await app.client.submit({ type: 'echo', input: { a: 'ü' } });
+    await app.client.ended(id);
+    const path = `/v1/operations/${id}/result`;
+    const whole = await app.client.get(path);
+    const shown = {
+      'content-type': 'application/json; charset=utf-8',
+      'content-disposition': `attachment; filename="result.json"; filename*=UTF-8''result.json`,
+      'accept-ranges': 'bytes',
+      etag: expect.stringMatching(/^"[0-9a-f]{64}"$/),
+    };
+    expect([whole.status, whole.text]).toEqual([200, '{"a":"ü"}']);
+    expect(Object.fromEntries(whole.headers)).toMatchObject({ ...shown, 'content-length': '10' });
+    const part = await app.client.get(path, { range: 'bytes=5-8' });
+    expect([part.status, part.text]).toEqual([206, '"ü"']);
+    expect(Object.fromEntries(part.headers)).toMatchObject({ ...shown, 'content-range': 'bytes 5-8/10' });
+    const behind = await app.client.get(path, { range: 'bytes=10-' });
+    expect([behind.status, behind.headers.get('content-range')]).toEqual([416, 'bytes */10']);
+    const head = await app.client.request('HEAD', path);
+    expect([head.status, head.headers.get('content-length'), head.text]).toEqual([200, '10', '']);
+  });
+
   it('calls back, signed, with exactly what polling shows', async () => {
     await using receiver = await Receiver.answering(200);
     const operation = await app.client.submit({

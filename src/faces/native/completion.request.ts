@@ -11,6 +11,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import type { FieldError } from '../../config/validation.js';
+import { wellFormedJson } from '../../config/well-formed.js';
 import { checkJsonShape } from '../../http/json-shape.js';
 import { Problem } from '../../http/problem.js';
 import { RequestValidationPipe } from '../../http/validation.pipe.js';
@@ -169,6 +170,7 @@ function stored(text: string | null | undefined): string | null {
   return text?.replaceAll('\u0000', '\ufffd') ?? null;
 }
 
+/** Half a surrogate pair in it would have the callback refused. */
 function json(value: unknown): string | null {
-  return value === undefined || value === null ? null : JSON.stringify(value);
+  return value === undefined || value === null ? null : wellFormedJson(JSON.stringify(value));
 }

@@ -11,6 +11,7 @@ import {
   IsOptional,
   IsString,
   Length,
+  Matches,
   Max,
   MaxLength,
   Min,
@@ -23,6 +24,7 @@ import { MAX_LEASE_S } from '../../endpoints/pull/pulls.service.js';
 import { EVENT_TYPES, type EventType } from '../../endpoints/events.js';
 import type { SignatureProfile } from '../../signing/signature.js';
 import { CallbackHeaderRequest } from '../callback-header.request.js';
+import { STORABLE } from '../../http/filter-fields.js';
 import { IsInstant } from '../../http/instant.js';
 import { ApiInteger } from '../../http/api-properties.js';
 
@@ -34,6 +36,7 @@ class EndpointSettingsRequest {
   @IsOptional()
   @IsString()
   @MaxLength(500)
+  @Matches(STORABLE, { message: 'description must be Unicode text without NUL' })
   description?: string;
 
   /** What is told; the ends of operations by default. */

@@ -44,7 +44,7 @@ import { OperationWaits } from '../../operations/read/operation-waits.js';
 import { traceparentOf } from '../../tracing/spans.js';
 import { DeliveryResponse } from './delivery.response.js';
 import { acknowledgeSent, gone } from '../acknowledge-sent.js';
-import { sendFile } from '../file-answer.js';
+import { sendFile, sendJson } from '../file-answer.js';
 import {
   limitOf,
   ListOperationsQuery,
@@ -387,7 +387,7 @@ export class OperationsController {
     if (file) return sendFile(file, this.files, incoming, reply, 'attachment');
     if (operation.state !== 'Finished')
       throw new Problem(404, 'no-result', `the operation is ${operation.state} and has no result`);
-    await reply.type('application/json').send(operation.result ?? 'null');
+    await sendJson('result.json', operation.result ?? 'null', incoming, reply);
   }
 
   /** Whose an operation is that is acted on. */

@@ -7,6 +7,7 @@ import { ApiAccount, type Whose, WhoseRows } from '../../accounts/whose.js';
 import { PullAcksService } from '../../endpoints/pull/pull-acks.service.js';
 import { PullsService } from '../../endpoints/pull/pulls.service.js';
 import { ApiExamples, ApiProblem } from '../../http/api-answers.js';
+import { Problem } from '../../http/problem.js';
 import { OperationWaits } from '../../operations/read/operation-waits.js';
 import { gone } from '../acknowledge-sent.js';
 import { AcksRequest, PullQuery } from './pull.request.js';
@@ -41,6 +42,11 @@ export class PullController {
     @Query() query: PullQuery,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<PullResponse> {
+    // HEAD is routed here as it is for any GET, and must change nothing (RFC 9110, 9.2.1); what it leased nobody would see.
+    if (reply.request.method === 'HEAD')
+      throw new Problem(405, 'method-not-allowed', 'a pull leases what it answers: use GET', {
+        headers: { allow: 'GET' },
+      });
     const waitMs = Number(query.wait ?? 0) * 1000;
     const held = waitMs > 0 ? this.keys.watch(keyId, gone(reply)) : gone(reply);
     const data = await this.pulls.pull(

@@ -63,12 +63,15 @@ export class TrmSubmits {
   }
 
   private async inline(
-    { operation }: OperationView,
+    accepted: OperationView,
     { inlineMs, gone }: { inlineMs: number; gone: AbortSignal },
     silent: boolean,
   ): Promise<Submitted> {
+    // A window of 0 is never told an end, however soon it comes.
+    if (inlineMs === 0) return { view: accepted, inline: false, instead: false };
+    const { operation } = accepted;
     const view = await this.operations.await(operation.accountId, operation.rid, inlineMs, { gone });
-    if (inlineMs > 0 && isTerminal(view.operation.state)) return { view, inline: true, instead: silent };
+    if (isTerminal(view.operation.state)) return { view, inline: true, instead: silent };
     // From here on the end is told by a callback. If it has come in the meantime, the answer still tells it.
     if (!silent || (await this.operations.speakUp(operation))) return { view, inline: false, instead: false };
     const ended = await this.operations.find(operation.accountId, operation.rid);
