@@ -4601,8 +4601,9 @@ DECLARE
   at_once integer;
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended(wanted, 7164225005));
-  DELETE FROM origin_call c WHERE c.origin = wanted AND NOT EXISTS (
-    SELECT FROM live_operation o WHERE o.request_id = c.request_id AND o.lease_token = c.lease_token);
+  DELETE FROM origin_call c WHERE c.origin = wanted
+    AND NOT EXISTS (SELECT FROM live_operation o WHERE o.request_id = c.request_id AND o.lease_token = c.lease_token)
+    AND (SELECT true FROM live_poll p WHERE p.request_id = c.request_id AND p.lease_token = c.lease_token AND p.lease_until > now()) IS NULL;
   SELECT count(*) INTO at_once FROM origin_call c WHERE c.origin = wanted AND c.request_id <> operation;
   SELECT * INTO known FROM origin WHERE name = wanted;
   IF known.proven_at IS NULL THEN
@@ -4617,6 +4618,28 @@ BEGIN
   INSERT INTO origin_call AS c (request_id, lease_token, origin) VALUES (operation, token, wanted)
   ON CONFLICT (request_id) DO UPDATE SET lease_token = token, origin = wanted;
   RETURN true;
+END $function$;
+
+CREATE OR REPLACE FUNCTION take_poll_places(given json)
+ RETURNS TABLE(request_id bigint, proven boolean)
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  wanted record;
+BEGIN
+  -- What a crash forgets of it was a poll's, which is forgotten as well, so nobody waits for the disk.
+  PERFORM set_config('synchronous_commit', 'off', true);
+  -- In one order: none waits for another in a circle.
+  FOR wanted IN
+    SELECT g.origin, array_agg(g.request_id) AS ids, array_agg(g.token) AS tokens
+    FROM json_to_recordset(given) AS g (origin text, request_id bigint, token uuid) GROUP BY g.origin ORDER BY g.origin
+  LOOP
+    IF (SELECT o.proven_at FROM origin o WHERE o.name = wanted.origin) IS NOT NULL THEN
+      RETURN QUERY SELECT i.id, true FROM unnest(wanted.ids) AS i (id);
+    ELSIF take_origin_place(wanted.origin, wanted.ids[1], wanted.tokens[1], 1) THEN
+      RETURN QUERY SELECT wanted.ids[1], false;
+    END IF;
+  END LOOP;
 END $function$;
 
 CREATE OR REPLACE FUNCTION take_polls(most integer, token uuid, lease interval)

@@ -28,7 +28,8 @@ export interface ReceivedCallback extends ReceivedSummary {
     readonly secret_of: string | null;
     readonly signed_before: string | null;
     readonly given: readonly { readonly text: string; readonly matches: boolean | null }[];
-    readonly expected: readonly string[];
+    /** Null where the key may not read the secret. */
+    readonly expected: readonly string[] | null;
   };
 }
 

@@ -1,5 +1,5 @@
 -- A place for a run of http.request at the origin that it calls, `most` at once; false where there is none. An origin that has never
--- answered 2xx is asked as callbacks ask it: one at once, and 60 a minute. A place ends with its run's lease.
+-- answered 2xx is asked as callbacks ask it: one at once, and 60 a minute. A place ends with its run's lease, or with its poll's.
 CREATE OR REPLACE FUNCTION take_origin_place(wanted text, operation bigint, token uuid, most integer) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -7,8 +7,9 @@ DECLARE
   at_once integer;
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended(wanted, 7164225005));
-  DELETE FROM origin_call c WHERE c.origin = wanted AND NOT EXISTS (
-    SELECT FROM live_operation o WHERE o.request_id = c.request_id AND o.lease_token = c.lease_token);
+  DELETE FROM origin_call c WHERE c.origin = wanted
+    AND NOT EXISTS (SELECT FROM live_operation o WHERE o.request_id = c.request_id AND o.lease_token = c.lease_token)
+    AND (SELECT true FROM live_poll p WHERE p.request_id = c.request_id AND p.lease_token = c.lease_token AND p.lease_until > now()) IS NULL;
   SELECT count(*) INTO at_once FROM origin_call c WHERE c.origin = wanted AND c.request_id <> operation;
   SELECT * INTO known FROM origin WHERE name = wanted;
   IF known.proven_at IS NULL THEN

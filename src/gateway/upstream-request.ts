@@ -62,6 +62,11 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput>, 
     return this.jobs.ask(target, request);
   }
 
+  /** Whatever URL is named, the upstream is asked. */
+  isStranger(): boolean {
+    return false;
+  }
+
   outcome({ method }: PollTarget, answer: KeptAnswer): OperationOutcome {
     return upstreamOutcome(method, answer);
   }

@@ -102,6 +102,7 @@ export class HousekeepingStore {
        ), calls AS (
          DELETE FROM origin_call c WHERE NOT EXISTS (
            SELECT FROM live_operation o WHERE o.request_id = c.request_id AND o.lease_token = c.lease_token)
+         AND NOT EXISTS (SELECT FROM live_poll p WHERE p.request_id = c.request_id AND p.lease_token = c.lease_token)
        ), recoveries AS (
          DELETE FROM recovery WHERE finished_at <= now() - make_interval(secs => $1)
        )

@@ -1,17 +1,30 @@
 import { Module } from '@nestjs/common';
+import { EgressModule } from '../egress/egress.module.js';
 import { FilesModule } from '../files/files.module.js';
 import { AwaitingLoop } from './await/awaiting.loop.js';
 import { ApartLoop } from './run/apart.loop.js';
 import { OperationProcessor } from './run/operation.processor.js';
 import { OperationRunner } from './run/operation-runner.js';
 import { JobEnder } from './poll/job-ender.js';
+import { JobRequests } from './poll/job-requests.js';
 import { PollLoop } from './poll/poll.loop.js';
+import { StrangerOrigins } from './poll/stranger-origins.js';
 import { StatsLoop } from './stats/stats.loop.js';
 import { OperationsModule } from './operations.module.js';
 
 /** Runs operations in this process. */
 @Module({
-  imports: [OperationsModule, FilesModule],
-  providers: [OperationRunner, OperationProcessor, ApartLoop, JobEnder, PollLoop, AwaitingLoop, StatsLoop],
+  imports: [OperationsModule, EgressModule, FilesModule],
+  providers: [
+    OperationRunner,
+    OperationProcessor,
+    ApartLoop,
+    JobEnder,
+    JobRequests,
+    StrangerOrigins,
+    PollLoop,
+    AwaitingLoop,
+    StatsLoop,
+  ],
 })
 export class OperationsWorkerModule {}

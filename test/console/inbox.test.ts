@@ -135,6 +135,37 @@ describe('the inbox', () => {
     expect((await app.client.get('/console/api/inbox')).status).toBe(401);
   });
 
+  it('makes no signature for whoever may not read the secret: anybody sends it a body of their choice', async () => {
+    const account = await app.account(`inbox-${randomUUID()}`);
+    const { id } = (await account.get('/v1/account')).body;
+    const { body: reader } = await app.client.post(`/v1/accounts/${id}/keys`, {
+      name: 'reader',
+      scopes: ['operations:read'],
+    });
+    const operation = await account.submit({ type: 'echo', callback: { url } });
+    await expect.poll(() => inbox()).toHaveLength(1);
+    const [delivery] = await account.deliveries(operation.id);
+    await fetch(url, {
+      method: 'POST',
+      body: '{"forged":true}',
+      headers: {
+        'webhook-id': delivery.id,
+        'webhook-timestamp': String(Math.floor(Date.now() / 1000)),
+        'webhook-signature': 'v1,guessed',
+      },
+    });
+    const [one, other] = await Promise.all(
+      [reader.key, account.key].map(async (key) => {
+        const client = await ConsoleClient.of(app.client.url, key);
+        const [forged] = await inbox(client);
+        return (await client.get(`/inbox/${forged.number}`)).body.signature;
+      }),
+    );
+    const compared = { verified: false, given: [{ text: 'v1,guessed', matches: false }] };
+    expect(one).toMatchObject({ ...compared, expected: null });
+    expect(other).toMatchObject({ ...compared, expected: [expect.stringMatching(/^v1,/)] });
+  });
+
   it('leads a person to the console', async () => {
     const answer = await fetch(url, { redirect: 'manual' });
     expect([answer.status, answer.headers.get('location')]).toEqual([302, 'console/inbox']);

@@ -105,7 +105,7 @@ function Signature({ of: { signature, body } }: { of: ReceivedCallback }): React
               </td>
             </tr>
           ))}
-          {expected.map((text) => (
+          {expected?.map((text) => (
             <tr key={text}>
               <th scope="row">expected</th>
               <td>
@@ -115,6 +115,11 @@ function Signature({ of: { signature, body } }: { of: ReceivedCallback }): React
           ))}
         </tbody>
       </table>
+      {expected === null && (
+        <p className="quiet">
+          What was expected is shown to keys that may read the secret (endpoints:write).
+        </p>
+      )}
     </>
   );
 }

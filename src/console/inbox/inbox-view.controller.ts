@@ -1,7 +1,7 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { KeyHolder } from '../../accounts/account.store.js';
-import { Holder, NeedsScope } from '../../accounts/api-key.guard.js';
+import { HasScope, Holder, NeedsScope } from '../../accounts/api-key.guard.js';
 import { HttpConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
 import { inboxUrl } from './inbox-url.js';
@@ -35,9 +35,13 @@ export class InboxViewController {
   /** One, with all that came and what was compared. */
   @Get(':number')
   @NeedsScope('operations:read')
-  read(@Holder() holder: KeyHolder, @Param('number') number: string): ReceivedCallback {
+  read(
+    @Holder() holder: KeyHolder,
+    @HasScope('endpoints:write') mayReadSecret: boolean,
+    @Param('number') number: string,
+  ): ReceivedCallback {
     const one = this.inbox.find(Number(number), visibleTo(holder));
-    if (one) return callbackOf(one);
+    if (one) return callbackOf(one, mayReadSecret);
     const message = `there is no callback ${number} here, or not any more`;
     throw new Problem(404, 'not-found', message, { errors: [{ path: 'number', message }] });
   }

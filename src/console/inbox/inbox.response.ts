@@ -29,7 +29,8 @@ export interface ReceivedCallback extends ReceivedSummary {
     secret_of: string | null;
     signed_before: string | null;
     given: readonly { text: string; matches: boolean | null }[];
-    expected: readonly string[];
+    /** Null where the key may not read secrets. */
+    expected: readonly string[] | null;
   };
 }
 
@@ -51,9 +52,12 @@ export function summaryOf(one: Received): ReceivedSummary {
   };
 }
 
-/** A callback as it is shown alone. */
-export function callbackOf(one: Received): ReceivedCallback {
-  const { secretOf, signedBefore, ...signature } = one.signature;
+/**
+ * A callback as it is shown alone. Anybody may send one with a body of their choice, and what is `expected` is a good signature of that:
+ * it is for those who may read the secret, and the others see whether it is the same.
+ */
+export function callbackOf(one: Received, mayReadSecret: boolean): ReceivedCallback {
+  const { secretOf, signedBefore, expected, ...signature } = one.signature;
   const body = textOf(one.body);
   return {
     ...summaryOf(one),
@@ -61,7 +65,12 @@ export function callbackOf(one: Received): ReceivedCallback {
     headers: one.headers,
     body,
     body_base64: body === null ? one.body.toString('base64') : null,
-    signature: { ...signature, secret_of: secretOf, signed_before: signedBefore },
+    signature: {
+      ...signature,
+      secret_of: secretOf,
+      signed_before: signedBefore,
+      expected: mayReadSecret ? expected : null,
+    },
   };
 }
 

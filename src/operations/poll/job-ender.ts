@@ -8,24 +8,19 @@ import { type How, OperationEnder } from '../end/operation-ender.js';
 import { storable } from '../run/operation-run.js';
 import { finished } from '../run/run-ending.js';
 import { keepResponse, nameOf } from '../types/kept-response.js';
+import { JobRequests, type TakenJob } from './job-requests.js';
 import { PollAnswer } from './poll-answer.js';
-import type { PollPlan } from './poll-plan.js';
 import { urlAt } from './poll-source.js';
-import { PollStore, type TakenPoll } from './poll.store.js';
+import { PollStore } from './poll.store.js';
 import { PollTargets } from './poll-targets.js';
-import type { PollingHandler, PollTarget } from './polling-handler.js';
 
-/** A job whose poll this process has taken, and who knows how to ask for it. */
-export interface TakenJob {
-  readonly poll: TakenPoll;
-  readonly target: PollTarget;
-  readonly plan: PollPlan;
-  readonly handler: PollingHandler;
-  /** For requests, milliseconds. */
-  readonly timeoutMs: number;
-}
+/** In how many seconds a poll is to be looked at again that is still on the list; null: it is off. */
+export type Left = number | null;
 
-/** Ends what was waited for with what a poll has found. All answer whether the poll is off the list: else it is to be put down. */
+/** What was to be ended is somebody's who is about to: it is looked at soon. */
+const SOON_S = 1;
+
+/** Ends what was waited for with what a poll has found. */
 @Injectable()
 export class JobEnder {
   private readonly logger = new Logger('Polls');
@@ -34,6 +29,7 @@ export class JobEnder {
   constructor(
     private readonly store: PollStore,
     private readonly targets: PollTargets,
+    private readonly requests: JobRequests,
     private readonly files: FilesService,
     private readonly ender: OperationEnder,
   ) {}
@@ -44,7 +40,7 @@ export class JobEnder {
   }
 
   /** Ends the operation with an answer that is the result. */
-  async finish(job: TakenJob, answer: SmallAnswer): Promise<boolean> {
+  async finish(job: TakenJob, answer: SmallAnswer): Promise<Left> {
     const { file, contentType, text } = await this.keep(job, answer);
     const { status, headers } = answer;
     const kept = { status, headers, contentType, file: file.id, text };
@@ -56,24 +52,27 @@ export class JobEnder {
     job: TakenJob,
     answer: SmallAnswer | null,
     { code, message }: { readonly code: string; readonly message: string },
-  ): Promise<boolean> {
+  ): Promise<Left> {
     const fileId = answer === null ? null : (await this.keep(job, answer)).file.id;
     return this.end(job, { state: 'Failed', code, message: storable(message), fileId });
   }
 
   /** Leaves a result that is large, or elsewhere, to a run of the handler: that has all the time that it takes. */
-  async collect({ poll, target, plan }: TakenJob, url: string): Promise<boolean> {
+  async collect({ poll, target, plan }: TakenJob, url: string): Promise<Left> {
     const sealed = this.targets.seal(poll, { ...target, url, collect: true });
-    return this.store.collect(poll, sealed, plan.everyS);
+    return (await this.store.collect(poll, sealed, plan.everyS)) ? null : SOON_S;
   }
 
   /** The operation has ended without its job: where it was canceled, and the API can, the job is canceled too. */
-  async forget(job: TakenJob): Promise<boolean> {
+  async forget(job: TakenJob): Promise<Left> {
     const { poll, target, plan } = job;
     const { cancel } = plan;
-    if (poll.ended === 'Canceled' && cancel !== null && !target.collect) await this.cancel(job, cancel);
+    if (poll.ended === 'Canceled' && cancel !== null && !target.collect) {
+      const afterS = await this.cancel(job, cancel);
+      if (afterS !== null) return afterS;
+    }
     await this.store.drop(poll);
-    return true;
+    return null;
   }
 
   private keep({ poll, target }: TakenJob, { headers, body }: SmallAnswer) {
@@ -84,25 +83,26 @@ export class JobEnder {
   }
 
   /** An outage is ridden out: the API may not tell the end a second time. */
-  private async end({ poll }: TakenJob, how: How): Promise<boolean> {
+  private async end({ poll }: TakenJob, how: How): Promise<Left> {
     const patiently = <T>(work: () => Promise<T>): Promise<T> => rideOut(work, () => this.over);
     const claim = await patiently(() => this.store.lease(poll));
     // Canceled meanwhile, or ended; where it is neither yet, somebody is about to.
-    if (!claim) return false;
+    if (!claim) return SOON_S;
     const finishedAt = new Date(claim.claimedAt.getTime() + performance.now() - claim.askedAt);
     await patiently(() => this.ender.end(claim, how, finishedAt));
     await patiently(() => this.store.drop(poll));
-    return true;
+    return null;
   }
 
-  /** At best: whoever canceled was answered long ago. */
-  private async cancel({ target, handler, timeoutMs }: TakenJob, how: string): Promise<void> {
+  /** At best: whoever canceled was answered long ago. Where it isn't its turn, it is looked at again as long as the job may run. */
+  private async cancel(job: TakenJob, how: string): Promise<Left> {
+    const { target } = job;
     const [method, source] = how.split(' ') as [string, string];
     const url = urlAt([source], new PollAnswer(0, {}, Buffer.alloc(0)), target.url);
-    try {
-      if (url !== null) await handler.ask(target, { method, url, timeoutMs });
-    } catch (error) {
-      this.logger.debug(`a job was not canceled: ${explainEgressError(error)}`);
-    }
+    if (url === null) return null;
+    const asked = await this.requests.make(job, method, url);
+    if (asked.kind === 'unanswered')
+      this.logger.debug(`a job was not canceled: ${explainEgressError(asked.error)}`);
+    return asked.kind === 'later' && Date.now() < target.untilMs ? asked.afterS : null;
   }
 }

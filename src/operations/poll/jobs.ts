@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { rideOut } from '../../database/ride-out.js';
+import { CallbackHosts } from '../../egress/callback-hosts.js';
 import { Suspension } from '../await/suspension.js';
 import { OperationError } from '../run/operation-context.js';
 import type { RunContext } from '../run/operation-run.js';
@@ -36,6 +37,7 @@ export class Jobs {
   constructor(
     private readonly store: PollStore,
     private readonly targets: PollTargets,
+    private readonly hosts: CallbackHosts,
   ) {}
 
   /** Reads a first answer. */
@@ -84,9 +86,19 @@ export class Jobs {
   later(context: RunContext, { poll, untilMs }: PollTarget, why: string): Suspension {
     const tries = triesOf(context) + 1;
     context.progress(99, `The result is not to be had yet: ${why}`);
-    const leftS = Math.max(0, (untilMs - context.now().getTime()) / 1000);
     const afterS = pollDelay(planOf(poll).everyS, null, tries - 1, Math.random());
-    return context.goOn(Math.min(afterS, leftS), `job ${tries}`);
+    return context.goOn(Math.min(afterS, leftS(context, untilMs)), `job ${tries}`);
+  }
+
+  /** Counts the host that a result is at; null: it may be asked. Else a later run asks it, when the account may bring up a new one. */
+  async admit(context: RunContext, { url, untilMs }: PollTarget): Promise<Suspension | null> {
+    const retryAfterS = await rideOut(
+      () => this.hosts.admit(context.accountId, url),
+      () => context.signal.aborted,
+    );
+    if (retryAfterS === null) return null;
+    const afterS = pollDelay(retryAfterS, null, 0, Math.random());
+    return context.goOn(Math.min(afterS, leftS(context, untilMs)), null);
   }
 
   /** Whether a result's answer of this status may be another one later. After some tries it is the result, whatever it says. */
@@ -96,9 +108,14 @@ export class Jobs {
 
   private wait(context: RunContext, target: PollTarget, afterS: number): Suspension {
     const sealed = this.targets.seal({ accountId: context.accountId, rid: context.id }, target);
-    const leftS = (target.untilMs - context.now().getTime()) / 1000;
-    return Suspension.forJob(target.collect ? 0 : leftS, { afterS, target: sealed });
+    const waitS = target.collect ? 0 : leftS(context, target.untilMs);
+    return Suspension.forJob(waitS, { afterS, target: sealed });
   }
+}
+
+/** How long a job may still take, seconds. */
+function leftS(context: RunContext, untilMs: number): number {
+  return Math.max(0, (untilMs - context.now().getTime()) / 1000);
 }
 
 /** How often the result was asked for in vain: the checkpoint says it, behind its word. */

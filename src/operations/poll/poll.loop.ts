@@ -8,7 +8,8 @@ import type { SmallAnswer } from '../../egress/small-request.js';
 import { OperationWaits } from '../read/operation-waits.js';
 import { storable } from '../run/operation-run.js';
 import { OperationTypes } from '../run/operation-types.js';
-import { JobEnder, type TakenJob } from './job-ender.js';
+import { JobEnder, type Left } from './job-ender.js';
+import { type Asked, JobRequests, type TakenJob } from './job-requests.js';
 import { PollAnswer } from './poll-answer.js';
 import { type Decision, decide } from './poll-decision.js';
 import { planOf } from './poll-input.js';
@@ -57,6 +58,7 @@ export class PollLoop extends DispatchLoop {
     private readonly store: PollStore,
     private readonly targets: PollTargets,
     private readonly types: OperationTypes,
+    private readonly requests: JobRequests,
     private readonly ender: JobEnder,
     private readonly waits: OperationWaits,
     config: OperationConfig,
@@ -121,7 +123,9 @@ export class PollLoop extends DispatchLoop {
     const { poll, target, plan } = job;
     try {
       if (poll.waits === null) return this.gone(job, await this.ender.forget(job));
-      const { answer, decision } = await this.ask(job);
+      const asked = await this.requests.make(job, 'GET', target.url);
+      if (asked.kind === 'later') return this.putDown(poll, { afterS: asked.afterS });
+      const { answer, decision } = found(job, asked);
       if (decision.kind === 'again') return this.again(job, decision);
       if (decision.kind === 'failed') return this.gone(job, await this.ender.fail(job, answer, decision));
       // One that is longer than what is read of it is fetched again, whole.
@@ -135,22 +139,6 @@ export class PollLoop extends DispatchLoop {
     }
   }
 
-  private async ask({ poll, target, plan, handler, timeoutMs }: TakenJob): Promise<Found> {
-    let answer: SmallAnswer;
-    try {
-      answer = await handler.ask(target, { method: 'GET', url: target.url, timeoutMs });
-    } catch (error) {
-      return { answer: null, decision: unasked(error) };
-    }
-    const { status, headers, body, whole } = answer;
-    const seen = new PollAnswer(status, headers, body, whole);
-    const decision = decide(plan, seen, target.url, new Date());
-    if (decision.kind !== 'again' || !decision.refused || poll.refusals + 1 < MAX_REFUSALS)
-      return { answer, decision };
-    const message = `${decision.trouble}, ${MAX_REFUSALS} times in a row`;
-    return { answer, decision: { kind: 'failed', code: 'job_refused', message } };
-  }
-
   private again({ poll, target, plan }: TakenJob, answer: Extract<Decision, { kind: 'again' }>): void {
     const failures = answer.trouble === null ? 0 : Math.min(poll.failures + 1, 1_000);
     const refusals = answer.refused ? poll.refusals + 1 : 0;
@@ -160,9 +148,9 @@ export class PollLoop extends DispatchLoop {
     this.putDown(poll, { afterS, failures, refusals });
   }
 
-  private gone({ poll }: TakenJob, isGone: boolean): void {
-    if (isGone) this.taken--;
-    else this.putDown(poll, { afterS: 1 });
+  private gone({ poll }: TakenJob, left: Left): void {
+    if (left === null) this.taken--;
+    else this.putDown(poll, { afterS: left });
   }
 
   private putDown(
@@ -196,6 +184,19 @@ export class PollLoop extends DispatchLoop {
     this.taken -= next.length;
     if (this.isMore && this.taken < MAX_TAKEN / 2) this.wake();
   }
+}
+
+/** What came of asking, and what it means. */
+function found({ poll, target, plan }: TakenJob, asked: Exclude<Asked, { kind: 'later' }>): Found {
+  if (asked.kind === 'unanswered') return { answer: null, decision: unasked(asked.error) };
+  const { answer } = asked;
+  const { status, headers, body, whole } = answer;
+  const seen = new PollAnswer(status, headers, body, whole);
+  const decision = decide(plan, seen, target.url, new Date());
+  if (decision.kind !== 'again' || !decision.refused || poll.refusals + 1 < MAX_REFUSALS)
+    return { answer, decision };
+  const message = `${decision.trouble}, ${MAX_REFUSALS} times in a row`;
+  return { answer, decision: { kind: 'failed', code: 'job_refused', message } };
 }
 
 /** What a request means that got no answer. */

@@ -41,6 +41,8 @@ export interface JobRequest {
 export interface PollingHandler {
   /** Asks for the job's state, or for its cancel. */
   ask(target: PollTarget, request: JobRequest): Promise<SmallAnswer>;
+  /** Whether a URL leads to another origin than the first request: whoever names one could have anybody asked. */
+  isStranger(target: PollTarget, url: string): boolean;
   /** What an operation ends with whose job has ended with this answer. */
   outcome(target: PollTarget, answer: KeptAnswer): OperationOutcome;
 }

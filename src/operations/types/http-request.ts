@@ -14,6 +14,7 @@ import {
   type JobRequest,
   type KeptAnswer,
   MAX_ANSWER_BYTES,
+  originOf,
   pollHeaders,
   type PollingHandler,
   type PollTarget,
@@ -123,6 +124,10 @@ export class HttpRequestHandler implements OperationHandler<HttpRequestInput>, P
     });
   }
 
+  isStranger({ asked }: PollTarget, url: string): boolean {
+    return originOf(url) !== originOf(asked);
+  }
+
   outcome({ url }: PollTarget, { status, contentType, file, text }: KeptAnswer): OperationOutcome {
     return {
       ...outcomeOf(status, contentType, file, text),
@@ -222,6 +227,8 @@ export class HttpRequestHandler implements OperationHandler<HttpRequestInput>, P
     const next = await this.jobs.goOn(context);
     if (next instanceof Suspension) return next;
     const { target } = next;
+    const later = this.isStranger(target, target.url) ? await this.jobs.admit(context, target) : null;
+    if (later !== null) return later;
     const ask = (): Promise<EgressResponse> =>
       this.egress.request({
         url: target.url,
