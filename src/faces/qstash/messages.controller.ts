@@ -4,7 +4,7 @@ import { AccountId, By, IsAdmin, NeedsScope } from '../../accounts/api-key.guard
 import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
 import { CancelMany } from '../../operations/end/cancel-many.js';
-import { bulkQuery, countOf, type Query, readFilter } from './message-filter.js';
+import { bulkQuery, type Query, readFilter } from './message-filter.js';
 import { messageResponse, type MessageResponse } from './message.response.js';
 import { Messages } from './messages.js';
 
@@ -42,7 +42,7 @@ export class QstashMessagesController {
     return { cancelled };
   }
 
-  /** Those that are named, or meant; all of the account's where nothing is said. No more than `count`, where that is given. */
+  /** Those that are named, or meant; all of the account's where nothing is said. The clients send a `count` that QStash ignores. */
   @Delete()
   @NeedsScope('operations:write')
   async cancelMany(
@@ -61,18 +61,15 @@ export class QstashMessagesController {
   }
 
   private async cancelMeant(accountId: string, query: Query, body: unknown): Promise<{ cancelled: number }> {
-    const given = bulkQuery(query, body, 'messageIds');
-    const filter = readFilter(given, 'messageIds');
-    const most = countOf(given, Infinity, Infinity);
+    const filter = readFilter(bulkQuery(query, body, 'messageIds'), 'messageIds');
     let cancelled = 0;
     for (let after: string | null = null; ;) {
-      const count = Math.min(PAGE, most - cancelled);
       const { found, cursor } = await this.messages.list(accountId, {
-        ...{ filter, after, states: ['Waiting', 'Executing'], newestFirst: false, count },
+        ...{ filter, after, states: ['Waiting', 'Executing'], newestFirst: false, count: PAGE },
       });
       if (found.length > 0)
         cancelled += await this.canceling.cancel(found.map(({ operation }) => operation.requestId));
-      if (cursor === null || cancelled >= most) return { cancelled };
+      if (cursor === null) return { cancelled };
       after = cursor;
     }
   }
