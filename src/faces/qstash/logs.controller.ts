@@ -6,13 +6,13 @@ import { HistoryStore } from '../../operations/read/history.store.js';
 import { LOG_STATES, type LogResponse, logsOf, type LogState } from './log.response.js';
 import { countOf, cursorOf, type Query, readFilter, valuesOf } from './message-filter.js';
 import { present } from './message.response.js';
-import { type FoundMessage, MAX_LOOKED, Messages } from './messages.js';
+import { Budget, type FoundMessage, Messages } from './messages.js';
 import { refused } from './publication.js';
 
 const COUNT = 100;
 const MAX_COUNT = 1_000;
 /** Messages whose histories are read at once, and by one request; and entries of each. */
-const AT_ONCE = 100;
+const AT_ONCE = 50;
 const MAX_READ = 1_000;
 const MAX_ENTRIES = 5_000;
 
@@ -48,19 +48,15 @@ export class QstashLogsController {
 
   private async page(accountId: string, query: Query): Promise<Page> {
     const wanted = statesOf(query);
-    const count = countOf(query, COUNT, MAX_COUNT);
     const filter = readFilter(query, 'messageIds');
+    // The TypeScript client can't go on from a cursor where it names messages.
+    const count = countOf(query, filter.rids === null ? COUNT : MAX_COUNT, MAX_COUNT);
+    const sought = { filter, states: endsOf(wanted), newestFirst: true, count: Math.min(count, AT_ONCE) };
+    const budget = new Budget();
     const logs: LogResponse[] = [];
-    let [looked, read] = [0, 0];
+    let read = 0;
     for (let after = cursorOf(query); ;) {
-      const sought = {
-        filter,
-        after,
-        states: endsOf(wanted),
-        newestFirst: true,
-        count: Math.min(count, AT_ONCE),
-      };
-      const { found, cursor, looked: now } = await this.messages.list(accountId, sought);
+      const { found, cursor } = await this.messages.list(accountId, { ...sought, after }, budget);
       const each = await Promise.all(found.map((one) => this.logsOf(one)));
       for (const [index, all] of each.entries()) {
         const meant = all.filter(({ state }) => wanted.includes(state));
@@ -69,9 +65,8 @@ export class QstashLogsController {
         logs.push(...meant);
         after = found[index]!.operation.requestId;
       }
-      looked += now;
       read += found.length;
-      const isEnough = logs.length >= count || looked >= MAX_LOOKED || read >= MAX_READ;
+      const isEnough = logs.length >= count || budget.isSpent || read >= MAX_READ;
       if (cursor === null || isEnough) return answer(logs, cursor);
       after = cursor;
     }

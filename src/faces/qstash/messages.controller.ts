@@ -6,7 +6,7 @@ import type { Actor } from '../../accounts/audit.store.js';
 import { CancelMany } from '../../operations/end/cancel-many.js';
 import { bulkQuery, type Query, readFilter } from './message-filter.js';
 import { messageResponse, type MessageResponse } from './message.response.js';
-import { Messages } from './messages.js';
+import { LIVE, Messages } from './messages.js';
 
 const PAGE = 250;
 
@@ -64,13 +64,12 @@ export class QstashMessagesController {
     const filter = readFilter(bulkQuery(query, body, 'messageIds'), 'messageIds');
     let cancelled = 0;
     for (let after: string | null = null; ;) {
-      const { found, cursor } = await this.messages.list(accountId, {
-        ...{ filter, after, states: ['Waiting', 'Executing'], newestFirst: false, count: PAGE },
-      });
-      if (found.length > 0)
-        cancelled += await this.canceling.cancel(found.map(({ operation }) => operation.requestId));
-      if (cursor === null) return { cancelled };
-      after = cursor;
+      const sought = { filter, after, states: LIVE, newestFirst: false, count: PAGE };
+      const { rows, next } = await this.messages.select(accountId, sought);
+      if (rows.length > 0)
+        cancelled += await this.canceling.cancel(rows.map(({ requestId }) => requestId));
+      if (next === null) return { cancelled };
+      after = next;
     }
   }
 }
