@@ -109,7 +109,10 @@ describe('a list of operations', () => {
     const large = await app.account('large');
     const { body: account } = await large.get('/v1/account');
     const given = { type: 'echo', input: { text: 'x'.repeat(1_000) } };
-    for (let n = 0; n < 3; n++) await large.post('/v1/operations?wait=10', given);
+    for (let n = 0; n < 3; n++) {
+      const { id } = await large.submit(given);
+      await large.get(`/v1/operations/${id}?wait=10`);
+    }
     const reads = app.nest.get(OperationReads, { strict: false });
     const filter = { account: account.id };
     const page = { newestFirst: true, after: null, limit: 250 };

@@ -11,7 +11,7 @@ import {
 } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { AccountId, By, IsAdmin, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, By, HasScope, IsAdmin, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
 import { TakesBody } from '../../http/takes-body.js';
@@ -20,7 +20,7 @@ import { ridOf } from '../../messages/message.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { Publishes } from './caller.js';
 import { bulkQuery, countOf, cursorOf, MOST_IDS, type Query, readFilter } from './message-filter.js';
-import { dlqMessageResponse, type DlqMessageResponse, present } from './message.response.js';
+import { dlqMessageResponse, type DlqMessageResponse, present, seenBy } from './message.response.js';
 import { type FoundMessage, type FoundMessages, inSlices, Messages, type Sought } from './messages.js';
 import { fieldsOf } from './publication.js';
 import { type PublishedBy, Publisher, type PublishResponse } from './publisher.js';
@@ -42,16 +42,21 @@ export class QstashDlqController {
   @NeedsScope('operations:read')
   async list(
     @AccountId() accountId: string,
+    @HasScope('operations:write') whole: boolean,
     @Parameters() query: Query,
   ): Promise<{ messages: DlqMessageResponse[]; cursor?: string }> {
     const { found, cursor } = await this.found(accountId, query);
-    return { messages: found.map(toResponse), ...present({ cursor }) };
+    return { messages: found.map((one) => toResponse(one, whole)), ...present({ cursor }) };
   }
 
   @Get(':id')
   @NeedsScope('operations:read')
-  async read(@AccountId() accountId: string, @Param('id') id: string): Promise<DlqMessageResponse> {
-    return toResponse(await this.messages.dead(accountId, id));
+  async read(
+    @AccountId() accountId: string,
+    @HasScope('operations:write') whole: boolean,
+    @Param('id') id: string,
+  ): Promise<DlqMessageResponse> {
+    return toResponse(await this.messages.dead(accountId, id), whole);
   }
 
   @Delete(':id')
@@ -159,6 +164,6 @@ function soughtBy(query: Query): Sought {
   };
 }
 
-function toResponse({ operation, message }: FoundMessage): DlqMessageResponse {
-  return dlqMessageResponse(operation, message, answerOf(operation));
+function toResponse({ operation, message }: FoundMessage, whole: boolean): DlqMessageResponse {
+  return dlqMessageResponse(operation, seenBy(whole, message), answerOf(operation));
 }

@@ -1,11 +1,11 @@
 import { Body, Controller, Delete, Get, Param, Query as Parameters } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { AccountId, By, IsAdmin, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, By, HasScope, IsAdmin, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
 import { CancelMany } from '../../operations/end/cancel-many.js';
 import { bulkQuery, type Query, readFilter } from './message-filter.js';
-import { messageResponse, type MessageResponse } from './message.response.js';
+import { messageResponse, type MessageResponse, seenBy } from './message.response.js';
 import { LIVE, Messages } from './messages.js';
 
 const PAGE = 250;
@@ -22,9 +22,13 @@ export class QstashMessagesController {
 
   @Get(':id')
   @NeedsScope('operations:read')
-  async read(@AccountId() accountId: string, @Param('id') id: string): Promise<MessageResponse> {
+  async read(
+    @AccountId() accountId: string,
+    @HasScope('operations:write') whole: boolean,
+    @Param('id') id: string,
+  ): Promise<MessageResponse> {
     const { operation, message } = await this.messages.live(accountId, id);
-    return messageResponse(operation, message);
+    return messageResponse(operation, seenBy(whole, message));
   }
 
   @Delete(':id')
