@@ -52,7 +52,7 @@ export function scheduleResponse(
       lastScheduleTime: lastTick?.getTime(),
       nextScheduleTime: nextTick?.getTime(),
       lastScheduleStates: last.length === 0 ? null : statesOf(last),
-      error: isSkipped ? skippedReason : null,
+      error: isSkipped ? skippedReason : last.find(({ error }) => error !== null)?.error,
     }),
   };
 }
