@@ -5,12 +5,13 @@ CREATE OR REPLACE FUNCTION page_of_operations(wanted json, reached bigint, most 
 RETURNS TABLE (numbers bigint[], next bigint)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 DECLARE
-  w record; low bigint; high bigint; direction text := CASE WHEN newest_first THEN 'DESC' ELSE 'ASC' END;
+  w record; low bigint; high bigint; named bigint[]; direction text := CASE WHEN newest_first THEN 'DESC' ELSE 'ASC' END;
   fits text[] := '{}'; ended text[] := '{}'; few text[] := '{}'; sources text[] := '{}'; owing text[]; known text; source text;
 BEGIN
   SELECT * INTO w FROM json_to_record(wanted) AS j (account text, states text[], types text[], correlation text, request_id bigint,
     error_code text, callback_states text[], origin text, created_after timestamptz, created_before timestamptz,
-    finished_after timestamptz, finished_before timestamptz, undelivered boolean, below bigint, except_type text, schedule text, flow text);
+    finished_after timestamptz, finished_before timestamptz, undelivered boolean, below bigint, except_type text, schedule text, flow text,
+    rids text[], with_input boolean);
   -- Between which numbers: what has finished before a time was made before it.
   low := greatest(CASE WHEN NOT newest_first THEN reached END, (SELECT n.below FROM numbers_around(w.created_after, false) n WHERE w.created_after IS NOT NULL), 0);
   high := least(CASE WHEN newest_first THEN reached END, (SELECT n.above FROM numbers_around(least(w.created_before, w.finished_before), false) n
@@ -22,6 +23,11 @@ BEGIN
   IF w.correlation IS NOT NULL THEN fits := fits || format('o.correlation = %L', w.correlation); END IF;
   IF w.schedule IS NOT NULL THEN fits := fits || format('o.schedule_id = %L', w.schedule); END IF;
   IF w.flow IS NOT NULL THEN fits := fits || format('o.flow::json ->> ''key'' = %L', w.flow); END IF;
+  IF w.rids IS NOT NULL THEN
+    named := ARRAY(SELECT o.request_id FROM operation o WHERE o.rid = ANY (w.rids));
+    fits := fits || format('o.request_id = ANY (%L::bigint[])', named);
+  END IF;
+  IF w.with_input THEN fits := fits || 'o.input IS NOT NULL'::text; END IF;
   IF w.request_id IS NOT NULL THEN fits := fits || format('o.request_id = %L::bigint', w.request_id); END IF;
   IF w.origin IS NOT NULL THEN fits := fits || format('starts_with(o.callback_url, %L)', w.origin || '/'); END IF;
   IF w.created_after IS NOT NULL THEN fits := fits || format('o.created_at > %L', w.created_after); END IF;
@@ -54,6 +60,8 @@ BEGIN
 
   IF w.request_id IS NOT NULL THEN
     few := ARRAY[format('SELECT %L::bigint AS request_id', w.request_id)];
+  ELSIF named IS NOT NULL THEN
+    few := ARRAY[format('SELECT unnest(%L::bigint[]) AS request_id', named)];
   ELSIF w.schedule IS NOT NULL THEN
     few := ARRAY[format('SELECT o.request_id FROM operation o WHERE o.schedule_id = %L', w.schedule)];
   ELSIF w.correlation IS NOT NULL THEN

@@ -23,10 +23,10 @@ export function pageParameters(wanted: object, { after, limit, newestFirst }: Pa
   return [jsonRows([wanted]).slice(1, -1), after, limit, newestFirst];
 }
 
-/** What those functions found, by rows that each have the page's `next`: one without a number where nothing was found. */
+/** What those functions found, by rows of which the last has the page's `next`: one without a number where nothing was found. */
 export function found<Row extends { next: string | null; number: string | null }, T>(
   rows: readonly Row[],
   from: (row: Row) => T,
 ): Found<T> {
-  return { rows: rows.filter(({ number }) => number !== null).map(from), next: rows[0]?.next ?? null };
+  return { rows: rows.filter(({ number }) => number !== null).map(from), next: rows.at(-1)?.next ?? null };
 }

@@ -7,6 +7,7 @@ import { type NewOperation, ownRow } from '../operations/operation-rows.js';
 import { storable } from '../operations/run/operation-run.js';
 import { OperationTypes } from '../operations/run/operation-types.js';
 import { SecretBoxError } from '../signing/secret-box.js';
+import { GROUP_MESSAGE } from './group-message.handler.js';
 import { answerOf, type MessageAnswer } from './message-answer.js';
 import { bodyOf, MESSAGE, type Message, type MessageCallback, messageId, retriesOf } from './message.js';
 import { workOf } from './message-submission.js';
@@ -27,6 +28,8 @@ export class MessageCallbacks implements OnModuleInit {
 
   onModuleInit(): void {
     this.followUps.register(MESSAGE, (ended) => this.of(ended));
+    // Else the messages that it became tell their ends.
+    this.followUps.register(GROUP_MESSAGE, (ended) => (ended.state === 'Failed' ? this.of(ended) : []));
   }
 
   private of(ended: OperationEntity): NewOperation[] {
@@ -36,7 +39,8 @@ export class MessageCallbacks implements OnModuleInit {
     const failed = ended.state === 'Failed';
     const answer = answerOf(ended);
     const callbacks = [message.callback, failed ? message.failureCallback : null];
-    const body = callbackBody(ended, message, answer, failed ? { dlqId: `dlq_${ended.rid}` } : {});
+    const isDead = failed && ended.type === MESSAGE;
+    const body = callbackBody(ended, message, answer, isDead ? { dlqId: `dlq_${ended.rid}` } : {});
     return callbacks.flatMap((callback) =>
       callback === null ? [] : [this.row(ended, callbackMessage(ended, message, callback, body), callback)],
     );

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database } from '../../src/database/database.js';
@@ -10,7 +9,7 @@ import { HistoryStore } from '../../src/operations/read/history.store.js';
 import type { OperationFilter } from '../../src/operations/read/operation-filter.js';
 import { OperationReads } from '../../src/operations/read/operation-reads.store.js';
 import { leaveToItself, newDatabase } from '../support/database.js';
-import { FILL, OPERATIONS } from '../support/many-records.js';
+import { FILL, OPERATIONS, ridOf as rid } from '../support/many-records.js';
 
 /** Blocks of a page of 250 rows, each of some tables and indexes of a few levels. */
 const MAX_BLOCKS = 8_000;
@@ -124,6 +123,7 @@ const READS: Record<string, Bounded> = {
     'a few of many that failed for a reason': { rows: 3, filter: { ...few, errorCode: 'rare' } },
     'one of a correlation': { rows: 1, filter: { ...few, correlation: 'order 500' } },
     'one of a correlation, of whatever account': { rows: 1, filter: { ...all, correlation: 'order 500' } },
+    'some of many by their ids': { rows: 3, filter: { ...few, rids: [500, 60_000, 89_999].map(rid) } },
     'one of a number': { rows: 1, filter: { ...all, requestId: '500' } },
     'a few of many that are not delivered': {
       rows: 22,
@@ -245,8 +245,6 @@ describe.each([
     expect(plan['Shared Hit Blocks'] + plan['Shared Read Blocks']).toBeLessThan(blocks ?? MAX_BLOCKS);
   });
 });
-
-const rid = (n: number): string => createHash('md5').update(String(n)).digest('hex');
 
 /** Tables that a plan has read from end to end, but for those that are empty. */
 function scannedWhole(node: Node): string[] {

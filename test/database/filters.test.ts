@@ -11,7 +11,7 @@ import { OPERATION_STATES } from '../../src/operations/operation.state.js';
 import type { OperationFilter } from '../../src/operations/read/operation-filter.js';
 import { OperationReads } from '../../src/operations/read/operation-reads.store.js';
 import { newDatabase } from '../support/database.js';
-import { FILL, OPERATIONS } from '../support/many-records.js';
+import { FILL, OPERATIONS, ridOf as rid } from '../support/many-records.js';
 
 /** More than a page may look at: most filters take several pages. */
 const LIMIT = 20_000;
@@ -57,6 +57,8 @@ const operationFilter: fc.Arbitrary<OperationFilter> = fc.record({
   finishedAfter: maybe(time),
   finishedBefore: maybe(time),
   undelivered: maybe(fc.constant(true)),
+  rids: maybe(fc.constantFrom([], [rid(500), rid(119_000), rid(7), rid(500), 'none'], [rid(95_000)])),
+  withInput: maybe(fc.constant(true)),
 });
 const deliveryFilter: fc.Arbitrary<DeliveryFilter> = fc.record({
   account,
@@ -79,7 +81,8 @@ const OPERATIONS_MEANT = `
     AND ($7::text[] IS NULL OR coalesce(d.state, 'Pending') = ANY ($7)) AND ($8::text IS NULL OR starts_with(o.callback_url, $8 || '/'))
     AND ($9::timestamptz IS NULL OR o.created_at > $9) AND ($10::timestamptz IS NULL OR o.created_at < $10)
     AND ($11::timestamptz IS NULL OR o.finished_at > $11) AND ($12::timestamptz IS NULL OR o.finished_at < $12)
-    AND ($13::boolean IS NULL OR d.state IN ('Pending', 'Exhausted'))`;
+    AND ($13::boolean IS NULL OR d.state IN ('Pending', 'Exhausted'))
+    AND ($14::text[] IS NULL OR o.rid = ANY ($14)) AND ($15::boolean IS NULL OR o.input IS NOT NULL)`;
 const DELIVERIES_MEANT = `
   SELECT d.seq AS number FROM delivery d LEFT JOIN delivery_end x USING (home, seq)
   LEFT JOIN attempt a ON a.home = d.home AND a.delivery_seq = d.seq

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { OperationReads } from '../../src/operations/read/operation-reads.store.js';
 import { App, freePort } from '../support/app.js';
 import type { Client } from '../support/client.js';
 import { Receiver } from '../support/receiver.js';
@@ -102,6 +103,29 @@ describe('a list of operations', () => {
     const upper = encodeURIComponent(`${origin}/`).replace('http', 'HTTP');
     expect(await list(`/v1/operations?origin=${upper}`)).toEqual(['heard', 'failed']);
     expect(await list('/v1/operations?origin=http%3A%2F%2F127.0.0.1')).toEqual([]);
+  });
+
+  it('reads no inputs, and of results as much as fits into memory', async () => {
+    const large = await app.account('large');
+    const { body: account } = await large.get('/v1/account');
+    const given = { type: 'echo', input: { text: 'x'.repeat(1_000) } };
+    for (let n = 0; n < 3; n++) {
+      const { id } = await large.submit(given);
+      await large.get(`/v1/operations/${id}?wait=10`);
+    }
+    const reads = app.nest.get(OperationReads, { strict: false });
+    const filter = { account: account.id };
+    const page = { newestFirst: true, after: null, limit: 250 };
+    const whole = await reads.list(filter, page);
+    expect(whole.rows.map(({ operation }) => operation.input)).toEqual([null, null, null]);
+    expect(whole.rows.map(({ operation }) => operation.result!.length > 1_000)).toEqual([true, true, true]);
+    const first = await reads.list(filter, page, { input: true, bytes: 2_000 });
+    expect(first.rows.map(({ operation }) => operation.input)).toEqual([JSON.stringify(given.input)]);
+    expect(first.next).toBe(first.rows[0]!.operation.requestId);
+    const rest = await reads.list(filter, { ...page, after: first.next }, { input: true, bytes: 10_000 });
+    expect([rest.rows.length, rest.next]).toEqual([2, null]);
+    const { operations } = await reads.newest(account.id, 0, 500);
+    expect(operations.map(({ input, result }) => [input, result])).toEqual(Array(3).fill([null, null]));
   });
 
   it('has that of a number', async () => {

@@ -1,14 +1,21 @@
+import { createHash } from 'node:crypto';
+
 /** Operations that FILL makes, the first of them with the number 1. */
 export const OPERATIONS = 120_000;
 
+/** The id of the operation of a number. */
+export function ridOf(number: number): string {
+  return createHash('md5').update(String(number)).digest('hex');
+}
+
 /**
  * An operation a second. The first account has most, of which one of 4,000 is not delivered, one of 4,000 given up, and one of 8,000
- * has failed; of the second every other is not delivered; 50 have what lives.
+ * has failed; of the second every other is not delivered; 50 have what lives. One of 40 has lost its input.
  */
 export const FILL = `
-  INSERT INTO operation (rid, account_id, type, face, callback_url, correlation, retention, tries, timeout_s, created_at)
+  INSERT INTO operation (rid, account_id, type, face, callback_url, correlation, input, retention, tries, timeout_s, created_at)
   SELECT md5(n::text), CASE WHEN n <= ${OPERATIONS} - 30000 THEN 'few' WHEN n <= ${OPERATIONS} - 10000 THEN 'half' ELSE 'live' || n % 50 END,
-    'echo', 'native', 'http://a/', CASE WHEN n % 5 = 0 THEN 'order ' || n END, 'keep1m', 1, 60, now() - (${OPERATIONS} - n) * interval '1 second'
+    'echo', 'native', 'http://a/', CASE WHEN n % 5 = 0 THEN 'order ' || n END, CASE WHEN n % 40 <> 0 THEN '{}' END, 'keep1m', 1, 60, now() - (${OPERATIONS} - n) * interval '1 second'
   FROM generate_series(1, ${OPERATIONS}) n;
   INSERT INTO operation_end (request_id, state, attempt, progress, finished_at, expires_at, status_text, error_code, transitions)
   SELECT request_id, CASE request_id % 8000 WHEN 9 THEN 'Failed' WHEN 10 THEN 'Canceled' ELSE 'Finished' END, 1, 100,

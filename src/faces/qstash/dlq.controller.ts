@@ -11,7 +11,7 @@ import {
 } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { AccountId, By, IsAdmin, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, By, HasScope, IsAdmin, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
 import { TakesBody } from '../../http/takes-body.js';
@@ -19,9 +19,9 @@ import { answerOf } from '../../messages/message-answer.js';
 import { ridOf } from '../../messages/message.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { Publishes } from './caller.js';
-import { bulkQuery, countOf, cursorOf, type Query, readFilter } from './message-filter.js';
-import { dlqMessageResponse, type DlqMessageResponse, present } from './message.response.js';
-import { type FoundMessage, type FoundMessages, inSlices, Messages } from './messages.js';
+import { bulkQuery, countOf, cursorOf, MOST_IDS, type Query, readFilter } from './message-filter.js';
+import { dlqMessageResponse, type DlqMessageResponse, present, seenBy } from './message.response.js';
+import { type FoundMessage, type FoundMessages, inSlices, Messages, type Sought } from './messages.js';
 import { fieldsOf } from './publication.js';
 import { type PublishedBy, Publisher, type PublishResponse } from './publisher.js';
 import { answersTo, outcomeOf, type RefusedResponse } from './together.js';
@@ -43,16 +43,21 @@ export class QstashDlqController {
   @NeedsScope('operations:read')
   async list(
     @AccountId() accountId: string,
+    @HasScope('operations:write') whole: boolean,
     @Parameters() query: Query,
   ): Promise<{ messages: DlqMessageResponse[]; cursor?: string }> {
     const { found, cursor } = await this.found(accountId, query);
-    return { messages: found.map(toResponse), ...present({ cursor }) };
+    return { messages: found.map((one) => toResponse(one, whole)), ...present({ cursor }) };
   }
 
   @Get(':id')
   @NeedsScope('operations:read')
-  async read(@AccountId() accountId: string, @Param('id') id: string): Promise<DlqMessageResponse> {
-    return toResponse(await this.messages.dead(accountId, id));
+  async read(
+    @AccountId() accountId: string,
+    @HasScope('operations:write') whole: boolean,
+    @Param('id') id: string,
+  ): Promise<DlqMessageResponse> {
+    return toResponse(await this.messages.dead(accountId, id), whole);
   }
 
   @Delete(':id')
@@ -75,9 +80,16 @@ export class QstashDlqController {
     @Body() body: unknown,
     @By() actor: Actor,
   ): Promise<{ deleted: number; cursor?: string }> {
-    const { found, cursor } = await this.found(accountId, bulkQuery(query, body, 'dlqIds'));
-    await inSlices(found, ({ operation }) => this.erase(accountId, operation.rid, actor));
-    return { deleted: found.length, ...present({ cursor }) };
+    const given = bulkQuery(query, body, 'dlqIds');
+    let deleted = 0;
+    for (let sought = soughtBy(given); ;) {
+      const { rows, next } = await this.messages.select(accountId, sought);
+      await inSlices(rows, ({ rid }) => this.erase(accountId, rid, actor));
+      deleted += rows.length;
+      // Those that are named are all deleted at once.
+      if (next === null || sought.filter.rids === null) return { deleted, ...present({ cursor: next }) };
+      sought = { ...sought, after: next };
+    }
   }
 
   /** Publishes it anew, as it was but for what this request's header fields say. */
@@ -118,14 +130,7 @@ export class QstashDlqController {
   }
 
   private found(accountId: string, query: Query): Promise<FoundMessages> {
-    return this.messages.list(accountId, {
-      ...{ states: ['Failed'], byEnd: true, newestFirst: true },
-      ...{
-        filter: readFilter(query, 'dlqIds'),
-        after: cursorOf(query),
-        count: countOf(query, MAX_COUNT, MAX_COUNT),
-      },
-    });
+    return this.messages.list(accountId, soughtBy(query));
   }
 
   /** Accepted first, and once: where this process dies in between, the same retry erases what it has published anew. */
@@ -157,6 +162,15 @@ export class QstashDlqController {
   }
 }
 
-function toResponse({ operation, message }: FoundMessage): DlqMessageResponse {
-  return dlqMessageResponse(operation, message, answerOf(operation));
+/** Those that are named by id are one page, as far as it holds them. */
+function soughtBy(query: Query): Sought {
+  const filter = readFilter(query, 'dlqIds');
+  return {
+    ...{ states: ['Failed'], byEnd: true, newestFirst: true, filter, after: cursorOf(query) },
+    count: filter.rids === null ? countOf(query, MAX_COUNT, MAX_COUNT) : MOST_IDS,
+  };
+}
+
+function toResponse({ operation, message }: FoundMessage, whole: boolean): DlqMessageResponse {
+  return dlqMessageResponse(operation, seenBy(whole, message), answerOf(operation));
 }

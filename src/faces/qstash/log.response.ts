@@ -1,7 +1,7 @@
 import { answerOf, type MessageAnswer } from '../../messages/message-answer.js';
-import { bodyOf, messageId, timeoutOf } from '../../messages/message.js';
+import { bodyOf, timeoutOf } from '../../messages/message.js';
 import type { HistoryEntryEntity } from '../../operations/operation.entity.js';
-import { messageResponse, present, shownBody, shownHeaders } from './message.response.js';
+import { messageResponse, present, shownBody } from './message.response.js';
 import type { FoundMessage } from './messages.js';
 
 /** What a message came to, in QStash's words. */
@@ -26,12 +26,18 @@ export interface LogResponse {
   readonly responseBody?: string;
 }
 
+/** Characters of headers that each entry repeats: a message may have thousands of entries. */
+const MAX_REPEATED = 4_096;
+
 /** All that happened to a message, oldest first, of the history of its operation. */
 export function logsOf(found: FoundMessage, history: readonly HistoryEntryEntity[]): LogResponse[] {
-  const about = aboutOf(found);
+  const { about, headers, body } = partsOf(found);
+  const isShort = JSON.stringify(headers).length <= MAX_REPEATED;
   return history.flatMap((entry, index) =>
     statesOf(entry, found, history.length === index + 1).map((told) => ({
       ...about,
+      ...(isShort || told.state === 'CREATED' ? headers : {}),
+      ...(told.state === 'CREATED' ? body : {}),
       ...told,
       time: entry.createdAt.getTime(),
     })),
@@ -75,23 +81,25 @@ function failed({ operation }: FoundMessage): Told {
   return { state: 'ERROR', error: operation.errorMessage ?? '', responseStatus: status, ...answered };
 }
 
-/** What each entry says of its message: the names are those of logs, where they differ. */
-function aboutOf({ operation, message }: FoundMessage): Omit<LogResponse, 'time' | 'state'> {
+/** What entries say of their message: the names are those of logs, where they differ. */
+function partsOf({ operation, message }: FoundMessage) {
   const {
+    header,
     body: _,
     bodyBase64: __,
+    callbackHeader: callbackHeaders,
+    failureCallbackHeader: failureCallbackHeaders,
     notBefore: ___,
     createdAt: ____,
+    retryDelayExpression,
     ...shown
   } = messageResponse(operation, message);
-  const { callbackHeader, failureCallbackHeader, retryDelayExpression, ...about } = shown;
-  const body = bodyOf(shownBody(message))?.toString('base64');
   return {
-    ...about,
-    messageId: messageId(operation.rid),
-    header: shownHeaders(message),
-    timeout: timeoutOf(message) * 1000,
-    ...present({ body, callbackHeaders: callbackHeader, failureCallbackHeaders: failureCallbackHeader }),
-    ...present({ retryDelayExpression, retryDelayExpr: retryDelayExpression }),
-  } as Omit<LogResponse, 'time' | 'state'>;
+    about: {
+      ...{ ...shown, timeout: timeoutOf(message) * 1000 },
+      ...present({ retryDelayExpression, retryDelayExpr: retryDelayExpression }),
+    },
+    headers: { header, ...present({ callbackHeaders, failureCallbackHeaders }) },
+    body: present({ body: bodyOf(shownBody(message))?.toString('base64') }),
+  };
 }

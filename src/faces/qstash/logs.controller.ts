@@ -1,18 +1,18 @@
 import { Controller, Get, Query as Parameters } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, HasScope, NeedsScope } from '../../accounts/api-key.guard.js';
 import type { OperationState } from '../../operations/operation.state.js';
 import { HistoryStore } from '../../operations/read/history.store.js';
 import { LOG_STATES, type LogResponse, logsOf, type LogState } from './log.response.js';
 import { countOf, cursorOf, type Query, readFilter, valuesOf } from './message-filter.js';
-import { present } from './message.response.js';
-import { type FoundMessage, MAX_LOOKED, Messages } from './messages.js';
+import { present, seenBy } from './message.response.js';
+import { Budget, type FoundMessage, Messages } from './messages.js';
 import { refused } from './publication.js';
 
 const COUNT = 100;
 const MAX_COUNT = 1_000;
 /** Messages whose histories are read at once, and by one request; and entries of each. */
-const AT_ONCE = 100;
+const AT_ONCE = 50;
 const MAX_READ = 1_000;
 const MAX_ENTRIES = 5_000;
 
@@ -32,36 +32,37 @@ export class QstashLogsController {
   ) {}
 
   @Get('logs')
-  logs(@AccountId() accountId: string, @Parameters() query: Query): Promise<Page> {
-    return this.page(accountId, query);
+  logs(
+    @AccountId() accountId: string,
+    @HasScope('operations:write') whole: boolean,
+    @Parameters() query: Query,
+  ): Promise<Page> {
+    return this.page(accountId, whole, query);
   }
 
   /** As it was called before, and by the clients. */
   @Get('events')
   async events(
     @AccountId() accountId: string,
+    @HasScope('operations:write') whole: boolean,
     @Parameters() query: Query,
   ): Promise<Omit<Page, 'logs'> & { events: Page['logs'] }> {
-    const { logs, ...rest } = await this.page(accountId, query);
+    const { logs, ...rest } = await this.page(accountId, whole, query);
     return { events: logs, ...rest };
   }
 
-  private async page(accountId: string, query: Query): Promise<Page> {
+  private async page(accountId: string, whole: boolean, query: Query): Promise<Page> {
     const wanted = statesOf(query);
-    const count = countOf(query, COUNT, MAX_COUNT);
     const filter = readFilter(query, 'messageIds');
+    // The TypeScript client can't go on from a cursor where it names messages.
+    const count = countOf(query, filter.rids === null ? COUNT : MAX_COUNT, MAX_COUNT);
+    const sought = { filter, states: endsOf(wanted), newestFirst: true, count: Math.min(count, AT_ONCE) };
+    const budget = new Budget();
     const logs: LogResponse[] = [];
-    let [looked, read] = [0, 0];
+    let read = 0;
     for (let after = cursorOf(query); ;) {
-      const sought = {
-        filter,
-        after,
-        states: endsOf(wanted),
-        newestFirst: true,
-        count: Math.min(count, AT_ONCE),
-      };
-      const { found, cursor, looked: now } = await this.messages.list(accountId, sought);
-      const each = await Promise.all(found.map((one) => this.logsOf(one)));
+      const { found, cursor } = await this.messages.list(accountId, { ...sought, after }, budget);
+      const each = await Promise.all(found.map((one) => this.logsOf(one, whole)));
       for (const [index, all] of each.entries()) {
         const meant = all.filter(({ state }) => wanted.includes(state));
         // All of a message's are on one page.
@@ -69,17 +70,16 @@ export class QstashLogsController {
         logs.push(...meant);
         after = found[index]!.operation.requestId;
       }
-      looked += now;
       read += found.length;
-      const isEnough = logs.length >= count || looked >= MAX_LOOKED || read >= MAX_READ;
+      const isEnough = logs.length >= count || budget.isSpent || read >= MAX_READ;
       if (cursor === null || isEnough) return answer(logs, cursor);
       after = cursor;
     }
   }
 
-  private async logsOf(found: FoundMessage): Promise<LogResponse[]> {
-    const entries = await this.history.list(found.operation.requestId, '0', MAX_ENTRIES);
-    return logsOf(found, entries).toReversed();
+  private async logsOf({ operation, message }: FoundMessage, whole: boolean): Promise<LogResponse[]> {
+    const entries = await this.history.list(operation.requestId, '0', MAX_ENTRIES);
+    return logsOf({ operation, message: seenBy(whole, message) }, entries).toReversed();
   }
 }
 

@@ -1,3 +1,4 @@
+import { answerOf } from '../../messages/message-answer.js';
 import { type Message, ridOf } from '../../messages/message.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
 import { refused } from './publication.js';
@@ -9,9 +10,9 @@ export interface MessageFilter {
   /** When they were made, or, in the dead letter queue, when they came there. */
   readonly from: Date | null;
   readonly to: Date | null;
-  /** HTTP statuses of their last answers. */
-  readonly statuses: readonly number[];
-  matches(operation: Pick<OperationEntity, 'rid'>, message: Message): boolean;
+  /** Whether it asks what is in messages, or what they came to: each that may be meant is opened for it. */
+  readonly isJudged: boolean;
+  matches(operation: OperationEntity, message: Message): boolean;
 }
 
 /** Parameters as they came: repeated ones are a list. */
@@ -36,8 +37,8 @@ const FACETS: Readonly<Record<string, Facet>> = {
 /** What names messages: by where they are. */
 type IdsName = 'messageIds' | 'dlqIds';
 
-/** Ids that a request names at once: each of them is looked up. */
-const MOST_IDS = 1_000;
+/** Ids that a request names at once. */
+export const MOST_IDS = 1_000;
 
 /** Reads it, or fails with a Problem. `ids` is what names them. */
 export function readFilter(query: Query, ids: IdsName): MessageFilter {
@@ -45,14 +46,14 @@ export function readFilter(query: Query, ids: IdsName): MessageFilter {
     const values = valuesOf(query, name, name !== 'url');
     return values.length === 0 ? [] : [{ facet, values }];
   });
-  const one = ridsOf(query, 'messageId', false);
+  const statuses = valuesOf(query, 'responseStatus', true).map(Number);
   return {
-    rids: query[ids] === undefined ? (one.length === 0 ? null : one) : ridsOf(query, ids, true),
+    rids: namedBoth(ridsOf(query, ids, true), ridsOf(query, 'messageId', false)),
     from: timeOf(query, 'fromDate'),
     to: timeOf(query, 'toDate'),
-    statuses: valuesOf(query, 'responseStatus', true).map(Number),
+    isJudged: wanted.length > 0 || statuses.length > 0,
     matches: (operation, message) =>
-      (one.length === 0 || one.includes(operation.rid)) &&
+      (statuses.length === 0 || statuses.includes(answerOf(operation).status)) &&
       wanted.every(({ facet, values }) =>
         facet(message).some((value) => typeof value === 'string' && values.includes(value)),
       ),
@@ -101,11 +102,17 @@ export function valuesOf(query: Query, name: string, byComma: boolean): string[]
   return values.flatMap((value) => (byComma ? String(value).split(',') : [String(value)]));
 }
 
-/** An id that can't be one is of no message. */
-function ridsOf(query: Query, name: string, byComma: boolean): string[] {
+/** An id that can't be one is of no message; null where none is named. */
+function ridsOf(query: Query, name: string, byComma: boolean): string[] | null {
+  if (query[name] === undefined) return null;
   const ids = valuesOf(query, name, byComma);
   if (ids.length <= MOST_IDS) return ids.map((id) => ridOf(id) ?? '');
   throw refused(name, `may name at most ${MOST_IDS} at once`);
+}
+
+function namedBoth(some: string[] | null, others: string[] | null): string[] | null {
+  if (some === null || others === null) return some ?? others;
+  return some.filter((rid) => others.includes(rid));
 }
 
 function timeOf(query: Query, name: string): Date | null {

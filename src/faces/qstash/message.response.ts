@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { MessageAnswer } from '../../messages/message-answer.js';
 import { listsOf } from '../../messages/message-callbacks.js';
-import { asBody, bodyOf, type Message, messageId, retriesOf } from '../../messages/message.js';
+import { asBody, bodyOf, type Message, messageId, retriesOf, type Sending } from '../../messages/message.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
+import { shownUrl } from '../../signing/sealed-destination.js';
 
 type Lists = Readonly<Record<string, readonly string[]>>;
 
@@ -66,9 +67,9 @@ export function shownSending(message: Message) {
     scheduleId: message.scheduleId,
     callerIP: message.callerIp,
     callback: callback?.url,
-    callbackHeader: callback && listsOf(callback.headers),
+    callbackHeader: callback && shownHeaders(callback),
     failureCallback: failureCallback?.url,
-    failureCallbackHeader: failureCallback && listsOf(failureCallback.headers),
+    failureCallbackHeader: failureCallback && shownHeaders(failureCallback),
     retryDelayExpression: message.retryDelay,
     flowControlKey: flow?.key,
     parallelism: flow?.parallelism,
@@ -92,8 +93,24 @@ export function dlqMessageResponse(
   };
 }
 
-/** The headers that a message is sent with. */
-export function shownHeaders({ headers, redact }: Message): Lists {
+/** A message as who asks may see it: what it holds may be secret to all but who may publish (`whole`). */
+export function seenBy(whole: boolean, message: Message): Message {
+  if (whole) return message;
+  const { callback, failureCallback } = message;
+  return {
+    ...concealed(message),
+    callback: callback && concealed(callback),
+    failureCallback: failureCallback && concealed(failureCallback),
+  };
+}
+
+/** Digests stand for its body and its headers, and its URL has no query. */
+function concealed<T extends Sending>(sending: T): T {
+  return { ...sending, url: shownUrl(sending.url), redact: { body: true, headers: true } };
+}
+
+/** The headers that it is sent with. */
+export function shownHeaders({ headers, redact }: Pick<Sending, 'headers' | 'redact'>): Lists {
   const hidden = redact?.headers ?? [];
   return listsOf(
     Object.fromEntries(

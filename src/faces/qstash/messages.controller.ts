@@ -1,12 +1,12 @@
 import { Body, Controller, Delete, Get, Param, Query as Parameters } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import { AccountId, By, IsAdmin, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, By, HasScope, IsAdmin, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { Actor } from '../../accounts/audit.store.js';
 import { CancelMany } from '../../operations/end/cancel-many.js';
-import { bulkQuery, countOf, type Query, readFilter } from './message-filter.js';
-import { messageResponse, type MessageResponse } from './message.response.js';
-import { Messages } from './messages.js';
+import { bulkQuery, type Query, readFilter } from './message-filter.js';
+import { messageResponse, type MessageResponse, seenBy } from './message.response.js';
+import { LIVE, Messages } from './messages.js';
 
 const PAGE = 250;
 
@@ -22,9 +22,13 @@ export class QstashMessagesController {
 
   @Get(':id')
   @NeedsScope('operations:read')
-  async read(@AccountId() accountId: string, @Param('id') id: string): Promise<MessageResponse> {
+  async read(
+    @AccountId() accountId: string,
+    @HasScope('operations:write') whole: boolean,
+    @Param('id') id: string,
+  ): Promise<MessageResponse> {
     const { operation, message } = await this.messages.live(accountId, id);
-    return messageResponse(operation, message);
+    return messageResponse(operation, seenBy(whole, message));
   }
 
   @Delete(':id')
@@ -42,7 +46,7 @@ export class QstashMessagesController {
     return { cancelled };
   }
 
-  /** Those that are named, or meant; all of the account's where nothing is said. No more than `count`, where that is given. */
+  /** Those that are named, or meant; all of the account's where nothing is said. The clients send a `count` that QStash ignores. */
   @Delete()
   @NeedsScope('operations:write')
   async cancelMany(
@@ -61,19 +65,15 @@ export class QstashMessagesController {
   }
 
   private async cancelMeant(accountId: string, query: Query, body: unknown): Promise<{ cancelled: number }> {
-    const given = bulkQuery(query, body, 'messageIds');
-    const filter = readFilter(given, 'messageIds');
-    const most = countOf(given, Infinity, Infinity);
+    const filter = readFilter(bulkQuery(query, body, 'messageIds'), 'messageIds');
     let cancelled = 0;
     for (let after: string | null = null; ;) {
-      const count = Math.min(PAGE, most - cancelled);
-      const { found, cursor } = await this.messages.list(accountId, {
-        ...{ filter, after, states: ['Waiting', 'Executing'], newestFirst: false, count },
-      });
-      if (found.length > 0)
-        cancelled += await this.canceling.cancel(found.map(({ operation }) => operation.requestId));
-      if (cursor === null || cancelled >= most) return { cancelled };
-      after = cursor;
+      const sought = { filter, after, states: LIVE, newestFirst: false, count: PAGE };
+      const { rows, next } = await this.messages.select(accountId, sought);
+      if (rows.length > 0)
+        cancelled += await this.canceling.cancel(rows.map(({ requestId }) => requestId));
+      if (next === null) return { cancelled };
+      after = next;
     }
   }
 }

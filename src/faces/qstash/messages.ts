@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import type { Found } from '../../database/page-of.js';
 import { Problem } from '../../http/problem.js';
-import { answerOf } from '../../messages/message-answer.js';
 import { MESSAGE, type Message, ridOf } from '../../messages/message.js';
 import { SealedInputs } from '../../operations/accept/sealed-inputs.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
 import type { OperationState } from '../../operations/operation.state.js';
 import type { OperationFilter } from '../../operations/read/operation-filter.js';
-import { OperationReads } from '../../operations/read/operation-reads.store.js';
+import { type OperationNumber, OperationReads } from '../../operations/read/operation-reads.store.js';
 import type { MessageFilter } from './message-filter.js';
 
 /** A message and the operation that delivers it. */
@@ -19,8 +19,6 @@ export interface FoundMessage {
 export interface FoundMessages {
   readonly found: readonly FoundMessage[];
   readonly cursor: string | null;
-  /** How many were looked at for it. */
-  readonly looked: number;
 }
 
 /** Which messages are looked for, and from where. */
@@ -35,11 +33,24 @@ export interface Sought {
 }
 
 const PAGE = 250;
-/** Messages that one request looks at: filters are judged one message at a time. */
-export const MAX_LOOKED = 5_000;
 /** Messages of a request that something is done with at once: others want a connection, too. */
 const AT_ONCE = 50;
-const LIVE: readonly OperationState[] = ['Waiting', 'Executing'];
+export const LIVE: readonly OperationState[] = ['Waiting', 'Executing'];
+
+/** What is left of what one request may look at: it judges one message at a time, and holds those that it has found. */
+export class Budget {
+  private messages = 5_000;
+  bytes = 8 * 1024 * 1024;
+
+  get isSpent(): boolean {
+    return this.messages <= 0 || this.bytes <= 0;
+  }
+
+  spend(content: string | null, result: string | null): void {
+    this.messages--;
+    this.bytes -= (content?.length ?? 0) + (result?.length ?? 0);
+  }
+}
 
 /** Reads messages by their account. Those whose content has expired, or was erased, are as if they weren't there. */
 @Injectable()
@@ -67,13 +78,37 @@ export class Messages {
     throw new Problem(404, 'not-found', `dlq message ${id.slice(0, 64)} not found`);
   }
 
-  /** A page of those that are meant. Those that are named by id are one page. */
-  async list(accountId: string, sought: Sought): Promise<FoundMessages> {
-    const { filter, states } = sought;
-    if (filter.rids === null) return this.walk(accountId, sought);
-    const named = await inSlices([...new Set(filter.rids)], (rid) => this.find(accountId, rid));
-    const found = named.filter((one): one is FoundMessage => one !== null && isOf(one, states));
-    return { found, cursor: null, looked: named.length };
+  /** A page of those that are meant. */
+  async list(accountId: string, sought: Sought, budget = new Budget()): Promise<FoundMessages> {
+    const { filter, newestFirst, count } = sought;
+    const found: FoundMessage[] = [];
+    let { after } = sought;
+    while (found.length < count && !budget.isSpent) {
+      const limit = filter.isJudged ? PAGE : count - found.length;
+      const content = { input: true, bytes: budget.bytes };
+      const page = await this.reads.list(wanted(accountId, sought), { newestFirst, after, limit }, content);
+      for (const { operation } of page.rows) {
+        // There are more.
+        if (found.length === count) return { found, cursor: after };
+        budget.spend(operation.input, operation.result);
+        const one = this.opened(operation);
+        if (one && filter.matches(operation, one.message)) found.push(one);
+        after = operation.requestId;
+      }
+      if (page.next === null) return { found, cursor: null };
+      after = page.next;
+      if (page.rows.length === 0) budget.spend(null, null);
+    }
+    return { found, cursor: after };
+  }
+
+  /** As `list`, for those that act on what is found: nothing is opened unless the filter asks what is in it. */
+  async select(accountId: string, sought: Sought): Promise<Found<OperationNumber>> {
+    const { filter, newestFirst, after, count } = sought;
+    if (!filter.isJudged)
+      return this.reads.select(wanted(accountId, sought), { newestFirst, after, limit: count });
+    const { found, cursor } = await this.list(accountId, sought);
+    return { rows: found.map(({ operation }) => operation), next: cursor };
   }
 
   private async find(accountId: string, rid: string): Promise<FoundMessage | null> {
@@ -83,28 +118,6 @@ export class Messages {
 
   private opened(operation: OperationEntity): FoundMessage | null {
     return operation.input === null ? null : { operation, message: this.inputs.open(operation) as Message };
-  }
-
-  private async walk(accountId: string, sought: Sought): Promise<FoundMessages> {
-    const { filter, newestFirst, count } = sought;
-    const found: FoundMessage[] = [];
-    let { after } = sought;
-    let looked = 0;
-    while (looked < MAX_LOOKED) {
-      const page = await this.reads.list(wanted(accountId, sought), { newestFirst, after, limit: PAGE });
-      for (const { operation } of page.rows) {
-        // There are more.
-        if (found.length === count) return { found, cursor: after, looked };
-        const one = this.opened(operation);
-        if (one && filter.matches(operation, one.message) && hasStatus(one, filter)) found.push(one);
-        after = operation.requestId;
-        looked++;
-      }
-      if (page.next === null) return { found, cursor: null, looked };
-      after = page.next;
-      if (page.rows.length === 0) looked++;
-    }
-    return { found, cursor: after, looked };
   }
 }
 
@@ -124,14 +137,5 @@ function wanted(account: string, { states, filter, byEnd = false }: Sought): Ope
   const times = byEnd
     ? { finishedAfter: after, finishedBefore: before }
     : { createdAfter: after, createdBefore: before };
-  return { account, types: [MESSAGE], states, ...times };
-}
-
-function isOf({ operation }: FoundMessage, states: readonly OperationState[] | undefined): boolean {
-  return states?.includes(operation.state) ?? true;
-}
-
-function hasStatus({ operation }: FoundMessage, { statuses }: MessageFilter): boolean {
-  if (statuses.length === 0) return true;
-  return statuses.includes(answerOf(operation).status);
+  return { account, types: [MESSAGE], states, rids: filter.rids ?? undefined, withInput: true, ...times };
 }

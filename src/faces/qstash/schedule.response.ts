@@ -1,7 +1,7 @@
 import { type Message, messageId, retriesOf } from '../../messages/message.js';
 import type { ScheduleEntity } from '../../schedules/schedule.entity.js';
 import type { ScheduledOperation } from '../../schedules/scheduled-operations.js';
-import { present, shownBody, shownHeaders, shownSending } from './message.response.js';
+import { present, seenBy, shownBody, shownHeaders, shownSending } from './message.response.js';
 import type { LastMessage } from './schedule-states.store.js';
 
 /** A schedule in QStash's words; times are milliseconds since 1970. */
@@ -31,8 +31,9 @@ export function scheduleResponse(
   schedule: ScheduleEntity,
   { input, delayS }: ScheduledOperation,
   last: readonly LastMessage[],
+  whole: boolean,
 ): QstashScheduleResponse {
-  const message = input as Message;
+  const message = seenBy(whole, input as Message);
   const { pausedAt, createdAt, lastTick, nextTick, skippedTick, skippedReason } = schedule;
   const { topicName: _, endpointName: __, scheduleId: ___, ...sending } = shownSending(message);
   const isSkipped = skippedTick !== null && (lastTick === null || skippedTick > lastTick);
@@ -51,7 +52,7 @@ export function scheduleResponse(
       lastScheduleTime: lastTick?.getTime(),
       nextScheduleTime: nextTick?.getTime(),
       lastScheduleStates: last.length === 0 ? null : statesOf(last),
-      error: isSkipped ? skippedReason : null,
+      error: isSkipped ? skippedReason : last.find(({ error }) => error !== null)?.error,
     }),
   };
 }

@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Param, Patch, Post, Req } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { AccountId, By, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, By, HasScope, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { AuditAction } from '../../accounts/audit-action.js';
 import type { Actor } from '../../accounts/audit.store.js';
@@ -25,14 +25,21 @@ export class QstashSchedulesController {
 
   @Get()
   @NeedsScope('operations:read')
-  list(@AccountId() accountId: string): Promise<QstashScheduleResponse[]> {
-    return this.schedules.list(accountId);
+  list(
+    @AccountId() accountId: string,
+    @HasScope('operations:write') whole: boolean,
+  ): Promise<QstashScheduleResponse[]> {
+    return this.schedules.list(accountId, whole);
   }
 
   @Get(':id')
   @NeedsScope('operations:read')
-  read(@AccountId() accountId: string, @Param('id') id: string): Promise<QstashScheduleResponse> {
-    return this.schedules.read(accountId, id);
+  read(
+    @AccountId() accountId: string,
+    @HasScope('operations:write') whole: boolean,
+    @Param('id') id: string,
+  ): Promise<QstashScheduleResponse> {
+    return this.schedules.read(accountId, id, whole);
   }
 
   @Delete(':id')

@@ -60,19 +60,19 @@ export class QstashSchedules {
     return put;
   }
 
-  async read(accountId: string, scheduleId: string): Promise<QstashScheduleResponse> {
-    const [shown] = await this.shown([await this.find(accountId, scheduleId)]);
+  async read(accountId: string, scheduleId: string, whole: boolean): Promise<QstashScheduleResponse> {
+    const [shown] = await this.shown([await this.find(accountId, scheduleId)], whole);
     // It may have been given something else to submit.
     if (shown) return shown;
     throw notFound(scheduleId);
   }
 
   /** Those that were made in this way. */
-  async list(accountId: string): Promise<QstashScheduleResponse[]> {
+  async list(accountId: string, whole: boolean): Promise<QstashScheduleResponse[]> {
     const all: QstashScheduleResponse[] = [];
     for (let after = ''; ;) {
       const page = await this.store.list(accountId, after, PAGE);
-      all.push(...(await this.shown(page)));
+      all.push(...(await this.shown(page, whole)));
       if (page.length < PAGE) return all;
       after = page.at(-1)!.id;
     }
@@ -112,12 +112,15 @@ export class QstashSchedules {
     throw notFound(scheduleId);
   }
 
-  private async shown(schedules: readonly ScheduleEntity[]): Promise<QstashScheduleResponse[]> {
+  private async shown(
+    schedules: readonly ScheduleEntity[],
+    whole: boolean,
+  ): Promise<QstashScheduleResponse[]> {
     const last = Map.groupBy(await this.states.of(schedules), ({ schedule_id }) => schedule_id);
     return schedules.flatMap((schedule) => {
       const operation = this.schedules.operationOf(schedule);
       return operation.face === 'qstash'
-        ? [scheduleResponse(schedule, operation, last.get(schedule.id) ?? [])]
+        ? [scheduleResponse(schedule, operation, last.get(schedule.id) ?? [], whole)]
         : [];
     });
   }

@@ -1,13 +1,14 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
-import { AccountId, By, NeedsScope } from '../../accounts/api-key.guard.js';
+import { AccountId, By, HasScope, NeedsScope } from '../../accounts/api-key.guard.js';
 import { Audit } from '../../accounts/audit.js';
 import type { AuditAction } from '../../accounts/audit-action.js';
 import type { Actor } from '../../accounts/audit.store.js';
 import { HEADER_VALUE } from '../../config/header-form.js';
 import { TakesBody } from '../../http/takes-body.js';
 import { type UrlGroup, type UrlGroupEndpoint, UrlGroups } from '../../messages/url-groups.js';
+import { shownUrl } from '../../signing/sealed-destination.js';
 import { nameOf, objectOf } from './json-body.js';
 import { isUrl, refused } from './publication.js';
 
@@ -33,14 +34,21 @@ export class QstashTopicsController {
 
   @Get()
   @NeedsScope('operations:read')
-  async list(@AccountId() accountId: string): Promise<TopicResponse[]> {
-    return (await this.groups.list(accountId)).map(toResponse);
+  async list(
+    @AccountId() accountId: string,
+    @HasScope('operations:write') whole: boolean,
+  ): Promise<TopicResponse[]> {
+    return (await this.groups.list(accountId)).map((group) => toResponse(group, whole));
   }
 
   @Get(':name')
   @NeedsScope('operations:read')
-  async read(@AccountId() accountId: string, @Param('name') name: string): Promise<TopicResponse> {
-    return toResponse(await this.groups.find(accountId, name));
+  async read(
+    @AccountId() accountId: string,
+    @HasScope('operations:write') whole: boolean,
+    @Param('name') name: string,
+  ): Promise<TopicResponse> {
+    return toResponse(await this.groups.find(accountId, name), whole);
   }
 
   @Delete(':name')
@@ -103,8 +111,10 @@ export class QstashTopicsController {
   }
 }
 
-function toResponse({ name, createdAt, updatedAt, endpoints }: UrlGroup): TopicResponse {
-  return { name, createdAt: createdAt.getTime(), updatedAt: updatedAt.getTime(), endpoints };
+/** The queries of URLs are for who may publish to them (`whole`). */
+function toResponse({ name, createdAt, updatedAt, endpoints }: UrlGroup, whole: boolean): TopicResponse {
+  const shown = whole ? endpoints : endpoints.map((one) => ({ ...one, url: shownUrl(one.url) }));
+  return { name, createdAt: createdAt.getTime(), updatedAt: updatedAt.getTime(), endpoints: shown };
 }
 
 function endpointsOf(request: FastifyRequest): Partial<UrlGroupEndpoint>[] {

@@ -13,6 +13,8 @@ export interface OperationFilter {
   /** Their flow key. */
   readonly flow?: string | undefined;
   readonly requestId?: string | undefined;
+  /** Ids of which theirs is one. */
+  readonly rids?: readonly string[] | undefined;
   readonly errorCode?: string | undefined;
   /** Of their own callback. */
   readonly callbackStates?: readonly DeliveryState[] | undefined;
@@ -27,6 +29,8 @@ export interface OperationFilter {
   /** Made before that of this request id. */
   readonly below?: string | undefined;
   readonly exceptType?: string | undefined;
+  /** What they were given has neither expired nor been erased. */
+  readonly withInput?: boolean | undefined;
 }
 
 /** What `page_of_operations` reads. */
@@ -39,6 +43,7 @@ export function wantedOperations(filter: OperationFilter): object {
     schedule: filter.schedule,
     flow: filter.flow,
     request_id: filter.requestId,
+    rids: filter.rids,
     error_code: filter.errorCode,
     callback_states: filter.callbackStates,
     origin: filter.origin,
@@ -49,5 +54,6 @@ export function wantedOperations(filter: OperationFilter): object {
     undelivered: filter.undelivered,
     below: filter.below,
     except_type: filter.exceptType,
+    with_input: filter.withInput,
   };
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { getMetadataArgsStorage } from 'typeorm';
 import { Database } from '../../database/database.js';
 import { Rows } from '../../database/rows.js';
 import type { DeliveryState } from '../../deliveries/delivery.state.js';
@@ -32,8 +33,27 @@ const CALLBACK_STATE = `(
 const PAGE = `FROM page_of_operations($1, $2, $3, $4) p
   LEFT JOIN LATERAL unnest(p.numbers) WITH ORDINALITY AS n (request_id, place) ON true`;
 
-/** Looked up one by one, whatever the planner thinks of how many there are: a page reads no more than its own rows. */
-const BY_NUMBER = `CROSS JOIN LATERAL (SELECT * FROM operation_view WHERE request_id = n.request_id OFFSET 0) o`;
+/** What a page reads of what its operations were given and came to, so that it fits into memory. */
+export interface PageContent {
+  /** Whether it reads inputs; without, they are null. */
+  readonly input: boolean;
+  /** Bytes of what it reads with which a page ends, whatever its limit is: it has at least one row. */
+  readonly bytes: number;
+}
+
+const RESULTS: PageContent = { input: false, bytes: 16 * 1024 * 1024 };
+
+/** An operation `n` as it stands. Looked up one by one, whatever the planner thinks of how many there are: a page reads no more than its own rows. */
+function byNumber(instead: Readonly<Record<string, string>>): string {
+  const columns = getMetadataArgsStorage()
+    .filterColumns(OperationEntity)
+    .map(({ options }) => options.name!)
+    .map((name) => (name in instead ? `${instead[name]} AS ${name}` : name));
+  return `(SELECT ${columns.join(', ')} FROM operation_view WHERE request_id = n.request_id OFFSET 0) o`;
+}
+
+const WITHOUT_CONTENT = byNumber({ input: 'NULL', result: 'NULL', custom: 'NULL' });
+const WITH_RESULT = byNumber({ input: 'CASE WHEN $5 THEN input END' });
 
 /** Every read of operations by their account; another account's are as if they weren't there. */
 @Injectable()
@@ -69,7 +89,7 @@ export class OperationReads {
     return row ? this.toView(row) : null;
   }
 
-  /** Newest first, with how many there are in all. */
+  /** Newest first, with how many there are in all; without what they were given and came to. */
   async newest(
     accountId: string,
     skip: number,
@@ -77,7 +97,7 @@ export class OperationReads {
   ): Promise<{ operations: OperationEntity[]; total: number }> {
     const [rows, [all]] = await Promise.all([
       this.database.query<object>(
-        `SELECT o.* FROM newest_operations($1, $2, $3) AS n (request_id) ${BY_NUMBER} ORDER BY n.request_id DESC`,
+        `SELECT o.* FROM newest_operations($1, $2, $3) AS n (request_id) CROSS JOIN LATERAL ${WITHOUT_CONTENT} ORDER BY n.request_id DESC`,
         [accountId, skip, take],
       ),
       this.database.query<{ count: number }>(
@@ -99,11 +119,20 @@ export class OperationReads {
   }
 
   /** A page of those that are meant, in the order of their numbers, or the newest first. */
-  async list(filter: OperationFilter, page: PageOf): Promise<Found<OperationView>> {
+  async list(
+    filter: OperationFilter,
+    page: PageOf,
+    { input, bytes } = RESULTS,
+  ): Promise<Found<OperationView>> {
+    // Lengths are known without reading what is long.
     const rows = await this.database.query<Row & PageRow>(
-      `SELECT p.next, n.request_id AS number, o.*, ${CALLBACK_STATE} ${PAGE}
-       LEFT JOIN LATERAL (SELECT * FROM operation_view WHERE request_id = n.request_id OFFSET 0) o ON true ORDER BY n.place`,
-      pageParameters(wantedOperations(filter), page),
+      `SELECT * FROM (
+         SELECT CASE WHEN n.place < cardinality(p.numbers) THEN n.request_id ELSE p.next END AS next, n.request_id AS number, n.place,
+           coalesce(sum(coalesce(octet_length(o.input), 0) + coalesce(octet_length(o.result), 0) + coalesce(octet_length(o.custom), 0))
+             OVER (ORDER BY n.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before, o.*, ${CALLBACK_STATE}
+         ${PAGE} LEFT JOIN LATERAL ${WITH_RESULT} ON true
+       ) o WHERE o.bytes_before < $6 ORDER BY o.place`,
+      [...pageParameters(wantedOperations(filter), page), input, bytes],
     );
     return found(rows, (row) => this.toView(row));
   }

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { fieldsOf, readPublication } from '../../../src/faces/qstash/publication.js';
 import { messageOf } from '../../../src/faces/qstash/publisher.js';
 import { AttemptCallbacks } from '../../../src/messages/attempt-callbacks.js';
@@ -7,6 +7,7 @@ import { workOf } from '../../../src/messages/message-submission.js';
 import type { Message } from '../../../src/messages/message.js';
 import { SealedInputs } from '../../../src/operations/accept/sealed-inputs.js';
 import { OperationsService } from '../../../src/operations/operations.service.js';
+import { OperationReads } from '../../../src/operations/read/operation-reads.store.js';
 import type { RunContext } from '../../../src/operations/run/operation-run.js';
 import { App } from '../../support/app.js';
 import type { Client } from '../../support/client.js';
@@ -28,10 +29,10 @@ beforeEach(async () => {
 const qstash = () => upstash(app.client.url, client.key);
 const UNKNOWN = 'f'.repeat(32);
 
-/** Messages of the account that were delivered, without what they have been through. */
-async function deliver(messages: number): Promise<void> {
+/** Messages of the account that have ended, without what they have been through; their ids, the oldest first. */
+async function ended(count: number, state: 'Finished' | 'Failed' = 'Finished', body = ''): Promise<string[]> {
   const { body: account } = await client.get('/v1/account');
-  const input = JSON.stringify({ url: 'http://127.0.0.1/', method: 'POST', headers: {}, labels: [] });
+  const input = { url: 'http://127.0.0.1/', method: 'POST', headers: {}, labels: ['mine'], body };
   await rowsOf(
     app.databaseUrl,
     `WITH made AS (
@@ -39,10 +40,29 @@ async function deliver(messages: number): Promise<void> {
        SELECT md5($1 || n), $1, 'qstash.message', 'qstash', $2, 'keep1m', 1, 60 FROM generate_series(1, $3::integer) n
        RETURNING request_id)
      INSERT INTO operation_end (request_id, state, attempt, progress, finished_at, expires_at, status_text, result, transitions)
-     SELECT request_id, 'Finished', 1, 100, now(), now() + interval '1 month', 'Finished', '{"status":200,"retried":0}',
-       '[2,1764300000.5,"Finished",100,"Finished",null]' FROM made`,
-    [account.id, input, messages],
+     SELECT request_id, $4, 1, 100, now(), now() + interval '1 month', $4, '{"status":200,"retried":0}',
+       '[2,1764300000.5,"' || $4 || '",100,"' || $4 || '",null]' FROM made`,
+    [account.id, JSON.stringify(input), count, state],
   );
+  const rows = await rowsOf<{ rid: string }>(
+    app.databaseUrl,
+    'SELECT rid FROM operation WHERE account_id = $1 ORDER BY request_id',
+    [account.id],
+  );
+  return rows.map(({ rid }) => rid);
+}
+
+const MIB = 2 ** 20;
+
+/** The pages of a list, from the first to the last. */
+async function pagesOf(path: string): Promise<{ status: number; text: string; body: any }[]> {
+  const pages = [];
+  for (let cursor = ''; ;) {
+    const page = await client.get(path + cursor);
+    pages.push(page);
+    if (page.body.cursor === undefined || pages.length > 50) return pages;
+    cursor = `&cursor=${page.body.cursor}`;
+  }
 }
 
 describe('A bulk action', () => {
@@ -94,11 +114,73 @@ describe('A bulk action', () => {
 
 describe('The logs', () => {
   it('read the histories of at most 1,000 messages a request, and go on from there', async () => {
-    await deliver(1_150);
+    await ended(1_150);
     const first = await client.get('/qstash/v2/logs?state=RETRY');
     expect(first.body).toEqual({ logs: [], cursor: expect.any(String) });
     const rest = await client.get(`/qstash/v2/logs?state=RETRY&cursor=${first.body.cursor}`);
     expect(rest.body).toEqual({ logs: [] });
+  });
+
+  it('have each entry of messages that are named once, page after page', async () => {
+    const rids = await ended(60);
+    const named = rids.map((rid) => `messageIds=msg_${rid}`).join('&');
+    const pages = await pagesOf(`/qstash/v2/logs?count=50&${named}`);
+    expect(pages.map(({ body }) => body.logs.length)).toEqual([50, 50, 20]);
+    const entries = pages.flatMap(({ body }) => body.logs.map((log: any) => `${log.messageId} ${log.state}`));
+    expect(entries.toSorted()).toEqual(
+      rids.flatMap((rid) => [`msg_${rid} CREATED`, `msg_${rid} DELIVERED`]).toSorted(),
+    );
+    // The TypeScript client can't go on from a cursor.
+    expect((await qstash().logs({ messageIds: rids.map((rid) => `msg_${rid}`) })).logs).toHaveLength(120);
+  });
+
+  it('have the body of a message once, and large headers', async () => {
+    const headers = { 'x-large': 'x'.repeat(3_000), 'x-other': 'y'.repeat(3_000) };
+    await using receiver = await Receiver.answering(200);
+    await qstash().publish({ url: receiver.url, body: 'hello', headers });
+    await receiver.received(1);
+    await expect.poll(async () => (await qstash().logs()).logs.length).toBe(3);
+    const { logs } = await qstash().logs();
+    const given = logs.map(({ state, body, header }) => [state, body, header === undefined]);
+    expect(given).toEqual([
+      ['DELIVERED', undefined, true],
+      ['ACTIVE', undefined, true],
+      ['CREATED', Buffer.from('hello').toString('base64'), false],
+    ]);
+  });
+});
+
+describe('A page of large messages', () => {
+  it.each([
+    ['dlq', '/qstash/v2/dlq?x=1', 'messages'],
+    ['dlq by a filter', '/qstash/v2/dlq?label=mine', 'messages'],
+    ['logs', '/qstash/v2/logs?count=1000&state=CREATED', 'logs'],
+  ])('holds a few of them, and its cursor leads to the others: %s', async (_, path, list) => {
+    const rids = await ended(20, 'Failed', 'x'.repeat(MIB));
+    const pages = await pagesOf(path);
+    const shown = pages.flatMap(({ body }) => body[list].map(({ messageId }: any) => messageId));
+    expect(shown).toEqual(rids.toReversed().map((rid) => `msg_${rid}`));
+    for (const { text } of pages) expect(text.length).toBeLessThan(14 * MIB);
+  });
+
+  it('reads no more of them than are asked for, and none to delete or cancel them', async () => {
+    const rids = await ended(5, 'Failed', 'x'.repeat(MIB));
+    const reads = app.nest.get(OperationReads, { strict: false });
+    const list = vi.spyOn(reads, 'list');
+    try {
+      const { messages } = await qstash().dlq.listMessages({ count: 1 });
+      expect(messages).toHaveLength(1);
+      const pages = await Promise.all(list.mock.results.map(({ value }) => value));
+      expect(pages.map(({ rows }) => rows.length)).toEqual([1]);
+      expect(await qstash().dlq.delete(rids.slice(3).map((rid) => `dlq_${rid}`))).toEqual({ deleted: 2 });
+      expect(await qstash().dlq.delete({ all: true, count: 1 })).toMatchObject({ deleted: 1 });
+      expect(await qstash().dlq.delete({ all: true })).toEqual({ deleted: 2 });
+      await qstash().publish({ url: 'http://127.0.0.1:9999/', delay: 3600 });
+      expect(await qstash().messages.cancel({ all: true })).toEqual({ cancelled: 1 });
+      expect(list).toHaveBeenCalledTimes(1);
+    } finally {
+      list.mockRestore();
+    }
   });
 });
 

@@ -104,16 +104,34 @@ describe('A schedule of the QStash face', () => {
     expect(await schedules().get('of-group')).toMatchObject({ destination: 'both' });
   });
 
-  it('of a URL group that is gone by then sends nothing, and its operation says why', async () => {
+  it('of a URL group that is gone by then sends nothing, and says why', async () => {
+    await using told = await Receiver.answering(200);
     const { urlGroups } = upstash(app.client.url, client.key);
     await urlGroups.addEndpoints({ name: 'gone', endpoints: [{ url: URL }] });
-    await schedules().create({ scheduleId: 'of-none', destination: 'gone', cron: YEARLY });
+    await schedules().create({
+      ...{ scheduleId: 'of-none', destination: 'gone', cron: YEARLY, body: 'x' },
+      failureCallback: told.url,
+    });
     await urlGroups.delete('gone');
     await tick('of-none');
     const failed = async () => (await client.get('/v1/operations?status=Failed')).body.data;
     await expect
       .poll(failed)
       .toMatchObject([{ type: 'qstash.group-message', error: { code: 'no_such_url_group' } }]);
+    const messageId = `msg_${(await failed())[0].id}`;
+    expect(await schedules().get('of-none')).toMatchObject({
+      lastScheduleStates: { [messageId]: 'FAIL' },
+      error: expect.stringMatching(/no URL group gone/),
+    });
+    const [call] = await told.received(1);
+    const body = JSON.parse(call!.body);
+    expect(body).toMatchObject({
+      ...{ status: 0, sourceMessageId: messageId, topicName: 'gone', scheduleId: 'of-none' },
+      sourceBody: Buffer.from('x').toString('base64'),
+    });
+    expect(Buffer.from(body.body, 'base64').toString()).toMatch(/no URL group gone/);
+    // It is no message that could be retried.
+    expect(body.dlqId).toBeUndefined();
   });
 
   it('starts its messages later by its delay', async () => {
