@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Cron } from 'croner';
+import { Cron, CronPattern } from 'croner';
 import type { ScheduleEntity } from './schedule.entity.js';
 
 /** What says when a schedule ticks. */
@@ -25,7 +25,25 @@ const LATE_MS = 60_000;
 export function readCron(pattern: string, timeZone: string): Cron {
   if (pattern.trim().split(/\s+/).length > 6)
     throw new SyntaxError('has more than six fields: a year is none of them');
-  return new Cron(pattern, { timezone: timeZone, paused: true });
+  const times = fixedTimes(pattern);
+  return new Cron(times ?? pattern, {
+    timezone: timeZone,
+    paused: true,
+    fixedTimeRule: times === null ? 'single-value' : 'no-wildcard',
+  });
+}
+
+/**
+ * A pattern that leaves hours out names times of the day: one that a day doesn't have is not lost, one that it has twice comes once.
+ * The library sees it so where seconds, minutes and hours are lists. Null for a pattern of every hour: it comes in each that there is.
+ */
+function fixedTimes(given: string): string | null {
+  // A time with its date, which the library takes as well.
+  if (given.includes(':')) return null;
+  const { pattern, second, minute, hour } = new CronPattern(given);
+  if (!hour.includes(0)) return null;
+  const lists = [second, minute, hour].map((has) => [...has.keys()].filter((value) => has[value]).join());
+  return [...lists, ...pattern.trim().split(/\s+/).slice(-3)].join(' ');
 }
 
 /** The first tick after a time; null where none is left. */
