@@ -199,6 +199,56 @@ describe('A walk of the clock', () => {
     );
   });
 
+  it('of whose looks none is a minute late makes of each tick one operation, whatever its schedule owes after an outage', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom<Partial<Times>>({ everyS: 1 }, { everyS: 7.5 }, { cron: '*/10 * * * * *' }),
+        fc.constantFrom('all' as const, 'once' as const, 'skip' as const),
+        fc.array(fc.integer({ min: 1, max: 59_000 }), { minLength: 1, maxLength: 20 }),
+        (kind, missed, gaps) => {
+          const schedule = { id: 'sch_1', missed, ...times(kind) };
+          const start = new Date('2026-03-29T00:00:00Z');
+          let now = start;
+          let next = ticksAfter(schedule, start, 1)[0]!;
+          const ticked: Date[] = [];
+          for (const gap of gaps) {
+            now = new Date(now.getTime() + gap);
+            while (next <= now) {
+              const owed = owedTicks(schedule, next, now, 10);
+              expect(owed.ticks.length).toBeLessThanOrEqual(10);
+              expect(owed.missed).toBeNull();
+              ticked.push(...owed.ticks);
+              next = owed.next!;
+            }
+          }
+          const all = ticksAfter(schedule, start, ticked.length + 1);
+          expect([...ticked, next]).toEqual(all);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
+  it.each([
+    // Late by seconds, and how many of the ticks since come: of an hour, of more than a minute, of less.
+    ['once', 3600, 1],
+    ['once', 61, 1],
+    ['once', 60, 7],
+    ['once', 35, 4],
+    ['skip', 3605, 1],
+    ['skip', 61, 1],
+    ['skip', 60, 7],
+    ['skip', 35, 4],
+    ['all', 3600, 361],
+    ['all', 35, 4],
+  ] as const)('of every ten seconds owes under `%s` after %i s %i', (missed, late, owed) => {
+    const first = new Date('2026-03-01T03:00:00Z');
+    const schedule = { id: 's', missed, ...times({ everyS: 10 }) };
+    const { ticks } = owedTicks(schedule, first, new Date(first.getTime() + late * 1000), 1000);
+    expect(ticks).toHaveLength(owed);
+    expect(ticks.at(-1)!.getTime()).toBeGreaterThan(first.getTime() + (late - 11) * 1000);
+  });
+
   it('owes after an hour what its schedule says', () => {
     const owed = (missed: 'skip' | 'once' | 'all', kind: Partial<Times>, now: string) =>
       owedTicks({ id: 's', missed, ...times(kind) }, new Date('2026-03-01T03:00Z'), new Date(now), 100);

@@ -208,6 +208,16 @@ describe('An outage of an hour', () => {
   });
 });
 
+describe('A restart that takes half a minute', () => {
+  it.each(['all', 'once', 'skip'])('is no outage: under `%s` too each tick of it comes', async (missed) => {
+    client = await account();
+    const { id } = await make({ every_s: 10, missed });
+    await pass(id, 35);
+    await expect.poll(() => runs(id)).toHaveLength(3);
+    expect((await client.get(`/v1/schedules/${id}`)).body.last_skipped).toBeNull();
+  });
+});
+
 describe('A schedule whose handler cannot judge its input', () => {
   it('is tried again, and keeps no other from its ticks', async () => {
     client = await account();
