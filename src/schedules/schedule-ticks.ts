@@ -7,7 +7,7 @@ import { storable } from '../operations/run/operation-run.js';
 import { OperationsService } from '../operations/operations.service.js';
 import { SecretBoxError } from '../signing/secret-box.js';
 import { dueTime, owedTicks, tickAfter } from './schedule-times.js';
-import type { DueSchedule, ScheduleMove } from './schedule.store.js';
+import { type DueSchedule, MAX_BYTES, type ScheduleMove } from './schedule.store.js';
 import { ScheduledOperations } from './scheduled-operations.js';
 
 /** Ticks of one schedule that become operations in one step. */
@@ -23,7 +23,7 @@ type Tick =
 
 type Ready = Omit<Extract<Tick, { kind: 'ready' }>, 'kind'>;
 
-/** The moves of one step. */
+/** The moves of one step; a schedule without one stays due. */
 export interface Planned {
   readonly moves: readonly ScheduleMove[];
   /** To be called when they were taken, or won't be. */
@@ -48,7 +48,14 @@ export class ScheduleTicks {
     };
     try {
       const moves: ScheduleMove[] = [];
-      for (const one of due) moves.push(await this.moveAlone(one, ready));
+      let room = MAX_BYTES;
+      for (const one of due) {
+        // Many ticks of those before have filled the step.
+        if (room <= 0) break;
+        const move = await this.moveAlone(one, room, ready);
+        room -= move.operations.length * bytesOf(one);
+        moves.push(move);
+      }
       return { moves, settle };
     } catch (error) {
       settle(false);
@@ -57,10 +64,10 @@ export class ScheduleTicks {
   }
 
   /** What a handler's own check throws stops no other schedule. */
-  private async moveAlone(one: DueSchedule, ready: Ready[]): Promise<ScheduleMove> {
+  private async moveAlone(one: DueSchedule, room: number, ready: Ready[]): Promise<ScheduleMove> {
     const own: Ready[] = [];
     try {
-      const move = await this.move(one, own);
+      const move = await this.move(one, room, own);
       ready.push(...own);
       return move;
     } catch (error) {
@@ -72,7 +79,8 @@ export class ScheduleTicks {
     }
   }
 
-  private async move({ schedule, busy, closed, now }: DueSchedule, ready: Ready[]): Promise<ScheduleMove> {
+  private async move(one: DueSchedule, room: number, ready: Ready[]): Promise<ScheduleMove> {
+    const { schedule, busy, closed, now } = one;
     const { id } = schedule;
     const first = schedule.nextTick!;
     const operations: NewOperation[] = [];
@@ -80,6 +88,8 @@ export class ScheduleTicks {
     let skipped =
       owed.missed === null ? null : { tick: owed.missed, reason: 'missed: nothing could submit it in time' };
     for (const tick of owed.ticks) {
+      if (operations.length * bytesOf(one) >= room)
+        return { id, nextTick: tick, dueAt: now, operations, skipped };
       const running = schedule.overlap === 'skip' && (busy || operations.length > 0);
       const idle = closed ? 'the account is disabled' : running ? 'the operation before had not ended' : null;
       const made = idle === null ? await this.make(tick, schedule) : { kind: 'refused' as const, why: idle };
@@ -112,6 +122,11 @@ export class ScheduleTicks {
       throw error;
     }
   }
+}
+
+/** Of one operation of a schedule, as `take_schedules` counts it. */
+function bytesOf({ schedule }: DueSchedule): number {
+  return schedule.operation.length;
 }
 
 /** The first tick from now on and when it is due; nulls where none is left. */

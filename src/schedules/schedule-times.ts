@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Cron } from 'croner';
+import { Cron, CronPattern } from 'croner';
 import type { ScheduleEntity } from './schedule.entity.js';
 
 /** What says when a schedule ticks. */
@@ -18,14 +18,32 @@ export interface Owed {
   readonly next: Date | null;
 }
 
-/** A tick this much late, milliseconds, is one that an outage has held up. */
+/** A tick that is later than this, milliseconds, was held up by an outage. */
 const LATE_MS = 60_000;
 
 /** A cron pattern of five or six fields, or a name like `@daily`; fails with what is wrong with it. */
 export function readCron(pattern: string, timeZone: string): Cron {
   if (pattern.trim().split(/\s+/).length > 6)
     throw new SyntaxError('has more than six fields: a year is none of them');
-  return new Cron(pattern, { timezone: timeZone, paused: true });
+  const times = fixedTimes(pattern);
+  return new Cron(times ?? pattern, {
+    timezone: timeZone,
+    paused: true,
+    fixedTimeRule: times === null ? 'single-value' : 'no-wildcard',
+  });
+}
+
+/**
+ * A pattern that leaves hours out names times of the day: one that a day doesn't have is not lost, one that it has twice comes once.
+ * The library sees it so where seconds, minutes and hours are lists. Null for a pattern of every hour: it comes in each that there is.
+ */
+function fixedTimes(given: string): string | null {
+  // A time with its date, which the library takes as well.
+  if (given.includes(':')) return null;
+  const { pattern, second, minute, hour } = new CronPattern(given);
+  if (!hour.includes(0)) return null;
+  const lists = [second, minute, hour].map((has) => [...has.keys()].filter((value) => has[value]).join());
+  return [...lists, ...pattern.trim().split(/\s+/).slice(-3)].join(' ');
 }
 
 /** The first tick after a time; null where none is left. */
@@ -53,38 +71,48 @@ export function dueTime({ jitterS }: Pick<Times, 'jitterS'>, id: string, tick: D
   return new Date(tick.getTime() + Math.floor((digest.readUInt32BE() / 2 ** 32) * jitterS * 1000));
 }
 
+type Ticking = Times & Pick<ScheduleEntity, 'id' | 'missed'>;
+
 /**
- * What is owed of the ticks from `first` on that are due `now`, `most` of them at once. The clock may have been set back since:
- * what was ticked isn't ticked again, for ticks follow each other and not the clock.
+ * What is owed of the ticks from `first` on that are due `now`, `most` of them at once: all, unless an outage has held the first up.
+ * The clock may have been set back since: what was ticked isn't ticked again, for ticks follow each other and not the clock.
  */
-export function owedTicks(
-  { id, missed, ...times }: Times & Pick<ScheduleEntity, 'id' | 'missed'>,
-  first: Date,
-  now: Date,
-  most: number,
-): Owed {
-  const isDue = (tick: Date): boolean => dueTime(times, id, tick) <= now;
-  if (missed === 'all') {
-    const ticks = [first];
-    for (let tick = tickAfter(times, first); tick !== null && isDue(tick); tick = tickAfter(times, tick)) {
-      if (ticks.length === most) return { ticks, missed: null, next: tick };
-      ticks.push(tick);
-    }
-    return { ticks, missed: null, next: tickAfter(times, ticks.at(-1)!) };
-  }
+export function owedTicks(schedule: Ticking, first: Date, now: Date, most: number): Owed {
+  const isOutage = isLate(schedule, first, now);
+  if (isOutage && schedule.missed !== 'all') return owedAfterOutage(schedule, first, now);
+  const ticks = [first];
+  let next = tickAfter(schedule, first);
+  for (; next !== null && ticks.length < most && isDue(schedule, next, now); next = tickAfter(schedule, next))
+    ticks.push(next);
+  return { ticks, missed: null, next };
+}
+
+/** Of all ticks that are due the last one, unless it is left out too. */
+function owedAfterOutage(schedule: Ticking, first: Date, now: Date): Owed {
   let last = first;
-  for (let tick = lastBefore(times, now); tick !== null && tick > first; tick = lastBefore(times, tick)) {
-    if (!isDue(tick)) continue;
+  for (
+    let tick = lastBefore(schedule, now);
+    tick !== null && tick > first;
+    tick = lastBefore(schedule, tick)
+  ) {
+    if (!isDue(schedule, tick, now)) continue;
     last = tick;
     break;
   }
-  const isLate = now.getTime() - dueTime(times, id, last).getTime() > LATE_MS;
-  const left = missed === 'skip' && isLate;
+  const left = schedule.missed === 'skip' && isLate(schedule, last, now);
   return {
     ticks: left ? [] : [last],
-    missed: left ? last : last > first ? lastBefore(times, last) : null,
-    next: tickAfter(times, last),
+    missed: left ? last : last > first ? lastBefore(schedule, last) : null,
+    next: tickAfter(schedule, last),
   };
+}
+
+function isDue(schedule: Ticking, tick: Date, now: Date): boolean {
+  return dueTime(schedule, schedule.id, tick) <= now;
+}
+
+function isLate(schedule: Ticking, tick: Date, now: Date): boolean {
+  return now.getTime() - dueTime(schedule, schedule.id, tick).getTime() > LATE_MS;
 }
 
 function unendedAfter({ cron, everyS, at, timeZone, createdAt }: Times, after: Date): Date | null {

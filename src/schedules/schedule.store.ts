@@ -48,8 +48,8 @@ export interface ScheduleMove {
 /** Whether a tick is due. */
 export const DUE_SCHEDULES = '(SELECT min(due_at) FROM schedule WHERE due_at IS NOT NULL) <= now()';
 
-/** Operations that one step holds in memory, bytes. */
-const MAX_BYTES = 16_777_216;
+/** Operations that one step holds in memory, bytes of what their schedules keep of them; the last one may go beyond. */
+export const MAX_BYTES = 16_777_216;
 
 /** Every statement on schedules. */
 @Injectable()

@@ -1,11 +1,14 @@
 import { Module } from '@nestjs/common';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   type FieldError,
   type OperationHandler,
   type OperationOutcome,
   OperationType,
 } from '../../src/index.js';
+import { sizeOf } from '../../src/operations/accept/quotas.js';
+import { MAX_BYTES } from '../../src/schedules/schedule.store.js';
+import { type Planned, ScheduleTicks } from '../../src/schedules/schedule-ticks.js';
 import { App } from '../support/app.js';
 import type { Client } from '../support/client.js';
 import { rowsOf } from '../support/database.js';
@@ -40,12 +43,12 @@ afterAll(() => app[Symbol.asyncDispose]());
 const account = (): Promise<Client> => app.account(`schedules-${++count}`);
 const ECHO = { type: 'echo', input: { a: 1 } };
 /** As if so much time had passed. */
-const pass = (id: string, seconds: number): Promise<unknown> =>
+const pass = (id: string | string[], seconds: number): Promise<unknown> =>
   rowsOf(
     app.databaseUrl,
     `UPDATE schedule SET created_at = created_at - $2 * interval '1 second', next_tick = next_tick - $2 * interval '1 second',
-       due_at = due_at - $2 * interval '1 second' WHERE id = $1`,
-    [id, seconds],
+       due_at = due_at - $2 * interval '1 second' WHERE id = ANY ($1)`,
+    [[id].flat(), seconds],
   );
 async function make(given: object, by = client): Promise<any> {
   const { status, body } = await by.post('/v1/schedules', { name: 'a', operation: ECHO, ...given });
@@ -205,6 +208,46 @@ describe('An outage of an hour', () => {
     const { last_skipped } = (await client.get(`/v1/schedules/${id}`)).body;
     if (missed === 'all') expect(last_skipped).toBeNull();
     else expect(last_skipped.reason).toMatch(/^missed/);
+  });
+});
+
+describe('A restart that takes half a minute', () => {
+  it.each(['all', 'once', 'skip'])('is no outage: under `%s` too each tick of it comes', async (missed) => {
+    client = await account();
+    const { id } = await make({ every_s: 10, missed });
+    await pass(id, 35);
+    await expect.poll(() => runs(id)).toHaveLength(3);
+    expect((await client.get(`/v1/schedules/${id}`)).body.last_skipped).toBeNull();
+  });
+});
+
+describe('Many large ticks that are owed at once', () => {
+  it('become one operation each, in steps that hold a bounded part of them', async () => {
+    client = await account();
+    const input = { large: 'x'.repeat(900_000) };
+    const schedules = await Promise.all(
+      ['a', 'b'].map((name) =>
+        make({ name, every_s: 60, missed: 'all', operation: { type: 'test.asking', input } }),
+      ),
+    );
+    const ids = schedules.map(({ id }) => id);
+    const plans = vi.spyOn(ScheduleTicks.prototype, 'plan');
+    await pass(ids, 601);
+    const made = (): Promise<object[]> =>
+      rowsOf(
+        app.databaseUrl,
+        `SELECT count(*)::integer AS all, count(DISTINCT (schedule_id, tick))::integer AS different FROM operation WHERE schedule_id = ANY ($1)`,
+        [ids],
+      );
+    await expect.poll(made).toEqual([{ all: 20, different: 20 }]);
+    const held = plans.mock.settledResults.map(({ value }) =>
+      (value as Planned).moves
+        .flatMap(({ operations }) => operations)
+        .reduce((sum, one) => sum + sizeOf(one), 0),
+    );
+    expect(Math.max(...held)).toBeLessThan(MAX_BYTES);
+    expect(held.filter((bytes) => bytes > 0)).toHaveLength(2);
+    plans.mockRestore();
   });
 });
 
