@@ -3,6 +3,9 @@ import type { UrlPolicy } from '../egress/url-policy.js';
 import { shownUrl } from '../signing/sealed-destination.js';
 import type { Message } from './message.js';
 
+/** What is shown of a URL of messages: it without its query. */
+export { shownUrl };
+
 /** What the policy has against URLs, by the names of their fields in the input. */
 export function urlFaults(
   policy: UrlPolicy,

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { MessageAnswer } from '../../messages/message-answer.js';
 import { listsOf } from '../../messages/message-callbacks.js';
+import { shownUrl } from '../../messages/message-input.js';
 import { asBody, bodyOf, type Message, messageId, retriesOf, type Sending } from '../../messages/message.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
-import { shownUrl } from '../../signing/sealed-destination.js';
 
 type Lists = Readonly<Record<string, readonly string[]>>;
 

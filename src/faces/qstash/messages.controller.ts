@@ -70,8 +70,7 @@ export class QstashMessagesController {
     for (let after: string | null = null; ;) {
       const sought = { filter, after, states: LIVE, newestFirst: false, count: PAGE };
       const { rows, next } = await this.messages.select(accountId, sought);
-      if (rows.length > 0)
-        cancelled += await this.canceling.cancel(rows.map(({ requestId }) => requestId));
+      if (rows.length > 0) cancelled += await this.canceling.cancel(rows.map(({ requestId }) => requestId));
       if (next === null) return { cancelled };
       after = next;
     }

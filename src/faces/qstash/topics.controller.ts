@@ -7,8 +7,8 @@ import type { AuditAction } from '../../accounts/audit-action.js';
 import type { Actor } from '../../accounts/audit.store.js';
 import { HEADER_VALUE } from '../../config/header-form.js';
 import { TakesBody } from '../../http/takes-body.js';
+import { shownUrl } from '../../messages/message-input.js';
 import { type UrlGroup, type UrlGroupEndpoint, UrlGroups } from '../../messages/url-groups.js';
-import { shownUrl } from '../../signing/sealed-destination.js';
 import { nameOf, objectOf } from './json-body.js';
 import { isUrl, refused } from './publication.js';
 
