@@ -69,14 +69,15 @@ COMMENT ON COLUMN live_operation.flow_place IS 'has a place of its flow key: fro
 CREATE FUNCTION keep_flow() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   waits CONSTANT boolean := NEW.phase IN ('scheduled', 'keyed', 'ready', 'offered');
+  -- No more of a key are admitted than its account has slots, so a slot that is free is told also where the place is kept.
+  slot_freed CONSTANT boolean := TG_OP = 'UPDATE' AND OLD.phase IN ('placed', 'awaiting') AND (waits OR NEW.phase = 'aside');
   known record;
 BEGIN
   SELECT f.ordered, f.max_rate INTO known FROM flow f WHERE f.account_id = NEW.account_id AND f.key = NEW.flow_key;
   IF TG_OP = 'UPDATE' AND NEW.attempt > OLD.attempt AND known.max_rate IS NOT NULL THEN
     INSERT INTO flow_note (account_id, key, started_at) VALUES (NEW.account_id, NEW.flow_key, clock_timestamp());
   END IF;
-  -- No more of a key are admitted than its account has slots, and this one has none any more.
-  IF TG_OP = 'UPDATE' AND NEW.phase = 'aside' AND OLD.phase IN ('placed', 'awaiting') THEN
+  IF slot_freed THEN
     INSERT INTO flow_note (account_id, key) VALUES (NEW.account_id, NEW.flow_key);
   END IF;
   -- What has been admitted stays so, wherever its workers are.
@@ -85,7 +86,7 @@ BEGIN
   END IF;
   NEW.phase := CASE WHEN NEW.lease_token IS NOT NULL OR NEW.phase = 'scheduled' THEN 'scheduled' ELSE 'keyed' END;
   NEW.flow_place := NEW.flow_place AND NEW.attempt > 0 AND coalesce(known.ordered, false);
-  IF NEW.phase = 'keyed' AND (TG_OP = 'INSERT' OR OLD.phase <> 'keyed') OR TG_OP = 'UPDATE' AND OLD.flow_place AND NOT NEW.flow_place THEN
+  IF NOT slot_freed AND (NEW.phase = 'keyed' AND (TG_OP = 'INSERT' OR OLD.phase <> 'keyed') OR TG_OP = 'UPDATE' AND OLD.flow_place AND NOT NEW.flow_place) THEN
     INSERT INTO flow_note (account_id, key) VALUES (NEW.account_id, NEW.flow_key);
   END IF;
   RETURN NEW;

@@ -93,22 +93,25 @@ class Pair {
     await client.query(
       `TRUNCATE live_operation, flow, flow_note, account CASCADE; UPDATE fairness_cursor SET served = ''`,
     );
-    await client.query('INSERT INTO account (id, name, slots) SELECT n, n, 3 FROM unnest($1::text[]) n', [
-      ACCOUNTS,
-    ]);
-    for (const name of ACCOUNTS) {
-      this.model.slots.set(name, 3);
+    for (const [name, slots] of [
+      ['a', 3],
+      // Fewer than its lane may have: it waits for slots, and keeps places without.
+      ['b', 1],
+    ] as const) {
+      this.model.slots.set(name, slots);
+      await client.query('INSERT INTO account (id, name, slots) VALUES ($1, $1, $2)', [name, slots]);
       for (const of of KEYS) {
         const ordered = of === 'lane';
+        const parallelism = ordered ? 4 : 1;
         this.model.limits.set(nameOf({ account: name, key: of }), {
-          parallelism: 1,
+          parallelism,
           rate: null,
           ordered,
           paused: false,
         });
         await client.query(
-          'INSERT INTO flow (account_id, key, parallelism, ordered) VALUES ($1, $2, 1, $3)',
-          [name, of, ordered],
+          'INSERT INTO flow (account_id, key, parallelism, ordered) VALUES ($1, $2, $3, $4)',
+          [name, of, parallelism, ordered],
         );
       }
     }
@@ -335,5 +338,17 @@ describe('flow keys', () => {
       'aside',
       'waiting',
     ]);
+  });
+
+  it('let the next one of an ordered key in when one gives up its slot and keeps its turn', async () => {
+    const pair = new Pair();
+    await pair.begin();
+    const one = { account: 'b', key: 'lane', priority: 0, tries: 3, scheduled: false };
+    await pair.take({ do: 'arrive', rows: [one, one] });
+    await pair.take({ do: 'dispatch' });
+    await pair.take({ do: 'claim', picks: [0] });
+    await pair.take({ do: 'retry', picks: [0] });
+    await pair.take({ do: 'dispatch' });
+    expect(pair.model.rows.map(({ phase }) => phase)).toEqual(['scheduled', 'dispatched']);
   });
 });
