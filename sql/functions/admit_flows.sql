@@ -1,11 +1,12 @@
--- Admits what waits for a flow key that has room: it is ready, or offered, from then on. Looks at the keys that something was noted of, and
+-- Admits what waits for a flow key that has room: it is ready, or offered, from then on. What has a slot, and is more than may start
+-- since its key was paused or given other values, waits again. Looks at the keys that something was noted of, and
 -- at those whose window has room again; nobody reads the others. Answers when to look again; null: once something is noted.
 -- The caller has the lock of the slots, so nothing gets a place of a key from anybody else.
 CREATE OR REPLACE FUNCTION admit_flows(most integer) RETURNS timestamptz
 LANGUAGE plpgsql AS $$
 DECLARE
   began timestamptz := clock_timestamp();
-  accounts text[]; keys text[]; rooms integer[]; opens timestamptz[]; ordereds boolean[];
+  accounts text[]; keys text[]; rooms integer[]; excesses integer[]; opens timestamptz[]; ordereds boolean[];
 BEGIN
   LOOP
     SELECT array_agg(k.account_id), array_agg(k.key) INTO accounts, keys FROM (
@@ -17,9 +18,9 @@ BEGIN
     -- In the order in which those who submit change them.
     PERFORM FROM (SELECT * FROM unnest(accounts, keys) AS k (account_id, key) ORDER BY k.account_id, k.key) k
     CROSS JOIN LATERAL (SELECT FROM flow f WHERE f.account_id = k.account_id AND f.key = k.key LIMIT 1 FOR NO KEY UPDATE) f;
-    SELECT array_agg(j.account_id), array_agg(j.key), array_agg(j.room), array_agg(j.opens_at), array_agg(j.ordered)
-    INTO accounts, keys, rooms, opens, ordereds FROM judge_flows(accounts, keys) j;
-    IF NOT admit_of_keys(accounts, keys, rooms, ordereds) THEN
+    SELECT array_agg(j.account_id), array_agg(j.key), array_agg(j.room), array_agg(j.excess), array_agg(j.opens_at), array_agg(j.ordered)
+    INTO accounts, keys, rooms, excesses, opens, ordereds FROM judge_flows(accounts, keys) j;
+    IF NOT admit_of_keys(accounts, keys, rooms, excesses, ordereds) THEN
       -- Somebody has one of them now, who may give it back.
       INSERT INTO flow_note (account_id, key) SELECT * FROM unnest(accounts, keys);
       RETURN clock_timestamp() + interval '20 ms';
