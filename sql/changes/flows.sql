@@ -20,6 +20,7 @@ CREATE TABLE flow (
   paused_at timestamptz,
   kept boolean NOT NULL DEFAULT false,
   given_at timestamptz NOT NULL DEFAULT now(),
+  used_at timestamptz,
   look_at timestamptz,
   start_times timestamptz[] NOT NULL DEFAULT '{}',
   start_counts integer[] NOT NULL DEFAULT '{}',
@@ -39,6 +40,7 @@ COMMENT ON COLUMN flow.max_parallelism IS 'what holds';
 COMMENT ON COLUMN flow.paused_at IS 'since when none of them begins';
 COMMENT ON COLUMN flow.kept IS 'somebody has set it up: it stays also where nothing uses it';
 COMMENT ON COLUMN flow.given_at IS 'when its values were last changed';
+COMMENT ON COLUMN flow.used_at IS 'when something was last noted of it, to an hour; null: as given_at';
 COMMENT ON COLUMN flow.look_at IS 'when its window has room again for one that waits; null: nothing waits for that';
 COMMENT ON COLUMN flow.start_times IS 'starts of the last period, the oldest first, as far as they are no flow_note; where they may be many, those of a hundredth of the period are one, at its end';
 COMMENT ON COLUMN flow.start_counts IS 'how many starts each of start_times stands for';

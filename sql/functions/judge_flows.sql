@@ -22,7 +22,8 @@ BEGIN
   ), judged AS MATERIALIZED (
     SELECT k.account_id, k.key, coalesce(f.ordered, false) AS ordered, w.times, w.counts, r.room, r.excess,
       CASE WHEN r.rated <= r.room THEN w.times[1] + w.width END AS opens_at,
-      w.times IS DISTINCT FROM f.start_times OR w.counts IS DISTINCT FROM f.start_counts AS moved
+      w.times IS DISTINCT FROM f.start_times OR w.counts IS DISTINCT FROM f.start_counts
+        OR coalesce(f.used_at, f.given_at) < now() - interval '1 hour' AS moved
     FROM asked k
     LEFT JOIN LATERAL (SELECT f.* FROM flow f WHERE f.account_id = k.account_id AND f.key = k.key LIMIT 1) f ON true
     LEFT JOIN started s ON s.account_id = k.account_id AND s.key = k.key
@@ -55,7 +56,7 @@ BEGIN
       FROM (SELECT f.max_rate - w.starts - p.unstarted AS rated) n
     ) r
   ), kept AS (
-    UPDATE flow f SET start_times = j.times, start_counts = j.counts FROM judged j
+    UPDATE flow f SET start_times = j.times, start_counts = j.counts, used_at = now() FROM judged j
     WHERE j.moved AND f.account_id = j.account_id AND f.key = j.key
   )
   SELECT j.account_id, j.key, j.ordered, coalesce(j.room, 0), j.excess, j.opens_at FROM judged j;

@@ -111,6 +111,29 @@ describe('A flow key', () => {
     expect(await phases()).toEqual(['keyed', 'ready']);
   });
 
+  it('is forgotten a day after its last operation, however long its values have stood', async () => {
+    const known = async (): Promise<boolean> =>
+      (await client.query(`SELECT FROM flow WHERE key = 'd'`)).rowCount === 1;
+    const pass = (span: string): Promise<unknown> =>
+      client.query(
+        `UPDATE flow SET given_at = given_at - $1::interval, used_at = used_at - $1::interval WHERE key = 'd'`,
+        [span],
+      );
+    await client.query(`INSERT INTO flow (account_id, key, parallelism) VALUES ('b', 'd', 1)`);
+    await pass('1 month');
+    const id = await arrive('d');
+    await dispatch();
+    await pass('1 month');
+    await client.query('DELETE FROM live_operation WHERE request_id = $1', [id]);
+    await dispatch();
+    await pass('23 hours');
+    await client.query('SELECT forget_flows(100)');
+    expect(await known()).toBe(true);
+    await pass('1 hour');
+    await client.query('SELECT forget_flows(100)');
+    expect(await known()).toBe(false);
+  });
+
   it('goes with its account, also where whoever deletes that knows of no flow keys', async () => {
     await client.query(`INSERT INTO account (id, name, slots) VALUES ('c', 'c', 5)`);
     await client.query(
