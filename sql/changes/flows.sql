@@ -18,7 +18,8 @@ CREATE TABLE flow (
   max_rate integer GENERATED ALWAYS AS (coalesce(pinned_rate, rate)) STORED,
   max_period_s float8 GENERATED ALWAYS AS (CASE WHEN pinned_rate IS NULL THEN period_s ELSE pinned_period_s END) STORED,
   paused_at timestamptz,
-  kept boolean NOT NULL DEFAULT false,
+  made boolean NOT NULL DEFAULT false,
+  kept boolean GENERATED ALWAYS AS (made OR pinned_parallelism IS NOT NULL OR pinned_rate IS NOT NULL OR paused_at IS NOT NULL) STORED,
   given_at timestamptz NOT NULL DEFAULT now(),
   used_at timestamptz,
   look_at timestamptz,
@@ -31,6 +32,7 @@ CREATE TABLE flow (
   autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000,
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
 CREATE INDEX flow_look ON flow (look_at) WHERE look_at IS NOT NULL;
+CREATE INDEX flow_kept ON flow (account_id, key) WHERE kept;
 COMMENT ON TABLE flow IS 'how many operations of a key may be Executing, and start in a period: as the last one that was submitted says, or as pinned';
 COMMENT ON COLUMN flow.ordered IS 'an operation that has begun keeps its place, and its turn, until it has ended, also while it waits for its next try: with a parallelism of 1 none overtakes another';
 COMMENT ON COLUMN flow.parallelism IS 'most that are Executing; null: any';
@@ -38,6 +40,7 @@ COMMENT ON COLUMN flow.rate IS 'most that start in any window of period_s second
 COMMENT ON COLUMN flow.pinned_parallelism IS 'holds in place of what is submitted';
 COMMENT ON COLUMN flow.max_parallelism IS 'what holds';
 COMMENT ON COLUMN flow.paused_at IS 'since when none of them begins';
+COMMENT ON COLUMN flow.made IS 'it is there until it is removed, as queues are';
 COMMENT ON COLUMN flow.kept IS 'somebody has set it up: it stays also where nothing uses it';
 COMMENT ON COLUMN flow.given_at IS 'when its values were last changed';
 COMMENT ON COLUMN flow.used_at IS 'when something was last noted of it, to an hour; null: as given_at';

@@ -137,7 +137,7 @@ describe('A flow key', () => {
   it('goes with its account, also where whoever deletes that knows of no flow keys', async () => {
     await client.query(`INSERT INTO account (id, name, slots) VALUES ('c', 'c', 5)`);
     await client.query(
-      `INSERT INTO flow (account_id, key, rate, period_s, kept) VALUES ('c', 'k', 1, 1, true)`,
+      `INSERT INTO flow (account_id, key, rate, period_s, made) VALUES ('c', 'k', 1, 1, true)`,
     );
     await client.query(`DELETE FROM account WHERE id = 'c'`);
     expect((await client.query(`SELECT FROM flow WHERE account_id = 'c'`)).rowCount).toBe(0);
