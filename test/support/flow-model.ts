@@ -95,7 +95,9 @@ export class FlowModel {
       this.held(name, of) + begun - (parallelism ?? Infinity),
       this.started(name) + unstarted.length - (rate ?? Infinity),
     );
-    for (const row of inLine(unstarted, ordered).toReversed().slice(0, paused ? Infinity : excess))
+    for (const row of inLine(unstarted, ordered)
+      .toReversed()
+      .slice(0, paused ? Infinity : excess))
       row.phase = 'waiting';
   }
 

@@ -108,7 +108,9 @@ export class FlowStore {
       }),
     ]);
     if (row!.done === 'too-many')
-      throw new TooManyFlowsError(`this account has ${MOST_KEPT} flow keys that are pinned or paused: reset one`);
+      throw new TooManyFlowsError(
+        `this account has ${MOST_KEPT} flow keys that are pinned or paused: reset one`,
+      );
     this.dispatcher.wake();
     return row!.done === 'changed';
   }
