@@ -88,11 +88,13 @@ export class FlowModel {
     const { parallelism, rate, paused, ordered } = this.limits.get(name)!;
     const of = this.rows.filter((row) => row.key !== null && nameOf(row) === name);
     const unstarted = of.filter(({ phase }) => phase === 'dispatched');
-    // What has begun of an ordered key goes first.
+    // What has begun of an ordered key goes before what hasn't.
+    const fresh = unstarted.filter(({ attempt }) => attempt === 0).length;
     const begun = of.filter(({ phase, attempt }) => ordered && attempt > 0 && phase === 'waiting').length;
     const excess = Math.max(
       0,
-      this.held(name, of) + begun - (parallelism ?? Infinity),
+      this.held(name, of) - (parallelism ?? Infinity),
+      Math.min(fresh, this.held(name, of) + begun - (parallelism ?? Infinity)),
       this.started(name) + unstarted.length - (rate ?? Infinity),
     );
     for (const row of inLine(unstarted, ordered)
