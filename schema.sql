@@ -2501,9 +2501,10 @@ BEGIN
     LEFT JOIN started s ON s.account_id = k.account_id AND s.key = k.key
     LEFT JOIN LATERAL (SELECT a.slots FROM account a WHERE a.id = k.account_id LIMIT 1) a ON true
     CROSS JOIN LATERAL (
-      SELECT sum(n.slots)::integer AS slots, sum(n.unstarted)::integer AS unstarted
+      SELECT sum(n.slots)::integer AS slots, sum(n.unstarted)::integer AS unstarted, sum(n.fresh)::integer AS fresh
       FROM unnest(with_slot) AS s (phase) CROSS JOIN LATERAL (
-        SELECT count(*) AS slots, count(*) FILTER (WHERE s.phase = 'placed' AND o.lease_token IS NULL) AS unstarted
+        SELECT count(*) AS slots, count(*) FILTER (WHERE s.phase = 'placed' AND o.lease_token IS NULL) AS unstarted,
+          count(*) FILTER (WHERE s.phase = 'placed' AND o.lease_token IS NULL AND o.attempt = 0) AS fresh
         FROM live_operation o WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase = s.phase
       ) n
     ) p
@@ -2517,14 +2518,15 @@ BEGIN
     CROSS JOIN LATERAL (
       -- These come before what hasn't begun, also where that has slots.
       SELECT count(*)::integer AS begun FROM unnest(waiting) AS s (phase) CROSS JOIN LATERAL (
-        SELECT FROM live_operation o WHERE f.ordered AND p.unstarted > 0
+        SELECT FROM live_operation o WHERE f.ordered AND p.fresh > 0
           AND o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase = s.phase AND o.attempt > 0 OFFSET 0
       ) b
     ) b
     CROSS JOIN LATERAL flow_window(f.max_rate, f.max_period_s, f.start_times, f.start_counts, s.times) w
     CROSS JOIN LATERAL (
       SELECT n.rated, CASE WHEN f.paused_at IS NOT NULL THEN 0 ELSE greatest(0, least(a.slots - p.slots, f.max_parallelism - h.held, n.rated)) END AS room,
-        CASE WHEN f.paused_at IS NOT NULL THEN p.unstarted ELSE least(p.unstarted, greatest(0, h.held + b.begun - f.max_parallelism, -n.rated)) END AS excess
+        CASE WHEN f.paused_at IS NOT NULL THEN p.unstarted ELSE least(p.unstarted, greatest(0, h.held - f.max_parallelism,
+          least(p.fresh, coalesce(h.held + b.begun - f.max_parallelism, 0)), -n.rated)) END AS excess
       FROM (SELECT f.max_rate - w.starts - p.unstarted AS rated) n
     ) r
   ), kept AS (
