@@ -247,8 +247,10 @@ CASE
     ELSE pinned_period_s
 END) STORED,
   paused_at timestamp with time zone,
-  kept boolean DEFAULT false NOT NULL,
+  made boolean DEFAULT false NOT NULL,
+  kept boolean GENERATED ALWAYS AS ((made OR (pinned_parallelism IS NOT NULL) OR (pinned_rate IS NOT NULL) OR (paused_at IS NOT NULL))) STORED,
   given_at timestamp with time zone DEFAULT now() NOT NULL,
+  used_at timestamp with time zone,
   look_at timestamp with time zone,
   start_times timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
   start_counts integer[] DEFAULT '{}'::integer[] NOT NULL,
@@ -719,6 +721,7 @@ CREATE INDEX file_account ON file USING btree (account_id);
 CREATE INDEX file_expiry ON file USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 CREATE INDEX file_operation ON file USING btree (operation_id) WHERE (operation_id IS NOT NULL);
 CREATE INDEX file_use_file ON file_use USING btree (file_id);
+CREATE INDEX flow_kept ON flow USING btree (account_id, key) WHERE kept;
 CREATE INDEX flow_look ON flow USING btree (look_at) WHERE (look_at IS NOT NULL);
 CREATE INDEX flow_note_key ON flow_note USING btree (account_id, key);
 CREATE INDEX idempotency_key_expiry ON idempotency_key USING btree (expires_at);
@@ -1280,7 +1283,7 @@ CREATE OR REPLACE FUNCTION admit_flows(most integer)
 AS $function$
 DECLARE
   began timestamptz := clock_timestamp();
-  accounts text[]; keys text[]; rooms integer[]; opens timestamptz[]; ordereds boolean[];
+  accounts text[]; keys text[]; rooms integer[]; excesses integer[]; opens timestamptz[]; ordereds boolean[];
   waits boolean := true;
 BEGIN
   LOOP
@@ -1304,9 +1307,9 @@ BEGIN
         RETURN clock_timestamp() + interval '20 ms';
       END IF;
     END IF;
-    SELECT array_agg(j.account_id), array_agg(j.key), array_agg(j.room), array_agg(j.opens_at), array_agg(j.ordered)
-    INTO accounts, keys, rooms, opens, ordereds FROM judge_flows(accounts, keys) j;
-    IF NOT admit_of_keys(accounts, keys, rooms, ordereds) THEN
+    SELECT array_agg(j.account_id), array_agg(j.key), array_agg(j.room), array_agg(j.excess), array_agg(j.opens_at), array_agg(j.ordered)
+    INTO accounts, keys, rooms, excesses, opens, ordereds FROM judge_flows(accounts, keys) j;
+    IF NOT admit_of_keys(accounts, keys, rooms, excesses, ordereds) THEN
       -- Somebody has one of them now, who may give it back.
       INSERT INTO flow_note (account_id, key) SELECT * FROM unnest(accounts, keys);
       RETURN clock_timestamp() + interval '20 ms';
@@ -1325,39 +1328,53 @@ BEGIN
   RETURN (SELECT min(f.look_at) FROM flow f WHERE f.look_at IS NOT NULL);
 END $function$;
 
-CREATE OR REPLACE FUNCTION admit_of_keys(accounts text[], keys text[], rooms integer[], ordereds boolean[])
+CREATE OR REPLACE FUNCTION admit_of_keys(accounts text[], keys text[], rooms integer[], excesses integer[], ordereds boolean[])
  RETURNS boolean
  LANGUAGE plpgsql
 AS $function$
 DECLARE
-  moving bigint[]; due tid[];
+  entering bigint[]; leaving bigint[]; due tid[];
 BEGIN
-  moving := ARRAY(
-    SELECT c.request_id FROM unnest(accounts, keys, rooms, ordereds) AS k (account_id, key, room, ordered) CROSS JOIN LATERAL (
-      SELECT w.request_id, w.phase, row_number() OVER (ORDER BY k.ordered AND w.flow_place AND w.attempt > 0 DESC, w.priority DESC, w.request_id) <= k.room AS fits
-      FROM (
-        SELECT o.request_id, o.phase, o.priority, o.attempt, o.flow_place
-        -- One after the other, by equality: else rows of other phases may be read.
-        FROM unnest(ARRAY['keyed', 'ready', 'offered']) AS s (phase) CROSS JOIN LATERAL (
-          SELECT o.* FROM live_operation o
-          WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase = s.phase OFFSET 0
-        ) o
-        UNION ALL
-        (SELECT o.request_id, o.phase, o.priority, o.attempt, o.flow_place FROM live_operation o
-        WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.phase = 'keyed' AND NOT o.flow_place
-        ORDER BY o.account_id, o.flow_key, o.priority DESC, o.request_id LIMIT k.room)
-      ) w
-    ) c
-    WHERE (c.phase = 'keyed') = c.fits);
-  IF moving = '{}' THEN
+  SELECT array_agg(c.request_id) FILTER (WHERE c.fits), array_agg(c.request_id) FILTER (WHERE NOT c.fits) INTO entering, leaving
+  FROM unnest(accounts, keys, rooms, excesses, ordereds) AS k (account_id, key, room, excess, ordered) CROSS JOIN LATERAL (
+    SELECT w.request_id, w.phase, row_number() OVER (ORDER BY k.ordered AND w.flow_place AND w.attempt > 0 DESC, w.priority DESC, w.request_id) <= k.room AS fits
+    FROM (
+      SELECT o.request_id, o.phase, o.priority, o.attempt, o.flow_place
+      -- One after the other, by equality: else rows of other phases may be read.
+      FROM unnest(ARRAY['keyed', 'ready', 'offered']) AS s (phase) CROSS JOIN LATERAL (
+        SELECT o.* FROM live_operation o
+        WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase = s.phase OFFSET 0
+      ) o
+      UNION ALL
+      (SELECT o.request_id, o.phase, o.priority, o.attempt, o.flow_place FROM live_operation o
+      WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.phase = 'keyed' AND NOT o.flow_place
+      ORDER BY o.account_id, o.flow_key, o.priority DESC, o.request_id LIMIT k.room)
+    ) w
+    UNION ALL
+    (SELECT o.request_id, o.phase, false FROM live_operation o
+    WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase = 'placed' AND o.lease_token IS NULL
+    ORDER BY k.ordered AND o.attempt > 0, o.priority, o.request_id DESC LIMIT k.excess)
+  ) c
+  WHERE (c.phase = 'keyed') = c.fits;
+  IF leaving IS NOT NULL THEN
+    due := ARRAY(SELECT o.ctid FROM live_operation o
+      WHERE o.request_id = ANY (leaving) AND o.phase IN ('ready', 'offered', 'placed') AND o.lease_token IS NULL
+      ORDER BY o.request_id FOR UPDATE SKIP LOCKED);
+    -- The hint that one of them may have claims nothing any more.
+    UPDATE live_operation o SET phase = 'keyed', look_at = least(o.look_at, now()), due_at = least(o.due_at, now()), dispatched_at = NULL
+    WHERE o.ctid = ANY (due);
+    IF cardinality(due) < cardinality(leaving) THEN
+      RETURN false;
+    END IF;
+  END IF;
+  IF entering IS NULL THEN
     RETURN true;
   END IF;
   due := ARRAY(SELECT o.ctid FROM live_operation o
-    WHERE o.request_id = ANY (moving) AND o.phase IN ('keyed', 'ready', 'offered') AND o.lease_token IS NULL
+    WHERE o.request_id = ANY (entering) AND o.phase = 'keyed' AND o.lease_token IS NULL
     ORDER BY o.request_id FOR UPDATE SKIP LOCKED);
-  UPDATE live_operation o SET phase = CASE o.phase WHEN 'keyed' THEN ready_phase(o.type) ELSE 'keyed' END, flow_place = true
-  WHERE o.ctid = ANY (due);
-  RETURN cardinality(due) = cardinality(moving);
+  UPDATE live_operation o SET phase = ready_phase(o.type), flow_place = true WHERE o.ctid = ANY (due);
+  RETURN cardinality(due) = cardinality(entering);
 END $function$;
 
 CREATE OR REPLACE FUNCTION audit_records()
@@ -1542,19 +1559,35 @@ BEGIN
 END $function$;
 
 CREATE OR REPLACE FUNCTION change_flow(given json)
- RETURNS void
+ RETURNS text
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
  SET jit TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 DECLARE
-  g record;
+  g record; own boolean;
 BEGIN
   SELECT * INTO g FROM json_to_record(given) AS g (account_id text, key text, ordered boolean, limits json, pin_parallelism boolean,
     pinned_parallelism integer, pin_rate boolean, pinned_rate integer, pinned_period_s float8, paused boolean,
-    only_new boolean);
-  INSERT INTO flow (account_id, key, ordered) VALUES (g.account_id, g.key, g.ordered) ON CONFLICT DO NOTHING;
+    only_new boolean, only_known boolean, most_kept integer);
+  own := starts_with(g.key, '$');
+  IF NOT own AND (g.pinned_parallelism IS NOT NULL OR g.pinned_rate IS NOT NULL OR g.paused) THEN
+    -- One at a time per account, so that the cap holds.
+    PERFORM FROM account a WHERE a.id = g.account_id FOR NO KEY UPDATE;
+    IF NOT EXISTS (SELECT FROM flow f WHERE f.account_id = g.account_id AND f.key = g.key AND f.kept)
+      AND (SELECT count(*) FROM flow f WHERE f.account_id = g.account_id AND f.kept AND NOT starts_with(f.key, '$')) >= g.most_kept THEN
+      RETURN 'too-many';
+    END IF;
+  END IF;
+  IF g.only_known THEN
+    PERFORM FROM flow f WHERE f.account_id = g.account_id AND f.key = g.key;
+    IF NOT FOUND THEN
+      RETURN 'unknown';
+    END IF;
+  ELSE
+    INSERT INTO flow (account_id, key, ordered) VALUES (g.account_id, g.key, g.ordered) ON CONFLICT DO NOTHING;
+  END IF;
   UPDATE flow f SET
     parallelism = CASE WHEN g.limits IS NULL THEN f.parallelism ELSE (g.limits ->> 'parallelism')::integer END,
     rate = CASE WHEN g.limits IS NULL THEN f.rate ELSE (g.limits ->> 'rate')::integer END,
@@ -1563,9 +1596,10 @@ BEGIN
     pinned_rate = CASE WHEN g.pin_rate THEN g.pinned_rate ELSE f.pinned_rate END,
     pinned_period_s = CASE WHEN g.pin_rate THEN g.pinned_period_s ELSE f.pinned_period_s END,
     paused_at = CASE WHEN g.paused IS NULL THEN f.paused_at WHEN g.paused THEN coalesce(f.paused_at, now()) END,
-    kept = true, given_at = now()
+    made = own, given_at = now()
   WHERE f.account_id = g.account_id AND f.key = g.key AND NOT (f.kept AND coalesce(g.only_new, false));
   INSERT INTO flow_note (account_id, key) VALUES (g.account_id, g.key);
+  RETURN 'changed';
 END $function$;
 
 CREATE OR REPLACE FUNCTION claim_deliveries(hints json, lease interval)
@@ -2227,7 +2261,7 @@ DECLARE
 BEGIN
   SELECT array_agg(f.account_id), array_agg(f.key) INTO accounts, keys FROM (
     SELECT f.account_id, f.key FROM flow f
-    WHERE NOT f.kept AND f.paused_at IS NULL AND f.given_at <= now() - interval '1 day' AND NOT flow_lives(f.account_id, f.key)
+    WHERE NOT f.kept AND greatest(f.given_at, f.used_at) <= now() - interval '1 day' AND NOT flow_lives(f.account_id, f.key)
       AND coalesce(f.start_times[cardinality(f.start_times)] + make_interval(secs => f.max_period_s), f.given_at) <= now() - interval '1 day'
     LIMIT most FOR UPDATE OF f SKIP LOCKED
   ) f;
@@ -2238,7 +2272,7 @@ BEGIN
 END $function$;
 
 CREATE OR REPLACE FUNCTION forget_starts(account text, named text)
- RETURNS void
+ RETURNS boolean
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
  SET jit TO 'off'
@@ -2247,8 +2281,12 @@ AS $function$
 BEGIN
   -- Before the notes, as the dispatcher does.
   UPDATE flow f SET start_times = '{}', start_counts = '{}' WHERE f.account_id = account AND f.key = named;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
   UPDATE flow_note n SET started_at = NULL WHERE n.account_id = account AND n.key = named AND n.started_at IS NOT NULL;
   INSERT INTO flow_note (account_id, key) VALUES (account, named);
+  RETURN true;
 END $function$;
 
 CREATE OR REPLACE FUNCTION free_flow()
@@ -2356,6 +2394,10 @@ BEGIN
       ORDER BY g.account_id, g.key
       ON CONFLICT (account_id, key) DO UPDATE SET parallelism = excluded.parallelism, rate = excluded.rate, period_s = excluded.period_s,
         ordered = excluded.ordered, given_at = now()
+      RETURNING f.account_id, f.key
+    ), noted AS (
+      -- Those that wait may have room by now, also where what brought the values doesn't wait itself.
+      INSERT INTO flow_note (account_id, key) SELECT c.account_id, c.key FROM changed c
     )
     SELECT array_agg(g.account_id ORDER BY g.account_id, g.key), array_agg(g.key ORDER BY g.account_id, g.key) INTO accounts, keys FROM given g;
     PERFORM FROM unnest(accounts, keys) AS k (account_id, key)
@@ -2450,13 +2492,14 @@ BEGIN
 END $function$;
 
 CREATE OR REPLACE FUNCTION judge_flows(accounts text[], keys text[])
- RETURNS TABLE(account_id text, key text, ordered boolean, room integer, opens_at timestamp with time zone)
+ RETURNS TABLE(account_id text, key text, ordered boolean, room integer, excess integer, opens_at timestamp with time zone)
  LANGUAGE plpgsql
 AS $function$
 #variable_conflict use_column
 DECLARE
   -- One after the other, by equality: else the index of all slots of the account may look as good, or rows of other phases be read.
   with_slot CONSTANT text[] := '{placed,awaiting}';
+  waiting CONSTANT text[] := '{keyed,ready,offered}';
 BEGIN
   RETURN QUERY
   WITH asked AS MATERIALIZED (
@@ -2466,36 +2509,48 @@ BEGIN
   ), started AS MATERIALIZED (
     SELECT n.account_id, n.key, array_agg(greatest(n.started_at, clock_timestamp())) AS times FROM noted n WHERE n.started_at IS NOT NULL GROUP BY n.account_id, n.key
   ), judged AS MATERIALIZED (
-    SELECT k.account_id, k.key, coalesce(f.ordered, false) AS ordered, w.times, w.counts, r.room,
+    SELECT k.account_id, k.key, coalesce(f.ordered, false) AS ordered, w.times, w.counts, r.room, r.excess,
       CASE WHEN r.rated <= r.room THEN w.times[1] + w.width END AS opens_at,
-      w.times IS DISTINCT FROM f.start_times OR w.counts IS DISTINCT FROM f.start_counts AS moved
+      w.times IS DISTINCT FROM f.start_times OR w.counts IS DISTINCT FROM f.start_counts
+        OR coalesce(f.used_at, f.given_at) < now() - interval '1 hour' AS moved
     FROM asked k
     LEFT JOIN LATERAL (SELECT f.* FROM flow f WHERE f.account_id = k.account_id AND f.key = k.key LIMIT 1) f ON true
     LEFT JOIN started s ON s.account_id = k.account_id AND s.key = k.key
     LEFT JOIN LATERAL (SELECT a.slots FROM account a WHERE a.id = k.account_id LIMIT 1) a ON true
     CROSS JOIN LATERAL (
-      SELECT count(*)::integer AS held FROM (
-        SELECT FROM live_operation o WHERE f.max_parallelism IS NOT NULL
-          AND o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase NOT IN ('keyed', 'ready', 'offered')
-        LIMIT f.max_parallelism) h
-    ) h
-    CROSS JOIN LATERAL (
-      SELECT sum(n.slots)::integer AS slots, sum(n.unstarted)::integer AS unstarted
+      SELECT sum(n.slots)::integer AS slots, sum(n.unstarted)::integer AS unstarted, sum(n.fresh)::integer AS fresh
       FROM unnest(with_slot) AS s (phase) CROSS JOIN LATERAL (
-        SELECT count(*) AS slots, count(*) FILTER (WHERE s.phase = 'placed' AND o.lease_token IS NULL) AS unstarted
+        SELECT count(*) AS slots, count(*) FILTER (WHERE s.phase = 'placed' AND o.lease_token IS NULL) AS unstarted,
+          count(*) FILTER (WHERE s.phase = 'placed' AND o.lease_token IS NULL AND o.attempt = 0) AS fresh
         FROM live_operation o WHERE o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase = s.phase
       ) n
     ) p
+    CROSS JOIN LATERAL (
+      SELECT count(*)::integer AS held FROM (
+        SELECT FROM live_operation o WHERE f.max_parallelism IS NOT NULL
+          AND o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase NOT IN ('keyed', 'ready', 'offered')
+        -- Where there are more, all that haven't started are too many.
+        LIMIT f.max_parallelism + p.unstarted) h
+    ) h
+    CROSS JOIN LATERAL (
+      -- These come before what hasn't begun, also where that has slots.
+      SELECT count(*)::integer AS begun FROM unnest(waiting) AS s (phase) CROSS JOIN LATERAL (
+        SELECT FROM live_operation o WHERE f.ordered AND p.fresh > 0
+          AND o.account_id = k.account_id AND o.flow_key = k.key AND o.flow_place AND o.phase = s.phase AND o.attempt > 0 OFFSET 0
+      ) b
+    ) b
     CROSS JOIN LATERAL flow_window(f.max_rate, f.max_period_s, f.start_times, f.start_counts, s.times) w
     CROSS JOIN LATERAL (
-      SELECT f.max_rate - w.starts - p.unstarted AS rated, CASE WHEN f.paused_at IS NOT NULL THEN 0 ELSE
-        greatest(0, least(a.slots - p.slots, f.max_parallelism - h.held, f.max_rate - w.starts - p.unstarted)) END AS room
+      SELECT n.rated, CASE WHEN f.paused_at IS NOT NULL THEN 0 ELSE greatest(0, least(a.slots - p.slots, f.max_parallelism - h.held, n.rated)) END AS room,
+        CASE WHEN f.paused_at IS NOT NULL THEN p.unstarted ELSE least(p.unstarted, greatest(0, h.held - f.max_parallelism,
+          least(p.fresh, coalesce(h.held + b.begun - f.max_parallelism, 0)), -n.rated)) END AS excess
+      FROM (SELECT f.max_rate - w.starts - p.unstarted AS rated) n
     ) r
   ), kept AS (
-    UPDATE flow f SET start_times = j.times, start_counts = j.counts FROM judged j
+    UPDATE flow f SET start_times = j.times, start_counts = j.counts, used_at = now() FROM judged j
     WHERE j.moved AND f.account_id = j.account_id AND f.key = j.key
   )
-  SELECT j.account_id, j.key, j.ordered, coalesce(j.room, 0), j.opens_at FROM judged j;
+  SELECT j.account_id, j.key, j.ordered, coalesce(j.room, 0), j.excess, j.opens_at FROM judged j;
 END $function$;
 
 CREATE OR REPLACE FUNCTION keep_files(endings json, ids bigint[])
@@ -2514,14 +2569,15 @@ CREATE OR REPLACE FUNCTION keep_flow()
 AS $function$
 DECLARE
   waits CONSTANT boolean := NEW.phase IN ('scheduled', 'keyed', 'ready', 'offered');
+  -- No more of a key are admitted than its account has slots, so a slot that is free is told also where the place is kept.
+  slot_freed CONSTANT boolean := TG_OP = 'UPDATE' AND OLD.phase IN ('placed', 'awaiting') AND (waits OR NEW.phase = 'aside');
   known record;
 BEGIN
   SELECT f.ordered, f.max_rate INTO known FROM flow f WHERE f.account_id = NEW.account_id AND f.key = NEW.flow_key;
   IF TG_OP = 'UPDATE' AND NEW.attempt > OLD.attempt AND known.max_rate IS NOT NULL THEN
     INSERT INTO flow_note (account_id, key, started_at) VALUES (NEW.account_id, NEW.flow_key, clock_timestamp());
   END IF;
-  -- No more of a key are admitted than its account has slots, and this one has none any more.
-  IF TG_OP = 'UPDATE' AND NEW.phase = 'aside' AND OLD.phase IN ('placed', 'awaiting') THEN
+  IF slot_freed THEN
     INSERT INTO flow_note (account_id, key) VALUES (NEW.account_id, NEW.flow_key);
   END IF;
   -- What has been admitted stays so, wherever its workers are.
@@ -2530,7 +2586,7 @@ BEGIN
   END IF;
   NEW.phase := CASE WHEN NEW.lease_token IS NOT NULL OR NEW.phase = 'scheduled' THEN 'scheduled' ELSE 'keyed' END;
   NEW.flow_place := NEW.flow_place AND NEW.attempt > 0 AND coalesce(known.ordered, false);
-  IF NEW.phase = 'keyed' AND (TG_OP = 'INSERT' OR OLD.phase <> 'keyed') OR TG_OP = 'UPDATE' AND OLD.flow_place AND NOT NEW.flow_place THEN
+  IF NOT slot_freed AND (NEW.phase = 'keyed' AND (TG_OP = 'INSERT' OR OLD.phase <> 'keyed') OR TG_OP = 'UPDATE' AND OLD.flow_place AND NOT NEW.flow_place) THEN
     INSERT INTO flow_note (account_id, key) VALUES (NEW.account_id, NEW.flow_key);
   END IF;
   RETURN NEW;
@@ -4175,7 +4231,7 @@ BEGIN
     RETURN false;
   END IF;
   IF flow_lives(account, named) THEN
-    UPDATE flow f SET pinned_parallelism = NULL, pinned_rate = NULL, pinned_period_s = NULL, paused_at = NULL, kept = false
+    UPDATE flow f SET pinned_parallelism = NULL, pinned_rate = NULL, pinned_period_s = NULL, paused_at = NULL, made = false
     WHERE f.account_id = account AND f.key = named;
     PERFORM forget_starts(account, named);
   ELSE
@@ -5075,8 +5131,10 @@ COMMENT ON COLUMN flow.rate IS 'most that start in any window of period_s second
 COMMENT ON COLUMN flow.pinned_parallelism IS 'holds in place of what is submitted';
 COMMENT ON COLUMN flow.max_parallelism IS 'what holds';
 COMMENT ON COLUMN flow.paused_at IS 'since when none of them begins';
+COMMENT ON COLUMN flow.made IS 'it is there until it is removed, as queues are';
 COMMENT ON COLUMN flow.kept IS 'somebody has set it up: it stays also where nothing uses it';
 COMMENT ON COLUMN flow.given_at IS 'when its values were last changed';
+COMMENT ON COLUMN flow.used_at IS 'when something was last noted of it, to an hour; null: as given_at';
 COMMENT ON COLUMN flow.look_at IS 'when its window has room again for one that waits; null: nothing waits for that';
 COMMENT ON COLUMN flow.start_times IS 'starts of the last period, the oldest first, as far as they are no flow_note; where they may be many, those of a hundredth of the period are one, at its end';
 COMMENT ON COLUMN flow.start_counts IS 'how many starts each of start_times stands for';

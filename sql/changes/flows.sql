@@ -18,8 +18,10 @@ CREATE TABLE flow (
   max_rate integer GENERATED ALWAYS AS (coalesce(pinned_rate, rate)) STORED,
   max_period_s float8 GENERATED ALWAYS AS (CASE WHEN pinned_rate IS NULL THEN period_s ELSE pinned_period_s END) STORED,
   paused_at timestamptz,
-  kept boolean NOT NULL DEFAULT false,
+  made boolean NOT NULL DEFAULT false,
+  kept boolean GENERATED ALWAYS AS (made OR pinned_parallelism IS NOT NULL OR pinned_rate IS NOT NULL OR paused_at IS NOT NULL) STORED,
   given_at timestamptz NOT NULL DEFAULT now(),
+  used_at timestamptz,
   look_at timestamptz,
   start_times timestamptz[] NOT NULL DEFAULT '{}',
   start_counts integer[] NOT NULL DEFAULT '{}',
@@ -30,6 +32,7 @@ CREATE TABLE flow (
   autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000,
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000);
 CREATE INDEX flow_look ON flow (look_at) WHERE look_at IS NOT NULL;
+CREATE INDEX flow_kept ON flow (account_id, key) WHERE kept;
 COMMENT ON TABLE flow IS 'how many operations of a key may be Executing, and start in a period: as the last one that was submitted says, or as pinned';
 COMMENT ON COLUMN flow.ordered IS 'an operation that has begun keeps its place, and its turn, until it has ended, also while it waits for its next try: with a parallelism of 1 none overtakes another';
 COMMENT ON COLUMN flow.parallelism IS 'most that are Executing; null: any';
@@ -37,8 +40,10 @@ COMMENT ON COLUMN flow.rate IS 'most that start in any window of period_s second
 COMMENT ON COLUMN flow.pinned_parallelism IS 'holds in place of what is submitted';
 COMMENT ON COLUMN flow.max_parallelism IS 'what holds';
 COMMENT ON COLUMN flow.paused_at IS 'since when none of them begins';
+COMMENT ON COLUMN flow.made IS 'it is there until it is removed, as queues are';
 COMMENT ON COLUMN flow.kept IS 'somebody has set it up: it stays also where nothing uses it';
 COMMENT ON COLUMN flow.given_at IS 'when its values were last changed';
+COMMENT ON COLUMN flow.used_at IS 'when something was last noted of it, to an hour; null: as given_at';
 COMMENT ON COLUMN flow.look_at IS 'when its window has room again for one that waits; null: nothing waits for that';
 COMMENT ON COLUMN flow.start_times IS 'starts of the last period, the oldest first, as far as they are no flow_note; where they may be many, those of a hundredth of the period are one, at its end';
 COMMENT ON COLUMN flow.start_counts IS 'how many starts each of start_times stands for';
@@ -69,14 +74,15 @@ COMMENT ON COLUMN live_operation.flow_place IS 'has a place of its flow key: fro
 CREATE FUNCTION keep_flow() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   waits CONSTANT boolean := NEW.phase IN ('scheduled', 'keyed', 'ready', 'offered');
+  -- No more of a key are admitted than its account has slots, so a slot that is free is told also where the place is kept.
+  slot_freed CONSTANT boolean := TG_OP = 'UPDATE' AND OLD.phase IN ('placed', 'awaiting') AND (waits OR NEW.phase = 'aside');
   known record;
 BEGIN
   SELECT f.ordered, f.max_rate INTO known FROM flow f WHERE f.account_id = NEW.account_id AND f.key = NEW.flow_key;
   IF TG_OP = 'UPDATE' AND NEW.attempt > OLD.attempt AND known.max_rate IS NOT NULL THEN
     INSERT INTO flow_note (account_id, key, started_at) VALUES (NEW.account_id, NEW.flow_key, clock_timestamp());
   END IF;
-  -- No more of a key are admitted than its account has slots, and this one has none any more.
-  IF TG_OP = 'UPDATE' AND NEW.phase = 'aside' AND OLD.phase IN ('placed', 'awaiting') THEN
+  IF slot_freed THEN
     INSERT INTO flow_note (account_id, key) VALUES (NEW.account_id, NEW.flow_key);
   END IF;
   -- What has been admitted stays so, wherever its workers are.
@@ -85,7 +91,7 @@ BEGIN
   END IF;
   NEW.phase := CASE WHEN NEW.lease_token IS NOT NULL OR NEW.phase = 'scheduled' THEN 'scheduled' ELSE 'keyed' END;
   NEW.flow_place := NEW.flow_place AND NEW.attempt > 0 AND coalesce(known.ordered, false);
-  IF NEW.phase = 'keyed' AND (TG_OP = 'INSERT' OR OLD.phase <> 'keyed') OR TG_OP = 'UPDATE' AND OLD.flow_place AND NOT NEW.flow_place THEN
+  IF NOT slot_freed AND (NEW.phase = 'keyed' AND (TG_OP = 'INSERT' OR OLD.phase <> 'keyed') OR TG_OP = 'UPDATE' AND OLD.flow_place AND NOT NEW.flow_place) THEN
     INSERT INTO flow_note (account_id, key) VALUES (NEW.account_id, NEW.flow_key);
   END IF;
   RETURN NEW;

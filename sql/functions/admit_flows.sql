@@ -1,4 +1,5 @@
--- Admits what waits for a flow key that has room: it is ready, or offered, from then on. Looks at the keys that something was noted of, and
+-- Admits what waits for a flow key that has room: it is ready, or offered, from then on. What has a slot, and is more than may start
+-- since its key was paused or given other values, waits again. Looks at the keys that something was noted of, and
 -- at those whose window has room again; nobody reads the others. Answers when to look again; null: once something is noted.
 -- The caller has the lock of the slots, so nothing gets a place of a key from anybody else. Who changes a key is waited for at first; after
 -- that, with other keys locked, it may be waiting for one of them: what is noted of its key stays for the next time.
@@ -6,7 +7,7 @@ CREATE OR REPLACE FUNCTION admit_flows(most integer) RETURNS timestamptz
 LANGUAGE plpgsql AS $$
 DECLARE
   began timestamptz := clock_timestamp();
-  accounts text[]; keys text[]; rooms integer[]; opens timestamptz[]; ordereds boolean[];
+  accounts text[]; keys text[]; rooms integer[]; excesses integer[]; opens timestamptz[]; ordereds boolean[];
   waits boolean := true;
 BEGIN
   LOOP
@@ -30,9 +31,9 @@ BEGIN
         RETURN clock_timestamp() + interval '20 ms';
       END IF;
     END IF;
-    SELECT array_agg(j.account_id), array_agg(j.key), array_agg(j.room), array_agg(j.opens_at), array_agg(j.ordered)
-    INTO accounts, keys, rooms, opens, ordereds FROM judge_flows(accounts, keys) j;
-    IF NOT admit_of_keys(accounts, keys, rooms, ordereds) THEN
+    SELECT array_agg(j.account_id), array_agg(j.key), array_agg(j.room), array_agg(j.excess), array_agg(j.opens_at), array_agg(j.ordered)
+    INTO accounts, keys, rooms, excesses, opens, ordereds FROM judge_flows(accounts, keys) j;
+    IF NOT admit_of_keys(accounts, keys, rooms, excesses, ordereds) THEN
       -- Somebody has one of them now, who may give it back.
       INSERT INTO flow_note (account_id, key) SELECT * FROM unnest(accounts, keys);
       RETURN clock_timestamp() + interval '20 ms';

@@ -6,7 +6,7 @@ DECLARE
 BEGIN
   SELECT array_agg(f.account_id), array_agg(f.key) INTO accounts, keys FROM (
     SELECT f.account_id, f.key FROM flow f
-    WHERE NOT f.kept AND f.paused_at IS NULL AND f.given_at <= now() - interval '1 day' AND NOT flow_lives(f.account_id, f.key)
+    WHERE NOT f.kept AND greatest(f.given_at, f.used_at) <= now() - interval '1 day' AND NOT flow_lives(f.account_id, f.key)
       AND coalesce(f.start_times[cardinality(f.start_times)] + make_interval(secs => f.max_period_s), f.given_at) <= now() - interval '1 day'
     LIMIT most FOR UPDATE OF f SKIP LOCKED
   ) f;

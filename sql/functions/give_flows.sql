@@ -22,6 +22,10 @@ BEGIN
       ORDER BY g.account_id, g.key
       ON CONFLICT (account_id, key) DO UPDATE SET parallelism = excluded.parallelism, rate = excluded.rate, period_s = excluded.period_s,
         ordered = excluded.ordered, given_at = now()
+      RETURNING f.account_id, f.key
+    ), noted AS (
+      -- Those that wait may have room by now, also where what brought the values doesn't wait itself.
+      INSERT INTO flow_note (account_id, key) SELECT c.account_id, c.key FROM changed c
     )
     SELECT array_agg(g.account_id ORDER BY g.account_id, g.key), array_agg(g.key ORDER BY g.account_id, g.key) INTO accounts, keys FROM given g;
     PERFORM FROM unnest(accounts, keys) AS k (account_id, key)

@@ -8,7 +8,7 @@ BEGIN
     RETURN false;
   END IF;
   IF flow_lives(account, named) THEN
-    UPDATE flow f SET pinned_parallelism = NULL, pinned_rate = NULL, pinned_period_s = NULL, paused_at = NULL, kept = false
+    UPDATE flow f SET pinned_parallelism = NULL, pinned_rate = NULL, pinned_period_s = NULL, paused_at = NULL, made = false
     WHERE f.account_id = account AND f.key = named;
     PERFORM forget_starts(account, named);
   ELSE

@@ -10,7 +10,7 @@ import {
   RecoveryEndedError,
   RecoveryNotFoundError,
 } from '../endpoints/endpoint.errors.js';
-import { FlowNotFoundError } from '../operations/flow/flow.errors.js';
+import { FlowNotFoundError, TooManyFlowsError } from '../operations/flow/flow.errors.js';
 import { ScheduleNotFoundError, ScheduleRefusedError } from '../schedules/schedule.errors.js';
 import { FileTooLargeError } from '../files/files.service.js';
 import { FileMissingError, StorageUnavailableError } from '../files/storage-errors.js';
@@ -100,6 +100,8 @@ export function toProblem(error: unknown): Problem {
     return new Problem(OF_GROUPS[error.code], error.code, error.message);
   if (error instanceof FlowNotFoundError)
     return new Problem(404, error.code, error.message, { errors: [{ path: 'key', message: error.message }] });
+  if (error instanceof TooManyFlowsError)
+    return new Problem(422, error.code, error.message, { errors: [{ path: 'key', message: error.message }] });
   if (error instanceof FileTooLargeError)
     return new Problem(413, error.code, error.message, {
       errors: [{ path: 'file', message: error.message }],

@@ -471,7 +471,8 @@ const INPUTS: Refusal[] = [
   ),
 ];
 
-const QUERIES: Refusal[] = ['/v1/operations', '/v1/deliveries', '/v1/accounts'].flatMap((route) => [
+const LISTS = ['/v1/operations', '/v1/deliveries', '/v1/accounts', '/v1/flows'];
+const QUERIES: Refusal[] = LISTS.flatMap((route) => [
   ...['0', '251', '-1', '1.5', 'x', '', '1e2', '%00', '99999999999999999999'].map((limit) =>
     get(
       `${limit || 'nothing'} as limit of ${route}`,
@@ -491,7 +492,11 @@ const QUERIES: Refusal[] = ['/v1/operations', '/v1/deliveries', '/v1/accounts'].
     'YzEuMSBPUiAxPTE',
     'YzEuOTk5OTk5OTk5OTk5OTk5OTk5OTk5',
     'YzEuYQBi',
+    'YzEuJQ',
+    'YzEuJTAw',
     '%00',
+    // Of a byte 0, where it may be one of a key of any text.
+    ...(route === '/v1/flows' ? ['YzEuMDA', 'YzEuNjEwMDYy'] : []),
   ].map((cursor) =>
     get(`${cursor} as cursor of ${route}`, `${route}?cursor=${cursor}`, 400, 'bad-cursor', 'cursor'),
   ),
@@ -1365,7 +1370,7 @@ describe('whatever is sent', () => {
   });
 
   it('a path or a query is answered, and never with a 500', async () => {
-    const path = fc.constantFrom('operations', 'deliveries', 'files', 'accounts', 'operation-types');
+    const path = fc.constantFrom('operations', 'deliveries', 'files', 'accounts', 'operation-types', 'flows');
     const name = fc.constantFrom(
       'limit',
       'cursor',

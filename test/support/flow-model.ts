@@ -41,6 +41,7 @@ export class FlowModel {
       if (row.phase === 'running' && row.attempt >= row.tries) continue;
       Object.assign(row, { phase: 'waiting', overdue: false });
     }
+    for (const name of this.limits.keys()) this.withdraw(name);
     const chosen = [...this.slots].flatMap(([account, slots]) => {
       const free = Math.max(0, slots - this.taken(account));
       return inOrder(this.candidates(account)).slice(0, free);
@@ -58,14 +59,8 @@ export class FlowModel {
 
   /** How many more of its key may be dispatched. */
   room(name: string, of: readonly FlowRow[]): number {
-    const { parallelism, rate, paused, ordered } = this.limits.get(name)!;
-    const held = of.filter(
-      (row) =>
-        row.phase === 'dispatched' ||
-        row.phase === 'running' ||
-        row.phase === 'aside' ||
-        (ordered && row.attempt > 0 && row.phase === 'scheduled'),
-    ).length;
+    const { parallelism, rate, paused } = this.limits.get(name)!;
+    const held = this.held(name, of);
     const unstarted = of.filter(({ phase }) => phase === 'dispatched').length;
     if (paused) return 0;
     return Math.max(
@@ -77,6 +72,35 @@ export class FlowModel {
   /** Starts of the last period. */
   started(name: string): number {
     return this.starts.filter(({ key, at }) => key === name && (at ?? this.now) > this.now - PERIOD_S).length;
+  }
+
+  private held(name: string, of: readonly FlowRow[]): number {
+    const { ordered } = this.limits.get(name)!;
+    return of.filter(
+      ({ phase, attempt }) =>
+        ['dispatched', 'running', 'aside'].includes(phase) ||
+        (ordered && attempt > 0 && phase === 'scheduled'),
+    ).length;
+  }
+
+  /** What has a slot, and hasn't started, waits again where it is too many by now: the last of them. */
+  private withdraw(name: string): void {
+    const { parallelism, rate, paused, ordered } = this.limits.get(name)!;
+    const of = this.rows.filter((row) => row.key !== null && nameOf(row) === name);
+    const unstarted = of.filter(({ phase }) => phase === 'dispatched');
+    // What has begun of an ordered key goes before what hasn't.
+    const fresh = unstarted.filter(({ attempt }) => attempt === 0).length;
+    const begun = of.filter(({ phase, attempt }) => ordered && attempt > 0 && phase === 'waiting').length;
+    const excess = Math.max(
+      0,
+      this.held(name, of) - (parallelism ?? Infinity),
+      Math.min(fresh, this.held(name, of) + begun - (parallelism ?? Infinity)),
+      this.started(name) + unstarted.length - (rate ?? Infinity),
+    );
+    for (const row of inLine(unstarted, ordered)
+      .toReversed()
+      .slice(0, paused ? Infinity : excess))
+      row.phase = 'waiting';
   }
 
   private taken(account: string): number {
@@ -96,9 +120,7 @@ export class FlowModel {
         const name = nameOf({ account, key });
         const { ordered } = this.limits.get(name)!;
         const waiting = of.filter(({ phase }) => phase === 'waiting');
-        const begun = waiting.filter(({ attempt }) => ordered && attempt > 0);
-        const others = waiting.filter((row) => !begun.includes(row));
-        return [...inOrder(begun), ...inOrder(others)].slice(0, this.room(name, of));
+        return inLine(waiting, ordered).slice(0, this.room(name, of));
       }),
     ];
   }
@@ -106,6 +128,12 @@ export class FlowModel {
 
 function inOrder(rows: readonly FlowRow[]): FlowRow[] {
   return rows.toSorted((a, b) => b.priority - a.priority || a.id - b.id);
+}
+
+/** Of an ordered key what has begun is before all others. */
+function inLine(rows: readonly FlowRow[], ordered: boolean): FlowRow[] {
+  const hasBegun = ({ attempt }: FlowRow): boolean => ordered && attempt > 0;
+  return [...inOrder(rows.filter(hasBegun)), ...inOrder(rows.filter((row) => !hasBegun(row)))];
 }
 
 export function nameOf({ account, key }: Pick<FlowRow, 'account' | 'key'>): string {

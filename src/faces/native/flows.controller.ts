@@ -12,8 +12,8 @@ import { ChangeFlowRequest, changesOf, checkedKey, ListFlowsQuery } from './flow
 import { FlowResponse } from './flow.response.js';
 import { limitOf } from './operation.request.js';
 
-/** A key as a cursor has it: percent-encoded. */
-const KEY_OF_CURSOR = /^[\x21-\x7e]+$/;
+/** A key as a cursor has it: its bytes in hex, none of which is 0. */
+const KEY_OF_CURSOR = /^(?:(?!00)[0-9a-f]{2})+$/;
 
 @ApiTags('flows')
 @Controller('v1/flows')
@@ -30,12 +30,12 @@ export class FlowsController {
   @ApiPage(FlowResponse)
   async list(@AccountId() accountId: string, @Query() query: ListFlowsQuery): Promise<Page<FlowResponse>> {
     const limit = limitOf(query);
-    const after = decodeURIComponent(decodeCursor(query.cursor, '', KEY_OF_CURSOR));
+    const after = Buffer.from(decodeCursor(query.cursor, '', KEY_OF_CURSOR), 'hex').toString();
     const rows = await this.flows.list(accountId, after, limit + 1);
     return toPage(
       rows,
       limit,
-      ({ key }) => encodeURIComponent(key),
+      ({ key }) => Buffer.from(key).toString('hex'),
       (flow) => FlowResponse.from(flow),
     );
   }

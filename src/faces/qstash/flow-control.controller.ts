@@ -8,7 +8,8 @@ import type { Actor } from '../../accounts/audit.store.js';
 import { Problem } from '../../http/problem.js';
 import { TakesBody } from '../../http/takes-body.js';
 import { Quotas } from '../../operations/accept/quotas.js';
-import { FlowStore, type FlowView } from '../../operations/flow/flow.store.js';
+import { TooManyFlowsError } from '../../operations/flow/flow.errors.js';
+import { type FlowChanges, FlowStore, type FlowView } from '../../operations/flow/flow.store.js';
 import { FLOW_KEY } from '../native/flow.request.js';
 import { rawAfter } from './caller.js';
 import { refused } from './publication.js';
@@ -29,8 +30,8 @@ interface FlowControlResponse {
   readonly isPinnedRate: boolean;
 }
 
-/** Keys that are read at once. */
-const PAGE = 1_000;
+/** Keys of a list, which has no pages here: `GET /v1/flows` has all of them. */
+const MOST_LISTED = 1_000;
 const MAX_KEY = 255;
 const MAX_COUNT = 100_000;
 const MAX_PERIOD_S = 604_800;
@@ -58,13 +59,7 @@ export class QstashFlowControlController {
   @Get('flowControl')
   @NeedsScope('operations:read')
   async list(@AccountId() accountId: string): Promise<FlowControlResponse[]> {
-    const all: FlowControlResponse[] = [];
-    for (let after = ''; ;) {
-      const page = await this.flows.list(accountId, after, PAGE);
-      all.push(...page.map(toResponse));
-      if (page.length < PAGE) return all;
-      after = page.at(-1)!.key;
-    }
+    return (await this.flows.list(accountId, '', MOST_LISTED)).map(toResponse);
   }
 
   @Get('flowControl/*')
@@ -90,38 +85,51 @@ export class QstashFlowControlController {
     const path = pathOf(request);
     const at = path.lastIndexOf('/');
     const [key, action] = [keyOf(path.slice(0, Math.max(at, 0))), path.slice(at + 1)];
-    await this.apply(accountId, key, action, asked);
+    // As with QStash, what is taken back from a key that nobody knows is no mistake.
+    if (!(await this.apply(accountId, key, action, asked))) return;
     const { parallelism, rate, period } = asked;
     const details = { action, parallelism, rate, period };
     await this.audit.write({ accountId, actor, action: 'flow.changed', target: key, details });
   }
 
-  private async apply(accountId: string, key: string, action: string, asked: Asked): Promise<void> {
-    if (action === 'pause' || action === 'resume')
-      await this.flows.change(accountId, key, { paused: action === 'pause' });
-    else if (action === 'pin') await this.pin(accountId, key, asked);
-    else if (action === 'unpin')
-      await this.flows.change(accountId, key, {
+  /** False where there was nothing to do: nobody knows the key. */
+  private async apply(accountId: string, key: string, action: string, asked: Asked): Promise<boolean> {
+    if (action === 'pause') return this.set(accountId, key, { paused: true });
+    if (action === 'resume') return this.set(accountId, key, { paused: false, onlyKnown: true });
+    if (action === 'pin') return this.pin(accountId, key, asked);
+    if (action === 'unpin')
+      return this.set(accountId, key, {
         ...(asked['parallelism'] === 'true' ? { pinnedParallelism: null } : {}),
         ...(asked['rate'] === 'true' ? { pinnedRate: null } : {}),
+        onlyKnown: true,
       });
-    else if (action === 'resetRate') await this.flows.resetRate(accountId, key);
-    else throw new Problem(404, 'not-found', `a flow control key has no ${action.slice(0, 100)}`);
+    if (action === 'resetRate') return this.flows.resetRate(accountId, key);
+    throw new Problem(404, 'not-found', `a flow control key has no ${action.slice(0, 100)}`);
   }
 
-  private async pin(accountId: string, key: string, asked: Asked): Promise<void> {
+  private async pin(accountId: string, key: string, asked: Asked): Promise<boolean> {
     const parallelism = countOf(asked, 'parallelism', MAX_COUNT);
     const rate = countOf(asked, 'rate', MAX_COUNT);
     const periodS = countOf(asked, 'period', MAX_PERIOD_S);
     if (parallelism === null && rate === null)
       throw refused('parallelism', 'or rate must be given: they are pinned');
     if (rate === null && periodS !== null) throw refused('period', 'goes with a rate');
-    await this.flows.change(accountId, key, {
+    await this.set(accountId, key, {
       ...(parallelism === null ? {} : { pinnedParallelism: parallelism }),
       ...(rate === null ? {} : { pinnedRate: { rate, periodS: periodS ?? 1 } }),
     });
     // As QStash does: a period begins.
     if (rate !== null) await this.flows.resetRate(accountId, key);
+    return true;
+  }
+
+  private async set(accountId: string, key: string, changes: FlowChanges): Promise<boolean> {
+    try {
+      return await this.flows.change(accountId, key, changes);
+    } catch (error) {
+      if (error instanceof TooManyFlowsError) throw new Problem(412, 'too-many', error.message);
+      throw error;
+    }
   }
 }
 

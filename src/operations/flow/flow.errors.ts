@@ -3,3 +3,9 @@ export class FlowNotFoundError extends Error {
   override readonly name = 'FlowNotFoundError';
   readonly code = 'flow-not-found';
 }
+
+/** An account has set up as many flow keys as it may. */
+export class TooManyFlowsError extends Error {
+  override readonly name = 'TooManyFlowsError';
+  readonly code = 'too-many-flows';
+}

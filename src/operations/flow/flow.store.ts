@@ -1,6 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../database/database.js';
 import { OperationDispatcher } from '../run/operation.dispatcher.js';
+import { TooManyFlowsError } from './flow.errors.js';
+
+/** Keys of an account that are pinned or paused, without Ringback's own. */
+const MOST_KEPT = 1_000;
 
 /** Most that are Executing, and most that start in a window of `periodS` seconds; null: any. */
 export interface FlowLimits {
@@ -35,6 +39,8 @@ export interface FlowChanges {
   readonly ordered?: boolean;
   /** Nothing is changed of what somebody has set up, also where that was done meanwhile. */
   readonly onlyNew?: boolean;
+  /** No key is made by this. */
+  readonly onlyKnown?: boolean;
 }
 
 interface FlowRow {
@@ -81,10 +87,10 @@ export class FlowStore {
     return this.read(accountId, null, after, most);
   }
 
-  /** Changes a key, or makes it. It holds at once, also for what waits already. */
-  async change(accountId: string, key: string, changes: FlowChanges): Promise<void> {
-    const { limits, pinnedParallelism, pinnedRate, paused, ordered = false, onlyNew = false } = changes;
-    await this.database.query('SELECT change_flow($1)', [
+  /** Changes a key, or makes it. It holds at once, also for what waits already. False where it is `onlyKnown`, and isn't. */
+  async change(accountId: string, key: string, changes: FlowChanges): Promise<boolean> {
+    const { limits, pinnedParallelism, pinnedRate, paused, ordered = false } = changes;
+    const [row] = await this.database.query<{ done: string }>('SELECT change_flow($1) AS done', [
       JSON.stringify({
         account_id: accountId,
         key,
@@ -96,16 +102,27 @@ export class FlowStore {
         pinned_rate: pinnedRate?.rate ?? null,
         pinned_period_s: pinnedRate?.periodS ?? null,
         paused: paused ?? null,
-        only_new: onlyNew,
+        only_new: changes.onlyNew ?? false,
+        only_known: changes.onlyKnown ?? false,
+        most_kept: MOST_KEPT,
       }),
     ]);
+    if (row!.done === 'too-many')
+      throw new TooManyFlowsError(
+        `this account has ${MOST_KEPT} flow keys that are pinned or paused: reset one`,
+      );
     this.dispatcher.wake();
+    return row!.done === 'changed';
   }
 
-  /** Forgets the starts of the last period: its window is empty. */
-  async resetRate(accountId: string, key: string): Promise<void> {
-    await this.database.query('SELECT forget_starts($1, $2)', [accountId, key]);
+  /** Forgets the starts of the last period: its window is empty. False where nobody knows the key. */
+  async resetRate(accountId: string, key: string): Promise<boolean> {
+    const [row] = await this.database.query<{ known: boolean }>('SELECT forget_starts($1, $2) AS known', [
+      accountId,
+      key,
+    ]);
     this.dispatcher.wake();
+    return row!.known;
   }
 
   /**

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { App } from '../../support/app.js';
 import type { Client } from '../../support/client.js';
+import { rowsOf } from '../../support/database.js';
 import { HAS_PYTHON, Python, upstash } from './clients.js';
 
 let app: App;
@@ -50,6 +51,42 @@ describe('A flow control key', () => {
     await flows().pause('100%');
     await flows().pin('100%', { parallelism: 2 });
     expect(await flows().get('100%')).toMatchObject({ isPaused: true, parallelismMax: 2, rateMax: 10 });
+  });
+
+  it('is not made by what would take something back from it', async () => {
+    await flows().resume('nobody');
+    await flows().unpin('nobody', { parallelism: true, rate: true });
+    await flows().resetRate('nobody');
+    await expect(flows().get('nobody')).rejects.toMatchObject({ status: 404 });
+  });
+
+  it('may be pinned or paused, or have its limits set, while no more than 1,000 of the account are', async () => {
+    const { id } = (await client.get('/v1/account')).body;
+    await rowsOf(
+      app.databaseUrl,
+      `INSERT INTO flow (account_id, key, pinned_parallelism) SELECT '${id}', 'key ' || n, 1 FROM generate_series(1, 1000) n`,
+    );
+    await flows().pause('key 7');
+    await flows().pin('key 8', { parallelism: 2 });
+    await publish('other');
+    await expect(flows().pause('other')).rejects.toMatchObject({ status: 412 });
+    await expect(flows().pin('new', { rate: 1 })).rejects.toMatchObject({ status: 412 });
+    await expect(flows().get('new')).rejects.toMatchObject({ status: 404 });
+    expect((await client.request('PUT', '/v1/flows/other', { rate: 1 })).body).toMatchObject({
+      ...{ status: 422, code: 'too-many-flows', errors: [{ path: 'key' }] },
+    });
+    expect((await client.get('/qstash/v2/flowControl')).body).toHaveLength(1_000);
+    // What is no longer held is as its messages say, and counts no more.
+    await flows().unpin('key 8', { parallelism: true });
+    await flows().pause('other');
+    await expect(flows().pin('key 8', { rate: 1 })).rejects.toMatchObject({ status: 412 });
+    await flows().resume('other');
+    await flows().pin('key 8', { rate: 1 });
+    const kept = await rowsOf(
+      app.databaseUrl,
+      `SELECT key FROM flow WHERE account_id = '${id}' AND NOT kept`,
+    );
+    expect(kept).toEqual([{ key: 'other' }]);
   });
 
   it('is pinned, whatever messages say, and unpinned one by one', async () => {

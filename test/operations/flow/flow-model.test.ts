@@ -93,22 +93,25 @@ class Pair {
     await client.query(
       `TRUNCATE live_operation, flow, flow_note, account CASCADE; UPDATE fairness_cursor SET served = ''`,
     );
-    await client.query('INSERT INTO account (id, name, slots) SELECT n, n, 3 FROM unnest($1::text[]) n', [
-      ACCOUNTS,
-    ]);
-    for (const name of ACCOUNTS) {
-      this.model.slots.set(name, 3);
+    for (const [name, slots] of [
+      ['a', 3],
+      // Fewer than its lane may have: it waits for slots, and keeps places without.
+      ['b', 1],
+    ] as const) {
+      this.model.slots.set(name, slots);
+      await client.query('INSERT INTO account (id, name, slots) VALUES ($1, $1, $2)', [name, slots]);
       for (const of of KEYS) {
         const ordered = of === 'lane';
+        const parallelism = ordered ? 4 : 1;
         this.model.limits.set(nameOf({ account: name, key: of }), {
-          parallelism: 1,
+          parallelism,
           rate: null,
           ordered,
           paused: false,
         });
         await client.query(
-          'INSERT INTO flow (account_id, key, parallelism, ordered) VALUES ($1, $2, 1, $3)',
-          [name, of, ordered],
+          'INSERT INTO flow (account_id, key, parallelism, ordered) VALUES ($1, $2, $3, $4)',
+          [name, of, parallelism, ordered],
         );
       }
     }
@@ -174,7 +177,6 @@ class Pair {
   }
 
   private async dispatch(): Promise<void> {
-    const before = this.model.rows.filter(({ phase }) => phase === 'dispatched');
     const { rows } = await client.query<{ id: string }>(
       `SELECT request_id AS id FROM dispatch_operations(200, interval '1 hour', 200, interval '1 hour')`,
     );
@@ -184,13 +186,10 @@ class Pair {
       const of = (row: FlowRow): boolean => nameOf(row) === name;
       const added = this.model.rows.filter((row) => of(row) && expected.includes(row.id)).length;
       if (added === 0) continue;
-      const running = this.model.rows.filter(
-        (row) => of(row) && ['dispatched', 'running', 'aside'].includes(row.phase),
-      ).length;
-      expect(running).toBeLessThanOrEqual(parallelism ?? Infinity);
-      expect(before.filter(of).length + added + this.model.started(name)).toBeLessThanOrEqual(
-        rate ?? Infinity,
-      );
+      const there = (...phases: FlowRow['phase'][]): number =>
+        this.model.rows.filter((row) => of(row) && phases.includes(row.phase)).length;
+      expect(there('dispatched', 'running', 'aside')).toBeLessThanOrEqual(parallelism ?? Infinity);
+      expect(there('dispatched') + this.model.started(name)).toBeLessThanOrEqual(rate ?? Infinity);
     }
   }
 
@@ -335,5 +334,58 @@ describe('flow keys', () => {
       'aside',
       'waiting',
     ]);
+  });
+
+  it('let the next one of an ordered key in when one gives up its slot and keeps its turn', async () => {
+    const pair = new Pair();
+    await pair.begin();
+    const one = { account: 'b', key: 'lane', priority: 0, tries: 3, scheduled: false };
+    await pair.take({ do: 'arrive', rows: [one, one] });
+    await pair.take({ do: 'dispatch' });
+    await pair.take({ do: 'claim', picks: [0] });
+    await pair.take({ do: 'retry', picks: [0] });
+    await pair.take({ do: 'dispatch' });
+    expect(pair.model.rows.map(({ phase }) => phase)).toEqual(['scheduled', 'dispatched']);
+  });
+
+  it.each([
+    ['is paused', { do: 'pause', paused: true }, 0],
+    ['may have fewer running', { do: 'give', limits: { parallelism: 2, rate: null } }, 1],
+    ['may start fewer', { do: 'give', limits: { parallelism: null, rate: 1 } }, 1],
+  ] as const)(
+    'take slots back from what has not started where its key %s, from the last of them first',
+    async (_what, change, left) => {
+      const pair = new Pair();
+      await pair.begin();
+      const of = { account: 'a', key: 'k2' };
+      await pair.take({ do: 'give', ...of, limits: { parallelism: 3, rate: null } });
+      await pair.take({
+        do: 'arrive',
+        rows: [0, 0, 1].map((priority) => ({ ...of, priority, tries: 1, scheduled: false })),
+      });
+      await pair.take({ do: 'dispatch' });
+      await pair.take({ do: 'claim', picks: [0] });
+      await pair.take({ ...change, ...of });
+      await pair.take({ do: 'dispatch' });
+      const inLine = [pair.model.rows[2]!, pair.model.rows[1]!];
+      expect(pair.model.rows[0]!.phase).toBe('running');
+      expect(inLine.map(({ phase }) => phase)).toEqual(
+        inLine.map((_row, nth) => (nth < left ? 'dispatched' : 'waiting')),
+      );
+    },
+  );
+
+  it('let what has begun of an ordered key go on before what has a slot and has not started', async () => {
+    const pair = new Pair();
+    await pair.begin();
+    const of = { account: 'a', key: 'lane' };
+    const one = { ...of, priority: 0, tries: 3, scheduled: false };
+    await pair.take({ do: 'arrive', rows: [one, one] });
+    await pair.take({ do: 'dispatch' });
+    await pair.take({ do: 'claim', picks: [0] });
+    await pair.take({ do: 'lose', picks: [0] });
+    await pair.take({ do: 'give', ...of, limits: { parallelism: 1, rate: null } });
+    await pair.take({ do: 'dispatch' });
+    expect(pair.model.rows.map(({ phase }) => phase)).toEqual(['dispatched', 'waiting']);
   });
 });

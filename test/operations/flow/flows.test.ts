@@ -117,6 +117,20 @@ describe('A flow key', () => {
     expect(await status(client, last)).toBe('Waiting');
   });
 
+  it('has the values of an operation that is delayed at once, also for those that wait', async () => {
+    const client = await account();
+    const [one, two] = [
+      await held(client, { key: 'a', parallelism: 1 }),
+      await held(client, { key: 'a', parallelism: 1 }),
+    ];
+    await becomes(client, one);
+    await settled();
+    expect(await status(client, two)).toBe('Waiting');
+    const run_at = new Date(Date.now() + 7_200_000).toISOString();
+    await client.submit({ type: 'echo', run_at, flow: { key: 'a', parallelism: 2 } });
+    await becomes(client, two);
+  });
+
   it('starts no more than its rate in any window of its period, and each as soon as that allows', async () => {
     const client = await account();
     const operations = Array.from({ length: 9 }, () => ({
