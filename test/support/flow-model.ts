@@ -104,9 +104,7 @@ export class FlowModel {
   }
 
   private taken(account: string): number {
-    return this.rows.filter(
-      (row) => row.account === account && (row.phase === 'dispatched' || row.phase === 'running'),
-    ).length;
+    return this.rows.filter((row) => row.account === account && hasSlot(row)).length;
   }
 
   /** What could run, were there slots. */
@@ -120,10 +118,16 @@ export class FlowModel {
         const name = nameOf({ account, key });
         const { ordered } = this.limits.get(name)!;
         const waiting = of.filter(({ phase }) => phase === 'waiting');
-        return inLine(waiting, ordered).slice(0, this.room(name, of));
+        // No more of them than there could be slots for: those behind in line don't go before the first by their priority.
+        const slots = this.slots.get(account)! - of.filter(hasSlot).length;
+        return inLine(waiting, ordered).slice(0, Math.max(0, Math.min(this.room(name, of), slots)));
       }),
     ];
   }
+}
+
+function hasSlot({ phase }: FlowRow): boolean {
+  return phase === 'dispatched' || phase === 'running';
 }
 
 function inOrder(rows: readonly FlowRow[]): FlowRow[] {
