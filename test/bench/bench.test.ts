@@ -64,7 +64,10 @@ describe('the command line of the benchmark', () => {
 
   it.each([
     [['--rate', 'fast'], '--rate must be a whole number from 1 to 100000, and is "fast"'],
-    [['--rounds', '3'], '--rounds is for --compare, --rate, --records: it says nothing without'],
+    [
+      ['--rounds', '3'],
+      '--rounds is for --compare, --rate, --records, --old-transaction: it says nothing without',
+    ],
     [
       ['--seconds', '5', '--compare', 'v1'],
       '--seconds is for --rate, --jobs, --processes: it says nothing without',

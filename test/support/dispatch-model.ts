@@ -87,7 +87,9 @@ export class DispatchModel extends Rounds<ModelRow> {
   /** Accounts with room, in a circle from the one served last; the first row of each, then the second of each, … */
   protected turns(most: number): ModelRow[] {
     const dispatched = this.rows.filter(({ phase }) => phase === 'dispatched').length;
-    const room = Math.max(0, Math.min(most, this.maxDispatched - dispatched));
+    // While most of what may be dispatched waits for a worker, no more is.
+    if (dispatched > Math.floor((this.maxDispatched * 3) / 4)) return [];
+    const room = Math.min(most, this.maxDispatched - dispatched);
     const open = circle(this.slots.keys(), this.served)
       .map((account) =>
         this.of(account, 'ready')

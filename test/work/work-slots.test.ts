@@ -124,8 +124,10 @@ describe('A worker', () => {
     const client = await app.account('shown', 5, SCOPES);
     await client.submit({ type: TYPE });
     const [work] = await claim(client, [TYPE], { limit: 4, worker: 'host-17' });
-    const { data } = (await app.client.get('/v1/processes')).body;
-    expect(data.find(({ host }: any) => host === 'host-17')).toMatchObject({
+    const shown = async (): Promise<object> =>
+      (await app.client.get('/v1/processes')).body.data.find(({ host }: any) => host === 'host-17');
+    // Written down behind the answer's back.
+    await expect.poll(shown).toMatchObject({
       role: 'remote',
       running: 1,
       capacity: 4,
