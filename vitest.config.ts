@@ -18,6 +18,7 @@ const builtThreads: Plugin = {
 
 /** What knows nothing of the queue: one run is enough. */
 const WITHOUT_QUEUE = [
+  'bench',
   'client',
   'clients',
   'command',
