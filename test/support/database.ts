@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { inject } from 'vitest';
+import { isDeadlock } from '../../src/database/database-errors.js';
 
 const TEMPLATE = 'ringback_template';
 /** Where RINGBACK_TEST_POOLER names a pooler before the server, services find their databases behind it. */
@@ -39,7 +40,10 @@ export function directUrl(databaseUrl: string): string {
   return url.href;
 }
 
-/** Rows of a statement, on a connection of its own. */
+/**
+ * Rows of a statement, on a connection of its own. One that locks tables while services work on them may meet one of theirs in a
+ * deadlock, and PostgreSQL may end either: it is said again then.
+ */
 export async function rowsOf<Row = Record<string, unknown>>(
   databaseUrl: string,
   sql: string,
@@ -48,7 +52,13 @@ export async function rowsOf<Row = Record<string, unknown>>(
   const client = new pg.Client({ connectionString: directUrl(databaseUrl) });
   await client.connect();
   try {
-    return (await client.query(sql, parameters)).rows as Row[];
+    for (;;) {
+      try {
+        return (await client.query(sql, parameters)).rows as Row[];
+      } catch (error) {
+        if (!isDeadlock(error)) throw error;
+      }
+    }
   } finally {
     await client.end();
   }
