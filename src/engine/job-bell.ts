@@ -10,12 +10,17 @@ const MAX_SHARED_QUIET_MS = 10_000;
 /** Looks of one of many workers are so far apart at least, times how many there are, ms: under load there is always news. */
 const APART_MS = 2;
 
-/** Says when a worker of a PostgreSQL queue is to look whether there is a job. */
+/**
+ * Says when a worker of a PostgreSQL queue is to look for a job: when one was told of since its last look began, else once in a while.
+ * So a worker that is told of its jobs never asks in vain whether there is one.
+ */
 export class JobBell {
   private readonly turns = new Turns();
   private timer: NodeJS.Timeout | undefined;
   private ring: (() => void) | undefined;
   private lookedAt = -Infinity;
+  /** When this worker is to go for what it was told of, or may have left; `Infinity` where there is no news. */
+  private turnAt = -Infinity;
   private ringsAt = Infinity;
 
   constructor(
@@ -28,6 +33,22 @@ export class JobBell {
     });
   }
 
+  /** A look for a job begins: it finds all that was told before. */
+  looks(): void {
+    this.lookedAt = performance.now();
+    this.turnAt = Infinity;
+  }
+
+  /** There may be more than the look has told: it found a job, or got no answer. */
+  leaves(): void {
+    this.turnAt = -Infinity;
+  }
+
+  /** Whether there may be a job that no look has found. */
+  get hasNews(): boolean {
+    return this.turnAt < Infinity;
+  }
+
   /** A job with so many hints was taken. */
   took(hints: number): void {
     this.turns.took(hints, this.fleet.workers);
@@ -38,9 +59,8 @@ export class JobBell {
     return this.turns.owed(this.fleet.workers);
   }
 
-  /** Resolves when it is time for a look, or with the signal. What is told from here on counts. */
+  /** Resolves when it is time for a look, or with the signal. */
   next(signal: AbortSignal): Promise<void> {
-    this.lookedAt = performance.now();
     return new Promise((resolve) => {
       const ring = (): void => {
         clearTimeout(this.timer);
@@ -50,17 +70,21 @@ export class JobBell {
       };
       this.ring = ring;
       signal.addEventListener('abort', ring, { once: true });
-      this.ringAt(this.lookedAt + this.fleet.pause(MAX_QUIET_MS, MAX_SHARED_QUIET_MS));
+      this.ringAt(performance.now() + this.fleet.pause(MAX_QUIET_MS, MAX_SHARED_QUIET_MS));
+      this.ringForNews();
     });
   }
 
   private told(): void {
-    const { workers } = this.fleet;
     const now = performance.now();
-    const turnAt = now + this.turns.told(workers, now);
-    if (this.ring === undefined) return;
-    const at = workers === 1 ? turnAt : Math.max(turnAt, this.lookedAt + APART_MS * workers);
-    if (at < this.ringsAt) this.ringAt(at);
+    this.turnAt = Math.min(this.turnAt, now + this.turns.told(this.fleet.workers, now));
+    this.ringForNews();
+  }
+
+  private ringForNews(): void {
+    const { workers } = this.fleet;
+    const at = workers === 1 ? this.turnAt : Math.max(this.turnAt, this.lookedAt + APART_MS * workers);
+    if (this.ring !== undefined && at < this.ringsAt) this.ringAt(at);
   }
 
   private ringAt(at: number): void {

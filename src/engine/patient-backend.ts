@@ -92,7 +92,12 @@ class PatientBackend extends PostgresQueueBackend {
     ...given: Parameters<PostgresQueueBackend['moveToCompleted']>
   ): ReturnType<PostgresQueueBackend['moveToCompleted']> {
     const [job, value, remove, token, fetchNext] = given;
-    return super.moveToCompleted(job, value, remove, token, fetchNext && (this.bell?.owedMs ?? 0) === 0);
+    if (!fetchNext || (this.bell?.owedMs ?? 0) > 0)
+      return super.moveToCompleted(job, value, remove, token, false);
+    return this.looking(
+      () => super.moveToCompleted(job, value, remove, token, true),
+      ({ result }) => result,
+    );
   }
 
   override async moveToActive(
@@ -100,21 +105,43 @@ class PatientBackend extends PostgresQueueBackend {
   ): ReturnType<PostgresQueueBackend['moveToActive']> {
     const ms = this.bell?.owedMs ?? 0;
     if (ms > 0) await after(ms);
-    return super.moveToActive(...given);
+    return this.looking(
+      () => super.moveToActive(...given),
+      (job) => job,
+    );
+  }
+
+  /** Asks for a job, if there is one. What is told from here on isn't in the answer. */
+  private async looking<Answer>(
+    ask: () => Promise<Answer>,
+    jobOf: (answer: Answer) => readonly unknown[] | void,
+  ): Promise<Answer> {
+    this.bell?.looks();
+    try {
+      const answer = await ask();
+      if (jobOf(answer)?.[0]) this.bell?.leaves();
+      return answer;
+    } catch (error) {
+      this.bell?.leaves();
+      throw error;
+    }
   }
 
   private async jobBy(over: AbortSignal): Promise<{ member: string; score: number } | null> {
-    const { queueName } = this;
+    const bell = this.bell!;
     const inside = this as unknown as Inside;
-    while (!over.aborted && !inside.closing && !inside.blockingDisconnected) {
-      // Before the look: what is added after it is told.
-      const ring = this.bell!.next(over);
-      const { rows } = await inside.run('has_waiting_job', [queueName]);
-      answered.set(this, performance.now());
-      if ((rows[0] as { present: boolean }).present) return { member: queueName, score: 0 };
-      await ring;
+    for (;;) {
+      await bell.next(over);
+      if (over.aborted || inside.closing || inside.blockingDisconnected) return null;
+      if (bell.hasNews || (await this.hasJob())) return { member: this.queueName, score: 0 };
     }
-    return null;
+  }
+
+  /** Whether there is a job of which nobody was told: behind some poolers nobody hears of any. */
+  private async hasJob(): Promise<boolean> {
+    const { rows } = await (this as unknown as Inside).run('has_waiting_job', [this.queueName]);
+    answered.set(this, performance.now());
+    return (rows[0] as { present: boolean }).present;
   }
 
   /** Two statements of a worker that finds no job, and an idle one does nothing else. */
