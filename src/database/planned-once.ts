@@ -20,7 +20,7 @@ function callsOneFunction(sql: string): boolean {
   const text = sql.replaceAll(/--[^\n]*/g, '');
   if (/\b(JOIN|WHERE|WITH|UNION|LATERAL|SELECT[^]*\bSELECT)\b/i.test(text)) return false;
   return (
-    /^\s*SELECT\s+(?:[^;]*\sFROM\s+)?\w+\(\s*\$1\b[^;]*;?\s*$/i.test(text) &&
+    /^\s*SELECT\s+(?:[^;]*\sFROM\s+)?\w+\((?:\w+\()?\s*\$1\b[^;]*;?\s*$/i.test(text) &&
     (text.match(/\bFROM\b/gi) ?? []).length <= 1
   );
 }

@@ -82,6 +82,7 @@ it('what reads tables is planned each time: a plan that was made while they were
     'SELECT f($1)',
     'SELECT a, b, now() AS at FROM f($1, make_interval(secs => $2));\n',
     '-- Says why.\nSELECT *\nFROM f(\n  $1, $2);',
+    'SELECT * FROM f(g($1, make_interval(secs => $3)), $2)',
   ])
     expect(planName(sql), sql).toMatch(/^ringback_\d+$/);
 });
