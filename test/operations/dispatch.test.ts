@@ -260,3 +260,35 @@ describe('an operation', () => {
     });
   });
 });
+
+it('a claim waits for the disk where it is a last try: others may be forgotten by a crash, and are made again', async () => {
+  const database = await newDatabase();
+  await rowsOf(
+    database,
+    `INSERT INTO live_operation (request_id, account_id, type, phase, priority, tries, look_at, due_at)
+     SELECT n, 'a', 't', 'placed', 0, tries, now(), now() FROM (VALUES (1, 1), (2, 2), (3, 20)) r (n, tries)`,
+  );
+  const hint = (id: number): string => `[{"request_id":${id},"epoch":0,"token":"${randomUUID()}","knows":1}]`;
+  const client = new pg.Client({ connectionString: directUrl(database) });
+  await client.connect();
+  try {
+    const waits = async (hints: string): Promise<string> => {
+      await client.query('BEGIN');
+      await client.query(`SELECT claim_operations($1, interval '1 minute')`, [hints]);
+      const { rows } = await client.query<{ commit: string }>(
+        `SELECT current_setting('synchronous_commit') AS commit`,
+      );
+      await client.query('COMMIT');
+      return rows[0]!.commit;
+    };
+    expect(await waits(hint(3))).toBe('off');
+    expect(await waits(hint(2))).toBe('off');
+    await client.query('UPDATE live_operation SET lease_token = NULL WHERE request_id = 2');
+    expect(await waits(hint(2))).toBe('on');
+    await client.query('UPDATE live_operation SET lease_token = NULL WHERE request_id = 3');
+    expect(await waits(`${hint(1).slice(0, -1)},${hint(3).slice(1)}`)).toBe('on');
+    expect((await client.query('SHOW synchronous_commit')).rows).toEqual([{ synchronous_commit: 'on' }]);
+  } finally {
+    await client.end();
+  }
+});
