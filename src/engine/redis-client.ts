@@ -1,4 +1,4 @@
-import { Cluster, Redis, type RedisOptions } from 'ioredis';
+import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import type { RedisAccess, RedisPlace } from '../config/redis-urls.js';
 
 /** A client of one server, of a primary that sentinels name, or of a cluster. */
@@ -36,7 +36,7 @@ function throughSentinels(place: Extract<RedisPlace, { kind: 'sentinel' }>): Red
 }
 
 function cluster(place: Extract<RedisPlace, { kind: 'cluster' }>, shared: RedisOptions): Cluster {
-  return new Cluster(
+  return new SettlingCluster(
     place.nodes.map((node) => ({ ...node })),
     {
       redisOptions: { ...shared, ...accessOptions(place.access) },
@@ -46,6 +46,33 @@ function cluster(place: Extract<RedisPlace, { kind: 'cluster' }>, shared: RedisO
       dnsLookup: (address, done) => done(null, address),
     },
   );
+}
+
+/** Tells that it has ended and that it is connected where ioredis' cluster doesn't: BullMQ's workers wait for both without a limit. */
+class SettlingCluster extends Cluster {
+  constructor(
+    private readonly startNodes: ClusterNode[],
+    options: ClusterOptions,
+  ) {
+    super(startNodes, options);
+    // A node whose connection ends late closes what has ended already, and nothing ends it again.
+    this.on('close', () => {
+      if (this.status === 'close') this.status = 'end';
+    });
+  }
+
+  /** ioredis asks one of the nodes whether all is well. Where it says no, or is dead, it tries again, but forgets its promise. */
+  override async connect(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const end = (): void => reject(new Error('Connection is closed.'));
+    this.once('ready', resolve).once('end', end);
+    super.connect().then(resolve, reject);
+    await promise.finally(() => this.off('ready', resolve).off('end', end));
+  }
+
+  override duplicate(nodes = this.startNodes, options: ClusterOptions = {}): Cluster {
+    return new SettlingCluster(nodes, { ...this.options, ...options });
+  }
 }
 
 function accessOptions({ tls, username, password }: RedisAccess): RedisOptions {
