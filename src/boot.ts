@@ -163,7 +163,7 @@ export async function closeInTime(
   config: RingbackConfig,
   logger: LoggerService,
 ): Promise<void> {
-  // Closing may hang while Redis is down; what it would still do is in the rows for others.
+  // Should anything hang: what closing would still do is in the rows for others.
   const late = new Promise((resolve) =>
     setTimeout(resolve, (config.process.shutdownGraceS + SHUTDOWN_MARGIN_S) * 1000).unref(),
   );

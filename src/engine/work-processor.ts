@@ -67,7 +67,11 @@ export abstract class WorkProcessor
   /** Begins here, where nobody waits, so that all queues have the same grace time and not one after the other. */
   onModuleDestroy(): void {
     this.hints.heartbeat.stop();
-    this.drained = Promise.all([closeWorker(this.worker, this.graceS), this.follower.drain(this.graceS)]);
+    const { worker } = this;
+    const closed = closeWorker(worker, this.graceS);
+    // Nest's module closes it later, too, and would wait without a limit.
+    worker.close = () => closed;
+    this.drained = Promise.all([closed, this.follower.drain(this.graceS)]);
   }
 
   async beforeApplicationShutdown(): Promise<void> {

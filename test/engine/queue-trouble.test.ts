@@ -190,6 +190,18 @@ describe.runIf(process.env.RINGBACK_TEST_REDIS_URL)('a queue in Redis', { timeou
     expect(redis.port).toBe(gone.port);
   });
 
+  it('that is away holds up the closing of a process some seconds beyond its grace time at the most', async () => {
+    await using redis = await RedisServer.start();
+    await using running = new AsyncDisposableStack();
+    const app = running.use(await App.start({ queue: { redisUrls: [redis.url] } }));
+    await expectWork(app.client);
+    redis.kill();
+    await expect.poll(() => queueOf(app.client)).toMatch(/cannot be reached/);
+    const told = performance.now();
+    await running.disposeAsync();
+    expect(performance.now() - told).toBeLessThan((app.config.process.shutdownGraceS + 10) * 1_000);
+  });
+
   it('that froze while a process booted is used once it answers', async () => {
     await using redis = await RedisServer.start();
     redis.freeze();
