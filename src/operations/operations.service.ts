@@ -27,6 +27,7 @@ import { OperationWaits } from './read/operation-waits.js';
 import { PollPace } from './read/poll-pace.js';
 import { type Admitted, Quotas, sizeOf, UNCOUNTED } from './accept/quotas.js';
 import { WorkOffers } from './work/work-offers.js';
+import { isGone } from './retain/result-kept.js';
 import { RetentionStore } from './retain/retention.store.js';
 import { SealedInputs, type ShownInput } from './accept/sealed-inputs.js';
 import { fingerprintOf, type Submission } from './accept/submission.js';
@@ -264,10 +265,7 @@ export class OperationsService {
   /** The stored file of an ended operation's result, null where it has none. Fails when the result has expired. */
   async resultFile(operation: OperationEntity): Promise<FileEntity | null> {
     refuseErased(operation);
-    if (
-      operation.emptiedAt !== null ||
-      (operation.expiresAt !== null && operation.expiresAt.getTime() <= Date.now())
-    ) {
+    if (isGone(operation)) {
       throw new OperationExpiredError(
         'result-expired',
         'the result was kept as long as its retention class says, and is gone',

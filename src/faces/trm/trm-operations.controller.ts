@@ -7,8 +7,10 @@ import { TrmConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
 import { queryValues } from '../../http/raw-query.js';
 import { TakesBody } from '../../http/takes-body.js';
+import type { OperationEntity } from '../../operations/operation.entity.js';
 import { OperationReads } from '../../operations/read/operation-reads.store.js';
 import { OperationsService } from '../../operations/operations.service.js';
+import { isGone } from '../../operations/retain/result-kept.js';
 import { OperationTypes } from '../../operations/run/operation-types.js';
 import { traceparentOf } from '../../tracing/spans.js';
 import { acknowledgeSent, gone, tellInstead } from '../acknowledge-sent.js';
@@ -151,8 +153,20 @@ export class TrmOperationsController {
     const operation = await this.reads.findByRequestId(accountId, requestId);
     if (!operation)
       throw new Problem(400, 'operation-not-found', `there is no operation ${requestId} in this account`);
+    const envelope = this.asItStands(operation);
     acknowledgeSent(reply, this.operations, accountId, operation);
-    return TrmEnvelope.from(operation, this.config.zeroId);
+    return envelope;
+  }
+
+  /** The operation; a `Problem` where it has Finished and its result is gone: shown without, it would be one that gave none. */
+  private asItStands(operation: OperationEntity): TrmEnvelope {
+    const { requestId, state, erasedAt, expiresAt } = operation;
+    if (state !== 'Finished' || !isGone(operation)) return TrmEnvelope.from(operation, this.config.zeroId);
+    const [code, how] =
+      erasedAt === null
+        ? (['result-expired', `was kept until ${expiresAt?.toISOString()}`] as const)
+        : (['operation-erased', `was erased at ${erasedAt.toISOString()}`] as const);
+    throw new Problem(410, code, `operation ${requestId} is Finished, but its result ${how} and is gone`);
   }
 }
 
