@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiExcludeEndpoint, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, KeyId, NeedsScope } from '../../accounts/api-key.guard.js';
@@ -14,6 +14,7 @@ import { isGone } from '../../operations/retain/result-kept.js';
 import { OperationTypes } from '../../operations/run/operation-types.js';
 import { traceparentOf } from '../../tracing/spans.js';
 import { acknowledgeSent, gone, tellInstead } from '../acknowledge-sent.js';
+import { toIdempotency } from '../native/submission.js';
 import { TrmEnvelope } from './trm-envelope.response.js';
 import { TrmGuard } from './trm.guard.js';
 import { TrmListResponse } from './trm-list.response.js';
@@ -117,6 +118,7 @@ export class TrmOperationsController {
     @Param('*') path: string,
     @Query() query: Record<string, unknown>,
     @Body() body: unknown,
+    @Headers('idempotency-key') key: string | undefined,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TrmEnvelope> {
@@ -132,21 +134,27 @@ export class TrmOperationsController {
       ...(callback === undefined ? {} : { callback }),
       ...(callbackurl === undefined ? {} : { callbackurl }),
     });
-    const { view, inline, instead } = await this.submits.submit(
+    const callbackUrls = queryValues(request.url, 'callbackurl');
+    const { view, inline, instead, replayed } = await this.submits.submit(
       accountId,
       found.type,
       await this.requests.input(found.type, withParameters(input, found.parameters)),
       own,
       {
-        callbackUrls: queryValues(request.url, 'callbackurl'),
+        callbackUrls,
         inlineMs: inlineMs(query['inlinems']) ?? found.type.inlineMs,
         traceparent: traceparentOf(request.headers['traceparent']),
+        idempotency: toIdempotency(key, () =>
+          JSON.stringify([found.type.name, found.parameters, callbackUrls, body]),
+        ),
         gone: this.keys.watch(keyId, gone(reply)),
       },
     );
     if (instead) tellInstead(reply, this.operations, view.operation);
     void reply.header('operation-id', view.operation.rid);
-    return TrmEnvelope.from(view.operation, inline);
+    if (!replayed) return TrmEnvelope.from(view.operation, inline);
+    void reply.header('idempotent-replayed', 'true');
+    return this.asItStands(view.operation);
   }
 
   private async statusOf(accountId: string, requestId: string, reply: FastifyReply): Promise<TrmEnvelope> {
