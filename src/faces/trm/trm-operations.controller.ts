@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Headers, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiExcludeEndpoint, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, KeyId, NeedsScope } from '../../accounts/api-key.guard.js';
@@ -6,6 +6,7 @@ import { HeldKeys } from '../../accounts/held-keys.js';
 import { TrmConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
 import { queryValues } from '../../http/raw-query.js';
+import { originForm } from '../../http/request-target.js';
 import { TakesBody } from '../../http/takes-body.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
 import { OperationReads } from '../../operations/read/operation-reads.store.js';
@@ -18,6 +19,7 @@ import { toIdempotency } from '../native/submission.js';
 import { TrmEnvelope } from './trm-envelope.response.js';
 import { TrmGuard } from './trm.guard.js';
 import { TrmListResponse } from './trm-list.response.js';
+import { withOwnNames } from './trm-names.js';
 import { TrmPaths } from './trm-paths.js';
 import { TrmListQuery, TrmSubmitRequest } from './trm.request.js';
 import { fieldsOf, TrmRequests } from './trm-requests.service.js';
@@ -115,13 +117,12 @@ export class TrmOperationsController {
   async submit(
     @AccountId() accountId: string,
     @KeyId() keyId: string,
-    @Param('*') path: string,
-    @Query() query: Record<string, unknown>,
     @Body() body: unknown,
     @Headers('idempotency-key') key: string | undefined,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TrmEnvelope> {
+    const path = pathOf(request.url);
     const found = await this.paths.find(path);
     if (!found)
       throw new Problem(
@@ -129,12 +130,12 @@ export class TrmOperationsController {
         'unknown-route',
         `${request.method} /api/${path.slice(0, 200)} is no route here`,
       );
-    const { callback, callbackurl, ...input } = fieldsOf(body);
+    const { callback, callbackurl, ...input } = withOwnNames(fieldsOf(body));
     const own = await this.requests.read(TrmSubmitRequest, {
       ...(callback === undefined ? {} : { callback }),
       ...(callbackurl === undefined ? {} : { callbackurl }),
     });
-    const callbackUrls = queryValues(request.url, 'callbackurl');
+    const callbackUrls = queryValues(request.url, 'callbackurl', { anyCase: true });
     const { view, inline, instead, replayed } = await this.submits.submit(
       accountId,
       found.type,
@@ -142,7 +143,7 @@ export class TrmOperationsController {
       own,
       {
         callbackUrls,
-        inlineMs: inlineMs(query['inlinems']) ?? found.type.inlineMs,
+        inlineMs: inlineMs(queryValues(request.url, 'inlinems', { anyCase: true })) ?? found.type.inlineMs,
         traceparent: traceparentOf(request.headers['traceparent']),
         idempotency: toIdempotency(key, () =>
           JSON.stringify([found.type.name, found.parameters, callbackUrls, body]),
@@ -178,6 +179,11 @@ export class TrmOperationsController {
   }
 }
 
+/** What stands below `/api/` in a request's target, escaped as it came. */
+function pathOf(target: string): string {
+  return originForm(target).replace(/^\/api\/|[?#].*$/gs, '');
+}
+
 /** The id that a poll names; `given` are the places where it may stand. */
 function requestIdOf(given: readonly unknown[]): string {
   const named = new Set(
@@ -197,7 +203,8 @@ function withParameters(
   parameters: Record<string, string>,
 ): Record<string, unknown> {
   const other = Object.entries(parameters).find(
-    ([name, value]) => name in input && String(input[name]) !== value,
+    // Many serialisers write null where there is nothing.
+    ([name, value]) => name in input && String(input[name]) !== value && input[name] !== null,
   );
   if (other)
     throw new Problem(
@@ -208,9 +215,9 @@ function withParameters(
   return { ...input, ...parameters };
 }
 
-function inlineMs(given: unknown): number | undefined {
-  if (given === undefined) return undefined;
-  if (typeof given === 'string' && /^\d{1,5}$/.test(given) && Number(given) <= MAX_INLINE_MS)
-    return Number(given);
+function inlineMs(given: readonly string[]): number | undefined {
+  const [asked] = given;
+  if (asked === undefined) return undefined;
+  if (given.length === 1 && /^\d{1,5}$/.test(asked) && Number(asked) <= MAX_INLINE_MS) return Number(asked);
   throw new Problem(400, 'invalid-query', `inlinems: give whole milliseconds from 0 to ${MAX_INLINE_MS}`);
 }

@@ -35,9 +35,12 @@ export class TrmPaths implements OnApplicationBootstrap {
     }
   }
 
-  /** The type and what the path's parameters are; null when no type has such a path. */
+  /**
+   * The type and what the path's parameters are; null when no type has such a path. The path is as it came, and well-formed: what is
+   * escaped is decoded within its segment, so that `a%2Fb` is one.
+   */
   async find(path: string): Promise<{ type: RegisteredType; parameters: Record<string, string> } | null> {
-    const given = path.split('/');
+    const given = path.split('/').map((segment) => decodeURIComponent(segment));
     const found = this.among(this.known(), given);
     if (found?.type.declared === null) return found;
     // Of a declared type, or of none that is known here.
