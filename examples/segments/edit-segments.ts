@@ -22,7 +22,8 @@ export class EditSegmentsInput {
 
   /** What to change, by the ids of the segments. */
   @IsArray()
-  @ArrayMaxSize(5000)
+  // A JSON body has at most 10,000 keys and items, and each edit is three of them.
+  @ArrayMaxSize(3000)
   @ValidateNested({ each: true })
   @Type(() => SegmentEdit)
   edits!: SegmentEdit[];

@@ -3,19 +3,12 @@ import { AccountConfig } from '../config/config.js';
 import { Problem } from '../http/problem.js';
 import { rateLimitFields } from '../http/rate-limit.js';
 import type { KeyHolder } from './account.store.js';
-
-/** What is left of an account's requests. */
-interface Bucket {
-  left: number;
-  at: number;
-}
-
-const MAX_ACCOUNTS = 10_000;
+import { RequestBuckets } from './request-buckets.js';
 
 /** Keeps accounts to so many requests a second, in this process; a second's worth may come at once. */
 @Injectable()
 export class RequestRates {
-  private readonly buckets = new Map<string, Bucket>();
+  private readonly buckets = new RequestBuckets();
 
   constructor(private readonly config: AccountConfig) {}
 
@@ -29,14 +22,9 @@ export class RequestRates {
     const rate = this.of(holder);
     if (rate === null) return {};
     const most = Math.max(1, Math.floor(rate));
-    const bucket = this.bucketOf(holder.accountId, most, now);
-    bucket.left = Math.min(most, bucket.left + (Math.max(0, now - bucket.at) / 1000) * rate);
-    bucket.at = now;
-    const refused = bucket.left < 1;
-    if (!refused) bucket.left--;
-    const resetS = Math.ceil(((refused ? 1 : most) - bucket.left) / rate);
+    const { refused, left, resetS } = this.buckets.spend(holder.accountId, { most, perS: rate }, now);
     const windowS = Math.ceil(most / rate);
-    const fields = rateLimitFields({ name: 'requests', quota: most, left: bucket.left, resetS, windowS });
+    const fields = rateLimitFields({ name: 'requests', quota: most, left, resetS, windowS });
     if (!refused) return fields;
     throw new Problem(
       429,
@@ -44,15 +32,5 @@ export class RequestRates {
       `this account may make ${most} ${most === 1 ? 'request' : 'requests'} in ${windowS} s: try again in ${resetS} s`,
       { headers: { 'retry-after': String(resetS), ...fields } },
     );
-  }
-
-  private bucketOf(accountId: string, most: number, now: number): Bucket {
-    let bucket = this.buckets.get(accountId);
-    if (!bucket) {
-      if (this.buckets.size >= MAX_ACCOUNTS) this.buckets.clear();
-      bucket = { left: most, at: now };
-      this.buckets.set(accountId, bucket);
-    }
-    return bucket;
   }
 }

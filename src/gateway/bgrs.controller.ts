@@ -13,6 +13,7 @@ import { OperationWaits } from '../operations/read/operation-waits.js';
 import type { OperationEntity } from '../operations/operation.entity.js';
 import { OperationNotFoundError } from '../operations/operation.errors.js';
 import { isTerminal } from '../operations/operation.state.js';
+import { isGone } from '../operations/retain/result-kept.js';
 import { OperationsService } from '../operations/operations.service.js';
 import { bgrsDetail, bgrsRequest, resultOf } from './bgrs.response.js';
 import { GatewayCredentials } from './gateway-credentials.js';
@@ -80,9 +81,7 @@ export class BgrsController {
       throw new Problem(404, 'result-not-ready', 'the request has not ended yet', {
         headers: { 'retry-after': '1' },
       });
-    const expired =
-      operation.emptiedAt !== null ||
-      (operation.expiresAt !== null && operation.expiresAt.getTime() <= Date.now());
+    const expired = isGone(operation);
     const result = resultOf(operation);
     if (!result && !expired)
       throw new Problem(

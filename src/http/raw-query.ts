@@ -11,11 +11,11 @@ export function partName(part: string): string {
 
 /**
  * All values of a parameter of the target's query, percent-decoded once. A `+` stays one: in a URL within the query it is a
- * part of that URL, which has no spaces.
+ * part of that URL, which has no spaces. With `anyCase`, also where its name, which is in lower case, is written otherwise.
  */
-export function queryValues(target: string, name: string): string[] {
+export function queryValues(target: string, name: string, { anyCase = false } = {}): string[] {
   return queryParts(target)
-    .filter((part) => partName(part) === name)
+    .filter((part) => (anyCase ? partName(part).toLowerCase() : partName(part)) === name)
     .map((part) => decoded(part.split(/=(.*)/s)[1] ?? ''));
 }
 

@@ -27,6 +27,7 @@ import { OperationWaits } from './read/operation-waits.js';
 import { PollPace } from './read/poll-pace.js';
 import { type Admitted, Quotas, sizeOf, UNCOUNTED } from './accept/quotas.js';
 import { WorkOffers } from './work/work-offers.js';
+import { isGone } from './retain/result-kept.js';
 import { RetentionStore } from './retain/retention.store.js';
 import { SealedInputs, type ShownInput } from './accept/sealed-inputs.js';
 import { fingerprintOf, type Submission } from './accept/submission.js';
@@ -112,7 +113,7 @@ export class OperationsService {
       step.end();
       admitted.settle(accepted === null ? null : sizeOf(operation));
     }
-    if (!accepted) return this.replay(submission);
+    if (!accepted) return this.replay(submission, () => this.accept(submission));
     if (accepted.phase === 'dispatched')
       this.dispatcher.hint({ id: accepted.requestId, epoch: accepted.epoch });
     else if (accepted.phase === 'offered') this.work.told(accepted.type);
@@ -131,19 +132,23 @@ export class OperationsService {
    * Stores what its type refuses as an operation that has Failed, and owes its callback: for faces whose callers look for
    * every end in the same place. Nothing of it runs.
    */
-  async refuse(submission: Submission, refusal: OperationRefusedError): Promise<OperationView> {
+  async refuse(submission: Submission, refusal: OperationRefusedError): Promise<Accepted> {
     // Not due before it is ended here. Should this process die in between, it is run then, and refused by its worker.
     const runAt = new Date(Date.now() + 60_000);
     const operation = await this.rows.unjudged(submission);
     const admitted = await this.quotas.admit(operation.accountId, sizeOf(operation), 0);
-    const accepted = await this.store
-      .accept({ ...operation, runAt })
-      .finally(() => admitted.settle(sizeOf(operation)));
-    const { accountId, rid } = accepted!;
+    let accepted: OperationEntity | null = null;
+    try {
+      accepted = await this.store.accept({ ...operation, runAt });
+    } finally {
+      admitted.settle(accepted === null ? null : sizeOf(operation));
+    }
+    if (!accepted) return this.replay(submission, () => this.refuse(submission, refusal));
+    const { accountId, rid } = accepted;
     const claim = await this.rescue.takeOver(accountId, rid);
     const how = { state: 'Failed', code: 'invalid_input', message: refusal.message } as const;
     if (claim) await this.ender.end(claim, how, claim.claimedAt);
-    return this.find(accountId, rid);
+    return { view: await this.find(accountId, rid), replayed: false };
   }
 
   /** Lets a silent operation's end call back from now on; false when it has ended already: then the answer is to tell it. */
@@ -264,10 +269,7 @@ export class OperationsService {
   /** The stored file of an ended operation's result, null where it has none. Fails when the result has expired. */
   async resultFile(operation: OperationEntity): Promise<FileEntity | null> {
     refuseErased(operation);
-    if (
-      operation.emptiedAt !== null ||
-      (operation.expiresAt !== null && operation.expiresAt.getTime() <= Date.now())
-    ) {
+    if (isGone(operation)) {
       throw new OperationExpiredError(
         'result-expired',
         'the result was kept as long as its retention class says, and is gone',
@@ -321,13 +323,14 @@ export class OperationsService {
     return this.prepare({ ...this.rows.again(operation), traceparent });
   }
 
-  private async replay(submission: Submission): Promise<Accepted> {
+  /** What was accepted with a key that is taken; `again` where that was so long ago that the key is free now. */
+  private async replay(submission: Submission, again: () => Promise<Accepted>): Promise<Accepted> {
     const { accountId } = submission;
     const idempotency = submission.idempotency!;
     const first = await this.earlier(accountId, idempotency);
     if (first) return first;
     await this.reads.dropExpiredKey(accountId, idempotency.key);
-    return this.accept(submission);
+    return again();
   }
 
   /** What was accepted with a key before, as it stands now; null where nothing was. */

@@ -107,7 +107,7 @@ describe('The OpenAPI document', () => {
       'POST /api/resources/segments/view/export',
     ]);
     const { parameters, requestBody } = routes.get('POST /api/orders/{id}/files/all/zip')!;
-    expect(parameters!.map(({ name }) => name)).toEqual(['id', 'callbackurl', 'inlinems']);
+    expect(parameters!.map(({ name }) => name)).toEqual(['id', 'callbackurl', 'inlinems', 'Idempotency-Key']);
     expect(Object.keys(requestBody!.content['application/json']!.schema.properties)).toEqual([
       'files',
       'callbackurl',

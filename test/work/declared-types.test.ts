@@ -127,6 +127,14 @@ describe('A declared type', () => {
     expect(paths['/api/reports/{report}/build'].post.operationId).toBe('submitTrmTrmReport');
   });
 
+  it("can't have a path of the trm face's own", async () => {
+    for (const path of ['trm/status', 'trm/{what}', '{a}/{b}', 'media/x', 'auth']) {
+      const { status, body } = await put('trm.hidden', { path, input_schema: {} });
+      expect([path, status, body.errors?.map((error: any) => error.path)]).toEqual([path, 422, ['path']]);
+      expect(body.detail).toMatch(/trm face/);
+    }
+  });
+
   it('calls back over every face and fails by itself where no try is left', async () => {
     await using receiver = await Receiver.answering(204);
     await declare(app.client, 'once', { tries: 1 });

@@ -5,7 +5,7 @@ const SETTINGS = {
   requestsPerHour: setting(
     'RINGBACK_TRM_REQUESTS_PER_HOUR',
     '1000',
-    'Requests an account may make an hour on the trm face, counted per process; auth calls are free. A client that polls every 2 s alone makes 1800.',
+    'Requests an account may make an hour on the trm face, counted per process; auth calls are free. They come back evenly: of 1000, one every 3.6 s. A client that polls every 2 s alone makes 1800.',
     number(1, 10_000_000),
   ),
   strict: setting(

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiExcludeEndpoint, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountId, KeyId, NeedsScope } from '../../accounts/api-key.guard.js';
@@ -6,15 +6,20 @@ import { HeldKeys } from '../../accounts/held-keys.js';
 import { TrmConfig } from '../../config/config.js';
 import { Problem } from '../../http/problem.js';
 import { queryValues } from '../../http/raw-query.js';
+import { originForm } from '../../http/request-target.js';
 import { TakesBody } from '../../http/takes-body.js';
+import type { OperationEntity } from '../../operations/operation.entity.js';
 import { OperationReads } from '../../operations/read/operation-reads.store.js';
 import { OperationsService } from '../../operations/operations.service.js';
+import { isGone } from '../../operations/retain/result-kept.js';
 import { OperationTypes } from '../../operations/run/operation-types.js';
 import { traceparentOf } from '../../tracing/spans.js';
 import { acknowledgeSent, gone, tellInstead } from '../acknowledge-sent.js';
+import { toIdempotency } from '../native/submission.js';
 import { TrmEnvelope } from './trm-envelope.response.js';
 import { TrmGuard } from './trm.guard.js';
 import { TrmListResponse } from './trm-list.response.js';
+import { withOwnNames } from './trm-names.js';
 import { TrmPaths } from './trm-paths.js';
 import { TrmListQuery, TrmSubmitRequest } from './trm.request.js';
 import { fieldsOf, TrmRequests } from './trm-requests.service.js';
@@ -112,12 +117,12 @@ export class TrmOperationsController {
   async submit(
     @AccountId() accountId: string,
     @KeyId() keyId: string,
-    @Param('*') path: string,
-    @Query() query: Record<string, unknown>,
     @Body() body: unknown,
+    @Headers('idempotency-key') key: string | undefined,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TrmEnvelope> {
+    const path = pathOf(request.url);
     const found = await this.paths.find(path);
     if (!found)
       throw new Problem(
@@ -125,35 +130,58 @@ export class TrmOperationsController {
         'unknown-route',
         `${request.method} /api/${path.slice(0, 200)} is no route here`,
       );
-    const { callback, callbackurl, ...input } = fieldsOf(body);
+    const { callback, callbackurl, ...input } = withOwnNames(fieldsOf(body));
     const own = await this.requests.read(TrmSubmitRequest, {
       ...(callback === undefined ? {} : { callback }),
       ...(callbackurl === undefined ? {} : { callbackurl }),
     });
-    const { view, inline, instead } = await this.submits.submit(
+    const callbackUrls = queryValues(request.url, 'callbackurl', { anyCase: true });
+    const { view, inline, instead, replayed } = await this.submits.submit(
       accountId,
       found.type,
       await this.requests.input(found.type, withParameters(input, found.parameters)),
       own,
       {
-        callbackUrls: queryValues(request.url, 'callbackurl'),
-        inlineMs: inlineMs(query['inlinems']) ?? found.type.inlineMs,
+        callbackUrls,
+        inlineMs: inlineMs(queryValues(request.url, 'inlinems', { anyCase: true })) ?? found.type.inlineMs,
         traceparent: traceparentOf(request.headers['traceparent']),
+        idempotency: toIdempotency(key, () =>
+          JSON.stringify([found.type.name, found.parameters, callbackUrls, body]),
+        ),
         gone: this.keys.watch(keyId, gone(reply)),
       },
     );
     if (instead) tellInstead(reply, this.operations, view.operation);
     void reply.header('operation-id', view.operation.rid);
-    return TrmEnvelope.from(view.operation, inline);
+    if (!replayed) return TrmEnvelope.from(view.operation, inline);
+    void reply.header('idempotent-replayed', 'true');
+    return this.asItStands(view.operation);
   }
 
   private async statusOf(accountId: string, requestId: string, reply: FastifyReply): Promise<TrmEnvelope> {
     const operation = await this.reads.findByRequestId(accountId, requestId);
     if (!operation)
       throw new Problem(400, 'operation-not-found', `there is no operation ${requestId} in this account`);
+    const envelope = this.asItStands(operation);
     acknowledgeSent(reply, this.operations, accountId, operation);
-    return TrmEnvelope.from(operation, this.config.zeroId);
+    return envelope;
   }
+
+  /** The operation; a `Problem` where it has Finished and its result is gone: shown without, it would be one that gave none. */
+  private asItStands(operation: OperationEntity): TrmEnvelope {
+    const { requestId, state, erasedAt, expiresAt } = operation;
+    if (state !== 'Finished' || !isGone(operation)) return TrmEnvelope.from(operation, this.config.zeroId);
+    const [code, how] =
+      erasedAt === null
+        ? (['result-expired', `was kept until ${expiresAt?.toISOString()}`] as const)
+        : (['operation-erased', `was erased at ${erasedAt.toISOString()}`] as const);
+    throw new Problem(410, code, `operation ${requestId} is Finished, but its result ${how} and is gone`);
+  }
+}
+
+/** What stands below `/api/` in a request's target, escaped as it came. */
+function pathOf(target: string): string {
+  return originForm(target).replace(/^\/api\/|[?#].*$/gs, '');
 }
 
 /** The id that a poll names; `given` are the places where it may stand. */
@@ -175,7 +203,8 @@ function withParameters(
   parameters: Record<string, string>,
 ): Record<string, unknown> {
   const other = Object.entries(parameters).find(
-    ([name, value]) => name in input && String(input[name]) !== value,
+    // Many serialisers write null where there is nothing.
+    ([name, value]) => name in input && String(input[name]) !== value && input[name] !== null,
   );
   if (other)
     throw new Problem(
@@ -186,9 +215,9 @@ function withParameters(
   return { ...input, ...parameters };
 }
 
-function inlineMs(given: unknown): number | undefined {
-  if (given === undefined) return undefined;
-  if (typeof given === 'string' && /^\d{1,5}$/.test(given) && Number(given) <= MAX_INLINE_MS)
-    return Number(given);
+function inlineMs(given: readonly string[]): number | undefined {
+  const [asked] = given;
+  if (asked === undefined) return undefined;
+  if (given.length === 1 && /^\d{1,5}$/.test(asked) && Number(asked) <= MAX_INLINE_MS) return Number(asked);
   throw new Problem(400, 'invalid-query', `inlinems: give whole milliseconds from 0 to ${MAX_INLINE_MS}`);
 }

@@ -8,8 +8,10 @@ interface Path {
   readonly parameters: number;
 }
 
-/** Routes of this face that would hide an operation type's. */
-const FIXED = new Set(['auth/token', 'media/upload', 'trm/status']);
+/** First segments of this face's own routes. */
+const OWN = new Set(['auth', 'media', 'trm']);
+/** Its routes that take POST, which would hide an operation type's. */
+const HIDING = ['auth/token', 'media/upload', 'trm/status'].map((path) => path.split('/'));
 
 /** Which operation type a path below `/api/` runs. */
 @Injectable()
@@ -22,20 +24,23 @@ export class TrmPaths implements OnApplicationBootstrap {
     private readonly types: OperationTypes,
     declarations: Declarations,
   ) {
-    declarations.reserve(FIXED);
+    declarations.reserve(ownPathFault);
   }
 
   onApplicationBootstrap(): void {
-    const hidden = this.types.all().find(({ path }) => path !== null && FIXED.has(path));
-    if (hidden)
-      throw new Error(
-        `operation type "${hidden.name}": /api/${hidden.path} is a route of the trm face itself; choose another path`,
-      );
+    // One that was declared when more paths were allowed stops no start.
+    for (const { name, path, declared } of this.types.all()) {
+      const fault = path === null || declared !== null ? null : ownPathFault(path);
+      if (fault !== null) throw new Error(`operation type "${name}": ${fault}`);
+    }
   }
 
-  /** The type and what the path's parameters are; null when no type has such a path. */
+  /**
+   * The type and what the path's parameters are; null when no type has such a path. The path is as it came, and well-formed: what is
+   * escaped is decoded within its segment, so that `a%2Fb` is one.
+   */
   async find(path: string): Promise<{ type: RegisteredType; parameters: Record<string, string> } | null> {
-    const given = path.split('/');
+    const given = path.split('/').map((segment) => decodeURIComponent(segment));
     const found = this.among(this.known(), given);
     if (found?.type.declared === null) return found;
     // Of a declared type, or of none that is known here.
@@ -71,6 +76,21 @@ export class TrmPaths implements OnApplicationBootstrap {
     }
     return null;
   }
+}
+
+/** Why no type can have a path that is in this face's own space; null where it isn't. */
+function ownPathFault(path: string): string | null {
+  const segments = path.split('/');
+  const hidden = HIDING.find(
+    (own) =>
+      own.length === segments.length &&
+      own.every((name, index) => segments[index]!.startsWith('{') || segments[index] === name),
+  );
+  if (hidden)
+    return `the path "${path}" is also that of /api/${hidden.join('/')}, a route of the trm face itself: choose another path`;
+  return OWN.has(segments[0]!)
+    ? `the path "${path}" is among the trm face's own, below /api/${segments[0]}: let it begin with another word`
+    : null;
 }
 
 function toPath(type: RegisteredType, path: string): Path {

@@ -13,6 +13,8 @@ export interface Submitted {
   readonly inline: boolean;
   /** Whether this answer tells the end in place of the callback. */
   readonly instead: boolean;
+  /** Whether a key answered an operation that was submitted before. */
+  readonly replayed: boolean;
 }
 
 /** Submits operations as the trm face knows them: with an inline window, and refused input as an operation that Failed. */
@@ -29,6 +31,7 @@ export class TrmSubmits {
       callbackUrls: readonly string[];
       inlineMs: number;
       traceparent: string | null;
+      idempotency: Submission['idempotency'];
       gone: AbortSignal;
     },
   ): Promise<Submitted> {
@@ -45,20 +48,21 @@ export class TrmSubmits {
       timeoutS: null,
       retention: null,
       traceparent: asked.traceparent,
-      idempotency: null,
+      idempotency: asked.idempotency,
     };
     const quiet = callback !== null && !callback.onInline;
     try {
       const silentMs = quiet && asked.inlineMs > 0 ? asked.inlineMs : null;
-      const { view } = await this.operations.accept({ ...submission, silentMs });
-      return await this.inline(view, asked, silentMs !== null);
+      const { view, replayed } = await this.operations.accept({ ...submission, silentMs });
+      // The answer to the first submit is the one that tells the end in place of the callback.
+      return { ...(await this.inline(view, asked, silentMs !== null && !replayed)), replayed };
     } catch (error) {
       if (!(error instanceof OperationRefusedError) || error.code !== 'invalid-input') throw error;
       const refusal = asSent(error);
       // A field that the type doesn't have is the caller's program that is wrong; any other refusal is an operation's end.
       if (error.unknownField) throw refusal;
       const refused = await this.operations.refuse({ ...submission, silentMs: quiet ? 0 : null }, refusal);
-      return { view: refused, inline: true, instead: quiet };
+      return { ...refused, inline: true, instead: quiet && !refused.replayed };
     }
   }
 
@@ -66,7 +70,7 @@ export class TrmSubmits {
     accepted: OperationView,
     { inlineMs, gone }: { inlineMs: number; gone: AbortSignal },
     silent: boolean,
-  ): Promise<Submitted> {
+  ): Promise<Omit<Submitted, 'replayed'>> {
     // A window of 0 is never told an end, however soon it comes.
     if (inlineMs === 0) return { view: accepted, inline: false, instead: false };
     const { operation } = accepted;

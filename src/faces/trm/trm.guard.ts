@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import type { KeyHolder } from '../../accounts/account.store.js';
 import { AccountsService } from '../../accounts/accounts.service.js';
 import { ApiKeyGuard } from '../../accounts/api-key.guard.js';
 import { AuthTokens } from '../../accounts/auth-tokens.js';
 import { ConsoleSessions } from '../../accounts/console-sessions.js';
 import { LoginAttempts } from '../../accounts/login-attempts.js';
+import { RequestBuckets } from '../../accounts/request-buckets.js';
 import { RequestRates } from '../../accounts/request-rates.js';
 import type { Scope } from '../../accounts/scopes.js';
 import { TrmConfig } from '../../config/config.js';
@@ -20,7 +20,7 @@ const HOUR_S = 3600;
 export class TrmGuard extends ApiKeyGuard {
   static override readonly alsoTakes = [{ trm_token: [], trm_account: [] }];
 
-  private readonly allowance: RateLimiterMemory;
+  private readonly allowance = new RequestBuckets();
 
   constructor(
     accounts: AccountsService,
@@ -32,7 +32,6 @@ export class TrmGuard extends ApiKeyGuard {
     private readonly config: TrmConfig,
   ) {
     super(accounts, logins, rates, sessions, reflector);
-    this.allowance = new RateLimiterMemory({ points: config.requestsPerHour, duration: HOUR_S });
   }
 
   override async admit(
@@ -41,7 +40,7 @@ export class TrmGuard extends ApiKeyGuard {
     scope: Scope | null,
   ): Promise<void> {
     await super.admit(request, reply, scope);
-    await this.spend(request.holder!.accountId, reply);
+    this.spend(request.holder!.accountId, reply);
   }
 
   protected override async holder(request: FastifyRequest): Promise<KeyHolder> {
@@ -60,17 +59,16 @@ export class TrmGuard extends ApiKeyGuard {
     throw token === undefined ? refusal : this.logins.failed(request.ip, refusal);
   }
 
-  private async spend(accountId: string, reply: FastifyReply): Promise<void> {
-    const spent = await this.allowance.consume(accountId).catch((refused: unknown) => refused);
-    if (!(spent instanceof RateLimiterRes)) throw spent;
-    const resetS = Math.ceil(spent.msBeforeNext / 1000);
+  private spend(accountId: string, reply: FastifyReply): void {
     const { requestsPerHour } = this.config;
+    const rate = { most: requestsPerHour, perS: requestsPerHour / HOUR_S };
+    const { refused, left, resetS } = this.allowance.spend(accountId, rate);
     void reply.headers({
       'ratelimit-limit': requestsPerHour,
-      'ratelimit-remaining': spent.remainingPoints,
+      'ratelimit-remaining': Math.floor(left),
       'ratelimit-reset': resetS,
     });
-    if (spent.consumedPoints <= requestsPerHour) return;
+    if (!refused) return;
     throw new Problem(
       429,
       'too-many-requests',

@@ -87,7 +87,7 @@ function submitRoute(type: RegisteredType, path: string, own: Record<string, obj
     security: [{ bearer: ['operations:write'] }, ...TrmGuard.alsoTakes],
     parameters: [
       ...inPath.map((name) => ({ name, in: 'path' as const, required: true, schema: { type: 'string' } })),
-      ...QUERY,
+      ...BESIDES,
     ],
     requestBody: { required: true, content: { 'application/json': submitBody(type, inPath, own) } },
     responses: { 200: { description: 'The operation as it stands', content } },
@@ -95,7 +95,8 @@ function submitRoute(type: RegisteredType, path: string, own: Record<string, obj
   };
 }
 
-const QUERY = [
+/** What every submit takes besides path and body. */
+const BESIDES = [
   {
     name: 'callbackurl',
     in: 'query' as const,
@@ -109,6 +110,13 @@ const QUERY = [
     required: false,
     schema: { type: 'integer', minimum: 0, maximum: MAX_INLINE_MS },
     description: 'Milliseconds to wait for the end; the type says how many by default',
+  },
+  {
+    name: 'Idempotency-Key',
+    in: 'header' as const,
+    required: false,
+    schema: { type: 'string', minLength: 1, maxLength: 255 },
+    description: 'Where it has come before, the first operation is answered; kept for 24 h',
   },
 ];
 

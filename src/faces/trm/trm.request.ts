@@ -75,8 +75,6 @@ export function callbackOf(
   body: TrmSubmitRequest,
   inQuery: readonly string[],
 ): { url: string; headers: { key: string; value: string }[]; onInline: boolean } | null {
-  if (inQuery.length > 1)
-    throw new Problem(400, 'invalid-query', 'callbackurl: is in the query more than once; give one URL');
   // Many serialisers write null where there is nothing.
   const given = [body.callback?.url, body.callbackurl ?? undefined, ...inQuery].filter(
     (url) => url !== undefined,

@@ -35,8 +35,8 @@ export class DeclarationConflictError extends Error {
 /** Declares operation types that no TypeScript class has. */
 @Injectable()
 export class Declarations {
-  /** Paths that are routes of a face itself. */
-  private readonly fixed = new Set<string>();
+  /** Why no type can have a path, by the faces that have routes of their own there. */
+  private readonly reserved: ((path: string) => string | null)[] = [];
 
   constructor(
     private readonly store: DeclaredTypeStore,
@@ -45,9 +45,9 @@ export class Declarations {
     private readonly wakeUps: WakeUps,
   ) {}
 
-  /** Paths that no type can have. */
-  reserve(paths: Iterable<string>): void {
-    for (const path of paths) this.fixed.add(path);
+  /** No type can be declared for whose path this gives a reason. */
+  reserve(fault: (path: string) => string | null): void {
+    this.reserved.push(fault);
   }
 
   /** Declares a type, or changes what was declared: of the operations that are there, their tries and timeouts stay. */
@@ -91,7 +91,7 @@ export class Declarations {
     const wrong: [string, string | null][] = [
       ['name', nameFault(name)],
       ['path', path === null ? null : pathFault(path, others)],
-      ['path', path !== null && this.fixed.has(path) ? `/api/${path} is a route of its own` : null],
+      ...this.reserved.map((fault): [string, string | null] => ['path', path === null ? null : fault(path)]),
       ['retry', retryPolicyFault(policyOf(retry))],
       ['input_schema', schemaFault(inputSchema)],
     ];

@@ -78,9 +78,11 @@ export const PRESETS = {
     ...PLAIN,
     location: ['/api/trm/status?requestid={json:/trm/requestid}'],
     status: ['json:/trm/status'],
-    done: ['finished'],
+    // Its page calls an end within the submit both Finished and Success.
+    done: ['finished', 'success'],
     failed: ['failed'],
-    error: ['json:/trm/statusInfo'],
+    // The others are of its errors, which have no `trm`.
+    error: ['json:/trm/statusInfo', 'json:/error/title', 'json:/reason'],
     text: ['json:/trm/statusText'],
   },
 

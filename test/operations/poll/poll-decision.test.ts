@@ -124,6 +124,16 @@ describe('a first answer names the job to poll:', () => {
     ['a resource that is there', 'azure', { status: 200, body: { status: 'Active' } }],
     ['a result within the wait', 'replicate', { status: 201, body: { status: 'succeeded', output: 1 } }],
     ['an inline end', 'wordbee', { body: { trm: { requestid: 0, status: 'Finished' }, result: 1 } }],
+    [
+      'an inline end by the word of the page',
+      'wordbee',
+      {
+        body: {
+          trm: { requestid: 0, isbatch: false, status: 'Success', statusText: 'Finished!' },
+          custom: {},
+        },
+      },
+    ],
     ['an operation that is done', 'google-lro', { body: { name: 'operations/1', done: true, response: {} } }],
   ])('%s is the result as it is', (_, poll, recorded) => {
     expect(first(poll, 'https://api.example.com/v1/x', recorded)).toEqual({ kind: 'done', from: null });
@@ -331,6 +341,30 @@ describe('an answer to a poll says that the job has ended:', () => {
       'wordbee',
       { body: { trm: { status: 'Failed', statusInfo: 'no such document' } } },
       'the job is Failed: no such document',
+    ],
+    [
+      'Wordbee, with the body of its errors',
+      'wordbee',
+      {
+        status: 400,
+        body: {
+          error: {
+            operation: null,
+            date: '2026-03-01',
+            title: 'No such operation',
+            details: null,
+            messages: [],
+          },
+          reason: 'No such operation',
+        },
+      },
+      'the status URL answers 400: No such operation',
+    ],
+    [
+      'Wordbee, with a reason alone',
+      'wordbee',
+      { status: 400, body: { error: null, reason: 'It is gone' } },
+      'the status URL answers 400: It is gone',
     ],
     ['BEAR', 'bear', { body: [{ status_name: 'failed' }] }, 'the job is failed'],
     ['a status URL that is gone', 'http-202', { status: 410 }, 'the status URL answers 410'],
