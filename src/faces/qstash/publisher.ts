@@ -8,7 +8,9 @@ import type { Submission } from '../../operations/accept/submission.js';
 import { Lanes } from './lanes.js';
 import { Destinations, type Target } from './destinations.js';
 import type { FoundMessage } from './messages.js';
-import { type Fields, type Publication, readPublication, refused } from './publication.js';
+import type { Fields } from './fields.js';
+import { type Publication, readPublication } from './publication.js';
+import { refused } from './refusal.js';
 import { answersTo, outcomeOf, type RefusedResponse } from './together.js';
 
 /** Who publishes. */

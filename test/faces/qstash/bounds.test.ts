@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { fieldsOf, readPublication } from '../../../src/faces/qstash/publication.js';
+import { fieldsOf } from '../../../src/faces/qstash/fields.js';
+import { readPublication } from '../../../src/faces/qstash/publication.js';
 import { messageOf } from '../../../src/faces/qstash/publisher.js';
 import { AttemptCallbacks } from '../../../src/messages/attempt-callbacks.js';
 import { workOf } from '../../../src/messages/message-submission.js';
