@@ -36,6 +36,8 @@ import { RetentionStore } from './retain/retention.store.js';
 import { SealedInputs } from './accept/sealed-inputs.js';
 import { SubmissionRows } from './accept/submission-rows.js';
 import { ExternalHandler } from './types/external.js';
+import { HttpCalls } from './types/http-calls.js';
+import { HttpJobs } from './types/http-jobs.js';
 import { HttpRequestHandler } from './types/http-request.js';
 import { EchoHandler, SleepHandler } from './types/trials.js';
 import { Declarations } from './declared/declarations.service.js';
@@ -86,6 +88,8 @@ import { UnservedStore } from './read/unserved.store.js';
     PollStore,
     PollTargets,
     Jobs,
+    HttpCalls,
+    HttpJobs,
     HttpRequestHandler,
     ExternalHandler,
     EchoHandler,
