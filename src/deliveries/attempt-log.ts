@@ -1,5 +1,6 @@
 import type { Logger } from '@nestjs/common';
-import type { AttemptRecord, LeasedDelivery } from './delivery.store.js';
+import type { AttemptRecord } from './attempt-record.js';
+import type { LeasedDelivery } from './delivery-claim.js';
 
 const MAX_HEADERS_TEXT = 16 * 1024;
 /** Request headers that the log shows; the others are secrets: the signature and the caller's own. */

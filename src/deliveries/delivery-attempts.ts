@@ -15,14 +15,9 @@ import { Step } from '../tracing/spans.js';
 import { attemptDestination, attemptHeaders } from './attempt-headers.js';
 import { headersText, logAttempt, redacted, type Sent, withoutSecrets } from './attempt-log.js';
 import { ATTEMPT_MADE, type AttemptMade } from './attempt-made.js';
-import {
-  type AttemptRecord,
-  type DeliveryClaim,
-  DeliveryStore,
-  type LeasedDelivery,
-  PARKED_PER_PLACE,
-  type Recorded,
-} from './delivery.store.js';
+import type { AttemptRecord } from './attempt-record.js';
+import type { DeliveryClaim, LeasedDelivery } from './delivery-claim.js';
+import { DeliveryStore, PARKED_PER_PLACE, type Recorded } from './delivery.store.js';
 import { RENEW_DELIVERIES } from './due-deliveries.js';
 import { type FirstAttempt, type FirstAttemptMaker, FirstAttempts } from './first-attempts.js';
 import { EndpointHealth } from './endpoint-health.js';

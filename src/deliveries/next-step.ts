@@ -1,5 +1,6 @@
+import type { AttemptRecord } from './attempt-record.js';
+import type { LeasedDelivery } from './delivery-claim.js';
 import { ACKNOWLEDGED_BY_POLL } from './delivery.state.js';
-import type { AttemptRecord, LeasedDelivery } from './delivery.store.js';
 import { isWithinDeadline, nextDelay } from './retry-schedule.js';
 import type { Verdict } from './verdict.js';
 

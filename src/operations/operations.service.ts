@@ -1,7 +1,7 @@
 import { SpanKind } from '@opentelemetry/api';
 import { Injectable } from '@nestjs/common';
 import { OperationConfig } from '../config/config.js';
-import { DeliveryStore } from '../deliveries/delivery.store.js';
+import { OwnCallbackStore } from '../deliveries/own-callback.store.js';
 import type { FileEntity } from '../files/file.entity.js';
 import { FilesService } from '../files/files.service.js';
 import { Step } from '../tracing/spans.js';
@@ -70,7 +70,7 @@ export class OperationsService {
     private readonly inputs: SealedInputs,
     private readonly dispatcher: OperationDispatcher,
     private readonly ender: OperationEnder,
-    private readonly deliveries: DeliveryStore,
+    private readonly callbacks: OwnCallbackStore,
     private readonly waits: OperationWaits,
     private readonly files: FilesService,
     private readonly pace: PollPace,
@@ -153,12 +153,12 @@ export class OperationsService {
 
   /** The answer that tells a silent operation's end is out: its own callback is owed no more. */
   answered(operation: OperationEntity): Promise<void> {
-    return this.deliveries.takeBack(operation.requestId);
+    return this.callbacks.takeBack(operation.requestId);
   }
 
   /** Nobody is left to be answered: a silent operation's end calls back, at once where it has come already. */
   async unanswered(operation: OperationEntity): Promise<void> {
-    if (!(await this.store.speakUp(operation.requestId))) await this.deliveries.hurry(operation.requestId);
+    if (!(await this.store.speakUp(operation.requestId))) await this.callbacks.hurry(operation.requestId);
   }
 
   /** Of an account, or of any (null). */
@@ -212,7 +212,7 @@ export class OperationsService {
   async acknowledge(accountId: string, operation: OperationEntity): Promise<void> {
     const theirs = operation.accountId === accountId && operation.callbackUrl !== null;
     if (theirs && operation.ackByPoll && operation.dueAt === null)
-      await this.deliveries.acknowledge(operation.requestId);
+      await this.callbacks.acknowledge(operation.requestId);
   }
 
   /**
