@@ -4,6 +4,7 @@ import { DeliveriesModule } from '../deliveries/deliveries.module.js';
 import { EgressModule } from '../egress/egress.module.js';
 import { FilesModule } from '../files/files.module.js';
 import { SigningModule } from '../signing/signing.module.js';
+import { AcceptStore } from './accept/accept.store.js';
 import { AwaitingStore } from './await/awaiting.store.js';
 import { CompletionEnder } from './await/completion-ender.js';
 import { CompletionOffers } from './await/completion-offers.js';
@@ -17,6 +18,7 @@ import { Feed } from './feed/feed.js';
 import { FeedStore } from './feed/feed.store.js';
 import { HistoryStore } from './read/history.store.js';
 import { LedgerStore } from './read/ledger.store.js';
+import { DispatchStore } from './run/dispatch.store.js';
 import { OperationDispatcher } from './run/operation.dispatcher.js';
 import { OperationEnder } from './end/operation-ender.js';
 import { OperationReads } from './read/operation-reads.store.js';
@@ -51,6 +53,8 @@ import { UnservedStore } from './read/unserved.store.js';
 @Module({
   imports: [DiscoveryModule, DeliveriesModule, EgressModule, FilesModule, SigningModule],
   providers: [
+    AcceptStore,
+    DispatchStore,
     OperationStore,
     RescueStore,
     AwaitingStore,
@@ -96,6 +100,8 @@ import { UnservedStore } from './read/unserved.store.js';
     SleepHandler,
   ],
   exports: [
+    AcceptStore,
+    DispatchStore,
     OperationStore,
     PollStore,
     PollTargets,

@@ -20,7 +20,7 @@ import {
 } from './operation.errors.js';
 import { OperationReads, type OperationView } from './read/operation-reads.store.js';
 import { RescueStore } from './end/rescue.store.js';
-import { OperationStore } from './operation.store.js';
+import { AcceptStore } from './accept/accept.store.js';
 import type { NewOperation } from './operation-rows.js';
 import { OperationTypes } from './run/operation-types.js';
 import { OperationWaits } from './read/operation-waits.js';
@@ -62,7 +62,7 @@ const ENDING_MS = 1_000;
 @Injectable()
 export class OperationsService {
   constructor(
-    private readonly store: OperationStore,
+    private readonly store: AcceptStore,
     private readonly rescue: RescueStore,
     private readonly reads: OperationReads,
     private readonly types: OperationTypes,

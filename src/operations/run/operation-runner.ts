@@ -18,6 +18,7 @@ import { OperationRun, RunAborted, storable } from './operation-run.js';
 import { RENEW_OPERATIONS } from './due-operations.js';
 import { RescueStore } from '../end/rescue.store.js';
 import { OperationStore } from '../operation.store.js';
+import { DispatchStore } from './dispatch.store.js';
 import type { Release } from '../operation-rows.js';
 import type { Claim } from './claim.js';
 import type { OperationOutcome } from './operation-type.js';
@@ -71,6 +72,7 @@ export class OperationRunner {
 
   constructor(
     private readonly store: OperationStore,
+    dispatches: DispatchStore,
     private readonly rescue: RescueStore,
     private readonly types: OperationTypes,
     private readonly inputs: SealedInputs,
@@ -93,7 +95,7 @@ export class OperationRunner {
       name: 'Operations',
       concurrency: config.concurrency,
       act: (hint) => this.claimAndRun(hint),
-      giveBack: (hint) => store.returnHint(hint),
+      giveBack: (hint) => dispatches.returnHint(hint),
       reach: () => database.query('SELECT'),
     });
     this.apart = new WorkerPool({
