@@ -11,6 +11,7 @@ import { CompletionOffers } from './await/completion-offers.js';
 import { Completions } from './await/completions.service.js';
 import { CompletionStore } from './await/completion.store.js';
 import { CancelMany } from './end/cancel-many.js';
+import { CancelOne } from './end/cancel-one.js';
 import { CallbackPresenters } from './end/callback-presenters.js';
 import { FollowUps } from './end/follow-ups.js';
 import { FlowStore } from './flow/flow.store.js';
@@ -37,6 +38,7 @@ import { Quotas } from './accept/quotas.js';
 import { RetentionStore } from './retain/retention.store.js';
 import { SealedInputs } from './accept/sealed-inputs.js';
 import { SubmissionRows } from './accept/submission-rows.js';
+import { Submissions } from './accept/submissions.service.js';
 import { ExternalHandler } from './types/external.js';
 import { HttpCalls } from './types/http-calls.js';
 import { HttpJobs } from './types/http-jobs.js';
@@ -63,6 +65,7 @@ import { UnservedStore } from './read/unserved.store.js';
     CompletionOffers,
     Completions,
     CancelMany,
+    CancelOne,
     OperationReads,
     HistoryStore,
     RetentionStore,
@@ -88,6 +91,7 @@ import { UnservedStore } from './read/unserved.store.js';
     SealedInputs,
     SubmissionRows,
     OperationsService,
+    Submissions,
     OriginCalls,
     PollStore,
     PollTargets,
@@ -112,6 +116,7 @@ import { UnservedStore } from './read/unserved.store.js';
     CompletionOffers,
     Completions,
     CancelMany,
+    CancelOne,
     OperationReads,
     HistoryStore,
     RetentionStore,
@@ -131,6 +136,7 @@ import { UnservedStore } from './read/unserved.store.js';
     SealedInputs,
     SubmissionRows,
     OperationsService,
+    Submissions,
     OriginCalls,
     FollowUps,
   ],

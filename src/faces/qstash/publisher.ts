@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { asBody, type Message, messageId } from '../../messages/message.js';
 import { workOf } from '../../messages/message-submission.js';
 import { OperationRefusedError } from '../../operations/operation.errors.js';
-import { OperationsService } from '../../operations/operations.service.js';
+import { Submissions } from '../../operations/accept/submissions.service.js';
 import type { Submission } from '../../operations/accept/submission.js';
 import { Lanes } from './lanes.js';
 import { Destinations, type Target } from './destinations.js';
@@ -49,7 +49,7 @@ export class Publisher {
   constructor(
     private readonly destinations: Destinations,
     private readonly lanes: Lanes,
-    private readonly operations: OperationsService,
+    private readonly submissions: Submissions,
   ) {}
 
   /** Accepts a message for each place that the destination stands for; fails where none is accepted. */
@@ -89,7 +89,7 @@ export class Publisher {
   }
 
   private async accept(submission: Submission, { url }: Pick<Target, 'url'>): Promise<PublishResponse> {
-    const { view, replayed } = await this.operations.accept(submission).catch(inTheirWords);
+    const { view, replayed } = await this.submissions.accept(submission).catch(inTheirWords);
     const answer = { messageId: messageId(view.operation.rid), url };
     return replayed ? { ...answer, deduplicated: true } : answer;
   }
