@@ -5,7 +5,7 @@ import { AccountsService, DEFAULT_ACCOUNT } from './accounts/accounts.service.js
 import { hasInbox } from './banner.js';
 import { inboxUrl } from './console/inbox/inbox-url.js';
 import { readSubmission } from './faces/native/submission.js';
-import { OperationsService } from './operations/operations.service.js';
+import { Submissions } from './operations/accept/submissions.service.js';
 import { type Running, serve } from './serve.js';
 
 const KEYS = 'Keys: t triggers a sample operation, o opens the console, q quits.';
@@ -58,7 +58,7 @@ async function trigger({ app, config }: Running): Promise<void> {
   const accountId = await app.get(AccountsService).ensure(DEFAULT_ACCOUNT);
   const sample = { type: 'echo', input: { hello: 'world' }, callback: { url: inboxUrl(http) } };
   const submission = await readSubmission(accountId, sample, null, null);
-  const { operation } = (await app.get(OperationsService).accept(submission)).view;
+  const { operation } = (await app.get(Submissions).accept(submission)).view;
   say(
     `Submitted an echo: ${http.publicUrl}${config.console.isOn ? '/console/operations' : '/v1/operations'}/${operation.rid}`,
   );

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type Accepted, OperationsService } from '../operations/operations.service.js';
+import { type Accepted, Submissions } from '../operations/accept/submissions.service.js';
 import type { Submission } from '../operations/accept/submission.js';
 import { boundedBy, BULK_TYPE, type BulkInput } from './bulk-input.js';
 import { BulkStore } from './bulk.store.js';
@@ -9,7 +9,7 @@ import { BulkStore } from './bulk.store.js';
 export class BulksService {
   constructor(
     private readonly store: BulkStore,
-    private readonly operations: OperationsService,
+    private readonly submissions: Submissions,
   ) {}
 
   /** How many it would act on now. */
@@ -22,7 +22,7 @@ export class BulksService {
     input: BulkInput,
     by: Pick<Submission, 'accountId' | 'traceparent' | 'idempotency'>,
   ): Promise<Accepted> {
-    return this.operations.accept({
+    return this.submissions.accept({
       ...by,
       own: true,
       face: 'native',

@@ -8,7 +8,7 @@ import {
   OperationRefusedError,
   QuotaExceededError,
 } from '../operations/operation.errors.js';
-import { OperationsService } from '../operations/operations.service.js';
+import { Submissions } from '../operations/accept/submissions.service.js';
 import type { OperationNumber } from '../operations/read/operation-reads.store.js';
 import { OperationDispatcher } from '../operations/run/operation.dispatcher.js';
 import type { RunContext } from '../operations/run/operation-run.js';
@@ -28,7 +28,7 @@ const MAX_TOLD = 100;
 export class Reruns {
   constructor(
     private readonly store: BulkStore,
-    private readonly operations: OperationsService,
+    private readonly submissions: Submissions,
     private readonly quotas: Quotas,
     private readonly dispatcher: OperationDispatcher,
   ) {}
@@ -69,7 +69,7 @@ export class Reruns {
   private async prepare(of: OperationEntity | undefined, traceparent: string | null): Promise<Rerun> {
     if (!of) return { kind: 'refused', why: 'it is gone' };
     try {
-      const operation = await this.operations.prepareRerun(of, traceparent);
+      const operation = await this.submissions.prepareRerun(of, traceparent);
       const admitted = await this.quotas.admit(operation.accountId, sizeOf(operation), 1);
       return { kind: 'ready', operation, admitted };
     } catch (error) {

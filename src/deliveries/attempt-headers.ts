@@ -2,7 +2,7 @@ import type { SecretBox, SecretPlace } from '../signing/secret-box.js';
 import { type Destination, openDestination } from '../signing/sealed-destination.js';
 import { type SignatureProfile, signatureHeaders } from '../signing/signature.js';
 import type { SigningKeys } from '../signing/signing-secrets.store.js';
-import type { DeliveryClaim, LeasedDelivery } from './delivery.store.js';
+import type { DeliveryClaim, LeasedDelivery } from './delivery-claim.js';
 
 /** What an attempt is sent with besides its delivery. */
 export interface AttemptHead {

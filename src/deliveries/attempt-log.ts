@@ -1,5 +1,9 @@
 import type { Logger } from '@nestjs/common';
-import type { AttemptRecord, LeasedDelivery } from './delivery.store.js';
+import type { AttemptRecord } from './attempt-record.js';
+import type { DeliveryClaim, LeasedDelivery } from './delivery-claim.js';
+import { nextStep, type RetryLimits } from './next-step.js';
+import type { Verdict } from './verdict.js';
+import type { AttemptResult } from './webhook.client.js';
 
 const MAX_HEADERS_TEXT = 16 * 1024;
 /** Request headers that the log shows; the others are secrets: the signature and the caller's own. */
@@ -13,11 +17,26 @@ const SHOWN_HEADERS = new Set([
 ]);
 /** Shorter values are no secrets, and taking them out would garble a response's text. */
 const MIN_SECRET = 6;
+/** What becomes of an attempt that our shutdown cut off: the receiver may have seen it, and it is made again. */
+const INTERRUPTED = {
+  outcome: 'unknown',
+  interrupted: true,
+  state: 'Pending',
+  reason: null,
+  delayS: 0,
+  exhaustedBody: null,
+  error: 'interrupted',
+} as const;
 
 /** What went out of an attempt, as far as it may be secret. */
 export interface Sent {
   readonly url: string;
   readonly headers: Record<string, string>;
+}
+
+/** The same, with what came of it. */
+export interface Attempted extends Sent {
+  readonly result: AttemptResult;
 }
 
 /** The one line of an attempt. */
@@ -41,6 +60,38 @@ export function logAttempt(logger: Logger, delivery: LeasedDelivery, record: Att
   else logger.log(line);
 }
 
+/** What is kept of an attempt that was judged, and what becomes of its delivery. */
+export function attemptRecord(
+  claim: DeliveryClaim,
+  sent: Attempted,
+  judged: Verdict,
+  limits: RetryLimits,
+): AttemptRecord {
+  const { delivery } = claim;
+  const { result } = sent;
+  const response = result.kind === 'response' ? result : null;
+  const record = {
+    seq: delivery.seq,
+    leaseToken: claim.leaseToken,
+    number: delivery.attemptCount,
+    ...nextStep(delivery, limits, judged, claim.claimedAt),
+    outcome: judged.outcome,
+    interrupted: false,
+    durationMs: result.durationMs,
+    phasesMs: JSON.stringify(result.phasesMs),
+    httpStatus: response?.status ?? null,
+    error: judged.outcome === 'failed' ? judged.error : null,
+    detail: (result.kind === 'error' ? result.detail : undefined) ?? null,
+    requestHeaders: JSON.stringify(redacted(sent.headers)),
+    responseHeaders: response ? withoutSecrets(headersText(response.headers), sent) : null,
+    responseBody: response ? withoutSecrets(response.body, sent) : null,
+    responseTruncated: response?.truncated ?? null,
+    resent: result.resent ?? false,
+    retryAfterS: judged.outcome === 'failed' && judged.retry ? judged.retryAfterS : null,
+  };
+  return result.kind === 'error' && result.code === 'aborted' ? { ...record, ...INTERRUPTED } : record;
+}
+
 /** What the log may show: the caller's own headers and the signature are secrets. */
 export function redacted(headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
@@ -51,7 +102,7 @@ export function redacted(headers: Record<string, string>): Record<string, string
 }
 
 /** Some receivers echo what they get: what is secret in a request must not come into the log by its response. */
-export function withoutSecrets(text: string, { url, headers }: Sent): string {
+function withoutSecrets(text: string, { url, headers }: Sent): string {
   const query = url.split(/\?(.*)/s)[1] ?? '';
   const secrets = Object.entries(headers)
     .filter(([name]) => !SHOWN_HEADERS.has(name))
@@ -66,7 +117,7 @@ export function withoutSecrets(text: string, { url, headers }: Sent): string {
 }
 
 /** Response headers as the log keeps them. */
-export function headersText(headers: object): string {
+function headersText(headers: object): string {
   const kept = Object.entries(headers).map(([name, value]) => [
     name,
     name === 'set-cookie' ? '[redacted]' : value,

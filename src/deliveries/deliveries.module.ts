@@ -3,6 +3,7 @@ import { DeliveryDispatcher } from './delivery.dispatcher.js';
 import { DeliveryReads } from './delivery-reads.store.js';
 import { DeliveryStore } from './delivery.store.js';
 import { FirstAttempts } from './first-attempts.js';
+import { OwnCallbackStore } from './own-callback.store.js';
 import { EndpointHealth } from './endpoint-health.js';
 import { EndpointHealthStore } from './endpoint-health.store.js';
 
@@ -10,6 +11,7 @@ import { EndpointHealthStore } from './endpoint-health.store.js';
 @Module({
   providers: [
     DeliveryStore,
+    OwnCallbackStore,
     DeliveryReads,
     DeliveryDispatcher,
     EndpointHealthStore,
@@ -18,6 +20,7 @@ import { EndpointHealthStore } from './endpoint-health.store.js';
   ],
   exports: [
     DeliveryStore,
+    OwnCallbackStore,
     DeliveryReads,
     DeliveryDispatcher,
     EndpointHealthStore,

@@ -4,6 +4,7 @@ import { USER_AGENT } from '../config/version.js';
 import { Egress } from '../egress/egress.js';
 import { EgressModule } from '../egress/egress.module.js';
 import { SigningModule } from '../signing/signing.module.js';
+import { AttemptRequests } from './attempt-requests.js';
 import { DeliveriesModule } from './deliveries.module.js';
 import { DeliveryAttempts } from './delivery-attempts.js';
 import { DeliveryProcessor } from './delivery.processor.js';
@@ -13,6 +14,7 @@ import { WebhookClient } from './webhook.client.js';
 @Module({
   imports: [DeliveriesModule, EgressModule, SigningModule],
   providers: [
+    AttemptRequests,
     DeliveryAttempts,
     DeliveryProcessor,
     {

@@ -8,9 +8,9 @@ import { jsonRows } from '../database/json-rows.js';
 import { rideOut } from '../database/ride-out.js';
 import { Rows } from '../database/rows.js';
 import type { Hint } from '../engine/hint.js';
-import type { SignatureProfile } from '../signing/signature.js';
-import { DeliveryEntity } from './delivery.entity.js';
-import { type DeliveryState } from './delivery.state.js';
+import { type AttemptRecord, recordRow } from './attempt-record.js';
+import { claimOf, type ClaimRow, type DeliveryClaim } from './delivery-claim.js';
+import type { DeliveryEntity } from './delivery.entity.js';
 
 /** An endpoint that has done nothing but fail for so long, seconds, is disabled: 5 days. */
 const FORGIVEN_S = 5 * 86_400;
@@ -22,53 +22,6 @@ export const PARKED_PER_PLACE = 10;
 /** The share of them that unproven origins and silent receivers may take, over all processes: the rest is for those that begin to hang. */
 const UNPROVEN_PER_PLACE = PARKED_PER_PLACE / 2;
 
-/** The number of operation $1's own callback, where it is owed and waits, not yet attempted. */
-const WAITS_FOR_ANSWER = `SELECT l.seq FROM delivery d JOIN live_delivery l ON l.seq = d.seq
-         WHERE d.home = $1 AND d.destination = 'callback' AND l.phase = 'scheduled' AND l.attempt_count = 0`;
-
-/** What an attempt knows of its delivery: all but how it waited and what it took turns with. */
-export type LeasedDelivery = Omit<
-  DeliveryEntity,
-  'lane' | 'receiver' | 'doubt' | 'state' | 'phase' | 'runAt' | 'dueAt' | 'dispatchedAt' | 'epoch'
->;
-
-/** A delivery leased to this worker, with its attempt `attemptCount` already in the log as started. */
-export interface DeliveryClaim {
-  readonly delivery: LeasedDelivery;
-  readonly leaseToken: string;
-  /** PostgreSQL's clock at the claim. */
-  readonly claimedAt: Date;
-  /** This process's monotonic clock right before it: the lease began no earlier. */
-  readonly askedAt: number;
-  /** Its origin has never answered 2xx, or the receiver has gone silent. */
-  readonly isDoubted: boolean;
-  /** What its endpoint asks for; null for an operation's own callback. */
-  readonly endpoint: {
-    /** Sealed for the row of the endpoint. */
-    readonly headers: string | null;
-    /** Seconds before attempt 2, 3, …; null: the setting's. */
-    readonly schedule: number[] | null;
-    readonly profile: SignatureProfile;
-    /** Sealed for the row of the endpoint. */
-    readonly clientCertificate: string | null;
-  } | null;
-}
-
-/** A record and its live row, with what its endpoint asks for. */
-interface ClaimRow {
-  readonly lease_token: string;
-  /** Of the record. */
-  readonly made_for: string;
-  /** Where its endpoint is now; null: where it was. */
-  readonly url: string | null;
-  readonly claimed_at: Date;
-  readonly doubt: number;
-  readonly endpoint_headers: string | null;
-  readonly retry_schedule: number[] | null;
-  readonly signature_profile: SignatureProfile | null;
-  readonly client_certificate: string | null;
-}
-
 /** A delivery that may be leased to this process, or the callback of an operation that this process ended. */
 export type GivenBack = { readonly token: string } & (
   { readonly seq: string } | { readonly operationId: string }
@@ -78,36 +31,6 @@ export type GivenBack = { readonly token: string } & (
 export interface Recorded {
   /** The endpoint has failed without a success for as long as is forgiven. */
   readonly failedForDays: boolean;
-}
-
-/** How an attempt ended, and what becomes of its delivery. */
-export interface AttemptRecord {
-  readonly seq: string;
-  readonly leaseToken: string;
-  readonly number: number;
-  readonly outcome: 'delivered' | 'failed' | 'unknown';
-  /** True where the attempt was cut off by us: it is made again at once and uses up nothing. */
-  readonly interrupted: boolean;
-  /** Whether it tells of the endpoint's health: a redelivery by hand or a test doesn't, a recovery only by its success. */
-  readonly counts: boolean;
-  /** For the account's other endpoints when the delivery is exhausted: the event's body. */
-  readonly exhaustedBody: string | null;
-  readonly state: DeliveryState;
-  readonly reason: string | null;
-  /** Seconds until the next attempt; null when none is planned. */
-  readonly delayS: number | null;
-  readonly durationMs: number;
-  readonly phasesMs: string | null;
-  readonly httpStatus: number | null;
-  readonly error: string | null;
-  /** What only an operator may know of the error. */
-  readonly detail: string | null;
-  readonly requestHeaders: string | null;
-  readonly responseHeaders: string | null;
-  readonly responseBody: string | null;
-  readonly responseTruncated: boolean | null;
-  readonly resent: boolean;
-  readonly retryAfterS: number | null;
 }
 
 /** Every statement that changes deliveries and attempts. Times are decided by PostgreSQL's `now()`. */
@@ -159,21 +82,7 @@ export class DeliveryStore {
     const claimed = new Map(rows.map((row) => [row.lease_token, row]));
     return tokens.map((token) => {
       const row = claimed.get(token);
-      return row
-        ? {
-            delivery: { ...this.rows.to(DeliveryEntity, row), url: row.url ?? row.made_for },
-            leaseToken: token,
-            claimedAt: row.claimed_at,
-            askedAt,
-            isDoubted: row.doubt === 2,
-            endpoint: row.signature_profile && {
-              headers: row.endpoint_headers,
-              schedule: row.retry_schedule,
-              profile: row.signature_profile,
-              clientCertificate: row.client_certificate,
-            },
-          }
-        : null;
+      return row ? claimOf(this.rows, row, askedAt) : null;
     });
   }
 
@@ -281,43 +190,6 @@ export class DeliveryStore {
     return rows.length > 0;
   }
 
-  /**
-   * Ends an operation's own callback that its caller doesn't need any more. An attempt in flight is not cut off, and is the
-   * last. One that was given up stays so, and why is kept. What somebody has redelivered by hand after that is left alone.
-   */
-  async acknowledge(operationId: string): Promise<void> {
-    await this.database.query('SELECT acknowledge_callback($1)', [operationId]);
-  }
-
-  /** Sends an operation's own callback now that waits for the submit's answer to tell the end in its place. */
-  async hurry(operationId: string): Promise<void> {
-    await this.database.query(
-      `UPDATE live_delivery SET phase = 'ready', look_at = now(), due_at = now(), run_at = now()
-       WHERE seq = (${WAITS_FOR_ANSWER}) AND phase = 'scheduled' AND attempt_count = 0`,
-      [operationId],
-    );
-  }
-
-  /** Takes it back: the answer has told the end. */
-  async takeBack(operationId: string): Promise<void> {
-    await this.database.query(
-      // The end first, as an erasure takes them.
-      `WITH ended AS MATERIALIZED (
-         SELECT request_id FROM operation_end WHERE request_id = $1 FOR UPDATE
-       ), told AS (
-         DELETE FROM live_delivery WHERE seq = (${WAITS_FOR_ANSWER}) AND phase = 'scheduled' AND attempt_count = 0
-           AND home = (SELECT request_id FROM ended) RETURNING home, seq
-       ), gone AS (
-         DELETE FROM delivery d USING told WHERE d.home = told.home AND d.seq = told.seq
-       ), silenced AS (
-         UPDATE operation_end e SET silent = true FROM told WHERE e.request_id = told.home RETURNING e.request_id, e.state
-       )
-       INSERT INTO ledger_entry (type, state, destined)
-       SELECT o.type, s.state, -1 FROM silenced s JOIN operation o ON o.request_id = s.request_id`,
-      [operationId],
-    );
-  }
-
   /** A sample for an endpoint: one attempt, no retries. */
   async addTest(
     test: Pick<DeliveryEntity, 'id' | 'accountId' | 'endpointId' | 'url' | 'origin' | 'body'>,
@@ -340,31 +212,4 @@ export class DeliveryStore {
 /** Statements that take many rows take them in one order: none waits for another in a circle. */
 function bySeq(one: AttemptRecord, other: AttemptRecord): number {
   return Number(BigInt(one.seq) - BigInt(other.seq));
-}
-
-/** What `record_attempts` reads. */
-function recordRow(r: AttemptRecord): object {
-  return {
-    seq: r.seq,
-    token: r.leaseToken,
-    number: r.number,
-    outcome: r.outcome,
-    state: r.state,
-    reason: r.reason,
-    delay_s: r.delayS,
-    duration_ms: r.durationMs,
-    phases_ms: r.phasesMs,
-    http_status: r.httpStatus,
-    error: r.error,
-    detail: r.detail,
-    request_headers: r.requestHeaders,
-    response_headers: r.responseHeaders,
-    response_body: r.responseBody,
-    response_truncated: r.responseTruncated,
-    resent: r.resent,
-    retry_after_s: r.retryAfterS,
-    interrupted: r.interrupted,
-    counts: r.counts,
-    exhausted_body: r.exhaustedBody,
-  };
 }

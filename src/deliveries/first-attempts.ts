@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { DeliveryClaim } from './delivery.store.js';
+import type { DeliveryClaim } from './delivery-claim.js';
 
 /** A place for a first attempt, and what the statement that makes its delivery needs to lease it. */
 export interface FirstAttempt {

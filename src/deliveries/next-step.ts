@@ -1,5 +1,6 @@
+import type { AttemptRecord } from './attempt-record.js';
+import type { DeliveryClaim, LeasedDelivery } from './delivery-claim.js';
 import { ACKNOWLEDGED_BY_POLL } from './delivery.state.js';
-import type { AttemptRecord, LeasedDelivery } from './delivery.store.js';
 import { isWithinDeadline, nextDelay } from './retry-schedule.js';
 import type { Verdict } from './verdict.js';
 
@@ -17,6 +18,14 @@ export interface RetryLimits {
   readonly schedule: readonly number[];
   /** Age, in seconds, after which no further attempt is planned. */
   readonly deadlineS: number;
+}
+
+/** Those of a delivery: its endpoint may have a schedule of its own. */
+export function limitsOf(
+  { endpoint }: Pick<DeliveryClaim, 'endpoint'>,
+  { schedule, deadlineS }: RetryLimits,
+): RetryLimits {
+  return { schedule: endpoint?.schedule ?? schedule, deadlineS };
 }
 
 /** The step after an attempt that was judged. `at`: PostgreSQL's clock, from which delays count. */

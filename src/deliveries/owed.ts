@@ -1,4 +1,4 @@
-import type { DeliveryClaim, LeasedDelivery } from './delivery.store.js';
+import type { DeliveryClaim, LeasedDelivery } from './delivery-claim.js';
 
 /** An operation's own callback that its end owes: the body is already serialised, so deliveries know nothing of operations. */
 export interface OwnCallback {

@@ -15,6 +15,8 @@ import {
 } from '../faces/native/submission.js';
 import { OperationNotFoundError, OperationRefusedError } from '../operations/operation.errors.js';
 import type { OperationView } from '../operations/read/operation-reads.store.js';
+import { Submissions } from '../operations/accept/submissions.service.js';
+import { CancelOne } from '../operations/end/cancel-one.js';
 import { OperationsService } from '../operations/operations.service.js';
 import { activeTraceparent, traceparentOf } from '../tracing/spans.js';
 import { EmbeddedRingback } from './embedded-ringback.js';
@@ -56,14 +58,14 @@ export class Operations {
     request: SubmitRequest,
     { account = 'default', idempotencyKey, traceparent }: SubmitFromCode = {},
   ): Promise<Operation<Result>> {
-    return this.answer(async (operations) => {
+    return this.answer(async () => {
       // As bytes would have it: what JSON cannot carry would differ between submit and run.
       const text = jsonOf(request) ?? 'null';
       const idempotency = toIdempotency(idempotencyKey, () => text);
       const trace = traceparent === undefined ? activeTraceparent() : traceparentOf(traceparent);
       const accountId = await this.ensured(account);
       const submission = await readSubmission(accountId, JSON.parse(text), idempotency, trace);
-      return (await operations.accept(submission)).view;
+      return (await this.ringback.get(Submissions).accept(submission)).view;
     });
   }
 
@@ -89,12 +91,14 @@ export class Operations {
 
   /** Ends a live operation as Canceled; `operation-ended` when it has ended. */
   cancel(id: string, { account }: OfAccount = {}): Promise<Operation> {
-    return this.answer(async (operations) => operations.cancel(await this.accountId(account, id), id));
+    return this.answer(async () =>
+      this.ringback.get(CancelOne).cancel(await this.accountId(account, id), id),
+    );
   }
 
   /** Submits the same once more, as a new operation that names this one in `rerun_of`, with what is given in place of the first's. */
   rerun(id: string, { account, idempotencyKey, ...changed }: RerunFromCode = {}): Promise<Operation> {
-    return this.answer(async (operations) => {
+    return this.answer(async () => {
       const accountId = await this.accountId(account, id);
       const changes = await readChanges(JSON.parse(jsonOf(changed) ?? '{}'));
       const context = {
@@ -102,7 +106,7 @@ export class Operations {
         traceparent: activeTraceparent(),
         idempotency: toRerunIdempotency(idempotencyKey, id, changes),
       };
-      return (await operations.rerun(accountId, id, context)).view;
+      return (await this.ringback.get(Submissions).rerun(accountId, id, context)).view;
     });
   }
 

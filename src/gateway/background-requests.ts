@@ -6,7 +6,7 @@ import { FilesService, FileTooLargeError } from '../files/files.service.js';
 import { MAX_UPLOAD_BYTES } from '../http/body-parsers.js';
 import { Problem } from '../http/problem.js';
 import { OperationRefusedError, QuotaExceededError } from '../operations/operation.errors.js';
-import { OperationsService } from '../operations/operations.service.js';
+import { Submissions } from '../operations/accept/submissions.service.js';
 import { Quotas } from '../operations/accept/quotas.js';
 import { triesOf } from '../operations/types/kept-response.js';
 import type { SealingStream } from '../signing/sealed-stream.js';
@@ -24,7 +24,7 @@ export class BackgroundRequests {
   constructor(
     private readonly credentials: GatewayCredentials,
     private readonly inputs: UpstreamInputs,
-    private readonly operations: OperationsService,
+    private readonly submissions: Submissions,
     private readonly files: FilesService,
     private readonly quotas: Quotas,
     private readonly config: OperationConfig,
@@ -53,7 +53,7 @@ export class BackgroundRequests {
       // The body is there, and so is what followed it.
       const trailers = endToEndHeaders(request.rawTrailers);
       const callbackUrl = queryValue(target, 'callbackurl') ?? single(request.headers['x-callback-url']);
-      const { view } = await this.operations.accept({
+      const { view } = await this.submissions.accept({
         accountId: caller.accountId,
         face: 'bgrs',
         type: UPSTREAM_REQUEST,

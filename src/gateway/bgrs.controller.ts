@@ -13,7 +13,7 @@ import { OperationWaits } from '../operations/read/operation-waits.js';
 import type { OperationEntity } from '../operations/operation.entity.js';
 import { OperationNotFoundError } from '../operations/operation.errors.js';
 import { isTerminal } from '../operations/operation.state.js';
-import { isGone } from '../operations/retain/result-kept.js';
+import { isGone } from '../operations/retain/gone.js';
 import { OperationsService } from '../operations/operations.service.js';
 import { bgrsDetail, bgrsRequest, resultOf } from './bgrs.response.js';
 import { GatewayCredentials } from './gateway-credentials.js';

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { QstashConfig } from '../config/config.js';
 import { rideOut } from '../database/ride-out.js';
 import { OperationRefusedError } from '../operations/operation.errors.js';
+import { Submissions } from '../operations/accept/submissions.service.js';
 import { OperationsService } from '../operations/operations.service.js';
 import type { RunContext } from '../operations/run/operation-run.js';
 import type { MessageAnswer } from './message-answer.js';
@@ -13,6 +14,7 @@ import { workOf } from './message-submission.js';
 @Injectable()
 export class AttemptCallbacks {
   constructor(
+    private readonly submissions: Submissions,
     private readonly operations: OperationsService,
     private readonly config: QstashConfig,
   ) {}
@@ -44,7 +46,7 @@ export class AttemptCallbacks {
           callbackBody(operation, message, answer, {}),
         );
         const { delayS } = callback;
-        await this.operations.accept({
+        await this.submissions.accept({
           ...{ ...workOf(input), accountId, traceparent, own: true, retention: operation.retention },
           runAt: delayS === null ? null : new Date(Date.now() + delayS * 1000),
           idempotency: { key: `part message callback ${id} ${answer.retried}`, body: '' },

@@ -5,6 +5,7 @@ import type { FieldError } from '../config/validation.js';
 import { HttpRequestEgress } from '../egress/egress.module.js';
 import { OperationRefusedError, QuotaExceededError } from '../operations/operation.errors.js';
 import type { OperationEntity } from '../operations/operation.entity.js';
+import { Submissions } from '../operations/accept/submissions.service.js';
 import { OperationsService } from '../operations/operations.service.js';
 import { OperationError } from '../operations/run/operation-context.js';
 import type { RunContext } from '../operations/run/operation-run.js';
@@ -33,6 +34,7 @@ export const GROUP_MESSAGE = 'qstash.group-message';
 export class GroupMessageHandler implements OperationHandler<Message> {
   constructor(
     private readonly groups: UrlGroups,
+    private readonly submissions: Submissions,
     private readonly operations: OperationsService,
     private readonly egress: HttpRequestEgress,
   ) {}
@@ -75,7 +77,7 @@ export class GroupMessageHandler implements OperationHandler<Message> {
   ): Promise<string | null> {
     const digest = createHash('sha256').update(url).digest('hex');
     try {
-      const { view } = await this.operations.accept({
+      const { view } = await this.submissions.accept({
         ...workOf({ ...message, url, endpointName: name ?? null }),
         ...{ accountId, traceparent, runAt: null },
         ...(scheduleId === null || tick === null ? {} : { schedule: { id: scheduleId, tick } }),

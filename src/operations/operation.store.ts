@@ -8,22 +8,14 @@ import { rideOut } from '../database/ride-out.js';
 import { Rows } from '../database/rows.js';
 import { jsonRows } from '../database/json-rows.js';
 import type { Hint } from '../engine/hint.js';
-import { Fleet } from '../engine/fleet.js';
-import { OperationHints } from '../engine/engine.module.js';
 import { isRated } from './flow/flow.js';
-import { OperationEntity } from './operation.entity.js';
 import {
-  acceptRow,
   type Ending,
   followerRows,
-  fresh,
-  keyRow,
-  type NewOperation,
   type Release,
   type Settled,
   settleRow,
   startRow,
-  tokenRow,
 } from './operation-rows.js';
 import { type Claim, claimOf, type ClaimRow, LIVE_COLUMNS } from './run/claim.js';
 import { RENEW_OPERATIONS } from './run/due-operations.js';
@@ -38,94 +30,34 @@ interface SettledRow {
   readonly settled_at: Date;
 }
 
-/** What `dispatch_round` answers; all null where it was refused. */
-interface DispatchedRow {
-  readonly request_id: string | null;
-  readonly epoch: number | null;
-  readonly again: boolean;
-  readonly next_s: number | null;
-}
-
-/** What a round has found. */
-export interface Dispatched {
-  readonly lost: Hint[];
-  readonly fresh: Hint[];
-  readonly nextS: number | null;
-}
-
-/** Fewest operations that may wait for a worker at once: one that becomes free finds the next without a round in between. */
-const MIN_DISPATCHED = 4;
-const MAX_DISPATCHED = 200;
-/** Every hot statement on operations, each for many rows. Times are decided by PostgreSQL's `now()`. */
+/**
+ * Every statement of a run, from its claim to its end or its release, each for many rows and fenced by the lease. Times are decided by
+ * PostgreSQL's `now()`.
+ */
 @Injectable()
 export class OperationStore {
-  // One lane, so that ids follow the order in which this process was asked.
-  private readonly accepts = new GroupCommit((items: NewOperation[]) => this.acceptMany(items), {
-    lanes: 1,
-    most: 250,
-  });
   private readonly claims = new GroupCommit((hints: Hint[]) => this.claimMany(hints));
   private readonly settles = new GroupCommit((endings: Ending[]) => this.settleMany(endings), {
     // The second of two at once would find the dispatcher's lock taken by the first.
     lanes: 1,
     rowOf: (ending) => ending.operation.requestId,
   });
-  private readonly returns = new GroupCommit((hints: Hint[]) => this.returnMany(hints));
   private readonly releases = new GroupCommit((items: Release[]) => this.releaseMany(items), {
     rowOf: (item) => item.requestId,
   });
 
   private waiting: (() => void) | undefined;
-  private apart: (() => void) | undefined;
 
   constructor(
     private readonly database: Database,
     private readonly rows: Rows,
-    private readonly hints: OperationHints,
     private readonly config: OperationConfig,
     private readonly deliveries: DeliveryConfig,
-    private readonly fleet: Fleet,
   ) {}
-
-  /** As many as the workers could run: more would wait in the queue, where no other account's can overtake them. */
-  private get maxDispatched(): number {
-    const places = this.config.concurrency * this.fleet.workers;
-    return Math.min(Math.max(places, MIN_DISPATCHED), MAX_DISPATCHED);
-  }
 
   /** Called where operations wait for a slot that this process has just made free. */
   onWaiting(listener: () => void): void {
     this.waiting = listener;
-  }
-
-  /** Called where this process has accepted one that runs apart. */
-  onApart(listener: () => void): void {
-    this.apart = listener;
-  }
-
-  /** Commits a new operation; null when its idempotency key was taken. */
-  accept(operation: NewOperation): Promise<OperationEntity | null> {
-    return this.accepts.add(operation);
-  }
-
-  /** The same for one that runs apart: it gets no slot and waits for none. */
-  async acceptApart(operation: NewOperation): Promise<OperationEntity | null> {
-    const [row] = await this.database.query('SELECT * FROM accept_apart($1, $2)', [
-      jsonRows([acceptRow(operation)]),
-      operation.idempotency === null ? null : jsonRows([keyRow(operation)]),
-    ]);
-    if (!row) return null;
-    this.apart?.();
-    return fresh(operation, this.rows.to(OperationEntity, row));
-  }
-
-  /** What runs apart and that nobody runs. */
-  async findApart(most: number): Promise<Hint[]> {
-    const rows = await this.database.query<{ request_id: string; epoch: number }>(
-      'SELECT * FROM find_apart($1)',
-      [most],
-    );
-    return rows.map(({ request_id, epoch }) => ({ id: request_id, epoch }));
   }
 
   /**
@@ -144,41 +76,6 @@ export class OperationStore {
   /** Gives a run back; false when the lease was lost. */
   release(item: Release): Promise<boolean> {
     return this.releases.add(item);
-  }
-
-  /** Makes a hint that this process won't follow due at once, for others. */
-  returnHint(hint: Hint): Promise<void> {
-    return this.returns.add(hint);
-  }
-
-  private async acceptMany(items: NewOperation[]): Promise<(OperationEntity | null)[]> {
-    const keyed = items.filter(({ idempotency }) => idempotency !== null);
-    const due = items.filter(({ runAt, declared, flow }) => runAt === null && !declared && flow === null);
-    const completable = items.filter(({ completion }) => completion !== null);
-    const declared = items.filter((item) => item.declared);
-    // What few have costs the others nothing.
-    const accept = items.some(({ flow }) => flow !== null)
-      ? 'accept_flowing'
-      : completable.length === 0
-        ? 'accept_operations'
-        : 'accept_completable';
-    const rows = await this.database.query<{ rid: string }>(
-      `SELECT * FROM ${accept}($1, $2, $3, $4, make_interval(secs => $5), $6${accept === 'accept_operations' ? '' : ', $7'})`,
-      [
-        jsonRows(items.map(acceptRow)),
-        keyed.length === 0 ? null : jsonRows(keyed.map(keyRow)),
-        [...new Set(due.map(({ accountId }) => accountId))],
-        this.config.fastStart && this.hints.isOpen ? this.maxDispatched : 0,
-        this.config.redispatchS,
-        declared.length === 0 ? null : [...new Set(declared.map(({ type }) => type))],
-        ...(accept === 'accept_operations' ? [] : [jsonRows(completable.map(tokenRow))]),
-      ],
-    );
-    const accepted = new Map(rows.map((row) => [row.rid, row]));
-    return items.map((item) => {
-      const row = accepted.get(item.rid);
-      return row ? fresh(item, this.rows.to(OperationEntity, row)) : null;
-    });
   }
 
   private async claimMany(hints: Hint[]): Promise<(Claim | null)[]> {
@@ -302,48 +199,6 @@ export class OperationStore {
       this.config.leaseS,
     ]);
     return new Map(rows.map(({ request_id, canceling }) => [request_id, { canceling }]));
-  }
-
-  /** Lets the operation's end call back at once; false when it has ended already, in silence. */
-  async speakUp(requestId: string): Promise<boolean> {
-    const rows = await this.database.query(
-      'UPDATE live_operation SET silent_until = NULL WHERE request_id = $1 RETURNING request_id',
-      [requestId],
-    );
-    return rows.length > 0;
-  }
-
-  /**
-   * Finds due operations, reserves their slots and answers the hints to send; after an outage it spares leases first.
-   * Hints are taken for lost `patienceS` after they are due. Null where somebody else dispatches. `nextS`: after so many seconds a
-   * flow key has room for what waits for it; null: none, as far as is known.
-   */
-  async dispatch(most: number, patienceS: number): Promise<Dispatched | null> {
-    const rows = await this.database.query<DispatchedRow>(
-      'SELECT * FROM dispatch_round(spare_leases($1, make_interval(secs => $5)), make_interval(secs => $2), $3, make_interval(secs => $4))',
-      [most, this.config.redispatchS, this.maxDispatched, patienceS, this.config.leaseS],
-    );
-    if (rows[0]?.epoch === null) return null;
-    const hints = (lost: boolean): Hint[] =>
-      rows.flatMap(({ request_id: id, epoch, again }) =>
-        id !== null && again === lost ? [{ id, epoch: epoch! }] : [],
-      );
-    return { lost: hints(true), fresh: hints(false), nextS: rows.at(-1)?.next_s ?? null };
-  }
-
-  /** Looks for an outage, after which leases are spared, where nothing is dispatched. */
-  async spareLeases(): Promise<void> {
-    await this.database.query('SELECT spare_leases(0, make_interval(secs => $1))', [this.config.leaseS]);
-  }
-
-  private async returnMany(hints: Hint[]): Promise<void[]> {
-    await this.database.query(
-      `UPDATE live_operation o SET phase = 'ready', dispatched_at = NULL, look_at = now(), due_at = now()
-       FROM unnest($1::bigint[], $2::integer[]) AS h (request_id, epoch)
-       WHERE o.request_id = h.request_id AND o.epoch = h.epoch AND o.phase = 'placed' AND o.lease_token IS NULL`,
-      [hints.map((hint) => hint.id), hints.map((hint) => hint.epoch)],
-    );
-    return hints.map(() => undefined);
   }
 }
 

@@ -4,12 +4,14 @@ import { DeliveriesModule } from '../deliveries/deliveries.module.js';
 import { EgressModule } from '../egress/egress.module.js';
 import { FilesModule } from '../files/files.module.js';
 import { SigningModule } from '../signing/signing.module.js';
+import { AcceptStore } from './accept/accept.store.js';
 import { AwaitingStore } from './await/awaiting.store.js';
 import { CompletionEnder } from './await/completion-ender.js';
 import { CompletionOffers } from './await/completion-offers.js';
 import { Completions } from './await/completions.service.js';
 import { CompletionStore } from './await/completion.store.js';
 import { CancelMany } from './end/cancel-many.js';
+import { CancelOne } from './end/cancel-one.js';
 import { CallbackPresenters } from './end/callback-presenters.js';
 import { FollowUps } from './end/follow-ups.js';
 import { FlowStore } from './flow/flow.store.js';
@@ -17,6 +19,7 @@ import { Feed } from './feed/feed.js';
 import { FeedStore } from './feed/feed.store.js';
 import { HistoryStore } from './read/history.store.js';
 import { LedgerStore } from './read/ledger.store.js';
+import { DispatchStore } from './run/dispatch.store.js';
 import { OperationDispatcher } from './run/operation.dispatcher.js';
 import { OperationEnder } from './end/operation-ender.js';
 import { OperationReads } from './read/operation-reads.store.js';
@@ -35,7 +38,10 @@ import { Quotas } from './accept/quotas.js';
 import { RetentionStore } from './retain/retention.store.js';
 import { SealedInputs } from './accept/sealed-inputs.js';
 import { SubmissionRows } from './accept/submission-rows.js';
+import { Submissions } from './accept/submissions.service.js';
 import { ExternalHandler } from './types/external.js';
+import { HttpCalls } from './types/http-calls.js';
+import { HttpJobs } from './types/http-jobs.js';
 import { HttpRequestHandler } from './types/http-request.js';
 import { EchoHandler, SleepHandler } from './types/trials.js';
 import { Declarations } from './declared/declarations.service.js';
@@ -49,6 +55,8 @@ import { UnservedStore } from './read/unserved.store.js';
 @Module({
   imports: [DiscoveryModule, DeliveriesModule, EgressModule, FilesModule, SigningModule],
   providers: [
+    AcceptStore,
+    DispatchStore,
     OperationStore,
     RescueStore,
     AwaitingStore,
@@ -57,6 +65,7 @@ import { UnservedStore } from './read/unserved.store.js';
     CompletionOffers,
     Completions,
     CancelMany,
+    CancelOne,
     OperationReads,
     HistoryStore,
     RetentionStore,
@@ -82,16 +91,21 @@ import { UnservedStore } from './read/unserved.store.js';
     SealedInputs,
     SubmissionRows,
     OperationsService,
+    Submissions,
     OriginCalls,
     PollStore,
     PollTargets,
     Jobs,
+    HttpCalls,
+    HttpJobs,
     HttpRequestHandler,
     ExternalHandler,
     EchoHandler,
     SleepHandler,
   ],
   exports: [
+    AcceptStore,
+    DispatchStore,
     OperationStore,
     PollStore,
     PollTargets,
@@ -102,6 +116,7 @@ import { UnservedStore } from './read/unserved.store.js';
     CompletionOffers,
     Completions,
     CancelMany,
+    CancelOne,
     OperationReads,
     HistoryStore,
     RetentionStore,
@@ -121,6 +136,7 @@ import { UnservedStore } from './read/unserved.store.js';
     SealedInputs,
     SubmissionRows,
     OperationsService,
+    Submissions,
     OriginCalls,
     FollowUps,
   ],

@@ -4,7 +4,7 @@ import { type Admitted, Quotas, sizeOf } from '../operations/accept/quotas.js';
 import type { NewOperation } from '../operations/operation-rows.js';
 import { OperationRefusedError, QuotaExceededError } from '../operations/operation.errors.js';
 import { storable } from '../operations/run/operation-run.js';
-import { OperationsService } from '../operations/operations.service.js';
+import { Submissions } from '../operations/accept/submissions.service.js';
 import { SecretBoxError } from '../signing/secret-box.js';
 import { dueTime, owedTicks, tickAfter } from './schedule-times.js';
 import { type DueSchedule, MAX_BYTES, type ScheduleMove } from './schedule.store.js';
@@ -36,7 +36,7 @@ export class ScheduleTicks {
   private readonly logger = new Logger('Schedules');
 
   constructor(
-    private readonly operations: OperationsService,
+    private readonly submissions: Submissions,
     private readonly scheduled: ScheduledOperations,
     private readonly quotas: Quotas,
   ) {}
@@ -109,7 +109,7 @@ export class ScheduleTicks {
 
   private async make(tick: Date, schedule: DueSchedule['schedule']): Promise<Tick> {
     try {
-      const operation = await this.operations.prepare(this.scheduled.at(tick, schedule));
+      const operation = await this.submissions.prepare(this.scheduled.at(tick, schedule));
       const admitted = await this.quotas.admit(operation.accountId, sizeOf(operation), 1);
       return { kind: 'ready', operation, admitted };
     } catch (error) {

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { AccountConfig } from '../config/config.js';
 import { randomId } from '../database/random-id.js';
 import { OperationRefusedError } from '../operations/operation.errors.js';
-import { type Accepted, OperationsService } from '../operations/operations.service.js';
+import { type Accepted, Submissions } from '../operations/accept/submissions.service.js';
 import type { Submission } from '../operations/accept/submission.js';
 import type { ScheduleEntity } from './schedule.entity.js';
 import { ScheduleNotFoundError, ScheduleRefusedError } from './schedule.errors.js';
@@ -29,7 +29,7 @@ export class SchedulesService {
   constructor(
     private readonly store: ScheduleStore,
     private readonly scheduled: ScheduledOperations,
-    private readonly operations: OperationsService,
+    private readonly submissions: Submissions,
     private readonly config: AccountConfig,
   ) {}
 
@@ -111,7 +111,7 @@ export class SchedulesService {
     { idempotency, traceparent }: Pick<Submission, 'idempotency' | 'traceparent'>,
   ): Promise<Accepted> {
     const submission = this.scheduled.at(new Date(), await this.find(accountId, id));
-    return this.operations.accept({ ...submission, idempotency, traceparent });
+    return this.submissions.accept({ ...submission, idempotency, traceparent });
   }
 
   /** What it has submitted stays. */
@@ -177,7 +177,7 @@ export class SchedulesService {
   /** Whether its operation would be accepted now. */
   private async check(submission: Submission): Promise<void> {
     try {
-      const { completion } = await this.operations.prepare(submission);
+      const { completion } = await this.submissions.prepare(submission);
       if (completion !== null) throw withoutCompletion(submission.type);
     } catch (error) {
       if (!(error instanceof OperationRefusedError)) throw error;

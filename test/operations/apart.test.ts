@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OperationsService } from '../../src/operations/operations.service.js';
+import { Submissions } from '../../src/operations/accept/submissions.service.js';
 import type { OperationContext } from '../../src/operations/run/operation-context.js';
 import { type OperationHandler, OperationType } from '../../src/operations/run/operation-type.js';
 import { App } from '../support/app.js';
@@ -39,7 +39,7 @@ const accountIdOf = async (client: Client): Promise<string> => (await client.get
 
 async function begin(client: Client, type: string, input: unknown = {}): Promise<string> {
   const accountId = await accountIdOf(client);
-  const { view } = await app.nest.get(OperationsService).accept({
+  const { view } = await app.nest.get(Submissions).accept({
     accountId,
     face: 'native',
     type,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { describe, expect, it, vi } from 'vitest';
 import { DeliveryStore } from '../../src/deliveries/delivery.store.js';
-import { OperationStore } from '../../src/operations/operation.store.js';
+import { DispatchStore } from '../../src/operations/run/dispatch.store.js';
 import { App } from '../support/app.js';
 import { directUrl, newDatabase, rowsOf } from '../support/database.js';
 import { Receiver } from '../support/receiver.js';
@@ -111,7 +111,7 @@ describe('the dispatch', () => {
   );
 
   it.each([
-    ['operations', 7164225007, OperationStore],
+    ['operations', 7164225007, DispatchStore],
     ['deliveries', 7164225008, DeliveryStore],
   ])(
     'of %s waits for no other process, and comes again for what that one may not have seen',

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../database/database.js';
 import { Rows } from '../../database/rows.js';
+import type { LeasedDelivery } from '../../deliveries/delivery-claim.js';
 import { DeliveryEntity } from '../../deliveries/delivery.entity.js';
 import type { DeliveryState } from '../../deliveries/delivery.state.js';
-import type { LeasedDelivery } from '../../deliveries/delivery.store.js';
 import { EndpointEntity } from '../endpoint.entity.js';
 
 /** A delivery that a consumer has: its attempt is under way. */

@@ -7,7 +7,7 @@ import type { Problem } from '../../http/problem.js';
 import { ApiExamples, ApiIdempotencyKey } from '../../http/api-answers.js';
 import { TakesBody } from '../../http/takes-body.js';
 import { isTerminal } from '../../operations/operation.state.js';
-import { OperationsService } from '../../operations/operations.service.js';
+import { Submissions } from '../../operations/accept/submissions.service.js';
 import type { Submission } from '../../operations/accept/submission.js';
 import { traceparentOf } from '../../tracing/spans.js';
 import { BatchRequest } from './batch.request.js';
@@ -30,7 +30,7 @@ interface Submitted {
 @Controller('v1/operations/batch')
 export class BatchController {
   constructor(
-    private readonly operations: OperationsService,
+    private readonly submissions: Submissions,
     private readonly http: HttpConfig,
   ) {}
 
@@ -79,7 +79,7 @@ export class BatchController {
   private async submitOne(body: unknown, context: ItemContext): Promise<Submitted> {
     try {
       const { accountId, idempotency, traceparent } = context;
-      const { view, replayed } = await this.operations.accept(
+      const { view, replayed } = await this.submissions.accept(
         await readSubmission(accountId, body, idempotency, traceparent),
       );
       const operation = OperationResponse.from(view, this.http.publicUrl);

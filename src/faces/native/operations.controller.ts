@@ -39,6 +39,8 @@ import { NoFields } from '../../http/validation.pipe.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
 import { isTerminal } from '../../operations/operation.state.js';
 import { OperationReads } from '../../operations/read/operation-reads.store.js';
+import { Submissions } from '../../operations/accept/submissions.service.js';
+import { CancelOne } from '../../operations/end/cancel-one.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { OperationWaits } from '../../operations/read/operation-waits.js';
 import { traceparentOf } from '../../tracing/spans.js';
@@ -75,6 +77,8 @@ const SUBMITTED = {
 @Controller('v1/operations')
 export class OperationsController {
   constructor(
+    private readonly submissions: Submissions,
+    private readonly cancels: CancelOne,
     private readonly operations: OperationsService,
     private readonly reads: OperationReads,
     private readonly history: HistoryStore,
@@ -143,7 +147,7 @@ export class OperationsController {
   ): Promise<OperationResponse> {
     const wanted = preferences(prefer);
     const idempotency = toIdempotency(key, () => JSON.stringify(incoming.body));
-    const accepted = await this.operations.accept(
+    const accepted = await this.submissions.accept(
       toSubmission(accountId, request, idempotency, traceparentOf(incoming.headers.traceparent)),
     );
     if (accepted.replayed) void reply.header('idempotent-replayed', 'true');
@@ -219,7 +223,7 @@ export class OperationsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OperationResponse> {
     const accountId = await this.ownerOf(whose, id);
-    const view = await this.operations.cancel(accountId, id, this.keys.watch(keyId, gone(reply)));
+    const view = await this.cancels.cancel(accountId, id, this.keys.watch(keyId, gone(reply)));
     if (scopes.includes('admin'))
       await this.audit.write({ accountId, actor, action: 'operation.canceled', target: id });
     this.sayWhenToAskAgain(reply, view.operation);
@@ -285,7 +289,7 @@ export class OperationsController {
   ): Promise<OperationResponse> {
     const accountId = await this.ownerOf(whose, id);
     const changes = toChanges(request);
-    const { view, replayed } = await this.operations.rerun(accountId, id, {
+    const { view, replayed } = await this.submissions.rerun(accountId, id, {
       changes,
       traceparent: traceparentOf(traceparent),
       idempotency: toRerunIdempotency(key, id, changes),

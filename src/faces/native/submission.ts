@@ -3,7 +3,7 @@ import { checkJsonShape } from '../../http/json-shape.js';
 import { Problem } from '../../http/problem.js';
 import { RequestValidationPipe } from '../../http/validation.pipe.js';
 import { dateOf } from '../../http/instant.js';
-import type { RerunChanges } from '../../operations/operations.service.js';
+import type { RerunChanges } from '../../operations/accept/submissions.service.js';
 import type { Submission } from '../../operations/accept/submission.js';
 import { toFlow } from './flow.request.js';
 import { RerunOperationRequest, SubmitOperationRequest } from './operation.request.js';

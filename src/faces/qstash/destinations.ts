@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Problem } from '../../http/problem.js';
 import { UrlGroups } from '../../messages/url-groups.js';
-import { isUrl, refused } from './publication.js';
+import { refused } from './refusal.js';
 
 /** One place that a message goes to. */
 export interface Target {
@@ -49,6 +49,11 @@ export class Destinations {
     const targets = endpoints.map(({ url, name = null }) => ({ url, topicName, endpointName: name }));
     return { isGroup: true, targets };
   }
+}
+
+/** Whether a destination is a URL, and not the name of a URL group. */
+export function isUrl(text: string): boolean {
+  return /^https?:\/\//i.test(text) && URL.canParse(text);
 }
 
 /** Some callers escape the URL as a whole. */

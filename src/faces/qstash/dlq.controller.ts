@@ -22,7 +22,7 @@ import { Publishes } from './caller.js';
 import { bulkQuery, countOf, cursorOf, MOST_IDS, type Query, readFilter } from './message-filter.js';
 import { dlqMessageResponse, type DlqMessageResponse, present, seenBy } from './message.response.js';
 import { type FoundMessage, type FoundMessages, inSlices, Messages, type Sought } from './messages.js';
-import { fieldsOf } from './publication.js';
+import { fieldsOf } from './fields.js';
 import { type PublishedBy, Publisher, type PublishResponse } from './publisher.js';
 import { answersTo, outcomeOf, type RefusedResponse } from './together.js';
 

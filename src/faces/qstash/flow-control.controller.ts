@@ -12,7 +12,7 @@ import { TooManyFlowsError } from '../../operations/flow/flow.errors.js';
 import { type FlowChanges, FlowStore, type FlowView } from '../../operations/flow/flow.store.js';
 import { FLOW_KEY } from '../native/flow.request.js';
 import { rawAfter } from './caller.js';
-import { refused } from './publication.js';
+import { refused } from './refusal.js';
 
 /** A flow key, in QStash's words. */
 interface FlowControlResponse {

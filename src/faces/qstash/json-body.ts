@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { rawText } from '../../http/body-parsers.js';
 import { checkText } from '../../http/json-shape.js';
-import { refused } from './publication.js';
+import { refused } from './refusal.js';
 
 /** What a body says, whatever its content type is said to be: a JSON object. */
 export function objectOf(request: FastifyRequest): Record<string, unknown> {

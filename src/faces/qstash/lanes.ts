@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Queues } from '../../messages/queues.js';
-import { type Publication, refused } from './publication.js';
+import type { Publication } from './publication.js';
+import { refused } from './refusal.js';
 
 /** The queues that messages are to go through. */
 @Injectable()

@@ -7,7 +7,7 @@ import { LOG_STATES, type LogResponse, logsOf, type LogState } from './log.respo
 import { countOf, cursorOf, type Query, readFilter, valuesOf } from './message-filter.js';
 import { present, seenBy } from './message.response.js';
 import { Budget, type FoundMessage, Messages } from './messages.js';
-import { refused } from './publication.js';
+import { refused } from './refusal.js';
 
 const COUNT = 100;
 const MAX_COUNT = 1_000;

@@ -1,7 +1,7 @@
 import { answerOf } from '../../messages/message-answer.js';
 import { type Message, ridOf } from '../../messages/message.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
-import { refused } from './publication.js';
+import { refused } from './refusal.js';
 
 /** Which messages are meant, of what a query, or the body of a bulk action, names. What isn't given lets all through. */
 export interface MessageFilter {

@@ -5,9 +5,10 @@ import { NeedsScope } from '../../accounts/api-key.guard.js';
 import { rawBytes } from '../../http/body-parsers.js';
 import { TakesBody } from '../../http/takes-body.js';
 import { Publishes, rawAfter } from './caller.js';
+import { fieldsOf, fieldsOfItem } from './fields.js';
 import { jsonOf, nameOf } from './json-body.js';
-import { fieldsOf, fieldsOfItem, refused } from './publication.js';
 import { type Given, type Published, type PublishedBy, Publisher } from './publisher.js';
+import { refused } from './refusal.js';
 import { answersTo, type Outcome, outcomeOf, type RefusedResponse } from './together.js';
 
 const MAX_BATCH = 500;

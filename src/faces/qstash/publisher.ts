@@ -3,12 +3,14 @@ import { Injectable } from '@nestjs/common';
 import { asBody, type Message, messageId } from '../../messages/message.js';
 import { workOf } from '../../messages/message-submission.js';
 import { OperationRefusedError } from '../../operations/operation.errors.js';
-import { OperationsService } from '../../operations/operations.service.js';
+import { Submissions } from '../../operations/accept/submissions.service.js';
 import type { Submission } from '../../operations/accept/submission.js';
 import { Lanes } from './lanes.js';
 import { Destinations, type Target } from './destinations.js';
 import type { FoundMessage } from './messages.js';
-import { type Fields, type Publication, readPublication, refused } from './publication.js';
+import type { Fields } from './fields.js';
+import { type Publication, readPublication } from './publication.js';
+import { refused } from './refusal.js';
 import { answersTo, outcomeOf, type RefusedResponse } from './together.js';
 
 /** Who publishes. */
@@ -47,7 +49,7 @@ export class Publisher {
   constructor(
     private readonly destinations: Destinations,
     private readonly lanes: Lanes,
-    private readonly operations: OperationsService,
+    private readonly submissions: Submissions,
   ) {}
 
   /** Accepts a message for each place that the destination stands for; fails where none is accepted. */
@@ -87,7 +89,7 @@ export class Publisher {
   }
 
   private async accept(submission: Submission, { url }: Pick<Target, 'url'>): Promise<PublishResponse> {
-    const { view, replayed } = await this.operations.accept(submission).catch(inTheirWords);
+    const { view, replayed } = await this.submissions.accept(submission).catch(inTheirWords);
     const answer = { messageId: messageId(view.operation.rid), url };
     return replayed ? { ...answer, deduplicated: true } : answer;
   }

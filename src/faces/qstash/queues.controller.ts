@@ -9,7 +9,7 @@ import { TakesBody } from '../../http/takes-body.js';
 import { queueKey, type QueueView } from '../../messages/queue.store.js';
 import { Queues } from '../../messages/queues.js';
 import { nameOf, objectOf } from './json-body.js';
-import { refused } from './publication.js';
+import { refused } from './refusal.js';
 
 /** A queue, in QStash's words. */
 interface QueueResponse {

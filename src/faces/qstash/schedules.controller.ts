@@ -9,7 +9,7 @@ import type { ScheduleEntity } from '../../schedules/schedule.entity.js';
 import { rawBytes } from '../../http/body-parsers.js';
 import { TakesBody } from '../../http/takes-body.js';
 import { Publishes, rawAfter } from './caller.js';
-import { fieldsOf } from './publication.js';
+import { fieldsOf } from './fields.js';
 import type { PublishedBy } from './publisher.js';
 import type { QstashScheduleResponse } from './schedule.response.js';
 import { QstashSchedules } from './schedules.js';

@@ -12,8 +12,10 @@ import { SchedulesService } from '../../schedules/schedules.service.js';
 import { Destinations } from './destinations.js';
 import { Lanes } from './lanes.js';
 import { nameOf } from './json-body.js';
-import { type Fields, readPublication, refused } from './publication.js';
+import type { Fields } from './fields.js';
+import { readPublication } from './publication.js';
 import { type Given, messageOf, type PublishedBy } from './publisher.js';
+import { refused } from './refusal.js';
 import { type QstashScheduleResponse, scheduleResponse } from './schedule.response.js';
 import { ScheduleStates } from './schedule-states.store.js';
 

@@ -9,8 +9,9 @@ import { HEADER_VALUE } from '../../config/header-form.js';
 import { TakesBody } from '../../http/takes-body.js';
 import { shownUrl } from '../../messages/message-input.js';
 import { type UrlGroup, type UrlGroupEndpoint, UrlGroups } from '../../messages/url-groups.js';
+import { isUrl } from './destinations.js';
 import { nameOf, objectOf } from './json-body.js';
-import { isUrl, refused } from './publication.js';
+import { refused } from './refusal.js';
 
 /** A URL group, in QStash's words. */
 interface TopicResponse {

@@ -11,7 +11,7 @@ import { TakesBody } from '../../http/takes-body.js';
 import type { OperationEntity } from '../../operations/operation.entity.js';
 import { OperationReads } from '../../operations/read/operation-reads.store.js';
 import { OperationsService } from '../../operations/operations.service.js';
-import { isGone } from '../../operations/retain/result-kept.js';
+import { isGone } from '../../operations/retain/gone.js';
 import { OperationTypes } from '../../operations/run/operation-types.js';
 import { traceparentOf } from '../../tracing/spans.js';
 import { acknowledgeSent, gone, tellInstead } from '../acknowledge-sent.js';

@@ -3,6 +3,7 @@ import { OperationRefusedError } from '../../operations/operation.errors.js';
 import { isTerminal } from '../../operations/operation.state.js';
 import type { OperationView } from '../../operations/read/operation-reads.store.js';
 import type { RegisteredType } from '../../operations/run/operation-types.js';
+import { Submissions } from '../../operations/accept/submissions.service.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import type { Submission } from '../../operations/accept/submission.js';
 import { callbackOf, type TrmSubmitRequest } from './trm.request.js';
@@ -20,7 +21,10 @@ export interface Submitted {
 /** Submits operations as the trm face knows them: with an inline window, and refused input as an operation that Failed. */
 @Injectable()
 export class TrmSubmits {
-  constructor(private readonly operations: OperationsService) {}
+  constructor(
+    private readonly submissions: Submissions,
+    private readonly operations: OperationsService,
+  ) {}
 
   async submit(
     accountId: string,
@@ -53,7 +57,7 @@ export class TrmSubmits {
     const quiet = callback !== null && !callback.onInline;
     try {
       const silentMs = quiet && asked.inlineMs > 0 ? asked.inlineMs : null;
-      const { view, replayed } = await this.operations.accept({ ...submission, silentMs });
+      const { view, replayed } = await this.submissions.accept({ ...submission, silentMs });
       // The answer to the first submit is the one that tells the end in place of the callback.
       return { ...(await this.inline(view, asked, silentMs !== null && !replayed)), replayed };
     } catch (error) {
@@ -61,7 +65,7 @@ export class TrmSubmits {
       const refusal = asSent(error);
       // A field that the type doesn't have is the caller's program that is wrong; any other refusal is an operation's end.
       if (error.unknownField) throw refusal;
-      const refused = await this.operations.refuse({ ...submission, silentMs: quiet ? 0 : null }, refusal);
+      const refused = await this.submissions.refuse({ ...submission, silentMs: quiet ? 0 : null }, refusal);
       return { ...refused, inline: true, instead: quiet && !refused.replayed };
     }
   }

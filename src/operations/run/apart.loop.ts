@@ -3,7 +3,8 @@ import { OperationConfig } from '../../config/config.js';
 import { BUSY_MS, DispatchLoop } from '../../engine/dispatch-loop.js';
 import { Lookout } from '../../engine/lookout.js';
 import type { Place } from '../../engine/worker-pool.js';
-import { OperationStore } from '../operation.store.js';
+import { AcceptStore } from '../accept/accept.store.js';
+import { DispatchStore } from './dispatch.store.js';
 import { DUE_APART } from './due-operations.js';
 import { OperationRunner } from './operation-runner.js';
 
@@ -17,13 +18,14 @@ const MOST = 10;
 @Injectable()
 export class ApartLoop extends DispatchLoop {
   constructor(
-    private readonly store: OperationStore,
+    private readonly store: DispatchStore,
     private readonly runner: OperationRunner,
+    accepts: AcceptStore,
     config: OperationConfig,
     lookout: Lookout,
   ) {
     super('operations apart', config.pollMs, { lookout, due: DUE_APART });
-    store.onApart(() => this.wake());
+    accepts.onApart(() => this.wake());
   }
 
   /** What one process has no place for, another may have. */

@@ -7,6 +7,7 @@ import { Lookout } from '../../engine/lookout.js';
 import { OperationHints } from '../../engine/engine.module.js';
 import { CompletionStore } from '../await/completion.store.js';
 import { CANCELED, type How, OperationEnder } from '../end/operation-ender.js';
+import { DispatchStore } from './dispatch.store.js';
 import { DUE_OPERATIONS } from './due-operations.js';
 import { RescueStore } from '../end/rescue.store.js';
 import { OperationStore } from '../operation.store.js';
@@ -33,7 +34,8 @@ export class OperationDispatcher extends DispatchLoop {
   private readonly given: Hint[] = [];
 
   constructor(
-    private readonly store: OperationStore,
+    private readonly store: DispatchStore,
+    private readonly operations: OperationStore,
     private readonly rescues: RescueStore,
     private readonly hints: OperationHints,
     private readonly ender: OperationEnder,
@@ -43,7 +45,7 @@ export class OperationDispatcher extends DispatchLoop {
     lookout: Lookout,
   ) {
     super('operations', watchMs(config), { lookout, due: DUE_OPERATIONS });
-    store.onWaiting(() => this.wake());
+    operations.onWaiting(() => this.wake());
   }
 
   /** Hints workers to an operation that got its slot when it was accepted. */
@@ -124,6 +126,6 @@ export class OperationDispatcher extends DispatchLoop {
     const type = await this.types.find(operation.type);
     const verdict = afterFailure(type?.retry ?? retryPolicy({}), operation, timedOut(operation));
     if (verdict.kind === 'end') await this.ender.end(claim, verdict.how, claim.claimedAt);
-    else await this.store.release({ ...verdict, requestId, leaseToken });
+    else await this.operations.release({ ...verdict, requestId, leaseToken });
   }
 }

@@ -4,6 +4,7 @@ import { HEADER_NAME } from '../../config/header-form.js';
 import { Either } from '../../config/either.js';
 import type { FieldError } from '../../config/validation.js';
 import { isForbiddenHeader } from '../../egress/header-rules.js';
+import { shownUrl } from '../../signing/sealed-destination.js';
 import { type GivenPoll, PollInput } from '../poll/poll-input.js';
 import { PRESET_NAMES } from '../poll/poll-presets.js';
 
@@ -63,4 +64,29 @@ export function headerFaults(headers: Readonly<Record<string, unknown>>): FieldE
     }
   }
   return errors;
+}
+
+/** What of an input anybody may be shown, and what is sealed: the query and the headers often hold a token. */
+export function concealRequest(
+  { headers, body, poll, ...rest }: HttpRequestInput,
+  bodies: boolean,
+): { shown: object; sealed: object } {
+  const withBody = body === undefined ? {} : { body };
+  const withPoll = poll === undefined ? {} : { poll };
+  // URLs that a plan has may hold a token in their query, as the first one's.
+  const isSecret = JSON.stringify(withPoll).includes('?');
+  return {
+    shown: {
+      ...rest,
+      url: shownUrl(rest.url),
+      ...(isSecret ? {} : withPoll),
+      ...(bodies ? {} : withBody),
+    },
+    sealed: {
+      url: rest.url,
+      ...(headers === undefined ? {} : { headers }),
+      ...(isSecret ? withPoll : {}),
+      ...(bodies ? withBody : {}),
+    },
+  };
 }

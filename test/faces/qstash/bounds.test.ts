@@ -1,11 +1,13 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { fieldsOf, readPublication } from '../../../src/faces/qstash/publication.js';
+import { fieldsOf } from '../../../src/faces/qstash/fields.js';
+import { readPublication } from '../../../src/faces/qstash/publication.js';
 import { messageOf } from '../../../src/faces/qstash/publisher.js';
 import { AttemptCallbacks } from '../../../src/messages/attempt-callbacks.js';
 import { workOf } from '../../../src/messages/message-submission.js';
 import type { Message } from '../../../src/messages/message.js';
 import { SealedInputs } from '../../../src/operations/accept/sealed-inputs.js';
+import { Submissions } from '../../../src/operations/accept/submissions.service.js';
 import { OperationsService } from '../../../src/operations/operations.service.js';
 import { OperationReads } from '../../../src/operations/read/operation-reads.store.js';
 import type { RunContext } from '../../../src/operations/run/operation-run.js';
@@ -223,7 +225,7 @@ describe('A callback with a label and a flow key that no column can hold', () =>
     const message = messageOf(null, { ...given, callback }, target, { body: Buffer.from('x'), queue: null });
     const { body: account } = await own.client.get('/v1/account');
     // As it would have been stored by a face that didn't look.
-    await own.nest.get(OperationsService, { strict: false }).accept({
+    await own.nest.get(Submissions, { strict: false }).accept({
       ...{ ...workOf(message), accountId: account.id, traceparent: null, runAt: null, idempotency: null },
     });
     const statuses = (await told.received(2)).map(({ body }) => JSON.parse(body).status as number);

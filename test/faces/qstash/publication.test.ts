@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fieldsOf, fieldsOfItem, readPublication } from '../../../src/faces/qstash/publication.js';
+import { fieldsOf, fieldsOfItem } from '../../../src/faces/qstash/fields.js';
+import { readPublication } from '../../../src/faces/qstash/publication.js';
 
 const read = (headers: Record<string, string>) => readPublication(fieldsOfItem(headers));
 

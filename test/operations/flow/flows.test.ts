@@ -8,7 +8,7 @@ import {
   OperationType,
 } from '../../../src/index.js';
 import { FlowStore } from '../../../src/operations/flow/flow.store.js';
-import { OperationsService } from '../../../src/operations/operations.service.js';
+import { Submissions } from '../../../src/operations/accept/submissions.service.js';
 import type { Submission } from '../../../src/operations/accept/submission.js';
 import { App } from '../../support/app.js';
 import type { Client } from '../../support/client.js';
@@ -363,7 +363,7 @@ describe("An ordered key of Ringback's own", () => {
   it('starts the second only after the first has ended for good, also where that is tried again', async () => {
     const client = await account();
     const { id } = (await client.get('/v1/account')).body;
-    const service = app.nest.get(OperationsService);
+    const service = app.nest.get(Submissions);
     const flows = app.nest.get(FlowStore);
     await flows.change(id, '$queue/a', {
       ordered: true,
