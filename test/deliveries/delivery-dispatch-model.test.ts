@@ -431,7 +431,7 @@ describe('the dispatch of deliveries', () => {
         for (const next of steps) await pair.take(next);
         await pair.drain(5, 400);
       }),
-      { numRuns: 60 },
+      { numRuns: 60, endOnFailure: true },
     );
   }, 180_000);
 

@@ -192,7 +192,7 @@ describe('the dispatch of operations', () => {
         for (let round = 0; round < 3; round++)
           await pair.take({ do: 'dispatch', most: 5, maxDispatched: 12, patient: false });
       }),
-      { numRuns: 150 },
+      { numRuns: 150, endOnFailure: true },
     );
   }, 120_000);
 

@@ -171,7 +171,7 @@ describe('Work that is claimed over HTTP', () => {
           if (next.do !== 'claim') await pair.take({ do: 'claim', limit: 3 });
         }
       }),
-      { numRuns: 12 },
+      { numRuns: 12, endOnFailure: true },
     );
   }, 120_000);
 });
