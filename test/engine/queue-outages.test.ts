@@ -8,33 +8,48 @@ import { Service } from '../support/service.js';
 
 const QUEUE = 'ringback-queue';
 const OUTAGE_MS = 6_000;
+/** How long a process may take to boot, on a machine that does much else. */
+const BOOT_MS = 30_000;
 /** What PostgreSQL says while it starts. */
 const STARTING = { fatal: '57P03' };
 
+/** An outage, until some seconds after `served`. */
+type Outage = (proxy: PostgresProxy, served: Promise<void>) => Promise<void>;
+
 /** Until the outage is over, from the queue's n-th connection on. */
-function fromConnection(proxy: PostgresProxy, first: number, treatment: Treatment): Promise<void> {
+function fromConnection(
+  proxy: PostgresProxy,
+  served: Promise<void>,
+  first: number,
+  treatment: Treatment,
+): Promise<void> {
   return new Promise((resolve) => {
     let over = false;
     proxy.treat = ({ application, number }) => {
       if (over || application !== QUEUE || number < first) return 'forward';
       if (number === first)
-        setTimeout(() => {
-          over = true;
-          proxy.cut();
-          resolve();
-        }, OUTAGE_MS);
+        void served
+          .then(() => after(OUTAGE_MS))
+          .then(() => {
+            over = true;
+            proxy.cut();
+            resolve();
+          });
       return treatment;
     };
   });
 }
 
 /** Until the outage is over nobody listens, from when the queue's n-th connection has come through. */
-function refusedAfter(proxy: PostgresProxy, last: number): Promise<void> {
+function refusedAfter(proxy: PostgresProxy, served: Promise<void>, last: number): Promise<void> {
   return new Promise((resolve) => {
     proxy.treat = ({ application, number }) => {
       if (application === QUEUE && number === last) {
         proxy.refuse();
-        setTimeout(() => void proxy.admit().then(resolve), OUTAGE_MS);
+        void served
+          .then(() => after(OUTAGE_MS))
+          .then(() => proxy.admit())
+          .then(resolve);
       }
       return 'forward';
     };
@@ -42,17 +57,21 @@ function refusedAfter(proxy: PostgresProxy, last: number): Promise<void> {
 }
 
 /** Each with whether the process serves by then. */
-const outages: [string, boolean, (proxy: PostgresProxy) => Promise<void>][] = [
-  ['says that it starts (57P03)', false, (proxy) => fromConnection(proxy, 1, STARTING)],
-  ['says so once the queue is connected', true, (proxy) => fromConnection(proxy, 2, STARTING)],
-  ['refuses all but the first connection', true, (proxy) => refusedAfter(proxy, 1)],
-  ['refuses all from the third on', true, (proxy) => refusedAfter(proxy, 2)],
-  ['resets connections', true, (proxy) => fromConnection(proxy, 2, 'reset')],
-  ['answers nobody', true, (proxy) => fromConnection(proxy, 2, 'silent')],
+const outages: [string, boolean, Outage][] = [
+  ['says that it starts (57P03)', false, (proxy, served) => fromConnection(proxy, served, 1, STARTING)],
+  [
+    'says so once the queue is connected',
+    true,
+    (proxy, served) => fromConnection(proxy, served, 2, STARTING),
+  ],
+  ['refuses all but the first connection', true, (proxy, served) => refusedAfter(proxy, served, 1)],
+  ['refuses all from the third on', true, (proxy, served) => refusedAfter(proxy, served, 2)],
+  ['resets connections', true, (proxy, served) => fromConnection(proxy, served, 2, 'reset')],
+  ['answers nobody', true, (proxy, served) => fromConnection(proxy, served, 2, 'silent')],
   [
     'ends sessions as they begin',
     false,
-    (proxy) => fromConnection(proxy, 1, { ending: STARTING, behindReady: 1 }),
+    (proxy, served) => fromConnection(proxy, served, 1, { ending: STARTING, behindReady: 1 }),
   ],
 ];
 
@@ -64,7 +83,7 @@ describe.skipIf(redisUrls().length > 0)(
     it.concurrent.each(outages)('%s works when that is over', async (_what, _serves, begin) => {
       await using proxy = await PostgresProxy.before(await newDatabase());
       await using receiver = await Receiver.answering(200);
-      const over = begin(proxy);
+      const over = begin(proxy, Promise.resolve());
       await using app = await App.start({ database: { url: proxy.url } });
       await over;
       for (let i = 0; i < 3; i++) await app.client.submit({ type: 'echo', callback: { url: receiver.url } });
@@ -77,7 +96,9 @@ describe.skipIf(redisUrls().length > 0)(
         await using proxy = await PostgresProxy.before(await newDatabase());
         await using receiver = await Receiver.answering(200);
         const state = { over: false };
-        const outage = begin(proxy).then(() => (state.over = true));
+        const served = Promise.withResolvers<void>();
+        if (!serves) served.resolve();
+        const outage = begin(proxy, served.promise).then(() => (state.over = true));
         await using service = await Service.spawn({ DATABASE_URL: proxy.url });
         const health = (which: string): Promise<number> =>
           service.client.get(`/health/${which}`).then(
@@ -85,8 +106,8 @@ describe.skipIf(redisUrls().length > 0)(
             () => 0,
           );
         if (serves) {
-          await expect.poll(() => health('live')).toBe(200);
-          expect(state.over, 'the process served too late for this test').toBe(false);
+          await expect.poll(() => health('live'), { timeout: BOOT_MS }).toBe(200);
+          served.resolve();
           while (!state.over) {
             const asked = performance.now();
             expect(await health('live')).toBe(200);
