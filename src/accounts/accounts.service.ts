@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomInt } from 'node:crypto';
+import { hash, randomBytes, randomInt } from 'node:crypto';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { AccountConfig, ProcessConfig } from '../config/config.js';
 import { patiently } from '../database/patience.js';
@@ -208,5 +208,5 @@ function newKey(): NewKey {
 }
 
 function digest(key: string): string {
-  return createHash('sha256').update(key).digest('hex');
+  return hash('sha256', key, 'hex');
 }

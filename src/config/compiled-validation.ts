@@ -6,16 +6,16 @@ type Fields = Record<string, unknown>;
 type Rule = (value: unknown, owner: Fields) => boolean;
 
 interface Field {
-  /** What a value is made into, undefined where that takes class-transformer itself. */
-  readonly make: (value: unknown, given: Fields) => Made | undefined;
+  readonly name: string;
+  /** What a value is made into, `UNMADE` where that takes class-transformer itself. */
+  readonly make: (value: unknown, given: Fields) => unknown;
   /** Without all of these the others aren't looked at. */
   readonly conditions: readonly Rule[];
   readonly rules: readonly Rule[];
 }
-interface Made {
-  readonly value: unknown;
-}
 type Maker = (given: unknown) => object | undefined;
+
+const UNMADE = Symbol('unmade');
 
 const makers = new WeakMap<ClassConstructor<object>, Maker | null>();
 
@@ -56,7 +56,8 @@ function compiled(type: ClassConstructor<object>): Maker | null {
   const isExposed = defaultMetadataStorage.getExposedProperties(type, TransformationType.PLAIN_TO_CLASS);
   if (fields.size === 0 || isExposed.length > 0 || Object.keys(new type()).some((name) => !names.has(name)))
     return null;
-  return (given) => made(type, fields, given);
+  const judged = [...fields.values()].filter(({ rules }) => rules.length > 0);
+  return (given) => made(type, fields, judged, given);
 }
 
 type Metadata = ReturnType<ReturnType<typeof getMetadataStorage>['getTargetValidationMetadatas']>[number];
@@ -75,28 +76,22 @@ function compiledField(
       conditions.push((value, owner) => condition(owner, value));
     } else if (metadata.type === ValidationTypes.NESTED_VALIDATION) nested = true;
     else if (metadata.type === ValidationTypes.CUSTOM_VALIDATION && metadata.validateIf === undefined)
-      rules.push(...rulesOf(metadata));
+      rules.push(...rulesOf(type.name, metadata));
     else if (metadata.type !== ValidationTypes.WHITELIST) return null;
   }
   const make = makeOf(type, name, nested);
-  return make && { make, conditions, rules };
+  return make && { name, make, conditions, rules };
 }
 
-function rulesOf(metadata: Metadata): Rule[] {
+function rulesOf(targetName: string, metadata: Metadata): Rule[] {
   const { constraintCls, constraints, propertyName: property, each } = metadata;
   return getMetadataStorage()
     .getTargetValidatorConstraints(constraintCls)
     .map(({ instance }) => (value, owner) => {
-      const about: ValidationArguments = {
-        targetName: owner.constructor.name,
-        property,
-        object: owner,
-        value,
-        constraints,
-      };
+      const about: ValidationArguments = { targetName, property, object: owner, value, constraints };
       // What is asynchronous answers a promise, which is not true.
-      const holds = (one: unknown): boolean => instance.validate(one, about) === true;
-      return each && Array.isArray(value) ? value.every(holds) : holds(value);
+      if (!each || !Array.isArray(value)) return instance.validate(value, about) === true;
+      return value.every((one) => instance.validate(one, about) === true);
     });
 }
 
@@ -112,49 +107,47 @@ function makeOf(type: ClassConstructor<object>, name: string, nested: boolean): 
     if (kind !== undefined || nested) return null;
     return (given, obj) => {
       const about = { key: name, obj, type: TransformationType.PLAIN_TO_CLASS, options: {} };
-      return {
-        value: transforms.reduce(
-          (value, { transformFn }) => transformFn({ ...about, value }) as unknown,
-          given,
-        ),
-      };
+      return transforms.reduce(
+        (value, { transformFn }) => transformFn({ ...about, value }) as unknown,
+        given,
+      );
     };
   }
   if (kind === undefined)
-    return nested ? null : (value) => (typeof value === 'object' && value !== null ? undefined : { value });
+    return nested ? null : (value) => (typeof value === 'object' && value !== null ? UNMADE : value);
   if (!nested || kind.options?.discriminator !== undefined) return null;
   const maker = makerOf(kind.typeFunction() as ClassConstructor<object>);
   return maker && ((value) => madeWithin(maker, value));
 }
 
 /** What is in a field, itself or its items, as the class that the field has. */
-function madeWithin(maker: Maker, value: unknown): Made | undefined {
-  if (value === null || value === undefined) return { value };
-  if (!Array.isArray(value)) return wrapped(maker(value));
+function madeWithin(maker: Maker, value: unknown): unknown {
+  if (value === null || value === undefined) return value;
+  if (!Array.isArray(value)) return maker(value) ?? UNMADE;
   const items = value.map(maker);
-  return items.includes(undefined) ? undefined : { value: items };
-}
-
-function wrapped(value: object | undefined): Made | undefined {
-  return value && { value };
+  return items.includes(undefined) ? UNMADE : items;
 }
 
 function made(
   type: ClassConstructor<object>,
   fields: ReadonlyMap<string, Field>,
+  judged: readonly Field[],
   given: unknown,
 ): object | undefined {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return undefined;
   const object = new type() as Fields;
-  for (const [name, value] of Object.entries(given)) {
-    const of = fields.get(name)?.make(value, given as Fields);
-    if (of === undefined) return undefined;
-    object[name] = of.value;
+  for (const name of Object.keys(given)) {
+    const field = fields.get(name);
+    const value = field ? field.make((given as Fields)[name], given as Fields) : UNMADE;
+    if (value === UNMADE) return undefined;
+    object[name] = value;
   }
-  for (const [name, { conditions, rules }] of fields) {
-    const value = object[name];
-    const holds = (rule: Rule): boolean => rule(value, object);
-    if (conditions.every(holds) && !rules.every(holds)) return undefined;
-  }
+  for (const { name, conditions, rules } of judged)
+    if (allHold(conditions, object[name], object) && !allHold(rules, object[name], object)) return undefined;
   return object;
+}
+
+function allHold(rules: readonly Rule[], value: unknown, owner: Fields): boolean {
+  for (const rule of rules) if (!rule(value, owner)) return false;
+  return true;
 }

@@ -7,10 +7,16 @@
 export function malformedAt(value: unknown): string[] | null {
   if (typeof value === 'string') return value.isWellFormed() ? null : [];
   if (typeof value !== 'object' || value === null) return null;
-  const inside = Array.isArray(value) ? value.entries() : Object.entries(value);
-  for (const [key, inner] of inside) {
-    const name = String(key);
-    const below = name.isWellFormed() ? malformedAt(inner) : [];
+  // Every body is walked: no iterator, and no pair for each entry.
+  if (Array.isArray(value)) {
+    for (let at = 0; at < value.length; at++) {
+      const below = malformedAt(value[at]);
+      if (below) return [String(at), ...below];
+    }
+    return null;
+  }
+  for (const name of Object.keys(value)) {
+    const below = name.isWellFormed() ? malformedAt((value as Record<string, unknown>)[name]) : [];
     if (below) return [name.toWellFormed(), ...below];
   }
   return null;

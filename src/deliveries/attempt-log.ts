@@ -69,7 +69,7 @@ export function attemptRecord(
 ): AttemptRecord {
   const { delivery } = claim;
   const { result } = sent;
-  const response = result.kind === 'response' ? result : null;
+  const response = result.kind === 'response' ? shownResponse(result, sent) : null;
   const record = {
     seq: delivery.seq,
     leaseToken: claim.leaseToken,
@@ -83,8 +83,8 @@ export function attemptRecord(
     error: judged.outcome === 'failed' ? judged.error : null,
     detail: (result.kind === 'error' ? result.detail : undefined) ?? null,
     requestHeaders: JSON.stringify(redacted(sent.headers)),
-    responseHeaders: response ? withoutSecrets(headersText(response.headers), sent) : null,
-    responseBody: response ? withoutSecrets(response.body, sent) : null,
+    responseHeaders: response?.headers ?? null,
+    responseBody: response?.body ?? null,
     responseTruncated: response?.truncated ?? null,
     resent: result.resent ?? false,
     retryAfterS: judged.outcome === 'failed' && judged.retry ? judged.retryAfterS : null,
@@ -102,27 +102,41 @@ export function redacted(headers: Record<string, string>): Record<string, string
 }
 
 /** Some receivers echo what they get: what is secret in a request must not come into the log by its response. */
-function withoutSecrets(text: string, { url, headers }: Sent): string {
-  const query = url.split(/\?(.*)/s)[1] ?? '';
-  const secrets = Object.entries(headers)
-    .filter(([name]) => !SHOWN_HEADERS.has(name))
-    .flatMap(([name, value]) => (name === 'webhook-signature' ? value.split(/[ ,]/) : [value]))
-    .concat(query, ...new URLSearchParams(query).values())
-    .filter((secret) => secret.length >= MIN_SECRET);
-  return secrets.reduce(
-    (shown, secret) =>
-      shown.replaceAll(secret, '[redacted]').replaceAll(JSON.stringify(secret).slice(1, -1), '[redacted]'),
-    text,
-  );
+function shownResponse(
+  { status, headers, body, truncated }: Extract<AttemptResult, { kind: 'response' }>,
+  sent: Sent,
+): { status: number; headers: string; body: string; truncated: boolean } {
+  const secrets = secretsOf(sent);
+  return {
+    status,
+    headers: withoutSecrets(headersText(headers), secrets),
+    body: withoutSecrets(body, secrets),
+    truncated,
+  };
+}
+
+/** What is secret in a request, as it is and as JSON would write it. */
+function secretsOf({ url, headers }: Sent): string[] {
+  const values: string[] = [];
+  for (const [name, value] of Object.entries(headers))
+    if (name === 'webhook-signature') values.push(...value.split(/[ ,]/));
+    else if (!SHOWN_HEADERS.has(name)) values.push(value);
+  const at = url.indexOf('?');
+  if (at !== -1) values.push(url.slice(at + 1), ...new URLSearchParams(url.slice(at + 1)).values());
+  return values
+    .filter((value) => value.length >= MIN_SECRET)
+    .flatMap((value) => [value, JSON.stringify(value).slice(1, -1)]);
+}
+
+function withoutSecrets(text: string, secrets: readonly string[]): string {
+  let shown = text;
+  for (const secret of secrets) if (shown.includes(secret)) shown = shown.replaceAll(secret, '[redacted]');
+  return shown;
 }
 
 /** Response headers as the log keeps them. */
 function headersText(headers: object): string {
-  const kept = Object.entries(headers).map(([name, value]) => [
-    name,
-    name === 'set-cookie' ? '[redacted]' : value,
-  ]);
-  const text = JSON.stringify(Object.fromEntries(kept));
+  const text = JSON.stringify('set-cookie' in headers ? { ...headers, 'set-cookie': '[redacted]' } : headers);
   return text.length <= MAX_HEADERS_TEXT
     ? text
     : JSON.stringify({ truncated: `${text.length} characters of headers` });

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { bareHost } from '../config/host-patterns.js';
 import { CallbackHostStore } from './callback-host.store.js';
 import { UrlPolicy } from './url-policy.js';
 
@@ -25,9 +24,8 @@ export class CallbackHosts {
    * and the answer is in how many seconds it may try again.
    */
   async admit(accountId: string, href: string): Promise<number | null> {
-    // What an operator opened is no discovery.
-    if (this.policy.isOpened(href)) return null;
-    const name = bareHost(new URL(href));
+    const { host: name, opened } = this.policy.destination(href);
+    if (opened) return null;
     const key = `${accountId} ${name}`;
     if (this.known.delete(key)) {
       this.known.add(key);

@@ -16,9 +16,17 @@ export interface UrlPolicyOptions {
   hosts?: readonly string[] | undefined;
 }
 
+/** Whom a URL names. */
+export interface Destination {
+  /** A name, or an address without brackets. */
+  readonly host: string;
+  /** An operator's setting names it, so that it is nobody's discovery. */
+  readonly opened: boolean;
+}
+
 /** The answer to "may this URL be called?"; `reason` is for the person who gave the URL. */
 export type UrlVerdict =
-  | { accepted: true; href: string; origin: string }
+  | ({ accepted: true; href: string; origin: string } & Destination)
   | { accepted: false; code: 'blocked_destination' | 'invalid_url'; reason: string };
 
 /** The longest URL that is accepted, in characters, as given and as normalised. */
@@ -78,24 +86,29 @@ export class UrlPolicy {
     if (text.length > MAX_URL_LENGTH) return invalid(`the URL is longer than ${MAX_URL_LENGTH} characters`);
     const url = URL.parse(text);
     if (url === null) return invalid('this is not an absolute URL');
-    const refusal = checkForm(url) ?? this.checkDestination(url);
-    return refusal ?? { accepted: true, href: withQueryAsGiven(url, text), origin: url.origin };
+    const destination = this.destinationOf(url);
+    const refusal = checkForm(url) ?? this.checkDestination(url, destination);
+    if (refusal) return refusal;
+    return { accepted: true, href: withQueryAsGiven(url, text), origin: url.origin, ...destination };
   }
 
-  /** Tells whether an operator's setting names the host of an accepted URL, so that it is nobody's discovery. */
-  isOpened(href: string): boolean {
-    const url = new URL(href);
-    return this.isNamedByOperator(bareHost(url), portOf(url));
+  /** Whom a URL names that was accepted, here or elsewhere. */
+  destination(href: string): Destination {
+    const known = this.accepted.get(href);
+    return known?.accepted ? known : this.destinationOf(new URL(href));
   }
 
-  private checkDestination(url: URL): UrlVerdict | undefined {
+  private destinationOf(url: URL): Destination {
     const host = bareHost(url);
+    return { host, opened: this.isNamedByOperator(host, portOf(url)) };
+  }
+
+  private checkDestination(url: URL, { host, opened }: Destination): UrlVerdict | undefined {
     const port = portOf(url);
     if (BAD_PORTS.has(port)) return blocked(`port ${port} belongs to a service that is not HTTP`);
-    const named = this.isNamedByOperator(host, port);
-    const refusal = named ? undefined : isIP(host) === 0 ? checkName(host) : checkLiteral(host);
+    const refusal = opened ? undefined : isIP(host) === 0 ? checkName(host) : checkLiteral(host);
     if (refusal !== undefined) return refusal;
-    if (url.protocol === 'http:' && !this.allowHttp && !named)
+    if (url.protocol === 'http:' && !this.allowHttp && !opened)
       return invalid('http: is not allowed: use https:');
     if (this.hosts !== undefined && !this.hosts.some((pattern) => matchesHost(pattern, host))) {
       return blocked('the host is not one of RINGBACK_HTTP_HOSTS');

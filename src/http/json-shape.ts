@@ -13,7 +13,7 @@ export interface ShapeLimits {
 const BODY: ShapeLimits = { depth: 32, keys: 10_000 };
 /** Of a batch as a whole, so that it can be walked at all: each of its operations is checked like a body of its own. */
 export const BATCH: ShapeLimits = { depth: 2 * BODY.depth, keys: 50_000, sizeOnly: true };
-const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
+const FORBIDDEN: ReadonlySet<string | number> = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** Refuses JSON that is deep, huge or poisonous, or has numbers that would be lost, before anything walks it: 400 with the path. */
 export function checkJsonShape(value: unknown, { depth, keys, sizeOnly = false }: ShapeLimits = BODY): void {
@@ -29,18 +29,16 @@ export function checkJsonShape(value: unknown, { depth, keys, sizeOnly = false }
       refuse(here(), 'is no number that JSON can hold: they go up to 1.8e308');
     if (typeof current !== 'object' || current === null) return;
     if (path.length >= depth) refuse(here(), `is nested deeper than ${depth} levels`);
-    const inside = Array.isArray(current) ? current.entries() : Object.entries(current);
-    for (const [key, inner] of inside) {
-      if (--left < 0)
-        refuse(
-          'body',
-          `has more than ${keys} keys and items: send fewer at once, or what is large as a file`,
-        );
-      path.push(key);
-      if (FORBIDDEN.has(key as string) && !sizeOnly) refuse(here(), 'is a name that is not allowed');
-      walk(inner);
-      path.pop();
-    }
+    if (Array.isArray(current)) for (let at = 0; at < current.length; at++) enter(at, current[at]);
+    else for (const name of Object.keys(current)) enter(name, (current as Record<string, unknown>)[name]);
+  };
+  const enter = (key: string | number, inner: unknown): void => {
+    if (--left < 0)
+      refuse('body', `has more than ${keys} keys and items: send fewer at once, or what is large as a file`);
+    path.push(key);
+    if (FORBIDDEN.has(key) && !sizeOnly) refuse(here(), 'is a name that is not allowed');
+    walk(inner);
+    path.pop();
   };
   walk(value);
 }

@@ -137,8 +137,7 @@ export class OperationsController {
   })
   @ApiProblem(429, 'Callback URLs named too many new hosts in a minute')
   async submit(
-    @AccountId() accountId: string,
-    @KeyId() keyId: string,
+    @Holder() { accountId, keyId }: KeyHolder,
     @Body() request: SubmitOperationRequest,
     @Headers('idempotency-key') key: string | undefined,
     @Headers('prefer') prefer: string | undefined,
