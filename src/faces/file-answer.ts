@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { pipeline, Readable, type Transform } from 'node:stream';
 import { encodeExtended } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { parse as parseRange } from 'range-parser';
@@ -16,6 +16,8 @@ interface SendOptions {
   /** Of the whole file; only a 200 can be had in parts. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What the bytes go through on their way; their number isn't known then, and no part can be had. Null: nothing. */
+  readonly decoder?: Transform | null;
 }
 
 /** What is sent as a file. */
@@ -64,12 +66,12 @@ async function send(
   request: FastifyRequest,
   reply: FastifyReply,
   disposition: Disposition,
-  { mostRangeBytes = Infinity, status = 200, headers = {} }: SendOptions = {},
+  { mostRangeBytes = Infinity, status = 200, headers = {}, decoder = null }: SendOptions = {},
 ): Promise<void> {
   const size = Number(file.size);
   const etag = `"${file.sha256}"`;
   const { 'if-range': known = etag } = request.headers;
-  const whole = status !== 200 || known !== etag;
+  const whole = status !== 200 || known !== etag || decoder !== null;
   const asked = whole ? null : rangeOf(request.headers.range, size);
   const range =
     asked && asked !== 'unsatisfiable'
@@ -86,19 +88,19 @@ async function send(
   void reply.headers({
     'content-type': file.contentType,
     'content-disposition': contentDisposition(disposition, file.name),
-    'accept-ranges': 'bytes',
-    etag,
+    ...(decoder ? {} : { 'accept-ranges': 'bytes', etag }),
     ...headers,
     // A stored file is a caller's data: no browser may run it as a page of ours.
     'x-content-type-options': 'nosniff',
     'content-security-policy': "default-src 'none'; sandbox",
     ...(range ? { 'content-range': `bytes ${range.start}-${range.end}/${size}` } : {}),
     // Last: Node changes the bytes of a content-disposition that follows it.
-    'content-length': range ? range.end - range.start + 1 : size,
+    ...(decoder ? {} : { 'content-length': range ? range.end - range.start + 1 : size }),
   });
   // Not by `reply.status`: Fastify takes none above 599, but an upstream may.
   reply.raw.statusCode = range ? 206 : status;
-  await reply.send(bytes);
+  // What breaks off, or isn't coded as it says, cuts the answer.
+  await reply.send(decoder && !unread ? pipeline(bytes, decoder, () => undefined) : bytes);
 }
 
 /** Set in what range-parser answers where a range is malformed, so that the header is to be ignored (RFC 9110, 14.2). */

@@ -47,7 +47,7 @@ export class FileTooLargeError extends Error {
   override readonly name = 'FileTooLargeError';
   readonly code = 'body-too-large';
 
-  constructor(mostBytes: number) {
+  constructor(readonly mostBytes: number) {
     super(`a file may have at most ${mostBytes} bytes`);
   }
 }

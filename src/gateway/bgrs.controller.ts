@@ -15,8 +15,9 @@ import { OperationNotFoundError } from '../operations/operation.errors.js';
 import { isTerminal } from '../operations/operation.state.js';
 import { isGone } from '../operations/retain/gone.js';
 import { OperationsService } from '../operations/operations.service.js';
-import { bgrsDetail, bgrsRequest, resultOf } from './bgrs.response.js';
+import { BGRS_STATUS, bgrsDetail, bgrsRequest, resultName, resultOf } from './bgrs.response.js';
 import { GatewayCredentials } from './gateway-credentials.js';
+import { decoderFor } from './stored-coding.js';
 import { isProgressToken, type UpstreamInput, UpstreamInputs } from './upstream-input.js';
 
 /** Room for three runs of the largest batch, so that whoever doesn't page sees `done` too. */
@@ -87,7 +88,7 @@ export class BgrsController {
       throw new Problem(
         404,
         'no-result',
-        `the request is ${operation.state} and has no result: ${operation.errorMessage ?? operation.statusText}`,
+        `the request is ${BGRS_STATUS[operation.state][1]} and has no result: ${operation.errorMessage ?? operation.statusText}`,
       );
     const file =
       !result || expired || operation.fileId === null
@@ -95,9 +96,13 @@ export class BgrsController {
         : await this.files.find(operation.accountId, operation.fileId);
     if (!result || !file)
       throw new Problem(410, 'result-expired', 'the result was kept for its time, or erased, and is gone');
-    await sendFile(file, this.files, request, reply, 'inline', {
+    const { 'content-encoding': coding, ...headers } = result.headers;
+    const decoder = decoderFor(coding, request.headers['accept-encoding']);
+    const named = { ...file, name: resultName(operation, result.content_type) };
+    await sendFile(named, this.files, request, reply, 'inline', {
       status: result.status,
-      headers: result.headers,
+      headers: coding === undefined ? headers : decoded(headers, decoder ? null : coding),
+      decoder,
     });
   }
 
@@ -157,6 +162,11 @@ export class BgrsController {
     const isOwn = operation.accountId === caller.accountId && isOwners;
     return isOwn || this.config.sharing === 'any' ? { operation, isOwn } : notFound(rid);
   }
+}
+
+/** Headers of an answer that is told to some readers in clear, and to others in its coding. */
+function decoded(headers: Readonly<Record<string, string>>, coding: string | null): Record<string, string> {
+  return { ...headers, vary: 'accept-encoding', ...(coding === null ? {} : { 'content-encoding': coding }) };
 }
 
 function notFound(rid: string): never {

@@ -1,6 +1,7 @@
 import mime from 'mime';
 import type { HistoryEntryEntity, OperationEntity } from '../operations/operation.entity.js';
 import type { OperationState } from '../operations/operation.state.js';
+import { isGone } from '../operations/retain/gone.js';
 import type { UpstreamInput } from './upstream-input.js';
 import type { UpstreamResult } from './upstream-outcome.js';
 
@@ -24,7 +25,8 @@ export function bgrsRequest(
   types: BgrsTypes,
 ): Record<string, Value>[] {
   const input = JSON.parse(operation.input ?? '{}') as Partial<UpstreamInput>;
-  const result = resultOf(operation);
+  // What is over isn't offered any more, whether its bytes are gone already or not.
+  const result = isGone(operation) ? null : resultOf(operation);
   const [statusId, statusName] = BGRS_STATUS[operation.state];
   const number = (value: number): Value => (types === 'numbers' ? value : String(value));
   return [
@@ -67,6 +69,17 @@ function dateTime(date: Date): string {
   return date.toISOString().slice(0, 19).replace('T', ' ');
 }
 
-function resultPath({ retention, rid }: OperationEntity, contentType: string): string {
-  return `media/${retention}.bgrs.${rid}.result.${mime.getExtension(contentType) ?? 'bin'}`;
+function resultPath(operation: OperationEntity, contentType: string): string {
+  return `media/${resultName(operation, contentType)}`;
+}
+
+/** What the file of a result is called. */
+export function resultName({ retention, rid }: OperationEntity, contentType: string): string {
+  return `${retention}.bgrs.${rid}.result.${extensionOf(contentType)}`;
+}
+
+/** Of `application/problem+json`, `text/json` and the like, too. */
+function extensionOf(contentType: string): string {
+  const [, kind = 'bin'] = /^[^;]*[/+](json|xml|csv)\s*(?:;|$)/i.exec(contentType) ?? [];
+  return mime.getExtension(contentType) ?? kind.toLowerCase();
 }

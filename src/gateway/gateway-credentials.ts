@@ -66,12 +66,12 @@ export class GatewayCredentials {
       return this.anonymous(await this.ask(this.config.authUrl, request));
     }
     if (this.config.open) return this.anonymous(null);
-    throw key === undefined ? unauthorized() : this.failed(request);
+    throw key === undefined ? unauthorized() : this.failed(request, unauthorized());
   }
 
-  private failed({ address, headers }: GatewayRequest): Problem {
+  private failed({ address, headers }: GatewayRequest, refusal: Problem): Problem {
     const caller = this.listener.trustedProxies.callerOf(address, headers['x-forwarded-for']);
-    return this.logins.failed(caller, unauthorized());
+    return this.logins.failed(caller, refusal);
   }
 
   private async anonymous(userId: string | null): Promise<Caller> {
@@ -97,7 +97,8 @@ export class GatewayCredentials {
     if (answer?.ok) return headerText(answer.headers.get('x-user-id') ?? '') || null;
     if (answer?.status === 403)
       throw new Problem(403, 'forbidden', 'the authorization service does not allow this');
-    if (answer && answer.status < 500) throw this.failed(request);
+    if (answer && answer.status < 500)
+      throw this.failed(request, unauthorized(answer.headers.get('www-authenticate')));
     throw new Problem(
       503,
       'authorization-unavailable',
@@ -132,11 +133,15 @@ function keyOf(headers: IncomingHttpHeaders, target: string): string | undefined
   );
 }
 
-function unauthorized(): Problem {
-  return new Problem(
-    401,
-    'unauthorized',
-    'send a valid credential: X-Ringback-Key, Authorization: Bearer rb_…, or _token=rb_…',
-    { headers: { 'www-authenticate': 'Bearer' } },
-  );
+const OWN_KEYS = 'X-Ringback-Key, Authorization: Bearer rb_…, or _token=rb_…';
+
+/** `challenge` is what the authorization service said, where it was asked: its credentials are the API's own. */
+function unauthorized(challenge?: string | null): Problem {
+  const detail =
+    challenge === undefined
+      ? `send a valid credential: ${OWN_KEYS}`
+      : `the API does not know this credential: send one of the API's, or a key of Ringback's (${OWN_KEYS})`;
+  return new Problem(401, 'unauthorized', detail, {
+    headers: { 'www-authenticate': challenge || 'Bearer' },
+  });
 }

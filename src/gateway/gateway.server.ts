@@ -11,6 +11,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { GatewayConfig, HttpConfig, ProcessConfig } from '../config/config.js';
 import { toProblem } from '../faces/problem.filter.js';
+import { FileTooLargeError } from '../files/files.service.js';
 import { refuseConnection } from '../http/client-error.js';
 import { closeAfterAnswers } from '../http/hanging-up.js';
 import { guardListener, LISTENER, refuse } from '../http/listener.js';
@@ -134,7 +135,7 @@ export class GatewayServer implements OnApplicationBootstrap, OnModuleDestroy, B
     } catch (error) {
       // The caller broke off in the middle of the request: nobody is left to answer, and it is no fault of ours.
       if (error === request.errored) return;
-      const problem = toProblem(error);
+      const problem = toProblem(error instanceof FileTooLargeError ? tooLarge(error) : error);
       // A coding that nobody here knows is the caller's choice, and no fault of ours.
       if (problem.status >= 500 && problem.status !== 501)
         this.logger.error({ msg: 'gateway request failed', code: problem.code, error: String(error) });
@@ -159,6 +160,7 @@ export class GatewayServer implements OnApplicationBootstrap, OnModuleDestroy, B
     const body = JSON.stringify({ request: rid });
     response.writeHead(route.prefers ? 202 : 200, {
       'content-type': 'application/json',
+      'cache-control': 'no-store',
       'content-length': Buffer.byteLength(body),
       ...(route.prefers
         ? { location: `${this.config.publicUrl}/bgrs/${rid}`, 'preference-applied': 'respond-async' }
@@ -176,6 +178,12 @@ export class GatewayServer implements OnApplicationBootstrap, OnModuleDestroy, B
       batchPaths: this.config.batchPaths,
     };
   }
+}
+
+/** Nobody who sends a request thinks of it as a file. */
+function tooLarge({ code, mostBytes }: FileTooLargeError): Problem {
+  const message = `may have at most ${mostBytes} bytes in the background`;
+  return new Problem(413, code, `the body ${message}`, { errors: [{ path: 'body', message }] });
 }
 
 function isWebSocket({ method, headers }: IncomingMessage): boolean {

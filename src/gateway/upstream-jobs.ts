@@ -90,12 +90,10 @@ export class UpstreamJobs {
       }
       const answer = { headers: response.headers, body: response };
       const { file, contentType } = await keepResponse(answer, nameOf(target.url), context);
-      return upstreamOutcome(target.method, {
-        status,
-        headers: response.headers,
-        contentType,
-        file: file.id,
-      });
+      return upstreamOutcome(
+        { method: target.method, target: target.url },
+        { status, headers: response.headers, contentType, file: file.id },
+      );
     } catch (error) {
       if (context.signal.aborted) throw error;
       const fault = error instanceof OperationError ? error : transportFault(error);

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { originForm } from '../http/request-target.js';
 import type { OperationOutcome } from '../operations/run/operation-type.js';
 
 /** Response headers without which the kept bytes would mean something else. */
@@ -26,17 +27,32 @@ export interface KeptUpstreamAnswer {
   readonly file: string;
 }
 
+/** A request of which that is the answer; its path and query. */
+export interface AnsweredRequest {
+  readonly method: string;
+  readonly target: string;
+}
+
 /** What a background request ends with that was answered so. */
 export function upstreamOutcome(
-  method: string,
+  { method, target }: AnsweredRequest,
   { status, headers: all, contentType, file }: KeptUpstreamAnswer,
 ): OperationOutcome {
+  const isRedirect = status >= 300 && status < 400;
   const headers = Object.fromEntries(
     KEPT_HEADERS.flatMap((header) => {
       const value = all[header];
-      return value === undefined ? [] : [[header, value]];
+      if (value === undefined) return [];
+      return [[header, header === 'location' && isRedirect ? fromRoot(String(value), target) : value]];
     }),
   );
   const result: UpstreamResult = { status, content_type: contentType, headers };
   return { file, result, statusText: `${method} answered ${status}` };
+}
+
+/** A reference that is relative to the path that was asked for, from the root: it is followed from another path. All others as they are. */
+function fromRoot(location: string, target: string): string {
+  if (/^(?:[a-z][a-z\d+.-]*:|\/|#|$)/i.test(location)) return location;
+  const path = originForm(target).split('?')[0]!;
+  return (location.startsWith('?') ? path : path.slice(0, path.lastIndexOf('/') + 1)) + location;
 }

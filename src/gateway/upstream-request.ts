@@ -67,8 +67,8 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput>, 
     return false;
   }
 
-  outcome({ method }: PollTarget, answer: KeptAnswer): OperationOutcome {
-    return upstreamOutcome(method, answer);
+  outcome({ method, url }: PollTarget, answer: KeptAnswer): OperationOutcome {
+    return upstreamOutcome({ method, target: url }, answer);
   }
 
   async run(input: UpstreamInput, context: RunContext): Promise<OperationOutcome> {
@@ -100,7 +100,7 @@ export class UpstreamRequestHandler implements OperationHandler<UpstreamInput>, 
         nameOf(asked.target),
         context,
       );
-      return upstreamOutcome(asked.method, { status, headers, contentType, file: file.id });
+      return upstreamOutcome(asked, { status, headers, contentType, file: file.id });
     } catch (error) {
       if (context.signal.aborted || error instanceof OperationError) throw error;
       throw transportFault(error);

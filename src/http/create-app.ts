@@ -80,6 +80,8 @@ export async function createApp(
   });
   fastify.addHook('onSend', (request, reply, payload, done) => {
     void reply.header('x-request-id', request.id).headers(OF_ALL);
+    // An id for one caller, a state that changes, a credential in the query: none may be kept by what stands in between.
+    if (!reply.hasHeader('cache-control')) void reply.header('cache-control', 'no-store');
     if (isOfConsole(request.raw as IncomingMessage)) guardConsoleAnswer(reply as never);
     done(null, payload);
   });

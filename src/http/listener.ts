@@ -107,6 +107,7 @@ export function refuse(
   const { status, type, body } = spoken(problem, asked);
   response.writeHead(status, {
     ...problem.extras.headers,
+    'cache-control': 'no-store',
     'content-type': type,
     'content-length': Buffer.byteLength(body),
     ...(isUnread(request) ? { connection: 'close' } : {}),

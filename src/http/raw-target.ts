@@ -4,12 +4,13 @@ import { originForm } from './request-target.js';
 const READ_RAW =
   /^((?:https?:\/\/[^/?#]*)?\/qstash\/v2\/(?:publish|enqueue|schedules|flowControl)\/)([^?#]*)(.*)$/is;
 
-/** A path of the face that ignores one slash at its end. */
-const ENDED_AT_WILL = /^\/api\/[^?#]/;
+/** A path of the faces that ignore one slash at its end. */
+const ENDED_AT_WILL = /^\/(?:api|bgrs)\/[^?#]/;
 
 /**
  * The target that a request is routed by. What the router would refuse, though the handler takes it, is escaped once more: escapes
- * that are no UTF-8 (`caf%E9`), none at all (`100%`), and NUL. Below `/api/` one slash at the end of the path is left out.
+ * that are no UTF-8 (`caf%E9`), none at all (`100%`), and NUL. Below `/api/` and `/bgrs/` one slash at the end of the
+ * path is left out.
  */
 export function routable(target: string): string {
   const queryAt = target.search(/[?#]/);

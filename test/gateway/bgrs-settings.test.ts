@@ -37,14 +37,19 @@ describe('set otherwise:', () => {
       const { authorization = '' } = seen.headers;
       const user = /^User (\d+)$/.exec(authorization)?.[1];
       const lets = user !== undefined || authorization === 'Anybody';
-      response.writeHead(lets ? 204 : 401, user === undefined ? {} : { 'x-user-id': user }).end();
+      const challenge = { 'www-authenticate': 'Basic realm="api"' };
+      response
+        .writeHead(lets ? 204 : 401, user === undefined ? (lets ? {} : challenge) : { 'x-user-id': user })
+        .end();
     });
     const more = { authUrl: judge.url, types: 'numbers', sharing: 'owner' };
     const [judged, base] = await start(upstream.url, more);
     await using _ = judged;
     const as = (user: string, path: string) =>
       fetch(`${base}${path}`, { headers: user === '' ? {} : { authorization: user } });
-    expect((await as('Nobody', '/x?bgrs=1')).status).toBe(401);
+    const nobody = await as('Nobody', '/x?bgrs=1');
+    expect([nobody.status, nobody.headers.get('www-authenticate')]).toEqual([401, 'Basic realm="api"']);
+    expect(await nobody.json()).toMatchObject({ detail: expect.stringContaining("one of the API's") });
     const { request: rid } = (await (await as('User 7', '/x?bgrs=1')).json()) as { request: string };
     const row = async () => ((await (await as('User 7', `/bgrs/${rid}`)).json()) as any[])[0];
     await expect.poll(async () => (await row()).status_id, { timeout: 20_000 }).toBe(4);

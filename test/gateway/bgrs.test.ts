@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { ServerResponse } from 'node:http';
@@ -67,6 +68,92 @@ async function ended(rid: string, base = gateway): Promise<any> {
 }
 
 describe('a background request', () => {
+  it('is kept by no cache on the way, at any of its paths, and in no error', async () => {
+    const taken = await call('/export.csv?bgrs=yes');
+    const { request: rid } = (await taken.json()) as { request: string };
+    const { result } = await ended(rid);
+    const paths = [`/bgrs/${rid}`, `/bgrs/${rid}/details`, `/bgrs/${rid}/result`, `/${result}`, '/bgrs/none'];
+    const answered = await Promise.all(paths.map((path) => call(path)));
+    const refused = await Promise.all([call('/x?bgrs=perhaps'), fetch(`${gateway}/x?bgrs=yes`)]);
+    for (const answer of [taken, ...answered, ...refused])
+      expect([answer.url, answer.headers.get('cache-control')]).toEqual([answer.url, 'no-store']);
+  });
+
+  it('gives its result in clear to who takes no coding, and in its coding to all others', async () => {
+    answers.set('/zipped', (response) => {
+      const head = { 'content-type': 'text/csv', 'content-encoding': 'gzip' };
+      response.writeHead(200, head).end(gzipSync('a;b\n1;2\n'));
+    });
+    const rid = await background('/zipped?bgrs=yes');
+    await ended(rid);
+    const got = (headers: Record<string, string>) =>
+      new Promise<[string | undefined, string | undefined, Buffer]>((resolve, reject) => {
+        httpRequest(`${gateway}/bgrs/${rid}/result`, { headers: { ...KEY, ...headers } }, (response) => {
+          const { 'content-encoding': coding, 'content-length': length } = response.headers;
+          response.toArray().then((chunks: Buffer[]) => {
+            resolve([coding, length, Buffer.concat(chunks)]);
+          }, reject);
+        })
+          .on('error', reject)
+          .end();
+      });
+    for (const accepted of ['identity', 'br', 'gzip;q=0, *;q=0.5', '']) {
+      const [coding, length, bytes] = await got({ 'accept-encoding': accepted, range: 'bytes=0-2' });
+      expect([accepted, coding, length, bytes.toString()]).toEqual([
+        accepted,
+        undefined,
+        undefined,
+        'a;b\n1;2\n',
+      ]);
+    }
+    for (const accepted of [{}, { 'accept-encoding': 'deflate, gzip;q=0.1' }, { 'accept-encoding': '*' }]) {
+      const [coding, length, bytes] = await got(accepted as Record<string, string>);
+      expect([coding, length]).toEqual(['gzip', String(bytes.length)]);
+      expect(gunzipSync(bytes).toString()).toBe('a;b\n1;2\n');
+    }
+  });
+
+  it('has a result whose relative Location leads to where the API meant it', async () => {
+    const locations = {
+      'jobs/7': '/v2/jobs/7',
+      '?page=2': '/v2/moved?page=2',
+      '/up': '/up',
+      'http://x/y': 'http://x/y',
+    };
+    answers.set('/v2/moved', (response, { url }) => {
+      response.writeHead(302, { location: new URL(url, 'http://x').searchParams.get('to')! }).end();
+    });
+    for (const [to, leads] of Object.entries(locations)) {
+      const rid = await background(`/v2/moved?to=${encodeURIComponent(to)}&bgrs=yes`);
+      await ended(rid);
+      const result = await call(`/bgrs/${rid}/result`, { redirect: 'manual' });
+      expect([result.status, result.headers.get('location')]).toEqual([302, leads]);
+    }
+  });
+
+  it('names its result by its content type, and is read with a slash at the end of a path', async () => {
+    const extensions = {
+      'application/problem+json': 'json',
+      'text/json; charset=utf-8': 'json',
+      'application/csv': 'csv',
+      'image/svg+xml': 'svg',
+      'application/x-nobody-knows': 'bin',
+      '': 'bin',
+    };
+    answers.set('/kind', (response, { url }) => {
+      response.writeHead(200, ['Content-Type', new URL(url, 'http://x').searchParams.get('is')!]).end('1');
+    });
+    for (const [type, extension] of Object.entries(extensions)) {
+      const rid = await background(`/kind?is=${encodeURIComponent(type)}&bgrs=yes`);
+      const { result } = await ended(rid);
+      expect([type, result]).toEqual([type, `media/keep1m.bgrs.${rid}.result.${extension}`]);
+      const named = (await call(`/bgrs/${rid}/result/`)).headers.get('content-disposition');
+      expect(named).toContain(`filename="keep1m.bgrs.${rid}.result.${extension}"`);
+      for (const path of [`/bgrs/${rid}/`, `/v2.5/bgrs/${rid}/details/?limit=5`])
+        expect([path, (await call(path)).status]).toEqual([path, 200]);
+    }
+  });
+
   it('shows the content type as the text that it is', async () => {
     const type = 'text/csv; header="č"';
     answers.set('/typed', (response) => {
@@ -667,7 +754,7 @@ describe('bad input:', () => {
     expect(upstream.seen.length).toBe(before + 1);
   });
 
-  it('a body over 64 MiB is refused before it is sent', async () => {
+  it('a body over 64 MiB is refused before it is sent, by that name', async () => {
     const port = Number(new URL(gateway).port);
     const text = await new Promise<string>((resolve, reject) => {
       const socket = connect(port, '127.0.0.1', () =>
@@ -682,5 +769,6 @@ describe('bad input:', () => {
       socket.on('error', reject);
     });
     expect(text).toMatch(/^HTTP\/1.1 413 /);
+    expect(text).toContain('the body may have at most 67108864 bytes in the background');
   });
 });

@@ -46,7 +46,7 @@ export async function keepResponse(
   name: string,
   context: Pick<OperationContext, 'saveFile'>,
 ): Promise<{ file: StoredFile; contentType: string; text: string | undefined }> {
-  const contentType = response.headers['content-type'] ?? 'application/octet-stream';
+  const contentType = response.headers['content-type'] || 'application/octet-stream';
   const { stream, text } = teeText(response.body, contentType);
   const file = await context.saveFile(stream, { name, contentType });
   return { file, contentType: headerText(contentType), text: text() };
