@@ -44,11 +44,13 @@ export class ApiKeyGuard implements CanActivate, Admits<Scope | null> {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const http = context.switchToHttp();
     const request = http.getRequest<WithHolder>();
+    // Most have been admitted before their body was read.
+    if (request.holder !== undefined) return true;
     const scope = this.reflector.getAllAndOverride<Scope | null>(SCOPE, [
       context.getHandler(),
       context.getClass(),
     ]);
-    if (request.holder === undefined) await this.admit(request, http.getResponse<FastifyReply>(), scope);
+    await this.admit(request, http.getResponse<FastifyReply>(), scope);
     return true;
   }
 

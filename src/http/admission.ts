@@ -2,13 +2,19 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hasBody } from './listener.js';
 import { Problem } from './problem.js';
-import type { Admission } from './route-config.js';
+import type { Admission, Admits } from './route-config.js';
 
 /**
  * Looks at the credential before a body is read: what nobody with a key has sent costs no parsing. Nest's guards come after that,
  * and find whose request it is.
  */
 export function admitFirst(app: NestFastifyApplication): void {
+  const guards = new Map<Admission<unknown>['guard'], Admits<unknown>>();
+  const made = (guard: Admission<unknown>['guard']): Admits<unknown> => {
+    const known = guards.get(guard) ?? app.get<Admits<unknown>>(guard, { strict: false });
+    guards.set(guard, known);
+    return known;
+  };
   app
     .getHttpAdapter()
     .getInstance()
@@ -16,6 +22,6 @@ export function admitFirst(app: NestFastifyApplication): void {
       if (request.is404 && hasBody(request.raw))
         throw new Problem(404, 'not-found', `Cannot ${request.method} ${request.url.slice(0, 300)}`);
       const { admission } = request.routeOptions.config as { admission?: Admission<unknown> };
-      if (admission) await app.get(admission.guard, { strict: false }).admit(request, reply, admission.scope);
+      if (admission) await made(admission.guard).admit(request, reply, admission.scope);
     });
 }

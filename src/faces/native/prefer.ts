@@ -7,12 +7,14 @@ export interface Preferences {
 }
 
 const MAX_WAIT_S = 60;
+const NONE: Preferences = { waitS: null, respondAsync: false };
 
 /** Reads a `Prefer` header; what isn't known or isn't well-formed is ignored, as the RFC wants. */
 export function preferences(header: string | undefined): Preferences {
+  if (header === undefined) return NONE;
   let waitS: number | null = null;
   let respondAsync = false;
-  for (const preference of (header ?? '').split(',')) {
+  for (const preference of header.split(',')) {
     const [name = '', value = ''] = preference
       .split(';')[0]!
       .split('=')
