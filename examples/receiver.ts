@@ -64,13 +64,23 @@ interface Told {
   trm?: { requestid?: number; status?: string; statusText?: string };
 }
 
-/** One line about an event, in the native dialect or in trm's. */
-function lineOf(body: Buffer): string {
-  let told: Told;
+/** What the bgrs face tells: an array of one. */
+type ToldRequests = { rid?: string; status_name?: string; status?: string | number | null }[];
+
+/** One line about an event, in the words of the face that tells it. */
+function lineOf(body: Buffer, headers: IncomingHttpHeaders): string {
+  const message = headers['upstash-message-id'];
+  // Its body is whatever somebody published.
+  if (typeof message === 'string') return `message ${message}: ${body.toString().slice(0, 200)}`;
+  let told: Told | ToldRequests | null;
   try {
-    told = JSON.parse(body.toString()) as Told;
+    told = JSON.parse(body.toString()) as Told | ToldRequests | null;
   } catch {
     return `${body.length} bytes that are no JSON`;
+  }
+  if (Array.isArray(told)) {
+    const { rid, status_name, status = null } = told[0] ?? {};
+    return `request ${rid} ${status_name}${status === null ? '' : `, HTTP ${status}`}`;
   }
   const { type, data, trm } = told ?? {};
   if (trm) return `request ${trm.requestid} ${trm.status}: ${trm.statusText}`;
@@ -85,12 +95,13 @@ function take(body: Buffer, headers: IncomingHttpHeaders): number {
     print(`REFUSED: ${fault}`);
     return 401;
   }
-  const id = headers['webhook-id'];
+  const id = headers['webhook-id'] ?? headers['upstash-message-id'];
   const repeated = typeof id === 'string' && isRepeated(id);
-  const attempt = headers['ringback-attempt'] ?? '?';
+  const retried = headers['upstash-retried'];
+  const attempt = headers['ringback-attempt'] ?? (retried === undefined ? '?' : Number(retried) + 1);
   // A repeated one is answered like the first: an error would only make it come once more.
   print(
-    `${repeated ? 'AGAIN ' : ''}${lineOf(body)} [attempt ${String(attempt)}, ${secret === '' ? 'not verified' : 'verified'}]`,
+    `${repeated ? 'AGAIN ' : ''}${lineOf(body, headers)} [attempt ${String(attempt)}, ${secret === '' ? 'not verified' : 'verified'}]`,
   );
   return 204;
 }

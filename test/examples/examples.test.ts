@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { App } from '../support/app.js';
+import { App, TEST_KEY } from '../support/app.js';
 
 const RECEIVER = fileURLToPath(new URL('../../examples/receiver.ts', import.meta.url));
 
@@ -128,6 +128,23 @@ describe('The example receiver', () => {
     await expect.poll(() => receiver.lines).toHaveLength(2);
     expect(receiver.lines[0]).toMatch(/Z request 559 Finished: Done {2}\[31mred \[attempt \?, verified\]$/);
     expect(receiver.lines[1]).toContain('Z AGAIN request 559');
+  });
+
+  it('reads what the bgrs face tells, and messages of the QStash face', async () => {
+    await using receiver = await ExampleReceiver.start();
+    const request = { rid: 'r1', status_name: 'finished', status: '200' };
+    expect(await receiver.post(JSON.stringify([request]), { 'ringback-attempt': '1' })).toBe(204);
+    const failed = { rid: 'r2', status_name: 'failed', status: null };
+    expect(await receiver.post(JSON.stringify([failed]), { 'ringback-attempt': '2' })).toBe(204);
+    expect(await receiver.post('[]', {})).toBe(204);
+    const { url } = receiver;
+    const publish = { method: 'POST', headers: { authorization: `Bearer ${TEST_KEY}` }, body: 'order 7' };
+    const { status } = await fetch(`${app.client.url}/qstash/v2/publish/${url}`, publish);
+    expect(status).toBe(200);
+    await expect.poll(() => receiver.lines).toHaveLength(4);
+    expect(receiver.lines[0]).toMatch(/Z request r1 finished, HTTP 200 \[attempt 1, not verified\]$/);
+    expect(receiver.lines[1]).toMatch(/Z request r2 failed \[attempt 2, not verified\]$/);
+    expect(receiver.lines[3]).toMatch(/Z message msg_[0-9a-f]{32}: order 7 \[attempt 1, not verified\]$/);
   });
 
   it('shows callbacks as not verified without a secret, and takes POST only', async () => {
