@@ -43,7 +43,7 @@ export function envExample(): string {
   });
   return [
     '# Generated from src/config/slices by `npm run generate`; change it there.',
-    '# Every setting with its default. Copy to .env, uncomment what you change, and start with `node --env-file=.env`.',
+    '# Every setting with its default. Copy to .env, uncomment what you change, and start with `node --env-file=.env dist/src/main.js`.',
     '',
     ...entries,
   ].join('\n');
