@@ -5,7 +5,13 @@ import { describe, expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What a reader is told to make. */
-const THEIRS = ['examples/word-count.ts'];
+const THEIRS = [
+  'examples/word-count.ts',
+  'examples/lines.test.ts',
+  'receiver.ts',
+  'submit.ts',
+  'src/handlers.ts',
+];
 const PAGES = ['README.md', 'CONTRIBUTING.md', ...globSync('docs/**/*.md', { cwd: ROOT })];
 
 /** What a page names in code marks: paths from the top, and after one of those, of files beside it. */
