@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RingbackClient } from '../src/client/index.js';
 import { freePort, TEST_KEY } from './support/app.js';
 import { newDatabase, redisUrls } from './support/database.js';
+import { temporaryFolder } from './support/service.js';
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -119,6 +120,7 @@ describe('The packed package', () => {
       './testing',
       './package.json',
     ]);
+    expect(paths).toContain('bin/ringback.js');
     for (const entry of Object.values(exports)) {
       const files = typeof entry === 'string' ? [entry] : [entry.types, entry.default];
       for (const file of files) expect(paths).toContain(file.replace('./', ''));
@@ -129,6 +131,17 @@ describe('The packed package', () => {
     ).toEqual([]);
     expect(paths.filter((path) => /^dist\/(test|scripts|bench)\//.test(path))).toEqual([]);
     expect(await readdir(join(folder, 'node_modules'))).not.toContain('vitest');
+  });
+
+  it('has the command, which runs as npm links it', async () => {
+    const { name, version, bin } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+      name: string;
+      version: string;
+      bin: Record<string, string>;
+    };
+    const linked = join(folder, 'ringback');
+    await symlink(join(folder, 'node_modules', name, bin['ringback']!), linked);
+    expect((await run(linked, ['--version'])).stdout).toBe(`${version}\n`);
   });
 
   it('asks nobody to install what only its examples need, and they say what that is', async () => {
@@ -175,6 +188,24 @@ describe('The packed package', () => {
     expect(stdout.trim()).toBe(
       'OperationError,OperationType,Operations,RingbackError,RingbackModule,SettingError',
     );
+  });
+});
+
+describe('A checkout', () => {
+  it('that isn’t built yet has a command that says so, and need not be linked anew', async () => {
+    await using checkout = await temporaryFolder();
+    for (const path of ['bin', 'package.json'])
+      await cp(join(ROOT, path), join(checkout.path, path), { recursive: true });
+    const linked = join(checkout.path, 'ringback');
+    await symlink('bin/ringback.js', linked);
+    await expect(run(linked, ['list'])).rejects.toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: 'Ringback isn\'t built yet: run "npm start" first\n',
+    });
+    await mkdir(join(checkout.path, 'dist/src'), { recursive: true });
+    await writeFile(join(checkout.path, 'dist/src/main.js'), 'console.log(...process.argv.slice(2))');
+    expect(await run(linked, ['list'])).toEqual({ stdout: 'list\n', stderr: '' });
   });
 });
 
