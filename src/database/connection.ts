@@ -4,7 +4,9 @@ import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/Postgres
 import { serversOf } from '../config/postgres-url.js';
 import { SettingError } from '../config/settings.js';
 import { VERSION } from '../config/version.js';
+import { Database } from './database.js';
 import { migrate } from './migrate.js';
+import { asMissingRight } from './rights.js';
 import { type Newer, schemaState } from './schema-state.js';
 
 const OLDEST_POSTGRES = 14;
@@ -27,9 +29,12 @@ export async function connect(given: DataSourceOptions): Promise<DataSource> {
     if (pending.length > 0) await migrate(directUrl === undefined ? options : { ...options, url: directUrl });
     return dataSource;
   } catch (error) {
-    // Its caller connects anew.
-    await dataSource.destroy().catch(() => undefined);
-    throw error;
+    try {
+      throw await asMissingRight(error, new Database(dataSource));
+    } finally {
+      // Its caller connects anew.
+      await dataSource.destroy().catch(() => undefined);
+    }
   }
 }
 

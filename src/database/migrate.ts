@@ -1,6 +1,7 @@
 import { DataSource, type DataSourceOptions, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { sqlState } from './database-errors.js';
 import { CONNECTION } from './postgres-client.js';
+import { asMissingRight } from './rights.js';
 import { schemaState } from './schema-state.js';
 
 /** Any constant: names the lock that lets one process at a time migrate. */
@@ -60,6 +61,11 @@ export async function migrate(
     if (!(await dataSource.showMigrations())) return [];
     const applied = await dataSource.runMigrations({ transaction: 'each' });
     return applied.map(({ name }) => name);
+  } catch (error) {
+    // Over the connection that is held: TypeORM leaves the one that failed taken.
+    throw await asMissingRight(error, {
+      query: (sql, parameters = []) => turn.query(sql, [...parameters]),
+    });
   } finally {
     // Its end lets the lock go.
     if (turn.isTransactionActive) await turn.rollbackTransaction().catch(() => undefined);
