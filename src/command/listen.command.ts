@@ -82,8 +82,8 @@ async function listen(options: ListenOptions): Promise<void> {
   );
   const { id, isTakenUp, events } = listener.opened;
   const what = url ? `, forwarding to ${url.origin}${url.pathname}` : '';
-  note(`Listening for ${events.join(', ')}${what}. Ctrl-C ends it.`);
   note(`The endpoint ${id} ${isTakenUp ? 'was taken up with what waits at it' : 'was made'}; name: ${name}`);
+  note(`Listening for ${events.join(', ')}${what}. Ctrl-C ends it.`);
   try {
     await listener.listen();
   } finally {

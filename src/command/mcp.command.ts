@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { accountOption, connect, connected, type ConnectOptions } from './connection.js';
 import { examples } from './examples.js';
+import { endWithReader } from './output.js';
 
 /** `ringback mcp`. */
 export function define(command: Command): void {
@@ -12,6 +13,7 @@ export function define(command: Command): void {
     .action(async ({ write, account, ...options }: ConnectOptions & { write: boolean; account?: string }) => {
       const { url, client, api } = connect(options);
       const { serveMcp } = await import('../mcp/mcp.js');
+      endWithReader();
       await serveMcp({ url, client, api, account, write });
     });
   examples(

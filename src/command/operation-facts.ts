@@ -89,7 +89,10 @@ export const OPERATION_COLUMNS: readonly Column<Operation>[] = [
     style: ({ callback }) => statusStyle(callback?.state ?? null),
   },
   { head: 'CORRELATION', of: ({ correlation }) => correlation },
-  { head: 'TEXT', of: textOf },
+  {
+    head: 'TEXT',
+    of: (operation) => textOf(operation) ?? operation.status_info ?? operation.error?.code,
+  },
 ];
 
 /** Where the console of a service shows something. */

@@ -31,13 +31,18 @@ export function json(value: unknown, indent?: number): string {
   return `${text}\n`;
 }
 
-/** Writes to stdout. A reader that has gone, as in `ringback list | head`, ends the command in silence. */
+/** A reader of stdout that has gone, as in `ringback list | head`, ends the command in silence. Not a service: it has more to do. */
+export function endWithReader(): void {
+  if (process.stdout.listenerCount('error') > 0) return;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
+}
+
+/** Writes to stdout, and ends with its reader. */
 export function write(text: string): void {
-  if (process.stdout.listenerCount('error') === 0)
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      process.exit();
-    });
+  endWithReader();
   process.stdout.write(text);
 }
 

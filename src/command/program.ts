@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { VERSION } from '../config/version.js';
 import { COMMANDS, type Listed } from './commands.js';
 import { EXIT, exitCodeOf, tell } from './ending.js';
+import { write } from './output.js';
 
 /** Runs what the arguments of `ringback` ask for, and sets the exit code; without any it serves. */
 export async function run(given: readonly string[]): Promise<void> {
@@ -33,7 +34,10 @@ export function programOf(): Command {
     .helpOption('-h, --help', 'prints this; after a command, how that is used, with examples')
     .helpCommand(false)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'ringback: ')) })
+    .configureOutput({
+      writeOut: write,
+      outputError: (text, say) => say(text.replace(/^error: /, 'ringback: ')),
+    })
     .addHelpText('after', AFTER);
   for (const listed of COMMANDS) add(program, listed);
   return program;

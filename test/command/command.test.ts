@@ -55,6 +55,14 @@ describe('The command', () => {
     expect(stdout).toContain('docs/configuration.md');
   });
 
+  it.each([[['--help']], [['tail', '--help']], [['doctor', '--help']], [['--version']]])(
+    '%j ends in silence where nobody reads it',
+    async (given) => {
+      const ended = await ringback(given, { closesStdout: true });
+      expect(ended).toEqual({ code: 0, stdout: '', stderr: '' });
+    },
+  );
+
   it.each([
     [['--verison'], `unknown option '--verison'\n(Did you mean --version?)`],
     [['--port', '9000'], `unknown option '--port'`],

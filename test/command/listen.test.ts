@@ -21,7 +21,8 @@ const account = (): Promise<Client> => app.account(`listen-${++count}`);
 /** A listener that listens, with its endpoint. */
 async function listening(client: Client, ...given: string[]) {
   const command = RunningCommand.start(['listen', ...given], client);
-  await expect.poll(() => command.stderr, { timeout: 20_000 }).toMatch(/The endpoint ep_[0-9a-f]{32} was/);
+  const said = /^The endpoint ep_[0-9a-f]{32} was .*\nListening for /;
+  await expect.poll(() => command.stderr, { timeout: 20_000 }).toMatch(said);
   return { command, endpoint: /ep_[0-9a-f]{32}/.exec(command.stderr)![0] };
 }
 

@@ -98,9 +98,13 @@ describe('An operation', () => {
       '--wait',
     ]);
     expect([failed.code, failed.stderr]).toEqual([1, expect.stringMatching(/is Failed\n$/)]);
-    expect(await command.json(['list', '--failed', '--since', '1h'])).toMatchObject([
-      { type: 'http.request' },
+    const list = ['list', '--failed', '--since', '1h'];
+    const [listed, ...others] = await command.json(list);
+    expect([listed, others]).toMatchObject([
+      { type: 'http.request', status_info: expect.stringMatching(/\w/) },
+      [],
     ]);
+    expect((await command.run(list)).stdout.trimEnd().endsWith(`  ${listed.status_info}`)).toBe(true);
     expect((await command.run(['cancel', id, NOBODY])).code).toBe(1);
   });
 

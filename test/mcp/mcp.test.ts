@@ -1,5 +1,8 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { App, freePort, TEST_KEY } from '../support/app.js';
@@ -67,6 +70,20 @@ async function givenUp(url: string): Promise<{ id: string; delivery: string }> {
 const console = (path: string): string => `Console: ${app.config.http.publicUrl}/console/${path}`;
 
 describe('ringback mcp', { timeout: 60_000 }, () => {
+  it('ends in silence where nobody reads it', async () => {
+    const env = {
+      PATH: process.env.PATH,
+      HOME: '/nonexistent',
+      RINGBACK_URL: app.client.url,
+      RINGBACK_KEY: TEST_KEY,
+    };
+    const child = spawn(process.execPath, [MAIN, 'mcp'], { env });
+    child.stdout.destroy();
+    child.stdin.write('{"jsonrpc":"2.0","id":1,"method":"ping"}\n');
+    const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+    expect([code, said]).toEqual([0, '']);
+  });
+
   it('has the tools that read, and says so of each; those that write with --write alone', async () => {
     await using agent = await Agent.start();
     const tools = await agent.tools();
