@@ -2,7 +2,7 @@ import {
   HEADER_NAME,
   HEADER_NAME_MESSAGE,
   HEADER_VALUE,
-  HEADER_VALUE_MESSAGE,
+  headerValueMessage,
   MAX_HEADER_VALUE_LENGTH,
 } from '../config/header-form.js';
 
@@ -70,7 +70,7 @@ function checkName(key: unknown, index: number, seen: ReadonlySet<string>): Head
 function checkValue(value: unknown, index: number): HeaderFault[] {
   const path = `headers[${index}].value`;
   if (typeof value !== 'string' || !HEADER_VALUE.test(value))
-    return [{ path, message: HEADER_VALUE_MESSAGE }];
+    return [{ path, message: headerValueMessage(value) }];
   if (value.length <= MAX_HEADER_VALUE_LENGTH) return [];
   return [{ path, message: `a header value has at most ${MAX_HEADER_VALUE_LENGTH} characters` }];
 }

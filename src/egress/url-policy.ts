@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { AllowedHosts } from '../config/allowed-hosts.js';
 import type { AllowedPrivate } from '../config/allowed-private.js';
 import { bareHost, HOST_NAME, readHostPattern } from '../config/host-patterns.js';
-import { isPublicAddress } from './public-address.js';
+import { isPublicAddress, isUsableAddress } from './public-address.js';
 
 /** What an operator allows outgoing URLs to name. */
 export interface UrlPolicyOptions {
@@ -36,6 +36,9 @@ export const MAX_URL_LENGTH = 2048;
 const MAX_KNOWN = 20_000;
 
 const OPERATORS_REMEDY = 'have the operator name it in RINGBACK_ALLOWED_HOSTS';
+
+/** `localhost:9000` and `example.com/hook`: the former is a URL, too, whose scheme is its host. */
+const WITHOUT_SCHEME = /^(?:localhost|[\w-]+(?:\.[\w-]+)+|[\w-]+(?=:\d))(?::\d{1,5})?(?=[/?]|$)/i;
 
 /** Names that mean this machine or this network whatever DNS says. `localhost` itself has a rule of its own. */
 const LOCAL_SUFFIXES = ['.localhost', '.local', '.internal', '.cluster.local', '.localdomain', '.home.arpa'];
@@ -85,9 +88,9 @@ export class UrlPolicy {
     // Measured before it is parsed, so that a huge text costs nothing.
     if (text.length > MAX_URL_LENGTH) return invalid(`the URL is longer than ${MAX_URL_LENGTH} characters`);
     const url = URL.parse(text);
-    if (url === null) return invalid('this is not an absolute URL');
+    if (url === null) return invalid(notWhole(text) ?? 'this is not an absolute URL');
     const destination = this.destinationOf(url);
-    const refusal = checkForm(url) ?? this.checkDestination(url, destination);
+    const refusal = checkForm(url, text) ?? this.checkDestination(url, destination);
     if (refusal) return refusal;
     return { accepted: true, href: withQueryAsGiven(url, text), origin: url.origin, ...destination };
   }
@@ -144,8 +147,18 @@ function withQueryAsGiven(url: URL, text: string): string {
   return URL.parse(href)?.href === url.href && href.length <= MAX_URL_LENGTH ? href : url.href;
 }
 
-function checkForm(url: URL): UrlVerdict | undefined {
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') return invalid('the scheme is not https:');
+/** Of a host without a scheme: what was meant, but for the query, which may hold a token. Undefined for anything else. */
+function notWhole(text: string): string | undefined {
+  const [host] = WITHOUT_SCHEME.exec(text) ?? [];
+  if (host === undefined) return undefined;
+  const isLocal = /^(?:localhost|127\.)/i.test(host);
+  const url = URL.parse(`${isLocal ? 'http' : 'https'}://${text}`);
+  return url ? `write the whole URL: ${url.origin}${url.pathname}` : undefined;
+}
+
+function checkForm(url: URL, text: string): UrlVerdict | undefined {
+  if (url.protocol !== 'https:' && url.protocol !== 'http:')
+    return invalid(notWhole(text) ?? 'the scheme is not https:');
   if (url.username !== '' || url.password !== '')
     return invalid('the URL holds a user name or a password: use a header');
   // An empty fragment leaves `hash` empty, but its # in `href`.
@@ -155,7 +168,10 @@ function checkForm(url: URL): UrlVerdict | undefined {
 }
 
 function checkLiteral(address: string): UrlVerdict | undefined {
-  return isPublicAddress(address) ? undefined : blocked('the address is not public');
+  if (isPublicAddress(address)) return undefined;
+  // Others nobody should be advised to open.
+  const remedy = isUsableAddress(address) ? ': have the operator open it in RINGBACK_ALLOWED_PRIVATE' : '';
+  return blocked(`the address is not public${remedy}`);
 }
 
 function checkName(host: string): UrlVerdict | undefined {

@@ -15,10 +15,8 @@ import { Fleet } from './fleet.js';
 import { postgresBackend, redisBackend } from './patient-backend.js';
 import { PostgresListener } from './postgres-listener.js';
 import { type RedisClient, redisClient } from './redis-client.js';
-import { tryRedis, verdictOf } from './redis-trouble.js';
+import { MEANWHILE, tryRedis, verdictOf } from './redis-trouble.js';
 import { diagnose, isGone, migrate, requireSchema, SCHEMA, usable } from './queue-schema.js';
-
-const MEANWHILE = 'operations are still accepted and start when it is back';
 
 type Connection = QueueOptions['connection'];
 
@@ -143,14 +141,14 @@ export class QueueBackend implements OnApplicationShutdown {
   async explain(error: unknown): Promise<string> {
     if (this.pool) {
       const judged = error === undefined || !(asDatabaseError(error) instanceof DatabaseUnavailableError);
-      const away = `the queue cannot be reached; ${MEANWHILE}`;
+      const away = `the queue cannot be reached${MEANWHILE}`;
       return judged ? diagnose(this.pool, error, this.database.migrates).catch(() => away) : away;
     }
     const hosts = redisHosts(redisPlace(this.config.redisUrls));
     return (
       verdictOf(error) ??
       verdictOf(this.refusal) ??
-      `Redis cannot be reached at ${hosts}: start it, or mend REDIS_URL; ${MEANWHILE}`
+      `Redis cannot be reached at ${hosts}: start it, or mend REDIS_URL${MEANWHILE}`
     );
   }
 

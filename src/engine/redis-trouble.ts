@@ -21,6 +21,9 @@ function policyOf(info: string): string | undefined {
   return /^maxmemory_policy:(.+?)\r?$/m.exec(info)?.[1];
 }
 
+/** The end of what is said of a queue that is away. */
+export const MEANWHILE = '; operations are still accepted and start when it is back';
+
 /** What Redis says, as its first word or within what a script says, and the remedy. */
 const REMEDIES: readonly (readonly [code: string, trouble: string])[] = [
   [
@@ -38,9 +41,9 @@ const REMEDIES: readonly (readonly [code: string, trouble: string])[] = [
   ],
   [
     'CLUSTERDOWN',
-    'the Redis Cluster is down, since nodes are missing: start them, or let replicas take over; operations are still accepted and start when it is back',
+    `the Redis Cluster is down, since nodes are missing: start them, or let replicas take over${MEANWHILE}`,
   ],
-  ['LOADING', 'Redis loads its data: wait for it; operations are still accepted and start when it is back'],
+  ['LOADING', `Redis loads its data: wait for it${MEANWHILE}`],
   [
     'MASTERDOWN',
     'Redis is a replica without its primary: name the primary in REDIS_URL, or its sentinels (redis+sentinel://…)',

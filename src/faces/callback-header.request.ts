@@ -3,9 +3,12 @@ import {
   HEADER_NAME,
   HEADER_NAME_MESSAGE,
   HEADER_VALUE,
-  HEADER_VALUE_MESSAGE,
+  headerValueMessage,
   MAX_HEADER_VALUE_LENGTH,
 } from '../config/header-form.js';
+
+/** An object of names and values is what many give. */
+export const HEADERS = { message: 'headers must be an array of { key, value }' };
 
 export class CallbackHeaderRequest {
   @IsString()
@@ -15,6 +18,6 @@ export class CallbackHeaderRequest {
   /** Printable ASCII; names and values have at most 8192 characters in all. */
   @IsString()
   @MaxLength(MAX_HEADER_VALUE_LENGTH)
-  @Matches(HEADER_VALUE, { message: HEADER_VALUE_MESSAGE })
+  @Matches(HEADER_VALUE, { message: ({ value }) => headerValueMessage(value) })
   value: string;
 }

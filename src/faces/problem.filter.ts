@@ -1,6 +1,13 @@
 import { DeclarationConflictError } from '../operations/declared/declarations.service.js';
 import { LeaseLostError, LeaseNotFoundError } from '../operations/work/work.service.js';
-import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
+import {
+  type ArgumentsHost,
+  Catch,
+  type ExceptionFilter,
+  HttpException,
+  Logger,
+  NotFoundException,
+} from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AccountDisabledError } from '../accounts/account.errors.js';
 import { DatabaseUnavailableError } from '../database/database-errors.js';
@@ -16,6 +23,7 @@ import { FileTooLargeError } from '../files/files.service.js';
 import { FileMissingError, StorageUnavailableError } from '../files/storage-errors.js';
 import { QueueError } from '../messages/queues.js';
 import { UrlGroupError } from '../messages/url-groups.js';
+import { noRoute } from '../http/no-route.js';
 import { Problem, sendProblem } from '../http/problem.js';
 import { rateLimitFields } from '../http/rate-limit.js';
 import { CompletionRefusedError } from '../operations/await/completions.service.js';
@@ -38,7 +46,7 @@ export class ProblemFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const reply = http.getResponse<FastifyReply>();
     const request = http.getRequest<FastifyRequest>();
-    const problem = toProblem(error);
+    const problem = error instanceof NotFoundException && request.is404 ? noRoute(request) : toProblem(error);
     if (problem.status >= 500) {
       this.logger.error({
         msg: 'request failed',

@@ -1,4 +1,5 @@
 import { METHODS } from 'node:http';
+import { unprintableIn } from '../config/header-form.js';
 import type { FieldError } from '../config/validation.js';
 
 /** One request of a batch. */
@@ -83,7 +84,7 @@ function faultOf(item: unknown): FieldError | null {
   if (wrong)
     return {
       path: `.headers.${wrong[0].slice(0, 64)}`,
-      message: 'must be a header name with a value of printable ASCII',
+      message: `must be a header name with a value of printable ASCII${unprintableIn(wrong[1], { takesTabs: true })}`,
     };
   return null;
 }

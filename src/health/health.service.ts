@@ -4,6 +4,7 @@ import { whyNotWritable } from '../database/database-errors.js';
 import { FilesService } from '../files/files.service.js';
 import { Processes } from '../engine/processes.js';
 import { QueueHealth } from '../engine/queue-health.js';
+import { MEANWHILE } from '../engine/redis-trouble.js';
 
 const CHECK_MS = 2_000;
 
@@ -49,7 +50,8 @@ export class HealthService implements OnModuleDestroy {
     ]);
     return {
       postgresql: postgresql ?? 'ok',
-      queue: queue ?? 'ok',
+      // Without PostgreSQL, nothing is accepted.
+      queue: (postgresql === null ? queue : queue?.replace(MEANWHILE, '')) ?? 'ok',
       ...(files === undefined ? {} : { files: files ?? 'ok' }),
       ...(this.ending ? { process: 'it is shutting down; send requests to another' } : {}),
     };

@@ -1,7 +1,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hasBody } from './listener.js';
-import { Problem } from './problem.js';
+import { noRoute } from './no-route.js';
 import type { Admission, Admits } from './route-config.js';
 
 /**
@@ -19,8 +19,7 @@ export function admitFirst(app: NestFastifyApplication): void {
     .getHttpAdapter()
     .getInstance()
     .addHook('preParsing', async (request: FastifyRequest, reply: FastifyReply) => {
-      if (request.is404 && hasBody(request.raw))
-        throw new Problem(404, 'not-found', `Cannot ${request.method} ${request.url.slice(0, 300)}`);
+      if (request.is404 && hasBody(request.raw)) throw noRoute(request);
       const { admission } = request.routeOptions.config as { admission?: Admission<unknown> };
       if (admission) await made(admission.guard).admit(request, reply, admission.scope);
     });

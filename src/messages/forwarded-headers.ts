@@ -1,4 +1,4 @@
-import { HEADER_NAME, HEADER_VALUE, MAX_HEADER_VALUE_LENGTH } from '../config/header-form.js';
+import { HEADER_NAME, HEADER_VALUE, MAX_HEADER_VALUE_LENGTH, unprintableIn } from '../config/header-form.js';
 import { isForbiddenHeader } from '../egress/header-rules.js';
 
 /** They are of a connection, not of a message: whoever forwards all that it was sent means none of them. */
@@ -26,7 +26,7 @@ export function forwardable(given: Readonly<Record<string, string>>): {
     else if (!HEADER_VALUE.test(value) || value.length > MAX_HEADER_VALUE_LENGTH)
       faults.push({
         name,
-        message: `must be printable ASCII of at most ${MAX_HEADER_VALUE_LENGTH} characters`,
+        message: `must be printable ASCII of at most ${MAX_HEADER_VALUE_LENGTH} characters${unprintableIn(value)}`,
       });
   }
   const length = kept.reduce((sum, [name, value]) => sum + name.length + value.length, 0);

@@ -137,6 +137,44 @@ describe('the URL policy', () => {
     },
   );
 
+  it.each(['https://127.0.0.1/', 'https://10.0.0.1/', 'https://[::1]/'])(
+    'says how the operator could open %s',
+    (url) => {
+      expect(production.check(url)).toMatchObject({
+        reason: 'the address is not public: have the operator open it in RINGBACK_ALLOWED_PRIVATE',
+      });
+    },
+  );
+
+  it.each(['https://169.254.169.254/', 'https://0.0.0.0/', 'https://[fe80::1]/'])(
+    'advises nobody to open %s',
+    (url) => {
+      expect(production.check(url)).toMatchObject({ reason: 'the address is not public' });
+    },
+  );
+
+  it.each([
+    ['localhost:9000', 'http://localhost:9000/'],
+    ['127.0.0.1:9000/a?token=x', 'http://127.0.0.1:9000/a'],
+    ['example.com/hook', 'https://example.com/hook'],
+    ['receiver:5001', 'https://receiver:5001/'],
+  ])('names what is meant by %s, which has no scheme', (url, whole) => {
+    expect(quickStart.check(url)).toEqual({
+      accepted: false,
+      code: 'invalid_url',
+      reason: `write the whole URL: ${whole}`,
+    });
+  });
+
+  it.each(['somewhere', '/callback', 'mailto:a@example.com', 'localhost:x', 'javascript:alert(1)'])(
+    'guesses nothing of %s',
+    (url) => {
+      expect(quickStart.check(url)).toMatchObject({
+        reason: expect.not.stringContaining('write the whole URL'),
+      });
+    },
+  );
+
   it('keeps to RINGBACK_HTTP_HOSTS when it is set', () => {
     const narrow = new UrlPolicy({
       allowedPrivate: AllowedPrivate.none,
@@ -215,6 +253,21 @@ describe('headers of a callback', () => {
       ]),
     ).toEqual([]);
     expect(checkHeaders([...headers, { key: 'one-more', value: '' }])).toMatchObject([{ path: 'headers' }]);
+  });
+
+  it.each([
+    ['grün', 'U+00FC'],
+    ['a\u200bb', 'U+200B'],
+    ['😀', 'U+1F600'],
+    ['a\tb', 'U+0009'],
+    ['\ud800', 'U+D800'],
+  ])('are told the first character that they cannot hold: %j', (value, character) => {
+    expect(checkHeaders([{ key: 'a', value }])).toEqual([
+      {
+        path: 'headers[0].value',
+        message: `a header value is printable ASCII; this one has ${character}`,
+      },
+    ]);
   });
 
   it('have at most 8 KiB in all, names included', () => {

@@ -991,7 +991,19 @@ describe('the fault that is named', () => {
       'operations',
       of({ callback: { url: 'x', headers: {} } }),
       'callback.headers',
-      'headers must be an array',
+      'headers must be an array of { key, value }',
+    ],
+    [
+      'operations',
+      of({ callback: { url: 'x', headers: [{ key: 'x', value: 'grün' }] } }),
+      'callback.headers.0.value',
+      'a header value is printable ASCII; this one has U+00FC',
+    ],
+    [
+      'operations',
+      input('http.request', { method: 'GET', url: 'http://127.0.0.1:40009/', headers: { x: 'a\tü' } }),
+      'input.headers.x',
+      'must be printable ASCII of at most 8 KiB; this one has U+00FC',
     ],
     [
       'operations',

@@ -89,6 +89,20 @@ it('what takes nothing but options needs no input', async () => {
   expect((await complete(body.completion_url, { status: 'finished' })).status).toBe(200);
 });
 
+it('a completion URL that is opened says what it is for', async () => {
+  const { body } = await app.client.post('/v1/operations', { type: 'external' });
+  const { pathname } = new URL(body.completion_url);
+  for (const method of ['GET', 'PUT']) {
+    const answer = await app.client.withKey('').request(method, pathname, method === 'PUT' ? {} : undefined);
+    expect([answer.status, answer.headers.get('allow'), answer.body]).toEqual([
+      405,
+      'POST',
+      expect.objectContaining({ code: 'method-not-allowed', detail: 'POST the end here' }),
+    ]);
+  }
+  expect((await complete(body.completion_url, { status: 'finished' })).status).toBe(200);
+});
+
 describe('an operation whose handler waits for a completion', () => {
   it('is ended by what PostgreSQL has no characters for, and heartbeats may have it', async () => {
     const { id } = await app.client.submit({ type: 'test.reviewed' });

@@ -23,7 +23,7 @@ import type { EndpointMode } from '../../endpoints/endpoint.entity.js';
 import { MAX_LEASE_S } from '../../endpoints/pull/pulls.service.js';
 import { EVENT_TYPES, type EventType } from '../../endpoints/events.js';
 import type { SignatureProfile } from '../../signing/signature.js';
-import { CallbackHeaderRequest } from '../callback-header.request.js';
+import { CallbackHeaderRequest, HEADERS } from '../callback-header.request.js';
 import { STORABLE } from '../../http/filter-fields.js';
 import { IsInstant } from '../../http/instant.js';
 import { ApiInteger } from '../../http/api-properties.js';
@@ -49,7 +49,7 @@ class EndpointSettingsRequest {
 
   /** Headers sent with every attempt. Stored encrypted; their values are never shown. */
   @IsOptional()
-  @IsArray()
+  @IsArray(HEADERS)
   @ArrayMaxSize(20)
   @ValidateNested({ each: true })
   @Type(() => CallbackHeaderRequest)

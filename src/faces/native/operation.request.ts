@@ -1,5 +1,5 @@
 import { PickType } from '@nestjs/swagger';
-import { CallbackHeaderRequest } from '../callback-header.request.js';
+import { CallbackHeaderRequest, HEADERS } from '../callback-header.request.js';
 import { Transform, Type } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -36,7 +36,7 @@ export class CallbackRequest {
 
   /** Headers sent with every attempt, for instance a token of yours. Stored encrypted, never shown. */
   @IsOptional()
-  @IsArray()
+  @IsArray(HEADERS)
   @ArrayMaxSize(20)
   @ValidateNested({ each: true })
   @Type(() => CallbackHeaderRequest)

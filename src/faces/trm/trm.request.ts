@@ -10,7 +10,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { Problem } from '../../http/problem.js';
-import { CallbackHeaderRequest } from '../callback-header.request.js';
+import { CallbackHeaderRequest, HEADERS } from '../callback-header.request.js';
 
 /** `callback` in the body of a submit. */
 export class TrmCallbackRequest {
@@ -20,7 +20,7 @@ export class TrmCallbackRequest {
   url: string;
 
   @IsOptional()
-  @IsArray()
+  @IsArray(HEADERS)
   @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => CallbackHeaderRequest)

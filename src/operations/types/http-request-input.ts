@@ -1,6 +1,6 @@
 import { Transform as TransformValue } from 'class-transformer';
 import { IsIn, IsInt, IsObject, IsOptional, IsString, Length, Max, Min } from 'class-validator';
-import { HEADER_NAME } from '../../config/header-form.js';
+import { HEADER_NAME, unprintableIn } from '../../config/header-form.js';
 import { Either } from '../../config/either.js';
 import type { FieldError } from '../../config/validation.js';
 import { isForbiddenHeader } from '../../egress/header-rules.js';
@@ -60,7 +60,11 @@ export function headerFaults(headers: Readonly<Record<string, unknown>>): FieldE
         message: 'is set by Ringback or the connection: leave it out',
       });
     else if (typeof value !== 'string' || !/^[\x20-\x7e\t]{0,8192}$/.test(value)) {
-      errors.push({ path: `input.headers.${name}`, message: 'must be printable ASCII of at most 8 KiB' });
+      const found = unprintableIn(value, { takesTabs: true });
+      errors.push({
+        path: `input.headers.${name}`,
+        message: `must be printable ASCII of at most 8 KiB${found}`,
+      });
     }
   }
   return errors;

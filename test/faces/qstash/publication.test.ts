@@ -100,7 +100,10 @@ describe('the header fields of a publish', () => {
     [{ 'Upstash-Deduplication-Id': '' }, 'Upstash-Deduplication-Id must have 1 to 255'],
     [{ 'Upstash-Content-Based-Deduplication': 'yes' }, 'must be true or false'],
     [{ 'Upstash-Forward-X-Forwarded-For': '1.2.3.4' }, 'Upstash-Forward-X-Forwarded-For is set by'],
-    [{ 'Upstash-Forward-A': 'ü' }, 'Upstash-Forward-A must be printable ASCII'],
+    [
+      { 'Upstash-Forward-A': 'ü' },
+      'Upstash-Forward-A must be printable ASCII of at most 4096 characters; this one has U+00FC',
+    ],
     [{ 'Upstash-Label': 'a\0b' }, 'Upstash-Label must have no control characters'],
     [{ 'Upstash-Callback-Label': 'a\nb' }, 'Upstash-Callback-Label must have no control characters'],
     [

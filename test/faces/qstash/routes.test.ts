@@ -1,3 +1,4 @@
+import { Client as Upstash } from '@upstash/qstash';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { App } from '../../support/app.js';
 import type { Client } from '../../support/client.js';
@@ -84,6 +85,17 @@ describe('A route that Upstash’s packages can ask', () => {
   afterAll(async () => {
     await app[Symbol.asyncDispose]();
     await receiver[Symbol.asyncDispose]();
+  });
+
+  it('is told where the API is, of a client whose URL lacks /qstash', async () => {
+    const { url: baseUrl, key: token } = app.client;
+    const lost = new Upstash({ baseUrl, token, retry: false, enableTelemetry: false });
+    await expect(lost.publishJSON({ url: receiver.url, body: 1 })).rejects.toThrow(
+      `Cannot POST /v2/publish/${receiver.url}: the QStash API is at /qstash`,
+    );
+    await expect(lost.schedules.list()).rejects.toThrow(
+      'Cannot GET /v2/schedules: the QStash API is at /qstash',
+    );
   });
 
   /** What there is to be asked about. */
