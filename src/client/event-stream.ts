@@ -46,7 +46,7 @@ export async function* liveEventsOf(response: Response): AsyncGenerator<StreamEv
   try {
     for (;;) {
       const next = await events.next().catch((error: unknown) => {
-        throw unreachable(error);
+        throw unreachable(error, response.url);
       });
       if (next.done) return;
       yield next.value;

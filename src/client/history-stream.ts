@@ -88,7 +88,7 @@ async function* paged(
   turn: (cursor: string) => void,
 ): AsyncGenerator<HistoryEntry | 'more', void, void> {
   const { data, next_cursor } = (await response.json().catch((error: unknown) => {
-    throw unreachable(error);
+    throw unreachable(error, response.url);
   })) as { data: HistoryEntry[]; next_cursor: string | null };
   yield* data;
   if (next_cursor === null) return;

@@ -1,4 +1,4 @@
-import { verify } from '../verify.js';
+import { verify, WebhookVerificationError } from '../verify.js';
 import { wholeNumber } from './arguments.js';
 import { type PullAnswer, PullAcks } from './pull-acks.js';
 
@@ -130,7 +130,7 @@ class PullLoop<Event> {
     const event =
       secret === undefined
         ? (JSON.parse(pulled.body) as Event)
-        : await verify<Event>(pulled.body, pulled.headers, secret, { toleranceS: ANY_AGE_S });
+        : await verify<Event>(pulled.body, pulled.headers, secret, { toleranceS: ANY_AGE_S }).catch(inWords);
     return { ...pulled, event };
   }
 
@@ -156,4 +156,10 @@ class PullLoop<Event> {
     this.fault ??= { error };
     this.over.abort(error);
   }
+}
+
+/** Nothing changes a body that is pulled: another one's secret is what goes wrong. */
+function inWords(error: unknown): never {
+  if (!(error instanceof WebhookVerificationError) || error.code !== 'no_match') throw error;
+  throw new WebhookVerificationError('no_match', 'no signature matches: is it the secret of this endpoint?');
 }

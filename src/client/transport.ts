@@ -121,7 +121,7 @@ export class Transport {
     } catch (error) {
       call.signal?.throwIfAborted();
       // Everything else comes of a connection that failed, before the answer or inside it.
-      throw error instanceof RingbackError ? error : unreachable(error);
+      throw error instanceof RingbackError ? error : unreachable(error, this.base);
     } finally {
       clearTimeout(timer);
     }
@@ -154,10 +154,28 @@ export function isNotNow(status: number): boolean {
   return NOT_NOW.includes(status);
 }
 
-/** No answer came: status 0, code `unreachable`, with the platform's error as its cause. */
-export function unreachable(cause: unknown): RingbackError {
-  const detail = `no answer from Ringback: ${cause instanceof Error ? cause.message : String(cause)}`;
+/** No answer came from there: status 0, code `unreachable`, with the platform's error as its cause. */
+export function unreachable(cause: unknown, url: string): RingbackError {
+  const detail = `no answer from Ringback${placeOf(url)}: ${reasonOf(cause)}`;
   return new RingbackError({ status: 0, code: 'unreachable', detail }, null, { cause });
+}
+
+/** Its server alone: the rest of a URL may be a credential. Nothing of one that only a page resolves. */
+function placeOf(url: string): string {
+  try {
+    return ` at ${new URL(url).origin}`;
+  } catch {
+    return '';
+  }
+}
+
+/** `fetch failed` says nothing; its cause does, by its code where several addresses were tried. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  if (!(cause instanceof Error)) return error.message;
+  const { code } = cause as { readonly code?: unknown };
+  return cause.message || (typeof code === 'string' ? code : error.message);
 }
 
 /** Seconds of a `Retry-After`, which is a number or a date (RFC 9110, 10.2.3); null without one. */

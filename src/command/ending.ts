@@ -60,7 +60,7 @@ function wordsOf(error: unknown): Words {
     return { detail: cleanLines(detail), code: codeOf(error), fields: [], remedy: null };
   }
   return {
-    detail: clean(error.message + causeOf(error)),
+    detail: clean(error.message),
     code: error.code,
     // A single one is what the whole says.
     fields:
@@ -79,14 +79,6 @@ function codeOf(error: unknown): string {
 function describe(error: Error): string {
   const { code, path } = error as NodeJS.ErrnoException;
   return code !== undefined && path !== undefined ? `${path}: ${error.message}` : error.message;
-}
-
-/** `fetch failed` says nothing; its cause does. */
-function causeOf({ cause }: RingbackError): string {
-  const inner = cause instanceof Error ? cause.cause : undefined;
-  if (!(inner instanceof Error)) return '';
-  const { code } = inner as NodeJS.ErrnoException;
-  return ` (${inner.message || (code ?? inner.name)})`;
 }
 
 function remedyOf({ status, code }: RingbackError): string | null {

@@ -329,8 +329,10 @@ describe('ringback/client', () => {
   });
 
   it('tells a server that isn’t there as unreachable, after its tries', async () => {
-    const nowhere = new RingbackClient({ url: `http://127.0.0.1:${await freePort()}`, ...quick, tries: 2 });
-    expect(await failure(nowhere.find('x'))).toMatchObject({ status: 0, code: 'unreachable' });
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const nowhere = new RingbackClient({ url: `${url}/ringback`, ...quick, tries: 2 });
+    const message = `no answer from Ringback at ${url}: connect ECONNREFUSED ${url.slice(7)}`;
+    expect(await failure(nowhere.find('x'))).toMatchObject({ status: 0, code: 'unreachable', message });
     expect(await failure(nowhere.wait('x', { outageS: 0.01 }))).toMatchObject({ code: 'unreachable' });
     await using silent = await Between.with(() => undefined);
     const hasty = new RingbackClient({ url: silent.url, ...quick, tries: 2, timeoutMs: 50 });

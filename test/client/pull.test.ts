@@ -104,7 +104,10 @@ describe('client.pull', () => {
     const pulling = ringback.pull(id, (delivery) => void handled.push(delivery), {
       secret: newSigningSecret(),
     });
-    await expect(pulling).rejects.toMatchObject({ code: 'no_match' });
+    await expect(pulling).rejects.toMatchObject({
+      code: 'no_match',
+      message: 'no signature matches: is it the secret of this endpoint?',
+    });
     expect(handled).toEqual([]);
   });
 
