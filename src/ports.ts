@@ -60,7 +60,7 @@ export async function asPortError(
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return new SettingError(
-        `HOST ${host} is no address of this machine, for ${setting} ${port}: HOST=127.0.0.1 npm start`,
+        `HOST ${host} is no address of this machine, for ${setting} ${port}: set HOST=127.0.0.1`,
         { settings: ['HOST'] },
       );
     default:
@@ -68,14 +68,14 @@ export async function asPortError(
   }
 }
 
-/** The command that starts with a port that is free now. */
+/** The setting with a port that is free now. */
 async function remedy({ setting, host, port }: WantedPort, wanted: readonly WantedPort[]): Promise<string> {
   let free = port < FIRST_FREE_FOR_ALL ? port + 8_000 : port;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     if (free !== port && !wanted.some((other) => other.port === free) && (await isFree(host, free))) break;
     free = free + 10 > LAST_PORT ? FIRST_FREE_FOR_ALL + 10 : free + 10;
   }
-  return `${setting}=${free} npm start`;
+  return `set ${setting}=${free}`;
 }
 
 async function isFree(host: string, port: number): Promise<boolean> {

@@ -17,7 +17,7 @@ import {
   toConfig,
 } from './boot.js';
 import type { RingbackConfig } from './config/config.js';
-import { type Env, readEnv, unknownVariables } from './config/env.js';
+import { doubtfulVariables, type Env, readEnv } from './config/env.js';
 import { SettingError } from './config/settings.js';
 import { drain } from './drain.js';
 import {
@@ -70,13 +70,14 @@ export async function serve({ migrates = true }: ServeOptions = {}): Promise<Run
     setDefaultAutoSelectFamilyAttemptTimeout(ADDRESS_MS);
     setFlagsFromString(HEAP_GROWTH);
     const logger = new LineLogger(env.RINGBACK_LOG_LEVEL, logFormat(env));
-    for (const name of unknownVariables())
-      logger.warn(`${name} is no setting of Ringback's: check its spelling in docs/configuration.md`, 'Boot');
+    for (const doubt of doubtfulVariables()) logger.warn(doubt, 'Boot');
     checkProduction(env);
     checkDirectUrl(env);
     const stopTracing = await tracing(env);
     const port = env.PORT === 0 ? await freePort(env.HOST) : env.PORT;
     // Before anything is stored or started, so that what is wrong costs nothing.
+    // The folder first: a second start in it is told so, and not of its port.
+    if (env.DATABASE_URL === undefined) EmbeddedPostgres.checkFree(env.RINGBACK_DATA_DIR);
     ports = wantedPorts(env, port);
     await checkPorts(ports);
     checkFolders(env);

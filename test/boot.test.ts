@@ -63,7 +63,7 @@ describe('the service', { timeout: 60_000 }, () => {
       });
       await once(service.process, 'close');
       expect(service.process.exitCode).toBe(1);
-      const [, free] = new RegExp(`^\\nport ${port} is taken: ${setting}=(\\d+) npm start\\n\\n$`).exec(
+      const [, free] = new RegExp(`^\\nport ${port} is taken: set ${setting}=(\\d+)\\n\\n$`).exec(
         service.output(),
       ) ?? [service.output()];
       expect(await readdir(folder.path)).toEqual([]);
@@ -75,7 +75,7 @@ describe('the service', { timeout: 60_000 }, () => {
       const port = String(await freePort());
       const both = { PORT: port, RINGBACK_GATEWAY_PORT: port, RINGBACK_UPSTREAM: 'http://127.0.0.1:9' };
       expect(await refusal(both)).toMatch(
-        new RegExp(`^\\nport ${port} is taken: RINGBACK_GATEWAY_PORT=\\d+ npm start\\n\\n$`),
+        new RegExp(`^\\nport ${port} is taken: set RINGBACK_GATEWAY_PORT=\\d+\\n\\n$`),
       );
     });
 
@@ -91,7 +91,7 @@ describe('the service', { timeout: 60_000 }, () => {
       const [loser, winner] = services.sort((one) => (one.process.exitCode === null ? 1 : -1));
       await using _ = winner!;
       // Beside what Nest logs where it was the listening that failed.
-      expect(loser!.output()).toMatch(/^port \d+ is taken: PORT=\d+ npm start$/m);
+      expect(loser!.output()).toMatch(/^port \d+ is taken: set PORT=\d+$/m);
       expect(loser!.output()).not.toContain('    at ');
       await expect.poll(() => winner!.output(), { timeout: 30_000 }).toMatch(/shown this once: rb_\w+/);
       expect(await rowsOf(database, 'SELECT FROM api_key')).toHaveLength(1);
@@ -100,19 +100,31 @@ describe('the service', { timeout: 60_000 }, () => {
 
   it('names the address or the right that it lacks, with the remedy', async () => {
     expect(await refusal({ HOST: '192.0.2.1' })).toMatch(
-      /^\nHOST 192.0.2.1 is no address of this machine, for PORT \d+: HOST=127.0.0.1 npm start\n\n$/,
+      /^\nHOST 192.0.2.1 is no address of this machine, for PORT \d+: set HOST=127.0.0.1\n\n$/,
     );
     const wanted = { setting: 'PORT', host: '127.0.0.1', port: 80 } as const;
     const refused = await asPortError(Object.assign(new Error(), { code: 'EACCES', port: 80 }), [wanted]);
-    expect(String(refused)).toMatch(/port 80 needs a right that this user lacks: PORT=8\d+ npm start$/);
+    expect(String(refused)).toMatch(/port 80 needs a right that this user lacks: set PORT=8\d+$/);
     const other = new Error('other');
     expect(await asPortError(other, [wanted])).toBe(other);
   });
 
   it('refuses a data folder that another one uses, and says so', async () => {
     await using folder = await temporaryFolder();
-    await using _first = await Service.start({ RINGBACK_DATA_DIR: folder.path });
-    await expect(Service.start({ RINGBACK_DATA_DIR: folder.path })).rejects.toThrow(folder.path);
+    await using first = await Service.start({ RINGBACK_DATA_DIR: folder.path });
+    // Of its port, which is taken too, it would say what doesn't help.
+    await using second = await Service.spawn({ RINGBACK_DATA_DIR: folder.path, PORT: first.port });
+    await once(second.process, 'close');
+    expect(second.output()).toBe(
+      `\na Ringback runs here already (process ${first.pid}), on the data folder ${folder.path}: stop it first, or give this one a folder of its own with RINGBACK_DATA_DIR\n\n`,
+    );
+  });
+
+  it('says which settings may be meant otherwise than they are taken', async () => {
+    const doubtful = { NODE_ENV: 'prod', RINGBACK_SLOT: '5', RINGBACK_LOG_LEVEL: 'warn' };
+    await using service = await Service.start({ ...sharedBy(await newDatabase()), ...doubtful });
+    expect(service.output()).toContain("RINGBACK_SLOT is no setting of Ringback's: RINGBACK_SLOTS is");
+    expect(service.output()).toContain('NODE_ENV \\"prod\\" counts as development');
   });
 
   it('refuses to start on a wrong setting, naming it', async () => {

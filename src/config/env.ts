@@ -1,6 +1,7 @@
 import { COMMAND_VARIABLES } from './command-env.js';
 import { SLICES } from './config.js';
 import { type Setting, SettingError } from './settings.js';
+import { meantBy } from './meant.js';
 import type { Declared, Fields, Values } from './slice.js';
 
 type Slices = (typeof SLICES)[keyof typeof SLICES];
@@ -84,11 +85,25 @@ export function objectStoreVariables(
   );
 }
 
-/** Variables that look like Ringback's and aren't: a typing error that would otherwise pass in silence. */
-export function unknownVariables(source: Record<string, string | undefined> = process.env): string[] {
-  return Object.keys(source).filter(
-    (name) => name.startsWith('RINGBACK_') && !(name in SETTINGS) && !(name in COMMAND_VARIABLES),
-  );
+/** What NODE_ENV may be without a word. */
+const ENVIRONMENTS = ['production', 'development', 'test', '', undefined];
+
+/** In sentences, what is given and may be meant otherwise than it is taken: typing errors that would pass in silence. */
+export function doubtfulVariables(source: Record<string, string | undefined> = process.env): string[] {
+  const known = Object.keys({ ...SETTINGS, ...COMMAND_VARIABLES });
+  const unknown = Object.keys(source).filter((name) => name.startsWith('RINGBACK_') && !known.includes(name));
+  const doubts = unknown.map((name) => {
+    const meant = meantBy(name, known);
+    const remedy =
+      meant === undefined ? 'check its spelling in docs/configuration.md' : `${meant} is the nearest one`;
+    return `${name} is no setting of Ringback's: ${remedy}`;
+  });
+  const { NODE_ENV } = source;
+  if (!ENVIRONMENTS.includes(NODE_ENV))
+    doubts.push(
+      `NODE_ENV "${NODE_ENV}" counts as development: set it to production where it is that, else to development or test`,
+    );
+  return doubts;
 }
 
 /** DATABASE_URL as it stands, for the migration command, which needs nothing else. */

@@ -1,4 +1,4 @@
-import { SettingError, urls } from './settings.js';
+import { commaList, SettingError } from './settings.js';
 
 /** Where a server listens. */
 export interface HostPort {
@@ -35,9 +35,15 @@ const FORMS = 'redis+cluster://host:6379,host:6379 or redis+sentinel://:password
 
 /** The URLs of REDIS_URL, as they are kept: one, or a comma list of a cluster's nodes. */
 export function redisUrls(value: string): string[] {
-  if (!/^\s*rediss?\+/.test(value)) return urls('redis:', 'rediss:')(value);
-  redisPlace([value.trim()]);
-  return [value.trim()];
+  if (/^\s*rediss?\+/.test(value)) {
+    redisPlace([value.trim()]);
+    return [value.trim()];
+  }
+  const given = commaList(value);
+  if (given.every((one) => /^rediss?:$/.test(URL.parse(one)?.protocol ?? ''))) return given;
+  throw new SettingError(
+    'it is not a URL that starts with redis: or rediss:, nor one of several servers, which starts with redis+cluster: or redis+sentinel:',
+  );
 }
 
 /** What URLs name that `redisUrls` has taken. */

@@ -165,11 +165,6 @@ export function pemFile(value: string): string[] {
   return pems;
 }
 
-/** A comma list of absolute URLs of the given schemes. */
-export function urls(...schemes: string[]): (value: string) => string[] {
-  return (value) => commaList(value).map(url(...schemes));
-}
-
 /** Files of this machine, a comma list relative to the working directory. That they can be loaded is seen when they are. */
 export function existingFiles(value: string): string[] {
   const paths = commaList(value);

@@ -1,6 +1,6 @@
 import { checkDirectUrl, checkProduction, toConfig } from '../boot.js';
 import type { RingbackConfig } from '../config/config.js';
-import { type Env, readAsFarAsPossible, unknownVariables } from '../config/env.js';
+import { doubtfulVariables, type Env, readAsFarAsPossible } from '../config/env.js';
 import { SettingError } from '../config/settings.js';
 import { givenSecretKeys, newSecretKeys } from '../kept-secret-keys.js';
 import { counted, type Finding, green, red, yellow } from './finding.js';
@@ -38,8 +38,7 @@ export function readSettings(source: Record<string, string | undefined>): ReadSe
   const toConfigOf = (given: Env): RingbackConfig =>
     toConfig(given, given.DATABASE_URL ?? 'postgres://embedded', given.PORT);
   refused(() => toConfigOf(complete));
-  for (const name of unknownVariables(source))
-    findings.push(yellow(`${name} is no setting of Ringback's: check its spelling in docs/configuration.md`));
+  findings.push(...doubtfulVariables(source).map(yellow));
   const given = Object.keys(source).filter((name) => /^RINGBACK_|^(DATABASE|REDIS)_URL$/.test(name)).length;
   return {
     env,

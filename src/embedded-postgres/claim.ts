@@ -13,7 +13,7 @@ export class DataFolderInUseError extends Error {
     readonly pid: number,
   ) {
     super(
-      `the data folder ${dataDir} is in use by another Ringback (process ${pid}): stop that one, ` +
+      `a Ringback runs here already (process ${pid}), on the data folder ${dataDir}: stop it first, ` +
         'or give this one a folder of its own with RINGBACK_DATA_DIR',
     );
   }
@@ -37,9 +37,14 @@ export class DataFolderClaim {
     this.#text = text;
   }
 
+  /** Throws `DataFolderInUseError` where a process that is alive has claimed the folder; makes nothing. */
+  static checkFree(dataDir: string): void {
+    refuse(dataDir, readText(pathIn(dataDir)));
+  }
+
   /** Claims the folder, or throws `DataFolderInUseError`; a claim whose process has died is set aside. */
   static take(dataDir: string): DataFolderClaim {
-    const path = join(dataDir, 'ringback.pid');
+    const path = pathIn(dataDir);
     const text = `${process.pid}\n${birthOf(process.pid)}\n`;
     // The file appears under its name with its content in it, so that nobody ever reads half a claim.
     const draft = `${path}.${process.pid}`;
@@ -47,8 +52,7 @@ export class DataFolderClaim {
     try {
       while (!linked(draft, path)) {
         const held = readText(path);
-        const owner = held === undefined ? undefined : parseOwner(held);
-        if (owner && birthOf(owner.pid) === owner.born) throw new DataFolderInUseError(dataDir, owner.pid);
+        refuse(dataDir, held);
         if (held !== undefined) setAside(path, held);
       }
     } finally {
@@ -61,6 +65,16 @@ export class DataFolderClaim {
   release(): void {
     if (readText(this.#path) === this.#text) rmSync(this.#path, { force: true });
   }
+}
+
+function pathIn(dataDir: string): string {
+  return join(dataDir, 'ringback.pid');
+}
+
+/** Throws where what is held is a claim of a process that is alive. */
+function refuse(dataDir: string, held: string | undefined): void {
+  const owner = held === undefined ? undefined : parseOwner(held);
+  if (owner && birthOf(owner.pid) === owner.born) throw new DataFolderInUseError(dataDir, owner.pid);
 }
 
 /** Removes the claim of a dead process, and only that: another process may have replaced it since it was read. */

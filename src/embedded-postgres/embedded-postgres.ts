@@ -73,6 +73,11 @@ export class EmbeddedPostgres {
     }
   }
 
+  /** Throws `DataFolderInUseError` while another service process works on the folder; makes nothing. */
+  static checkFree(dataDir: string): void {
+    DataFolderClaim.checkFree(dataDir);
+  }
+
   /** Connects to the server that runs in a data folder, whoever started it; undefined where none does. */
   static urlOfRunning(dataDir: string): string | undefined {
     const [pid, , , port, , , , state] =

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { toConfig } from '../../src/boot.js';
 import { SLICES } from '../../src/config/config.js';
-import { readEnv, SETTINGS, unknownVariables } from '../../src/config/env.js';
+import { doubtfulVariables, readEnv, SETTINGS } from '../../src/config/env.js';
 import { SettingError } from '../../src/config/settings.js';
 import { temporaryFolder } from '../support/service.js';
 
@@ -147,10 +147,22 @@ describe('the environment', () => {
     expect(readEnv({ RINGBACK_HTTP_HOSTS: hosts }).RINGBACK_HTTP_HOSTS).toEqual(hosts.split(','));
   });
 
-  it('names variables that are misspelt', () => {
-    expect(
-      unknownVariables({ RINGBACK_SLOT: '1', RINGBACK_SLOTS: '1', RINGBACK_URL: 'x', PATH: '/' }),
-    ).toEqual(['RINGBACK_SLOT']);
+  it.each([
+    ['RINGBACK_SLOT', 'RINGBACK_SLOTS is the nearest one'],
+    ['RINGBACK_CONCURENCY', 'RINGBACK_CONCURRENCY is the nearest one'],
+    ['RINGBACK_PORT', 'PORT is the nearest one'],
+    ['RINGBACK_KITCHEN_SINK', 'check its spelling in docs/configuration.md'],
+  ])('names a variable that is misspelt, and what is meant: %s', (name, remedy) => {
+    const source = { [name]: '1', RINGBACK_SLOTS: '1', RINGBACK_URL: 'x', PATH: '/' };
+    expect(doubtfulVariables(source)).toEqual([`${name} is no setting of Ringback's: ${remedy}`]);
+  });
+
+  it('names a NODE_ENV that is taken for development, though another may be meant', () => {
+    const doubts = (NODE_ENV: string | undefined) => doubtfulVariables({ NODE_ENV });
+    expect(['production', 'development', 'test', '', undefined].flatMap(doubts)).toEqual([]);
+    expect(doubts('prod')).toEqual([
+      'NODE_ENV "prod" counts as development: set it to production where it is that, else to development or test',
+    ]);
   });
 
   it('refuses a lease that an attempt could outlive', () => {

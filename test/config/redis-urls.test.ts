@@ -53,6 +53,8 @@ describe('REDIS_URL', () => {
 
   it.each([
     ['http://secret', /starts with redis: or rediss:/],
+    ['secret:6379', /redis: or rediss:, nor .* redis\+cluster: or redis\+sentinel:/],
+    ['redis://a:6379,redis+cluster://b', /redis\+cluster: or redis\+sentinel:/],
     ['redis+ring://secret', /not of the form redis\+cluster/],
     ['redis+cluster://', /not of the form redis\+cluster/],
     ['redis+cluster://:secret@a:x', /not of the form host:port/],

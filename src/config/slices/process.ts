@@ -58,7 +58,7 @@ const OF_THE_PROGRAM = {
   nodeEnv: setting(
     'NODE_ENV',
     'development',
-    'With `production`, Ringback listens on every interface by default and refuses to boot without RINGBACK_SECRET_KEYS, on an embedded database, or without RINGBACK_API_KEY where the database has no other key.',
+    'With `production`, Ringback listens on every interface by default and refuses to boot without RINGBACK_SECRET_KEYS, on an embedded database, or without RINGBACK_API_KEY where the database has no other key. Any other value counts as `development`, and a start warns of one that is neither that nor `test`.',
     text,
   ),
   dataDir: setting(
