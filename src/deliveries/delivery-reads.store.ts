@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '../database/database.js';
+import { Database, type Queryable } from '../database/database.js';
 import { Rows } from '../database/rows.js';
 import { found, type Found, type PageOf, pageParameters } from '../database/page-of.js';
 import type { DeliveryFilter, ErrorClass } from './delivery-filter.js';
@@ -35,17 +35,41 @@ export class DeliveryReads {
   ) {}
 
   /** Of an account, or of any (null). */
-  async find(accountId: string | null, id: string): Promise<ShownDelivery | null> {
-    const [row] = await this.database.query<ShownRow>(
-      `SELECT d.*, ${LAST_ERROR} FROM find_delivery($1, $2) d`,
-      [accountId, id],
-    );
-    return row ? this.shown(row) : null;
+  find(accountId: string | null, id: string): Promise<ShownDelivery | null> {
+    return this.findBy(this.database, accountId, id);
   }
 
   /** The log of one delivery, oldest attempt first, with the one under way. */
-  async attempts(deliveryId: string): Promise<AttemptEntity[]> {
-    const rows = await this.database.query<object>(
+  attempts(deliveryId: string): Promise<AttemptEntity[]> {
+    return this.attemptsBy(this.database, deliveryId);
+  }
+
+  /** One with its log, both of the same moment: whoever sees how an attempt ended sees what that made of the delivery. */
+  whole(
+    accountId: string | null,
+    id: string,
+  ): Promise<{ delivery: ShownDelivery; attempts: AttemptEntity[] } | null> {
+    return this.database.transaction(async (tx) => {
+      await tx.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      const delivery = await this.findBy(tx, accountId, id);
+      return delivery && { delivery, attempts: await this.attemptsBy(tx, id) };
+    });
+  }
+
+  private async findBy(
+    database: Queryable,
+    accountId: string | null,
+    id: string,
+  ): Promise<ShownDelivery | null> {
+    const [row] = await database.query<ShownRow>(`SELECT d.*, ${LAST_ERROR} FROM find_delivery($1, $2) d`, [
+      accountId,
+      id,
+    ]);
+    return row ? this.shown(row) : null;
+  }
+
+  private async attemptsBy(database: Queryable, deliveryId: string): Promise<AttemptEntity[]> {
+    const rows = await database.query<object>(
       'SELECT * FROM attempt_view WHERE delivery_id = $1 ORDER BY number',
       [deliveryId],
     );

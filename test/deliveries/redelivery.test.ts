@@ -34,6 +34,27 @@ const undelivered = async (): Promise<string[]> =>
     ({ id }: { id: string }) => id,
   );
 
+it('a delivery is read with its log as both were at one moment', async () => {
+  await using receiver = await Receiver.answering(200);
+  const ids = await Promise.all(
+    Array.from({ length: 8 }, async () => (await told(receiver, 'Delivered')).id as string),
+  );
+  const torn: string[] = [];
+  await Promise.all(
+    ids.map(async (id) => {
+      for (let made = 1; made <= 10; made++) {
+        await app.client.post(`/v1/deliveries/${id}/redeliver?again=true`);
+        for (let ended = 0; ended <= made;) {
+          const { status, attempts: log } = await app.client.delivery(id);
+          ended = log.filter(({ outcome }: { outcome: string }) => outcome !== 'started').length;
+          if (ended > made && status !== 'Delivered') torn.push(`${status} after attempt ${ended}`);
+        }
+      }
+    }),
+  );
+  expect(torn).toEqual([]);
+});
+
 describe('what was delivered', () => {
   it('is sent again by hand when it is asked for so, with the same id and bytes', async () => {
     await using receiver = await Receiver.answering(204);

@@ -66,15 +66,13 @@ export class DeliveriesController {
     @IsOperator() isOperator: boolean,
     @Param('id') id: string,
   ): Promise<DeliveryDetailsResponse> {
-    const delivery = await this.find(whose.account, id);
-    const [attempts, fingerprints] = await Promise.all([
-      this.deliveries.attempts(id),
-      this.secrets.fingerprints(delivery.accountId, delivery.endpointId),
-    ]);
+    const found = await this.deliveries.whole(whose.account, id);
+    if (!found) throw notFound(id);
+    const { delivery, attempts } = found;
     return {
       ...DeliveryResponse.from(delivery, whose),
       body: delivery.body,
-      signing_fingerprints: fingerprints,
+      signing_fingerprints: await this.secrets.fingerprints(delivery.accountId, delivery.endpointId),
       attempts: attempts.map((attempt) => AttemptResponse.from(attempt, isOperator)),
     };
   }
