@@ -93,7 +93,7 @@ export function doubtfulVariables(source: Record<string, string | undefined> = p
   const known = Object.keys({ ...SETTINGS, ...COMMAND_VARIABLES });
   const unknown = Object.keys(source).filter((name) => name.startsWith('RINGBACK_') && !known.includes(name));
   const doubts = unknown.map((name) => {
-    const meant = meantBy(name, known);
+    const meant = meantBy(name, Object.keys(SETTINGS));
     const remedy =
       meant === undefined ? 'check its spelling in docs/configuration.md' : `${meant} is the nearest one`;
     return `${name} is no setting of Ringback's: ${remedy}`;

@@ -62,7 +62,10 @@ export async function asMissingRight(error: unknown, database: Queryable): Promi
   const rights = await rightsOf(database).catch(() => undefined);
   if (rights === undefined) return error;
   const { role, lacking } = rights;
-  const why = lacking.length > 0 ? lacking.join('; ') : `the user ${role} lacks a right: ${messageOf(error)}`;
+  // What PostgreSQL says as well: it may be about another right than is known of here.
+  const why = [...(lacking.length > 0 ? lacking : [`the user ${role} lacks a right`]), messageOf(error)].join(
+    '; ',
+  );
   return new SettingError((named) => `${named('DATABASE_URL')}: ${why}`, { settings: ['DATABASE_URL'] });
 }
 

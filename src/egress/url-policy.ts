@@ -37,8 +37,9 @@ const MAX_KNOWN = 20_000;
 
 const OPERATORS_REMEDY = 'have the operator name it in RINGBACK_ALLOWED_HOSTS';
 
-/** `localhost:9000` and `example.com/hook`: the former is a URL, too, whose scheme is its host. */
-const WITHOUT_SCHEME = /^(?:localhost|[\w-]+(?:\.[\w-]+)+|[\w-]+(?=:\d))(?::\d{1,5})?(?=[/?]|$)/i;
+/** `localhost:9000` and `example.com/hook`: the former is a URL, too, whose scheme is its host. Not `tel:12345`, nor `1.2/x`. */
+const WITHOUT_SCHEME =
+  /^(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|(?=[\d_-]*[a-z])[\w-]+(?:\.[\w-]+)+|(?!tel:|sms:|urn:|data:)[a-z][\w-]*(?=:\d))(?::\d{1,5})?(?=[/?]|$)/i;
 
 /** Names that mean this machine or this network whatever DNS says. `localhost` itself has a rule of its own. */
 const LOCAL_SUFFIXES = ['.localhost', '.local', '.internal', '.cluster.local', '.localdomain', '.home.arpa'];

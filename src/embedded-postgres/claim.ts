@@ -39,7 +39,14 @@ export class DataFolderClaim {
 
   /** Throws `DataFolderInUseError` where a process that is alive has claimed the folder; makes nothing. */
   static checkFree(dataDir: string): void {
-    refuse(dataDir, readText(pathIn(dataDir)));
+    let held: string | undefined;
+    try {
+      held = readText(pathIn(dataDir));
+    } catch {
+      // A folder that can't be read: what is wrong with it is said where it is made.
+      return;
+    }
+    refuse(dataDir, held);
   }
 
   /** Claims the folder, or throws `DataFolderInUseError`; a claim whose process has died is set aside. */

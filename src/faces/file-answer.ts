@@ -16,8 +16,15 @@ interface SendOptions {
   /** Of the whole file; only a 200 can be had in parts. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** What the bytes go through on their way; their number isn't known then, and no part can be had. Null: nothing. */
-  readonly decoder?: Transform | null;
+  readonly coding?: Coding | undefined;
+}
+
+/** How the bytes of a file are coded. */
+interface Coding {
+  /** As `Content-Encoding` says it. */
+  readonly name: string;
+  /** Takes it off for a reader who doesn't take it: how many bytes that gives isn't known, and no part can be had. Null: it is taken. */
+  readonly decoder: (() => Transform) | null;
 }
 
 /** What is sent as a file. */
@@ -66,12 +73,12 @@ async function send(
   request: FastifyRequest,
   reply: FastifyReply,
   disposition: Disposition,
-  { mostRangeBytes = Infinity, status = 200, headers = {}, decoder = null }: SendOptions = {},
+  { mostRangeBytes = Infinity, status = 200, headers = {}, coding }: SendOptions = {},
 ): Promise<void> {
   const size = Number(file.size);
   const etag = `"${file.sha256}"`;
   const { 'if-range': known = etag } = request.headers;
-  const whole = status !== 200 || known !== etag || decoder !== null;
+  const whole = status !== 200 || known !== etag || Boolean(coding?.decoder);
   const asked = whole ? null : rangeOf(request.headers.range, size);
   const range =
     asked && asked !== 'unsatisfiable'
@@ -84,23 +91,33 @@ async function send(
   }
   // First: what cannot be read must not be announced. A stream, since Fastify would set the length of anything else.
   const unread = size === 0 || request.method === 'HEAD';
-  const bytes = unread ? Readable.from([]) : await file.open(range ?? undefined);
+  const clear = unread || !coding?.decoder ? null : await inClear(await file.open(), coding.decoder());
+  const isClear = clear !== null || (unread && Boolean(coding?.decoder));
+  const bytes = unread ? Readable.from([]) : (clear ?? (await file.open(range ?? undefined)));
   void reply.headers({
     'content-type': file.contentType,
     'content-disposition': contentDisposition(disposition, file.name),
-    ...(decoder ? {} : { 'accept-ranges': 'bytes', etag }),
+    ...(isClear ? {} : { 'accept-ranges': 'bytes', etag }),
     ...headers,
+    ...(coding ? { vary: 'accept-encoding', ...(isClear ? {} : { 'content-encoding': coding.name }) } : {}),
     // A stored file is a caller's data: no browser may run it as a page of ours.
     'x-content-type-options': 'nosniff',
     'content-security-policy': "default-src 'none'; sandbox",
     ...(range ? { 'content-range': `bytes ${range.start}-${range.end}/${size}` } : {}),
     // Last: Node changes the bytes of a content-disposition that follows it.
-    ...(decoder ? {} : { 'content-length': range ? range.end - range.start + 1 : size }),
+    ...(isClear ? {} : { 'content-length': range ? range.end - range.start + 1 : size }),
   });
   // Not by `reply.status`: Fastify takes none above 599, but an upstream may.
   reply.raw.statusCode = range ? 206 : status;
-  // What breaks off, or isn't coded as it says, cuts the answer.
-  await reply.send(decoder && !unread ? pipeline(bytes, decoder, () => undefined) : bytes);
+  await reply.send(bytes);
+}
+
+/** The bytes without their coding, once the first of them are there; null where they aren't coded so. */
+function inClear(bytes: Readable, decoder: Transform): Promise<Readable | null> {
+  pipeline(bytes, decoder, () => undefined);
+  return new Promise((resolve) => {
+    decoder.once('error', () => resolve(null)).once('readable', () => resolve(decoder));
+  });
 }
 
 /** Set in what range-parser answers where a range is malformed, so that the header is to be ignored (RFC 9110, 14.2). */

@@ -96,14 +96,13 @@ export class BgrsController {
         : await this.files.find(operation.accountId, operation.fileId);
     if (!result || !file)
       throw new Problem(410, 'result-expired', 'the result was kept for its time, or erased, and is gone');
-    const { 'content-encoding': coding, ...headers } = result.headers;
-    const decoder = decoderFor(coding, request.headers['accept-encoding']);
+    const { 'content-encoding': name, ...headers } = result.headers;
+    const { status } = result;
+    // A part of coded bytes can't be decoded.
+    const decoder = status === 206 ? null : decoderFor(name, request.headers['accept-encoding']);
     const named = { ...file, name: resultName(operation, result.content_type) };
-    await sendFile(named, this.files, request, reply, 'inline', {
-      status: result.status,
-      headers: coding === undefined ? headers : decoded(headers, decoder ? null : coding),
-      decoder,
-    });
+    const coding = name === undefined ? undefined : { name, decoder };
+    await sendFile(named, this.files, request, reply, 'inline', { status, headers, coding });
   }
 
   /** Where the upstream reports its progress; the token in the URL is the credential. */
@@ -162,11 +161,6 @@ export class BgrsController {
     const isOwn = operation.accountId === caller.accountId && isOwners;
     return isOwn || this.config.sharing === 'any' ? { operation, isOwn } : notFound(rid);
   }
-}
-
-/** Headers of an answer that is told to some readers in clear, and to others in its coding. */
-function decoded(headers: Readonly<Record<string, string>>, coding: string | null): Record<string, string> {
-  return { ...headers, vary: 'accept-encoding', ...(coding === null ? {} : { 'content-encoding': coding }) };
 }
 
 function notFound(rid: string): never {

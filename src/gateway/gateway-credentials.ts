@@ -140,7 +140,7 @@ function unauthorized(challenge?: string | null): Problem {
   const detail =
     challenge === undefined
       ? `send a valid credential: ${OWN_KEYS}`
-      : `the API does not know this credential: send one of the API's, or a key of Ringback's (${OWN_KEYS})`;
+      : `the API's authorization service refuses this: send a credential of the API's, or a key of Ringback's (${OWN_KEYS})`;
   return new Problem(401, 'unauthorized', detail, {
     headers: { 'www-authenticate': challenge || 'Bearer' },
   });

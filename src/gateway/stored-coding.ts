@@ -1,11 +1,10 @@
 import type { Transform } from 'node:stream';
-import { createBrotliDecompress, createUnzip } from 'node:zlib';
+import { createBrotliDecompress, createGunzip } from 'node:zlib';
 
-/** Decoders by `Content-Encoding` (RFC 9110, 8.4.1). */
+/** Decoders by `Content-Encoding` (RFC 9110, 8.4.1). What is called `deflate` is of two forms, and rare. */
 const DECODERS: Readonly<Record<string, () => Transform>> = {
-  gzip: createUnzip,
-  'x-gzip': createUnzip,
-  deflate: createUnzip,
+  gzip: createGunzip,
+  'x-gzip': createGunzip,
   br: createBrotliDecompress,
 };
 
@@ -13,10 +12,13 @@ const DECODERS: Readonly<Record<string, () => Transform>> = {
  * What takes the coding off a stored answer for a reader that doesn't take it: whoever asked for the answer may have taken more than
  * whoever reads it. A reader without `Accept-Encoding` takes any (RFC 9110, 12.5.3). Null: it is sent as it is.
  */
-export function decoderFor(coding: string | undefined, accepted: string | undefined): Transform | null {
+export function decoderFor(
+  coding: string | undefined,
+  accepted: string | undefined,
+): (() => Transform) | null {
   const name = coding?.trim().toLowerCase() ?? '';
   const make = Object.hasOwn(DECODERS, name) ? DECODERS[name]! : null;
-  return make === null || accepted === undefined || takes(accepted, name) ? null : make();
+  return make === null || accepted === undefined || takes(accepted, name) ? null : make;
 }
 
 function takes(accepted: string, coding: string): boolean {

@@ -38,12 +38,12 @@ export function upstreamOutcome(
   { method, target }: AnsweredRequest,
   { status, headers: all, contentType, file }: KeptUpstreamAnswer,
 ): OperationOutcome {
-  const isRedirect = status >= 300 && status < 400;
+  const leads = status === 201 || status === 202 || (status >= 300 && status < 400);
   const headers = Object.fromEntries(
     KEPT_HEADERS.flatMap((header) => {
       const value = all[header];
       if (value === undefined) return [];
-      return [[header, header === 'location' && isRedirect ? fromRoot(String(value), target) : value]];
+      return [[header, header === 'location' && leads ? fromRoot(String(value), target) : value]];
     }),
   );
   const result: UpstreamResult = { status, content_type: contentType, headers };
@@ -54,5 +54,7 @@ export function upstreamOutcome(
 function fromRoot(location: string, target: string): string {
   if (/^(?:[a-z][a-z\d+.-]*:|\/|#|$)/i.test(location)) return location;
   const path = originForm(target).split('?')[0]!;
-  return (location.startsWith('?') ? path : path.slice(0, path.lastIndexOf('/') + 1)) + location;
+  const led = (location.startsWith('?') ? path : path.slice(0, path.lastIndexOf('/') + 1)) + location;
+  // Two slashes at the beginning would name a host.
+  return led.startsWith('//') ? `/.${led}` : led;
 }

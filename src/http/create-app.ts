@@ -48,7 +48,8 @@ export async function createApp(
     ) => {
       // No hook is run for these.
       closeUnread(reply);
-      sendProblem(reply.header('x-request-id', request.id), badUrl(error.statusCode ?? 400, error.message));
+      void reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' });
+      sendProblem(reply, badUrl(error.statusCode ?? 400, error.message));
     },
     clientErrorHandler: refuseConnection,
     http: LISTENER,

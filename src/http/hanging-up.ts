@@ -92,7 +92,7 @@ export function writeProblem(socket: Socket, problem: Problem, asked: string | n
     ([name, value]) => `${name}: ${value}\r\n`,
   );
   socket.write(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${type}\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${type}\r\ncache-control: no-store\r\n` +
       `${headers.join('')}content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
   );
 }

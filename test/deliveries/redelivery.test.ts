@@ -43,7 +43,7 @@ it('a delivery is read with its log as both were at one moment', async () => {
   await Promise.all(
     ids.map(async (id) => {
       for (let made = 1; made <= 10; made++) {
-        await app.client.post(`/v1/deliveries/${id}/redeliver?again=true`);
+        expect((await app.client.post(`/v1/deliveries/${id}/redeliver?again=true`)).status).toBe(202);
         for (let ended = 0; ended <= made;) {
           const { status, attempts: log } = await app.client.delivery(id);
           ended = log.filter(({ outcome }: { outcome: string }) => outcome !== 'started').length;

@@ -47,7 +47,10 @@ describe('the URL policy', () => {
     ['https://notlocalhost.com/', 'https://notlocalhost.com/'],
     ['https://internal.example.com/', 'https://internal.example.com/'],
   ])('accepts %s and keeps its normal form', (url, href) => {
-    expect(production.check(url)).toMatchObject({ accepted: true, href, origin: new URL(href).origin });
+    const { origin, hostname } = new URL(href);
+    const host = hostname.replace(/^\[|\]$/g, '');
+    expect(production.check(url)).toEqual({ accepted: true, href, origin, host, opened: false });
+    expect(production.destination(href)).toMatchObject({ host, opened: false });
   });
 
   it('refuses a URL longer than 2048 characters, as given or as normalised', () => {

@@ -411,7 +411,7 @@ describe('An application that embeds Ringback', () => {
     expect(refusal({ secretKeys: 'y', redisUrl: ['http://x'], httpHosts: ['http://x'] })).toBe(
       [
         'The options of RingbackModule are wrong',
-        'redisUrl: it is not a URL that starts with redis: or rediss:',
+        'redisUrl: it is not a URL that starts with redis: or rediss:, nor one of several servers, which starts with redis+cluster: or redis+sentinel:',
         'secretKeys: secret key 1 has no name: write id:base64(32 bytes)',
         'httpHosts: "http://x" is no host: write api.example.com or *.example.com',
       ].join('\n  '),

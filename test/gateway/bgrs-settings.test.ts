@@ -49,7 +49,9 @@ describe('set otherwise:', () => {
       fetch(`${base}${path}`, { headers: user === '' ? {} : { authorization: user } });
     const nobody = await as('Nobody', '/x?bgrs=1');
     expect([nobody.status, nobody.headers.get('www-authenticate')]).toEqual([401, 'Basic realm="api"']);
-    expect(await nobody.json()).toMatchObject({ detail: expect.stringContaining("one of the API's") });
+    expect(await nobody.json()).toMatchObject({
+      detail: expect.stringContaining("a credential of the API's"),
+    });
     const { request: rid } = (await (await as('User 7', '/x?bgrs=1')).json()) as { request: string };
     const row = async () => ((await (await as('User 7', `/bgrs/${rid}`)).json()) as any[])[0];
     await expect.poll(async () => (await row()).status_id, { timeout: 20_000 }).toBe(4);

@@ -106,11 +106,51 @@ describe('a background request', () => {
         'a;b\n1;2\n',
       ]);
     }
+    const head = await call(`/bgrs/${rid}/result`, {
+      method: 'HEAD',
+      headers: { 'accept-encoding': 'identity' },
+    });
+    expect([head.status, head.headers.get('content-encoding'), head.headers.get('content-length')]).toEqual([
+      ...[200, null, null],
+    ]);
     for (const accepted of [{}, { 'accept-encoding': 'deflate, gzip;q=0.1' }, { 'accept-encoding': '*' }]) {
       const [coding, length, bytes] = await got(accepted as Record<string, string>);
       expect([coding, length]).toEqual(['gzip', String(bytes.length)]);
       expect(gunzipSync(bytes).toString()).toBe('a;b\n1;2\n');
     }
+  });
+
+  it('gives a result as it came where that is not coded as it says, or is a part', async () => {
+    const coded = { 'content-type': 'text/csv', 'content-encoding': 'gzip' };
+    const bytes = gzipSync('a;b\n1;2\n');
+    answers.set('/lies', (response) => response.writeHead(200, coded).end('not gzip at all'));
+    answers.set('/part', (response) =>
+      response
+        .writeHead(206, { ...coded, 'content-range': `bytes 4-9/${bytes.length}` })
+        .end(bytes.subarray(4, 10)),
+    );
+    answers.set('/broken', (response) => response.writeHead(200, coded).end(bytes.subarray(0, -4)));
+    const read = async (path: string): Promise<[number, string | null, Buffer]> => {
+      const rid = await background(`${path}?bgrs=yes`);
+      await ended(rid);
+      return new Promise((resolve, reject) => {
+        const headers = { ...KEY, 'accept-encoding': 'identity' };
+        httpRequest(`${gateway}/bgrs/${rid}/result`, { headers }, (response) => {
+          response.toArray().then((chunks: Buffer[]) => {
+            resolve([
+              response.statusCode!,
+              response.headers['content-encoding'] ?? null,
+              Buffer.concat(chunks),
+            ]);
+          }, reject);
+        })
+          .on('error', reject)
+          .end();
+      });
+    };
+    expect(await read('/lies')).toEqual([200, 'gzip', Buffer.from('not gzip at all')]);
+    expect(await read('/part')).toEqual([206, 'gzip', bytes.subarray(4, 10)]);
+    await expect(read('/broken')).rejects.toThrow('aborted');
   });
 
   it('has a result whose relative Location leads to where the API meant it', async () => {
@@ -129,6 +169,12 @@ describe('a background request', () => {
       const result = await call(`/bgrs/${rid}/result`, { redirect: 'manual' });
       expect([result.status, result.headers.get('location')]).toEqual([302, leads]);
     }
+    // A path that begins with two slashes is no host.
+    answers.set('//v2/moved', answers.get('/v2/moved')!);
+    const rid = await background('//v2/moved?to=login&bgrs=yes');
+    await ended(rid);
+    const result = await call(`/bgrs/${rid}/result`, { redirect: 'manual' });
+    expect(result.headers.get('location')).toBe('/.//v2/login');
   });
 
   it('names its result by its content type, and is read with a slash at the end of a path', async () => {
