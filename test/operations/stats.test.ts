@@ -29,7 +29,7 @@ describe('the statistics', { timeout: 60_000 }, () => {
     await expect.poll(async () => (await app.client.deliveries(one.id))[0]?.status).toBe('Delivered');
     const two = await app.client.submit({
       type: 'sleep',
-      input: { seconds: 0.3 },
+      input: { seconds: 1 },
       callback: { url: receiver.url },
     });
     await expect.poll(async () => (await app.client.deliveries(two.id))[0]?.status).toBe('Exhausted');
@@ -48,9 +48,9 @@ describe('the statistics', { timeout: 60_000 }, () => {
     expect(counted.operations.buckets).toHaveLength(25);
     const last = counted.operations.buckets.findLast((bucket: any) => bucket.accepted > 0);
     expect(last).toMatchObject({ accepted: 3, finished: 2, failed: 0, canceled: 1 });
-    expect(last.p50_s).toBeLessThan(0.3);
-    expect(last.p95_s).toBeGreaterThan(0.28);
-    expect(last.p95_s).toBeLessThan(3);
+    expect(last.p50_s).toBeLessThan(1);
+    expect(last.p95_s).toBeGreaterThan(0.95);
+    expect(last.p95_s).toBeLessThan(30);
     expect(counted.operations.top).toEqual({
       types: [
         { value: 'echo', count: 2 },
