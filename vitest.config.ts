@@ -16,7 +16,7 @@ const builtThreads: Plugin = {
     }),
 };
 
-/** What knows nothing of the queue: one run is enough. */
+/** What knows nothing of the queue, or is about HTTP whatever the queue is: one run is enough. */
 const WITHOUT_QUEUE = [
   'bench',
   'client',
@@ -24,18 +24,35 @@ const WITHOUT_QUEUE = [
   'command',
   'config',
   'console',
+  'deliveries/interop.test.ts',
+  'deliveries/receiver-zoo.test.ts',
+  'deliveries/webhook-client.test.ts',
   'deploy',
+  'doctor',
   'egress',
   'embedded-postgres',
   'examples',
   'files',
+  'gateway/bgrs-real-api.test.ts',
+  'gateway/bgrs-settings.test.ts',
+  'gateway/control-headers.test.ts',
+  'gateway/early-answers.test.ts',
+  'gateway/gateway-route.test.ts',
+  'gateway/header-bytes.test.ts',
+  'gateway/large-bodies.test.ts',
+  'gateway/pass-through.test.ts',
   'http',
   'mcp',
+  'metrics/telemetry.test.ts',
+  'operations/http-request.test.ts',
+  'operations/poll/polls-elsewhere.test.ts',
+  'operations/poll/polls-of-ringback.test.ts',
   'scripts',
   'signing',
   'tracing',
   'faces/qstash',
   'faces/bad-input.test.ts',
+  'faces/trm-clients.test.ts',
   'package.test.ts',
 ].map((path) => (path.endsWith('.ts') ? `test/${path}` : `test/${path}/**`));
 
