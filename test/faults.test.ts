@@ -6,7 +6,7 @@ import { expectNothingLost, Load } from './support/load.js';
 import { Receiver, verify } from './support/receiver.js';
 import { Service, sharedBy, temporaryFolder } from './support/service.js';
 
-describe('an acknowledged operation', { timeout: 240_000 }, () => {
+describe('an acknowledged operation', { timeout: 120_000 }, () => {
   it('survives kill -9 of the whole service, embedded PostgreSQL included', async () => {
     await using folder = await temporaryFolder();
     await using receiver = await Receiver.answering(200);
@@ -21,7 +21,7 @@ describe('an acknowledged operation', { timeout: 240_000 }, () => {
       const seen = new Set(receiver.all.map(({ headers }) => headers['ringback-operation']));
       return acknowledged.filter((id) => !seen.has(id));
     };
-    await expect.poll(missing, { timeout: 120_000 }).toEqual([]);
+    await expect.poll(missing, { timeout: 60_000 }).toEqual([]);
     for (const id of acknowledged.slice(-20)) expect((await second.client.ended(id)).status).toBe('Finished');
   });
 

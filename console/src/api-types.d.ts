@@ -179,13 +179,13 @@ export interface components {
             readonly flow?: components["schemas"]["FlowRequest"] | null;
             readonly retention?: string | null;
         };
-        readonly OperationPage: {
-            readonly data: readonly components["schemas"]["OperationResponse"][];
-            readonly next_cursor: string | null;
-        };
         readonly RerunOperationRequest: {
             readonly input?: unknown;
             readonly callback?: components["schemas"]["CallbackRequest"] | null;
+        };
+        readonly OperationPage: {
+            readonly data: readonly components["schemas"]["OperationResponse"][];
+            readonly next_cursor: string | null;
         };
         readonly HistoryEntryResponse: {
             /** Format: int64 */
@@ -1170,8 +1170,8 @@ export type CallbackHeaderRequest = components['schemas']['CallbackHeaderRequest
 export type CallbackRequest = components['schemas']['CallbackRequest'];
 export type FlowRequest = components['schemas']['FlowRequest'];
 export type SubmitOperationRequest = components['schemas']['SubmitOperationRequest'];
-export type OperationPage = components['schemas']['OperationPage'];
 export type RerunOperationRequest = components['schemas']['RerunOperationRequest'];
+export type OperationPage = components['schemas']['OperationPage'];
 export type HistoryEntryResponse = components['schemas']['HistoryEntryResponse'];
 export type HistoryEntryPage = components['schemas']['HistoryEntryPage'];
 export type DeliveryResponse = components['schemas']['DeliveryResponse'];

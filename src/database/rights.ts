@@ -62,11 +62,11 @@ export async function asMissingRight(error: unknown, database: Queryable): Promi
   const rights = await rightsOf(database).catch(() => undefined);
   if (rights === undefined) return error;
   const { role, lacking } = rights;
+  const why = lacking.length > 0 ? lacking.join('; ') : `the user ${role} lacks a right`;
   // What PostgreSQL says as well: it may be about another right than is known of here.
-  const why = [...(lacking.length > 0 ? lacking : [`the user ${role} lacks a right`]), messageOf(error)].join(
-    '; ',
-  );
-  return new SettingError((named) => `${named('DATABASE_URL')}: ${why}`, { settings: ['DATABASE_URL'] });
+  return new SettingError((named) => `${named('DATABASE_URL')}: ${why} (${messageOf(error)})`, {
+    settings: ['DATABASE_URL'],
+  });
 }
 
 function unusable(relations: readonly Right[], role: string): string[] {

@@ -27,7 +27,7 @@ export class WayOut {
     const verdict = this.policy.check(`${origin}/`);
     // Who reads this is the operator.
     if (!verdict.accepted)
-      return `it may not be called, ${verdict.reason.replace(/: have the operator .*/, '')}: open it by RINGBACK_ALLOWED_PRIVATE, RINGBACK_ALLOWED_HOSTS or RINGBACK_ALLOW_HTTP if it should be`;
+      return `it may not be called, ${verdict.fault}: open it by RINGBACK_ALLOWED_PRIVATE, RINGBACK_ALLOWED_HOSTS or RINGBACK_ALLOW_HTTP if it should be`;
     const url = new URL(origin);
     try {
       await this.connect(bareHost(url), Number(url.port || (url.protocol === 'http:' ? 80 : 443)));

@@ -24,10 +24,10 @@ export interface Destination {
   readonly opened: boolean;
 }
 
-/** The answer to "may this URL be called?"; `reason` is for the person who gave the URL. */
+/** The answer to "may this URL be called?"; `reason` is for the person who gave the URL, `fault` the same for who may open it. */
 export type UrlVerdict =
   | ({ accepted: true; href: string; origin: string } & Destination)
-  | { accepted: false; code: 'blocked_destination' | 'invalid_url'; reason: string };
+  | { accepted: false; code: 'blocked_destination' | 'invalid_url'; reason: string; fault: string };
 
 /** The longest URL that is accepted, in characters, as given and as normalised. */
 export const MAX_URL_LENGTH = 2048;
@@ -171,19 +171,21 @@ function checkForm(url: URL, text: string): UrlVerdict | undefined {
 function checkLiteral(address: string): UrlVerdict | undefined {
   if (isPublicAddress(address)) return undefined;
   // Others nobody should be advised to open.
-  const remedy = isUsableAddress(address) ? ': have the operator open it in RINGBACK_ALLOWED_PRIVATE' : '';
-  return blocked(`the address is not public${remedy}`);
+  const remedy = isUsableAddress(address)
+    ? 'have the operator open it in RINGBACK_ALLOWED_PRIVATE'
+    : undefined;
+  return blocked('the address is not public', remedy);
 }
 
 function checkName(host: string): UrlVerdict | undefined {
   if (host.endsWith('.')) return invalidOrLocal(host, 'the host ends in a dot: leave it out');
   if (host === 'localhost' || LOCAL_SUFFIXES.some((suffix) => host.endsWith(suffix))) {
-    return blocked(`the host is a local name: ${OPERATORS_REMEDY}`);
+    return blocked('the host is a local name', OPERATORS_REMEDY);
   }
   if (!HOST_NAME.test(host)) return invalid('the host is not a name that DNS can hold');
   return host.includes('.')
     ? undefined
-    : blocked(`the host is a bare word: use its full name, or ${OPERATORS_REMEDY}`);
+    : blocked('the host is a bare word', `use its full name, or ${OPERATORS_REMEDY}`);
 }
 
 /** `localhost.` is as blocked as `localhost`; of other names only the spelling is at fault. */
@@ -201,10 +203,11 @@ function portOf(url: URL): number {
   return url.protocol === 'http:' ? 80 : 443;
 }
 
-function blocked(reason: string): UrlVerdict {
-  return { accepted: false, code: 'blocked_destination', reason };
+function blocked(fault: string, remedy?: string): UrlVerdict {
+  const reason = remedy === undefined ? fault : `${fault}: ${remedy}`;
+  return { accepted: false, code: 'blocked_destination', reason, fault };
 }
 
 function invalid(reason: string): UrlVerdict {
-  return { accepted: false, code: 'invalid_url', reason };
+  return { accepted: false, code: 'invalid_url', reason, fault: reason };
 }

@@ -78,7 +78,8 @@ async function send(
   const size = Number(file.size);
   const etag = `"${file.sha256}"`;
   const { 'if-range': known = etag } = request.headers;
-  const whole = status !== 200 || known !== etag || Boolean(coding?.decoder);
+  const decoder = coding?.decoder ?? null;
+  const whole = status !== 200 || known !== etag || decoder !== null;
   const asked = whole ? null : rangeOf(request.headers.range, size);
   const range =
     asked && asked !== 'unsatisfiable'
@@ -91,8 +92,8 @@ async function send(
   }
   // First: what cannot be read must not be announced. A stream, since Fastify would set the length of anything else.
   const unread = size === 0 || request.method === 'HEAD';
-  const clear = unread || !coding?.decoder ? null : await inClear(await file.open(), coding.decoder());
-  const isClear = clear !== null || (unread && Boolean(coding?.decoder));
+  const clear = unread || decoder === null ? null : await inClear(await file.open(), decoder());
+  const isClear = clear !== null || (unread && decoder !== null);
   const bytes = unread ? Readable.from([]) : (clear ?? (await file.open(range ?? undefined)));
   void reply.headers({
     'content-type': file.contentType,

@@ -30,7 +30,8 @@ describe('A user of PostgreSQL who lacks a right', { timeout: 60_000 }, () => {
     await using stranger = await strangerTo(database);
     const { role, url } = stranger;
     const grant = `GRANT CREATE ON SCHEMA public TO ${role}`;
-    const told = `DATABASE_URL: the user ${role} may not make tables in the schema public: ${grant}`;
+    const fault = `DATABASE_URL: the user ${role} may not make tables in the schema public: ${grant}`;
+    const told = `${fault} (permission denied for schema public)`;
     expect(await refusal(url)).toContain(`\n${told}\n`);
     const refused = await ringback(['migrate'], { env: sharedBy(url) });
     expect(refused).toEqual({ code: 1, stdout: '', stderr: `ringback: ${told}\n` });
@@ -45,7 +46,7 @@ describe('A user of PostgreSQL who lacks a right', { timeout: 60_000 }, () => {
     const { role, url } = stranger;
     expect(await refusal(url)).toMatch(
       new RegExp(
-        `^DATABASE_URL: .*; the user ${role} lacks SELECT, .* on .*; .* belong to .*: GRANT .* TO ${role}$`,
+        `^DATABASE_URL: .*; the user ${role} lacks SELECT, .* on .*; .* belong to .*: GRANT .* TO ${role} \\(permission denied for .*\\)$`,
         'm',
       ),
     );

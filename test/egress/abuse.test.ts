@@ -151,7 +151,7 @@ describe('new host names of an account', () => {
 const ACCOUNTS = 50;
 const CALLBACKS = 10_000;
 
-describe('one victim of 10,000 callbacks from 50 accounts', { timeout: 240_000 }, () => {
+describe('one victim of 10,000 callbacks from 50 accounts', { timeout: 120_000 }, () => {
   let app: App;
   let accounts: Client[];
 

@@ -145,6 +145,7 @@ describe('the URL policy', () => {
     (url) => {
       expect(production.check(url)).toMatchObject({
         reason: 'the address is not public: have the operator open it in RINGBACK_ALLOWED_PRIVATE',
+        fault: 'the address is not public',
       });
     },
   );
@@ -162,11 +163,15 @@ describe('the URL policy', () => {
     ['example.com/hook', 'https://example.com/hook'],
     ['receiver:5001', 'https://receiver:5001/'],
   ])('names what is meant by %s, which has no scheme', (url, whole) => {
-    expect(quickStart.check(url)).toEqual({
-      accepted: false,
-      code: 'invalid_url',
-      reason: `write the whole URL: ${whole}`,
-    });
+    const reason = `write the whole URL: ${whole}`;
+    expect(quickStart.check(url)).toEqual({ accepted: false, code: 'invalid_url', reason, fault: reason });
+  });
+
+  it.each([
+    ['tel:12345', 'the scheme is not https:'],
+    ['1.2/x', 'this is not an absolute URL'],
+  ])('guesses nothing of %s', (url, reason) => {
+    expect(quickStart.check(url)).toMatchObject({ accepted: false, reason });
   });
 
   it.each(['somewhere', '/callback', 'mailto:a@example.com', 'localhost:x', 'javascript:alert(1)'])(

@@ -7,7 +7,7 @@ import { expectNothingLost, Load } from '../support/load.js';
 import { Receiver } from '../support/receiver.js';
 import { Service, sharedBy } from '../support/service.js';
 
-describe('the ledger', { timeout: 240_000 }, () => {
+describe('the ledger', { timeout: 120_000 }, () => {
   it('counts what was accepted and owed, and names nobody', async () => {
     await using receiver = await Receiver.answering(200, 410);
     await using app = await App.start();

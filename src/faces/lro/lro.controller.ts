@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { AccountId, NeedsScope } from '../../accounts/api-key.guard.js';
 import { OperationsService } from '../../operations/operations.service.js';
 import { acknowledgeSent } from '../acknowledge-sent.js';
+import { sayWhenToAskAgain } from '../ask-again.js';
 import { LroOperationResponse } from './lro.response.js';
 
 @ApiTags('lro')
@@ -21,8 +22,7 @@ export class LroController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<LroOperationResponse> {
     const { operation } = await this.operations.find(accountId, id);
-    const again = this.operations.retryAfter(operation);
-    if (again !== undefined) void reply.header('retry-after', again);
+    sayWhenToAskAgain(reply, this.operations, operation);
     acknowledgeSent(reply, this.operations, accountId, operation);
     return LroOperationResponse.from(operation);
   }

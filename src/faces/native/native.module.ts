@@ -24,6 +24,7 @@ import { FlowsController } from './flows.controller.js';
 import { LedgerController } from './ledger.controller.js';
 import { NativeOpenApi } from './native.openapi.js';
 import { OperationTypesController } from './operation-types.controller.js';
+import { OperationReadsController } from './operation-reads.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { OwnAccountController } from './own-account.controller.js';
 import { ProcessesController } from './processes.controller.js';
@@ -54,6 +55,7 @@ import { WorkController } from './work.controller.js';
     BatchController,
     BulkController,
     OperationsController,
+    OperationReadsController,
     CompletionsController,
     SearchController,
     OperationTypesController,

@@ -12,7 +12,7 @@ const EACH = 20;
 /** Answers after a while, so that a kill finds requests under way. */
 const slowly: Answer = (response) => void setTimeout(() => response.writeHead(200).end('done'), 40);
 
-describe('messages', { timeout: 240_000 }, () => {
+describe('messages', { timeout: 120_000 }, () => {
   it('are delivered and called back, each of them, through ten workers that are killed meanwhile', async () => {
     await using receiver = await Receiver.answering(slowly);
     await using told = await Receiver.answering(slowly);
@@ -35,8 +35,8 @@ describe('messages', { timeout: 240_000 }, () => {
     await using _last = await Service.start({ ...shared, RINGBACK_ROLE: 'worker' });
     const arrived = () => new Set(receiver.all.map(({ headers }) => String(headers['upstash-message-id'])));
     const toldOf = () => new Set(told.all.map(({ body }) => JSON.parse(body).sourceMessageId as string));
-    await expect.poll(() => arrived().size, { timeout: 120_000 }).toBe(sent.length);
-    await expect.poll(() => toldOf().size, { timeout: 120_000 }).toBe(sent.length);
+    await expect.poll(() => arrived().size, { timeout: 60_000 }).toBe(sent.length);
+    await expect.poll(() => toldOf().size, { timeout: 60_000 }).toBe(sent.length);
     expect([...toldOf()].toSorted()).toEqual(sent.toSorted());
     // A run that is made again after a kill is the same attempt: no retry is used up.
     expect(new Set(receiver.all.map(({ headers }) => headers['upstash-retried']))).toEqual(new Set(['0']));
